@@ -1,0 +1,316 @@
+"""The Protocols through which use cases see the outside.
+
+Implementations: `backend.gateway` (Label Studio), `backend.images` (files), `backend.models`
+(what learns), `backend.versions`, `backend.jobs`. Fakes of the same Protocols stand in
+`tests/fakes.py` and pass the same contract tests.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.domain import (
+    Algorithm,
+    Answer,
+    Control,
+    ControlName,
+    ImageRef,
+    Job,
+    JobId,
+    JobRequest,
+    Kind,
+    LabeledImage,
+    LabelSchema,
+    ModelVersion,
+    NoPrediction,
+    Prediction,
+    Project,
+    ProjectId,
+    TaskId,
+    VersionName,
+)
+
+Floats = NDArray[np.floating[Any]]
+
+TRAITS = ("width", "height", "brightness", "saturation", "colorfulness", "sharpness")
+"""Columns of `Pictures.traits`. Width and height in pixels of the upright image; brightness and
+saturation in [0, 1]; colorfulness after Hasler & Suesstrunk (2003); sharpness the variance of the
+Laplacian of the gray image at 224 pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """What is known of n images without looking at them again.
+
+    `features` (n, d) float16, each row of length 1; `traits` (n, len(TRAITS)) float32.
+    """
+
+    refs: tuple[ImageRef, ...]
+    features: Floats
+    traits: Floats
+
+    def __len__(self) -> int:
+        return len(self.refs)
+
+    @property
+    def tasks(self) -> tuple[TaskId, ...]:
+        return tuple(ref.task for ref in self.refs)
+
+    def take(self, positions: Sequence[int] | NDArray[np.integer[Any]]) -> Self:
+        rows = [int(position) for position in positions]
+        refs = tuple(self.refs[row] for row in rows)
+        return type(self)(refs, self.features[rows], self.traits[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Guesses:
+    """What a model says to one control for n images, row by row.
+
+    `confidence` (n,): calibrated probability that the whole answer is right.
+    `probabilities` (n, K) in the order of the control's labels; for rectangles the best score
+    of each label, 0 where it was not found.
+    """
+
+    answers: tuple[Answer, ...]
+    confidence: Floats
+    probabilities: Floats
+
+
+class Progress(Protocol):
+    """How long work says where it is, and learns that it should stop."""
+
+    def __call__(self, step: str, done: int, of: int) -> None:
+        """Report `done` of `of` within `step`.
+
+        Raises:
+            Stopped: when someone asked to stop. Call at least every second or two.
+        """
+        ...
+
+
+Fetch = Callable[[ImageRef], Path]
+"""The local file of an image. Raises UnreadableImage."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """All that a model family may learn one control from.
+
+    `train` and `held_out` are disjoint; an image never moves between them from one round to the
+    next. `previous` is the folder of the control in the project's current version, if any.
+    """
+
+    control: Control
+    train: Pictures
+    train_answers: Sequence[Answer]
+    held_out: Pictures
+    held_out_answers: Sequence[Answer]
+    unlabeled: Pictures
+    algorithm: Algorithm
+    previous: Path | None
+    fetch: Fetch
+    progress: Progress
+    seed: int
+    max_minutes: float
+
+
+class Model(Protocol):
+    """A fitted model of one control."""
+
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        """Measured on `Lesson.held_out`; `accuracy` or `map50` and `ece` at least."""
+        ...
+
+    @property
+    def notes(self) -> Mapping[str, Any]:
+        """What else the report should say: what was tried, chosen and how long it took."""
+        ...
+
+    def predict(self, pictures: Pictures, fetch: Fetch, progress: Progress) -> Guesses:
+        """One row a picture, in order. An image that cannot be read raises UnreadableImage."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write everything that `Family.load` needs into an empty folder."""
+        ...
+
+
+class Family(Protocol):
+    """A way of learning some kinds of control."""
+
+    @property
+    def kinds(self) -> frozenset[Kind]: ...
+
+    def check(self) -> None:
+        """Raises NoWeights where training could not start; quick, downloads nothing."""
+        ...
+
+    def fit(self, lesson: Lesson) -> Model:
+        """Learn; honours `lesson.progress` and `lesson.max_minutes`."""
+        ...
+
+    def load(self, folder: Path, control: Control) -> Model: ...
+
+
+class ImageFiles(Protocol):
+    """Addresses to local files: fetched once, kept in a bounded cache."""
+
+    def digests(self, refs: Sequence[ImageRef]) -> Iterator[tuple[ImageRef, str] | NoPrediction]:
+        """The content digest of each image, in order; fetches the unknown ones concurrently."""
+        ...
+
+    def path(self, ref: ImageRef) -> Path:
+        """The local file, fetched again if the cache let it go. Raises UnreadableImage."""
+        ...
+
+
+class Gallery(Protocol):
+    """Images as the models see them: fetched, decoded, embedded, cached."""
+
+    @property
+    def backbone(self) -> str: ...
+
+    @property
+    def device(self) -> str: ...
+
+    def look(
+        self, refs: Sequence[ImageRef], progress: Progress
+    ) -> tuple[Pictures, Sequence[NoPrediction]]:
+        """Readable images in the order asked for, and the others with why not."""
+        ...
+
+    def fetch(self, ref: ImageRef) -> Path:
+        """The local file. Raises UnreadableImage."""
+        ...
+
+    def timings(self) -> Mapping[str, float]:
+        """Seconds spent since the start: `fetch` (waiting for files) and `embed`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What a bulk import did: predictions stored, and those that Label Studio dropped."""
+
+    created: int
+    dropped: tuple[NoPrediction, ...] = ()
+
+
+class LabelStudio(Protocol):
+    """Label Studio, in the words of the domain.
+
+    Every method raises LabelStudioUnreachable, LabelStudioDenied, or NotFound for a project
+    that is not there.
+    """
+
+    def project(self, project: ProjectId) -> Project: ...
+
+    def projects(self) -> Sequence[Project]: ...
+
+    def labeled(self, project: ProjectId, schema: LabelSchema) -> Iterator[LabeledImage]:
+        """Tasks with an answer that counts: ground truth wins, else the newest, never a skip."""
+        ...
+
+    def unlabeled(self, project: ProjectId, schema: LabelSchema) -> Iterator[ImageRef]:
+        """Tasks that nobody answered or skipped, in order of task id."""
+        ...
+
+    def predicted(self, project: ProjectId, version: VersionName) -> frozenset[TaskId]:
+        """Tasks that already carry a prediction of this version."""
+        ...
+
+    def push(
+        self, project: ProjectId, schema: LabelSchema, predictions: Sequence[Prediction]
+    ) -> Pushed:
+        """Store predictions; a task deleted meanwhile, or an invalid one, costs itself only."""
+        ...
+
+    def show_version(self, project: ProjectId, version: VersionName) -> None:
+        """Make scores, ordering and uncertainty sampling use this version."""
+        ...
+
+    def forget_versions(self, project: ProjectId, keep: Iterable[VersionName]) -> None:
+        """Remove predictions of our own versions, except those to keep."""
+        ...
+
+    def refresh_tabs(self, project: ProjectId, version: VersionName) -> None:
+        """Create or update the Data Manager tabs; tabs that people changed in name are theirs."""
+        ...
+
+    def connect(self, project: ProjectId, backend_url: str, user: str, password: str) -> str:
+        """Register this backend and its webhook; safe to repeat. Says what was done."""
+        ...
+
+
+class Versions(Protocol):
+    """Immutable directories of published models, and one pointer to the current one."""
+
+    def publish(
+        self,
+        project: ProjectId,
+        card: Callable[[VersionName], ModelVersion],
+        write: Callable[[Path], None],
+    ) -> ModelVersion:
+        """Write into a hidden folder, then make it appear at once. Raises OutOfSpace."""
+        ...
+
+    def all(self, project: ProjectId) -> Sequence[ModelVersion]:
+        """Newest first."""
+        ...
+
+    def get(self, project: ProjectId, version: VersionName) -> ModelVersion:
+        """Raises NotFound."""
+        ...
+
+    def folder(self, project: ProjectId, version: VersionName, control: ControlName) -> Path: ...
+
+    def current(self, project: ProjectId) -> ModelVersion | None: ...
+
+    def activate(self, project: ProjectId, version: VersionName) -> ModelVersion: ...
+
+    def prune(self, project: ProjectId, keep: int) -> Sequence[VersionName]:
+        """Delete the oldest beyond `keep`; never the current one."""
+        ...
+
+
+class StoredPredictions(Protocol):
+    """What each version said of each task, so that /predict need not compute it again."""
+
+    def put(
+        self, project: ProjectId, version: VersionName, wire: Mapping[ImageRef, Mapping[str, Any]]
+    ) -> None: ...
+
+    def get(
+        self, project: ProjectId, version: VersionName, refs: Sequence[ImageRef]
+    ) -> Mapping[ImageRef, Mapping[str, Any]]:
+        """Only those stored, and only where the task still shows the same image."""
+        ...
+
+    def prune(self, project: ProjectId, keep: Iterable[VersionName]) -> None: ...
+
+
+class Jobs(Protocol):
+    """The queue: one live job a project, the others wait their turn."""
+
+    def submit(self, request: JobRequest) -> tuple[Job, bool]:
+        """The project's live job, and whether it is new. Raises QueueUnreachable."""
+        ...
+
+    def get(self, job: JobId) -> Job:
+        """Raises NotFound."""
+        ...
+
+    def live(self, project: ProjectId) -> Job | None: ...
+
+    def history(self, project: ProjectId | None = None, limit: int = 50) -> Sequence[Job]:
+        """Newest first."""
+        ...
+
+    def stop(self, job: JobId) -> Job:
+        """Ask a job to stop; a queued one stops at once."""
+        ...

@@ -1,0 +1,37 @@
+import math
+
+import pytest
+
+from backend.geometry import Box, clipped, from_percent, iou, to_percent
+
+
+def test_a_box_without_area_is_refused():
+    with pytest.raises(ValueError, match="not a box"):
+        Box(0.2, 0.2, 0.2, 0.5)
+
+
+def test_percent_survives_the_round_trip():
+    box = from_percent(10, 20, 30, 40)
+    assert box is not None
+    assert to_percent(box) == pytest.approx({"x": 10, "y": 20, "width": 30, "height": 40})
+
+
+def test_a_rectangle_past_the_edge_is_clipped_and_one_outside_is_nothing():
+    assert clipped(-0.5, 0.5, 0.5, 1.5) == Box(0, 0.5, 0.5, 1)
+    assert clipped(1.1, 0, 1.2, 1) is None
+    assert clipped(math.nan, 0, 1, 1) is None
+
+
+def test_a_quarter_turn_encloses_what_the_rotated_rectangle_covers():
+    # given an image twice as wide as high, and a rectangle of 20 x 10 pixels turned about (50, 25)
+    # in an image of 100 x 50 pixels
+    box = from_percent(50, 50, 20, 20, rotation=90, aspect=2)
+    # then it spans 10 pixels to the left and 20 pixels down
+    assert box is not None
+    corners = (box.left, box.top, box.right, box.bottom)
+    assert corners == pytest.approx((0.40, 0.50, 0.50, 0.90))
+
+
+def test_iou_of_halves_is_a_third():
+    assert iou(Box(0, 0, 0.5, 1), Box(0.25, 0, 0.75, 1)) == pytest.approx(1 / 3)
+    assert iou(Box(0, 0, 0.4, 1), Box(0.5, 0, 1, 1)) == 0
