@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NewType
 
+from backend.errors import Reason
 from backend.geometry import Box
 
 ProjectId = NewType("ProjectId", int)
@@ -98,7 +99,7 @@ class LabelSchema:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A Label Studio project. `schema` is None where we support none of its controls."""
+    """A Label Studio project; `label_config` is XML, `model_version` what it shows now."""
 
     id: ProjectId
     title: str
@@ -292,3 +293,31 @@ class Decision:
 
     yes: bool
     because: str
+
+
+@dataclass(frozen=True, slots=True)
+class LabelCount:
+    """On how many images people used a label of a control."""
+
+    control: ControlName
+    label: Label
+    images: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectStatus:
+    """Where a project stands: may a job start, and if not, all the reasons."""
+
+    project: Project
+    reasons: tuple[Reason, ...]
+    warnings: tuple[str, ...]
+    labels: tuple[LabelCount, ...]
+    labeled: int
+    unlabeled: int
+    version: ModelVersion | None
+    job: Job | None
+    trigger: Decision | None = None
+
+    @property
+    def ready(self) -> bool:
+        return not self.reasons

@@ -30,6 +30,7 @@ from backend.domain import (
     Prediction,
     Project,
     ProjectId,
+    ProjectStatus,
     TaskId,
     VersionName,
 )
@@ -313,4 +314,48 @@ class Jobs(Protocol):
 
     def stop(self, job: JobId) -> Job:
         """Ask a job to stop; a queued one stops at once."""
+        ...
+
+
+class Backend(Protocol):
+    """Everything that a face (web, command line) may ask for; built by `backend.wiring`."""
+
+    @property
+    def jobs(self) -> Jobs: ...
+
+    @property
+    def versions(self) -> Versions: ...
+
+    @property
+    def label_studio(self) -> LabelStudio: ...
+
+    def version(self, project: ProjectId) -> VersionName:
+        """The current version, UNTRAINED without one; reads one small file."""
+        ...
+
+    def status(self, project: ProjectId) -> ProjectStatus:
+        """Counts labels through Label Studio: seconds for a large project."""
+        ...
+
+    def start(self, request: JobRequest) -> tuple[Job, bool]:
+        """The project's live job, and whether it is new.
+
+        Raises:
+            Refused: with every reason, when the preconditions do not hold.
+            QueueUnreachable: when Redis does not answer.
+        """
+        ...
+
+    def changed(self, project: ProjectId, annotations: int) -> None:
+        """Note that people annotated; milliseconds, never raises for want of Redis."""
+        ...
+
+    def predict(
+        self, project: ProjectId, label_config: str, tasks: Sequence[Mapping[str, Any]]
+    ) -> Sequence[Mapping[str, Any] | list[Any]]:
+        """One element a task, in order: a prediction as Label Studio stores it, or []."""
+        ...
+
+    def health(self) -> Mapping[str, Any]:
+        """What /health says beside `status`: answers in milliseconds, with Redis down too."""
         ...
