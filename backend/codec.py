@@ -1,0 +1,248 @@
+"""Label Studio's wire format to and from the domain: annotations, predictions, webhook events.
+
+Facts about the format: rectangles are in percent of the upright image with the corner at the top
+left, rotated about that corner; a control that is missing from a submitted annotation was left
+empty by the person, which for rectangles and multiple choice is an answer. Our own job requests
+are read in `backend.job_requests`.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from backend.domain import (
+    Answer,
+    Choice,
+    Control,
+    ControlName,
+    ImageRef,
+    Kind,
+    Label,
+    LabeledImage,
+    LabelSchema,
+    Prediction,
+    ProjectId,
+    Region,
+    Regions,
+    TaskId,
+)
+from backend.errors import BadInput
+from backend.geometry import from_percent, to_percent
+
+Json = Mapping[str, Any]
+
+
+# --- what people said --------------------------------------------------------------------------
+
+
+def image_ref(task: Json, schema: LabelSchema) -> ImageRef:
+    """Where the task's image is; the address is empty where the task data has none."""
+    data = cast(Json, task.get("data") or {})
+    uri = data.get(schema.data_key)
+    return ImageRef(TaskId(int(task["id"])), uri if isinstance(uri, str) else "")
+
+
+def labeled_image(task: Json, schema: LabelSchema) -> LabeledImage | None:
+    """What the annotation that counts says; None where none says anything.
+
+    Skipped annotations never count. Ground truth wins, else the newest.
+    """
+    annotations = [note for note in _items(task, "annotations") if not note.get("was_cancelled")]
+    if not annotations:
+        return None
+    best = max(
+        annotations,
+        key=lambda note: (bool(note.get("ground_truth")), note.get("updated_at") or "", note["id"]),
+    )
+    results = _items(best, "result")
+    repairs: Counter[str] = Counter()
+    answers: dict[ControlName, Answer] = {}
+    for control in schema.controls:
+        own = [result for result in results if result.get("from_name") == control.name]
+        answer = _answer(control, own, repairs)
+        if answer is not None:
+            answers[control.name] = answer
+    return LabeledImage(image_ref(task, schema), answers, dict(+repairs)) if answers else None
+
+
+def _answer(control: Control, results: Sequence[Json], repairs: Counter[str]) -> Answer | None:
+    if control.kind is Kind.DETECTION:
+        return Regions(tuple(_regions(control, results, repairs)))
+    said = [label for result in results for label in _labels(result["value"], "choices")]
+    known = tuple(label for label in control.labels if label in said)
+    repairs["unknown_label"] += len(set(said) - set(known))
+    return Choice(known) if control.kind is Kind.MULTI else _single(known)
+
+
+def _single(labels: tuple[Label, ...]) -> Choice | None:
+    return Choice(labels[:1]) if labels else None
+
+
+def _regions(control: Control, results: Iterable[Json], repairs: Counter[str]) -> Iterable[Region]:
+    seen: set[Region] = set()
+    for result in results:
+        value = cast(Json, result["value"])
+        rotation = float(value.get("rotation") or 0)
+        width, height = result.get("original_width") or 1, result.get("original_height") or 1
+        numbers = [float(value.get(key) or 0) for key in ("x", "y", "width", "height")]
+        box = from_percent(*numbers, rotation=rotation, aspect=width / height)
+        repairs["rotated"] += rotation % 360 != 0
+        if box is None:
+            repairs["degenerate"] += 1
+            continue
+        for label in _labels(value, "rectanglelabels"):
+            region = Region(box, label)
+            if label not in control.labels:
+                repairs["unknown_label"] += 1
+            elif region in seen:
+                repairs["duplicate"] += 1
+            else:
+                seen.add(region)
+                yield region
+
+
+def _items(body: Json, key: str) -> Sequence[Json]:
+    return cast(Sequence[Json], body.get(key) or ())
+
+
+def _labels(value: Json, key: str) -> Sequence[Label]:
+    return cast(Sequence[Label], value.get(key) or ())
+
+
+# --- what a model says -------------------------------------------------------------------------
+
+
+def wire(prediction: Prediction, schema: LabelSchema) -> dict[str, Any]:
+    """A prediction as Label Studio stores it, less the task's id.
+
+    A hard example carries its reasons in `meta.text` of the first region, where the region panel
+    shows them and the Data Manager's "Prediction results contains" finds them.
+    """
+    result = [
+        {**part, "id": _region_id(prediction.image.task, position)}
+        for position, part in enumerate(_parts(prediction, schema))
+    ]
+    if prediction.hard and result:
+        result[0]["meta"] = {"text": [hard_text(prediction)]}
+    return {"model_version": prediction.version, "score": prediction.score, "result": result}
+
+
+def hard_text(prediction: Prediction) -> str:
+    """`hard 0.81: low confidence (0.41); top two labels close (0.41, 0.38)`."""
+    if not prediction.hard:
+        return ""
+    reasons = "; ".join(words for _, words in prediction.hard.reasons)
+    return f"hard {prediction.hard.coefficient:.2f}: {reasons}"
+
+
+def _parts(prediction: Prediction, schema: LabelSchema) -> Iterable[dict[str, Any]]:
+    for name, answer in prediction.answers.items():
+        control = schema.control(name)
+        if control is None:
+            continue
+        head = {"from_name": control.name, "to_name": control.image}
+        match answer:
+            case Choice(labels) if labels:
+                value = {"choices": list(labels)}
+                yield {**head, "type": "choices", "value": value, "score": prediction.score}
+            case Regions(regions):
+                for region in regions:
+                    yield {**head, **_rectangle(region, prediction.size)}
+            case Choice():
+                continue
+
+
+def _rectangle(region: Region, size: tuple[int, int]) -> dict[str, Any]:
+    value = {**to_percent(region.box), "rotation": 0, "rectanglelabels": [region.label]}
+    return {
+        "type": "rectanglelabels",
+        "original_width": size[0],
+        "original_height": size[1],
+        "image_rotation": 0,
+        "value": value,
+        "score": region.score,
+    }
+
+
+def _region_id(task: TaskId, position: int) -> str:
+    """Ten characters as Label Studio's own; equal predictions get equal ids."""
+    return hashlib.blake2b(f"{task}/{position}".encode(), digest_size=5).hexdigest()
+
+
+# --- what happened -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TrainNow:
+    """Someone pressed "Start training"."""
+
+    project: ProjectId
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """People annotated, or took annotations back."""
+
+    project: ProjectId
+    annotations: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """An event that changes nothing for us."""
+
+    because: str
+
+
+Event = TrainNow | Changed | Ignored
+
+
+def event(body: Json) -> Event:
+    """What a webhook says. A skip (a cancelled annotation) is no label and is ignored.
+
+    Raises:
+        BadInput: when the body has no action, or names no project where it must.
+    """
+    action = body.get("action")
+    match action:
+        case "START_TRAINING":
+            return TrainNow(_project_in(body))
+        case "ANNOTATION_CREATED" | "ANNOTATION_UPDATED":
+            note = body.get("annotation")
+            if isinstance(note, Mapping) and cast(Json, note).get("was_cancelled"):
+                return Ignored("the task was skipped")
+            return Changed(_project_in(body), 1)
+        case "ANNOTATIONS_CREATED":
+            return Changed(_project_in(body), _count(body.get("annotation")))
+        case "ANNOTATIONS_DELETED":
+            return Changed(_project_in(body), _count(body.get("annotations")))
+        case str():
+            return Ignored(f"nothing to do on {action[:64]}")
+        case _:
+            raise BadInput("the webhook has no action", 'Send {"action": "..."}')
+
+
+def project_of(text: str) -> ProjectId:
+    """The project id in Label Studio's `"<id>.<created at>"`.
+
+    Raises:
+        BadInput: when there is none.
+    """
+    head = str(text).partition(".")[0]
+    if not head.isdecimal():
+        raise BadInput(f"{str(text)[:64]!r} names no project", 'Send "project": "<id>.<time>"')
+    return ProjectId(int(head))
+
+
+def _project_in(body: Json) -> ProjectId:
+    project = body.get("project")
+    inner = cast(Json, project).get("id") if isinstance(project, Mapping) else project
+    if isinstance(inner, bool) or not isinstance(inner, int | str):
+        raise BadInput("the webhook names no project", "Switch on 'Send payload' for the webhook")
+    return project_of(str(inner))
+
+
+def _count(items: object) -> int:
+    return max(1, len(cast(Sequence[object], items))) if isinstance(items, Sequence) else 1

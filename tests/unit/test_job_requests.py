@@ -1,0 +1,31 @@
+import pytest
+
+from backend.domain import Algorithm, JobRequest, Mode
+from backend.errors import BadInput
+from backend.job_requests import job_request, request_json
+
+
+def test_an_empty_request_asks_for_fast_active_learning_without_accepting():
+    assert job_request(3, {}) == JobRequest(3, Mode.ACTIVE_LEARNING, Algorithm.FAST)
+
+
+def test_a_request_survives_the_queue():
+    request = JobRequest(3, Mode.PRE_LABELING, model_version="al-0001-aaaa", task_ids=(1, 2))
+    assert job_request(3, request_json(request)) == request
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"mode": "magic"}, "mode"),
+        ({"max_error": 0}, "max_error"),
+        ({"confidence": "high"}, "confidence"),
+        ({"task_ids": ["x"]}, "task_ids.0"),
+        ({"accept": "yes"}, "accept"),
+        ({"modle": "fast"}, "modle"),
+        ({"mode": "pre-labeling"}, "pre-labeling needs a model_version"),
+    ],
+)
+def test_a_field_that_does_not_fit_is_named(body, field):
+    with pytest.raises(BadInput, match=field):
+        job_request(3, body)
