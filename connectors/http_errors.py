@@ -1,0 +1,89 @@
+"""The border: everything that httpx may raise, as ours.
+
+Addresses are named without user and query, which may hold secrets; of an answer only the reason
+is kept, never the body.
+"""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import httpx
+
+from connectors.errors import ConnectorError, Denied, NotFound, Rejected, Unreachable
+
+HOW_TO_GET_A_TOKEN = (
+    "Create a personal access token in Label Studio under Account & Settings and set it as"
+    " LABEL_STUDIO_API_KEY"
+)
+_LONGEST_REASON = 300
+
+
+@contextmanager
+def translated(method: str, url: httpx.URL) -> Generator[None, None, None]:
+    """Turn the errors of one exchange into Unreachable, Denied, NotFound or Rejected."""
+    where = _place(url)
+    try:
+        yield
+    except httpx.TimeoutException as exc:
+        raise Unreachable(f"{where} did not answer {method} {url.path} in time") from exc
+    except httpx.HTTPStatusError as exc:
+        raise _for_status(exc) from exc
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol) as exc:
+        raise Rejected(f"{where}{url.path} is not an address that can be fetched") from exc
+    except httpx.TooManyRedirects as exc:
+        raise Rejected(f"{where} redirects {url.path} in circles") from exc
+    except (httpx.HTTPError, httpx.StreamError) as exc:
+        cure = "Is it running, and is this its address?"
+        raise Unreachable(f"{where} cannot be reached ({type(exc).__name__})", cure) from exc
+
+
+def decoded(response: httpx.Response) -> Any:
+    """The JSON of an answer, None where the answer is empty."""
+    if not response.content:
+        return None
+    try:
+        return response.json()
+    except ValueError as exc:
+        request = response.request
+        raise Unreachable(
+            f"{_place(request.url)} answered {request.method} {request.url.path} without JSON",
+            "Is this the address of Label Studio?",
+        ) from exc
+
+
+def raise_for(response: httpx.Response) -> None:
+    """Raise httpx.HTTPStatusError for 4xx and 5xx, with the body read and closed."""
+    if response.is_error:
+        response.read()
+        response.raise_for_status()
+
+
+def _place(url: httpx.URL) -> str:
+    return f"{url.host}:{url.port}" if url.port else url.host
+
+
+def _for_status(exc: httpx.HTTPStatusError) -> ConnectorError:
+    request, status = exc.request, exc.response.status_code
+    what = f"{_place(request.url)} answered {status} to {request.method} {request.url.path}"
+    what += _reason(exc.response)
+    if status in {401, 403}:
+        return Denied(what, HOW_TO_GET_A_TOKEN)
+    if status in {404, 410}:
+        return NotFound(what)
+    if status == 429 or status >= 500:
+        return Unreachable(what)
+    return Rejected(what)
+
+
+def _reason(response: httpx.Response) -> str:
+    """What Label Studio says is wrong, cut short; nothing of a page made for people."""
+    try:
+        body: object = response.json()
+    except ValueError:
+        return ""
+    if isinstance(body, dict):
+        fields = cast("dict[str, object]", body)
+        parts = [fields.get("detail"), fields.get("validation_errors")]
+        body = "; ".join(str(part) for part in parts if part)
+    return f": {str(body)[:_LONGEST_REASON]}" if body else ""
