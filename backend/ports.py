@@ -221,6 +221,10 @@ class LabelStudio(Protocol):
         """Tasks that nobody answered or skipped, in order of task id."""
         ...
 
+    def count_unlabeled(self, project: ProjectId) -> int:
+        """How many tasks `unlabeled` would yield; one quick call."""
+        ...
+
     def predicted(self, project: ProjectId, version: VersionName) -> frozenset[TaskId]:
         """Tasks that already carry a prediction of this version."""
         ...
