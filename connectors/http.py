@@ -45,14 +45,14 @@ class HttpClient:
         *,
         timeout: float = 60.0,
         patience: float = 0.0,
-        pause: Pause = time.sleep,
+        pause: Pause | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._base = _parsed(base_url.rstrip("/"))
         self._has_token = bool(api_key.strip())
         self._timeout = timeout
         self._patience = patience
-        self._pause = pause
+        self.pause = pause or time.sleep
         self._clock = clock
         self._client = httpx.Client()
         self._auth = TokenAuth(self._base, api_key.strip(), self._exchange, clock)
@@ -182,7 +182,7 @@ class HttpClient:
                 delay = _delay(exc, attempt)
                 if not _may_repeat(exc, again, attempt) or self._clock() + delay > ends:
                     raise
-                self._pause(delay)
+                self.pause(delay)
 
     def _send_once(
         self, request: httpx.Request, *, streamed: bool, redirects: bool

@@ -12,7 +12,7 @@ import httpx
 
 from connectors.errors import ConnectorError, Denied, NotFound, Rejected, Unreachable
 
-HOW_TO_GET_A_TOKEN = (
+CURE_OF_DENIAL = (
     "Create a personal access token in Label Studio under Account & Settings and set it as"
     " LABEL_STUDIO_API_KEY"
 )
@@ -68,7 +68,7 @@ def _for_status(exc: httpx.HTTPStatusError) -> ConnectorError:
     what = f"{_place(request.url)} answered {status} to {request.method} {request.url.path}"
     what += _reason(exc.response)
     if status in {401, 403}:
-        return Denied(what, HOW_TO_GET_A_TOKEN)
+        return Denied(what, CURE_OF_DENIAL)
     if status in {404, 410}:
         return NotFound(what)
     if status == 429 or status >= 500:

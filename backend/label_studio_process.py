@@ -1,0 +1,166 @@
+"""A Label Studio of our own: SQLite, loopback, nothing sent outside; for the demo and the tests."""
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO
+
+import httpx
+
+from backend.errors import LabelStudioUnreachable, Unavailable
+
+_POLL_SECONDS = 0.3
+_GRACE_SECONDS = 10.0
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+class LabelStudioProcess:
+    """Starts Label Studio from its own environment and stops exactly what it started.
+
+    `binary` is that environment's `label-studio`. All it writes lies below `data_dir`, the log in
+    `label-studio.log`. `files_root` is the folder that it may serve as local files. The account
+    and its token are made at the first start; a later start on the same `data_dir` needs the same.
+    """
+
+    def __init__(
+        self,
+        binary: Path,
+        data_dir: Path,
+        port: int,
+        *,
+        username: str = "admin@localhost.local",
+        password: str = "",
+        token: str = "",
+        files_root: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.binary = binary
+        self.data_dir = data_dir
+        self.port = port
+        self.username = username
+        self.password = password or secrets.token_urlsafe(9)
+        self.token = token or secrets.token_hex(20)
+        self.files_root = files_root or data_dir / "files"
+        self._extra = dict(environment or {})
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> Path:
+        return self.data_dir / "label-studio.log"
+
+    def start(self) -> None:
+        """Start it in a process group of its own; returns at once.
+
+        Raises:
+            Unavailable: when the port is taken or the binary cannot be run.
+        """
+        self._refuse_taken_port()
+        self.files_root.mkdir(parents=True, exist_ok=True)
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self._process = self._spawn(log)
+
+    def wait(self, seconds: float = 180) -> None:
+        """Return when it answers.
+
+        Raises:
+            LabelStudioUnreachable: when it ended, or does not answer within `seconds`.
+        """
+        ends = time.monotonic() + seconds
+        while not self._answers():
+            if not self.is_running:
+                raise LabelStudioUnreachable("Label Studio ended while starting", self._see_log())
+            if time.monotonic() > ends:
+                raise LabelStudioUnreachable(
+                    f"Label Studio did not start within {seconds:.0f} s", self._see_log()
+                )
+            time.sleep(_POLL_SECONDS)
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def stop(self) -> None:
+        """End it and its children; safe to repeat."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        _signal_group(process, signal.SIGTERM)
+        try:
+            process.wait(_GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            _signal_group(process, signal.SIGKILL)
+            process.wait()
+
+    def _spawn(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
+        command = [
+            *(str(self.binary), "start", "--no-browser", "--port", str(self.port)),
+            *("--internal-host", "127.0.0.1"),
+            *("--username", self.username, "--password", self.password),
+            *("--user-token", self.token),
+        ]
+        try:
+            return subprocess.Popen(  # noqa: S603 - our own command, no shell
+                command,
+                cwd=self.data_dir,
+                env={**os.environ, **self._environment()},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as exc:
+            raise Unavailable(f"{self.binary} cannot be run: {exc.strerror}") from exc
+
+    def _environment(self) -> dict[str, str]:
+        root = str(self.files_root.absolute())
+        return {
+            "LABEL_STUDIO_BASE_DATA_DIR": str(self.data_dir.absolute()),
+            "LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN": "true",
+            "LABEL_STUDIO_HOST": "",
+            "LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED": "true",
+            "LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT": root,
+            # ours is the backend on this very machine, which Label Studio refuses by default
+            "ML_BLOCK_LOCAL_IP": "false",
+            "SSRF_PROTECTION_ENABLED": "false",
+            "COLLECT_ANALYTICS": "False",
+            "SENTRY_DSN": "",
+            "FRONTEND_SENTRY_DSN": "",
+            **self._extra,
+        }
+
+    def _answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/health", timeout=5, trust_env=False).is_success
+        except httpx.HTTPError:
+            return False
+
+    def _refuse_taken_port(self) -> None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                raise Unavailable(f"port {self.port} is in use", "Choose another one")
+
+    def _see_log(self) -> str:
+        return f"See {self.log}"
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    try:
+        os.killpg(process.pid, number)
+    except ProcessLookupError:
+        return

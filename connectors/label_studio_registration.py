@@ -1,0 +1,138 @@
+"""How a backend is made known to a Label Studio project: its entry and its webhook."""
+
+import base64
+from dataclasses import dataclass
+
+from connectors.errors import ConnectorError, Denied, Rejected
+from connectors.label_studio_calls import Calls, Json
+
+WEBHOOK_ACTIONS = (
+    "ANNOTATION_CREATED",
+    "ANNOTATIONS_CREATED",
+    "ANNOTATION_UPDATED",
+    "ANNOTATIONS_DELETED",
+)
+
+_CREATED, _UPDATED, _KEPT = "created", "updated", "already there"
+
+_BLOCKED = ("reserved network address", "local network", "ssrf", "banned")
+_ALLOW_LOCAL = (
+    "Start Label Studio with ML_BLOCK_LOCAL_IP=false and SSRF_PROTECTION_ENABLED=false, or give"
+    " the backend a public address"
+)
+_DOTTED_HOST = (
+    "Label Studio refuses webhooks to a host name without a dot: use localhost, an IP address or"
+    " a dotted alias such as autolabel.internal"
+)
+_MUST_ANSWER = (
+    "It must answer Label Studio, not only you: check that it runs, that AUTOLABEL_PUBLIC_URL is"
+    " its address as seen from Label Studio, and user and password if it wants any"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """The ids of a backend's entry and webhook, and what was done to them, in words."""
+
+    backend: int
+    webhook: int
+    done: str
+
+
+class Registrations(Calls):
+    """Connect and disconnect backends."""
+
+    def backends(self, project: int) -> list[Json]:
+        """The project's backends; Label Studio asks each for its health meanwhile."""
+        return self._list("/api/ml", params={"project": project})
+
+    def webhooks(self, project: int) -> list[Json]:
+        return self._list("/api/webhooks/", params={"project": project})
+
+    def connect_backend(
+        self, project: int, url: str, title: str, user: str = "", password: str = ""
+    ) -> Registration:
+        """Create or update a backend and its webhook. Safe to repeat.
+
+        The webhook comes first: Label Studio would else make one for every action and without
+        credentials, or, where it refuses the address, keep a backend that has none.
+
+        Raises:
+            Rejected: with the cure, when Label Studio may not call this address, refuses it as a
+                webhook, or finds no healthy backend there.
+        """
+        url = url.rstrip("/")
+        webhook, made = self._ensure_webhook(project, f"{url}/webhook", _basic(user, password))
+        try:
+            backend, entered = self._ensure_backend(project, url, title, _login(user, password))
+        except ConnectorError:
+            if made == _CREATED:
+                self._delete(f"/api/webhooks/{webhook}/")
+            raise
+        return Registration(backend, webhook, f"backend {entered}, webhook {made}")
+
+    def disconnect(self, project: int, url: str) -> None:
+        """Remove the backends and webhooks with this address; none is fine."""
+        url = url.rstrip("/")
+        for backend in self.backends(project):
+            if backend["url"].rstrip("/") == url:
+                self._delete(f"/api/ml/{backend['id']}")
+        for hook in self.webhooks(project):
+            if hook["url"] == f"{url}/webhook":
+                self._delete(f"/api/webhooks/{hook['id']}/")
+
+    def _ensure_webhook(self, project: int, url: str, headers: Json) -> tuple[int, str]:
+        wanted = {
+            "url": url,
+            "headers": headers,
+            "send_payload": True,
+            "send_for_all_actions": False,
+            "actions": sorted(WEBHOOK_ACTIONS),
+            "is_active": True,
+        }
+        same = next((hook for hook in self.webhooks(project) if hook["url"] == url), None)
+        try:
+            if same is None:
+                body = {**wanted, "project": project}
+                return self._object("POST", "/api/webhooks/", json=body)["id"], _CREATED
+            if wanted.items() <= {**same, "actions": sorted(same["actions"])}.items():
+                return same["id"], _KEPT
+            self._object("PATCH", f"/api/webhooks/{same['id']}/", json=wanted)
+        except (Denied, Rejected) as exc:
+            raise _refusal(exc, url, _DOTTED_HOST) from exc
+        return same["id"], _UPDATED
+
+    def _ensure_backend(self, project: int, url: str, title: str, login: Json) -> tuple[int, str]:
+        body = {"project": project, "url": url, "title": title, **login}
+        known = self.backends(project)
+        same = next((one for one in known if url == one["url"].rstrip("/")), None)
+        same = same or next((one for one in known if title == one["title"]), None)
+        try:
+            if same is None:
+                return self._object("POST", "/api/ml", json=body)["id"], _CREATED
+            self._object("PATCH", f"/api/ml/{same['id']}", json=body)
+        except (Denied, Rejected) as exc:
+            raise _refusal(exc, url, _MUST_ANSWER) from exc
+        return same["id"], _UPDATED
+
+
+def _login(user: str, password: str) -> Json:
+    if not user:
+        return {"auth_method": "NONE"}
+    return {"auth_method": "BASIC_AUTH", "basic_auth_user": user, "basic_auth_pass": password}
+
+
+def _basic(user: str, password: str) -> Json:
+    if not user:
+        return {}
+    pair = base64.b64encode(f"{user}:{password}".encode()).decode()
+    return {"Authorization": f"Basic {pair}"}
+
+
+def _refusal(exc: ConnectorError, url: str, cure: str) -> ConnectorError:
+    """Tell a blocked address from a wrong one, and from a token that may not do this."""
+    if any(word in exc.message.lower() for word in _BLOCKED):
+        return Rejected(f"Label Studio may not call {url}", _ALLOW_LOCAL)
+    if isinstance(exc, Denied):
+        return exc
+    return Rejected(f"Label Studio does not take {url} as a backend", cure)
