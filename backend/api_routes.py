@@ -1,0 +1,67 @@
+"""Our own JSON API, described by the document at `/api/openapi.json`."""
+
+from flask import Blueprint, Response
+
+from backend.app_context import backend
+from backend.domain import JobId, ProjectId, VersionName
+from backend.job_requests import job_request
+from backend.openapi import DOCUMENT
+from backend.presenting import answer, job_json, status_json, version_json
+from backend.request_body import json_object
+
+routes = Blueprint("api", __name__, url_prefix="/api")
+
+
+@routes.route("/openapi.json")
+def openapi() -> Response:
+    return answer(DOCUMENT)
+
+
+@routes.route("/projects/<int:project>/jobs", methods=["POST"])
+def start_job(project: int) -> Response:
+    """201 with the new job; 200 with the running one, if one runs already."""
+    job, new = backend().start(job_request(ProjectId(project), json_object()))
+    return answer({"job": job_json(job)}, 201 if new else 200)
+
+
+@routes.route("/projects/<int:project>/jobs", methods=["GET"])
+def project_jobs(project: int) -> Response:
+    jobs = backend().jobs.history(ProjectId(project))
+    if not jobs:
+        _must_exist(project)
+    return answer({"jobs": [job_json(job) for job in jobs]})
+
+
+@routes.route("/projects/<int:project>/status")
+def project_status(project: int) -> Response:
+    return answer(status_json(backend().status(ProjectId(project))))
+
+
+@routes.route("/projects/<int:project>/versions")
+def project_versions(project: int) -> Response:
+    cards = backend().versions.all(ProjectId(project))
+    if not cards:
+        _must_exist(project)
+    current = backend().version(ProjectId(project))
+    return answer({"versions": [version_json(card, current) for card in cards]})
+
+
+@routes.route("/projects/<int:project>/versions/<version>/activate", methods=["POST"])
+def activate_version(project: int, version: str) -> Response:
+    card = backend().versions.activate(ProjectId(project), VersionName(version))
+    return answer(version_json(card, card.name))
+
+
+@routes.route("/jobs/<job>")
+def job(job: str) -> Response:
+    return answer(job_json(backend().jobs.get(JobId(job))))
+
+
+@routes.route("/jobs/<job>/stop", methods=["POST"])
+def stop_job(job: str) -> Response:
+    return answer({"job": job_json(backend().jobs.stop(JobId(job)))}, 202)
+
+
+def _must_exist(project: int) -> None:
+    """An empty list is an answer only for a project that there is. Raises NotFound."""
+    backend().label_studio.project(ProjectId(project))

@@ -1,0 +1,24 @@
+"""What every route may ask of the Flask app that it runs in."""
+
+from typing import cast
+
+from flask import current_app, g
+
+from backend.ports import Backend
+from backend.settings import Settings
+
+BACKEND = "AUTOLABEL_BACKEND"
+SETTINGS = "AUTOLABEL_SETTINGS"
+
+
+def backend() -> Backend:
+    return cast(Backend, current_app.config[BACKEND])
+
+
+def settings() -> Settings:
+    return cast(Settings, current_app.config[SETTINGS])
+
+
+def request_id() -> str:
+    """The name of this request: in the log, in `X-Request-Id` and in the answer to a crash."""
+    return cast(str, g.get("request_id", ""))

@@ -1,0 +1,105 @@
+"""Every error as an HTTP answer: one table from error class to status and code."""
+
+import unicodedata
+from dataclasses import dataclass
+from unicodedata import combining
+
+from werkzeug.exceptions import HTTPException
+
+from backend.errors import (
+    AutolabelError,
+    BadInput,
+    LabelStudioDenied,
+    LabelStudioUnreachable,
+    NotFound,
+    NoWeights,
+    OutOfSpace,
+    QueueUnreachable,
+    Reason,
+    Refused,
+    Stopped,
+    Unavailable,
+    UnreadableImage,
+    UnsupportedConfig,
+)
+from backend.presenting import Json, reason_json
+
+TABLE: tuple[tuple[type[AutolabelError], int, str], ...] = (
+    (UnsupportedConfig, 400, "unsupported_labeling_config"),
+    (BadInput, 400, "bad_input"),
+    (NotFound, 404, "not_found"),
+    (Refused, 409, "preconditions"),
+    (Stopped, 409, "stopped"),
+    (UnreadableImage, 422, "unreadable_image"),
+    (LabelStudioUnreachable, 503, "label_studio_unreachable"),
+    (LabelStudioDenied, 503, "label_studio_denied"),
+    (QueueUnreachable, 503, "queue_unreachable"),
+    (Unavailable, 503, "unavailable"),
+    (NoWeights, 503, "no_base_weights"),
+    (OutOfSpace, 507, "out_of_space"),
+    (AutolabelError, 500, "failed"),
+)
+"""The first row that fits counts, so the special stands before the general."""
+
+LONGEST_PHRASE = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What an answer says about what went wrong."""
+
+    status: int
+    code: str
+    message: str
+    cure: str = ""
+    reasons: tuple[Reason, ...] = ()
+
+    @property
+    def status_line(self) -> str:
+        """The status with a reason phrase: all that Label Studio keeps of a refusal."""
+        return f"{self.status} {_phrase(self._headline)}"
+
+    @property
+    def _headline(self) -> str:
+        if not self.reasons:
+            return self.message
+        others = len(self.reasons) - 1
+        return self.reasons[0].message + (f" (and {others} more)" if others else "")
+
+    def json(self) -> Json:
+        """The one shape of an error: `{"error": {"code", "message", "cure"?, "reasons"?}}`."""
+        error: Json = {"code": self.code, "message": self.message}
+        if self.cure:
+            error["cure"] = self.cure
+        if self.reasons:
+            error["reasons"] = [reason_json(reason) for reason in self.reasons]
+        return {"error": error}
+
+
+def of_ours(error: AutolabelError) -> Failure:
+    status, code = next((row[1], row[2]) for row in TABLE if isinstance(error, row[0]))
+    reasons = error.reasons if isinstance(error, Refused) else ()
+    return Failure(status, code, error.message, error.cure, reasons)
+
+
+def of_http(error: HTTPException, path: str) -> Failure:
+    """What the web framework refused by itself."""
+    status = error.code or 500
+    code = error.name.lower().replace(" ", "_")
+    if status == 404:
+        return Failure(404, "not_found", f"there is nothing at {path}", "See /api/openapi.json")
+    return Failure(status, code, (error.description or error.name).rstrip("."))
+
+
+def of_a_bug(request_id: str) -> Failure:
+    """What a crash says: nothing of its inside, and where to look for it."""
+    message = f"the backend failed on this request ({request_id})"
+    return Failure(500, "internal", message, f"Look for {request_id} in the backend's log")
+
+
+def _phrase(message: str) -> str:
+    """The message as a reason phrase may be: one short line of ASCII."""
+    letters = (sign for sign in unicodedata.normalize("NFKD", message) if not combining(sign))
+    plain = "".join(sign if sign.isprintable() else " " for sign in letters)
+    line = " ".join(plain.encode("ascii", "replace").decode().split())
+    return line if len(line) <= LONGEST_PHRASE else line[: LONGEST_PHRASE - 3] + "..."

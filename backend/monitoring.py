@@ -1,0 +1,76 @@
+"""Figures for Prometheus: requests, predictions, jobs."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+from flask import Response, g, request
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client import Counter as Total
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from backend.domain import JobState
+from backend.errors import QueueUnreachable
+from backend.ports import Jobs
+
+RECENT_JOBS = 1000
+LATENCIES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 100)
+"""Bounds of the histogram in seconds; Label Studio gives up after 1, 3 and 100."""
+
+
+class Monitoring:
+    """The figures of one app; each app has its own registry."""
+
+    def __init__(self, jobs: Jobs) -> None:
+        self._registry = CollectorRegistry()
+        self._registry.register(_JobFigures(jobs))
+        self._seconds = Histogram(
+            "autolabel_request_seconds",
+            "Time to answer a request.",
+            ("route", "method", "status"),
+            buckets=LATENCIES,
+            registry=self._registry,
+        )
+        self._predictions = Total(
+            "autolabel_predictions_served",
+            "Tasks that /predict answered with a prediction.",
+            registry=self._registry,
+        )
+
+    def start(self) -> None:
+        g.started = time.perf_counter()
+
+    def stop(self, response: Response) -> Response:
+        route = request.url_rule.rule if request.url_rule else "unmatched"
+        seconds = time.perf_counter() - g.started
+        self._seconds.labels(route, request.method, response.status_code).observe(seconds)
+        self._predictions.inc(g.get("predictions", 0))
+        return response
+
+    def page(self) -> Response:
+        return Response(generate_latest(self._registry), content_type=CONTENT_TYPE_LATEST)
+
+
+class _JobFigures:
+    """Asks the queue at each scrape; says so where it does not answer."""
+
+    def __init__(self, jobs: Jobs) -> None:
+        self._jobs = jobs
+
+    def describe(self) -> list[GaugeMetricFamily]:
+        return []
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        try:
+            states = Counter(job.state for job in self._jobs.history(limit=RECENT_JOBS))
+        except QueueUnreachable:
+            yield GaugeMetricFamily("autolabel_queue_up", "Whether Redis answers.", value=0)
+            return
+        yield GaugeMetricFamily("autolabel_queue_up", "Whether Redis answers.", value=1)
+        waiting = states[JobState.QUEUED]
+        yield GaugeMetricFamily("autolabel_queue_length", "Jobs that wait.", value=waiting)
+        jobs = GaugeMetricFamily("autolabel_jobs", "Remembered jobs by state.", labels=["state"])
+        for state in JobState:
+            jobs.add_metric([state.value], states[state])
+        yield jobs

@@ -1,0 +1,251 @@
+"""The OpenAPI 3 document of our JSON API; words and choices come from the domain."""
+
+from enum import StrEnum
+from typing import Any
+
+from backend.domain import Algorithm, JobState, Kind, Mode
+from backend.errors import ReasonCode
+
+Json = dict[str, Any]
+
+
+def _object(**properties: Json) -> Json:
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def _list(items: Json) -> Json:
+    return {"type": "array", "items": items}
+
+
+def _map(values: Json) -> Json:
+    return {"type": "object", "additionalProperties": values}
+
+
+def _one_of(choices: type[StrEnum]) -> Json:
+    return {"type": "string", "enum": [choice.value for choice in choices]}
+
+
+def _or_null(schema: Json) -> Json:
+    if "$ref" in schema:
+        return {"nullable": True, "allOf": [schema]}
+    return {**schema, "nullable": True}
+
+
+def _ref(name: str) -> Json:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+TEXT: Json = {"type": "string"}
+COUNT: Json = {"type": "integer", "minimum": 0}
+NUMBER: Json = {"type": "number"}
+SHARE: Json = {"type": "number", "minimum": 0, "maximum": 1}
+YES_NO: Json = {"type": "boolean"}
+TIME: Json = _or_null({"type": "string", "format": "date-time"})
+
+SCHEMAS: Json = {
+    "JobRequest": {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "mode": {**_one_of(Mode), "default": Mode.ACTIVE_LEARNING.value},
+            "algorithm": {**_one_of(Algorithm), "default": Algorithm.FAST.value},
+            "model_version": {
+                **_or_null(TEXT),
+                "description": "The version to use; pre-labeling must name one.",
+            },
+            "accept": {
+                "type": "boolean",
+                "default": False,
+                "description": "Write annotations where the certificate allows it.",
+            },
+            "max_error": {
+                **NUMBER,
+                "default": 0.05,
+                "minimum": 0,
+                "exclusiveMinimum": True,
+                "maximum": 1,
+                "exclusiveMaximum": True,
+            },
+            "confidence": {
+                **NUMBER,
+                "default": 0.95,
+                "minimum": 0.5,
+                "maximum": 1,
+                "exclusiveMaximum": True,
+            },
+            "labels_are_random": {
+                "type": "boolean",
+                "default": False,
+                "description": "Whether the labeled images are a random sample of the project.",
+            },
+            "task_ids": {**_list(COUNT), "description": "Empty: all unlabeled tasks."},
+        },
+    },
+    "Job": _object(
+        id=TEXT,
+        project=COUNT,
+        mode=_one_of(Mode),
+        algorithm=_one_of(Algorithm),
+        state=_one_of(JobState),
+        progress=SHARE,
+        step=TEXT,
+        because={**TEXT, "description": "Why the job is where it is, in words."},
+        created_at=TIME,
+        started_at=TIME,
+        ended_at=TIME,
+        version=_or_null(TEXT),
+        report=_or_null({"type": "object", "description": "The content of report.json."}),
+    ),
+    "Reason": _object(
+        code=_one_of(ReasonCode),
+        message=TEXT,
+        label=_or_null(TEXT),
+        have=_or_null(COUNT),
+        need=_or_null(COUNT),
+    ),
+    "Status": _object(
+        project=_object(id=COUNT, title=TEXT),
+        ready=YES_NO,
+        reasons=_list(_ref("Reason")),
+        warnings=_list(TEXT),
+        labels=_list(_object(control=TEXT, label=TEXT, images=COUNT)),
+        labeled=COUNT,
+        unlabeled=COUNT,
+        version=_or_null(TEXT),
+        job=_or_null(_ref("Job")),
+        trigger=_or_null(TEXT),
+    ),
+    "Version": _object(
+        name=TEXT,
+        project=COUNT,
+        current=YES_NO,
+        kinds=_map(_one_of(Kind)),
+        labels=_map(_list(TEXT)),
+        metrics=_map(_or_null(NUMBER)),
+        trained_on=_map(COUNT),
+        parent=_or_null(TEXT),
+        created=TIME,
+        backbone=TEXT,
+        device=TEXT,
+        packages=_map(TEXT),
+        promoted=YES_NO,
+        because=TEXT,
+        certificate=_or_null(_ref("Certificate")),
+    ),
+    "Certificate": _object(
+        threshold=SHARE,
+        error_rate=SHARE,
+        confidence=SHARE,
+        accepted=COUNT,
+        mistakes=COUNT,
+        sample=COUNT,
+        promise=TEXT,
+        assumption=TEXT,
+    ),
+    "Error": _object(
+        error={
+            "type": "object",
+            "required": ["code", "message"],
+            "properties": {
+                "code": TEXT,
+                "message": {**TEXT, "description": "What happened and why."},
+                "cure": {**TEXT, "description": "What to do."},
+                "reasons": _list(_ref("Reason")),
+            },
+        }
+    ),
+}
+
+
+def _answer(description: str, schema: Json) -> Json:
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def _parameter(name: str, schema: Json) -> Json:
+    return {"name": name, "in": "path", "required": True, "schema": schema}
+
+
+def _route(summary: str, answers: Json, body: Json | None = None, **more: Any) -> Json:
+    failure = _answer("What went wrong, and the cure.", _ref("Error"))
+    route: Json = {"summary": summary, "responses": {**answers, "default": failure}, **more}
+    if body:
+        route["requestBody"] = {"content": {"application/json": {"schema": body}}}
+    return route
+
+
+JOB = _object(job=_ref("Job"))
+JOBS = _object(jobs=_list(_ref("Job")))
+PROJECT = [_parameter("project", COUNT)]
+JOB_ID = [_parameter("job", TEXT)]
+
+PATHS: Json = {
+    "/api/projects/{project}/jobs": {
+        "parameters": PROJECT,
+        "post": _route(
+            "Start a job, or join the one that runs",
+            {
+                "201": _answer("The new job.", JOB),
+                "200": _answer("The job that runs already.", JOB),
+                "409": _answer("The preconditions do not hold.", _ref("Error")),
+            },
+            body=_ref("JobRequest"),
+            operationId="startJob",
+        ),
+        "get": _route(
+            "The project's jobs, newest first",
+            {"200": _answer("Jobs.", JOBS)},
+            operationId="listJobs",
+        ),
+    },
+    "/api/projects/{project}/status": {
+        "parameters": PROJECT,
+        "get": _route(
+            "May a job start, and if not, why not",
+            {"200": _answer("Where the project stands.", _ref("Status"))},
+            operationId="projectStatus",
+        ),
+    },
+    "/api/projects/{project}/versions": {
+        "parameters": PROJECT,
+        "get": _route(
+            "The project's model versions, newest first",
+            {"200": _answer("Model cards.", _object(versions=_list(_ref("Version"))))},
+            operationId="listVersions",
+        ),
+    },
+    "/api/projects/{project}/versions/{version}/activate": {
+        "parameters": [*PROJECT, _parameter("version", TEXT)],
+        "post": _route(
+            "Make a version the current one",
+            {"200": _answer("Its model card.", _ref("Version"))},
+            operationId="activateVersion",
+        ),
+    },
+    "/api/jobs/{job}": {
+        "parameters": JOB_ID,
+        "get": _route("One job", {"200": _answer("The job.", _ref("Job"))}, operationId="getJob"),
+    },
+    "/api/jobs/{job}/stop": {
+        "parameters": JOB_ID,
+        "post": _route(
+            "Ask a job to stop", {"202": _answer("The job.", JOB)}, operationId="stopJob"
+        ),
+    },
+}
+
+DOCUMENT: Json = {
+    "openapi": "3.0.3",
+    "info": {
+        "title": "Autolabel for Label Studio",
+        "version": "1",
+        "license": {"name": "Apache-2.0"},
+        "description": "Jobs, readiness and model versions of Label Studio projects.",
+    },
+    "servers": [{"url": "/"}],
+    "security": [{}, {"basic": []}],
+    "paths": PATHS,
+    "components": {
+        "schemas": SCHEMAS,
+        "securitySchemes": {"basic": {"type": "http", "scheme": "basic"}},
+    },
+}

@@ -1,0 +1,119 @@
+"""The domain as JSON, with the names of the public interface."""
+
+import json
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, cast
+
+from flask import Response
+
+from backend.domain import Certificate, Job, ModelVersion, ProjectStatus
+from backend.errors import Reason
+
+Json = dict[str, Any]
+
+
+def answer(body: Mapping[str, Any], status: int | str = 200) -> Response:
+    """A JSON answer; `status` may carry a reason phrase, as in `409 class 'dog' has 3 images`."""
+    text = json.dumps(_finite(body), separators=(",", ":"))
+    return Response(text, status, mimetype="application/json")
+
+
+def job_json(job: Job) -> Json:
+    return {
+        "id": job.id,
+        "project": job.request.project,
+        "mode": job.request.mode.value,
+        "algorithm": job.request.algorithm.value,
+        "state": job.state.value,
+        "progress": job.progress,
+        "step": job.step,
+        "because": job.because,
+        "created_at": _time(job.created_at),
+        "started_at": _time(job.started_at),
+        "ended_at": _time(job.ended_at),
+        "version": job.version,
+        "report": job.report,
+    }
+
+
+def reason_json(reason: Reason) -> Json:
+    return {
+        "code": reason.code.value,
+        "message": reason.message,
+        "label": reason.label,
+        "have": reason.have,
+        "need": reason.need,
+    }
+
+
+def status_json(status: ProjectStatus) -> Json:
+    """`labels` has one element a control and label; `version` is the current version's name."""
+    return {
+        "project": {"id": status.project.id, "title": status.project.title},
+        "ready": status.ready,
+        "reasons": [reason_json(reason) for reason in status.reasons],
+        "warnings": list(status.warnings),
+        "labels": [
+            {"control": count.control, "label": count.label, "images": count.images}
+            for count in status.labels
+        ],
+        "labeled": status.labeled,
+        "unlabeled": status.unlabeled,
+        "version": status.version.name if status.version else None,
+        "job": job_json(status.job) if status.job else None,
+        "trigger": status.trigger.because if status.trigger else None,
+    }
+
+
+def version_json(version: ModelVersion, current: str) -> Json:
+    """A model card, and whether it is the one in use."""
+    return {
+        "name": version.name,
+        "project": version.project,
+        "current": version.name == current,
+        "kinds": {control: kind.value for control, kind in version.kinds.items()},
+        "labels": {control: list(labels) for control, labels in version.labels.items()},
+        "metrics": dict(version.metrics),
+        "trained_on": dict(version.trained_on),
+        "parent": version.parent,
+        "created": _time(version.created),
+        "backbone": version.backbone,
+        "device": version.device,
+        "packages": dict(version.packages),
+        "promoted": version.promoted,
+        "because": version.because,
+        "certificate": certificate_json(version.certificate) if version.certificate else None,
+    }
+
+
+def certificate_json(certificate: Certificate) -> Json:
+    return {
+        "threshold": certificate.threshold,
+        "error_rate": certificate.error_rate,
+        "confidence": certificate.confidence,
+        "accepted": certificate.accepted,
+        "mistakes": certificate.mistakes,
+        "sample": certificate.sample,
+        "promise": certificate.promise,
+        "assumption": certificate.assumption,
+    }
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def _finite(value: object) -> object:
+    """The value with null for every number that JSON has no word for."""
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case Mapping():
+            items = cast(Mapping[str, object], value)
+            return {key: _finite(inner) for key, inner in items.items()}
+        case list() | tuple():
+            return [_finite(inner) for inner in cast(list[object], value)]
+        case _:
+            return value

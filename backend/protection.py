@@ -1,0 +1,97 @@
+"""Who may call us, from where, with how much: checked before every route.
+
+Label Studio's own calls carry Basic credentials where they are set; browsers carry an `Origin`
+that must be ours. No cross-site form can send `application/json`, so our API takes nothing else.
+"""
+
+import hmac
+
+from flask import Response, abort, request
+
+from backend.app_context import settings
+
+MEGABYTE = 1_000_000
+LARGEST_PREDICT = 250 * MEGABYTE
+"""What Label Studio itself accepts, and so the most that it can send on."""
+LARGEST_BODY = 1 * MEGABYTE
+LARGEST_EVENT = 50 * MEGABYTE
+"""A webhook carries up to 5,000 tasks."""
+
+LARGEST = {
+    "/predict": LARGEST_PREDICT,
+    "/train": LARGEST_PREDICT,
+    "/webhook": LARGEST_EVENT,
+    "/setup": LARGEST_EVENT,
+}
+
+CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+}
+
+
+def check_request() -> None:
+    """Refuse what may not pass. Raises an HTTPException."""
+    _check_size()
+    if request.path != "/health":
+        _check_credentials()
+    if request.method in CHANGING:
+        _check_origin()
+        if request.path.startswith("/api/"):
+            _check_content_type()
+
+
+def add_headers(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def _check_size() -> None:
+    largest = LARGEST.get(request.path, LARGEST_BODY)
+    size = request.content_length or 0
+    if size > largest:
+        abort(413, f"the request body has {size:,} bytes; {request.path} takes up to {largest:,}")
+
+
+def _check_credentials() -> None:
+    user = settings().basic_auth_user
+    if not user:
+        return
+    given = request.authorization
+    password = settings().basic_auth_password.get_secret_value()
+    right_user = _same(given.username if given else None, user)
+    right_password = _same(given.password if given else None, password)
+    if not (right_user and right_password):
+        abort(401, "this backend wants a user name and a password (AUTOLABEL_BASIC_AUTH_USER)")
+
+
+def _same(given: str | None, wanted: str) -> bool:
+    """Compare in a time that tells nothing about where the two differ."""
+    return hmac.compare_digest((given or "").encode(), wanted.encode())
+
+
+def _check_origin() -> None:
+    origin = request.headers.get("Origin")
+    if origin is None:
+        return
+    public = "/".join(settings().public_url.split("/")[:3])
+    if origin not in {f"http://{request.host}", f"https://{request.host}", public}:
+        abort(
+            403, f"requests from {origin[:200]} are refused; set AUTOLABEL_PUBLIC_URL if it is us"
+        )
+
+
+def _check_content_type() -> None:
+    if (request.content_length or request.content_type) and not request.is_json:
+        abort(415, "the request body must be JSON, sent with Content-Type: application/json")

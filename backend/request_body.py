@@ -1,0 +1,44 @@
+"""JSON request bodies: read once, wrong types named."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, TypeVar, cast
+
+from flask import request
+
+from backend.errors import BadInput
+
+T = TypeVar("T")
+
+JSON_NAMES: Mapping[type, str] = {str: "a string", list: "a list", dict: "an object"}
+
+
+def json_object() -> Mapping[str, Any]:
+    """The body as a JSON object; an empty body is an empty object.
+
+    Raises:
+        BadInput: saying where the JSON breaks.
+    """
+    text = request.get_data(cache=False)
+    if not text.strip():
+        return {}
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError) as exc:
+        raise BadInput(f"the request body is not JSON: {exc}") from exc
+    if not isinstance(body, dict):
+        raise BadInput("the request body is not a JSON object", 'Send {"name": value}')
+    return cast(Mapping[str, Any], body)
+
+
+def field(body: Mapping[str, Any], name: str, kind: type[T]) -> T:
+    """A field that must be there, of the type that it must have.
+
+    Raises:
+        BadInput: naming the field.
+    """
+    if name not in body:
+        raise BadInput(f"{name}: this field is missing")
+    if not isinstance(body[name], kind):
+        raise BadInput(f"{name}: this must be {JSON_NAMES[kind]}")
+    return body[name]

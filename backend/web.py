@@ -1,0 +1,116 @@
+"""The web process: Label Studio's contract, our JSON API and the page, in one Flask app.
+
+Works on Flask 1.1.2, which label-studio-ml 1.0.9 pins, as well as on Flask 3.
+"""
+
+import logging
+import secrets
+from collections.abc import Mapping
+from typing import Any, Protocol, cast
+
+from flask import Flask, Response, g, request
+from waitress.server import create_server
+from werkzeug.exceptions import HTTPException
+
+from backend import api_routes, contract_routes, failures, protection
+from backend.app_context import BACKEND, SETTINGS, request_id
+from backend.errors import AutolabelError, BadInput
+from backend.failures import Failure
+from backend.monitoring import Monitoring
+from backend.ports import Backend
+from backend.presenting import answer
+from backend.settings import Settings
+
+log = logging.getLogger(__name__)
+
+SERVER_OPTIONS: Mapping[str, Any] = {
+    "threads": 40,
+    "connection_limit": 1000,
+    "max_request_body_size": protection.LARGEST_PREDICT,
+    "ident": None,
+}
+"""Threads: 20 clients that wait for /predict, 8 pages that listen for news, and room to spare."""
+
+
+class Server(Protocol):
+    """What we use of waitress's server."""
+
+    effective_port: int
+
+    def run(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def create_app(backend: Backend, settings: Settings) -> Flask:
+    """The app; it never loads a model itself and imports no torch."""
+    app = Flask(__name__, static_folder=None)
+    app.config[BACKEND] = backend
+    app.config[SETTINGS] = settings
+    app.config["MAX_CONTENT_LENGTH"] = protection.LARGEST_PREDICT
+    monitoring = Monitoring(backend.jobs)
+    app.before_request(_name_request)
+    app.before_request(monitoring.start)
+    app.before_request(protection.check_request)
+    app.after_request(_log_request)
+    app.after_request(monitoring.stop)
+    app.after_request(protection.add_headers)
+    app.register_error_handler(Exception, _failed)
+    app.register_blueprint(contract_routes.routes)
+    app.register_blueprint(api_routes.routes)
+    app.add_url_rule("/metrics", "metrics", monitoring.page)
+    return app
+
+
+def server(backend: Backend, settings: Settings) -> Server:
+    """A server that listens already; `run` answers until `close`.
+
+    Raises:
+        BadInput: when the address is taken or not ours.
+    """
+    app = create_app(backend, settings)
+    address = f"{settings.host}:{settings.port}"
+    try:
+        listening = create_server(app, listen=address, **SERVER_OPTIONS)
+    except OSError as exc:
+        cure = "Stop the other program, or set AUTOLABEL_PORT to a free port"
+        raise BadInput(f"cannot listen on {address}: {exc.strerror}", cure) from exc
+    return cast(Server, listening)
+
+
+def serve(backend: Backend, settings: Settings) -> None:
+    """Answer requests until the process is told to end."""
+    log.info("listening on http://%s:%s", settings.host, settings.port)
+    server(backend, settings).run()
+
+
+def _name_request() -> None:
+    g.request_id = secrets.token_hex(4)
+
+
+def _log_request(response: Response) -> Response:
+    response.headers["X-Request-Id"] = request_id()
+    level = logging.INFO if response.status_code >= 400 else logging.DEBUG
+    log.log(level, "%s %s %r: %s", request_id(), request.method, request.path, response.status_code)
+    return response
+
+
+def _failed(error: Exception) -> Response:
+    """The catch-all: every error becomes an answer, and no answer carries a traceback."""
+    failure = _failure(error)
+    if "answer_in_any_case" in g:
+        log.warning("%s answered without predictions: %s", request_id(), failure.message)
+        return answer(g.answer_in_any_case)
+    response = answer(failure.json(), failure.status_line)
+    if failure.status == 401:
+        response.headers["WWW-Authenticate"] = 'Basic realm="Autolabel", charset="UTF-8"'
+    return response
+
+
+def _failure(error: Exception) -> Failure:
+    if isinstance(error, AutolabelError):
+        return failures.of_ours(error)
+    if isinstance(error, HTTPException):
+        return failures.of_http(error, request.path)
+    log.exception("%s failed", request_id(), exc_info=error)
+    return failures.of_a_bug(request_id())

@@ -1,0 +1,30 @@
+"""A client of the app, with a fake backend behind it."""
+
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from backend.settings import Settings
+from backend.web import create_app
+from tests.fakes.backend import FakeBackend, FakeLabelStudio, FakeVersions, a_project, a_version
+
+
+@pytest.fixture
+def backend() -> FakeBackend:
+    """One project, number 2, with two versions of which the first is in use."""
+    project, version = a_project(), a_version()
+    return FakeBackend(
+        label_studio=FakeLabelStudio({project.id: project}),
+        versions=FakeVersions([a_version("al-0002-77aa"), version], {project.id: version.name}),
+    )
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path)
+
+
+@pytest.fixture
+def client(backend: FakeBackend, settings: Settings) -> FlaskClient:
+    return create_app(backend, settings).test_client()

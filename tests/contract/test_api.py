@@ -1,0 +1,254 @@
+"""Our JSON API, checked against the document that describes it."""
+
+import json
+import math
+
+import jsonschema
+import pytest
+from openapi_spec_validator import validate
+
+from backend.domain import JobState
+from backend.errors import (
+    LabelStudioUnreachable,
+    NotFound,
+    QueueUnreachable,
+    Reason,
+    ReasonCode,
+)
+from tests.fakes.backend import NOW, a_job, a_version
+
+REFUSAL = Reason(ReasonCode.TOO_FEW_IMAGES, "class 'dog' has 3 of 5 images", "dog", 3, 5)
+
+
+def as_json_schema(schema):
+    """OpenAPI 3.0's `nullable` in the words of JSON schema."""
+    if isinstance(schema, list):
+        return [as_json_schema(inner) for inner in schema]
+    if not isinstance(schema, dict):
+        return schema
+    plain = {key: as_json_schema(inner) for key, inner in schema.items() if key != "nullable"}
+    return {"anyOf": [plain, {"type": "null"}]} if schema.get("nullable") else plain
+
+
+@pytest.fixture
+def conforms(client):
+    document = client.get("/api/openapi.json").get_json()
+
+    def check(answer, path, method="get"):
+        answers = document["paths"][path][method]["responses"]
+        described = answers.get(str(answer.status_code), answers["default"])
+        schema = described["content"]["application/json"]["schema"]
+        schema = as_json_schema({**schema, "components": document["components"]})
+        jsonschema.validate(answer.get_json(), schema)
+        return answer.get_json()
+
+    return check
+
+
+def test_the_document_is_valid_openapi(client):
+    validate(client.get("/api/openapi.json").get_json())
+
+
+def test_the_document_describes_every_route_of_the_api(client):
+    described = {
+        path.replace("{", "<").replace("}", ">")
+        for path in client.get("/api/openapi.json").get_json()["paths"]
+    }
+    real = {
+        rule.rule.replace("<int:", "<")
+        for rule in client.application.url_map.iter_rules()
+        if rule.rule.startswith("/api/") and rule.rule != "/api/openapi.json"
+    }
+    assert described == real
+
+
+class TestStart:
+    PATH = "/api/projects/{project}/jobs"
+
+    def test_answers_201_with_the_new_job(self, client, backend, conforms):
+        wish = {"mode": "pre-labeling", "model_version": "al-0001-3f9c", "accept": True}
+        answer = client.post("/api/projects/2/jobs", json=wish)
+        assert answer.status_code == 201
+        assert conforms(answer, self.PATH, "post")["job"]["mode"] == "pre-labeling"
+        assert backend.started[0].accept
+
+    def test_answers_200_with_the_job_that_runs_already(self, client, conforms):
+        first = client.post("/api/projects/2/jobs", json={}).get_json()["job"]["id"]
+        again = client.post("/api/projects/2/jobs", json={})
+        assert again.status_code == 200
+        assert conforms(again, self.PATH, "post")["job"]["id"] == first
+
+    def test_answers_409_with_every_reason(self, client, backend, conforms):
+        backend.reasons = (REFUSAL,)
+        answer = client.post("/api/projects/2/jobs", json={})
+        assert answer.status_code == 409
+        error = conforms(answer, self.PATH, "post")["error"]
+        assert error["code"] == "preconditions"
+        assert error["reasons"] == [
+            {
+                "code": "too_few_images",
+                "message": "class 'dog' has 3 of 5 images",
+                "label": "dog",
+                "have": 3,
+                "need": 5,
+            }
+        ]
+
+    @pytest.mark.parametrize(
+        ("wish", "named"),
+        [
+            ({"mode": "magic"}, "mode"),
+            ({"accept": "yes"}, "accept"),
+            ({"max_error": 0}, "max_error"),
+            ({"confidence": 1.5}, "confidence"),
+            ({"task_ids": ["1"]}, "task_ids"),
+            ({"colour": 1}, "colour"),
+        ],
+    )
+    def test_names_the_field_that_does_not_fit(self, client, conforms, wish, named):
+        answer = client.post("/api/projects/2/jobs", json=wish)
+        assert answer.status_code == 400
+        assert named in conforms(answer, self.PATH, "post")["error"]["message"]
+
+
+class TestReading:
+    def test_status_has_counts_and_reasons(self, client, backend, conforms):
+        backend.reasons = (REFUSAL,)
+        backend.jobs.jobs["job-1"] = a_job(progress=0.5, started_at=NOW)
+        body = conforms(client.get("/api/projects/2/status"), "/api/projects/{project}/status")
+        assert body["ready"] is False
+        assert body["version"] == "al-0001-3f9c"
+        assert body["job"]["state"] == "running"
+
+    def test_jobs_stand_newest_first(self, client, backend, conforms):
+        backend.jobs.jobs |= {"a": a_job("a", JobState.FINISHED), "b": a_job("b")}
+        answer = client.get("/api/projects/2/jobs")
+        jobs = conforms(answer, "/api/projects/{project}/jobs")["jobs"]
+        assert [job["id"] for job in jobs] == ["b", "a"]
+
+    def test_a_job_has_its_report_with_null_where_a_number_is_none(self, client, backend, conforms):
+        report = {"metrics": {"accuracy": math.nan}, "labels": ("cat",)}
+        backend.jobs.jobs["a"] = a_job("a", JobState.FINISHED, report=report)
+        answer = client.get("/api/jobs/a")
+        assert conforms(answer, "/api/jobs/{job}")["report"]["metrics"] == {"accuracy": None}
+        json.loads(answer.get_data(as_text=True), parse_constant=pytest.fail)
+
+    def test_versions_say_which_one_is_in_use(self, client, conforms):
+        answer = client.get("/api/projects/2/versions")
+        cards = conforms(answer, "/api/projects/{project}/versions")["versions"]
+        assert [(card["name"], card["current"]) for card in cards] == [
+            ("al-0002-77aa", False),
+            ("al-0001-3f9c", True),
+        ]
+
+    def test_a_project_without_jobs_or_versions_has_empty_lists(self, client, backend):
+        backend.versions.cards.clear()
+        assert client.get("/api/projects/2/jobs").get_json() == {"jobs": []}
+        assert client.get("/api/projects/2/versions").get_json() == {"versions": []}
+
+
+class TestActing:
+    def test_activating_answers_with_the_card(self, client, backend, conforms):
+        answer = client.post("/api/projects/2/versions/al-0002-77aa/activate")
+        path = "/api/projects/{project}/versions/{version}/activate"
+        assert conforms(answer, path, "post")["current"] is True
+        assert backend.version(2) == "al-0002-77aa"
+
+    def test_stopping_answers_202_at_once(self, client, backend, conforms):
+        backend.jobs.jobs["a"] = a_job("a")
+        answer = client.post("/api/jobs/a/stop")
+        assert answer.status_code == 202
+        assert conforms(answer, "/api/jobs/{job}/stop", "post")["job"]["state"] == "stopping"
+
+
+class TestFailing:
+    @pytest.mark.parametrize(
+        ("method", "path"),
+        [
+            ("GET", "/api/projects/9/status"),
+            ("GET", "/api/projects/9/jobs"),
+            ("GET", "/api/projects/9/versions"),
+            ("POST", "/api/projects/9/jobs"),
+            ("POST", "/api/projects/2/versions/al-9999-0000/activate"),
+            ("GET", "/api/jobs/none"),
+            ("POST", "/api/jobs/none/stop"),
+            ("GET", "/api/nothing"),
+        ],
+    )
+    def test_what_is_not_there_is_404(self, client, method, path):
+        answer = client.open(path, method=method)
+        assert answer.status_code == 404
+        assert answer.get_json()["error"]["code"] == "not_found"
+
+    @pytest.mark.parametrize(
+        ("failure", "status", "code"),
+        [
+            (LabelStudioUnreachable("gone", "start it"), 503, "label_studio_unreachable"),
+            (QueueUnreachable("gone", "start it"), 503, "queue_unreachable"),
+            (NotFound("gone", "start it"), 404, "not_found"),
+        ],
+    )
+    def test_an_error_of_ours_has_code_message_and_cure(
+        self, client, backend, failure, status, code
+    ):
+        backend.failure = failure
+        answer = client.get("/api/projects/2/status")
+        assert answer.status_code == status
+        assert answer.get_json() == {"error": {"code": code, "message": "gone", "cure": "start it"}}
+
+    def test_a_bug_answers_with_the_id_under_which_the_log_has_it(self, client, backend, caplog):
+        backend.failure = RuntimeError("a secret of the inside")
+        answer = client.get("/api/projects/2/status")
+        text = answer.get_data(as_text=True)
+        assert answer.status_code == 500
+        assert answer.headers["X-Request-Id"] in answer.get_json()["error"]["message"]
+        assert answer.headers["X-Request-Id"] in caplog.text
+        assert "secret" not in text
+        assert "Traceback" not in text
+
+    @pytest.mark.parametrize(
+        ("body", "words"),
+        [
+            (b"{", "not JSON"),
+            (b"\xff\xfe{}", "not JSON"),
+            (b"[" * 100_000, "not JSON"),
+            (b"[]", "not a JSON object"),
+            (b'"text"', "not a JSON object"),
+        ],
+    )
+    @pytest.mark.parametrize("path", ["/api/projects/2/jobs", "/webhook", "/predict", "/setup"])
+    def test_a_body_that_is_no_json_object_says_so(self, client, path, body, words):
+        answer = client.post(path, data=body, content_type="application/json")
+        assert answer.status_code == 400
+        assert words in answer.get_json()["error"]["message"]
+
+    def test_the_wrong_method_is_405(self, client):
+        answer = client.get("/predict")
+        assert answer.status_code == 405
+        assert answer.get_json()["error"]["code"] == "method_not_allowed"
+
+
+def test_metrics_count_requests_predictions_and_jobs(client, backend):
+    backend.jobs.jobs |= {"a": a_job("a", JobState.QUEUED), "b": a_job("b", JobState.FAILED)}
+    body = {"project": "2.1", "label_config": "<View/>", "tasks": [{"id": 1, "data": {"i": 1}}]}
+    client.post("/predict", json=body)
+    client.get("/nothing/of/ours")
+    text = client.get("/metrics").get_data(as_text=True)
+    assert "autolabel_predictions_served_total 1.0" in text
+    assert "autolabel_queue_length 1.0" in text
+    assert 'autolabel_jobs{state="failed"} 1.0' in text
+    requests = 'autolabel_request_seconds_count{method="POST",route="/predict",status="200"} 1.0'
+    assert requests in text
+    assert 'route="unmatched"' in text
+
+
+def test_metrics_say_that_redis_is_down(client, backend):
+    backend.jobs.redis_is_up = False
+    text = client.get("/metrics").get_data(as_text=True)
+    assert "autolabel_queue_up 0.0" in text
+    assert "autolabel_jobs{" not in text
+
+
+def test_a_version_with_a_certificate_that_is_none_conforms(client, backend, conforms):
+    backend.versions.cards[:] = [a_version(metrics={"ece": math.nan})]
+    conforms(client.get("/api/projects/2/versions"), "/api/projects/{project}/versions")

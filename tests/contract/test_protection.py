@@ -1,0 +1,119 @@
+"""Who may call, from where, with how much."""
+
+import json
+
+import pytest
+from pydantic import SecretStr
+from werkzeug.test import create_environ, run_wsgi_app
+
+from backend import protection
+from backend.settings import Settings
+from backend.web import create_app
+from tests.contract.test_label_studio_contract import WRITTEN, send
+
+ROUTES = ["/", "/metrics", "/versions", "/api/openapi.json", "/api/projects/2/status", "/nothing"]
+
+
+@pytest.fixture
+def guarded(backend, tmp_path):
+    password = SecretStr("open: sesame")
+    settings = Settings(data_dir=tmp_path, basic_auth_user="ann", basic_auth_password=password)
+    return create_app(backend, settings).test_client()
+
+
+class TestCredentials:
+    @pytest.mark.parametrize("path", ROUTES)
+    def test_are_wanted_on_every_route(self, guarded, path):
+        answer = guarded.get(path)
+        assert answer.status_code == 401
+        assert answer.headers["WWW-Authenticate"].startswith("Basic")
+
+    def test_are_not_wanted_for_health(self, guarded):
+        assert guarded.get("/health").status_code == 200
+
+    def test_let_label_studio_in(self, guarded):
+        call = WRITTEN["start_training"]
+        answer = guarded.post(call["path"], json=call["body"], auth=("ann", "open: sesame"))
+        assert answer.status_code == 201
+
+    @pytest.mark.parametrize(
+        "auth", [("ann", "wrong"), ("bob", "open: sesame"), ("", ""), ("ann", "")]
+    )
+    def test_that_are_wrong_do_not(self, guarded, auth):
+        assert guarded.get("/versions", auth=auth).status_code == 401
+
+    @pytest.mark.parametrize("header", ["Basic", "Basic !!!", "Bearer x", "Basic /////w=="])
+    def test_that_cannot_be_read_do_not(self, guarded, header):
+        answer = guarded.get("/versions", headers={"Authorization": header})
+        assert answer.status_code == 401
+
+    def test_are_not_wanted_where_no_user_is_set(self, client):
+        assert client.get("/versions").status_code == 200
+
+
+class TestOrigin:
+    @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost:1", "x"])
+    @pytest.mark.parametrize("path", ["/api/projects/2/jobs", "/webhook"])
+    def test_of_another_site_is_refused(self, client, backend, origin, path):
+        body = WRITTEN["start_training"]["body"] if path == "/webhook" else {}
+        answer = client.post(path, json=body, headers={"Origin": origin})
+        assert answer.status_code == 403
+        assert backend.started == []
+
+    @pytest.mark.parametrize("origin", ["http://localhost", "http://localhost:9090"])
+    def test_of_our_own_page_is_taken(self, client, origin):
+        answer = client.post("/api/projects/2/jobs", json={}, headers={"Origin": origin})
+        assert answer.status_code == 201
+
+
+class TestContentType:
+    @pytest.mark.parametrize(
+        "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"]
+    )
+    def test_that_a_form_can_send_is_refused_by_the_api(self, client, backend, kind):
+        answer = client.post("/api/projects/2/jobs", data=b"{}", content_type=kind)
+        assert answer.status_code == 415
+        assert backend.started == []
+
+    def test_is_not_needed_without_a_body(self, client):
+        assert client.post("/api/projects/2/jobs").status_code == 201
+
+
+class TestSize:
+    @pytest.mark.parametrize(
+        ("path", "largest"),
+        [
+            ("/api/projects/2/jobs", protection.LARGEST_BODY),
+            ("/webhook", protection.LARGEST_EVENT),
+            ("/predict", protection.LARGEST_PREDICT),
+        ],
+    )
+    def test_of_a_body_beyond_the_limit_is_refused_before_it_is_read(self, client, path, largest):
+        environ = create_environ(path, method="POST", content_type="application/json")
+        environ["CONTENT_LENGTH"] = str(largest + 1)
+        body, status, _ = run_wsgi_app(client.application, environ)
+        assert status.startswith("413")
+        assert f"{largest:,}" in json.loads(b"".join(body))["error"]["message"]
+
+    def test_that_predict_takes_is_larger(self, client):
+        tasks = [{"id": 1, "data": {"image": "x" * 2_000_000}}]
+        assert send(client, WRITTEN["predict"], tasks=tasks).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/health", "/nothing", "/api/projects/9/status"])
+def test_every_answer_has_the_security_headers(client, path):
+    headers = client.get(path).headers
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "same-origin"
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    assert "unsafe" not in headers["Content-Security-Policy"]
+
+
+def test_the_log_has_neither_bodies_nor_credentials_nor_line_breaks(guarded, caplog):
+    caplog.set_level("DEBUG")
+    guarded.post("/webhook", json={"action": "secret-body"}, auth=("ann", "wrong-password"))
+    guarded.get("/a%0Aforged line", auth=("ann", "open: sesame"))
+    assert "secret-body" not in caplog.text
+    assert "password" not in caplog.text
+    assert "sesame" not in caplog.text
+    assert "\nforged" not in caplog.text

@@ -1,0 +1,191 @@
+"""A Backend that remembers what it was asked and answers what the test laid out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from backend.domain import (
+    UNTRAINED,
+    ControlName,
+    Job,
+    JobId,
+    JobRequest,
+    JobState,
+    Kind,
+    Label,
+    LabelCount,
+    ModelVersion,
+    Project,
+    ProjectId,
+    ProjectStatus,
+    VersionName,
+)
+from backend.errors import NotFound, QueueUnreachable, Reason, Refused
+
+NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
+CHOICES = '<View><Image name="img" value="$image"/><Choices name="c" toName="img">' + (
+    '<Choice value="cat"/><Choice value="dog"/></Choices></View>'
+)
+
+
+def a_project(number: int = 2, title: str = "Pets") -> Project:
+    return Project(ProjectId(number), title, CHOICES, "")
+
+
+def a_version(name: str = "al-0001-3f9c", project: int = 2, **changes: Any) -> ModelVersion:
+    card = ModelVersion(
+        name=VersionName(name),
+        project=ProjectId(project),
+        kinds={ControlName("c"): Kind.SINGLE},
+        labels={ControlName("c"): (Label("cat"), Label("dog"))},
+        metrics={"accuracy": 0.93, "ece": 0.04},
+        trained_on={"cat": 20, "dog": 18},
+        parent=None,
+        created=NOW,
+        backbone="efficientnet_lite0",
+        device="cpu",
+        packages={"torch": "2.4"},
+        because="the first version",
+    )
+    return replace(card, **changes)
+
+
+def a_job(
+    name: str = "job-1", state: JobState = JobState.RUNNING, project: int = 2, **changes: Any
+) -> Job:
+    job = Job(JobId(name), JobRequest(ProjectId(project)), state, created_at=NOW)
+    return replace(job, **changes)
+
+
+@dataclass
+class FakeJobs:
+    jobs: dict[JobId, Job] = field(default_factory=dict)
+    redis_is_up: bool = True
+
+    def _ask(self) -> None:
+        if not self.redis_is_up:
+            raise QueueUnreachable("Redis does not answer", "Start it")
+
+    def submit(self, request: JobRequest) -> tuple[Job, bool]:
+        self._ask()
+        live = self.live(request.project)
+        if live:
+            return live, False
+        name = JobId(f"job-{len(self.jobs) + 1}")
+        self.jobs[name] = Job(name, request, JobState.QUEUED, created_at=NOW)
+        return self.jobs[name], True
+
+    def get(self, job: JobId) -> Job:
+        self._ask()
+        if job not in self.jobs:
+            raise NotFound(f"there is no job {job}")
+        return self.jobs[job]
+
+    def live(self, project: ProjectId) -> Job | None:
+        return next((job for job in self.history(project) if job.state.is_live), None)
+
+    def history(self, project: ProjectId | None = None, limit: int = 50) -> Sequence[Job]:
+        self._ask()
+        jobs = [job for job in self.jobs.values() if project in {None, job.request.project}]
+        return jobs[::-1][:limit]
+
+    def stop(self, job: JobId) -> Job:
+        self.jobs[job] = replace(self.get(job), state=JobState.STOPPING)
+        return self.jobs[job]
+
+
+@dataclass
+class FakeVersions:
+    cards: list[ModelVersion] = field(default_factory=list)
+    active: dict[ProjectId, VersionName] = field(default_factory=dict)
+
+    def all(self, project: ProjectId) -> Sequence[ModelVersion]:
+        return [card for card in self.cards if card.project == project]
+
+    def get(self, project: ProjectId, version: VersionName) -> ModelVersion:
+        for card in self.all(project):
+            if card.name == version:
+                return card
+        raise NotFound(f"project {project} has no version {version}")
+
+    def current(self, project: ProjectId) -> ModelVersion | None:
+        return self.get(project, self.active[project]) if project in self.active else None
+
+    def activate(self, project: ProjectId, version: VersionName) -> ModelVersion:
+        card = self.get(project, version)
+        self.active[project] = version
+        return card
+
+
+@dataclass
+class FakeLabelStudio:
+    known: dict[ProjectId, Project] = field(default_factory=dict)
+
+    def project(self, project: ProjectId) -> Project:
+        if project not in self.known:
+            raise NotFound(f"Label Studio has no project {project}", "Check the number")
+        return self.known[project]
+
+    def projects(self) -> Sequence[Project]:
+        return list(self.known.values())
+
+
+@dataclass
+class FakeBackend:
+    """`reasons` refuse every start; `failure` is raised by the next calls that may fail."""
+
+    jobs: FakeJobs = field(default_factory=FakeJobs)
+    versions: FakeVersions = field(default_factory=FakeVersions)
+    label_studio: FakeLabelStudio = field(default_factory=FakeLabelStudio)
+    reasons: tuple[Reason, ...] = ()
+    counts: tuple[LabelCount, ...] = ()
+    warnings: tuple[str, ...] = ()
+    unlabeled: int = 100
+    failure: Exception | None = None
+    started: list[JobRequest] = field(default_factory=list)
+    changes: list[tuple[ProjectId, int]] = field(default_factory=list)
+
+    def _may_fail(self) -> None:
+        if self.failure:
+            raise self.failure
+
+    def version(self, project: ProjectId) -> VersionName:
+        return self.versions.active.get(project, UNTRAINED)
+
+    def status(self, project: ProjectId) -> ProjectStatus:
+        self._may_fail()
+        return ProjectStatus(
+            project=self.label_studio.project(project),
+            reasons=self.reasons,
+            warnings=self.warnings,
+            labels=self.counts,
+            labeled=sum(count.images for count in self.counts),
+            unlabeled=self.unlabeled,
+            version=self.versions.current(project),
+            job=self.jobs.live(project),
+        )
+
+    def start(self, request: JobRequest) -> tuple[Job, bool]:
+        self._may_fail()
+        self.label_studio.project(request.project)
+        self.started.append(request)
+        if self.reasons and not self.jobs.live(request.project):
+            raise Refused(self.reasons)
+        return self.jobs.submit(request)
+
+    def changed(self, project: ProjectId, annotations: int) -> None:
+        self.changes.append((project, annotations))
+
+    def predict(
+        self, project: ProjectId, label_config: str, tasks: Sequence[Mapping[str, Any]]
+    ) -> Sequence[Mapping[str, Any] | list[Any]]:
+        self._may_fail()
+        version = self.version(project)
+        return [
+            {"model_version": version, "score": 0.5, "result": []} if task["data"] else []
+            for task in tasks
+        ]
+
+    def health(self) -> Mapping[str, Any]:
+        return {"redis": self.jobs.redis_is_up}
