@@ -96,6 +96,16 @@ def variables() -> tuple[str, ...]:
     return tuple(_variable(name) for name in Settings.model_fields)
 
 
+def environment(settings: Settings) -> dict[str, str]:
+    """What to set in a child process so that it loads the same settings."""
+    given = ((field, getattr(settings, field)) for field in settings.model_fields_set)
+    return {
+        _variable(field): value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        for field, value in given
+        if value is not None
+    }
+
+
 def _variable(field: str) -> str:
     alias = Settings.model_fields[field].validation_alias if field in Settings.model_fields else ""
     return alias if isinstance(alias, str) and alias else _prefixed(field)

@@ -1,0 +1,50 @@
+"""Versions and jobs as files: the content of `card.json` and `job.json`, and where models lie."""
+
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import quote
+
+from pydantic import TypeAdapter, ValidationError
+
+from backend.domain import ControlName, Job, ModelVersion
+from backend.errors import BadInput
+
+_VERSION = TypeAdapter(ModelVersion)
+_JOB = TypeAdapter(Job)
+
+
+def version_card(version: ModelVersion) -> str:
+    return _VERSION.dump_json(version, indent=2).decode()
+
+
+def version_from(card: str | bytes) -> ModelVersion:
+    """Raises BadInput, naming the field that does not fit."""
+    try:
+        return _VERSION.validate_json(card)
+    except ValidationError as exc:
+        raise BadInput(f"not a version card: {_first_problem(exc)}") from exc
+
+
+def control_folder(version: Path, control: ControlName) -> Path:
+    """The folder of one control; names that no file may have are percent-encoded."""
+    name = quote(control, safe=" ")
+    return version / (name if name.strip(".") else name.replace(".", "%2E"))
+
+
+def job_card(job: Job) -> str:
+    """Everything but the report, which has a file of its own."""
+    return _JOB.dump_json(replace(job, report=None), indent=2).decode()
+
+
+def job_from(card: str | bytes) -> Job:
+    """Raises BadInput, naming the field that does not fit."""
+    try:
+        return _JOB.validate_json(card)
+    except ValidationError as exc:
+        raise BadInput(f"not a job card: {_first_problem(exc)}") from exc
+
+
+def _first_problem(exc: ValidationError) -> str:
+    first = exc.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"{where}: {first['msg']}" if where else first["msg"]

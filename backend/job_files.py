@@ -1,0 +1,72 @@
+"""What lasts of a job: `job.json` and `report.json` in a folder of its own."""
+
+import json
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from backend.cards import job_card, job_from
+from backend.domain import Job, JobId, ProjectId
+from backend.durable import write_whole
+from backend.errors import BadInput
+
+log = logging.getLogger(__name__)
+
+_ID = re.compile(r"job-\d{8}-\d{6}-[0-9a-f]{4,}")
+
+
+class JobFiles:
+    """The job folders of all projects below one data folder."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._projects = data_dir / "projects"
+
+    def save(self, job: Job) -> None:
+        """Raises OutOfSpace, with the earlier state still readable."""
+        write_whole(self.folder(job.request.project, job.id) / "job.json", job_card(job))
+
+    def save_report(self, job: Job, report: Mapping[str, Any]) -> None:
+        """Raises OutOfSpace."""
+        path = self.folder(job.request.project, job.id) / "report.json"
+        write_whole(path, json.dumps(report, indent=2, allow_nan=False))
+
+    def load(self, job_id: JobId) -> Job | None:
+        """The job as it was last saved, with its report; None where nothing was."""
+        if not _ID.fullmatch(job_id):
+            return None
+        found = next(self._projects.glob(f"*/jobs/{job_id}"), None)
+        return _job(found) if found else None
+
+    def newest(self, project: ProjectId | None) -> Iterator[Job]:
+        """Newest first, of one project or of all; a broken file is left out with a warning."""
+        folders = self._projects.glob(f"{'*' if project is None else project}/jobs/job-*")
+        for folder in sorted(folders, key=lambda folder: folder.name, reverse=True):
+            if job := _job(folder):
+                yield job
+
+    def folder(self, project: ProjectId, job_id: JobId) -> Path:
+        return self._projects / str(project) / "jobs" / job_id
+
+
+def _job(folder: Path) -> Job | None:
+    try:
+        job = job_from((folder / "job.json").read_bytes())
+    except FileNotFoundError:
+        return None
+    except (BadInput, OSError) as exc:
+        log.warning("leaving out %s: %s", folder, exc)
+        return None
+    return replace(job, report=_report(folder))
+
+
+def _report(folder: Path) -> Mapping[str, Any] | None:
+    try:
+        return json.loads((folder / "report.json").read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    except (ValueError, OSError) as exc:
+        log.warning("leaving out the report of %s: %s", folder, exc)
+        return None

