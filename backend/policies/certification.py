@@ -1,0 +1,100 @@
+"""Which labels may be accepted unseen, with an error rate that statistics guarantee."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.domain import Certificate, Label
+from backend.policies.fixed_sequence import Evidence, Flags, Stop, walk
+from backend.ports import Floats
+
+FIRST_ATTEMPT = 0.75
+"""Share of the remaining confidence budget that each attempt spends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the user asked for, and how often it was tried before on this project.
+
+    `max_error` in (0, 1) of the accepted labels; `confidence` in [0.5, 1) that the promise holds
+    for all rounds of the project together; `attempt` counts from 1.
+    """
+
+    max_error: float = 0.05
+    confidence: float = 0.95
+    attempt: int = 1
+    assumption: str = ""
+
+    @property
+    def risk(self) -> float:
+        """The chance of breaking the promise that this attempt may spend; sums to the whole."""
+        left = (1 - FIRST_ATTEMPT) ** (self.attempt - 1)
+        return (1 - self.confidence) * FIRST_ATTEMPT * left
+
+
+def certify(evidence: Evidence, terms: Terms) -> Certificate | None:
+    """The loosest threshold that the validation sample vouches for; None where there is none."""
+    passed = walk(evidence, terms.max_error, terms.risk)
+    return passed and _certificate(passed, len(evidence.right), terms, "labels")
+
+
+def certify_labels(
+    evidence: Evidence,
+    answers: NDArray[np.intp],
+    pool_answers: NDArray[np.intp],
+    labels: Sequence[Label],
+    terms: Terms,
+) -> Mapping[Label, Certificate]:
+    """A certificate for each label whose sample affords one; all hold at once (Bonferroni).
+
+    `answers` (n,) and `pool_answers` (N,) are the positions in `labels` of what the model answered.
+    """
+    sizes = np.bincount(answers, minlength=len(labels))
+    judged = _affordable_labels(sizes, terms)
+    certificates = dict[Label, Certificate]()
+    for position in map(int, judged):
+        part = evidence.take(answers == position, pool_answers == position)
+        passed = walk(part, terms.max_error, terms.risk / len(judged))
+        if passed:
+            label = labels[position]
+            certificates[label] = _certificate(passed, len(part.right), terms, f"'{label}' labels")
+    return certificates
+
+
+def stays(confidence: Floats, certificate: Certificate | None) -> Flags:
+    """(n,) which validation images still stand for the unlabeled ones after an acceptance.
+
+    Those within the accepted region leave the sample for good, as their like left the pool.
+    """
+    if certificate is None:
+        return np.ones(len(confidence), dtype=np.bool_)
+    return np.asarray(confidence, dtype=np.float64) < certificate.threshold
+
+
+def _affordable_labels(sizes: NDArray[np.intp], terms: Terms) -> NDArray[np.intp]:
+    """Positions of as many labels as can share the risk, those with the largest samples."""
+    largest = np.argsort(-sizes, kind="stable")
+    for count in range(len(largest), 0, -1):
+        if (1 - terms.max_error) ** sizes[largest[count - 1]] <= terms.risk / count:
+            return np.sort(largest[:count])
+    return largest[:0]
+
+
+def _certificate(stop: Stop, sample: int, terms: Terms, what: str) -> Certificate:
+    promise = (
+        f"With {terms.confidence * 100:.4g} % confidence over all rounds of this project, at most "
+        f"{terms.max_error * 100:.4g} % of the {stop.pool} {what} accepted at score "
+        f"{stop.threshold:.4f} or more are wrong"
+    )
+    return Certificate(
+        threshold=stop.threshold,
+        error_rate=terms.max_error,
+        confidence=terms.confidence,
+        accepted=stop.accepted,
+        mistakes=stop.mistakes,
+        sample=sample,
+        promise=f"{promise}, {terms.assumption}." if terms.assumption else f"{promise}.",
+        assumption=terms.assumption,
+    )

@@ -1,0 +1,47 @@
+"""Is a whole answer right? What confidence is calibrated to, and what a certificate counts."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.domain import Answer, Choice, Region, Regions
+from backend.geometry import iou
+
+SAME_BOX = 0.5
+"""Two boxes are the same object from this intersection over union on (PASCAL VOC)."""
+
+
+def right(answers: Sequence[Answer], truths: Sequence[Answer]) -> NDArray[np.bool_]:
+    """(n,) whether each answer needs no edit."""
+    pairs = zip(answers, truths, strict=True)
+    return np.array([is_right(answer, truth) for answer, truth in pairs], dtype=np.bool_)
+
+
+def is_right(answer: Answer, truth: Answer) -> bool:
+    """Same labels; for boxes, every true one found with its label and none too many."""
+    if isinstance(answer, Choice) and isinstance(truth, Choice):
+        return set(answer.labels) == set(truth.labels)
+    if isinstance(answer, Regions) and isinstance(truth, Regions):
+        return len(answer.regions) == len(truth.regions) == len(pairs(answer, truth))
+    return False
+
+
+def pairs(answer: Regions, truth: Regions) -> list[tuple[Region, Region]]:
+    """Boxes of one label that are the same object, best overlap first, each used once."""
+    candidates = sorted(
+        (
+            (iou(found.box, true.box), i, j)
+            for i, found in enumerate(answer.regions)
+            for j, true in enumerate(truth.regions)
+            if found.label == true.label
+        ),
+        key=lambda candidate: -candidate[0],
+    )
+    left, right_, matched = set[int](), set[int](), list[tuple[Region, Region]]()
+    for overlap, i, j in candidates:
+        if overlap >= SAME_BOX and i not in left and j not in right_:
+            left.add(i)
+            right_.add(j)
+            matched.append((answer.regions[i], truth.regions[j]))
+    return matched

@@ -1,0 +1,63 @@
+"""How many more validation images would certify something, for the message when too few did."""
+
+from math import ceil
+
+import numpy as np
+
+from backend.policies.certification import Terms
+from backend.policies.fixed_sequence import Evidence, affordable, log_choose
+
+
+def how_many_more(evidence: Evidence, terms: Terms) -> int | None:
+    """About how many more validation images would certify something, in four of five cases.
+
+    None where even fifty times as many would not: the model has to become better first.
+    """
+    size = len(evidence.right)
+    regions = _regions(evidence, terms.max_error)
+    need = max(float(size), 20.0)
+    while need <= 50 * max(size, 100):
+        need *= 1.1
+        for share, error, pool in regions:
+            inside = int(share * need)
+            afforded = affordable(inside, pool, terms.max_error, terms.risk)
+            if _binomial_tail(afforded, inside, error) >= 0.8:
+                return ceil(need) - size
+    return None
+
+
+def too_few(evidence: Evidence, terms: Terms) -> str:
+    """Why nothing is accepted, and what would help."""
+    size, more = len(evidence.right), how_many_more(evidence, terms)
+    if more is None:
+        return (
+            f"nothing accepted: {int(np.sum(~evidence.right))} of {size} answers to random "
+            "validation images were wrong; the model must become better first"
+        )
+    return (
+        f"nothing accepted: {size} random validation images are too few for "
+        f"{terms.max_error:.1%} error at {terms.confidence:.1%} confidence; about {more} more "
+        "would do"
+    )
+
+
+def _regions(evidence: Evidence, max_error: float) -> list[tuple[float, float, int]]:
+    """For ten nested regions: share of the images, estimated error, unlabeled images within.
+
+    The estimate leans on a good model (a quarter of the error asked) with the weight of 20 images.
+    """
+    order = np.argsort(-evidence.confidence, kind="stable")
+    mistakes = np.concatenate([[0], np.cumsum(~evidence.right[order])])
+    regions = list[tuple[float, float, int]]()
+    for share in np.arange(0.1, 1.01, 0.1):
+        inside = int(share * len(order))
+        error = (mistakes[inside] + 20 * max_error / 4) / (inside + 20)
+        regions.append((float(share), float(error), max(1, int(share * len(evidence.pool)))))
+    return regions
+
+
+def _binomial_tail(mistakes: int, accepted: int, error: float) -> float:
+    """The chance of at most `mistakes` in `accepted` independent draws; 0 for -1."""
+    x = np.arange(0, mistakes + 1)
+    logs = [log_choose(accepted, int(k)) for k in x]
+    return float(np.exp(logs + x * np.log(error) + (accepted - x) * np.log1p(-error)).sum())
