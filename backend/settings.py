@@ -50,6 +50,9 @@ class Settings(BaseSettings):
     backbone: str = "efficientnet_lite0"
     backbone_weights: Path | None = Field(None, description="a local file for the backbone")
     detector: str = Field("yolo11n.pt", description="Ultralytics name or path, torchvision:NAME")
+    nms_across_labels: bool = Field(
+        False, description="of overlapping rectangles with different labels, keep only the best"
+    )
     threads: int = Field(0, ge=0, description="CPU threads of a worker; 0: all cores")
     seed: int = 0
 
