@@ -1,0 +1,142 @@
+"""Image addresses as they stand in task data, read into what has to be fetched, and from where.
+
+Pure: looks at no file and asks no server.
+"""
+
+import base64
+import binascii
+import posixpath
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+from urllib.parse import SplitResult, parse_qs, quote, unquote, urlsplit
+
+from connectors.errors import FetchFailed
+
+
+class Place(StrEnum):
+    """Where an image lives; decides who is asked for it and what is shown to them."""
+
+    UPLOAD = "upload"
+    """A file uploaded to Label Studio, which never changes under its name; `at` is a path."""
+    LOCAL = "local"
+    """A file in Label Studio's folder of local files; `at` is relative to that folder."""
+    CLOUD = "cloud"
+    """An object that Label Studio can read from its bucket; `at` is `s3://bucket/key`."""
+    SERVER = "server"
+    """Another route of Label Studio that serves files; `at` is a path with its query."""
+    WEB = "web"
+    """Anyone's web server, asked without our token; `at` is an absolute address."""
+    INLINE = "inline"
+    """A `data:` address, which is its own content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One image, the same for all spellings of its address."""
+
+    place: Place
+    at: str
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether the content can never change, so that it need not be looked at again."""
+        return self.place in {Place.UPLOAD, Place.INLINE}
+
+    def __str__(self) -> str:
+        """As people may see it: without a query, which may be a signature."""
+        if self.place is Place.INLINE:
+            return self.at[:24] + "…"
+        return self.at if self.place in {Place.LOCAL, Place.CLOUD} else self.at.split("?")[0]
+
+
+_CLOUD_SCHEMES: Final = ("s3://", "gs://", "azure-blob://")
+_UPLOAD: Final = re.compile(r"/data/upload/\d+/[^/]+")
+_SERVED: Final = re.compile(
+    r"/(data/upload/.+|storage-data/uploaded/?|(tasks|projects)/\d+/(resolve|presign|file-proxy)/?)"
+)
+_RESOLVED: Final = re.compile(r"/(tasks|projects)/\d+/(resolve|presign)/?")
+_CURE: Final = (
+    "An image is an upload, a local file, a web address, a data: address, or in a bucket (s3://,"
+    " gs://, azure-blob://)"
+)
+
+
+def parse(uri: str, server: str) -> Address:
+    """Read an address; `server` is the base URL of our Label Studio, without trailing slash.
+
+    An address with the path of a file in Label Studio means *our* Label Studio, whatever its
+    host: the host in task data is the name by which browsers or Label Studio itself call it.
+
+    Raises:
+        FetchFailed: where no place is known that could be asked for it.
+    """
+    uri = uri.strip()
+    try:
+        uri.encode()
+        parts = urlsplit(uri)
+    except ValueError as exc:
+        raise FetchFailed(f"{uri[:200]!r} is not an address that can be read", _CURE) from exc
+    if uri.startswith(_CLOUD_SCHEMES):
+        return Address(Place.CLOUD, uri)
+    if parts.scheme == "data":
+        return Address(Place.INLINE, uri)
+    if parts.scheme in {"http", "https"} and parts.netloc:
+        return _on_server(parts, server) or Address(Place.WEB, uri)
+    if uri.startswith("/") and not parts.netloc:
+        return _on_server(parts, server) or Address(Place.WEB, server + _below(server, uri))
+    raise FetchFailed(f"{uri[:200]!r} is not an address that can be fetched", _CURE)
+
+
+def server_path(address: Address, task: int) -> str:
+    """The path below the base URL at which Label Studio serves the image of a task."""
+    match address.place:
+        case Place.LOCAL:
+            return f"/data/local-files/?d={quote(address.at)}"
+        case Place.CLOUD:
+            coded = base64.urlsafe_b64encode(address.at.encode()).decode()
+            return f"/tasks/{task}/resolve/?fileuri={coded}"
+        case _:
+            return address.at
+
+
+def _on_server(parts: SplitResult, server: str) -> Address | None:
+    """None where the path is none of those under which Label Studio serves files."""
+    path = _below(server, parts.path)
+    query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    if path.rstrip("/") == "/data/local-files" and "d" in query:
+        return Address(Place.LOCAL, _fenced(query["d"]))
+    if not _SERVED.fullmatch(path) or ".." in unquote(path).split("/"):
+        return None
+    if _RESOLVED.fullmatch(path) and (uri := _decoded(query.get("fileuri", ""))):
+        return Address(Place.CLOUD, uri)
+    if _UPLOAD.fullmatch(path):
+        return Address(Place.UPLOAD, path)
+    return Address(Place.SERVER, f"{path}?{parts.query}" if parts.query else path)
+
+
+def _below(server: str, path: str) -> str:
+    """A path without the one that the base URL itself has."""
+    prefix = urlsplit(server).path.rstrip("/")
+    return path.removeprefix(prefix) if prefix and path.startswith(prefix + "/") else path
+
+
+def _fenced(relative: str) -> str:
+    """A path that cannot leave the folder it counts from, cleaned as Label Studio does it."""
+    clean = posixpath.normpath(relative).lstrip("/")
+    if clean.split("/")[0] in {"", ".", ".."} or "\0" in clean:
+        raise FetchFailed(
+            f"{relative[:200]!r} is not inside the folder of local files",
+            "Correct the part after ?d= in the task's data",
+        )
+    return clean
+
+
+def _decoded(fileuri: str) -> str:
+    """The cloud address in Label Studio's own form of it, "" where there is none."""
+    try:
+        uri = base64.urlsafe_b64decode(fileuri).decode()
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        return ""
+    return uri if uri.startswith(_CLOUD_SCHEMES) else ""

@@ -1,0 +1,164 @@
+"""Connections for fetching images: fenced off cloud metadata, and over when time is up.
+
+The address of an image comes from whoever can write a task, so it must not make this machine read
+what only this machine can: link-local addresses (169.254.0.0/16, fe80::/10) and the other
+addresses at which clouds hand out credentials are refused, whatever name or redirect leads
+there. Private networks and this machine stay open, because that is where image servers are.
+
+The check is made on the very address that is connected to, so a name that answers differently
+the second time gains nothing.
+"""
+
+import ipaddress
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Final
+
+import httpcore
+import httpx
+
+from connectors.errors import FetchFailed
+
+_METADATA: Final = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "169.254.0.0/16",  # AWS, Azure, Google Cloud, Oracle, DigitalOcean
+        "fe80::/10",
+        "fd00:ec2::/32",  # AWS over IPv6
+        "fd20:ce::/32",  # Google Cloud over IPv6
+        "100.100.100.200/32",  # Alibaba Cloud
+        "168.63.129.16/32",  # Azure's wire server
+    )
+)
+_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+
+
+class Deadline:
+    """When a fetch must be over: after `seconds`, or as soon as `cancelled` is set."""
+
+    def __init__(self, seconds: float, cancelled: threading.Event | None = None) -> None:
+        self._ends = time.monotonic() + seconds
+        self._cancelled = cancelled or threading.Event()
+
+    def left(self) -> float:
+        """Seconds left, 0 when the fetch must be over."""
+        return 0.0 if self._cancelled.is_set() else max(0.0, self._ends - time.monotonic())
+
+    def pause(self, seconds: float) -> bool:
+        """Wait; False at once where so much time is not left."""
+        return seconds < self.left() and not self._cancelled.wait(seconds)
+
+
+_current: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
+
+
+@contextmanager
+def within(deadline: Deadline) -> Generator[None, None, None]:
+    """Everything that this thread reads from the network in this block ends with the deadline."""
+    token = _current.set(deadline)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def connection_pool(size: int) -> httpcore.ConnectionPool:
+    """A pool of fenced and timed connections, safe for several threads."""
+    return httpcore.ConnectionPool(
+        ssl_context=httpx.create_ssl_context(),
+        max_connections=size,
+        max_keepalive_connections=size,
+        keepalive_expiry=5.0,
+        network_backend=_Fenced(),
+    )
+
+
+def is_metadata(address: str) -> bool:
+    """Whether an IP address, in any of its spellings, is where clouds hand out credentials."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        ip = ip.ipv4_mapped or (ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in _NAT64 else ip)
+    return any(ip in network for network in _METADATA)
+
+
+class _Fenced(httpcore.NetworkBackend):
+    """Resolves names itself, refuses metadata, and connects to exactly what it checked."""
+
+    def __init__(self) -> None:
+        self._backend = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        last: Exception = httpcore.ConnectError(f"{host} has no address")
+        for ip in _resolved(host, port):
+            try:
+                stream = self._backend.connect_tcp(
+                    ip, port, _time_left(timeout), local_address, socket_options
+                )
+                return _Timed(stream)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as exc:
+                last = exc
+        raise last
+
+
+def _resolved(host: str, port: int) -> list[str]:
+    """The IP addresses of a host, each once."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as exc:
+        raise httpcore.ConnectError(f"{host} has no address") from exc
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    if any(is_metadata(address) for address in addresses):
+        raise FetchFailed(
+            f"{host} is an address where clouds hand out credentials, not images",
+            "Images are never fetched from link-local or cloud metadata addresses",
+        )
+    return addresses
+
+
+class _Timed(httpcore.NetworkStream):
+    """A stream on which no single wait outlasts the deadline of the fetch it serves."""
+
+    def __init__(self, stream: httpcore.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, _time_left(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, _time_left(timeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.NetworkStream:
+        return _Timed(self._stream.start_tls(ssl_context, server_hostname, _time_left(timeout)))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+def _time_left(timeout: float | None) -> float | None:
+    deadline = _current.get()
+    if deadline is None:
+        return timeout
+    left = deadline.left()
+    if not left:
+        raise httpcore.ReadTimeout("the time for this fetch is over")
+    return left if timeout is None else min(timeout, left)

@@ -1,0 +1,119 @@
+"""Objects read straight from S3, without the detour through Label Studio.
+
+For machines that have credentials of their own; boto3 (the extra `s3`) finds them, the region
+and the endpoint in its usual places (`AWS_PROFILE`, `AWS_ENDPOINT_URL`, roles, …).
+"""
+
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final, Protocol, cast
+
+from connectors.content import Limits, Received, check_size, save
+from connectors.errors import ConnectorError, FetchFailed
+from connectors.network import Deadline
+
+_CREDENTIALS: Final = ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE")
+_CHUNK: Final = 1 << 18
+_IF_CHANGED: Final = "If-None-Match: "
+
+
+class _Body(Protocol):
+    def iter_chunks(self, chunk_size: int) -> Iterator[bytes]: ...
+
+    def close(self) -> None: ...
+
+
+class _Client(Protocol):
+    """The one call of boto3's S3 client that we need."""
+
+    def get_object(self, **arguments: str) -> Mapping[str, Any]: ...
+
+
+def credentials_given(environment: Mapping[str, str]) -> bool:
+    """Whether someone set this machine up to read S3 itself."""
+    return any(environment.get(name) for name in _CREDENTIALS)
+
+
+class S3Storage:
+    """Reads `s3://bucket/key`. Safe for several threads.
+
+    Raises:
+        ConnectorError: when boto3 is not installed.
+    """
+
+    def __init__(self, endpoint_url: str | None = None) -> None:
+        self._client = _client(endpoint_url)
+
+    def fetch(self, uri: str, to: Path, limits: Limits, validator: str = "") -> Received | None:
+        """Write the object to `to`; None when it did not change since `validator`.
+
+        Raises:
+            FetchFailed: saying what S3 said.
+            DiskFull: when the object does not fit.
+        """
+        deadline = Deadline(limits.seconds)
+        with _translated(uri):
+            found = self._client.get_object(**_wanted(uri, validator))
+            body = cast("_Body", found["Body"])
+            try:
+                check_size(int(found["ContentLength"]), limits.size)
+                received = save(_until(deadline, body, uri), to, limits.size)
+            finally:
+                body.close()
+            return replace(received, validator=f"{_IF_CHANGED}{found['ETag']}")
+        return None
+
+
+def _client(endpoint_url: str | None) -> _Client:
+    try:
+        boto3, config = import_module("boto3"), import_module("botocore.config")
+    except ImportError as exc:
+        raise ConnectorError(
+            "reading S3 directly needs boto3, which is not installed",
+            "pip install 'label-studio-autolabel[s3]', or let Label Studio read the bucket",
+        ) from exc
+    settings = config.Config(
+        connect_timeout=10,
+        read_timeout=15,
+        retries={"mode": "standard", "total_max_attempts": 3},
+        max_pool_connections=64,
+    )
+    return cast("_Client", boto3.client("s3", endpoint_url=endpoint_url, config=settings))
+
+
+def _wanted(uri: str, validator: str) -> dict[str, str]:
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    wanted = {"Bucket": bucket, "Key": key}
+    if validator.startswith(_IF_CHANGED):
+        wanted["IfNoneMatch"] = validator.removeprefix(_IF_CHANGED)
+    return wanted
+
+
+def _until(deadline: Deadline, body: _Body, uri: str) -> Iterator[bytes]:
+    for chunk in body.iter_chunks(_CHUNK):
+        if not deadline.left():
+            raise FetchFailed(f"S3 is too slow in sending {uri}", "Raise AUTOLABEL_FETCH_SECONDS")
+        yield chunk
+
+
+@contextmanager
+def _translated(uri: str) -> Generator[None, None, None]:
+    """What boto3 raises, as ours; an object that did not change is no error."""
+    errors = import_module("botocore.exceptions")
+    try:
+        yield
+    except errors.ClientError as exc:
+        error = cast("Mapping[str, str]", exc.response["Error"])
+        if error["Code"] in {"304", "NotModified"}:
+            return
+        raise FetchFailed(
+            f"S3 answered {error['Code']} for {uri}", "Does the object exist, and may we read it?"
+        ) from exc
+    except (errors.BotoCoreError, errors.HTTPClientError) as exc:
+        raise FetchFailed(
+            f"S3 cannot be asked for {uri} ({type(exc).__name__})",
+            "Check the AWS credentials, region and endpoint of this machine",
+        ) from exc

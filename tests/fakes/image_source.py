@@ -1,0 +1,44 @@
+"""Images in memory, for a cache to fetch; implements `connectors.storage.Source`."""
+
+import threading
+from pathlib import Path
+
+from connectors.addresses import Address, Place, parse
+from connectors.content import Received, save
+from connectors.errors import FetchFailed
+from connectors.storage import Order
+
+
+class FakeSource:
+    """`contents` by address; `fetched` lists what was asked for. `gate` holds all fetches."""
+
+    def __init__(self, contents: dict[str, bytes], local_root: Path | None = None) -> None:
+        self.contents = contents
+        self.fetched: list[str] = []
+        self.unchanged: list[str] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self._local_root = local_root
+
+    def address(self, uri: str) -> Address:
+        return parse(uri, "http://labels.example")
+
+    def local(self, address: Address) -> Path | None:
+        if self._local_root is None or address.place is not Place.LOCAL:
+            return None
+        return self._local_root / address.at
+
+    def fetch(self, order: Order, to: Path) -> Received | None:
+        uri = order.address.at
+        self.fetched.append(uri)
+        while not self.gate.wait(0.01):
+            if order.cancelled and order.cancelled.is_set():
+                raise FetchFailed("cancelled")
+        content = self.contents.get(uri)
+        if content is None:
+            raise FetchFailed(f"there is no {uri}")
+        if order.validator == f"If-None-Match: {hash(content)}":
+            self.unchanged.append(uri)
+            return None
+        received = save([content], to, 10_000_000)
+        return Received(received.digest, received.size, f"If-None-Match: {hash(content)}")
