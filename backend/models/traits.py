@@ -1,0 +1,45 @@
+"""What can be seen of a picture without a model: the columns of `ports.TRAITS`."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.ports import TRAITS
+
+SIDE = 224
+_OPPONENT = np.array([[1.0, -1.0, 0.0], [0.5, 0.5, -1.0]], np.float32)
+"""RGB to the red-green and yellow-blue axes."""
+
+
+def measure(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.float32]:
+    """The traits of one image, in the order of `TRAITS`.
+
+    `pixels` (side, side, 3) is the whole image in RGB; `width` and `height` are those of the
+    upright original.
+    """
+    if pixels.shape[0] != SIDE:
+        pixels = cv2.resize(pixels, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.uint8)
+    gray = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    saturation = cv2.extractChannel(cv2.cvtColor(pixels, cv2.COLOR_RGB2HSV), 1)
+    traits = np.empty(len(TRAITS), np.float32)
+    traits[:] = (
+        width,
+        height,
+        gray.mean() / 255,
+        saturation.mean() / 255,
+        _colorfulness(pixels),
+        _sharpness(gray),
+    )
+    return traits
+
+
+def _colorfulness(pixels: NDArray[np.uint8]) -> float:
+    """Hasler & Suesstrunk (2003), "Measuring colourfulness in natural images", M^(3)."""
+    opponent = cv2.transform(pixels.astype(np.float32), _OPPONENT)
+    mean, deviation = cv2.meanStdDev(opponent)
+    return float(np.linalg.norm(deviation) + 0.3 * np.linalg.norm(mean))
+
+
+def _sharpness(gray: cv2.typing.MatLike) -> float:
+    _, deviation = cv2.meanStdDev(cv2.Laplacian(gray, cv2.CV_16S))
+    return float(deviation[0, 0] ** 2)
