@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.domain import Certificate, Label
-from backend.policies.fixed_sequence import Evidence, Flags, Stop, walk
+from backend.policies.fixed_sequence import Flags, Stop, Validation, walk
 from backend.ports import Floats
 
 FIRST_ATTEMPT = 0.75
@@ -34,14 +34,14 @@ class Terms:
         return (1 - self.confidence) * FIRST_ATTEMPT * left
 
 
-def certify(evidence: Evidence, terms: Terms) -> Certificate | None:
+def certify(validation: Validation, terms: Terms) -> Certificate | None:
     """The loosest threshold that the validation sample vouches for; None where there is none."""
-    passed = walk(evidence, terms.max_error, terms.risk)
-    return passed and _certificate(passed, len(evidence.right), terms, "labels")
+    passed = walk(validation, terms.max_error, terms.risk)
+    return passed and _certificate(passed, len(validation.right), terms, "labels")
 
 
 def certify_labels(
-    evidence: Evidence,
+    validation: Validation,
     answers: NDArray[np.intp],
     pool_answers: NDArray[np.intp],
     labels: Sequence[Label],
@@ -55,7 +55,7 @@ def certify_labels(
     judged = _affordable_labels(sizes, terms)
     certificates = dict[Label, Certificate]()
     for position in map(int, judged):
-        part = evidence.take(answers == position, pool_answers == position)
+        part = validation.take(answers == position, pool_answers == position)
         passed = walk(part, terms.max_error, terms.risk / len(judged))
         if passed:
             label = labels[position]

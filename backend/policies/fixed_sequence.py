@@ -28,7 +28,7 @@ Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class Validation:
     """How sure the model is of its answers, and which answers people found right.
 
     `confidence` (n,) and `right` (n,) on validation images drawn at random that the model never
@@ -54,23 +54,23 @@ class Stop:
     affordable: int
 
 
-def walk(evidence: Evidence, max_error: float, risk: float) -> Stop | None:
+def walk(validation: Validation, max_error: float, risk: float) -> Stop | None:
     """The last threshold that passes before the first that fails."""
     passed = None
-    for stop in stops(evidence, max_error, risk):
+    for stop in stops(validation, max_error, risk):
         if stop.mistakes > stop.affordable:
             break
         passed = stop
     return passed
 
 
-def stops(evidence: Evidence, max_error: float, risk: float) -> Iterator[Stop]:
+def stops(validation: Validation, max_error: float, risk: float) -> Iterator[Stop]:
     """The thresholds to test, strict to loose: each where one more mistake becomes affordable."""
-    order = np.argsort(-evidence.confidence.astype(np.float64), kind="stable")
-    scores = evidence.confidence.astype(np.float64)[order]
-    mistakes = np.cumsum(~evidence.right[order])
+    order = np.argsort(-validation.confidence.astype(np.float64), kind="stable")
+    scores = validation.confidence.astype(np.float64)[order]
+    mistakes = np.cumsum(~validation.right[order])
     ends = np.flatnonzero(np.diff(scores, append=-np.inf))
-    pool = np.sort(evidence.pool.astype(np.float64))
+    pool = np.sort(validation.pool.astype(np.float64))
     above = len(pool) - np.searchsorted(pool, scores[ends], side="left")
 
     def affords(wanted: int, end: int) -> bool:

@@ -5,16 +5,16 @@ from math import ceil
 import numpy as np
 
 from backend.policies.certification import Terms
-from backend.policies.fixed_sequence import Evidence, affordable, log_choose
+from backend.policies.fixed_sequence import Validation, affordable, log_choose
 
 
-def how_many_more(evidence: Evidence, terms: Terms) -> int | None:
+def how_many_more(validation: Validation, terms: Terms) -> int | None:
     """About how many more validation images would certify something, in four of five cases.
 
     None where even fifty times as many would not: the model has to become better first.
     """
-    size = len(evidence.right)
-    regions = _regions(evidence, terms.max_error)
+    size = len(validation.right)
+    regions = _regions(validation, terms.max_error)
     need = max(float(size), 20.0)
     while need <= 50 * max(size, 100):
         need *= 1.1
@@ -26,12 +26,12 @@ def how_many_more(evidence: Evidence, terms: Terms) -> int | None:
     return None
 
 
-def too_few(evidence: Evidence, terms: Terms) -> str:
+def too_few(validation: Validation, terms: Terms) -> str:
     """Why nothing is accepted, and what would help."""
-    size, more = len(evidence.right), how_many_more(evidence, terms)
+    size, more = len(validation.right), how_many_more(validation, terms)
     if more is None:
         return (
-            f"nothing accepted: {int(np.sum(~evidence.right))} of {size} answers to random "
+            f"nothing accepted: {int(np.sum(~validation.right))} of {size} answers to random "
             "validation images were wrong; the model must become better first"
         )
     return (
@@ -41,18 +41,18 @@ def too_few(evidence: Evidence, terms: Terms) -> str:
     )
 
 
-def _regions(evidence: Evidence, max_error: float) -> list[tuple[float, float, int]]:
+def _regions(validation: Validation, max_error: float) -> list[tuple[float, float, int]]:
     """For ten nested regions: share of the images, estimated error, unlabeled images within.
 
     The estimate leans on a good model (a quarter of the error asked) with the weight of 20 images.
     """
-    order = np.argsort(-evidence.confidence, kind="stable")
-    mistakes = np.concatenate([[0], np.cumsum(~evidence.right[order])])
+    order = np.argsort(-validation.confidence, kind="stable")
+    mistakes = np.concatenate([[0], np.cumsum(~validation.right[order])])
     regions = list[tuple[float, float, int]]()
     for share in np.arange(0.1, 1.01, 0.1):
         inside = int(share * len(order))
         error = (mistakes[inside] + 20 * max_error / 4) / (inside + 20)
-        regions.append((float(share), float(error), max(1, int(share * len(evidence.pool)))))
+        regions.append((float(share), float(error), max(1, int(share * len(validation.pool)))))
     return regions
 
 

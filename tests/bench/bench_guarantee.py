@@ -17,7 +17,7 @@ import matplotlib as mpl
 import numpy as np
 
 from backend.policies.certification import FIRST_ATTEMPT, Terms, certify, stays
-from backend.policies.fixed_sequence import Evidence
+from backend.policies.fixed_sequence import Validation
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -65,32 +65,32 @@ def oracle(answers: Answers) -> float:
     return float(np.flatnonzero(errors <= ASKED).max() + 1) / len(order)
 
 
-def ours(evidence: Evidence) -> float:
-    certificate = certify(evidence, Terms(ASKED, ONE_SHOT))
+def ours(validation: Validation) -> float:
+    certificate = certify(validation, Terms(ASKED, ONE_SHOT))
     return certificate.threshold if certificate else np.inf
 
 
-def ours_in_a_project(evidence: Evidence) -> float:
-    certificate = certify(evidence, Terms(ASKED, CONFIDENCE))
+def ours_in_a_project(validation: Validation) -> float:
+    certificate = certify(validation, Terms(ASKED, CONFIDENCE))
     return certificate.threshold if certificate else np.inf
 
 
-def naive(evidence: Evidence) -> float:
+def naive(validation: Validation) -> float:
     """The smallest threshold whose accepted validation labels are good enough (Ground Truth)."""
-    order = np.argsort(-evidence.confidence, kind="stable")
-    errors = np.cumsum(~evidence.right[order]) / np.arange(1, len(order) + 1)
+    order = np.argsort(-validation.confidence, kind="stable")
+    errors = np.cumsum(~validation.right[order]) / np.arange(1, len(order) + 1)
     passing = np.flatnonzero(errors <= ASKED)
-    return float(evidence.confidence[order][passing.max()]) if len(passing) else np.inf
+    return float(validation.confidence[order][passing.max()]) if len(passing) else np.inf
 
 
-def simulate(answers: Answers, size: int, rule: Callable[[Evidence], float]) -> Outcome:
+def simulate(answers: Answers, size: int, rule: Callable[[Validation], float]) -> Outcome:
     chance = np.random.default_rng(size)
     coverage, error = np.zeros(DRAWS), np.zeros(DRAWS)
     for draw in range(DRAWS):
         sample = np.zeros(len(answers.right), dtype=bool)
         sample[chance.choice(len(sample), size, replace=False)] = True
         pool, right = answers.confidence[~sample], answers.right[~sample]
-        threshold = rule(Evidence(answers.confidence[sample], answers.right[sample], pool))
+        threshold = rule(Validation(answers.confidence[sample], answers.right[sample], pool))
         accepted = pool >= threshold
         coverage[draw] = accepted.mean()
         error[draw] = np.mean(~right[accepted]) if accepted.any() else 0
@@ -111,8 +111,8 @@ def simulate_rounds(answers: Answers, size: int, rounds: int = 3) -> Outcome:
         for attempt in range(1, rounds + 1):
             fresh = chance.choice(np.flatnonzero(open_), min(size, open_.sum()), replace=False)
             lane[fresh], open_[fresh] = True, False
-            evidence = Evidence(confidence[lane], answers.right[lane], confidence[open_])
-            certificate = certify(evidence, Terms(ASKED, CONFIDENCE, attempt))
+            validation = Validation(confidence[lane], answers.right[lane], confidence[open_])
+            certificate = certify(validation, Terms(ASKED, CONFIDENCE, attempt))
             if certificate:
                 accepted = open_ & (confidence >= certificate.threshold)
                 worst[draw] = max(worst[draw], np.mean(~answers.right[accepted]))

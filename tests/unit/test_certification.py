@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from backend.domain import Label
 from backend.policies.certification import Terms, certify, certify_labels, stays
-from backend.policies.fixed_sequence import Evidence, affordable, tail
+from backend.policies.fixed_sequence import Validation, affordable, tail
 from backend.policies.validation_size import how_many_more, too_few
 
 MANY = 10_000_000
@@ -25,7 +25,7 @@ def evidence(chance, sample, pool, wrong=lambda confidence: 1 - confidence):
     """Calibrated by default: an answer of confidence c is wrong with chance 1 - c."""
     confidence = chance.beta(3, 0.4, sample + pool)
     right = chance.random(sample + pool) >= wrong(confidence)
-    return Evidence(confidence[:sample], right[:sample], confidence[sample:]), right[sample:]
+    return Validation(confidence[:sample], right[:sample], confidence[sample:]), right[sample:]
 
 
 @pytest.mark.parametrize(("mistakes", "accepted"), [(0, 59), (1, 93), (3, 153), (20, 600)])
@@ -82,8 +82,8 @@ def test_the_promise_is_kept_on_small_pools_too():
 
 def test_a_perfect_sample_certifies_everything_and_a_bad_one_nothing():
     scores = np.linspace(0.5, 1, 400)
-    good = certify(Evidence(scores, np.ones(400, bool), scores), Terms())
-    bad = certify(Evidence(scores, np.arange(400) % 3 > 0, scores), Terms())
+    good = certify(Validation(scores, np.ones(400, bool), scores), Terms())
+    bad = certify(Validation(scores, np.arange(400) % 3 > 0, scores), Terms())
     assert good is not None
     assert good.threshold <= scores[10]
     assert good.mistakes == 0
@@ -93,7 +93,7 @@ def test_a_perfect_sample_certifies_everything_and_a_bad_one_nothing():
 def test_the_promise_says_what_it_rests_on():
     scores = np.linspace(0.5, 1, 400)
     terms = Terms(assumption="assuming that labels are random")
-    certificate = certify(Evidence(scores, np.ones(400, bool), scores), terms)
+    certificate = certify(Validation(scores, np.ones(400, bool), scores), terms)
     assert certificate is not None
     assert certificate.promise.startswith("With 95 % confidence over all rounds of this project, ")
     assert "at most 5 % of the " in certificate.promise
@@ -103,15 +103,15 @@ def test_the_promise_says_what_it_rests_on():
 def test_equal_scores_stand_or_fall_together():
     # given a sample in which all scores are the same
     scores = np.full(500, 0.9)
-    certificate = certify(Evidence(scores, np.ones(500, bool), scores), Terms())
+    certificate = certify(Validation(scores, np.ones(500, bool), scores), Terms())
     assert certificate is not None
     assert (certificate.threshold, certificate.accepted) == (0.9, 500)
 
 
 def test_without_a_sample_or_without_a_pool_nothing_is_certified():
     none, some = np.zeros(0), np.linspace(0.5, 1, 400)
-    assert certify(Evidence(none, none.astype(bool), some), Terms()) is None
-    assert certify(Evidence(some, np.ones(400, bool), none), Terms()) is None
+    assert certify(Validation(none, none.astype(bool), some), Terms()) is None
+    assert certify(Validation(some, np.ones(400, bool), none), Terms()) is None
 
 
 def test_all_attempts_together_spend_the_confidence_and_no_more():
@@ -122,7 +122,7 @@ def test_all_attempts_together_spend_the_confidence_and_no_more():
 def test_accepted_validation_images_leave_the_sample():
     scores = np.linspace(0.5, 1, 400)
     right = scores > 0.75
-    certificate = certify(Evidence(scores, right, scores), Terms())
+    certificate = certify(Validation(scores, right, scores), Terms())
     assert certificate is not None
     assert stays(scores, certificate).sum() == 400 - certificate.accepted
     assert stays(scores, None).all()
@@ -134,7 +134,7 @@ def test_a_label_gets_a_certificate_where_its_own_sample_affords_one():
     right = np.where(answers == 1, np.arange(620) % 3 > 0, True)
     scores = np.random.default_rng(0).random(620)
     labels = (Label("cat"), Label("dog"), Label("emu"))
-    found = certify_labels(Evidence(scores, right, scores), answers, answers, labels, Terms())
+    found = certify_labels(Validation(scores, right, scores), answers, answers, labels, Terms())
     assert list(found) == ["cat"]
     assert "'cat' labels" in found["cat"].promise
 

@@ -1,0 +1,52 @@
+"""Is the picture itself unlike the labeled ones?
+
+ModelArts' feature_distribution_mining (5 to 10).
+"""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+
+import numpy as np
+
+from backend.policies.miners.evidence import Evidence, Finding, ramp, robust_z
+from backend.ports import TRAITS, Floats
+
+UNUSUAL, VERY_UNUSUAL = 3.5, 7.0
+"""Robust standard deviations at which a trait begins to tell, and at which it says all."""
+
+Trait = tuple[int, Callable[[Floats], Floats], float, str, str]
+
+WIDTH, HEIGHT, BRIGHTNESS, SATURATION, COLORFULNESS, SHARPNESS = range(len(TRAITS))
+
+TRAIT_TABLE: tuple[Trait, ...] = (
+    (5, lambda t: np.log(t[:, WIDTH] * t[:, HEIGHT]), 0.2, "smaller picture", "larger picture"),
+    (6, lambda t: np.log(t[:, WIDTH] / t[:, HEIGHT]), 0.1, "taller picture", "wider picture"),
+    (7, lambda t: t[:, BRIGHTNESS], 0.05, "darker", "brighter"),
+    (8, lambda t: t[:, SATURATION], 0.05, "paler", "more saturated"),
+    (9, lambda t: np.log1p(t[:, COLORFULNESS]), 0.2, "less colorful", "more colorful"),
+    (10, lambda t: np.log1p(t[:, SHARPNESS]), 0.3, "more blurred", "sharper or noisier"),
+)
+"""Number, statistic of (n, traits), least spread, words when low and when high."""
+
+
+def unusual_pictures(evidence: Evidence) -> Iterable[Finding]:
+    """Each trait against its spread over the labeled images."""
+    found, known = _traits(evidence.pictures.traits), _traits(evidence.labeled.traits)
+    for number, statistic, floor, low, high in TRAIT_TABLE:
+        yield unusual(number, statistic(found), statistic(known), floor, (low, high))
+
+
+def unusual(
+    number: int, values: Floats, known: Floats, floor: float, words: tuple[str, str]
+) -> Finding:
+    """A finding where a value lies far out; `words` for too low and too high."""
+    z = robust_z(values, known, floor)
+    return Finding(number, ramp(np.abs(z), UNUSUAL, VERY_UNUSUAL), partial(_words, z, words))
+
+
+def _words(z: Floats, words: tuple[str, str], position: int) -> str:
+    return f"{words[int(z[position] > 0)]} than the labeled images"
+
+
+def _traits(traits: Floats) -> Floats:
+    return np.maximum(traits.astype(np.float64), 1e-6)

@@ -1,0 +1,50 @@
+"""Nearest neighbours by cosine, in chunks that fit into memory."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.ports import Floats
+
+CHUNK_CELLS = 16_000_000
+"""Similarities held at once: 64 MB of float32."""
+
+
+def nearest(
+    queries: Floats, keys: Floats, count: int, skip_self: bool = False
+) -> tuple[NDArray[np.intp], Floats]:
+    """Positions in `keys` and cosines of the nearest `count`, best first.
+
+    Args:
+        queries: (n, d), rows of length 1.
+        keys: (m, d), rows of length 1.
+        count: how many neighbours a query; fewer where `keys` are fewer.
+        skip_self: `keys` are the `queries`; none is its own neighbour.
+
+    Returns:
+        Two arrays (n, k) with k at most `count`.
+    """
+    k = max(0, min(count, len(keys) - skip_self))
+    positions = np.zeros((len(queries), k), dtype=np.intp)
+    cosines = np.zeros((len(queries), k), dtype=np.float32)
+    if not k:
+        return positions, cosines
+    for rows, similarity in similarities(queries, keys):
+        if skip_self:
+            similarity[np.arange(len(similarity)), np.arange(rows.start, rows.stop)] = -np.inf
+        top = np.argpartition(similarity, -k, axis=1)[:, -k:]
+        found = np.take_along_axis(similarity, top, axis=1)
+        order = np.argsort(-found, axis=1, kind="stable")
+        positions[rows] = np.take_along_axis(top, order, axis=1)
+        cosines[rows] = np.take_along_axis(found, order, axis=1)
+    return positions, cosines
+
+
+def similarities(queries: Floats, keys: Floats) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    """Cosines of some queries at a time to all keys; the array may be overwritten."""
+    columns = np.ascontiguousarray(keys.astype(np.float32).T)
+    step = max(1, CHUNK_CELLS // max(1, len(keys)))
+    for start in range(0, len(queries), step):
+        rows = slice(start, min(start + step, len(queries)))
+        yield rows, queries[rows].astype(np.float32) @ columns

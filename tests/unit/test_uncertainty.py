@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from backend.domain import Choice, Kind, Label, Region, Regions
+from backend.geometry import Box
+from backend.policies.uncertainty import (
+    any_label,
+    boxes,
+    entropy,
+    least_confidence,
+    margin,
+    uncertainty,
+)
+from backend.ports import Guesses
+
+SURE, UNDECIDED, NO_IDEA = [1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [1 / 3, 1 / 3, 1 / 3]
+
+
+def region(score):
+    return Region(Box(0.1, 0.1, 0.2, 0.2), Label("cell"), score)
+
+
+def test_the_scores_have_their_known_values():
+    table = np.array([SURE, UNDECIDED, NO_IDEA])
+    assert least_confidence(table) == pytest.approx([0, 0.75, 1])
+    assert margin(table) == pytest.approx([0, 1, 1])
+    assert entropy(table) == pytest.approx([0, np.log(2) / np.log(3), 1], abs=1e-9)
+
+
+@given(arrays(np.float64, (4, 5), elements=st.floats(0.01, 1)))
+def test_every_score_lies_between_0_and_1(weights):
+    table = weights / weights.sum(axis=1, keepdims=True)
+    for score in (least_confidence, margin, entropy, any_label):
+        assert np.all((score(table) >= -1e-9) & (score(table) <= 1 + 1e-9))
+
+
+def test_of_several_labels_the_least_certain_one_decides():
+    assert any_label(np.array([[0.99, 0.01], [0.99, 0.5]])) == pytest.approx([0.0808, 1], abs=1e-3)
+
+
+def test_an_image_with_more_doubtful_boxes_is_more_uncertain():
+    sure, one, two = (Regions(tuple(map(region, scores))) for scores in ([1], [0.5], [0.5, 0.5]))
+    assert boxes([Regions(()), sure, one, two]) == pytest.approx(
+        [0, 0, 1 - np.exp(-1), 1 - np.exp(-2)], abs=1e-6
+    )
+
+
+def test_each_kind_of_control_has_its_score():
+    guesses = Guesses((Choice(()),), np.ones(1), np.array([[0.5, 0.5]]))
+    assert uncertainty(Kind.SINGLE, guesses) == pytest.approx([1])
+    assert uncertainty(Kind.MULTI, guesses) == pytest.approx([1])
+    assert uncertainty(Kind.DETECTION, guesses) == pytest.approx([0])
