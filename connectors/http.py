@@ -98,10 +98,7 @@ class HttpClient:
         `idempotent` says whether the call may be repeated when nobody knows if it arrived; by
         default all but POST.
         """
-        url = _parsed(self.url(path))
-        request = self._client.build_request(
-            method, url, json=json, params=params, files=files, timeout=self._limits(timeout)
-        )
+        request = self._request(method, path, timeout, json=json, params=params, files=files)
         again = method in _IDEMPOTENT if idempotent is None else idempotent
         return decoded(self._send(request, again=again, patience=patience))
 
@@ -109,9 +106,7 @@ class HttpClient:
         self, url_or_path: str, *, timeout: float | None = None, patience: float | None = None
     ) -> httpx.Response:
         """A whole answer in memory; for small things."""
-        request = self._client.build_request(
-            "GET", _parsed(self.url(url_or_path)), timeout=self._limits(timeout)
-        )
+        request = self._request("GET", url_or_path, timeout)
         return self._send(request, again=True, patience=patience)
 
     @contextmanager
@@ -129,9 +124,7 @@ class HttpClient:
         A connection that breaks meanwhile raises Unreachable. `redirects=False` hands a redirect
         to the caller, who may want to judge its target first.
         """
-        request = self._client.build_request(
-            "GET", _parsed(self.url(url_or_path)), headers=headers, timeout=self._limits(timeout)
-        )
+        request = self._request("GET", url_or_path, timeout, headers=headers)
         response = self._send(
             request, again=True, patience=patience, streamed=True, redirects=redirects
         )
@@ -154,6 +147,15 @@ class HttpClient:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _request(
+        self, method: str, url_or_path: str, timeout: float | None, **content: Any
+    ) -> httpx.Request:
+        url = _parsed(self.url(url_or_path))
+        try:
+            return self._client.build_request(method, url, timeout=self._limits(timeout), **content)
+        except (TypeError, ValueError) as exc:  # a NaN, for instance
+            raise Rejected(f"the body of {method} {url.path} is not JSON: {exc}") from exc
 
     def _limits(self, timeout: float | None) -> httpx.Timeout:
         seconds = self._timeout if timeout is None else timeout

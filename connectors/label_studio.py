@@ -9,13 +9,14 @@ from types import TracebackType
 from typing import Self
 
 from connectors.http import HttpClient, Pause
+from connectors.label_studio_annotations import Annotations
 from connectors.label_studio_calls import Json
 from connectors.label_studio_import import PredictionImport
 from connectors.label_studio_registration import Registrations
 from connectors.label_studio_tabs import Tabs
 
 
-class LabelStudioClient(PredictionImport, Registrations, Tabs):
+class LabelStudioClient(PredictionImport, Annotations, Registrations, Tabs):
     """One Label Studio, seen by the owner of one token. Safe for several threads.
 
     Every method raises Unreachable when there is no answer within `patience` seconds, Denied for

@@ -12,9 +12,6 @@ from connectors.label_studio_validation import Validator
 
 logger = logging.getLogger(__name__)
 
-_BATCH = 2000
-"""Each call costs Label Studio a recount of the whole project, so few and large ones."""
-
 _SECONDS = 300.0
 _ATTEMPTS = 5
 _SETTLING = (0.0, 1.0, 2.0, 4.0)
@@ -38,7 +35,12 @@ class Imported:
 
 
 class PredictionImport(Predictions):
-    """Stores predictions in bulk."""
+    """Stores predictions in bulk.
+
+    `import_size` is large since each import costs Label Studio a recount of the whole project.
+    """
+
+    import_size = 2000
 
     def import_predictions(self, project: int, predictions: Sequence[Prediction]) -> Imported:
         """Store predictions; one that cannot be taken costs only itself.
@@ -50,7 +52,7 @@ class PredictionImport(Predictions):
             Rejected: when Label Studio refuses all for another reason than a task that is gone.
         """
         total = Imported()
-        for batch in batches(predictions, _BATCH):
+        for batch in batches(predictions, self.import_size):
             total += self._import_batch(project, batch)
         return total
 

@@ -1,6 +1,6 @@
 """Predictions of Label Studio, by their model version."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from connectors.label_studio_calls import Json
 from connectors.label_studio_projects import Projects
@@ -19,6 +19,14 @@ class Predictions(Tasks, Projects):
             filters.append(where("id", "in", {"min": between[0], "max": between[1]}))
         rows = self._pages(project, filters, ("id", "predictions_model_versions"))
         return {row["id"] for row in rows if version in _versions(row)}
+
+    def predictions(self, project: int, version: str) -> Iterator[Json]:
+        """The predictions of one version, with `id`, `task`, `score` and `result`."""
+        filters = [where("predictions_model_versions", "contains", [version])]
+        for task in self._pages(project, filters, ("id", "predictions"), "all"):
+            for prediction in task["predictions"]:
+                if prediction["model_version"] == version:
+                    yield {**prediction, "task": task["id"]}
 
     def create_prediction(
         self,

@@ -5,11 +5,11 @@ from typing import Any
 from connectors.errors import NotFound
 from connectors.label_studio_calls import Calls, Json
 
-_PAGE_SIZE = 100
-
 
 class Projects(Calls):
     """Read, make and set up projects."""
+
+    projects_a_page = 100
 
     def project(self, project: int) -> Json:
         return self._object("GET", f"/api/projects/{project}/")
@@ -20,9 +20,8 @@ class Projects(Calls):
         page = 1
         while True:
             try:
-                answer = self._object(
-                    "GET", "/api/projects/", params={"page": page, "page_size": _PAGE_SIZE}
-                )
+                params = {"page": page, "page_size": self.projects_a_page}
+                answer = self._object("GET", "/api/projects/", params=params)
             except NotFound:
                 break  # the last page emptied between two calls
             found |= {row["id"]: row for row in answer["results"]}

@@ -38,6 +38,9 @@ class Registration:
     webhook: int
     done: str
 
+    def __str__(self) -> str:
+        return self.done
+
 
 class Registrations(Calls):
     """Connect and disconnect backends."""
@@ -77,6 +80,9 @@ class Registrations(Calls):
         for backend in self.backends(project):
             if backend["url"].rstrip("/") == url:
                 self._delete(f"/api/ml/{backend['id']}")
+        self._forget_webhook(project, url)
+
+    def _forget_webhook(self, project: int, url: str) -> None:
         for hook in self.webhooks(project):
             if hook["url"] == f"{url}/webhook":
                 self._delete(f"/api/webhooks/{hook['id']}/")
@@ -113,6 +119,8 @@ class Registrations(Calls):
             self._object("PATCH", f"/api/ml/{same['id']}", json=body)
         except (Denied, Rejected) as exc:
             raise _refusal(exc, url, _MUST_ANSWER) from exc
+        if (old := same["url"].rstrip("/")) != url:
+            self._forget_webhook(project, old)
         return same["id"], _UPDATED
 
 

@@ -1,6 +1,7 @@
 """Tabs of Label Studio's Data Manager."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from connectors.label_studio_calls import Calls, Json
 
@@ -17,24 +18,24 @@ class Tabs(Calls):
         self,
         project: int,
         title: str,
-        filters: Sequence[Json],
-        ordering: Sequence[str] = (),
+        filters: Sequence[Mapping[str, Any]],
+        ordering: str = "tasks:id",
         columns: Iterable[str] = (),
     ) -> int:
         """Make the tab of this title show exactly this; its id. Safe to repeat.
 
-        `filters` as `where` makes them; `ordering` such as `["-tasks:id"]`, of which Label Studio
-        uses the first; `columns` names the columns to show, such as `predictions_score` or
-        `data.image`; none means Label Studio's usual ones. The first tab of a project is preceded
-        by the "Default" one that Label Studio itself would have made.
+        `filters` as `where` makes them; `ordering` names one column, after a `-` in reverse;
+        `columns` are those to show, such as `predictions_score` or `data.image`, none of them
+        meaning the usual ones. The first tab of a project is preceded by the "Default" one that
+        Label Studio itself would have made.
         """
         tabs = self.tabs(project)
         if not tabs:
             self._create_tab(project, {"title": "Default"})
         wanted = {
             "title": title,
-            "filters": {"conjunction": "and", "items": list(filters)},
-            "ordering": list(ordering)[:1],
+            "filters": {"conjunction": "and", "items": [dict(one) for one in filters]},
+            "ordering": [ordering],
             **self._hidden(project, set(columns)),
         }
         same = next((tab for tab in tabs if tab["data"].get("title") == title), None)

@@ -10,7 +10,6 @@ from typing import Any
 from connectors.errors import FetchFailed
 from connectors.label_studio_calls import Calls, Json, batches
 
-PAGE_SIZE = 1000
 _IDS_A_QUERY = 300
 """Ids go into the address of a request, which proxies often limit to 8 kB."""
 
@@ -46,12 +45,17 @@ def where(column: str, operator: str, value: Any) -> Json:
     }
 
 
+_UNTOUCHED = (where("total_annotations", "equal", 0), where("cancelled_annotations", "equal", 0))
+
+
 class Tasks(Calls):
     """List, import, upload and delete tasks.
 
     Lists page by the last id seen instead of a page number: rows that appear, change or vanish
     between two pages then neither shift nor repeat the others.
     """
+
+    page_size = 1000
 
     def labeled_tasks(self, project: int) -> Iterator[Json]:
         """Tasks with an annotation that is no skip: `id`, `data` and whole `annotations`."""
@@ -60,11 +64,11 @@ class Tasks(Calls):
 
     def unlabeled_tasks(self, project: int) -> Iterator[Json]:
         """Tasks that nobody annotated or skipped: `id` and `data`."""
-        untouched = [
-            where("total_annotations", "equal", 0),
-            where("cancelled_annotations", "equal", 0),
-        ]
-        return self._pages(project, untouched, ("id", "data"))
+        return self._pages(project, _UNTOUCHED, ("id", "data"))
+
+    def count_unlabeled(self, project: int) -> int:
+        """How many `unlabeled_tasks` there are, without listing them."""
+        return int(self._page(project, _UNTOUCHED, ("id",), "task_only", 1)["total"])
 
     def tasks_by_id(self, project: int, ids: Iterable[int]) -> Iterator[Json]:
         """Those of the tasks that are there: `id`, `data` and both counts of annotations."""
@@ -91,12 +95,13 @@ class Tasks(Calls):
         ids: list[int] = []
         for batch in batches(paths, _FILES_A_REQUEST):
             with ExitStack() as opened:
-                files = [("file", _part(path, opened)) for path in batch]
+                # of several files under one name Label Studio would keep the last
+                files = {f"file{n}": _part(path, opened) for n, path in enumerate(batch)}
                 ids += self._import(project, files=files)
         return ids
 
     def delete_tasks(self, project: int, ids: Sequence[int]) -> None:
-        for batch in batches(ids, PAGE_SIZE):
+        for batch in batches(ids, self.page_size):
             self._act(project, "delete_tasks", batch)
 
     def _import(self, project: int, **body: Any) -> list[int]:
@@ -124,20 +129,24 @@ class Tasks(Calls):
     ) -> Iterator[Json]:
         last = 0
         while True:
-            page = self._page(project, [*filters, where("id", "greater", last)], fields, depth)
+            beyond = [*filters, where("id", "greater", last)]
+            page: list[Json] = self._page(project, beyond, fields, depth, self.page_size)["tasks"]
             yield from page
-            if len(page) < PAGE_SIZE:
+            if len(page) < self.page_size:
                 return
             last = page[-1]["id"]
 
     def _page(
-        self, project: int, filters: Sequence[Json], fields: Sequence[str], depth: str
-    ) -> list[Json]:
-        query = {
-            "filters": {"conjunction": "and", "items": filters},
-            "ordering": ["tasks:id"],
-        }
-        answer = self._object(
+        self,
+        project: int,
+        filters: Sequence[Json],
+        fields: Sequence[str],
+        depth: str,
+        size: int,
+    ) -> Json:
+        matching = {"conjunction": "and", "items": filters}
+        query = {"filters": matching, "ordering": ["tasks:id"]}
+        return self._object(
             "GET",
             "/api/tasks",
             params={
@@ -145,11 +154,10 @@ class Tasks(Calls):
                 "query": json.dumps(query, separators=(",", ":")),
                 "fields": depth,
                 "include": ",".join(fields),
-                "page_size": PAGE_SIZE,
+                "page_size": size,
                 "resolve_uri": "false",
             },
         )
-        return answer["tasks"]
 
 
 def _part(path: Path, opened: ExitStack) -> tuple[str, Any, str]:

@@ -1,0 +1,137 @@
+import pytest
+
+from connectors.errors import Rejected
+from connectors.label_studio_import import DELETED
+
+OLD, NEW = "al-0001-aaaa", "al-0002-bbbb"
+
+
+def choice(label="cat"):
+    return [
+        {"from_name": "kind", "to_name": "image", "type": "choices", "value": {"choices": [label]}}
+    ]
+
+
+def prediction(task, version=NEW, **fields):
+    return {"task": task, "model_version": version, "score": 0.5, "result": choice(), **fields}
+
+
+@pytest.fixture
+def tasks(client, project):
+    data = [{"image": f"http://images.test/{number}.jpg"} for number in range(6)]
+    return client.import_tasks(project, data)
+
+
+def predictions_of(client, task):
+    return client.http.request_json("GET", "/api/predictions/", params={"task": task})
+
+
+def test_imported_predictions_are_counted_and_found_by_version(client, project, tasks):
+    done = client.import_predictions(project, [prediction(task) for task in tasks])
+
+    assert (done.created, done.dropped) == (6, ())
+    assert client.prediction_versions(project) == {NEW: 6}
+    assert client.predicted_task_ids(project, NEW) == set(tasks)
+
+
+def test_a_version_that_another_one_begins_with_is_not_mistaken_for_it(client, project, tasks):
+    client.import_predictions(project, [prediction(tasks[0], NEW), prediction(tasks[1], NEW + "c")])
+
+    assert client.predicted_task_ids(project, NEW) == {tasks[0]}
+
+
+def test_a_task_deleted_meanwhile_costs_only_itself(client, project, tasks):
+    client.delete_tasks(project, [tasks[2]])
+
+    done = client.import_predictions(project, [prediction(task) for task in tasks])
+
+    assert done.created == 5
+    assert done.dropped == ((tasks[2], DELETED),)
+    assert client.prediction_versions(project) == {NEW: 5}
+
+
+def test_an_invalid_prediction_costs_only_itself_and_says_why(client, project, tasks):
+    sent = [prediction(task) for task in tasks]
+    sent[1] = prediction(tasks[1], score=1.5)
+    sent[4] = prediction(tasks[4], result=choice("unicorn"))
+
+    done = client.import_predictions(project, sent)
+
+    assert done.created == 4
+    reasons = dict(done.dropped)
+    assert set(reasons) == {tasks[1], tasks[4]}
+    assert "core" in reasons[tasks[1]]
+    assert "unicorn" in reasons[tasks[4]]
+
+
+def test_more_predictions_than_one_batch_all_arrive(client, project, tasks):
+    client.import_size = 4
+
+    done = client.import_predictions(project, [prediction(task) for task in tasks])
+
+    assert done.created == 6
+    assert client.predicted_task_ids(project, NEW) == set(tasks)
+
+
+def test_a_single_prediction_keeps_its_cluster(client, project, tasks):
+    client.create_prediction(tasks[0], choice(), model_version=NEW, score=0.25, cluster=7)
+
+    (stored,) = predictions_of(client, tasks[0])
+
+    assert (stored["cluster"], stored["score"], stored["model_version"]) == (7, 0.25, NEW)
+
+
+def test_deleting_one_version_leaves_the_others_and_the_shown_one(client, project, tasks):
+    client.import_predictions(project, [prediction(task, OLD) for task in tasks])
+    client.import_predictions(project, [prediction(task, NEW) for task in tasks])
+    client.set_model_version(project, NEW)
+
+    assert client.delete_predictions(project, OLD) == 6
+
+    assert client.prediction_versions(project) == {NEW: 6}
+    assert client.project(project)["model_version"] == NEW
+
+
+def test_a_version_without_predictions_cannot_be_shown(client, project):
+    with pytest.raises(Rejected):
+        client.set_model_version(project, "al-9999-ffff")
+
+
+def test_sampling_can_be_set(client, project):
+    client.set_sampling(project, "Uncertainty sampling")
+
+    assert client.project(project)["sampling"] == "Uncertainty sampling"
+
+
+def test_accepted_predictions_become_annotations_that_remember_them(client, project, tasks):
+    client.import_predictions(project, [prediction(task, OLD) for task in tasks])
+    client.import_predictions(project, [prediction(task, NEW) for task in tasks])
+
+    made = client.accept_predictions(project, NEW, tasks[:3])
+
+    assert len(made) == 3
+    labeled = list(client.labeled_tasks(project))
+    assert [task["id"] for task in labeled] == tasks[:3]
+    for task in labeled:
+        (annotation,) = task["annotations"]
+        newest = {one["id"]: one["model_version"] for one in predictions_of(client, task["id"])}
+        assert newest[annotation["parent_prediction"]] == NEW
+
+
+def test_accepting_twice_makes_nothing_new_and_undo_takes_back_only_ours(client, project, tasks):
+    client.import_predictions(project, [prediction(task) for task in tasks])
+    theirs = client.annotate(tasks[0], choice("dog"))["id"]
+    ours = client.accept_predictions(project, NEW, tasks[:2])
+
+    assert client.accept_predictions(project, NEW, tasks[:2]) == []
+    client.delete_annotations(ours)
+
+    assert [one["id"] for one in client.annotations(tasks[0])] == [theirs]
+    assert client.annotations(tasks[1]) == []
+    assert client.predicted_task_ids(project, NEW) == set(tasks)
+
+
+def test_accepting_a_task_without_a_prediction_makes_nothing(client, project, tasks):
+    client.import_predictions(project, [prediction(tasks[0])])
+
+    assert len(client.accept_predictions(project, NEW, tasks)) == 1
