@@ -56,15 +56,26 @@ def labeled_image(task: Json, schema: LabelSchema) -> LabeledImage | None:
         annotations,
         key=lambda note: (bool(note.get("ground_truth")), note.get("updated_at") or "", note["id"]),
     )
-    results = _items(best, "result")
     repairs: Counter[str] = Counter()
-    answers: dict[ControlName, Answer] = {}
+    said = answers(_items(best, "result"), schema, repairs)
+    return LabeledImage(image_ref(task, schema), said, dict(+repairs)) if said else None
+
+
+def answers(
+    results: Sequence[Json], schema: LabelSchema, repairs: Counter[str] | None = None
+) -> dict[ControlName, Answer]:
+    """What the results of one annotation or prediction say to each control.
+
+    `repairs` counts what had to be mended, by kind.
+    """
+    mended = Counter[str]() if repairs is None else repairs
+    said: dict[ControlName, Answer] = {}
     for control in schema.controls:
         own = [result for result in results if result.get("from_name") == control.name]
-        answer = _answer(control, own, repairs)
+        answer = _answer(control, own, mended)
         if answer is not None:
-            answers[control.name] = answer
-    return LabeledImage(image_ref(task, schema), answers, dict(+repairs)) if answers else None
+            said[control.name] = answer
+    return said
 
 
 def _answer(control: Control, results: Sequence[Json], repairs: Counter[str]) -> Answer | None:

@@ -84,7 +84,7 @@ class Guesses:
 class Progress(Protocol):
     """How long work says where it is, and learns that it should stop."""
 
-    def __call__(self, step: str, done: int, of: int) -> None:
+    def __call__(self, step: str, done: int, of: int, /) -> None:
         """Report `done` of `of` within `step`.
 
         Raises:
@@ -243,7 +243,7 @@ class LabelStudio(Protocol):
         """Remove predictions of our own versions, except those to keep."""
         ...
 
-    def refresh_tabs(self, project: ProjectId, version: VersionName) -> None:
+    def refresh_tabs(self, project: ProjectId) -> None:
         """Create or update the Data Manager tabs; tabs that people changed in name are theirs."""
         ...
 
@@ -272,7 +272,9 @@ class Versions(Protocol):
         """Raises NotFound."""
         ...
 
-    def folder(self, project: ProjectId, version: VersionName, control: ControlName) -> Path: ...
+    def folder(self, project: ProjectId, version: VersionName, control: ControlName) -> Path:
+        """Where the model of one control lies: a folder of the version, named by the control."""
+        ...
 
     def current(self, project: ProjectId) -> ModelVersion | None: ...
 
@@ -358,6 +360,14 @@ class Backend(Protocol):
         self, project: ProjectId, label_config: str, tasks: Sequence[Mapping[str, Any]]
     ) -> Sequence[Mapping[str, Any] | list[Any]]:
         """One element a task, in order: a prediction as Label Studio stores it, or []."""
+        ...
+
+    def report_folder(self, job: Job) -> Path:
+        """Where a job's report and pictures lie; it may not be there.
+
+        Plots are `<plot>-light.svg` and `<plot>-dark.svg`, the hardest images
+        `task-<task id>.jpg`.
+        """
         ...
 
     def health(self) -> Mapping[str, Any]:

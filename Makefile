@@ -1,0 +1,52 @@
+# Everything that a person or a machine does with this repository. `make` alone lists it.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+LS_VENV := .venv-label-studio
+BIN := $(VENV)/bin
+LABEL_STUDIO_VERSION := 1.23.2
+export YOLO_OFFLINE ?= 1
+
+help: ## list what can be made
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(VENV)/.installed ## make the environment of the backend
+label-studio: $(LS_VENV)/.installed ## make the environment of Label Studio, which is its own
+
+$(VENV)/.installed: pyproject.toml
+	@echo "Installing the backend: PyTorch is large, this takes some minutes"
+	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' \
+		|| { echo "Python 3.11 or 3.12 is needed: make PYTHON=python3.12 ..."; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[dev,demo]'
+	touch $@
+
+$(LS_VENV)/.installed:
+	@echo "Installing Label Studio $(LABEL_STUDIO_VERSION)"
+	test -x $(LS_VENV)/bin/python || $(PYTHON) -m venv $(LS_VENV)
+	$(LS_VENV)/bin/python -m pip install --quiet label-studio==$(LABEL_STUDIO_VERSION)
+	touch $@
+
+demo: install label-studio ## a trial run with its own Label Studio, on real images
+	$(BIN)/autolabel demo
+
+check: install ## lint, types, import arrows
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports --no-cache
+
+test: install label-studio check ## all checks and tests
+	$(BIN)/python -m pytest
+
+unit: install ## the pure tests, in seconds
+	$(BIN)/python -m pytest tests/unit
+
+bench: install label-studio ## measurements, printed as ratios
+	$(BIN)/python -m tests.bench
+
+clean: ## remove what was built, environments included
+	rm -rf $(VENV) $(LS_VENV) .cache .bench build dist *.egg-info
+
+.PHONY: help install label-studio demo check test unit bench clean

@@ -1,0 +1,239 @@
+"""The `autolabel` command. Exit status: 0 done, 1 failed, 2 usage, 3 refused by a precondition."""
+
+import logging
+import sys
+from enum import IntEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from backend import job_requests, settings, terminal, wiring
+from backend.domain import Algorithm, JobId, JobState, Kind, Mode, ProjectId, VersionName
+from backend.errors import AutolabelError, BadInput, NotFound, Refused
+from backend.presenting import job_json, status_json, version_json
+
+app = typer.Typer(
+    name="autolabel",
+    help="Label Studio projects of images that label themselves.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Project = Annotated[int, typer.Argument(help="Id of the project, as in its address.", min=1)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of words.")]
+
+
+class Exit(IntEnum):
+    """What the shell learns."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    REFUSED = 3
+
+
+@app.command()
+def up() -> None:
+    """Run everything in this terminal: Redis, web, one worker. Ctrl-C stops all."""
+    from backend import supervisor  # noqa: PLC0415 - other commands need not load it
+
+    raise typer.Exit(supervisor.up(settings.load()))
+
+
+@app.command()
+def serve() -> None:
+    """Run the web part alone: Label Studio's calls, the job API and the page."""
+    from backend import web  # noqa: PLC0415 - other commands need not load it
+
+    configured = settings.load()
+    web.serve(wiring.backend(configured), configured)
+
+
+@app.command()
+def worker() -> None:
+    """Run one worker alone: it takes jobs from the queue, one at a time."""
+    from backend import worker  # noqa: PLC0415 - other commands need not load it
+
+    worker.run_worker(settings.load())
+
+
+@app.command()
+def connect(project: Project) -> None:
+    """Register this backend, its webhook and the Data Manager tabs. Safe to repeat."""
+    configured = settings.load()
+    done = wiring.backend(configured).label_studio.connect(
+        ProjectId(project),
+        configured.public_url,
+        configured.basic_auth_user,
+        configured.basic_auth_password.get_secret_value(),
+    )
+    terminal.say(done)
+
+
+@app.command()
+def label(
+    project: Project,
+    mode: Annotated[
+        Mode, typer.Option(help="Learn, then label; or label with a chosen model version.")
+    ] = Mode.ACTIVE_LEARNING,
+    algorithm: Annotated[
+        Algorithm, typer.Option(help="Learn from labeled images only, or from all of them.")
+    ] = Algorithm.FAST,
+    model: Annotated[
+        str | None, typer.Option(help="Version for pre-labeling, such as al-0007-3f9c.")
+    ] = None,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Turn the sure predictions into annotations.")
+    ] = False,
+    max_error: Annotated[
+        float, typer.Option(help="Share of accepted labels that may be wrong.")
+    ] = 0.05,
+    confidence: Annotated[float, typer.Option(help="Certainty of that promise.")] = 0.95,
+    labels_are_random: Annotated[
+        bool,
+        typer.Option(
+            "--labels-are-random", help="State that people labeled images drawn at random."
+        ),
+    ] = False,
+    wait: Annotated[bool, typer.Option(help="Follow the job to its end.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Run one auto-labeling job."""
+    body = {
+        "mode": mode.value,
+        "algorithm": algorithm.value,
+        "model_version": model,
+        "accept": accept,
+        "max_error": max_error,
+        "confidence": confidence,
+        "labels_are_random": labels_are_random,
+    }
+    backend = wiring.backend(settings.load())
+    job, is_new = backend.start(job_requests.job_request(ProjectId(project), body))
+    if not is_new and not as_json:
+        terminal.say(f"Joining job {job.id}, which runs already.")
+    if wait:
+        job = terminal.follow(backend.jobs, job, quiet=as_json)
+    terminal.show(job_json(job), as_json, terminal.job_words)
+    if job.state in {JobState.FAILED, JobState.STOPPED}:
+        raise typer.Exit(Exit.FAILED)
+
+
+@app.command()
+def status(project: Project, as_json: AsJson = False) -> None:
+    """Show label counts, readiness with reasons, the current version and the last jobs."""
+    backend = wiring.backend(settings.load())
+    found = status_json(backend.status(ProjectId(project)))
+    found["jobs"] = [job_json(job) for job in backend.jobs.history(ProjectId(project), 5)]
+    terminal.show(found, as_json, terminal.status_words)
+
+
+@app.command()
+def jobs(
+    project: Annotated[int | None, typer.Argument(help="Only of this project.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List jobs, the newest first."""
+    chosen = ProjectId(project) if project else None
+    found = [job_json(job) for job in wiring.backend(settings.load()).jobs.history(chosen)]
+    terminal.show({"jobs": found}, as_json, terminal.jobs_words)
+
+
+@app.command()
+def stop(
+    job: Annotated[str, typer.Argument(help="Id of the job.")], as_json: AsJson = False
+) -> None:
+    """Stop a job; what it had published stays."""
+    stopping = wiring.backend(settings.load()).jobs.stop(JobId(job))
+    terminal.show(job_json(stopping), as_json, terminal.job_words)
+
+
+@app.command()
+def models(project: Project, as_json: AsJson = False) -> None:
+    """List the model versions of a project, the newest first."""
+    backend = wiring.backend(settings.load())
+    current = backend.version(ProjectId(project))
+    found = [version_json(card, current) for card in backend.versions.all(ProjectId(project))]
+    terminal.show({"versions": found}, as_json, terminal.versions_words)
+
+
+@app.command()
+def activate(
+    project: Project,
+    version: Annotated[str, typer.Argument(help="Such as al-0007-3f9c.")],
+    as_json: AsJson = False,
+) -> None:
+    """Make a version the current one: the one that new tasks are predicted with."""
+    card = wiring.backend(settings.load()).versions.activate(
+        ProjectId(project), VersionName(version)
+    )
+    found = {"versions": [version_json(card, card.name)]}
+    terminal.show(found, as_json, terminal.versions_words)
+
+
+@app.command()
+def doctor(
+    project: Annotated[
+        int | None, typer.Argument(help="Check this project's connection too.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check every link: Label Studio, token, webhook, Redis, worker, device, weights, disk."""
+    from backend import doctor  # noqa: PLC0415 - other commands need not load it
+
+    findings = doctor.examine(settings.load(), ProjectId(project) if project else None)
+    terminal.show(
+        {"checks": [finding.json() for finding in findings]}, as_json, terminal.doctor_words
+    )
+    if not all(finding.good for finding in findings):
+        raise typer.Exit(Exit.FAILED)
+
+
+@app.command()
+def demo(
+    images: Annotated[
+        Path | None, typer.Option(help="Folder with one sub-folder a class, or of boxes.")
+    ] = None,
+    task: Annotated[
+        Kind, typer.Option(help="What the sub-folders or box files of --images say.")
+    ] = Kind.SINGLE,
+    per_class: Annotated[int, typer.Option(help="Images a class to annotate.", min=5)] = 10,
+    keep: Annotated[bool, typer.Option(help="Stay up until Ctrl-C.")] = True,
+    label_studio: Annotated[
+        Path | None, typer.Option(help="The label-studio command to run.")
+    ] = None,
+) -> None:
+    """Try everything: an own Label Studio, a project of real images, one job."""
+    from backend import demo  # noqa: PLC0415 - other commands need not load it
+
+    raise typer.Exit(
+        demo.run(settings.load(), demo.Plan(images, task, per_class, keep, label_studio))
+    )
+
+
+def main() -> None:
+    """Run a command; errors of ours end in one sentence and an exit status."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    try:
+        app()
+    except Refused as exc:
+        reasons = [reason.message for reason in exc.reasons]
+        _report("Refused", "\n".join(f"  - {reason}" for reason in reasons), Exit.REFUSED)
+    except (BadInput, NotFound) as exc:
+        _report("Cannot do that", str(exc), Exit.USAGE)
+    except AutolabelError as exc:
+        _report("Failed", str(exc), Exit.FAILED)
+
+
+def _report(head: str, words: str, code: Exit) -> None:
+    terminal.complain(head, words)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,255 @@
+"""A complete trial run: an own Label Studio, a project of real images, one active-learning job.
+
+Told as a person would live it: start everything, upload images, label a few of each class, press
+the button, look at what came back. The truth of all other images is kept back and compared.
+"""
+
+import random
+import shutil
+import socket
+from collections import Counter
+from collections.abc import Generator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from backend import codec, demo_images, schema, terminal, wiring
+from backend.demo_images import DemoSet, Sample
+from backend.domain import (
+    ImageRef,
+    Job,
+    JobRequest,
+    JobState,
+    Kind,
+    LabelSchema,
+    Prediction,
+    ProjectId,
+    TaskId,
+    VersionName,
+)
+from backend.errors import OutOfSpace, Unavailable
+from backend.label_studio_process import LabelStudioProcess, free_port
+from backend.policies import correctness
+from backend.settings import Settings
+from backend.supervisor import Supervisor, with_signals
+from connectors.label_studio import LabelStudioClient
+
+NEEDED_BYTES = 500_000_000
+USERNAME = "demo@localhost.local"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to try. `images` None means handwritten digits."""
+
+    images: Path | None
+    kind: Kind
+    per_class: int
+    keep: bool
+    label_studio: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """The project in Label Studio, and the sample behind each of its tasks."""
+
+    project: ProjectId
+    schema: LabelSchema
+    samples: Mapping[TaskId, Sample]
+
+
+def run(settings: Settings, plan: Plan) -> int:
+    """Run the demo; the exit status.
+
+    Raises:
+        Unavailable: when Label Studio is not installed.
+        OutOfSpace: when the disk has no room for it.
+    """
+    folder = settings.data_dir / "demo"
+    binary = plan.label_studio or _label_studio()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    _require_room(folder)
+    images = _images(plan, folder)
+    with ExitStack() as running:
+        studio = running.enter_context(_label_studio_running(binary, folder))
+        ours = _settings(settings, folder, studio)
+        supervisor = running.enter_context(_backend_running(ours, folder / "autolabel.log"))
+        client = running.enter_context(wiring.label_studio_client(ours, patience=30))
+        upload = _upload(client, images)
+        annotated = _annotate(client, upload, plan.per_class)
+        job = _auto_label(ours, upload.project)
+        if job.state is JobState.FINISHED and job.version:
+            _compare(client, upload, annotated, job.version)
+        _invite(studio, ours, upload.project)
+        if plan.keep:
+            terminal.say("Running until Ctrl-C.")
+            supervisor.watch()
+    return 0 if job.state is JobState.FINISHED else 1
+
+
+# --- what runs ---------------------------------------------------------------------------------
+
+
+def _label_studio() -> Path:
+    beside = Path(".venv-label-studio/bin/label-studio")
+    found = beside if beside.exists() else shutil.which("label-studio")
+    if not found:
+        raise Unavailable(
+            "Label Studio is not installed",
+            "Install it into an environment of its own: python3 -m venv .venv-label-studio && "
+            ".venv-label-studio/bin/pip install label-studio, or give --label-studio PATH",
+        )
+    return Path(found).absolute()
+
+
+def _require_room(folder: Path) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < NEEDED_BYTES:
+        raise OutOfSpace(
+            f"{folder} has {free // 1_000_000} MB free, the demo needs {NEEDED_BYTES // 1_000_000}",
+            "Free some space, or set AUTOLABEL_DATA_DIR to a folder elsewhere",
+        )
+
+
+def _images(plan: Plan, folder: Path) -> DemoSet:
+    if plan.images is None:
+        return demo_images.digits(folder / "digits")
+    if plan.kind is Kind.DETECTION:
+        return demo_images.box_folder(plan.images)
+    return demo_images.class_folders(plan.images)
+
+
+@contextmanager
+def _label_studio_running(binary: Path, folder: Path) -> Generator[LabelStudioProcess]:
+    port = _port(8080, "Label Studio")
+    studio = LabelStudioProcess(binary, folder / "label-studio", port, username=USERNAME)
+    with terminal.waiting("Starting Label Studio (the first start takes up to a minute)"):
+        studio.start()
+        try:
+            studio.wait()
+        except BaseException:
+            studio.stop()
+            raise
+    try:
+        yield studio
+    finally:
+        studio.stop()
+
+
+def _settings(settings: Settings, folder: Path, studio: LabelStudioProcess) -> Settings:
+    port = _port(settings.port, "the backend")
+    changes = {
+        "label_studio_url": studio.url,
+        "label_studio_api_key": SecretStr(studio.token),
+        "data_dir": folder / "autolabel",
+        "redis_url": "",
+        "host": "127.0.0.1",
+        "port": port,
+        "public_url": f"http://127.0.0.1:{port}",
+    }
+    return settings.model_copy(update=changes)
+
+
+@contextmanager
+def _backend_running(settings: Settings, log: Path) -> Generator[Supervisor]:
+    with log.open("a", encoding="utf-8", buffering=1) as lines:
+        supervisor = Supervisor(settings, echo=lambda line: print(line, file=lines))
+        with_signals(supervisor)
+        try:
+            supervisor.start()
+            yield supervisor
+        finally:
+            supervisor.stop()
+
+
+def _port(wanted: int, whose: str) -> int:
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", wanted)) != 0:
+            return wanted
+    port = free_port()
+    terminal.say(f"Port {wanted} is in use; {whose} takes {port} instead.")
+    return port
+
+
+# --- what a person does ------------------------------------------------------------------------
+
+
+def _upload(client: LabelStudioClient, images: DemoSet) -> Upload:
+    project = client.create_project(f"Autolabel demo: {images.name}", images.label_config())
+    paths = [sample.path for sample in images.samples]
+    with terminal.waiting(f"Uploading {len(paths)} images"):
+        tasks = client.upload_images(project["id"], paths)
+    samples = dict(zip(map(TaskId, tasks), images.samples, strict=True))
+    return Upload(ProjectId(project["id"]), schema.parse(images.label_config()), samples)
+
+
+def _annotate(client: LabelStudioClient, upload: Upload, per_class: int) -> frozenset[TaskId]:
+    """Label some images of each class, in a random order, as a person would."""
+    tasks = list(upload.samples)
+    random.Random(0).shuffle(tasks)  # noqa: S311 - no secret
+    counts: Counter[str] = Counter()
+    chosen: list[TaskId] = []
+    for task in tasks:
+        labels = upload.samples[task].truth.labels
+        if any(counts[label] < per_class for label in labels):
+            counts.update(labels)
+            chosen.append(task)
+    with terminal.waiting(f"Labeling {len(chosen)} of {len(tasks)} images as a person would"):
+        for task in chosen:
+            client.annotate(task, _annotation(upload, task))
+    return frozenset(chosen)
+
+
+def _annotation(upload: Upload, task: TaskId) -> list[dict[str, Any]]:
+    sample = upload.samples[task]
+    control = upload.schema.controls[0]
+    said = Prediction(
+        image=ImageRef(task, ""),
+        answers={control.name: sample.truth},
+        score=1.0,
+        version=VersionName(""),
+        size=demo_images.size_of(sample.path),
+    )
+    return codec.wire(said, upload.schema)["result"]
+
+
+def _auto_label(settings: Settings, project: ProjectId) -> Job:
+    backend = wiring.backend(settings)
+    connected = backend.label_studio.connect(project, settings.public_url, "", "")
+    terminal.say(connected)
+    job, _ = backend.start(JobRequest(project))
+    job = terminal.follow(backend.jobs, job)
+    terminal.show_job(job)
+    return job
+
+
+# --- what came back ----------------------------------------------------------------------------
+
+
+def _compare(
+    client: LabelStudioClient, upload: Upload, annotated: frozenset[TaskId], version: VersionName
+) -> None:
+    control = upload.schema.controls[0].name
+    said = {
+        TaskId(row["task"]): codec.answers(row["result"], upload.schema)[control]
+        for row in client.predictions(upload.project, version)
+    }
+    tasks = [task for task in said if task not in annotated]
+    right = correctness.right(
+        [said[task] for task in tasks], [upload.samples[task].truth for task in tasks]
+    )
+    terminal.say(
+        f"Against the truth that was kept back: {int(right.sum())} of {len(tasks)} images are "
+        f"right as a whole ({right.mean():.1%})."
+    )
+
+
+def _invite(studio: LabelStudioProcess, settings: Settings, project: ProjectId) -> None:
+    terminal.say(f"Look at it:  {studio.url}/projects/{project}/data")
+    terminal.say(f"  user       {studio.username}")
+    terminal.say(f"  password   {studio.password}")
+    terminal.say(f"The backend's own page:  {settings.public_url}/")

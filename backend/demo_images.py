@@ -1,0 +1,101 @@
+"""Real images with a known truth for the demo: handwritten digits, or a folder of the user's."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+from xml.sax.saxutils import quoteattr
+
+import numpy as np
+from PIL import ExifTags, Image
+
+from backend.domain import Answer, Choice, Kind, Label
+from backend.errors import BadInput
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif"}
+TAGS = {Kind.SINGLE: ("Choices", "Choice"), Kind.DETECTION: ("RectangleLabels", "Label")}
+DIGITS = 300
+DIGIT_SIZE = 96
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One image and what a person would answer."""
+
+    path: Path
+    truth: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSet:
+    """A named set of images; `labels` in the order in which the labeling config shows them."""
+
+    name: str
+    kind: Kind
+    labels: tuple[Label, ...]
+    samples: Sequence[Sample]
+
+    def label_config(self) -> str:
+        """The labeling config that asks for these labels."""
+        control, option = TAGS[self.kind]
+        options = "".join(f"<{option} value={quoteattr(label)}/>" for label in self.labels)
+        return (
+            f'<View><Image name="image" value="$image"/>'
+            f'<{control} name="label" toName="image">{options}</{control}></View>'
+        )
+
+
+def digits(folder: Path) -> DemoSet:
+    """300 of scikit-learn's handwritten digits (UCI, CC BY 4.0), written out as PNG files.
+
+    Raises:
+        BadInput: when scikit-learn is not installed.
+    """
+    try:
+        from sklearn.datasets import load_digits  # noqa: PLC0415 - an extra, for the demo alone
+    except ImportError as exc:
+        cure = "pip install 'label-studio-autolabel[demo]', or give --images FOLDER"
+        raise BadInput("the demo's digits come with scikit-learn, which is missing", cure) from exc
+    folder.mkdir(parents=True, exist_ok=True)
+    found = cast("dict[str, Any]", load_digits())
+    images, target = np.asarray(found["images"]), np.asarray(found["target"])
+    samples: list[Sample] = []
+    for row in np.random.default_rng(0).permutation(len(target))[:DIGITS]:
+        path = folder / f"digit-{row:04}.png"
+        ink = Image.fromarray((255 - images[row] * 255 / 16).astype(np.uint8))
+        ink.resize((DIGIT_SIZE, DIGIT_SIZE), Image.Resampling.BICUBIC).save(path)
+        samples.append(Sample(path, Choice((Label(str(target[row])),))))
+    labels = tuple(Label(str(digit)) for digit in range(10))
+    return DemoSet("handwritten digits", Kind.SINGLE, labels, samples)
+
+
+def class_folders(folder: Path) -> DemoSet:
+    """Images of a folder with one sub-folder a class.
+
+    Raises:
+        BadInput: when there are fewer than two sub-folders with images.
+    """
+    classes = {
+        Label(sub.name): [path for path in sorted(sub.iterdir()) if path.suffix.lower() in SUFFIXES]
+        for sub in sorted(_existing(folder).iterdir())
+        if sub.is_dir()
+    }
+    found = {label: paths for label, paths in classes.items() if paths}
+    if len(found) < 2:
+        cure = "Give a folder with one sub-folder of images a class, or --task detection"
+        raise BadInput(f"{folder} has {len(found)} sub-folders with images", cure)
+    samples = [Sample(path, Choice((label,))) for label, paths in found.items() for path in paths]
+    return DemoSet(folder.name, Kind.SINGLE, tuple(found), samples)
+
+
+def _existing(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise BadInput(f"{folder} is not a folder", "Give an existing one with --images")
+    return folder
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """Width and height in pixels of the upright image."""
+    with Image.open(path) as image:
+        turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+        return (image.height, image.width) if turned else image.size

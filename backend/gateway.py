@@ -1,0 +1,160 @@
+"""Label Studio and image files as the domain sees them.
+
+The one place where connectors are spoken to: their JSON becomes domain values, their errors become
+ours.
+"""
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from backend import codec
+from backend.domain import (
+    ImageRef,
+    LabeledImage,
+    LabelSchema,
+    NoPrediction,
+    Prediction,
+    Project,
+    ProjectId,
+    TaskId,
+    VersionName,
+)
+from backend.errors import (
+    AutolabelError,
+    BadInput,
+    LabelStudioDenied,
+    LabelStudioUnreachable,
+    NotFound,
+    OutOfSpace,
+    UnreadableImage,
+)
+from backend.ports import Pushed
+from backend.tabs import TABS
+from backend.versions import NAME
+from connectors import errors as outside
+from connectors.cache import ImageCache
+from connectors.label_studio import LabelStudioClient
+
+TITLE = "Autolabel"
+"""What the backend is called in Label Studio's settings."""
+
+OURS: dict[type[outside.ConnectorError], Callable[[str, str], AutolabelError]] = {
+    outside.Unreachable: LabelStudioUnreachable,
+    outside.Denied: LabelStudioDenied,
+    outside.NotFound: NotFound,
+    outside.Rejected: BadInput,
+    outside.FetchFailed: UnreadableImage,
+    outside.DiskFull: OutOfSpace,
+}
+
+
+@contextmanager
+def in_our_words() -> Generator[None]:
+    """Connector errors raised inside the block leave it as ours."""
+    try:
+        yield
+    except outside.ConnectorError as exc:
+        raise OURS[type(exc)](exc.message, exc.cure) from exc
+
+
+class LabelStudioGateway:
+    """Implements `backend.ports.LabelStudio`."""
+
+    def __init__(self, client: LabelStudioClient) -> None:
+        self._client = client
+
+    def project(self, project: ProjectId) -> Project:
+        with in_our_words():
+            return _project(self._client.project(project))
+
+    def projects(self) -> Sequence[Project]:
+        with in_our_words():
+            return [_project(row) for row in self._client.projects()]
+
+    def labeled(self, project: ProjectId, schema: LabelSchema) -> Iterator[LabeledImage]:
+        with in_our_words():
+            for task in self._client.labeled_tasks(project):
+                image = codec.labeled_image(task, schema)
+                if image:
+                    yield image
+
+    def unlabeled(self, project: ProjectId, schema: LabelSchema) -> Iterator[ImageRef]:
+        with in_our_words():
+            for task in self._client.unlabeled_tasks(project):
+                yield codec.image_ref(task, schema)
+
+    def count_unlabeled(self, project: ProjectId) -> int:
+        with in_our_words():
+            return self._client.count_unlabeled(project)
+
+    def predicted(self, project: ProjectId, version: VersionName) -> frozenset[TaskId]:
+        with in_our_words():
+            found = self._client.predicted_task_ids(project, version)
+        return frozenset(TaskId(task) for task in found)
+
+    def push(
+        self, project: ProjectId, schema: LabelSchema, predictions: Sequence[Prediction]
+    ) -> Pushed:
+        wires = [
+            {"task": prediction.image.task, **codec.wire(prediction, schema)}
+            for prediction in predictions
+        ]
+        with in_our_words():
+            done = self._client.import_predictions(project, wires)
+        dropped = tuple(NoPrediction(TaskId(task), because) for task, because in done.dropped)
+        return Pushed(done.created, dropped)
+
+    def show_version(self, project: ProjectId, version: VersionName) -> None:
+        with in_our_words():
+            if version in self._client.prediction_versions(project):
+                self._client.set_model_version(project, version)
+
+    def forget_versions(self, project: ProjectId, keep: Iterable[VersionName]) -> None:
+        kept = set(keep)
+        with in_our_words():
+            for version in self._client.prediction_versions(project):
+                if NAME.fullmatch(version) and version not in kept:
+                    self._client.delete_predictions(project, version)
+
+    def refresh_tabs(self, project: ProjectId) -> None:
+        with in_our_words():
+            for tab in TABS:
+                self._client.ensure_tab(project, tab.title, tab.filters, tab.ordering, tab.columns)
+
+    def connect(self, project: ProjectId, backend_url: str, user: str, password: str) -> str:
+        with in_our_words():
+            done = self._client.connect_backend(project, backend_url, TITLE, user, password)
+        self.refresh_tabs(project)
+        return f"{done}, tabs {', '.join(tab.title for tab in TABS)}"
+
+
+class GatewayFiles:
+    """Implements `backend.ports.ImageFiles` over the connectors' image cache."""
+
+    def __init__(self, cache: ImageCache) -> None:
+        self._cache = cache
+
+    def digests(self, refs: Sequence[ImageRef]) -> Iterator[tuple[ImageRef, str] | NoPrediction]:
+        with in_our_words():
+            found = self._cache.digests([(ref.task, ref.uri) for ref in refs])
+            for ref, file in zip(refs, found, strict=True):
+                if file.digest is None:
+                    yield NoPrediction(ref.task, file.because)
+                else:
+                    yield ref, file.digest
+
+    def path(self, ref: ImageRef) -> Path:
+        with in_our_words():
+            return self._cache.path(ref.task, ref.uri)
+
+
+def _project(row: dict[str, Any]) -> Project:
+    return Project(
+        id=ProjectId(row["id"]),
+        title=row.get("title") or "",
+        label_config=row.get("label_config") or "",
+        model_version=row.get("model_version") or "",
+        created_by=row["created_by"]["id"] if row.get("created_by") else None,
+    )

@@ -1,0 +1,80 @@
+"""Who labeled what: the state of a project as Label Studio tells it."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from backend.domain import (
+    Answer,
+    Choice,
+    ControlName,
+    ImageRef,
+    Label,
+    LabelCount,
+    LabeledImage,
+    LabelSchema,
+    ProjectId,
+    Regions,
+    TaskId,
+)
+from backend.ports import LabelStudio, Progress
+
+REPORT_EVERY = 500
+"""Tasks between two progress calls while listing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """All labeled images of a project and the addresses of all unlabeled ones."""
+
+    labeled: tuple[LabeledImage, ...]
+    unlabeled: tuple[ImageRef, ...]
+
+    def only(self, tasks: Iterable[TaskId]) -> "Census":
+        """Of the unlabeled, only these."""
+        wanted = set(tasks)
+        return Census(self.labeled, tuple(ref for ref in self.unlabeled if ref.task in wanted))
+
+    def without(self, tasks: Iterable[TaskId]) -> "Census":
+        """Of the unlabeled, all but these."""
+        done = set(tasks)
+        return Census(self.labeled, tuple(ref for ref in self.unlabeled if ref.task not in done))
+
+
+def take(
+    label_studio: LabelStudio, project: ProjectId, schema: LabelSchema, progress: Progress
+) -> Census:
+    """List every task; `progress` may stop it between pages."""
+    total = label_studio.count_unlabeled(project)
+    labeled = tuple(label_studio.labeled(project, schema))
+    unlabeled: list[ImageRef] = []
+    for ref in label_studio.unlabeled(project, schema):
+        if len(unlabeled) % REPORT_EVERY == 0:
+            progress("list", len(unlabeled), total)
+        unlabeled.append(ref)
+    progress("list", len(unlabeled), len(unlabeled))
+    return Census(labeled, tuple(unlabeled))
+
+
+def count(schema: LabelSchema, labeled: Iterable[LabeledImage]) -> tuple[LabelCount, ...]:
+    """On how many images each label of the config was used; those never used count 0.
+
+    Images are counted, not annotations or regions.
+    """
+    used: Counter[tuple[ControlName, Label]] = Counter()
+    for image in labeled:
+        for control, answer in image.answers.items():
+            used.update((control, label) for label in _labels(answer))
+    return tuple(
+        LabelCount(control.name, label, used[control.name, label])
+        for control in schema.controls
+        for label in control.labels
+    )
+
+
+def _labels(answer: Answer) -> tuple[Label, ...]:
+    match answer:
+        case Choice(labels):
+            return labels
+        case Regions():
+            return answer.labels

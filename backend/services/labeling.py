@@ -1,0 +1,166 @@
+"""Label the unlabeled: guesses, hard examples, predictions in Label Studio.
+
+Shared by both kinds of job. Everything is pushed before anything is switched, so a job that ends
+early leaves what people see as it was.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from backend import codec
+from backend import schema as labeling_config
+from backend.domain import (
+    ControlName,
+    HardExample,
+    LabelSchema,
+    ModelVersion,
+    NoPrediction,
+    Prediction,
+    ProjectId,
+    TaskId,
+    VersionName,
+)
+from backend.errors import BadInput, UnreadableImage
+from backend.ports import (
+    Floats,
+    Gallery,
+    Guesses,
+    LabelStudio,
+    Pictures,
+    Progress,
+    StoredPredictions,
+)
+from backend.services.learning import Models
+
+BATCH = 2000
+"""Predictions in one bulk import: Label Studio recounts the whole project at each call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guessed:
+    """What all models of a version say about some pictures.
+
+    `score` (n,): the product of the controls' confidences, the chance that all are right if
+    their mistakes are independent.
+    """
+
+    pictures: Pictures
+    guesses: Mapping[ControlName, Guesses]
+    score: Floats
+
+    def prediction(
+        self, row: int, version: VersionName, hard: HardExample | None = None
+    ) -> Prediction:
+        width, height = self.pictures.traits[row, :2]
+        return Prediction(
+            image=self.pictures.refs[row],
+            answers={name: guesses.answers[row] for name, guesses in self.guesses.items()},
+            score=float(self.score[row]),
+            version=version,
+            size=(int(width), int(height)),
+            hard=hard,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Guessing:
+    """Runs models over pictures; an image that went away costs only itself."""
+
+    gallery: Gallery
+
+    def guess(
+        self, models: Models, pictures: Pictures, progress: Progress
+    ) -> tuple[Guessed, Sequence[NoPrediction]]:
+        """Guesses for all pictures that can still be read, and the others with why not."""
+        try:
+            return self._all(models, pictures, progress), ()
+        except UnreadableImage:
+            return self._readable(models, pictures, progress)
+
+    def _all(self, models: Models, pictures: Pictures, progress: Progress) -> Guessed:
+        guesses = {
+            name: model.predict(pictures, self.gallery.fetch, progress)
+            for name, model in models.items()
+        }
+        score = np.ones(len(pictures), dtype=np.float32)
+        for said in guesses.values():
+            score *= said.confidence.astype(np.float32)
+        return Guessed(pictures, guesses, np.clip(np.nan_to_num(score), 0.0, 1.0))
+
+    def _readable(
+        self, models: Models, pictures: Pictures, progress: Progress
+    ) -> tuple[Guessed, Sequence[NoPrediction]]:
+        kept: list[int] = []
+        gone: list[NoPrediction] = []
+        for row, ref in enumerate(pictures.refs):
+            try:
+                self.gallery.fetch(ref)
+                kept.append(row)
+            except UnreadableImage as exc:
+                gone.append(NoPrediction(ref.task, str(exc)))
+        return self._all(models, pictures.take(kept), progress), gone
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What arrived in Label Studio."""
+
+    predicted: int
+    dropped: tuple[NoPrediction, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Puts predictions where people see them, then makes them the ones that are shown."""
+
+    label_studio: LabelStudio
+    stored: StoredPredictions
+
+    def deliver(
+        self,
+        project: ProjectId,
+        schema: LabelSchema,
+        version: VersionName,
+        guessed: Guessed,
+        hard: Mapping[TaskId, HardExample],
+        progress: Progress,
+    ) -> Delivered:
+        """Push all predictions in large batches.
+
+        Raises:
+            BadInput: when the labeling config changed since the job read it.
+        """
+        self._require_same_config(project, schema)
+        created, dropped = 0, list[NoPrediction]()
+        total = len(guessed.pictures)
+        for start in range(0, total, BATCH):
+            progress("push", start, total)
+            rows = range(start, min(start + BATCH, total))
+            batch = [
+                guessed.prediction(row, version, hard.get(guessed.pictures.refs[row].task))
+                for row in rows
+            ]
+            wires = {prediction.image: codec.wire(prediction, schema) for prediction in batch}
+            self.stored.put(project, version, wires)
+            pushed = self.label_studio.push(project, schema, batch)
+            created += pushed.created
+            dropped += pushed.dropped
+        progress("push", total, total)
+        return Delivered(created, tuple(dropped))
+
+    def show(
+        self, project: ProjectId, version: VersionName, also: ModelVersion | None = None
+    ) -> None:
+        """Make `version` the one that people see; forget ours except it and `also`."""
+        keep = {version, also.name} if also else {version}
+        self.label_studio.show_version(project, version)
+        self.label_studio.forget_versions(project, keep)
+        self.stored.prune(project, keep)
+        self.label_studio.refresh_tabs(project)
+
+    def _require_same_config(self, project: ProjectId, schema: LabelSchema) -> None:
+        now = labeling_config.parse(self.label_studio.project(project).label_config)
+        if (now.data_key, now.controls) != (schema.data_key, schema.controls):
+            raise BadInput("the labeling config changed while the job ran", "Start the job again")

@@ -1,0 +1,146 @@
+"""From labeled images to one fitted model a control."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from backend.domain import (
+    Algorithm,
+    Answer,
+    Choice,
+    Control,
+    ControlName,
+    Kind,
+    LabeledImage,
+    LabelSchema,
+    ModelVersion,
+    TaskId,
+)
+from backend.policies import lane
+from backend.ports import Family, Fetch, Lesson, Model, Pictures, Progress, Versions
+from backend.settings import Settings
+
+HELD_OUT = 0.2
+"""Share of the labeled images that a version is measured on and never learns from."""
+
+Models = Mapping[ControlName, Model]
+Previous = Callable[[ControlName], Path | None]
+"""The folder of a control in the project's current version, if there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """Everything a round may learn from: what people said, and pictures of all of it."""
+
+    schema: LabelSchema
+    people: Mapping[TaskId, LabeledImage]
+    labeled: Pictures
+    unlabeled: Pictures
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What a round learned, and what from."""
+
+    lessons: Mapping[ControlName, Lesson]
+    models: Models
+
+    @property
+    def held_out(self) -> int:
+        """Images that some control was measured on."""
+        return len({ref for lesson in self.lessons.values() for ref in lesson.held_out.refs})
+
+
+@dataclass(frozen=True, slots=True)
+class Learning:
+    """Trains with the model family of each control's kind."""
+
+    families: Mapping[Kind, Family]
+    settings: Settings
+    fetch: Fetch
+
+    def learn(
+        self, material: Material, algorithm: Algorithm, previous: Previous, progress: Progress
+    ) -> "Learned":
+        """A model of every control that people used, in the schema's order."""
+        controls = used(material.schema, tuple(material.people.values()))
+        lessons = {
+            control.name: self._lesson(
+                control, material, algorithm, previous, _share(progress, turn, len(controls))
+            )
+            for turn, control in enumerate(controls)
+        }
+        models = {
+            name: self.families[lesson.control.kind].fit(lesson) for name, lesson in lessons.items()
+        }
+        return Learned(lessons, models)
+
+    def load(self, schema: LabelSchema, version: ModelVersion, versions: Versions) -> Models:
+        """The published models of those controls that the schema still has."""
+        return {
+            control.name: self.families[control.kind].load(
+                versions.folder(version.project, version.name, control.name), control
+            )
+            for control in schema.controls
+            if control.name in version.kinds
+        }
+
+    def _lesson(
+        self,
+        control: Control,
+        material: Material,
+        algorithm: Algorithm,
+        previous: Previous,
+        progress: Progress,
+    ) -> Lesson:
+        rows, answers = answered(control, material)
+        pictures = material.labeled.take(rows)
+        learn, hold = lane.split(pictures.tasks, answers, self.settings.seed, HELD_OUT)
+        return Lesson(
+            control=control,
+            train=pictures.take(learn),
+            train_answers=[answers[int(row)] for row in learn],
+            held_out=pictures.take(hold),
+            held_out_answers=[answers[int(row)] for row in hold],
+            unlabeled=material.unlabeled,
+            algorithm=algorithm,
+            previous=previous(control.name),
+            fetch=self.fetch,
+            progress=progress,
+            seed=self.settings.seed,
+            max_minutes=self.settings.max_train_minutes,
+        )
+
+
+def answered(control: Control, material: Material) -> tuple[list[int], list[Answer]]:
+    """Rows of `material.labeled` whose task answers this control, and the answers."""
+    rows: list[int] = []
+    answers: list[Answer] = []
+    for row, ref in enumerate(material.labeled.refs):
+        answer = material.people[ref.task].answers.get(control.name)
+        if answer is not None:
+            rows.append(row)
+            answers.append(answer)
+    return rows, answers
+
+
+def used(schema: LabelSchema, people: Sequence[LabeledImage]) -> tuple[Control, ...]:
+    """Controls of which somebody used a label; an untouched one cannot be learned."""
+    return tuple(
+        control
+        for control in schema.controls
+        if any(_says_something(person.answers.get(control.name)) for person in people)
+    )
+
+
+def _says_something(answer: Answer | None) -> bool:
+    return bool(answer and (answer.labels if isinstance(answer, Choice) else answer.regions))
+
+
+def _share(progress: Progress, turn: int, turns: int) -> Progress:
+    """The part of the step that belongs to one of several trainings."""
+
+    def report(step: str, done: int, of: int) -> None:
+        progress(step, turn * of + done, turns * of)
+
+    return report

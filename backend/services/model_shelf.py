@@ -1,0 +1,32 @@
+"""Loaded models, a few at a time: versions are immutable, so what is loaded stays right."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from threading import Lock
+
+from backend.domain import LabelSchema, ModelVersion, ProjectId, VersionName
+from backend.ports import Versions
+from backend.services.learning import Learning, Models
+
+CAPACITY = 4
+"""Versions kept in memory at once."""
+
+
+class ModelShelf:
+    """Loads a version at first use; drops the one not used for longest."""
+
+    def __init__(self, learning: Callable[[], Learning], versions: Versions) -> None:
+        self._learning = learning
+        self._versions = versions
+        self._loaded: OrderedDict[tuple[ProjectId, VersionName], Models] = OrderedDict()
+        self._lock = Lock()
+
+    def models(self, schema: LabelSchema, version: ModelVersion) -> Models:
+        key = version.project, version.name
+        with self._lock:
+            if key not in self._loaded:
+                self._loaded[key] = self._learning().load(schema, version, self._versions)
+            self._loaded.move_to_end(key)
+            while len(self._loaded) > CAPACITY:
+                self._loaded.popitem(last=False)
+            return self._loaded[key]

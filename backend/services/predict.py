@@ -1,0 +1,93 @@
+"""Answer Label Studio's /predict: stored predictions first, the missing ones computed in time."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from backend import codec
+from backend import schema as labeling_config
+from backend.domain import ImageRef, LabelSchema, ModelVersion, ProjectId
+from backend.errors import AutolabelError, Stopped
+from backend.policies import preconditions
+from backend.ports import Gallery, StoredPredictions, Versions
+from backend.services.labeling import Guessing
+from backend.services.learning import Models
+from backend.services.model_shelf import ModelShelf
+
+log = logging.getLogger(__name__)
+
+BATCH = 64
+"""Images computed between two looks at the clock."""
+
+Wire = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Predict:
+    """Predictions for tasks that Label Studio asks about, one element a task, in order.
+
+    `seconds` bounds the computing: Label Studio gives up after 100 s, gateways before it. What
+    does not fit gets no prediction now and is asked for again when the task is opened.
+    """
+
+    versions: Versions
+    stored: StoredPredictions
+    shelf: ModelShelf
+    gallery: Callable[[], Gallery]
+    seconds: float
+    clock: Callable[[], float] = field(default=time.monotonic)
+
+    def __call__(
+        self, project: ProjectId, label_config: str, tasks: Sequence[Mapping[str, Any]]
+    ) -> list[Wire | list[Any]]:
+        version = self.versions.current(project)
+        if version is None:
+            return [[] for _ in tasks]
+        schema = labeling_config.parse(label_config)
+        refs = [codec.image_ref(task, schema) for task in tasks]
+        known = dict(self.stored.get(project, version.name, refs))
+        missing = [ref for ref in dict.fromkeys(refs) if ref not in known]
+        if missing and not preconditions.model_fits(schema, version):
+            known |= self._computed(schema, version, missing)
+        return [known.get(ref, []) for ref in refs]
+
+    def _computed(
+        self, schema: LabelSchema, version: ModelVersion, refs: Sequence[ImageRef]
+    ) -> dict[ImageRef, Wire]:
+        """Predictions computed now; those that fail or come too late are left out."""
+        deadline = self.clock() + self.seconds
+        found: dict[ImageRef, Wire] = {}
+        try:
+            models = self.shelf.models(schema, version)
+            for start in range(0, len(refs), BATCH):
+                batch = self._batch(schema, version, models, refs[start : start + BATCH], deadline)
+                self.stored.put(version.project, version.name, batch)
+                found |= batch
+        except Stopped:
+            log.info("project %s: %s predictions left for later", version.project, len(refs))
+        except AutolabelError as exc:
+            log.warning("project %s: cannot predict: %s", version.project, exc)
+        return found
+
+    def _batch(
+        self,
+        schema: LabelSchema,
+        version: ModelVersion,
+        models: Models,
+        refs: Sequence[ImageRef],
+        deadline: float,
+    ) -> dict[ImageRef, Wire]:
+        def in_time(_step: str, _done: int, _of: int) -> None:
+            if self.clock() > deadline:
+                raise Stopped
+
+        gallery = self.gallery()
+        pictures, unreadable = gallery.look(refs, in_time)
+        guessed, gone = Guessing(gallery).guess(models, pictures, in_time)
+        for slot in (*unreadable, *gone):
+            log.info("task %s: no prediction: %s", slot.task, slot.because)
+        rows = range(len(guessed.pictures))
+        predictions = [guessed.prediction(row, version.name) for row in rows]
+        return {prediction.image: codec.wire(prediction, schema) for prediction in predictions}

@@ -1,0 +1,110 @@
+"""May a job of this project start? Counts labels through Label Studio and asks the policies."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from backend import schema as labeling_config
+from backend.domain import (
+    UNTRAINED,
+    JobRequest,
+    Kind,
+    LabelCount,
+    LabelSchema,
+    Mode,
+    Project,
+    ProjectId,
+    ProjectStatus,
+)
+from backend.errors import NotFound, NoWeights, Reason, ReasonCode, Refused, UnsupportedConfig
+from backend.policies import preconditions
+from backend.ports import Jobs, LabelStudio, Versions
+from backend.services import census
+from backend.settings import Settings
+
+NOTHING_LEFT = Reason(ReasonCode.NO_UNLABELED_IMAGES, "no unlabeled image left", have=0, need=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Answers for one Label Studio and one data folder."""
+
+    label_studio: LabelStudio
+    versions: Versions
+    jobs: Jobs
+    settings: Settings
+    missing_weights: Callable[[Kind], NoWeights | None] = lambda _: None
+
+    def status(self, project: ProjectId) -> ProjectStatus:
+        """Where a project stands; an unsupported labeling config is a reason, not an error."""
+        found = self.label_studio.project(project)
+        try:
+            schema = labeling_config.parse(found.label_config)
+        except UnsupportedConfig as exc:
+            reason = Reason(ReasonCode.UNSUPPORTED_LABELING_CONFIG, str(exc))
+            return self._status(found, (reason,), (), (), 0)
+        labeled = tuple(self.label_studio.labeled(project, schema))
+        counts = census.count(schema, labeled)
+        unlabeled = self.label_studio.count_unlabeled(project)
+        ready = self._check(schema, counts, len(labeled), unlabeled)
+        return self._status(
+            found, ready.reasons, (*schema.warnings, *ready.warnings), counts, len(labeled)
+        )
+
+    def require(self, request: JobRequest) -> None:
+        """Pass, or say every reason why this job may not start.
+
+        Raises:
+            Refused: with all reasons at once.
+        """
+        reasons = (
+            self._unfit_version(request)
+            if request.mode is Mode.PRE_LABELING
+            else self.status(request.project).reasons
+        )
+        if reasons:
+            raise Refused(reasons)
+
+    def _check(
+        self, schema: LabelSchema, counts: tuple[LabelCount, ...], labeled: int, unlabeled: int
+    ) -> preconditions.Readiness:
+        minimum = self.settings.min_labels, self.settings.min_images_per_label
+        found = preconditions.check(schema, counts, labeled, unlabeled, *minimum)
+        used = {count.control for count in counts if count.images}
+        kinds = {control.kind for control in schema.controls if control.name in used}
+        missing = [exc for kind in kinds if (exc := self.missing_weights(kind))]
+        weights = tuple(Reason(ReasonCode.NO_BASE_WEIGHTS, str(exc)) for exc in missing)
+        return replace(found, reasons=(*found.reasons, *weights))
+
+    def _unfit_version(self, request: JobRequest) -> tuple[Reason, ...]:
+        """Why the chosen version cannot label this project; needs no labeled image."""
+        project = self.label_studio.project(request.project)
+        try:
+            schema = labeling_config.parse(project.label_config)
+        except UnsupportedConfig as exc:
+            return (Reason(ReasonCode.UNSUPPORTED_LABELING_CONFIG, str(exc)),)
+        try:
+            version = self.versions.get(request.project, request.model_version or UNTRAINED)
+        except NotFound as exc:
+            return (Reason(ReasonCode.UNKNOWN_VERSION, str(exc)),)
+        unfit = preconditions.model_fits(schema, version)
+        left = request.task_ids or self.label_studio.count_unlabeled(project.id)
+        return unfit if left else (*unfit, NOTHING_LEFT)
+
+    def _status(
+        self,
+        project: Project,
+        reasons: tuple[Reason, ...],
+        warnings: tuple[str, ...],
+        counts: tuple[LabelCount, ...],
+        labeled: int,
+    ) -> ProjectStatus:
+        return ProjectStatus(
+            project=project,
+            reasons=reasons,
+            warnings=warnings,
+            labels=counts,
+            labeled=labeled,
+            unlabeled=self.label_studio.count_unlabeled(project.id),
+            version=self.versions.current(project.id),
+            job=self.jobs.live(project.id),
+        )

@@ -1,0 +1,33 @@
+"""The Data Manager tabs that we make: what each lists, and in which order."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from connectors.label_studio_tasks import where
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """One tab; all filters must hold. `ordering` names one column, `-` before it reverses."""
+
+    title: str
+    filters: Sequence[Mapping[str, Any]]
+    ordering: str = "tasks:id"
+    columns: Sequence[str] = ()
+
+
+UNLABELED = where("total_annotations", "equal", 0)
+LABELED = where("total_annotations", "greater", 0)
+PREDICTED = where("total_predictions", "greater", 0)
+HARD = where("predictions_results", "contains", '"hard ')
+
+LOWEST_SCORE_FIRST = "tasks:predictions_score"
+
+TABS = (
+    Tab("To be confirmed", (UNLABELED, PREDICTED), LOWEST_SCORE_FIRST),
+    Tab("Hard examples", (UNLABELED, PREDICTED, HARD), LOWEST_SCORE_FIRST),
+    Tab("Labeled", (LABELED,)),
+    Tab("Unlabeled", (UNLABELED,)),
+)
+"""In the order in which they appear."""

@@ -1,0 +1,204 @@
+"""What the command line prints: words and tables for people, JSON for scripts, progress."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from backend.domain import Job, JobState
+from backend.ports import Jobs
+from backend.presenting import job_json
+
+POLL_SECONDS = 0.25
+
+out = Console()
+err = Console(stderr=True)
+
+Json = Mapping[str, Any]
+Words = Callable[[Json], Iterable[RenderableType]]
+
+
+def say(words: str) -> None:
+    out.print(escape(words))
+
+
+def complain(head: str, words: str) -> None:
+    separator = "\n" if "\n" in words or words.startswith(" ") else " "
+    err.print(f"[bold red]{escape(head)}:[/]{separator}{escape(words)}", highlight=False)
+
+
+def show(body: Json, as_json: bool, words: Words) -> None:
+    """Print `body` as JSON on standard output, or as words."""
+    if as_json:
+        sys.stdout.write(json.dumps(body, indent=2, default=str) + "\n")
+        return
+    for part in words(body):
+        out.print(part, highlight=False)
+
+
+@contextmanager
+def waiting(words: str) -> Generator[None]:
+    """Say what takes a while: a spinner on a terminal, a plain line otherwise."""
+    if out.is_terminal:
+        with out.status(escape(words)):
+            yield
+    else:
+        say(words)
+        yield
+
+
+def show_job(job: Job) -> None:
+    """One job and what it found out, in words."""
+    show(job_json(job), as_json=False, words=job_words)
+
+
+def follow(jobs: Jobs, job: Job, *, quiet: bool = False) -> Job:
+    """Show a job's progress until it ends: a bar on a terminal, plain lines otherwise."""
+    if quiet:
+        return _wait(jobs, job, lambda _: None)
+    if not out.is_terminal:
+        return _wait(jobs, job, _PlainLines())
+    bar = Progress(
+        TextColumn("{task.description:<10}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeRemainingColumn(),
+        console=out,
+    )
+    with bar:
+        row = bar.add_task("queued", total=1.0)
+        return _wait(
+            jobs,
+            job,
+            lambda now: bar.update(row, completed=now.progress, description=_doing(now)),
+        )
+
+
+class _PlainLines:
+    """A line whenever the step changes."""
+
+    def __init__(self) -> None:
+        self._last = ""
+
+    def __call__(self, job: Job) -> None:
+        if _doing(job) != self._last:
+            self._last = _doing(job)
+            out.print(f"{job.progress:4.0%} {self._last}", highlight=False)
+
+
+def _doing(job: Job) -> str:
+    return job.step if job.state is JobState.RUNNING and job.step else job.state.value
+
+
+def _wait(jobs: Jobs, job: Job, tell: Callable[[Job], None]) -> Job:
+    while job.state.is_live:
+        tell(job)
+        time.sleep(POLL_SECONDS)
+        job = jobs.get(job.id)
+    tell(job)
+    return job
+
+
+# --- words -------------------------------------------------------------------------------------
+
+
+def job_words(job: Json) -> Iterable[RenderableType]:
+    """One job: how it ended and what it found out."""
+    yield f"Job [bold]{job['id']}[/] {job['state']}" + _clause(job["because"])
+    report = job.get("report")
+    if not report:
+        return
+    yield f"  version    {report['version']}"
+    yield f"  learned    from {report['labeled']} labeled images"
+    yield f"  predicted  {report['predicted']} images, {report['hard']} of them hard"
+    if report.get("accepted"):
+        yield f"  accepted   {report['accepted']} images"
+    if report["unreadable"]:
+        yield f"  unreadable {len(report['unreadable'])} images, first: " + escape(
+            str(report["unreadable"][0]["because"])
+        )
+    metrics = ", ".join(f"{name} {value:.3f}" for name, value in report["metrics"].items())
+    yield f"  measured   {escape(metrics)}"
+    yield f"  seconds    {', '.join(f'{k} {v:.1f}' for k, v in report['seconds'].items())}"
+
+
+def status_words(status: Json) -> Iterable[RenderableType]:
+    """A project: bars of images a label, readiness, version, last jobs."""
+    yield f"[bold]{escape(status['project']['title'])}[/]  project {status['project']['id']}"
+    yield f"{status['labeled']} labeled, {status['unlabeled']} unlabeled images"
+    yield _table(
+        ("control", "label", "images"),
+        ((row["control"], row["label"], str(row["images"])) for row in status["labels"]),
+    )
+    yield "[green]Ready to start.[/]" if status["ready"] else "[red]Not ready:[/]"
+    yield from (f"  - {escape(reason['message'])}" for reason in status["reasons"])
+    yield from (f"[yellow]Note:[/] {escape(warning)}" for warning in status["warnings"])
+    yield f"Current version: {status['version'] or 'none yet'}"
+    if status.get("trigger"):
+        yield f"Training by itself: {escape(status['trigger'])}"
+    yield from jobs_words(status)
+
+
+def jobs_words(body: Json) -> Iterable[RenderableType]:
+    """Jobs, one a line."""
+    if not body["jobs"]:
+        yield "No jobs yet. Start one with: autolabel label PROJECT"
+        return
+    columns = ("id", "project", "mode", "algorithm", "state", "progress", "because")
+    yield _table(
+        ("job", *columns[1:]),
+        (
+            tuple(f"{job[name]:.0%}" if name == "progress" else str(job[name]) for name in columns)
+            for job in body["jobs"]
+        ),
+    )
+
+
+def versions_words(body: Json) -> Iterable[RenderableType]:
+    """Model versions, one a line; a star marks the current one."""
+    if not body["versions"]:
+        yield "No model version yet. Train one with: autolabel label PROJECT"
+        return
+    yield _table(
+        ("", "version", "kind", "trained on", "metrics", "created"),
+        (
+            (
+                "*" if card["current"] else "",
+                card["name"],
+                "+".join(dict.fromkeys(card["kinds"].values())),
+                f"{card['trained_on'].get('images', '?')} images",
+                ", ".join(f"{name} {value:.3f}" for name, value in card["metrics"].items()),
+                str(card["created"])[:16],
+            )
+            for card in body["versions"]
+        ),
+    )
+
+
+def doctor_words(body: Json) -> Iterable[RenderableType]:
+    """Each check with its cure where it failed."""
+    for check in body["checks"]:
+        mark = "[green]ok  [/]" if check["good"] else "[red]FAIL[/]"
+        yield f"{mark} {escape(check['name'])}: {escape(check['found'])}"
+        if not check["good"]:
+            yield f"     {escape(check['cure'])}"
+
+
+def _table(heads: Iterable[str], rows: Iterable[tuple[str, ...]]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for head in heads:
+        table.add_column(head)
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    return table
+
+
+def _clause(because: str) -> str:
+    return f": {escape(because)}" if because else ""

@@ -1,0 +1,231 @@
+"""The only composition root: from settings to everything that runs.
+
+What needs torch or a model runtime is imported inside the functions that build it, so the web
+process and the command line start without.
+"""
+
+import importlib.metadata
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any
+
+from backend import job_run
+from backend.domain import (
+    UNTRAINED,
+    Job,
+    JobId,
+    JobRequest,
+    Kind,
+    Mode,
+    ProjectId,
+    ProjectStatus,
+    VersionName,
+)
+from backend.errors import NoWeights, QueueUnreachable
+from backend.events import EventCounter
+from backend.gateway import GatewayFiles, LabelStudioGateway
+from backend.jobs import JobBoard
+from backend.ports import Family, Gallery, LabelStudio, Progress
+from backend.redis_client import RedisClient
+from backend.redis_server import redis_url
+from backend.services.auto_label import AutoLabel
+from backend.services.hard_examples import HardExamples
+from backend.services.labeling import Delivery, Guessing
+from backend.services.learning import Learning
+from backend.services.model_shelf import ModelShelf
+from backend.services.pre_label import PreLabel
+from backend.services.predict import Predict
+from backend.services.readiness import Readiness
+from backend.settings import Settings
+from backend.stored_predictions import PredictionStore
+from backend.versions import VersionStore
+from connectors.cache import ImageCache
+from connectors.content import Limits
+from connectors.http import HttpClient, Pause
+from connectors.label_studio import LabelStudioClient
+from connectors.storage import Storage
+
+log = logging.getLogger(__name__)
+
+STEPS = {"list": 1, "fetch": 6, "embed": 8, "train": 4, "predict": 2, "push": 4, "tabs": 1}
+"""Expected share of each step in a job, in order."""
+
+WAITING = "waiting for Label Studio"
+PACKAGES = ("label-studio-autolabel", "torch", "torchvision", "ultralytics", "onnxruntime", "numpy")
+FACE_PATIENCE = 2.0
+"""Seconds that a request or a command waits for a Label Studio that is away."""
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """Implements `backend.ports.Backend`."""
+
+    settings: Settings
+    label_studio: LabelStudio
+    versions: VersionStore
+    jobs: JobBoard
+    events: EventCounter
+    redis: RedisClient
+    readiness: Readiness
+    predictions: Predict
+
+    def version(self, project: ProjectId) -> VersionName:
+        current = self.versions.current(project)
+        return current.name if current else UNTRAINED
+
+    def status(self, project: ProjectId) -> ProjectStatus:
+        return self.readiness.status(project)
+
+    def start(self, request: JobRequest) -> tuple[Job, bool]:
+        running = self.jobs.live(request.project)
+        if running:
+            return running, False
+        self.readiness.require(request)
+        return self.jobs.submit(request)
+
+    def changed(self, project: ProjectId, annotations: int) -> None:
+        self.events.changed(project, annotations)
+
+    def predict(
+        self, project: ProjectId, label_config: str, tasks: Sequence[Mapping[str, Any]]
+    ) -> Sequence[Mapping[str, Any] | list[Any]]:
+        return self.predictions(project, label_config, tasks)
+
+    def health(self) -> Mapping[str, Any]:
+        try:
+            with self.redis.reach() as redis:
+                redis.ping()
+        except QueueUnreachable:
+            return {"redis": False}
+        return {"redis": True}
+
+
+def backend(settings: Settings) -> App:
+    """What the web process and the command line ask."""
+    client = label_studio_client(settings, FACE_PATIENCE)
+    label_studio = LabelStudioGateway(client)
+    versions = VersionStore(settings.data_dir)
+    url = partial(redis_url, settings)
+    jobs = JobBoard(url, settings.data_dir)
+    shown = cache(partial(gallery, settings, client.http))
+    return App(
+        settings=settings,
+        label_studio=label_studio,
+        versions=versions,
+        jobs=jobs,
+        events=EventCounter(url),
+        redis=RedisClient(url),
+        readiness=Readiness(label_studio, versions, jobs, settings, partial(_weights, settings)),
+        predictions=Predict(
+            versions=versions,
+            stored=PredictionStore(settings.data_dir),
+            shelf=ModelShelf(lambda: learning(settings, shown()), versions),
+            gallery=shown,
+            seconds=settings.predict_seconds,
+        ),
+    )
+
+
+def runner(settings: Settings) -> Callable[[JobId], None]:
+    """What runs one queued job, in the work horse."""
+    board = JobBoard(partial(redis_url, settings), settings.data_dir)
+
+    def work(job: Job, progress: Progress) -> Mapping[str, Any]:
+        use_case = _use_case(settings, job.request.mode, progress)
+        return use_case(job, progress)
+
+    return lambda job: job_run.run(board, job, work, STEPS)
+
+
+def label_studio_client(
+    settings: Settings, patience: float, pause: Pause = time.sleep
+) -> LabelStudioClient:
+    """The way to Label Studio; waits `patience` seconds for one that is away."""
+    key = settings.label_studio_api_key.get_secret_value()
+    return LabelStudioClient(settings.label_studio_url, key, patience=patience, pause=pause)
+
+
+def gallery(settings: Settings, http: HttpClient) -> Gallery:
+    """Images as the models see them."""
+    from backend.models.gallery import open_gallery  # noqa: PLC0415 - loads a model runtime
+
+    limits = Limits(settings.fetch_seconds, int(settings.max_image_megabytes * 1e6))
+    storage = Storage(
+        http,
+        limits=limits,
+        local_root=settings.local_files_root,
+        patience=settings.label_studio_patience,
+    )
+    files = ImageCache(
+        settings.data_dir / "images",
+        storage,
+        max_bytes=int(settings.image_cache_gigabytes * 1e9),
+        workers=settings.fetch_workers,
+    )
+    return open_gallery(settings, GatewayFiles(files))
+
+
+def learning(settings: Settings, gallery: Gallery) -> Learning:
+    """The model families, one a kind."""
+    return Learning(families(settings), settings, gallery.fetch)
+
+
+def families(settings: Settings) -> Mapping[Kind, Family]:
+    """What learns each kind; imports no torch until it trains or predicts."""
+    from backend.models.classifier import Classifier  # noqa: PLC0415 - loads SciPy
+    from backend.models.detector import detector_family  # noqa: PLC0415 - loads SciPy
+
+    known: Sequence[Family] = (Classifier(), detector_family(settings, settings.device))
+    return {kind: family for family in known for kind in family.kinds}
+
+
+def _weights(settings: Settings, kind: Kind) -> NoWeights | None:
+    try:
+        families(settings)[kind].check()
+    except NoWeights as exc:
+        return exc
+    return None
+
+
+def _use_case(
+    settings: Settings, mode: Mode, progress: Progress
+) -> Callable[[Job, Progress], Mapping[str, Any]]:
+    def pause(seconds: float) -> None:
+        progress(WAITING, 0, 1)
+        time.sleep(seconds)
+
+    client = label_studio_client(settings, settings.label_studio_patience, pause)
+    label_studio = LabelStudioGateway(client)
+    versions = VersionStore(settings.data_dir)
+    pictures = gallery(settings, client.http)
+    taught = learning(settings, pictures)
+    guessing = Guessing(pictures)
+    delivery = Delivery(label_studio, PredictionStore(settings.data_dir))
+    if mode is Mode.PRE_LABELING:
+        return PreLabel(
+            label_studio, pictures, taught, guessing, HardExamples(), delivery, versions
+        )
+    return AutoLabel(
+        label_studio=label_studio,
+        gallery=pictures,
+        learning=taught,
+        guessing=guessing,
+        hard_examples=HardExamples(),
+        delivery=delivery,
+        versions=versions,
+        settings=settings,
+        packages=_packages(),
+    )
+
+
+def _packages() -> Mapping[str, str]:
+    def version(name: str) -> str:
+        try:
+            return importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            return "not installed"
+
+    return {name: version(name) for name in PACKAGES}

@@ -1,0 +1,84 @@
+"""A Label Studio in memory, in the words of `backend.ports.LabelStudio`."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from backend.domain import (
+    Answer,
+    ControlName,
+    ImageRef,
+    LabeledImage,
+    LabelSchema,
+    NoPrediction,
+    Prediction,
+    Project,
+    ProjectId,
+    TaskId,
+    VersionName,
+)
+from backend.errors import NotFound
+from backend.ports import Pushed
+
+CHOICES = (
+    '<View><Image name="img" value="$image"/><Choices name="c" toName="img">'
+    '<Choice value="cat"/><Choice value="dog"/></Choices></View>'
+)
+
+
+@dataclass
+class FakeLabelStudio:
+    """One project. `people` maps a task to its answers, None for a task nobody labeled."""
+
+    label_config: str = CHOICES
+    people: dict[TaskId, dict[ControlName, Answer] | None] = field(default_factory=dict)
+    id: ProjectId = ProjectId(1)
+    model_version: str = ""
+    predictions: dict[tuple[TaskId, VersionName], Prediction] = field(default_factory=dict)
+    has_tabs: bool = False
+
+    def project(self, project: ProjectId) -> Project:
+        if project != self.id:
+            raise NotFound(f"no project {project}")
+        return Project(self.id, "a project", self.label_config, self.model_version)
+
+    def projects(self) -> Sequence[Project]:
+        return [self.project(self.id)]
+
+    def labeled(self, project: ProjectId, schema: LabelSchema) -> Iterator[LabeledImage]:
+        for task, answers in sorted(self.people.items()):
+            if answers is not None:
+                yield LabeledImage(self.ref(task), answers)
+
+    def unlabeled(self, project: ProjectId, schema: LabelSchema) -> Iterator[ImageRef]:
+        return (self.ref(task) for task, said in sorted(self.people.items()) if said is None)
+
+    def count_unlabeled(self, project: ProjectId) -> int:
+        return sum(answers is None for answers in self.people.values())
+
+    def predicted(self, project: ProjectId, version: VersionName) -> frozenset[TaskId]:
+        return frozenset(task for task, said_by in self.predictions if said_by == version)
+
+    def push(
+        self, project: ProjectId, schema: LabelSchema, predictions: Sequence[Prediction]
+    ) -> Pushed:
+        there = [one for one in predictions if one.image.task in self.people]
+        gone = [one for one in predictions if one.image.task not in self.people]
+        self.predictions |= {(one.image.task, one.version): one for one in there}
+        dropped = tuple(NoPrediction(one.image.task, "the task was deleted") for one in gone)
+        return Pushed(len(there), dropped)
+
+    def show_version(self, project: ProjectId, version: VersionName) -> None:
+        self.model_version = version
+
+    def forget_versions(self, project: ProjectId, keep: Iterable[VersionName]) -> None:
+        kept = set(keep)
+        self.predictions = {key: one for key, one in self.predictions.items() if key[1] in kept}
+
+    def refresh_tabs(self, project: ProjectId) -> None:
+        self.has_tabs = True
+
+    def connect(self, project: ProjectId, backend_url: str, user: str, password: str) -> str:
+        return f"connected {backend_url}"
+
+    def ref(self, task: TaskId) -> ImageRef:
+        return ImageRef(task, f"/data/upload/{task}.png")

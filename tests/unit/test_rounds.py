@@ -1,0 +1,210 @@
+"""Both kinds of job, with everything outside faked but the version store."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from backend.domain import (
+    Algorithm,
+    Choice,
+    Job,
+    JobId,
+    JobRequest,
+    JobState,
+    Kind,
+    Mode,
+    ProjectId,
+    TaskId,
+)
+from backend.errors import BadInput, Refused, Stopped
+from backend.services.auto_label import AutoLabel
+from backend.services.hard_examples import HardExamples
+from backend.services.labeling import Delivery, Guessing
+from backend.services.learning import Learning
+from backend.services.pre_label import PreLabel
+from backend.settings import Settings
+from backend.stored_predictions import PredictionStore
+from backend.versions import VersionStore
+from tests.fakes.label_studio import CHOICES, FakeLabelStudio
+from tests.fakes.models import FakeGallery, ParityFamily
+
+PROJECT = ProjectId(1)
+
+
+def quiet(_step, _done, _of):
+    """A progress that nobody watches."""
+
+
+class World:
+    """A project of 40 images: 12 labeled, half of them cats, and 28 not."""
+
+    def __init__(self, folder):
+        people = {TaskId(task): None for task in range(1, 41)}
+        people |= {TaskId(task): {"c": Choice((self.truth(task),))} for task in range(1, 13)}
+        self.label_studio = FakeLabelStudio(people=people)
+        self.gallery = FakeGallery()
+        self.family = ParityFamily()
+        self.versions = VersionStore(folder)
+        self.stored = PredictionStore(folder)
+        settings = Settings(data_dir=folder)
+        families = dict.fromkeys(Kind, self.family)
+        learning = Learning(families, settings, self.gallery.fetch)
+        shared = {
+            "label_studio": self.label_studio,
+            "gallery": self.gallery,
+            "learning": learning,
+            "guessing": Guessing(self.gallery),
+            "hard_examples": HardExamples(),
+            "delivery": Delivery(self.label_studio, self.stored),
+            "versions": self.versions,
+        }
+        self.auto_label = AutoLabel(**shared, settings=settings, packages={})
+        self.pre_label = PreLabel(**shared)
+
+    @staticmethod
+    def truth(task):
+        return "dog" if task % 2 else "cat"
+
+    def job(self, **changes):
+        request = replace(JobRequest(PROJECT), **changes)
+        return Job(JobId("job-1"), request, JobState.RUNNING, created_at=datetime.now(UTC))
+
+    def run(self, **changes):
+        return self.auto_label(self.job(**changes), quiet)
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path)
+
+
+def test_a_round_labels_every_unlabeled_image_and_shows_the_new_version(world):
+    report = world.run()
+    version = world.versions.current(PROJECT)
+    assert version is not None
+    assert report["version"] == version.name == world.label_studio.model_version
+    assert report["labeled"] == 12
+    assert report["predicted"] == report["unlabeled"] == 28
+    predictions = world.label_studio.predictions
+    assert {task for task, _ in predictions} == set(range(13, 41))
+    assert all(
+        prediction.answers["c"] == Choice((world.truth(task),))
+        for (task, _), prediction in predictions.items()
+    )
+    assert world.label_studio.has_tabs
+
+
+def test_a_second_round_replaces_the_predictions_of_the_first(world):
+    first = world.run()["version"]
+    second = world.run()["version"]
+    assert first != second
+    assert {version for _, version in world.label_studio.predictions} == {second}
+    assert world.versions.get(PROJECT, second).parent == first
+
+
+def test_training_and_held_out_images_never_mix_from_round_to_round(world):
+    world.run()
+    world.label_studio.people |= {
+        TaskId(task): {"c": Choice((world.truth(task),))} for task in range(13, 30)
+    }
+    world.run()
+    first, second = world.family.lessons
+    assert set(first.train.tasks).isdisjoint(first.held_out.tasks)
+    assert set(second.train.tasks).isdisjoint(first.held_out.tasks)
+    assert len(second.held_out) > len(first.held_out)
+
+
+def test_an_unreadable_image_costs_itself_only_and_is_reported(world):
+    world.gallery.bad = {TaskId(20): "the file is empty", TaskId(3): "not an image"}
+    report = world.run()
+    assert report["unreadable"] == [
+        {"task": 3, "because": "not an image"},
+        {"task": 20, "because": "the file is empty"},
+    ]
+    assert report["predicted"] == 27
+    assert TaskId(20) not in {task for task, _ in world.label_studio.predictions}
+    assert 3 not in world.family.lessons[0].train.tasks
+
+
+def test_a_task_deleted_during_the_job_is_reported_as_dropped(world):
+    class Deleting(ParityFamily):
+        def fit(self, lesson):
+            del world.label_studio.people[TaskId(40)]
+            return super().fit(lesson)
+
+    world.auto_label.learning.families[Kind.SINGLE] = Deleting()
+    report = world.run()
+    assert report["dropped"] == [{"task": 40, "because": "the task was deleted"}]
+    assert report["predicted"] == 27
+
+
+def test_a_config_changed_during_the_job_publishes_nothing_to_label_studio(world):
+    class Changing(ParityFamily):
+        def fit(self, lesson):
+            world.label_studio.label_config = CHOICES.replace('"dog"', '"wolf"')
+            return super().fit(lesson)
+
+    world.auto_label.learning.families[Kind.SINGLE] = Changing()
+    with pytest.raises(BadInput, match="changed while the job ran"):
+        world.run()
+    assert world.label_studio.predictions == {}
+    assert world.versions.current(PROJECT) is None
+
+
+def test_a_job_whose_preconditions_broke_since_it_was_queued_is_refused(world):
+    world.label_studio.people = {
+        task: answers for task, answers in world.label_studio.people.items() if task not in {2, 4}
+    }
+    with pytest.raises(Refused, match="class 'cat' has 4 of 5 images"):
+        world.run()
+
+
+def test_a_stop_during_the_push_leaves_what_people_see_as_it_was(world):
+    before = world.run()["version"]
+
+    def stop_at_push(step, _done, _of):
+        if step == "push":
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        world.auto_label(world.job(), stop_at_push)
+    assert world.label_studio.model_version == before
+    assert world.versions.current(PROJECT).name == before
+
+
+def test_chosen_tasks_alone_are_labeled(world):
+    report = world.run(task_ids=(TaskId(30), TaskId(31)))
+    assert report["predicted"] == 2
+
+
+def test_the_algorithm_reaches_the_model_family(world):
+    world.run(algorithm=Algorithm.PRECISE)
+    assert world.family.lessons[0].algorithm is Algorithm.PRECISE
+
+
+def test_pre_labeling_uses_the_chosen_version_and_trains_nothing(world):
+    old = world.run()["version"]
+    world.run()
+    world.family.lessons.clear()
+    job = world.job(mode=Mode.PRE_LABELING, model_version=old)
+    report = world.pre_label(job, quiet)
+    assert report["version"] == old
+    assert report["predicted"] == 28
+    assert world.family.lessons == []
+    assert world.label_studio.model_version == old
+
+
+def test_pre_labeling_again_sends_nothing_twice(world):
+    version = world.run()["version"]
+    world.label_studio.people |= {TaskId(50): None}
+    job = world.job(mode=Mode.PRE_LABELING, model_version=version)
+    assert world.pre_label(job, quiet)["predicted"] == 1
+    assert world.pre_label(job, quiet)["predicted"] == 0
+
+
+def test_pre_labeling_refuses_a_version_with_other_labels(world):
+    version = world.run()["version"]
+    world.label_studio.label_config = CHOICES.replace('"dog"', '"wolf"')
+    with pytest.raises(Refused, match="does not fit"):
+        world.pre_label(world.job(mode=Mode.PRE_LABELING, model_version=version), quiet)
