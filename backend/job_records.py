@@ -30,6 +30,16 @@ LOST = "Redis lost this job, with the work in progress; start it again"
 _DAY = 24 * 3600
 _FOREVER = -1
 
+_READ = """
+local fields = redis.call('HGETALL', KEYS[1])
+if #fields == 0 then return {fields, 0} end
+if redis.call('EXISTS', KEYS[2]) == 1 or redis.call('LPOS', KEYS[3], ARGV[1]) then
+    return {fields, 1}
+end
+local granted = redis.call('HSETNX', KEYS[1], 'doubted', 1)
+if granted == 1 then redis.call('SET', KEYS[2], '', 'EX', ARGV[2]) end
+return {fields, granted}
+"""
 _REPORT = """
 if redis.call('EXISTS', KEYS[1]) == 0 then return false end
 redis.call('HSET', KEYS[1], 'progress', ARGV[1], 'step', ARGV[2])
@@ -40,18 +50,24 @@ return redis.call('HGET', KEYS[1], 'stop') or ''
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A job as Redis has it; `alive` unless it should be moving and nobody moves it."""
+    """A job as Redis has it; `alive` where it waits in the queue or a worker holds its lease."""
 
     job: Job
     alive: bool
 
 
 class JobRecords:
-    """The records of jobs. Every method raises QueueUnreachable."""
+    """The records of jobs. Every method raises QueueUnreachable.
 
-    def __init__(self, client: RedisClient, entry: str = ENTRY) -> None:
+    `entry` is the function that a worker calls with the id of a job.
+    """
+
+    def __init__(
+        self, client: RedisClient, *, entry: str = ENTRY, last_lease: int = LAST_LEASE
+    ) -> None:
         self._client = client
         self._entry = entry
+        self._last_lease = last_lease
 
     def submit(
         self, project: ProjectId, live: Callable[[JobId], Job | None], fresh: Callable[[], Job]
@@ -81,17 +97,10 @@ class JobRecords:
 
     def read(self, job_id: JobId) -> Record | None:
         with self._client.reach() as redis:
-            pipe = redis.pipeline()
-            pipe.hgetall(_job_key(job_id))
-            pipe.exists(_lease_key(job_id))
-            pipe.lpos(_queue(redis).key, job_id)
-            fields, leased, position = pipe.execute()
-            job = _parsed(fields)
-            if job is None:
-                return None
-            waiting = job.state is JobState.QUEUED and position is not None
-            alive = bool(leased) or waiting or not job.state.is_live
-            return Record(job, alive or _granted_last_lease(redis, job_id))
+            keys = (_job_key(job_id), _lease_key(job_id), _queue(redis).key)
+            pairs, alive = redis.eval(_READ, len(keys), *keys, job_id, self._last_lease)
+        job = _parsed(dict(zip(pairs[::2], pairs[1::2], strict=True)))
+        return Record(job, bool(alive)) if job else None
 
     def change(self, job_id: JobId, change: Callable[[Job], Job]) -> Job | None:
         """Apply `change` to a record that nobody else changes meanwhile; None where it is lost."""
@@ -142,11 +151,6 @@ class JobRecords:
 
 def _queue(redis: Any) -> Any:
     return Queue(QUEUE, connection=redis, serializer=JSONSerializer)
-
-
-def _granted_last_lease(redis: Any, job_id: JobId) -> bool:
-    first_doubt = bool(redis.hsetnx(_job_key(job_id), "doubted", "1"))
-    return first_doubt and bool(redis.set(_lease_key(job_id), "", ex=LAST_LEASE, nx=True))
 
 
 def _write(pipe: Any, job: Job) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from backend.domain import Job, JobId, JobRequest, JobState, ProjectId, VersionName
 from backend.errors import NotFound, OutOfSpace, QueueUnreachable
 from backend.job_files import JobFiles
-from backend.job_records import ENTRY, LOST, JobRecords
+from backend.job_records import ENTRY, LAST_LEASE, LOST, JobRecords
 from backend.redis_client import RedisClient
 
 log = logging.getLogger(__name__)
@@ -30,10 +30,16 @@ class JobBoard:
     """Submit, watch and stop jobs. Connects when first needed."""
 
     def __init__(
-        self, redis_url: str | Callable[[], str], data_dir: Path, entry: str = ENTRY
+        self,
+        redis_url: str | Callable[[], str],
+        data_dir: Path,
+        *,
+        entry: str = ENTRY,
+        last_lease: int = LAST_LEASE,
     ) -> None:
         self.files = JobFiles(data_dir)
-        self.records = JobRecords(RedisClient(redis_url), entry)
+        client = RedisClient(redis_url)
+        self.records = JobRecords(client, entry=entry, last_lease=last_lease)
 
     def submit(self, request: JobRequest) -> tuple[Job, bool]:
         """The project's live job, and whether it is new.
@@ -150,10 +156,10 @@ class JobBoard:
             return replace(filed, because=UNKNOWN)
         if record is None:
             return self.bury(filed, LOST)
-        if not record.alive:
-            return self.bury(record.job, DEAD)
         if not record.job.state.is_live:
             self._remember(record.job)
+        elif not record.alive:
+            return self.bury(record.job, DEAD)
         return replace(record.job, report=filed.report)
 
     def _remember(self, job: Job) -> None:
@@ -166,8 +172,8 @@ class JobBoard:
 
 
 def _new_id(now: datetime) -> JobId:
-    """Sorts by time; the last part cannot be guessed."""
-    return JobId(f"job-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(4)}")
+    """Sorts by time, to the microsecond; the last four digits are chance."""
+    return JobId(f"job-{now:%Y%m%d-%H%M%S}-{now.microsecond:05x}{secrets.token_hex(2)}")
 
 
 def _only_live(job: Job | None) -> Job | None:

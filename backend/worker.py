@@ -15,6 +15,7 @@ from rq import Queue, Worker
 from rq.command import handle_stop_job_command
 from rq.job import Job as QueuedJob
 from rq.serializers import JSONSerializer
+from typing_extensions import override
 
 from backend.domain import JobId, JobState
 from backend.errors import AutolabelError, NotFound, QueueUnreachable
@@ -59,6 +60,7 @@ class JobWorker(Worker):
         self._death = ""
         self._stopping_since: float | None = None
 
+    @override
     def execute_job(self, job: QueuedJob, queue: Queue) -> None:
         """Fork, wait, and see to it that the job has ended afterwards."""
         self._death = "its process ended without a word"
@@ -70,6 +72,7 @@ class JobWorker(Worker):
         finally:
             self._close(job_id)
 
+    @override
     def maintain_heartbeats(self, job: QueuedJob) -> None:
         """Called every `Pace.look` seconds while the horse works."""
         try:
@@ -79,6 +82,7 @@ class JobWorker(Worker):
         except (RedisError, AutolabelError) as exc:
             log.warning("cannot look after job %s: %s", job.id, exc)
 
+    @override
     def handle_warm_shutdown_request(self) -> None:
         """Ask the running job to stop, instead of waiting for its end."""
         super().handle_warm_shutdown_request()
@@ -90,10 +94,12 @@ class JobWorker(Worker):
         except (RedisError, AutolabelError) as exc:
             log.warning("cannot ask the running job to stop: %s", exc)
 
+    @override
     def fork_work_horse(self, job: QueuedJob, queue: Queue) -> None:
         self._parent = os.getpid()
         super().fork_work_horse(job, queue)
 
+    @override
     def main_work_horse(self, job: QueuedJob, queue: Queue) -> NoReturn:
         die_with_parent(self._parent)
         super().main_work_horse(job, queue)
@@ -107,6 +113,7 @@ class JobWorker(Worker):
             self._death = f"killed, because it did not react within {self._pace.grace:g} s"
             handle_stop_job_command(self, {"job_id": job_id})
 
+    @override
     def handle_work_horse_killed(self, job: Any, retpid: Any, ret_val: Any, rusage: Any) -> None:
         """Called when the horse ended with anything but a success."""
         if ret_val and os.WIFSIGNALED(ret_val):

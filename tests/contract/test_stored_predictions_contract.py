@@ -1,0 +1,54 @@
+"""What every implementation of ports.StoredPredictions does."""
+
+from pathlib import Path
+
+import pytest
+
+from backend.domain import ImageRef, ProjectId, TaskId, VersionName
+from backend.ports import StoredPredictions
+from backend.stored_predictions import PredictionStore
+from tests.fakes.stored_predictions import FakeStoredPredictions
+
+PETS, CARS = ProjectId(1), ProjectId(2)
+OLD, NEW = VersionName("al-0001-3f9c"), VersionName("al-0002-77aa")
+CAT, DOG = ImageRef(TaskId(1), "/data/cat.jpg"), ImageRef(TaskId(2), "/data/dög.jpg")
+SAID = {"score": 0.5, "result": [{"value": {"choices": ["Katze 猫"]}}]}
+
+
+@pytest.fixture(params=["fake", "sqlite"])
+def stored(request: pytest.FixtureRequest, tmp_path: Path) -> StoredPredictions:
+    return FakeStoredPredictions() if request.param == "fake" else PredictionStore(tmp_path)
+
+
+def test_what_was_put_comes_back_and_nothing_else(stored: StoredPredictions):
+    stored.put(PETS, OLD, {CAT: SAID})
+    assert stored.get(PETS, OLD, [DOG, CAT]) == {CAT: SAID}
+    assert stored.get(PETS, NEW, [CAT]) == {}
+    assert stored.get(CARS, OLD, [CAT]) == {}
+    assert stored.get(PETS, OLD, []) == {}
+
+
+def test_a_task_that_shows_another_image_now_has_no_stored_prediction(stored: StoredPredictions):
+    stored.put(PETS, OLD, {CAT: SAID})
+    assert stored.get(PETS, OLD, [ImageRef(CAT.task, "/data/other.jpg")]) == {}
+
+
+def test_a_second_put_replaces_the_first(stored: StoredPredictions):
+    stored.put(PETS, OLD, {CAT: SAID})
+    stored.put(PETS, OLD, {CAT: {"score": 0.9}})
+    assert stored.get(PETS, OLD, [CAT]) == {CAT: {"score": 0.9}}
+
+
+def test_prune_forgets_the_other_versions_of_this_project_only(stored: StoredPredictions):
+    for version in (OLD, NEW):
+        stored.put(PETS, version, {CAT: SAID})
+        stored.put(CARS, version, {CAT: SAID})
+    stored.prune(PETS, keep=[NEW])
+    assert stored.get(PETS, OLD, [CAT]) == {}
+    assert stored.get(PETS, NEW, [CAT]) == {CAT: SAID}
+    assert stored.get(CARS, OLD, [CAT]) == {CAT: SAID}
+
+
+def test_prune_of_a_project_without_predictions_is_nothing_to_do(stored: StoredPredictions):
+    stored.prune(PETS, keep=[])
+    assert stored.get(PETS, OLD, [CAT]) == {}

@@ -1,0 +1,106 @@
+"""What every implementation of ports.Versions does."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from backend.cards import control_folder
+from backend.domain import ControlName, ModelVersion, ProjectId, VersionName
+from backend.errors import NotFound
+from backend.ports import Versions
+from backend.versions import VersionStore
+from tests.fakes.backend import a_version
+from tests.fakes.versions import FakeVersions
+
+PETS = ProjectId(2)
+CONTROL = ControlName("c")
+
+Publish = Callable[..., ModelVersion]
+
+
+@pytest.fixture(params=["fake", "disk"])
+def versions(request: pytest.FixtureRequest, tmp_path: Path) -> Versions:
+    return FakeVersions(tmp_path) if request.param == "fake" else VersionStore(tmp_path)
+
+
+@pytest.fixture
+def publish(versions: Versions) -> Publish:
+    def write(folder: Path) -> None:
+        control_folder(folder, CONTROL).mkdir()
+        (control_folder(folder, CONTROL) / "head.safetensors").write_bytes(b"weights")
+
+    def publish(parent: VersionName | None = None) -> ModelVersion:
+        return versions.publish(PETS, lambda name: a_version(name, parent=parent), write)
+
+    return publish
+
+
+def test_a_published_version_is_listed_and_its_model_is_there(versions: Versions, publish: Publish):
+    version = publish()
+    assert list(versions.all(PETS)) == [version]
+    assert versions.get(PETS, version.name) == version
+    model = versions.folder(PETS, version.name, CONTROL) / "head.safetensors"
+    assert model.read_bytes() == b"weights"
+
+
+def test_versions_are_listed_newest_first(versions: Versions, publish: Publish):
+    published = [publish().name for _ in range(3)]
+    assert [version.name for version in versions.all(PETS)] == published[::-1]
+
+
+def test_names_have_one_width_and_rise(publish: Publish):
+    first, second = publish().name, publish().name
+    assert len(first) == len(second) == len("al-0007-3f9c")
+    assert first < second
+
+
+def test_publishing_does_not_activate(versions: Versions, publish: Publish):
+    publish()
+    assert versions.current(PETS) is None
+
+
+def test_any_version_can_become_the_current_one(versions: Versions, publish: Publish):
+    old, new = publish(), publish()
+    assert versions.activate(PETS, new.name) == new
+    assert versions.current(PETS) == new
+    versions.activate(PETS, old.name)
+    assert versions.current(PETS) == old
+
+
+def test_what_is_not_there_is_not_found(versions: Versions, publish: Publish):
+    version = publish()
+    for name in ("al-0099-3f9c", "../../secret", ""):
+        with pytest.raises(NotFound):
+            versions.get(PETS, VersionName(name))
+        with pytest.raises(NotFound):
+            versions.activate(PETS, VersionName(name))
+    with pytest.raises(NotFound):
+        versions.folder(PETS, version.name, ControlName("other"))
+
+
+def test_prune_spares_the_current_version_and_the_one_it_came_from(
+    versions: Versions, publish: Publish
+):
+    oldest, parent = publish(), publish()
+    current = publish(parent=parent.name)
+    newest = publish()
+    versions.activate(PETS, current.name)
+    assert list(versions.prune(PETS, keep=1)) == [oldest.name]
+    assert [version.name for version in versions.all(PETS)] == [
+        newest.name,
+        current.name,
+        parent.name,
+    ]
+    with pytest.raises(NotFound):
+        versions.get(PETS, oldest.name)
+
+
+def test_a_failing_write_publishes_nothing(versions: Versions):
+    def write(folder: Path) -> None:
+        (folder / "half").write_bytes(b"half")
+        raise RuntimeError("the write failed")
+
+    with pytest.raises(RuntimeError):
+        versions.publish(PETS, a_version, write)
+    assert list(versions.all(PETS)) == []

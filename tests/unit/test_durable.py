@@ -1,0 +1,36 @@
+import errno
+from pathlib import Path
+
+import pytest
+
+from backend.durable import room_for, write_whole
+from backend.errors import OutOfSpace
+
+
+def test_a_file_is_replaced_as_a_whole(tmp_path: Path):
+    path = tmp_path / "new" / "current"
+    write_whole(path, "al-0001-3f9c")
+    write_whole(path, "Größe")
+    assert path.read_text("utf-8") == "Größe"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_full_disk_keeps_the_old_content(tmp_path: Path):
+    path = tmp_path / "current"
+    write_whole(path, "old")
+    with pytest.raises(OutOfSpace, match="AUTOLABEL_DATA_DIR"), room_for(path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert path.read_text() == "old"
+
+
+def test_what_has_nothing_to_do_with_space_stays_what_it_is(tmp_path: Path):
+    with pytest.raises(PermissionError), room_for(tmp_path):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+
+def test_a_failed_write_leaves_no_draft_behind(tmp_path: Path):
+    blocked = tmp_path / "current"
+    (blocked / "child").mkdir(parents=True)
+    with pytest.raises(OSError, match="directory"):
+        write_whole(blocked, "text")
+    assert list(tmp_path.iterdir()) == [blocked]
