@@ -37,24 +37,23 @@ def up(settings: Settings) -> int:
     Raises:
         AutolabelError: when a part cannot start or ended by itself.
     """
-    supervisor = Supervisor(settings)
-    with_signals(supervisor)
-    try:
-        supervisor.start()
-        supervisor.watch()
-    finally:
-        supervisor.stop()
-    return 0
+    return run(Supervisor(settings))
 
 
-def with_signals(supervisor: "Supervisor") -> None:
-    """Ctrl-C, SIGTERM and a closed terminal ask to end; a second one does not wait."""
+def run(supervisor: "Supervisor") -> int:
+    """Ctrl-C, SIGTERM and a closed terminal end all parts in order; a second one at once."""
 
     def end(_signal: int, _frame: FrameType | None) -> None:
         supervisor.end()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, end)
+    try:
+        supervisor.start()
+        supervisor.watch()
+    finally:
+        supervisor.stop()
+    return 0
 
 
 class Supervisor:
