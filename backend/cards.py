@@ -1,5 +1,6 @@
 """Versions and jobs as files: the content of `card.json` and `job.json`, and where models lie."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
@@ -8,6 +9,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from backend.domain import ControlName, Job, ModelVersion
 from backend.errors import BadInput
+
+VERSION_NAME = re.compile(r"al-[0-9]{4,}-[0-9a-f]{4}")
+"""Of one width up to the 9,999th version, so no name is the beginning of another."""
 
 _VERSION = TypeAdapter(ModelVersion)
 _JOB = TypeAdapter(Job)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from backend import codec
+from backend.cards import VERSION_NAME
 from backend.domain import (
     ImageRef,
     LabeledImage,
@@ -32,7 +33,6 @@ from backend.errors import (
 )
 from backend.ports import Pushed
 from backend.tabs import TABS
-from backend.versions import NAME
 from connectors import errors as outside
 from connectors.cache import ImageCache
 from connectors.label_studio import LabelStudioClient
@@ -115,7 +115,7 @@ class LabelStudioGateway:
         kept = set(keep)
         with in_our_words():
             for version in self._client.prediction_versions(project):
-                if NAME.fullmatch(version) and version not in kept:
+                if VERSION_NAME.fullmatch(version) and version not in kept:
                     self._client.delete_predictions(project, version)
 
     def refresh_tabs(self, project: ProjectId) -> None:

@@ -41,19 +41,24 @@ def up(settings: Settings) -> int:
 
 
 def run(supervisor: "Supervisor") -> int:
-    """Ctrl-C, SIGTERM and a closed terminal end all parts in order; a second one at once."""
-
-    def end(_signal: int, _frame: FrameType | None) -> None:
-        supervisor.end()
-
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, end)
+    """The same with parts of one's own."""
+    with_signals(supervisor)
     try:
         supervisor.start()
         supervisor.watch()
     finally:
         supervisor.stop()
     return 0
+
+
+def with_signals(supervisor: "Supervisor") -> None:
+    """Ctrl-C, SIGTERM and a closed terminal ask to end; a second one does not wait."""
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        supervisor.end()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
 
 
 class Supervisor:

@@ -10,7 +10,6 @@ A published version never changes, so its card is read once a process.
 
 import fcntl
 import logging
-import re
 import secrets
 import shutil
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -18,14 +17,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from backend.cards import control_folder, version_card, version_from
+from backend.cards import VERSION_NAME, control_folder, version_card, version_from
 from backend.domain import ControlName, ModelVersion, ProjectId, VersionName
 from backend.durable import room_for, sync, write_whole
 from backend.errors import BadInput, NotFound
 
 log = logging.getLogger(__name__)
 
-NAME = re.compile(r"al-\d{4,}-[0-9a-f]{4}")
 _DRAFT = ".draft-"
 
 
@@ -177,14 +175,14 @@ class VersionStore:
         """Newest first."""
         folder = self._versions(project)
         found = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
-        names = [VersionName(name) for name in found if NAME.fullmatch(name)]
+        names = [VersionName(name) for name in found if VERSION_NAME.fullmatch(name)]
         return sorted(names, key=_number, reverse=True)
 
     def _versions(self, project: ProjectId) -> Path:
         return self._projects / str(project) / "versions"
 
     def _folder(self, project: ProjectId, version: VersionName) -> Path:
-        if not NAME.fullmatch(version):
+        if not VERSION_NAME.fullmatch(version):
             raise NotFound(f"project {project} has no version {version!r}")
         return self._versions(project) / version
 
