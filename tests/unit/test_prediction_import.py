@@ -1,0 +1,109 @@
+"""How a bulk import survives a Label Studio that breaks off; tests/e2e has the real one."""
+
+import pytest
+
+from connectors.errors import Rejected, Unreachable
+from connectors.label_studio import LabelStudioClient
+from connectors.label_studio_import import DELETED, Imported
+from tests.fakes.clock import FakeClock
+from tests.fakes.http_server import FakeHttpServer, Reply
+from tests.fakes.prediction_store import BROKEN, FakePredictionStore
+
+VERSION = "al-0001-aaaa"
+
+
+@pytest.fixture
+def store():
+    return FakePredictionStore(tasks=range(1, 7))
+
+
+@pytest.fixture
+def client(store):
+    with FakeHttpServer(store) as server:
+        yield LabelStudioClient(server.url, "f" * 40, pause=FakeClock().pause)
+
+
+def predictions(tasks=range(1, 7)):
+    return [{"task": task, "model_version": VERSION, "score": 0.5, "result": []} for task in tasks]
+
+
+def only(number, reply):
+    return lambda asked: reply if asked == number else None
+
+
+def assert_each_task_has_one(store):
+    assert set(map(tuple, store.versions.values())) == {(VERSION,)}
+
+
+@pytest.mark.parametrize("reply", [BROKEN, Reply(502), Reply(504)])
+def test_an_import_that_never_arrived_is_sent_again(client, store, reply):
+    store.before = only(1, reply)
+
+    assert client.import_predictions(1, predictions()) == Imported(6)
+
+    assert_each_task_has_one(store)
+
+
+@pytest.mark.parametrize("reply", [BROKEN, Reply(502), Reply(504)])
+def test_an_import_whose_answer_was_lost_is_not_stored_twice(client, store, reply):
+    store.after = only(1, reply)
+
+    assert client.import_predictions(1, predictions()) == Imported(6)
+
+    assert store.imports == 1
+    assert_each_task_has_one(store)
+
+
+def test_an_import_that_breaks_off_in_its_second_batch_is_completed(client, store):
+    client.import_size = 4
+    store.after = only(2, BROKEN)
+
+    assert client.import_predictions(1, predictions()) == Imported(6)
+
+    assert_each_task_has_one(store)
+
+
+def test_tasks_deleted_between_two_attempts_are_named(client, store):
+    def delete_then_break(number):
+        if number == 1:
+            del store.versions[3], store.versions[5]
+            return BROKEN
+        return None
+
+    store.before = delete_then_break
+
+    done = client.import_predictions(1, predictions())
+
+    assert done == Imported(4, ((3, DELETED), (5, DELETED)))
+    assert_each_task_has_one(store)
+
+
+def test_when_all_tasks_are_gone_nothing_is_stored_and_all_are_named(client, store):
+    store.versions.clear()
+
+    done = client.import_predictions(1, predictions([1, 2]))
+
+    assert done == Imported(0, ((1, DELETED), (2, DELETED)))
+
+
+def test_no_predictions_make_no_call(client, store):
+    assert client.import_predictions(1, []) == Imported()
+    assert store.imports == 0
+
+
+def test_a_label_studio_that_keeps_breaking_off_ends_the_import(client, store):
+    store.before = lambda number: BROKEN
+
+    with pytest.raises(Unreachable, match="project 1"):
+        client.import_predictions(1, predictions())
+
+    assert store.imports == 5
+
+
+def test_a_refusal_for_another_reason_is_raised_without_the_predictions(client, store):
+    store.before = lambda number: Reply(400, {"detail": "bad result [secret payload]"})
+
+    with pytest.raises(Rejected, match="project 1") as refused:
+        client.import_predictions(1, predictions())
+
+    assert "secret payload" not in str(refused.value)
