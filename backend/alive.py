@@ -1,0 +1,21 @@
+"""`python -m backend.alive`: does the web process of this machine answer? For containers."""
+
+import sys
+import urllib.error
+import urllib.request
+
+from backend import settings
+
+
+def main() -> int:
+    """Ask /health; the exit status."""
+    url = f"http://127.0.0.1:{settings.load().port}/health"
+    try:
+        with urllib.request.urlopen(url, timeout=3) as answer:
+            return 0 if answer.status == 200 else 1
+    except (urllib.error.URLError, TimeoutError):
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,85 @@
+"""The commands of the image and the compose file, run outside a container."""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import redis
+import yaml
+from rq import Worker
+
+from backend.job_records import QUEUE
+from backend.label_studio_process import free_port
+from tests.integration.polling import eventually
+from tests.unit.test_docker import DOCKER, Compose
+
+
+def instruction(name: str) -> list[str]:
+    """The exec form of the first CMD or HEALTHCHECK CMD."""
+    lines = (DOCKER / "Dockerfile").read_text().splitlines()
+    return next(json.loads(line.split("CMD ", 1)[1]) for line in lines if line.startswith(name))
+
+
+def command(words: list[str]) -> list[str]:
+    """The command with the programs of this environment, as PATH has them in the image."""
+    return [str(Path(sys.executable).with_name(words[0])), *words[1:]]
+
+
+@pytest.fixture
+def environment(redis_url, tmp_path):
+    return os.environ | {
+        "AUTOLABEL_REDIS_URL": redis_url,
+        "AUTOLABEL_DATA_DIR": str(tmp_path),
+        "AUTOLABEL_HOST": "127.0.0.1",
+        "AUTOLABEL_PORT": str(free_port()),
+        "AUTOLABEL_BASIC_AUTH_USER": "autolabel",
+        "AUTOLABEL_BASIC_AUTH_PASSWORD": "secret",
+        "LABEL_STUDIO_URL": "http://127.0.0.1:9",
+        "LABEL_STUDIO_API_KEY": "0" * 40,
+    }
+
+
+@pytest.fixture
+def start(environment):
+    running = []
+
+    def spawn(words):
+        process = subprocess.Popen(command(words), env=environment)
+        running.append(process)
+        return process
+
+    yield spawn
+    for process in running:
+        process.send_signal(signal.SIGTERM)
+    for process in running:
+        process.wait(30)
+
+
+def healthy(environment) -> bool:
+    check = command(instruction("    CMD"))
+    return subprocess.run(check, env=environment, check=False).returncode == 0
+
+
+def test_the_image_serves_and_its_health_check_tells_life_from_death(start, environment):
+    assert not healthy(environment)
+    web = start(instruction("CMD"))
+    eventually(lambda: healthy(environment), seconds=60)
+    web.terminate()
+    web.wait(30)
+    assert not healthy(environment)
+
+
+def test_the_workers_command_takes_jobs(start, redis_url):
+    compose = yaml.load((DOCKER / "compose.yaml").read_text(), Compose)
+    start(shlex.split(compose["services"]["worker"]["command"]))
+    with redis.Redis.from_url(redis_url) as connection:
+        eventually(lambda: QUEUE in queues(connection), seconds=60)
+
+
+def queues(connection) -> set[str]:
+    return {name for worker in Worker.all(connection) for name in worker.queue_names()}
