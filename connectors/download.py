@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -14,6 +14,7 @@ from connectors.content import Limits, Received, check_size, save
 from connectors.errors import FetchFailed
 from connectors.http import HttpClient
 from connectors.network import Deadline, connection_pool, within
+from connectors.outages import Hiccup, Outages
 
 _ATTEMPTS: Final = 3
 _REDIRECTS: Final = 5
@@ -44,10 +45,6 @@ _CURES_ELSEWHERE: Final = {
 }
 
 
-class Hiccup(FetchFailed):
-    """A failure that may be gone at the next attempt."""
-
-
 class Away(Hiccup):
     """Label Studio itself is not there: no connection, or a proxy that says so."""
 
@@ -63,6 +60,7 @@ class Downloader:
         self._label_studio = label_studio
         self._limits = limits
         self._pool = connection_pool(connections)
+        self._outages = Outages()
 
     def fetch(
         self,
@@ -79,18 +77,27 @@ class Downloader:
             FetchFailed: saying what the server did; `Away` where Label Studio is gone.
             DiskFull: when the file does not fit.
         """
-        deadline = Deadline(self._limits.seconds, cancelled)
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                with within(deadline):
-                    return self._follow(_readable(url), to, signed, validator)
-            except Hiccup:
-                if attempt == _ATTEMPTS or not deadline.pause(0.05 * 4**attempt):
-                    raise
-        raise AssertionError("the last attempt returns or raises")
+        target, deadline = _readable(url), Deadline(self._limits.seconds, cancelled)
+        with nullcontext() if signed else self._outages.watching(target.netloc.decode()):
+            return self._persistently(target, to, signed, validator, deadline)
 
     def close(self) -> None:
         self._pool.close()
+
+    def _persistently(
+        self, url: httpx.URL, to: Path, signed: bool, validator: str, deadline: Deadline
+    ) -> Received | None:
+        attempt = 1
+        while True:
+            try:
+                with within(deadline):
+                    return self._follow(url, to, signed, validator)
+            except Hiccup as exc:
+                if deadline.is_cancelled:
+                    raise FetchFailed("the fetch was cancelled") from exc
+                if attempt == _ATTEMPTS or not deadline.pause(0.05 * 4**attempt):
+                    raise
+                attempt += 1
 
     def _follow(self, url: httpx.URL, to: Path, signed: bool, validator: str) -> Received | None:
         for _ in range(_REDIRECTS + 1):

@@ -81,7 +81,7 @@ class ImageIndex:
             )
 
     def announce(self, digest: str, size: int) -> None:
-        """Count an object as kept and just used; call before its file appears."""
+        """Count an object as kept and just used."""
         with self._named():
             self._db.execute(
                 "INSERT INTO objects VALUES (?, ?, ?)"

@@ -45,9 +45,13 @@ class Deadline:
         self._ends = time.monotonic() + seconds
         self._cancelled = cancelled or threading.Event()
 
+    @property
+    def is_cancelled(self) -> bool:
+        return self._cancelled.is_set()
+
     def left(self) -> float:
         """Seconds left, 0 when the fetch must be over."""
-        return 0.0 if self._cancelled.is_set() else max(0.0, self._ends - time.monotonic())
+        return 0.0 if self.is_cancelled else max(0.0, self._ends - time.monotonic())
 
     def pause(self, seconds: float) -> bool:
         """Wait; False at once where so much time is not left."""

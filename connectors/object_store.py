@@ -50,12 +50,17 @@ class ObjectStore:
         return self._objects / digest[:2] / digest
 
     def keep(self, file: Path, received: Received) -> None:
-        """Move a written file to its place, and make room if need be."""
+        """Move a written file to its place, and make room if need be.
+
+        It is announced before, so that no kill leaves a file that nobody counts, and after,
+        because another process may have let it go in between.
+        """
         path = self.place(received.digest)
         self._index.announce(received.digest, received.size)
         with disk_full_named(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             file.replace(path)
+        self._index.announce(received.digest, received.size)
         self._make_room(received.digest)
 
     def find(self, digest: str, size: int) -> Path | None:

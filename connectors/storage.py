@@ -13,6 +13,8 @@
 import base64
 import binascii
 import logging
+import os
+import stat
 import threading
 import time
 from dataclasses import dataclass
@@ -112,14 +114,15 @@ class Storage:
         if self._local_root is None or address.place is not Place.LOCAL:
             return None
         try:
-            path = (self._local_root / address.at).resolve(strict=True)
-        except (OSError, RuntimeError):
+            path = Path(os.path.realpath(f"{self._local_root}/{address.at}", strict=True))
+            status = path.stat()
+        except OSError:
             return None
-        if not path.is_relative_to(self._local_root) or not path.is_file():
+        inside = str(path).startswith(f"{self._local_root}{os.sep}")
+        if not inside or not stat.S_ISREG(status.st_mode):
             return None
-        size = path.stat().st_size
-        check_not_empty(size)
-        check_size(size, self._limits.size)
+        check_not_empty(status.st_size)
+        check_size(status.st_size, self._limits.size)
         return path
 
     def fetch(self, order: Order, to: Path) -> Received | None:

@@ -240,7 +240,7 @@ def test_a_fetch_ends_soon_after_it_is_cancelled(elsewhere: ImageServer, tmp_pat
     storage, cancelled = storage_of(elsewhere, Limits(seconds=60)), threading.Event()
     order = Order(storage.address(elsewhere.url("/image")), 7, cancelled=cancelled)
     threading.Timer(0.2, cancelled.set).start()
-    with pytest.raises(FetchFailed):
+    with pytest.raises(FetchFailed, match="cancelled"):
         storage.fetch(order, tmp_path / "image")
 
 
