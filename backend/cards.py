@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_json
 
 from backend.domain import ControlName, Job, ModelVersion
 from backend.errors import BadInput
@@ -18,7 +19,7 @@ _JOB = TypeAdapter(Job)
 
 
 def version_card(version: ModelVersion) -> str:
-    return _VERSION.dump_json(version, indent=2).decode()
+    return _json(version)
 
 
 def version_from(card: str | bytes) -> ModelVersion:
@@ -37,7 +38,7 @@ def control_folder(version: Path, control: ControlName) -> Path:
 
 def job_card(job: Job) -> str:
     """Everything but the report, which has a file of its own."""
-    return _JOB.dump_json(replace(job, report=None), indent=2).decode()
+    return _json(replace(job, report=None))
 
 
 def job_from(card: str | bytes) -> Job:
@@ -46,6 +47,11 @@ def job_from(card: str | bytes) -> Job:
         return _JOB.validate_json(card)
     except ValidationError as exc:
         raise BadInput(f"not a job card: {_first_problem(exc)}") from exc
+
+
+def _json(value: ModelVersion | Job) -> str:
+    """A metric that could not be measured is NaN, and comes back as NaN."""
+    return to_json(value, indent=2, inf_nan_mode="constants").decode()
 
 
 def _first_problem(exc: ValidationError) -> str:

@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import to_json
+
 from backend.cards import job_card, job_from
 from backend.domain import Job, JobId, ProjectId
 from backend.durable import write_whole
@@ -29,9 +31,9 @@ class JobFiles:
         write_whole(self.folder(job.request.project, job.id) / "job.json", job_card(job))
 
     def save_report(self, job: Job, report: Mapping[str, Any]) -> None:
-        """Raises OutOfSpace."""
+        """A number that could not be measured becomes null. Raises OutOfSpace."""
         path = self.folder(job.request.project, job.id) / "report.json"
-        write_whole(path, json.dumps(report, indent=2, allow_nan=False))
+        write_whole(path, to_json(report, indent=2, inf_nan_mode="null").decode())
 
     def load(self, job_id: JobId) -> Job | None:
         """The job as it was last saved, with its report; None where nothing was."""

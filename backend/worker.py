@@ -7,6 +7,7 @@ running job, kills a horse that does not react to a stop, and closes the job whe
 import logging
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -81,6 +82,14 @@ class JobWorker(Worker):
             self._kill_if_it_does_not_stop(JobId(job.id))
         except (RedisError, AutolabelError) as exc:
             log.warning("cannot look after job %s: %s", job.id, exc)
+
+    @override
+    def set_current_job_working_time(
+        self, current_job_working_time: float, pipeline: Any = None
+    ) -> None:
+        """RQ would give up the worker, and its horse, for a Redis that is restarted."""
+        with suppress(RedisError):
+            super().set_current_job_working_time(current_job_working_time, pipeline)
 
     @override
     def handle_warm_shutdown_request(self) -> None:

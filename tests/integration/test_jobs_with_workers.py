@@ -13,6 +13,7 @@ import redis
 
 from backend.domain import Job, JobId, JobRequest, JobState, ProjectId
 from backend.jobs import JobBoard
+from backend.redis_server import EmbeddedRedis
 from tests.integration import job_worker
 from tests.integration.polling import eventually, lives
 
@@ -25,15 +26,16 @@ def board(redis_url: str, tmp_path: Path) -> JobBoard:
 
 
 @pytest.fixture
-def start_worker(redis_url: str, tmp_path: Path) -> Iterator[Callable[[], Worker]]:
+def start_worker(redis_url: str, tmp_path: Path) -> Iterator[Callable[..., Worker]]:
     started: list[Worker] = []
 
-    def start() -> Worker:
-        under_test = {"REDIS_URL_UNDER_TEST": redis_url, "DATA_DIR_UNDER_TEST": str(tmp_path)}
+    def start(url: str = redis_url) -> Worker:
+        under_test = {"REDIS_URL_UNDER_TEST": url, "DATA_DIR_UNDER_TEST": str(tmp_path)}
         worker = subprocess.Popen(
             [sys.executable, "-m", "tests.integration.job_worker"],
             env=os.environ | under_test,
-            stderr=(tmp_path / "worker.log").open("a"),
+            stdout=(tmp_path / "worker.log").open("a"),
+            stderr=subprocess.STDOUT,
             text=True,
         )
         started.append(worker)
@@ -213,6 +215,36 @@ def test_losing_redis_loses_only_the_work_in_progress(
     assert [job.id for job in board.history()] == [queued.id, running.id, finished.id]
     # and the next start works
     assert ended(board, submitted(board, job_worker.FINISHES)).state is JobState.FINISHED
+
+
+def test_a_job_outlasts_a_restart_of_redis(start_worker: Callable[..., Worker], tmp_path: Path):
+    first = EmbeddedRedis(tmp_path)
+    url = first.start()
+    board = job_worker.board(url, tmp_path)
+    job = submitted(board, job_worker.WAITS)
+    worker = start_worker(url)
+    eventually(lambda: board.get(job.id).step == "train")
+    # when Redis is away for longer than the worker looks away
+    first.stop()
+    log = tmp_path / "worker.log"
+    eventually(lambda: "cannot look after job" in log.read_text())
+    second = EmbeddedRedis(tmp_path)
+    assert second.start() == url
+    # then the same job goes on
+    before = board.get(job.id)
+    eventually(lambda: board.get(job.id).progress > before.progress)
+    assert board.get(job.id).state is JobState.RUNNING
+    board.stop(job.id)
+    assert ended(board, job).because == "stopped on request"
+    assert worker.poll() is None
+    second.stop()
+
+
+def test_an_idle_worker_ends_when_asked(start_worker: Callable[..., Worker], tmp_path: Path):
+    worker = start_worker()
+    eventually(lambda: "Listening" in (tmp_path / "worker.log").read_text())
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(10) == 0
 
 
 def test_a_job_stopped_just_before_it_starts_does_not_run(board: JobBoard):

@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 from datetime import UTC
 
@@ -11,7 +12,7 @@ from backend.errors import BadInput
 from tests.fakes.backend import a_job, a_version
 
 times = st.datetimes(timezones=st.just(UTC))
-numbers = st.floats(allow_nan=False, allow_infinity=False)
+numbers = st.floats(allow_nan=False)
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 requests = st.builds(
     JobRequest,
@@ -65,6 +66,11 @@ def test_a_version_survives_the_round_trip(version: ModelVersion):
 @given(jobs)
 def test_a_job_survives_the_round_trip(job: Job):
     assert job_from(job_card(job)) == job
+
+
+def test_a_metric_that_could_not_be_measured_does_not_break_the_card():
+    card = version_card(a_version(metrics={"map50": math.nan}))
+    assert math.isnan(version_from(card).metrics["map50"])
 
 
 def test_the_report_of_a_job_is_not_part_of_its_card():
