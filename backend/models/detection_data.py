@@ -1,0 +1,84 @@
+"""A lesson as a folder in the YOLO format: `images/SPLIT/NAME` beside `labels/SPLIT/NAME.txt`.
+
+A line of a label file is `label x y width height`: the label's position in the control, then
+centre and size as fractions of the upright image. An empty file is an image with nothing in it.
+"""
+
+import errno
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import cv2
+from PIL import Image
+
+from backend.domain import Answer, Label, Region, Regions
+from backend.errors import OutOfSpace
+from backend.models.upright import is_plain, read
+from backend.ports import Fetch, Lesson, Pictures
+
+
+def write(lesson: Lesson, folder: Path) -> Mapping[str, Path]:
+    """Write both splits of a lesson; the folders of images by split, `train` and `val`.
+
+    Without held-out images the images to learn from stand in for them, since Ultralytics cannot
+    train without any.
+
+    Raises:
+        UnreadableImage: when an image cannot be fetched or decoded.
+        OutOfSpace: when the disk is full.
+    """
+    held_out = lesson.held_out, lesson.held_out_answers
+    train = lesson.train, lesson.train_answers
+    splits = {"train": train, "val": held_out if len(lesson.held_out) else train}
+    try:
+        return {
+            name: _write_split(folder, name, *split, lesson.control.labels, lesson.fetch)
+            for name, split in splits.items()
+        }
+    except OSError as exc:
+        if exc.errno == errno.ENOSPC:
+            raise OutOfSpace("no space for the images to train on", "Free some disk") from exc
+        raise
+
+
+def label_lines(answer: Answer, labels: Sequence[Label]) -> list[str]:
+    """One line a rectangle; none where the image was annotated as empty."""
+    regions = answer.regions if isinstance(answer, Regions) else ()
+    return [_line(region, labels) for region in regions if region.label in labels]
+
+
+def _line(region: Region, labels: Sequence[Label]) -> str:
+    box = region.box
+    centre = (box.left + box.right) / 2, (box.top + box.bottom) / 2
+    numbers = (*centre, box.width, box.height)
+    return " ".join([str(labels.index(region.label)), *(f"{number:.7f}" for number in numbers)])
+
+
+def _write_split(
+    folder: Path,
+    name: str,
+    pictures: Pictures,
+    answers: Sequence[Answer],
+    labels: Sequence[Label],
+    fetch: Fetch,
+) -> Path:
+    images, lines = folder / "images" / name, folder / "labels" / name
+    images.mkdir(parents=True)
+    lines.mkdir(parents=True)
+    for position, (ref, answer) in enumerate(zip(pictures.refs, answers, strict=True)):
+        stem = f"{position:06d}-task-{ref.task}"
+        _place(fetch(ref), images, stem)
+        (lines / f"{stem}.txt").write_text("\n".join(label_lines(answer, labels)), "utf-8")
+    return images
+
+
+def _place(source: Path, images: Path, stem: str) -> None:
+    """Link the file where Ultralytics sees it as people do, else write its upright pixels."""
+    if is_plain(source):
+        with Image.open(source) as image:
+            suffix = {"JPEG": ".jpg", "PNG": ".png"}.get(image.format or "", ".bmp")
+        (images / f"{stem}{suffix}").symlink_to(source.absolute())
+        return
+    written = cv2.imwrite(str(images / f"{stem}.png"), read(source))
+    if not written:
+        raise OSError(errno.ENOSPC, "OpenCV could not write an image")

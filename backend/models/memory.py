@@ -1,0 +1,28 @@
+"""What to do when a GPU has too little memory: the same work in smaller batches."""
+
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+
+def with_smaller_batches(batch: int, work: Callable[[int], Result]) -> Result:
+    """`work(batch)`, or with half the batch each time that memory runs out.
+
+    Raises:
+        torch.OutOfMemoryError: when even a batch of one does not fit.
+    """
+    while True:
+        try:
+            return work(batch)
+        except torch.OutOfMemoryError:
+            if batch <= 1:
+                raise
+            log.warning("out of GPU memory with batches of %s, trying %s", batch, batch // 2)
+        torch.cuda.empty_cache()
+        batch //= 2

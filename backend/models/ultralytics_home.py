@@ -1,0 +1,85 @@
+"""Ultralytics kept at home: it writes below one folder, and sends and downloads nothing.
+
+Ultralytics reads its environment once, while it is imported: where its settings file lies, whether
+it may look for a network, install packages or print. So it is imported here first, whatever is
+used of it later.
+"""
+
+import importlib
+import os
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any, cast
+
+_INTEGRATIONS = ("clearml", "comet", "dvc", "mlflow", "raytune", "tensorboard", "wandb")
+
+
+def settle(home: Path) -> ModuleType:
+    """Import Ultralytics so that all it ever writes by itself lands below `home`.
+
+    Safe to call again; only the first call of a process decides.
+    """
+    environment = {
+        "YOLO_CONFIG_DIR": str(home),
+        "YOLO_OFFLINE": "1",
+        "YOLO_AUTOINSTALL": "false",
+        "YOLO_VERBOSE": "false",
+    }
+    with _environment(environment):
+        library = importlib.import_module("ultralytics")
+    _quieten(cast("dict[str, Any]", library.settings), home)
+    return library
+
+
+def forbids_downloads() -> bool:
+    """Whether the user told Ultralytics to stay offline."""
+    return os.environ.get("YOLO_OFFLINE", "").strip().lower() in {
+        "1",
+        "true",
+        "yes",
+        "on",
+        "y",
+        "t",
+    }
+
+
+def download(name: str, into: Path, home: Path) -> Path:
+    """Fetch a checkpoint that Ultralytics publishes under this name.
+
+    Raises:
+        ConnectionError: when it cannot be fetched.
+    """
+    settle(home)
+    downloads = importlib.import_module("ultralytics.utils.downloads")
+    into.mkdir(parents=True, exist_ok=True)
+    path = Path(downloads.attempt_download_asset(str(into / name)))
+    if not path.is_file():
+        raise ConnectionError(f"Ultralytics publishes no checkpoint named {name}")
+    return path
+
+
+def _quieten(settings: dict[str, Any], home: Path) -> None:
+    wanted: dict[str, Any] = {
+        "sync": False,
+        "runs_dir": str(home / "runs"),
+        "weights_dir": str(home / "weights"),
+        "datasets_dir": str(home / "datasets"),
+    } | {name: False for name in _INTEGRATIONS if name in settings}
+    if any(settings.get(key) != value for key, value in wanted.items()):
+        settings.update(wanted)
+
+
+@contextmanager
+def _environment(changes: Mapping[str, str]) -> Generator[None]:
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -1,0 +1,155 @@
+"""One training by Ultralytics, with our data, our budget and our ear instead of its callbacks.
+
+Import this module only after `ultralytics_home.settle`.
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# Ultralytics leaves some of its arguments without types.
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import torch
+from ultralytics.models.yolo.detect import DetectionTrainer
+from ultralytics.nn.tasks import load_checkpoint
+from ultralytics.utils.torch_utils import strip_optimizer
+
+from backend.models.training_plan import TrainingPlan
+from backend.ports import Progress
+
+_NOT_VALIDATED = -1.0
+"""A fitness that never wins, for epochs after which the held-out images were not looked at."""
+
+
+class Running(Protocol):
+    """What we look at, and change, in a training that runs."""
+
+    epoch: int
+    epochs: int
+    stop: bool
+    fitness: float | None
+    args: Any
+
+
+class LessonTrainer(DetectionTrainer):
+    """Ultralytics' trainer for a dataset that needs no checking, no fonts and no reporting.
+
+    Its hooks are all replaced: `get_dataset` would download a font, `run_callbacks` would call
+    the integrations that send data away, `final_eval` would look at the held-out images twice.
+    """
+
+    def __init__(
+        self,
+        options: Mapping[str, Any],
+        data: Mapping[str, Any],
+        listen: Callable[[Running, str], None],
+    ) -> None:
+        self._dataset = dict(data)
+        self._listen = listen
+        super().__init__(overrides=dict(options))
+        validating = cast("dict[str, list[Callable[[object], None]]]", self.callbacks)
+        validating["on_val_batch_start"].append(self._validating)
+
+    def get_dataset(self) -> dict[str, Any]:
+        return self._dataset
+
+    def run_callbacks(self, event: str) -> None:
+        self._listen(cast(Running, self), event)
+
+    def _validating(self, _: object) -> None:
+        self.run_callbacks("on_val_batch_start")
+
+    def final_eval(self) -> None:
+        for checkpoint in (self.last, self.best):
+            strip_optimizer(checkpoint)
+
+
+class Listener:
+    """Follows a training: reports progress, keeps to the budget, decides when to validate."""
+
+    def __init__(self, plan: TrainingPlan, progress: Progress, *, choosing: bool) -> None:
+        self._plan = plan
+        self._progress = progress
+        self._choosing = choosing
+        self._begun = time.monotonic()
+        self.epochs = 0
+
+    def __call__(self, trainer: Running, event: str) -> None:
+        match event:
+            case "on_train_batch_end":
+                self._report(trainer)
+                trainer.stop = trainer.stop or self._elapsed > self._budget
+            case "on_train_epoch_end":
+                trainer.args.val = self._is_due(trainer.epoch)
+                trainer.fitness = trainer.fitness if trainer.args.val else _NOT_VALIDATED
+            case "on_fit_epoch_end":
+                self.epochs = trainer.epoch + 1
+                trainer.epochs = min(trainer.epochs, self._affordable())
+            case "on_train_start" | "on_val_batch_start":
+                self._report(trainer)
+            case _:
+                pass
+
+    @property
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._begun
+
+    @property
+    def _budget(self) -> float:
+        return 60 * self._plan.minutes
+
+    def _report(self, trainer: Running) -> None:
+        epoch = min(self.epochs + 1, trainer.epochs)
+        self._progress(f"training: epoch {epoch} of {trainer.epochs}", self.epochs, trainer.epochs)
+
+    def _is_due(self, epoch: int) -> bool:
+        return self._choosing and (epoch + 1) % self._plan.validations == 0
+
+    def _affordable(self) -> int:
+        """Epochs that fit the budget at the pace so far; the learning rate's schedule follows."""
+        return max(self.epochs + 1, int(self._budget * self.epochs / self._elapsed))
+
+
+def train(
+    folder: Path,
+    images: Mapping[str, Path],
+    names: Sequence[str],
+    start: Path,
+    known_as: Mapping[str, str],
+    options: Mapping[str, Any],
+    listener: Listener,
+) -> Path:
+    """Train, and return the best checkpoint, without its optimizer.
+
+    Args:
+        folder: where the checkpoints go.
+        images: the folders of images by split, `train` and `val`.
+        names: the labels, in the control's order.
+        start: the checkpoint to start from.
+        known_as: a label by the name that the starting checkpoint has for it; what it knows of
+            such a label is kept, also when it has other labels besides.
+        options: Ultralytics' training arguments.
+        listener: hears of every batch.
+    """
+    data = {
+        "train": str(images["train"]),
+        "val": str(images["val"]),
+        "names": dict(enumerate(names)),
+        "nc": len(names),
+        "channels": 3,
+    }
+    placed = {"project": str(folder), "name": "run", "exist_ok": True}
+    trainer = cast(Any, LessonTrainer({**options, **placed, "model": str(start)}, data, listener))
+    weights = cast(Any, load_checkpoint(str(start))[0])
+    weights.names = {at: known_as.get(name, name) for at, name in weights.names.items()}
+    trainer.model = trainer.get_model(cfg=weights.yaml, weights=weights, verbose=False)
+    trainer.train()
+    return trainer.best if trainer.best.exists() else trainer.last
+
+
+def precision(device: str) -> str | bool:
+    """Half precision where the chip has bfloat16, which needs no check by downloaded weights."""
+    chip = device.startswith("cuda") and torch.cuda.is_bf16_supported(including_emulation=False)
+    return "bf16" if chip else False

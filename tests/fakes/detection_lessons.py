@@ -1,0 +1,113 @@
+"""Lessons about coloured shapes, and ears that follow or stop the work."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from backend.domain import (
+    Algorithm,
+    Control,
+    ControlName,
+    ImageRef,
+    Kind,
+    Label,
+    Region,
+    Regions,
+    TaskId,
+)
+from backend.errors import Stopped, UnreadableImage
+from backend.geometry import Box
+from backend.ports import TRAITS, Lesson, Pictures
+
+SQUARE, DISC = Label("square"), Label("disc")
+CONTROL = Control(ControlName("box"), "image", Kind.DETECTION, (SQUARE, DISC))
+
+
+@dataclass
+class Ear:
+    """Records progress; stops the work when the given step has been heard so many times."""
+
+    stop_in: str = ""
+    after: int = 0
+    heard: list[tuple[str, int, int]] = field(default_factory=list)
+    stopped: bool = False
+
+    def __call__(self, step: str, done: int, of: int) -> None:
+        assert not self.stopped, "work went on after it was stopped"
+        self.heard.append((step, done, of))
+        if self.stop_in and sum(self.stop_in in step for step, _, _ in self.heard) > self.after:
+            self.stopped = True
+            raise Stopped
+
+
+def fetch(ref: ImageRef) -> Path:
+    path = Path(ref.uri)
+    if not path.is_file():
+        raise UnreadableImage(f"{path.name} is gone")
+    return path
+
+
+def shapes(folder: Path, count: int, seed: int, first: int = 1) -> tuple[Pictures, list[Regions]]:
+    """Images of 160x120 with up to three shapes each; every fifth image is empty."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    drawn = [
+        _draw(folder, TaskId(first + at), 0 if at % 5 == 4 else int(rng.integers(1, 4)), rng)
+        for at in range(count)
+    ]
+    return pictures([ref for ref, _ in drawn]), [truth for _, truth in drawn]
+
+
+def pictures(refs: Sequence[ImageRef]) -> Pictures:
+    return Pictures(
+        tuple(refs),
+        np.zeros((len(refs), 4), dtype=np.float16),
+        np.zeros((len(refs), len(TRAITS)), dtype=np.float32),
+    )
+
+
+def lesson(folder: Path, train: int = 10, held_out: int = 10, **changes: object) -> Lesson:
+    learn, learn_truth = shapes(folder / "train", train, 1)
+    judge, judge_truth = shapes(folder / "held-out", held_out, 2, first=1001)
+    values: dict[str, object] = {
+        "control": CONTROL,
+        "train": learn,
+        "train_answers": learn_truth,
+        "held_out": judge,
+        "held_out_answers": judge_truth,
+        "unlabeled": pictures([]),
+        "algorithm": Algorithm.FAST,
+        "previous": None,
+        "fetch": fetch,
+        "progress": Ear(),
+        "seed": 0,
+        "max_minutes": 10.0,
+    }
+    return Lesson(**{**values, **changes})
+
+
+def _draw(
+    folder: Path, task: TaskId, count: int, rng: np.random.Generator
+) -> tuple[ImageRef, Regions]:
+    width, height = 160, 120
+    image = Image.new("RGB", (width, height), tuple(rng.integers(150, 220, 3).tolist()))
+    pen = ImageDraw.Draw(image)
+    regions: list[Region] = []
+    for slot in rng.permutation(3)[:count]:
+        size = int(rng.integers(28, 44))
+        left = int(slot) * 53 + int(rng.integers(0, 53 - size))
+        top = int(rng.integers(0, height - size))
+        label = [SQUARE, DISC][int(rng.integers(2))]
+        corners = (left, top, left + size - 1, top + size - 1)
+        if label == SQUARE:
+            pen.rectangle(corners, fill=(200, 30, 30))
+        else:
+            pen.ellipse(corners, fill=(30, 60, 200))
+        box = Box(left / width, top / height, (left + size) / width, (top + size) / height)
+        regions.append(Region(box, label))
+    path = folder / f"{task}.png"
+    image.save(path)
+    return ImageRef(task, str(path)), Regions(tuple(regions))
