@@ -37,8 +37,8 @@ def accuracy(predicted: NDArray[Any], truth: NDArray[Any]) -> float:
     """
     if not len(truth):
         return float("nan")
-    wrong = (predicted != truth).reshape(len(truth), -1).sum(axis=1)
-    return float(np.mean(wrong == 0))
+    right: NDArray[Any] = np.equal(predicted, truth).reshape(len(truth), -1)
+    return int(np.count_nonzero(right.sum(axis=1) == right.shape[1])) / len(truth)
 
 
 def confusion(predicted: NDArray[np.intp], truth: NDArray[np.intp], classes: int) -> NDArray[Any]:

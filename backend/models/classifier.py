@@ -1,0 +1,177 @@
+"""Labels of a whole image, one or several, from a linear head on frozen features.
+
+Prediction needs NumPy only, so that the web process can answer without torch.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.domain import Algorithm, Answer, Control, Kind, Label
+from backend.errors import BadInput
+from backend.models import evaluation, semi_supervised
+from backend.models.decision import rule
+from backend.models.head import Head, read, write
+from backend.models.links import SIGMOID, SOFTMAX, Link
+from backend.models.teaching import Taught, teach
+from backend.ports import Fetch, Guesses, Lesson, Pictures, Progress
+
+Floats = NDArray[np.floating[Any]]
+Flags = NDArray[np.bool_]
+
+ENOUGH_HELD_OUT = 20
+"""Held-out images below which out-of-fold predictions say more about the model."""
+
+BATCH = 8192
+"""Images between two reports of progress while predicting."""
+
+
+@dataclass(frozen=True, slots=True)
+class FittedClassifier:
+    """A model of one control.
+
+    `out_of_fold` says what heads that did not see them answer to the images of `Lesson.train`,
+    row by row; None on a model that was loaded.
+    """
+
+    control: Control
+    head: Head
+    metrics: Mapping[str, float]
+    notes: Mapping[str, Any]
+    out_of_fold: Guesses | None = None
+
+    def predict(self, pictures: Pictures, fetch: Fetch, progress: Progress) -> Guesses:  # noqa: ARG002  a head needs no files
+        """Answers to all pictures, from their features."""
+        logits: list[Floats] = [np.empty((0, len(self.head.labels)), dtype=np.float32)]
+        for start in range(0, len(pictures), BATCH):
+            progress("predict", start, len(pictures))
+            logits.append(self.head.linear.logits(pictures.features[start : start + BATCH]))
+        return self.head.answer(self.control, np.concatenate(logits))
+
+    def save(self, folder: Path) -> None:
+        """Write `head.safetensors` and `head.json`."""
+        write(self.head, {"metrics": self.metrics, "notes": self.notes}, folder)
+
+
+@dataclass(frozen=True, slots=True)
+class Classifier:
+    """The model family of classification, single- and multi-label."""
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        return frozenset({Kind.SINGLE, Kind.MULTI})
+
+    def check(self) -> None:
+        """A head starts from nothing, so nothing can be missing."""
+
+    def fit(self, lesson: Lesson) -> FittedClassifier:
+        """Learn the labels that people used in `lesson.train`; the others get probability 0.
+
+        Raises:
+            BadInput: when no training image has a label.
+            Stopped: through `lesson.progress`.
+        """
+        began = time.monotonic()
+        flags, rows = _readable(lesson.control, lesson.train_answers)
+        used = np.flatnonzero(flags[rows].sum(axis=0))
+        if not len(used):
+            raise BadInput(f"nobody used a label of '{lesson.control.name}'", "Label some images")
+        features, known = lesson.train.features[rows], flags[np.ix_(rows, used)]
+        taught = teach(features, known, _link(lesson.control), lesson.seed, lesson.progress)
+        tried: Sequence[Mapping[str, Any]] = []
+        if lesson.algorithm is Algorithm.PRECISE:
+            taught, tried = semi_supervised.improve(
+                taught, features, known, lesson.unlabeled.features, lesson.seed, lesson.progress
+            )
+        head = _head(tuple(lesson.control.labels[int(column)] for column in used), taught, known)
+        notes = {
+            "learned_labels": list(head.labels),
+            "c": taught.c,
+            "log_loss_by_c": {
+                str(c): round(loss, 4) for c, loss in taught.tried.items() if np.isfinite(loss)
+            },
+            "folds": int(taught.folds.max()) + 1,
+            "tried": list(tried),
+            "seconds": round(time.monotonic() - began, 3),
+        }
+        return _measured(lesson, head, taught, rows, notes)
+
+    def load(self, folder: Path, control: Control) -> FittedClassifier:
+        """Labels that the control no longer has are left out of its answers.
+
+        Raises:
+            BadInput: when none is left.
+        """
+        head, about = read(folder)
+        known = head.within(control)
+        if not known.labels:
+            raise BadInput(f"the model knows no label of '{control.name}'", "Train a new one")
+        return FittedClassifier(control, known, about["metrics"], about["notes"])
+
+
+def flags_of(answers: Sequence[Answer], labels: Sequence[Label]) -> Flags:
+    """(n, K), which label each answer has; labels that are not asked for are passed over."""
+    column = {label: number for number, label in enumerate(labels)}
+    flags = np.zeros((len(answers), len(labels)), dtype=np.bool_)
+    for row, answer in enumerate(answers):
+        for label in answer.labels:
+            if label in column:
+                flags[row, column[label]] = True
+    return flags
+
+
+def _readable(control: Control, answers: Sequence[Answer]) -> tuple[Flags, NDArray[np.intp]]:
+    """Flags of all answers, and the rows to learn from: with one label of many, exactly one."""
+    flags = flags_of(answers, control.labels)
+    one = flags.sum(axis=1) == 1 if control.kind is Kind.SINGLE else np.ones(len(flags), np.bool_)
+    return flags, np.flatnonzero(one)
+
+
+def _link(control: Control) -> Link:
+    return SOFTMAX if control.kind is Kind.SINGLE else SIGMOID
+
+
+def _head(labels: tuple[Label, ...], taught: Taught, flags: Flags) -> Head:
+    logits = taught.calibration(taught.out_of_fold[taught.judged])
+    fitted = rule(taught.link, taught.link.probabilities(logits), flags[taught.judged])
+    return Head(labels, taught.head, taught.calibration, fitted)
+
+
+def _measured(
+    lesson: Lesson, head: Head, taught: Taught, rows: NDArray[np.intp], notes: Mapping[str, Any]
+) -> FittedClassifier:
+    """The model with its figures: on held-out images where they suffice, else out of fold."""
+    control = lesson.control
+    logits = np.zeros((len(lesson.train), len(head.labels)), dtype=np.float32)
+    logits[rows] = taught.out_of_fold
+    out_of_fold = head.answer(control, logits)
+    held_flags, held_rows = _readable(control, lesson.held_out_answers)
+    judged = rows[taught.judged]
+    if len(held_rows) >= ENOUGH_HELD_OUT or (len(held_rows) and not len(judged)):
+        source, truth, seen = "held-out", held_flags, held_rows
+        said = head.answer(control, head.linear.logits(lesson.held_out.features))
+    else:
+        source, truth, seen = "out-of-fold", flags_of(lesson.train_answers, control.labels), judged
+        said = out_of_fold
+    figures, tables = _figures(control, said, truth, seen)
+    return FittedClassifier(
+        control, head, figures, {**notes, "metrics_from": source, **tables}, out_of_fold
+    )
+
+
+def _figures(
+    control: Control, said: Guesses, truth: Flags, rows: NDArray[np.intp]
+) -> tuple[Mapping[str, float], Mapping[str, Any]]:
+    if not len(rows):
+        return {}, {}
+    answers, link = flags_of(said.answers, control.labels)[rows], _link(control)
+    confidence, probabilities = said.confidence[rows], said.probabilities[rows]
+    return (
+        evaluation.scores(link, probabilities, answers, confidence, truth[rows]),
+        evaluation.tables(link, answers, confidence, truth[rows], control.labels),
+    )

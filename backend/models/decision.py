@@ -1,0 +1,74 @@
+"""From probabilities of labels to an answer, and to the confidence in the whole of it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.models.calibration import ScoreCalibration
+from backend.models.links import SOFTMAX, Link
+
+Floats = NDArray[np.floating[Any]]
+Flags = NDArray[np.bool_]
+
+THRESHOLD_PRIOR = 10
+"""As many images with a label as weigh its own best threshold and 0.5 alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How an answer is drawn from calibrated probabilities.
+
+    One label of many: the likeliest, and its probability is the confidence. Several: those at or
+    over their threshold (K,), and `whole` turns the product of the single decisions'
+    probabilities, right only if labels were independent, into the confidence.
+    """
+
+    link: Link
+    thresholds: Floats
+    whole: ScoreCalibration
+
+    def decide(self, probabilities: Floats) -> tuple[Flags, Floats]:
+        """The labels (n, K) and the confidence in the whole answer (n,)."""
+        if self.link is SOFTMAX:
+            best = probabilities.argmax(axis=1)
+            columns = np.arange(probabilities.shape[1])
+            return best[:, None] == columns, probabilities.max(axis=1)
+        chosen = probabilities >= self.thresholds
+        return chosen, self.whole(_joint(probabilities, chosen))
+
+
+def rule(link: Link, probabilities: Floats, flags: Flags) -> Rule:
+    """The rule that fits calibrated probabilities (n, K) of images not trained on."""
+    labels = probabilities.shape[1]
+    if link is SOFTMAX:
+        return Rule(link, np.full(labels, 0.5), ScoreCalibration())
+    thresholds = np.array(
+        [best_threshold(probabilities[:, column], flags[:, column]) for column in range(labels)]
+    )
+    chosen = probabilities >= thresholds
+    right = (chosen == flags).sum(axis=1) == labels
+    return Rule(link, thresholds, ScoreCalibration.of(_joint(probabilities, chosen), right))
+
+
+def best_threshold(probabilities: Floats, flags: Flags) -> float:
+    """The threshold of greatest F1, drawn to 0.5 where a label is rare.
+
+    Args:
+        probabilities, flags: (n,) of one label.
+    """
+    positives = int(flags.sum())
+    if not positives:
+        return 0.5
+    order = np.argsort(-probabilities, kind="stable")
+    ranked = np.append(probabilities[order], 0.0)
+    f1 = 2 * np.cumsum(flags[order]) / (np.arange(1, len(order) + 1) + positives)
+    f1[ranked[:-1] == ranked[1:]] = 0  # a threshold cannot part equals
+    last = int(f1.argmax())
+    best = float(ranked[last] + ranked[last + 1]) / 2
+    return (positives * best + THRESHOLD_PRIOR * 0.5) / (positives + THRESHOLD_PRIOR)
+
+
+def _joint(probabilities: Floats, chosen: Flags) -> Floats:
+    return np.where(chosen, probabilities, 1 - probabilities).prod(axis=1)

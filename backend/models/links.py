@@ -1,0 +1,49 @@
+"""What turns logits into probabilities: one label of many (softmax), or each for itself."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A way to read logits (n, K).
+
+    `probabilities`: (n, K) in [0, 1]. `losses`: of logits and targets (n, K), the negative log
+    likelihood of each row in nats, (n,), computed without overflow.
+    """
+
+    name: str
+    probabilities: Callable[[Floats], Floats]
+    losses: Callable[[Floats, Floats], Floats]
+
+
+def _softmax(logits: Floats) -> Floats:
+    exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return exponents / exponents.sum(axis=1, keepdims=True)
+
+
+def _softmax_losses(logits: Floats, targets: Floats) -> Floats:
+    top = logits.max(axis=1)
+    spread = top + np.log(np.exp(logits - top[:, None]).sum(axis=1))
+    return targets.sum(axis=1) * spread - (targets * logits).sum(axis=1)
+
+
+def _sigmoid(logits: Floats) -> Floats:
+    return 0.5 * (1 + np.tanh(0.5 * logits))
+
+
+def _sigmoid_losses(logits: Floats, targets: Floats) -> Floats:
+    return (np.logaddexp(0, logits) - targets * logits).sum(axis=1)
+
+
+SOFTMAX = Link("softmax", _softmax, _softmax_losses)
+"""One label of many; each row of targets sums to 1."""
+
+SIGMOID = Link("sigmoid", _sigmoid, _sigmoid_losses)
+"""Any number of labels, each for itself."""

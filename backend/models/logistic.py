@@ -1,0 +1,130 @@
+"""Regularised logistic regression on frozen features: one of many, or each label for itself.
+
+The objective is scikit-learn's, `c * sum of losses + |W|^2 / 2` with a free bias, so `c` means the
+same; targets may be soft. Three things make it quick. Features are centred, which a free bias
+makes exact and which frees the solver from the mean that all images share. With fewer images than
+dimensions the problem is solved in the row space of the features, exact for this penalty
+(representer theorem). And each fit may start from
+another one's result.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.models.links import Link
+from backend.models.optimizer import minimum
+
+Floats = NDArray[np.floating[Any]]
+
+ROWS = 4096
+"""Rows that are held in float32 at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """A linear head: `weights` (d, K) and `bias` (K,), float32."""
+
+    weights: Floats
+    bias: Floats
+
+    def logits(self, features: Floats) -> Floats:
+        """(n, K) float32, computed in chunks so that float16 features stay small."""
+        rows = np.empty((len(features), len(self.bias)), dtype=np.float32)
+        for start in range(0, len(features), ROWS):
+            part = slice(start, start + ROWS)
+            rows[part] = features[part].astype(np.float32) @ self.weights + self.bias
+        return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """Centred coordinates of the images to learn from, and the way back.
+
+    `rows` (n, r) float32; `basis` (d, r) with orthonormal columns, None where r = d.
+    """
+
+    rows: Floats
+    mean: Floats
+    basis: Floats | None
+
+    @classmethod
+    def of(cls, features: Floats) -> Self:
+        mean = features.mean(axis=0, dtype=np.float64).astype(np.float32)
+        rows = features.astype(np.float32)
+        rows -= mean
+        if len(rows) >= rows.shape[1]:
+            return cls(rows, mean, None)
+        values, vectors = np.linalg.eigh(rows.astype(np.float64) @ rows.T)
+        kept = values > 1e-6 * max(values.max(), 1e-6)
+        scale = np.sqrt(values[kept])
+        basis = (rows.T @ (vectors[:, kept] / scale)).astype(np.float32)
+        return cls((vectors[:, kept] * scale).astype(np.float32), mean, basis)
+
+    def back(self, head: Linear) -> Linear:
+        """The same head for features as they come."""
+        weights = head.weights if self.basis is None else self.basis @ head.weights
+        return Linear(weights, head.bias - self.mean @ weights)
+
+
+def fit(
+    rows: Floats,
+    targets: Floats,
+    link: Link,
+    c: float,
+    start: Linear | None = None,
+    importance: Floats | None = None,
+    tolerance: float = 1e-5,
+    pulse: Callable[[], None] | None = None,
+) -> Linear:
+    """The head of least regularised loss.
+
+    Args:
+        rows: (n, r), best centred.
+        targets: (n, K) in [0, 1]; what the link asks of them.
+        link: softmax or sigmoid.
+        c: inverse strength of the penalty, as in scikit-learn.
+        start: where to begin; the regularised origin where there is none.
+        importance: (n,) weight of each row's loss, 1 by default.
+        tolerance: largest gradient entry of the mean loss at which to stop.
+        pulse: called once an iteration; what it raises ends the search.
+    """
+    shape = (rows.shape[1] + 1, targets.shape[1])
+    weighing = np.ones(len(rows), np.float32) if importance is None else importance
+    start = start or Linear(np.zeros((shape[0] - 1, shape[1])), np.zeros(shape[1]))
+    first = np.vstack([start.weights, start.bias]).astype(np.float64).ravel()
+    objective = _Objective(rows, targets.astype(np.float32), link, c, weighing)
+    found = minimum(objective, first, tolerance, pulse).astype(np.float32).reshape(shape)
+    return Linear(found[:-1], found[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class _Objective:
+    """Loss and gradient over `c * sum of importance`, in chunks of rows."""
+
+    rows: Floats
+    targets: Floats
+    link: Link
+    c: float
+    importance: Floats
+
+    def __call__(self, flat: Floats) -> tuple[float, Floats]:
+        head = flat.reshape(-1, self.targets.shape[1])
+        weights, bias = head[:-1].astype(np.float32), head[-1].astype(np.float32)
+        total, gradient = 0.0, np.zeros_like(head)
+        for start in range(0, len(self.rows), ROWS):
+            part = slice(start, start + ROWS)
+            logits = self.rows[part] @ weights + bias
+            weighing, truth = self.importance[part], self.targets[part]
+            total += float(weighing @ self.link.losses(logits, truth))
+            pull = (self.link.probabilities(logits) - truth) * weighing[:, None]
+            gradient[:-1] += self.rows[part].T @ pull
+            gradient[-1] += pull.sum(axis=0)
+        scale = 1 / max(float(self.importance.sum()), 1e-12)
+        penalty = scale / self.c
+        gradient *= scale
+        gradient[:-1] += penalty * head[:-1]
+        return total * scale + penalty * float((head[:-1] ** 2).sum()) / 2, gradient.ravel()
