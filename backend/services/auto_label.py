@@ -66,7 +66,7 @@ class AutoLabel:
         version = self._publish(request, schema, material, learned)
         with watch("predict"):
             guessed, gone = self.guessing.guess(learned.models, material.unlabeled, progress)
-            hard = self.hard_examples.find(material, learned.models, guessed)
+            hard = self.hard_examples.find(material, guessed)
         with watch("push"):
             delivered = self.delivery.deliver(
                 request.project, schema, version.name, guessed, hard, progress

@@ -46,7 +46,7 @@ class PreLabel:
         with watch("predict"):
             models = self.learning.load(schema, version, self.versions)
             guessed, gone = self.guessing.guess(models, material.unlabeled, progress)
-            hard = self.hard_examples.find(material, models, guessed)
+            hard = self.hard_examples.find(material, guessed)
         with watch("push"):
             delivered = self.delivery.deliver(
                 request.project, schema, version.name, guessed, hard, progress
