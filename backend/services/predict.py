@@ -66,7 +66,8 @@ class Predict:
                 self.stored.put(version.project, version.name, batch)
                 found |= batch
         except Stopped:
-            log.info("project %s: %s predictions left for later", version.project, len(refs))
+            left = len(refs) - len(found)
+            log.info("project %s: %s predictions left for later", version.project, left)
         except AutolabelError as exc:
             log.warning("project %s: cannot predict: %s", version.project, exc)
         return found

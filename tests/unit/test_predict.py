@@ -1,0 +1,127 @@
+"""/predict from stored and computed predictions."""
+
+import pytest
+
+from backend.domain import Choice, Kind, ProjectId, TaskId
+from backend.services.learning import Learning
+from backend.services.model_shelf import ModelShelf
+from backend.services.predict import BATCH, Predict
+from backend.settings import Settings
+from tests.fakes.label_studio import CHOICES
+from tests.unit.test_rounds import World, quiet
+
+PROJECT = ProjectId(1)
+
+
+class Clock:
+    """Advances by `step` at each look."""
+
+    def __init__(self, step=0.0):
+        self.now, self.step = 0.0, step
+
+    def __call__(self):
+        self.now += self.step
+        return self.now
+
+
+def wire_task(number, uri=None):
+    return {"id": number, "data": {"image": uri or f"/data/upload/{number}.png"}}
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path)
+
+
+def predictor(world, seconds=10.0, clock=None):
+    loaded = []
+
+    def learning():
+        loaded.append(1)
+        families = dict.fromkeys(Kind, world.family)
+        return Learning(families, Settings(), world.gallery.fetch)
+
+    shelf = ModelShelf(learning, world.versions)
+    predict = Predict(
+        world.versions, world.stored, shelf, lambda: world.gallery, seconds, clock or Clock()
+    )
+    return predict, loaded
+
+
+def test_without_a_model_every_task_gets_an_empty_element(world):
+    predict, _ = predictor(world)
+    assert predict(PROJECT, CHOICES, [wire_task(1), wire_task(2)]) == [[], []]
+
+
+def test_stored_predictions_are_answered_without_loading_a_model(world):
+    version = world.run()["version"]
+    predict, loaded = predictor(world)
+    results = predict(PROJECT, CHOICES, [wire_task(14), wire_task(13)])
+    assert [result["result"][0]["value"]["choices"] for result in results] == [["cat"], ["dog"]]
+    assert {result["model_version"] for result in results} == {version}
+    assert loaded == []
+
+
+def test_what_is_not_stored_is_computed_once_and_in_its_place(world):
+    world.run()
+    predict, loaded = predictor(world)
+    tasks = [wire_task(101), wire_task(14), wire_task(102), wire_task(101)]
+    results = predict(PROJECT, CHOICES, tasks)
+    said = [result["result"][0]["value"]["choices"][0] for result in results]
+    assert said == ["dog", "cat", "cat", "dog"]
+    predict(PROJECT, CHOICES, tasks)
+    assert loaded == [1]
+
+
+def test_a_task_whose_image_changed_is_predicted_anew(world):
+    world.run()
+    predict, loaded = predictor(world)
+    predict(PROJECT, CHOICES, [wire_task(14, uri="/data/upload/other.png")])
+    assert loaded == [1]
+
+
+def test_an_unreadable_image_gets_an_empty_element_and_shifts_nothing(world):
+    world.run()
+    world.gallery.bad = {TaskId(102): "404"}
+    predict, _ = predictor(world)
+    results = predict(PROJECT, CHOICES, [wire_task(101), wire_task(102), wire_task(103)])
+    assert [bool(result) for result in results] == [True, False, True]
+
+
+def test_what_does_not_fit_into_the_time_is_left_for_later(world):
+    world.run()
+    predict, _ = predictor(world, seconds=10, clock=Clock(step=6))
+    tasks = [wire_task(number) for number in range(200, 200 + 2 * BATCH)]
+    results = predict(PROJECT, CHOICES, tasks)
+    assert len(results) == len(tasks)
+    assert all(results[:BATCH])
+    assert not any(results[BATCH:])
+
+
+def test_a_version_that_does_not_fit_the_config_predicts_nothing(world):
+    world.run()
+    predict, _ = predictor(world)
+    other = CHOICES.replace('"dog"', '"wolf"')
+    assert predict(PROJECT, other, [wire_task(101)]) == [[]]
+
+
+def test_a_prediction_of_two_controls_is_as_sure_as_both_together(world):
+    both = CHOICES.replace(
+        "</View>",
+        '<Choices name="d" toName="img"><Choice value="day"/><Choice value="night"/></Choices>'
+        "</View>",
+    )
+    world.label_studio.label_config = both
+    world.label_studio.people = {
+        task: answers and {**answers, "d": Choice(("day" if task % 3 else "night",))}
+        for task, answers in world.label_studio.people.items()
+    }
+    world.label_studio.people |= {
+        TaskId(task): {"c": Choice((world.truth(task),)), "d": Choice(("night",))}
+        for task in (60, 63)
+    }
+    world.auto_label(world.job(), quiet)
+    predict, _ = predictor(world)
+    (result,) = predict(PROJECT, both, [wire_task(101)])
+    assert result["score"] == pytest.approx(0.81, abs=1e-6)
+    assert [part["from_name"] for part in result["result"]] == ["c", "d"]
