@@ -60,14 +60,16 @@ def decode(path: Path, side: int, max_megapixels: float) -> Thumbnail:
     Raises:
         UnreadableImage: with the reason in words.
     """
-    if path.stat().st_size == 0:
-        raise UnreadableImage("the file is empty")
     try:
+        if path.stat().st_size == 0:
+            raise UnreadableImage("the file is empty")
         with Image.open(path, formats=FORMATS) as image:
             _refuse_large(image.size, max_megapixels)
             return _thumbnail(image, side)
     except UnidentifiedImageError as exc:
         raise UnreadableImage(_unidentified(path)) from exc
+    except (FileNotFoundError, PermissionError) as exc:
+        raise UnreadableImage(f"the file cannot be opened: {exc.strerror}") from exc
     except Image.DecompressionBombError as exc:
         raise UnreadableImage(f"more pixels than can be decoded safely ({exc})") from exc
     except _PILLOW_ERRORS as exc:
