@@ -13,7 +13,7 @@ import httpx
 from connectors.content import Limits, Received, check_size, save
 from connectors.errors import FetchFailed
 from connectors.http import HttpClient
-from connectors.network import Deadline, connection_pool, within
+from connectors.network import Connections, Deadline, within
 from connectors.outages import Hiccup, Outages
 
 _ATTEMPTS: Final = 3
@@ -23,6 +23,12 @@ _AGAIN: Final = {429, 500, 502, 503, 504}
 _SILENCE: Final = 15.0
 """Seconds without a byte after which an attempt is given up."""
 
+_BROKEN: Final = (
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.ProxyError,
+    httpx.DecodingError,
+)
 _CONNECT: Final = 5.0
 """Seconds to wait for a connection: shorter than the limit, so that a second attempt fits."""
 
@@ -59,7 +65,7 @@ class Downloader:
     def __init__(self, label_studio: HttpClient, limits: Limits, connections: int = 64) -> None:
         self._label_studio = label_studio
         self._limits = limits
-        self._pool = connection_pool(connections)
+        self._connections = Connections(connections)
         self._outages = Outages()
 
     def fetch(
@@ -82,7 +88,7 @@ class Downloader:
             return self._persistently(target, to, signed, validator, deadline)
 
     def close(self) -> None:
-        self._pool.close()
+        self._connections.close()
 
     def _persistently(
         self, url: httpx.URL, to: Path, signed: bool, validator: str, deadline: Deadline
@@ -123,12 +129,11 @@ class Downloader:
             scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
         )
         headers = self._headers(signed, validator)
+        pool = self._connections.to(url.scheme, url.host)
         waits = {"connect": _CONNECT, "read": _SILENCE, "write": _SILENCE}
         with (
             _translated(url, signed),
-            self._pool.stream(
-                "GET", target, headers=headers, extensions={"timeout": waits}
-            ) as answer,
+            pool.stream("GET", target, headers=headers, extensions={"timeout": waits}) as answer,
         ):
             yield answer
 
@@ -173,7 +178,7 @@ def _translated(url: httpx.URL, signed: bool) -> Generator[None, None, None]:
     except httpcore.TimeoutException as exc:
         cure = "Try again later, or raise AUTOLABEL_FETCH_SECONDS"
         raise Hiccup(f"{url.host} is too slow in sending {url.path}", cure) from exc
-    except (httpcore.NetworkError, httpcore.ProtocolError, httpx.DecodingError) as exc:
+    except _BROKEN as exc:
         raise Hiccup(f"{url.host} broke off in sending {url.path}", "Try again later") from exc
 
 

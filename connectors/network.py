@@ -14,6 +14,7 @@ import socket
 import ssl
 import threading
 import time
+import urllib.request
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -71,15 +72,43 @@ def within(deadline: Deadline) -> Generator[None, None, None]:
         _current.reset(token)
 
 
-def connection_pool(size: int) -> httpcore.ConnectionPool:
-    """A pool of fenced and timed connections, safe for several threads."""
-    return httpcore.ConnectionPool(
-        ssl_context=httpx.create_ssl_context(),
-        max_connections=size,
-        max_keepalive_connections=size,
-        keepalive_expiry=5.0,
-        network_backend=_Fenced(),
-    )
+class Connections:
+    """Pools of fenced and timed connections, direct or through the environment's proxy.
+
+    Where a proxy (`HTTPS_PROXY`, `NO_PROXY`) is used, it is the proxy that looks names up, so
+    that the fence is the proxy's too. Safe for several threads.
+    """
+
+    def __init__(self, at_once: int) -> None:
+        self._at_once = at_once
+        self._proxies = urllib.request.getproxies()
+        self._lock = threading.Lock()
+        self._pools: dict[str, httpcore.ConnectionPool] = {}
+
+    def to(self, scheme: str, host: str) -> httpcore.ConnectionPool:
+        """The pool for a host."""
+        proxy = self._proxies.get(scheme, "")
+        if proxy and urllib.request.proxy_bypass(host):
+            proxy = ""
+        with self._lock:
+            if proxy not in self._pools:
+                self._pools[proxy] = self._pool(proxy)
+            return self._pools[proxy]
+
+    def close(self) -> None:
+        with self._lock:
+            for pool in self._pools.values():
+                pool.close()
+
+    def _pool(self, proxy: str) -> httpcore.ConnectionPool:
+        return httpcore.ConnectionPool(
+            ssl_context=httpx.create_ssl_context(),
+            proxy=httpcore.Proxy(proxy) if proxy else None,
+            max_connections=self._at_once,
+            max_keepalive_connections=self._at_once,
+            keepalive_expiry=5.0,
+            network_backend=_Fenced(),
+        )
 
 
 def is_metadata(address: str) -> bool:

@@ -265,6 +265,20 @@ def test_a_label_studio_that_comes_back_is_waited_for(
     assert fetch(storage, "/data/upload/3/1.jpg", tmp_path / "image")
 
 
+def test_the_proxy_of_the_environment_is_used_but_not_for_this_machine(
+    elsewhere: ImageServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", elsewhere.url(""))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    elsewhere.routes["/1.jpg"] = answer(200, b"direct")
+    elsewhere.routes["http://images.example/1.jpg"] = answer(200, b"through the proxy")
+    storage = storage_of(elsewhere)
+    fetch(storage, elsewhere.url("/1.jpg"), tmp_path / "direct")
+    fetch(storage, "http://images.example/1.jpg", tmp_path / "proxied")
+    assert (tmp_path / "direct").read_bytes() == b"direct"
+    assert (tmp_path / "proxied").read_bytes() == b"through the proxy"
+
+
 def test_an_unchanged_image_is_not_sent_again(elsewhere: ImageServer, tmp_path: Path) -> None:
     elsewhere.routes["/1.jpg"] = tagged(IMAGE, '"v1"')
     storage, url = storage_of(elsewhere), elsewhere.url("/1.jpg")
