@@ -14,17 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.models import logistic
 from backend.models.graph import neighbour_graph, spread
 from backend.models.links import SOFTMAX, Link
 from backend.models.logistic import Linear, Space
 from backend.models.pulse import Pulse
 from backend.models.teaching import (
-    IMPOSSIBLE,
     Taught,
     calibrated,
     calibrated_loss,
-    learnable,
+    fit_known,
 )
 from backend.ports import Progress
 
@@ -111,11 +109,13 @@ class _School:
     ) -> "_School":
         images = np.concatenate([features, pool])
         graph = neighbour_graph(images, NEIGHBOURS, pulse)
-        space = Space.of(features)
+        space, truth = Space.of(features), flags.astype(np.float32)
         heads: list[Floats] = []
         odds: list[Floats] = []
         for rows in _trainings(taught):
-            head = space.back(_fit(space.rows[rows], flags[rows], taught.link, taught.c, pulse))
+            head = space.back(
+                fit_known(space.rows[rows], truth[rows], taught.link, taught.c, pulse)
+            )
             heads.append(taught.calibration(head.logits(images)))
             odds.append(_odds(graph, flags, rows, len(images), taught.link))
         return cls(taught, images, flags, tuple(heads), tuple(odds))
@@ -156,7 +156,9 @@ class _School:
         importance = np.ones(len(targets), dtype=np.float32)
         importance[len(rows) :] = min(1.0, len(rows) / len(sure))
         space = Space.of(self.images[np.concatenate([rows, len(self.flags) + sure])])
-        return space.back(_fit(space.rows, targets, self.taught.link, c, pulse, importance))
+        return space.back(
+            fit_known(space.rows, targets, self.taught.link, c, pulse, None, importance)
+        )
 
     def _left_out(self, logits: Sequence[Floats]) -> Floats:
         """Of each labeled image, the logits of the fold that did not know its label."""
@@ -188,25 +190,6 @@ def surest(probabilities: Floats, share: float, link: Link) -> Rows:
     sizes = np.bincount(group)
     ranks = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     return np.sort(order[ranks < np.repeat(np.ceil(share * sizes), sizes)])
-
-
-def _fit(
-    rows: Floats,
-    targets: Floats | Flags,
-    link: Link,
-    c: float,
-    pulse: Pulse,
-    importance: Floats | None = None,
-) -> Linear:
-    """A head with all columns; one that these rows cannot teach stays impossible."""
-    known = learnable(targets > 0, link)
-    found = logistic.fit(
-        rows, targets[:, known].astype(np.float32), link, c, None, importance, 3e-4, pulse
-    )
-    weights = np.zeros((rows.shape[1], targets.shape[1]), dtype=np.float32)
-    bias = np.full(targets.shape[1], IMPOSSIBLE, dtype=np.float32)
-    weights[:, known], bias[known] = found.weights, found.bias
-    return Linear(weights, bias)
 
 
 def _odds(graph: Any, flags: Flags, rows: Rows, images: int, link: Link) -> Floats:

@@ -32,6 +32,9 @@ the distance to class means does, so a default costs no accuracy."""
 IMPOSSIBLE = -30.0
 """Logit of a label that a fold could not learn because all its images were left out."""
 
+CLOSE = 3e-4
+"""Gradient at which a fit is close enough to be compared with others."""
+
 MANY = 2000
 """Images from which one fold chooses the strength for all, and three folds replace five."""
 
@@ -104,9 +107,24 @@ def calibrated_loss(logits: Floats, flags: Flags, link: Link) -> float:
     return float(link.losses(logits, flags.astype(np.float64)).mean())
 
 
-def learnable(flags: Flags, link: Link) -> Flags:
-    """Columns that a fold can learn; a softmax needs an image of each."""
-    return flags.sum(axis=0) > (0 if link is SOFTMAX else -1)
+def fit_known(
+    rows: Floats,
+    targets: Floats,
+    link: Link,
+    c: float,
+    pulse: Pulse,
+    start: Linear | None = None,
+    importance: Floats | None = None,
+) -> Linear:
+    """A head close enough to compare; a softmax label that no row has becomes impossible."""
+    known = np.flatnonzero(targets.sum(axis=0) > (0 if link is SOFTMAX else -1))
+    weights = np.zeros((rows.shape[1], targets.shape[1]), dtype=np.float32)
+    bias = np.full(targets.shape[1], IMPOSSIBLE, dtype=np.float32)
+    if len(known):
+        near = start and Linear(start.weights[:, known], start.bias[known])
+        found = logistic.fit(rows, targets[:, known], link, c, near, importance, CLOSE, pulse)
+        weights[:, known], bias[known] = found.weights, found.bias
+    return Linear(weights, bias)
 
 
 def _out_of_fold(
@@ -116,17 +134,14 @@ def _out_of_fold(
 
     With many images the first fold alone decides on the strength.
     """
-    logits: dict[float, Floats] = {
-        c: np.full(flags.shape, IMPOSSIBLE, dtype=np.float32) for c in STRENGTHS
-    }
+    logits = {c: np.zeros(flags.shape, dtype=np.float32) for c in STRENGTHS}
     for fold in range(folds.max() + 1):
         pulse.next()
         left_out, head = folds == fold, None
-        columns = learnable(flags[~left_out], link)
-        targets = flags[~left_out][:, columns].astype(np.float32)
+        targets = flags[~left_out].astype(np.float32)
         for c, found in logits.items():
-            head = logistic.fit(rows[~left_out], targets, link, c, head, None, 3e-4, pulse)
-            found[np.ix_(left_out, columns)] = head.logits(rows[left_out])
+            head = fit_known(rows[~left_out], targets, link, c, pulse, head)
+            found[left_out] = head.logits(rows[left_out])
         if len(flags) > MANY and len(logits) > 1:
             best = _best(logits, flags, left_out, link)
             logits = {best: logits[best]}
