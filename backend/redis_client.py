@@ -36,7 +36,7 @@ class RedisClient:
             yield self._redis
         except RedisError as exc:
             self._redis = None
-            raise QueueUnreachable(f"Redis does not answer: {exc}", CURE) from exc
+            raise QueueUnreachable(f"Redis does not answer: {str(exc).rstrip('.')}", CURE) from exc
 
 
 def connect(url: str, **options: Any) -> Any:

@@ -116,6 +116,7 @@ class EmbeddedRedis:
             "dir": str(self._folder),
             "appendonly": "yes",
             "save": "",
+            "logfile": str(self._folder / "redis.log"),
             "loglevel": "warning",
             "daemonize": "no",
         }
@@ -137,8 +138,8 @@ class EmbeddedRedis:
                 self.stop(seconds=1)
                 said = self.process.stdout.read().strip() if self.process.stdout else ""
                 raise AutolabelError(
-                    f"redis-server did not start: {said or 'no message'}",
-                    f"See whether {self._folder} is writable and the disk has room",
+                    f"redis-server did not start{': ' if said else ''}{said}",
+                    f"See {self._folder / 'redis.log'}, and whether the disk has room",
                 )
             time.sleep(0.02)
 

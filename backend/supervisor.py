@@ -90,8 +90,6 @@ class Supervisor:
         refuse_taken_port(self._settings.host, self._settings.port)
         if self._redis:
             self._redis.start()
-            if self._redis.process and self._redis.process.stdout:
-                _relay(self._redis.process.stdout, "redis", self._echo)
         self.web.start()
         self.worker.start()
 
@@ -103,7 +101,8 @@ class Supervisor:
         """
         while not self._ending.wait(0.2):
             if self._redis and self._redis.process and self._redis.process.poll() is not None:
-                raise AutolabelError("Redis ended by itself", "See its last lines above")
+                log_file = self._settings.data_dir / "redis" / "redis.log"
+                raise AutolabelError("Redis ended by itself", f"See {log_file}")
             if self.web.has_ended:
                 raise AutolabelError("the web server ended by itself", "See its last lines above")
             if self.worker.has_ended and not self.worker.restart_when_due():

@@ -148,6 +148,7 @@ def run_worker(settings: Settings, pace: Pace | None = None) -> None:
     url = redis_url(settings)
     board = JobBoard(url, settings.data_dir)
     redis = connect(url, socket_timeout=None)
+    log.info("waiting for jobs")
     try:
         JobWorker(board, redis, pace or Pace()).work(logging_level="WARNING")
     except RedisError as exc:

@@ -80,6 +80,18 @@ def test_a_second_up_on_the_same_folder_says_so(
     assert connect(url).ping()
 
 
+def test_a_data_that_redis_cannot_read_is_told_in_its_log(
+    embedded: Callable[[], EmbeddedRedis], tmp_path: Path
+):
+    server = embedded()
+    connect(server.start()).set("queued", "job")
+    server.stop()
+    for file in (tmp_path / "redis").rglob("appendonly*.aof"):
+        file.write_bytes(b"this is no append-only file" * 10)
+    with pytest.raises(AutolabelError, match=r"did not start.*redis\.log"):
+        embedded().start()
+
+
 def test_a_settings_url_wins(tmp_path: Path):
     assert redis_url(settings(tmp_path, redis_url="redis://elsewhere")) == "redis://elsewhere"
 

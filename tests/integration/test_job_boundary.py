@@ -1,0 +1,102 @@
+"""Whatever the work does, the job ends in a state with a reason."""
+
+import errno
+import json
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from backend.domain import Job, JobRequest, JobState, ProjectId
+from backend.errors import Stopped
+from backend.job_run import Work, run
+from backend.jobs import JobBoard
+from backend.ports import Progress
+
+RunOne = Callable[[Work], Job]
+
+
+@pytest.fixture
+def board(redis_url: str, tmp_path: Path) -> JobBoard:
+    return JobBoard(redis_url, tmp_path)
+
+
+@pytest.fixture
+def run_one(board: JobBoard) -> RunOne:
+    def run_one(work: Work) -> Job:
+        job, _ = board.submit(JobRequest(ProjectId(1)))
+        run(board, job.id, work, {"train": 1})
+        return board.get(job.id)
+
+    return run_one
+
+
+def test_the_report_tells_the_version_and_the_reason(run_one: RunOne, tmp_path: Path):
+    report = {"version": "al-0001-3f9c", "because": "kept the old one", "metrics": {"ece": 0.1}}
+    job = run_one(lambda _job, _progress: report)
+    assert (job.state, job.version, job.because) == (
+        JobState.FINISHED,
+        "al-0001-3f9c",
+        "kept the old one",
+    )
+    path = tmp_path / "projects" / "1" / "jobs" / job.id / "report.json"
+    assert json.loads(path.read_text()) == report
+
+
+def test_a_number_that_could_not_be_measured_is_null_in_the_report(run_one: RunOne):
+    job = run_one(lambda _job, _progress: {"metrics": {"map50": math.nan}})
+    assert job.report == {"metrics": {"map50": None}}
+
+
+def test_a_full_disk_is_named(run_one: RunOne):
+    def work(_job: Job, _progress: Progress) -> Mapping[str, Any]:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    job = run_one(work)
+    assert job.state is JobState.FAILED
+    assert job.because.startswith("the disk is full")
+
+
+def test_work_that_stops_by_itself_is_stopped(run_one: RunOne):
+    def work(_job: Job, _progress: Progress) -> Mapping[str, Any]:
+        raise Stopped
+
+    job = run_one(work)
+    assert (job.state, job.because) == (JobState.STOPPED, "stopped on request")
+
+
+def test_a_report_that_is_no_json_fails_the_job_and_not_the_worker(run_one: RunOne):
+    job = run_one(lambda _job, _progress: {"model": object()})
+    assert job.state is JobState.FAILED
+    assert job.because.startswith("internal error")
+
+
+def test_work_whose_record_is_lost_does_not_go_on(board: JobBoard, redis_url: str, run_one: RunOne):
+    reached = []
+
+    def work(_job: Job, progress: Progress) -> Mapping[str, Any]:
+        with redis.Redis.from_url(redis_url) as client:
+            client.flushall()
+        progress("train", 1, 2)
+        reached.append("the end")
+        return {}
+
+    job = run_one(work)
+    assert job.state is JobState.FAILED
+    assert "Redis lost this job" in job.because
+    assert reached == []
+
+
+def test_a_job_that_ends_while_redis_is_away_is_remembered_by_the_disk(
+    run_one: RunOne, redis_url: str
+):
+    def work(_job: Job, _progress: Progress) -> Mapping[str, Any]:
+        with redis.Redis.from_url(redis_url) as client:
+            client.flushall()
+        return {"predicted": 3}
+
+    job = run_one(work)
+    assert (job.state, job.report) == (JobState.FINISHED, {"predicted": 3})
