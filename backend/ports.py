@@ -193,6 +193,10 @@ class Gallery(Protocol):
         """Seconds spent since the start: `fetch` (waiting for files) and `embed`."""
         ...
 
+    def notes(self) -> Mapping[str, int]:
+        """How many images were changed to be read, by kind, such as `composited_over_white`."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
