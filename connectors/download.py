@@ -41,6 +41,7 @@ _CURES_OF_LABEL_STUDIO: Final = {
     401: "Set LABEL_STUDIO_API_KEY to a token that is valid",
     403: "May the token's owner open the project, and is LOCAL_FILES_SERVING_ENABLED set there?",
     404: "Is the file still there, and does a storage of this project cover its folder or bucket?",
+    500: "Label Studio answers so when an uploaded file is gone from its disk; see its log",
     424: "Correct the credentials of the project's storage in Label Studio",
 }
 _CURES_ELSEWHERE: Final = {
@@ -147,7 +148,7 @@ class Downloader:
         check_size(int(length) if length.isdigit() else 0, self._limits.size)
         if _header(answer, "content-type").startswith("text/html"):
             raise FetchFailed(
-                f"{url.host} sent a web page for {url.path}, not an image",
+                f"{url.host} sent a web page, not an image",
                 "Use the address of the image itself, one that needs no login",
             )
         body = httpx.Response(200, headers=answer.headers, content=answer.iter_stream())
@@ -168,18 +169,23 @@ def _readable(url: str, base: httpx.URL | None = None) -> httpx.URL:
 
 @contextmanager
 def _translated(url: httpx.URL, signed: bool) -> Generator[None, None, None]:
-    """Everything that the network may raise, as ours. Addresses are named without query."""
+    """Everything that the network may raise, as ours."""
+    who = _name(url, signed)
     try:
         yield
     except httpcore.ConnectTimeout as exc:
-        raise _away(f"{url.host} does not answer", signed) from exc
+        raise _away(f"{who} does not answer", signed) from exc
     except httpcore.ConnectError as exc:
-        raise _away(f"{url.host} cannot be reached ({exc})", signed) from exc
+        raise _away(f"{who} cannot be reached ({exc})", signed) from exc
     except httpcore.TimeoutException as exc:
         cure = "Try again later, or raise AUTOLABEL_FETCH_SECONDS"
-        raise Hiccup(f"{url.host} is too slow in sending {url.path}", cure) from exc
+        raise Hiccup(f"{who} is too slow", cure) from exc
     except _BROKEN as exc:
-        raise Hiccup(f"{url.host} broke off in sending {url.path}", "Try again later") from exc
+        raise Hiccup(f"{who} broke off while sending", "Try again later") from exc
+
+
+def _name(url: httpx.URL, signed: bool) -> str:
+    return "Label Studio" if signed else url.host
 
 
 def _away(what: str, signed: bool) -> Hiccup:
@@ -188,12 +194,12 @@ def _away(what: str, signed: bool) -> Hiccup:
 
 
 def _refusal(status: int, url: httpx.URL, signed: bool) -> FetchFailed:
-    what = f"{url.host} answered {status} {httpx.codes.get_reason_phrase(status)} for {url.path}"
+    what = f"{_name(url, signed)} answered {status} {httpx.codes.get_reason_phrase(status)}"
+    cures = _CURES_OF_LABEL_STUDIO if signed else _CURES_ELSEWHERE
     if status in {502, 503}:
         return _away(what, signed)
     if status in _AGAIN:
-        return Hiccup(what, "Try again later")
-    cures = _CURES_OF_LABEL_STUDIO if signed else _CURES_ELSEWHERE
+        return Hiccup(what, cures.get(status, "Try again later"))
     return FetchFailed(what, cures.get(status, "Does the address open in a browser?"))
 
 

@@ -55,12 +55,12 @@ class S3Storage:
             DiskFull: when the object does not fit.
         """
         deadline = Deadline(limits.seconds)
-        with _translated(uri):
+        with _translated():
             found = self._client.get_object(**_wanted(uri, validator))
             body = cast("_Body", found["Body"])
             try:
                 check_size(int(found["ContentLength"]), limits.size)
-                received = save(_until(deadline, body, uri), to, limits.size)
+                received = save(_until(deadline, body), to, limits.size)
             finally:
                 body.close()
             return replace(received, validator=f"{_IF_CHANGED}{found['ETag']}")
@@ -92,15 +92,15 @@ def _wanted(uri: str, validator: str) -> dict[str, str]:
     return wanted
 
 
-def _until(deadline: Deadline, body: _Body, uri: str) -> Iterator[bytes]:
+def _until(deadline: Deadline, body: _Body) -> Iterator[bytes]:
     for chunk in body.iter_chunks(_CHUNK):
         if not deadline.left():
-            raise FetchFailed(f"S3 is too slow in sending {uri}", "Raise AUTOLABEL_FETCH_SECONDS")
+            raise FetchFailed("S3 is too slow", "Raise AUTOLABEL_FETCH_SECONDS")
         yield chunk
 
 
 @contextmanager
-def _translated(uri: str) -> Generator[None, None, None]:
+def _translated() -> Generator[None, None, None]:
     """What boto3 raises, as ours; an object that did not change is no error."""
     errors = import_module("botocore.exceptions")
     try:
@@ -110,10 +110,10 @@ def _translated(uri: str) -> Generator[None, None, None]:
         if error["Code"] in {"304", "NotModified"}:
             return
         raise FetchFailed(
-            f"S3 answered {error['Code']} for {uri}", "Does the object exist, and may we read it?"
+            f"S3 answered {error['Code']}", "Does the object exist, and may we read it?"
         ) from exc
     except (errors.BotoCoreError, errors.HTTPClientError) as exc:
         raise FetchFailed(
-            f"S3 cannot be asked for {uri} ({type(exc).__name__})",
+            f"S3 cannot be asked ({type(exc).__name__})",
             "Check the AWS credentials, region and endpoint of this machine",
         ) from exc

@@ -17,6 +17,8 @@ import os
 import stat
 import threading
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -121,11 +123,19 @@ class Storage:
         inside = str(path).startswith(f"{self._local_root}{os.sep}")
         if not inside or not stat.S_ISREG(status.st_mode):
             return None
-        check_not_empty(status.st_size)
-        check_size(status.st_size, self._limits.size)
+        with _named(address):
+            check_not_empty(status.st_size)
+            check_size(status.st_size, self._limits.size)
         return path
 
     def fetch(self, order: Order, to: Path) -> Received | None:
+        with _named(order.address):
+            return self._fetch(order, to)
+
+    def close(self) -> None:
+        self._downloader.close()
+
+    def _fetch(self, order: Order, to: Path) -> Received | None:
         match order.address.place:
             case Place.INLINE:
                 return self._decode(order.address.at, to)
@@ -135,9 +145,6 @@ class Storage:
                 return self._from_s3(self._s3, order, to)
             case _:
                 return self._from_label_studio(order, to)
-
-    def close(self) -> None:
-        self._downloader.close()
 
     def _from_s3(self, s3: BucketReader, order: Order, to: Path) -> Received | None:
         try:
@@ -169,7 +176,14 @@ class Storage:
             coded = unquote_to_bytes(body)
             content = base64.b64decode(coded) if head.endswith(";base64") else coded
         except binascii.Error as exc:
-            raise FetchFailed(
-                "the data: address is not valid base64", "Correct the task's data"
-            ) from exc
+            raise FetchFailed("its content is not valid base64", "Correct the task's data") from exc
         return save([content], to, self._limits.size)
+
+
+@contextmanager
+def _named(address: Address) -> Generator[None, None, None]:
+    """Lets a failure say which image it is about."""
+    try:
+        yield
+    except FetchFailed as exc:
+        raise FetchFailed(f"{address}: {exc.message}", exc.cure) from exc

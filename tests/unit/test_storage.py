@@ -218,6 +218,7 @@ def test_what_a_server_does_wrong_is_said_with_a_cure_and_leaves_nothing(
     with pytest.raises(FetchFailed, match=reason) as failed:
         fetch(storage_of(elsewhere), elsewhere.url("/image?signature=secret"), tmp_path / "image")
     assert failed.value.cure
+    assert elsewhere.url("/image: ") in failed.value.message
     assert "secret" not in str(failed.value)
     assert not list(tmp_path.iterdir())
     assert elsewhere.times_asked("/image") == attempts
