@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -54,7 +55,8 @@ class HttpClient:
         self._patience = patience
         self.pause = pause or time.sleep
         self._clock = clock
-        self._client = httpx.Client()
+        no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
+        self._client = httpx.Client(cookies=no_cookies)
         self._auth = TokenAuth(self._base, api_key.strip(), self._exchange, clock)
 
     @property
@@ -190,8 +192,9 @@ class HttpClient:
         self, request: httpx.Request, *, streamed: bool, redirects: bool
     ) -> httpx.Response:
         with translated(request.method, request.url):
+            follow = redirects and request.method == "GET"
             response = self._client.send(
-                request, auth=self._auth, stream=streamed, follow_redirects=redirects
+                request, auth=self._auth, stream=streamed, follow_redirects=follow
             )
             raise_for(response)
             return response

@@ -53,8 +53,11 @@ def decoded(response: httpx.Response) -> Any:
 
 
 def raise_for(response: httpx.Response) -> None:
-    """Raise httpx.HTTPStatusError for 4xx and 5xx, with the body read and closed."""
-    if response.is_error:
+    """Raise httpx.HTTPStatusError for a failure, with the body read and closed.
+
+    A redirect is one unless it answers a GET: followed, a POST would arrive as a GET.
+    """
+    if response.is_error or (response.has_redirect_location and response.request.method != "GET"):
         response.read()
         response.raise_for_status()
 
@@ -67,6 +70,9 @@ def _for_status(exc: httpx.HTTPStatusError) -> ConnectorError:
     request, status = exc.request, exc.response.status_code
     what = f"{_place(request.url)} answered {status} to {request.method} {request.url.path}"
     what += _reason(exc.response)
+    if exc.response.has_redirect_location:
+        place = _place(exc.response.next_request.url if exc.response.next_request else request.url)
+        return Rejected(f"{what} by a redirect to {place}", "Set LABEL_STUDIO_URL to that address")
     if status in {401, 403}:
         return Denied(what, CURE_OF_DENIAL)
     if status in {404, 410}:

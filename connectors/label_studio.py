@@ -1,8 +1,8 @@
 """Label Studio's API as one object, in JSON; what it means is for the caller to say.
 
-All calls go through `connectors.http` for its patience and its tokens: of its own accord the SDK
-repeats even an import that may have arrived, lists tasks ten times slower and cannot name a model
-version to an action. The SDK's rules serve to say why a prediction was refused.
+All calls go through `connectors.http` for its patience and its tokens. The SDK would repeat even an
+import that may have arrived, pages by number while rows come and go, and cannot name a model
+version to an action; its rules serve to say why a prediction was refused.
 """
 
 from types import TracebackType

@@ -1,6 +1,8 @@
 """How a backend is made known to a Label Studio project: its entry and its webhook."""
 
 import base64
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from connectors.errors import ConnectorError, Denied, Rejected
@@ -67,12 +69,15 @@ class Registrations(Calls):
         url = url.rstrip("/")
         webhook, made = self._ensure_webhook(project, f"{url}/webhook", _basic(user, password))
         try:
-            backend, entered = self._ensure_backend(project, url, title, _login(user, password))
+            known = self.backends(project)
+            body = {"project": project, "url": url, "title": title, **_login(user, password)}
+            backend, entered = self._ensure_backend(body, known)
         except ConnectorError:
             if made == _CREATED:
                 self._delete(f"/api/webhooks/{webhook}/")
             raise
-        return Registration(backend, webhook, f"backend {entered}, webhook {made}")
+        done = f"backend {entered}, webhook {made}" + _shadow(backend, known)
+        return Registration(backend, webhook, done)
 
     def disconnect(self, project: int, url: str) -> None:
         """Remove the backends and webhooks with this address; none is fine."""
@@ -108,9 +113,8 @@ class Registrations(Calls):
             raise _refusal(exc, url, _DOTTED_HOST) from exc
         return same["id"], _UPDATED
 
-    def _ensure_backend(self, project: int, url: str, title: str, login: Json) -> tuple[int, str]:
-        body = {"project": project, "url": url, "title": title, **login}
-        known = self.backends(project)
+    def _ensure_backend(self, body: Json, known: Sequence[Json]) -> tuple[int, str]:
+        url, title = body["url"], body["title"]
         same = next((one for one in known if url == one["url"].rstrip("/")), None)
         same = same or next((one for one in known if title == one["title"]), None)
         try:
@@ -120,8 +124,16 @@ class Registrations(Calls):
         except (Denied, Rejected) as exc:
             raise _refusal(exc, url, _MUST_ANSWER) from exc
         if (old := same["url"].rstrip("/")) != url:
-            self._forget_webhook(project, old)
+            self._forget_webhook(body["project"], old)
         return same["id"], _UPDATED
+
+
+def _shadow(backend: int, known: Sequence[Json]) -> str:
+    """Label Studio asks a project's first backend for predictions, and no other."""
+    first = min(known, key=lambda one: one["id"], default={"id": backend})
+    if first["id"] >= backend:
+        return ""
+    return f"; but {first['title']!r} was connected first, and Label Studio asks only the first"
 
 
 def _login(user: str, password: str) -> Json:
@@ -143,4 +155,5 @@ def _refusal(exc: ConnectorError, url: str, cure: str) -> ConnectorError:
         return Rejected(f"Label Studio may not call {url}", _ALLOW_LOCAL)
     if isinstance(exc, Denied):
         return exc
-    return Rejected(f"Label Studio does not take {url} as a backend", cure)
+    said = re.sub(r"<[^>]*>", "", exc.message)  # it comes with links
+    return Rejected(f"Label Studio does not take {url}: {said}", cure)

@@ -143,6 +143,22 @@ def test_a_host_without_a_dot_is_refused_with_the_cure(client, project):
     assert client.backends(project) == []
 
 
+def test_a_backend_that_stands_behind_another_one_says_so(client, project, backend):
+    with FakeMLBackend() as other:
+        client.connect_backend(project, other.url, "Other")
+
+        done = client.connect_backend(project, backend.url, "Autolabel").done
+
+    assert "'Other' was connected first" in done
+
+
+def test_a_refusal_repeats_what_label_studio_says(client, project):
+    with pytest.raises(Rejected, match="health check failed") as refused:
+        client.connect_backend(project, "http://127.0.0.1:9", "Autolabel")
+
+    assert "<a" not in str(refused.value)
+
+
 def test_disconnecting_removes_backend_and_webhook(client, project, backend):
     client.connect_backend(project, backend.url, "Autolabel")
 

@@ -233,6 +233,28 @@ def test_a_redirect_to_another_host_does_not_take_the_token_along(clock):
     assert "Authorization" not in bucket.asked[0].headers
 
 
+def test_a_redirected_post_is_refused_and_names_the_right_address(clock):
+    with FakeHttpServer(in_turn(Reply())) as there:
+        moved = Reply(301, headers={"Location": f"{there.url}/import"})
+        with (
+            FakeHttpServer(in_turn(moved)) as server,
+            pytest.raises(Rejected, match="Set LABEL_STUDIO_URL") as refused,
+        ):
+            client(server, clock).request_json("POST", "/import", json=[1])
+
+    assert there.asked == []
+    assert there.url.removeprefix("http://") in str(refused.value)
+
+
+def test_a_session_cookie_is_not_kept(clock):
+    with FakeHttpServer(in_turn(Reply(headers={"Set-Cookie": "sessionid=abc"}))) as server:
+        http = client(server, clock)
+        http.get("/")
+        http.get("/")
+
+    assert "Cookie" not in server.asked[1].headers
+
+
 def test_a_redirect_is_handed_over_when_asked_for(clock):
     moved = Reply(303, headers={"Location": "http://x.test/"})
     with (
