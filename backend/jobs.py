@@ -21,7 +21,6 @@ from backend.redis_client import RedisClient
 log = logging.getLogger(__name__)
 
 ON_REQUEST = "stopped on request"
-
 DEAD = "its worker died without a word; start it again"
 UNKNOWN = "Redis does not answer; this is the last that is known"
 

@@ -58,19 +58,21 @@ class JobWorker(Worker):
         )
         self._board = board
         self._pace = pace
+        self._running: JobId | None = None
         self._death = ""
         self._stopping_since: float | None = None
 
     @override
     def execute_job(self, job: QueuedJob, queue: Queue) -> None:
         """Fork, wait, and see to it that the job has ended afterwards."""
-        self._death = "its process ended without a word"
+        self._death = "its process ended without a word; see the worker's log"
         self._stopping_since = None
-        job_id = JobId(job.id)
+        self._running = job_id = JobId(job.id)
         try:
             self._board.records.renew(job_id, self._pace.lease)
             super().execute_job(job, queue)
         finally:
+            self._running = None
             self._close(job_id)
 
     @override
@@ -95,12 +97,11 @@ class JobWorker(Worker):
     def handle_warm_shutdown_request(self) -> None:
         """Ask the running job to stop, instead of waiting for its end."""
         super().handle_warm_shutdown_request()
-        if not self.horse_pid:
+        if self._running is None:
             return
         try:
-            if job_id := self.get_current_job_id():
-                self._board.stop(JobId(job_id), SHUT_DOWN)
-        except (RedisError, AutolabelError) as exc:
+            self._board.stop(self._running, SHUT_DOWN)
+        except AutolabelError as exc:
             log.warning("cannot ask the running job to stop: %s", exc)
 
     @override
@@ -114,7 +115,8 @@ class JobWorker(Worker):
         super().main_work_horse(job, queue)
 
     def _kill_if_it_does_not_stop(self, job_id: JobId) -> None:
-        if self._board.get(job_id).state is not JobState.STOPPING:
+        """Also one whose job was given up meanwhile, because the lease ran out."""
+        if self._board.get(job_id).state in {JobState.QUEUED, JobState.RUNNING}:
             return
         now = time.monotonic()
         self._stopping_since = self._stopping_since or now
@@ -133,7 +135,7 @@ class JobWorker(Worker):
     def _close(self, job_id: JobId) -> None:
         try:
             job = self._board.get(job_id)
-            if job.state.is_live and job.state is not JobState.QUEUED:
+            if job.state.is_live:
                 self._board.bury(job, self._death)
         except (NotFound, QueueUnreachable) as exc:
             log.warning("cannot tell how job %s ended: %s", job_id, exc)

@@ -36,6 +36,7 @@ def run_job(job_id: str) -> None:
 
 
 def _work(job: Job, progress: Progress) -> Mapping[str, Any]:
+    Path(os.environ["DATA_DIR_UNDER_TEST"], "horse.pid").write_text(str(os.getpid()))
     progress("list", 1, 1)
     return WORK[job.request.project](progress)
 
@@ -46,7 +47,6 @@ def _finish(progress: Progress) -> Mapping[str, Any]:
 
 
 def _wait(progress: Progress) -> Mapping[str, Any]:
-    Path(os.environ["DATA_DIR_UNDER_TEST"], "horse.pid").write_text(str(os.getpid()))
     progress("train", 0, 6000)
     for done in range(6000):
         progress("train", done, 6000)

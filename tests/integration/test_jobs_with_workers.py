@@ -63,6 +63,10 @@ def ended(board: JobBoard, job: Job) -> Job:
     return in_state(board, job, JobState.FINISHED, JobState.FAILED, JobState.STOPPED)
 
 
+def horse_of(data_dir: Path) -> int:
+    return int((data_dir / "horse.pid").read_text())
+
+
 def test_a_job_runs_and_leaves_its_report(board: JobBoard, start_worker: Callable[[], Worker]):
     start_worker()
     job = ended(board, submitted(board, job_worker.FINISHES))
@@ -155,13 +159,36 @@ def test_a_killed_work_horse_fails_its_job_and_the_next_one_runs(
     assert ended(board, submitted(board, job_worker.FINISHES)).state is JobState.FINISHED
 
 
+def test_a_job_that_cannot_even_be_imported_fails(
+    start_worker: Callable[..., Worker], redis_url: str, tmp_path: Path
+):
+    start_worker()
+    board = JobBoard(redis_url, tmp_path, entry="tests.integration.nowhere.run_job")
+    job = ended(board, submitted(board, 1))
+    assert job.state is JobState.FAILED
+    assert "see the worker's log" in job.because
+    assert "nowhere" in (tmp_path / "worker.log").read_text()
+
+
+def test_a_deaf_job_that_was_given_up_is_killed(
+    board: JobBoard, start_worker: Callable[..., Worker], tmp_path: Path
+):
+    job = submitted(board, job_worker.IS_DEAF)
+    start_worker()
+    running = in_state(board, job, JobState.RUNNING)
+    horse = eventually(lambda: board.get(job.id).step and horse_of(tmp_path))
+    board.bury(running, "given up by a test")
+    eventually(lambda: not lives(horse))
+    assert board.get(job.id).because == "given up by a test"
+
+
 def test_a_killed_worker_is_noticed_and_the_job_can_be_started_again(
     board: JobBoard, start_worker: Callable[[], Worker], tmp_path: Path
 ):
     job = submitted(board, job_worker.WAITS)
     worker = start_worker()
     eventually(lambda: board.get(job.id).step == "train")
-    horse = int((tmp_path / "horse.pid").read_text())
+    horse = horse_of(tmp_path)
     assert lives(horse)
     # when the worker has no time to say anything
     worker.kill()
