@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 
 from backend import api_routes, contract_routes, failures, protection
 from backend.app_context import BACKEND, SETTINGS, request_id
+from backend.console import actions, pages
 from backend.errors import AutolabelError, BadInput
 from backend.failures import Failure
 from backend.monitoring import Monitoring
@@ -58,6 +59,8 @@ def create_app(backend: Backend, settings: Settings) -> Flask:
     app.register_error_handler(Exception, _failed)
     app.register_blueprint(contract_routes.routes)
     app.register_blueprint(api_routes.routes)
+    app.register_blueprint(pages.routes)
+    app.register_blueprint(actions.routes)
     app.add_url_rule("/metrics", "metrics", monitoring.page)
     return app
 
@@ -101,10 +104,20 @@ def _failed(error: Exception) -> Response:
     if "answer_in_any_case" in g:
         log.warning("%s answered without predictions: %s", request_id(), failure.message)
         return answer(g.answer_in_any_case)
-    response = answer(failure.json(), failure.status_line)
+    response = _page(failure) if _wants_page() else answer(failure.json(), failure.status_line)
     if failure.status == 401:
         response.headers["WWW-Authenticate"] = 'Basic realm="Autolabel", charset="UTF-8"'
     return response
+
+
+def _wants_page() -> bool:
+    """Whether a person is looking: browsers ask for HTML by name, programs do not."""
+    accepted = request.headers.get("Accept", "")
+    return "text/html" in accepted and not request.path.startswith("/api/")
+
+
+def _page(failure: Failure) -> Response:
+    return Response(pages.error_page(failure), failure.status_line)
 
 
 def _failure(error: Exception) -> Failure:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from backend.domain import (
@@ -145,6 +146,7 @@ class FakeBackend:
     failure: Exception | None = None
     started: list[JobRequest] = field(default_factory=list)
     changes: list[tuple[ProjectId, int]] = field(default_factory=list)
+    reports: Path = Path("/nonexistent")
 
     def _may_fail(self) -> None:
         if self.failure:
@@ -186,6 +188,9 @@ class FakeBackend:
             {"model_version": version, "score": 0.5, "result": []} if task["data"] else []
             for task in tasks
         ]
+
+    def report_folder(self, job: Job) -> Path:
+        return self.reports / job.id
 
     def health(self) -> Mapping[str, Any]:
         return {"redis": self.jobs.redis_is_up}

@@ -1,0 +1,73 @@
+"""What people can do on the page: start, stop, activate. Each ends in a page, never in JSON."""
+
+from typing import Any
+
+from flask import Blueprint, Response, make_response, redirect, request
+
+from backend.app_context import backend
+from backend.console import form_token
+from backend.console.pages import project_page
+from backend.domain import JobId, Mode, ProjectId, VersionName
+from backend.errors import AutolabelError, BadInput
+from backend.failures import of_ours
+from backend.job_requests import job_request
+
+routes = Blueprint("actions", __name__)
+
+
+@routes.before_request
+def check_form() -> None:
+    form_token.check()
+
+
+@routes.route("/projects/<int:project>/start", methods=["POST"])
+def start(project: int) -> Response:
+    """Start a job and show it; a refusal shows the form again, as it was, with the reasons."""
+    try:
+        backend().start(job_request(ProjectId(project), _wish()))
+    except AutolabelError as exc:
+        failure = of_ours(exc)
+        page = project_page(ProjectId(project), failure, request.form.to_dict())
+        return make_response(page, failure.status)
+    return _see(f"/projects/{project}#job")
+
+
+@routes.route("/jobs/<job>/stop", methods=["POST"])
+def stop(job: str) -> Response:
+    stopping = backend().jobs.stop(JobId(job))
+    return _see(f"/projects/{stopping.request.project}#job")
+
+
+@routes.route("/projects/<int:project>/versions/<version>/activate", methods=["POST"])
+def activate(project: int, version: str) -> Response:
+    backend().versions.activate(ProjectId(project), VersionName(version))
+    return _see(f"/projects/{project}#versions")
+
+
+def _wish() -> dict[str, Any]:
+    """The form in the words of the job API; shares are in percent on the page."""
+    form = request.form
+    wish: dict[str, Any] = {
+        "mode": form.get("mode", ""),
+        "algorithm": form.get("algorithm", ""),
+        "accept": "accept" in form,
+        "labels_are_random": "labels_are_random" in form,
+        "max_error": _share("max_error"),
+        "confidence": _share("confidence"),
+    }
+    if wish["mode"] == Mode.PRE_LABELING.value:
+        wish["model_version"] = form.get("model_version") or None
+    return wish
+
+
+def _share(name: str) -> float:
+    """Raises BadInput for what is no number."""
+    text = request.form.get(name, "")
+    try:
+        return float(text.replace(",", ".")) / 100
+    except ValueError as exc:
+        raise BadInput(f"{name}: {text[:20]!r} is not a number of percent") from exc
+
+
+def _see(address: str) -> Response:
+    return make_response(redirect(address, 303))

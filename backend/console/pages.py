@@ -1,0 +1,174 @@
+"""The page: what the backend is doing, and what it wants from people."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from flask import Blueprint, Response, abort, render_template, request, send_from_directory
+
+from backend.app_context import backend, settings
+from backend.console import form_token, live, views, words
+from backend.domain import Job, JobId, ProjectId
+from backend.errors import AutolabelError, NotFound
+from backend.failures import Failure, of_ours
+
+T = TypeVar("T")
+
+routes = Blueprint(
+    "console",
+    __name__,
+    template_folder="templates",
+    static_folder="static",
+    static_url_path="/static",
+)
+
+PLOTS = {
+    "learning-curve": "Learning curve: quality of each version over the images it learned from",
+    "reliability": "Reliability: how often the model is right, for each stated confidence",
+    "confidence": "Confidence of the predictions, with the certified threshold where there is one",
+}
+"""Plots of a report, with the text for those who do not see them."""
+
+FEWEST = 5
+"""Labels that the overview shows of a project."""
+
+PICTURE = re.compile(r"(?:[a-z-]+-(?:light|dark)\.svg|task-\d+\.jpg)")
+
+for name in ("percent", "count", "duration", "metric_name", "metric_value", "took"):
+    routes.add_app_template_filter(getattr(words, name), name)
+
+
+@routes.app_context_processor
+def common() -> dict[str, Any]:
+    """What every template may use."""
+    return {
+        "label_studio": settings().label_studio_url,
+        "form_token": form_token.current,
+        "moving": _moving,
+        "states": words.STATES,
+        "modes": words.MODES,
+        "headline_metric": views.headline_metric,
+    }
+
+
+@routes.after_request
+def keep_form_token(response: Response) -> Response:
+    return form_token.keep(response)
+
+
+@routes.route("/")
+def overview() -> str:
+    troubles: list[Failure] = []
+    projects = _or_trouble(backend().label_studio.projects, [], troubles)
+    jobs = _or_trouble(lambda: backend().jobs.history(limit=50), [], troubles)
+    newest: dict[ProjectId, Job] = {}
+    for job in jobs:
+        newest.setdefault(job.request.project, job)
+    versions = {project.id: backend().versions.current(project.id) for project in projects}
+    return render_template(
+        "overview.html", projects=projects, newest=newest, versions=versions, troubles=troubles
+    )
+
+
+@routes.route("/projects/<int:project>")
+def project(project: int) -> str:
+    return project_page(ProjectId(project))
+
+
+@routes.route("/projects/<int:project>/readiness")
+def readiness(project: int) -> str:
+    """The counts alone, as a part of the overview: they take Label Studio seconds."""
+    status, needed = backend().status(ProjectId(project)), settings().min_images_per_label
+    fewest = sorted(views.label_bars(status.labels, needed), key=lambda bar: bar.value)
+    return render_template(
+        "readiness.html",
+        status=status,
+        bars=fewest[:FEWEST],
+        more=len(fewest[FEWEST:]),
+        needed=needed,
+    )
+
+
+@routes.route("/jobs/<job>")
+def job(job: str) -> str:
+    found = backend().jobs.get(JobId(job))
+    folder, report = backend().report_folder(found), found.report or {}
+    heads, rows = views.per_label(report)
+    return render_template(
+        "job.html",
+        job=found,
+        report=report,
+        heads=heads,
+        rows=rows,
+        reason_bars=views.reason_bars(report),
+        plots={name: text for name, text in PLOTS.items() if _has(folder, f"{name}-light.svg")},
+        thumbnails={path.name for path in folder.glob("task-*.jpg")},
+    )
+
+
+@routes.route("/jobs/<job>/pictures/<name>")
+def picture(job: str, name: str) -> Response:
+    """A plot or a thumbnail of the job's own report, and nothing else of the disk."""
+    if not PICTURE.fullmatch(name):
+        abort(404)
+    folder = backend().report_folder(backend().jobs.get(JobId(job)))
+    response = send_from_directory(folder, name)
+    response.headers["Cache-Control"] = "private, max-age=86400"
+    return response
+
+
+@routes.route("/events")
+def events() -> Response:
+    number = request.args.get("project", type=int)
+    return live.stream(backend().jobs, None if number is None else ProjectId(number))
+
+
+def project_page(
+    project: ProjectId, refused: Failure | None = None, wish: Mapping[str, Any] | None = None
+) -> str:
+    """The project, with why a start was refused and what was asked for."""
+    troubles: list[Failure] = []
+    status = _or_trouble(lambda: backend().status(project), None, troubles)
+    jobs = _or_trouble(lambda: backend().jobs.history(project, 20), [], troubles)
+    cards = backend().versions.all(project)
+    needed = settings().min_images_per_label
+    return render_template(
+        "project.html",
+        project=project,
+        title=status.project.title if status else f"Project {project}",
+        status=status,
+        bars=views.label_bars(status.labels, needed) if status else [],
+        needed=needed,
+        current=next((job for job in jobs if job.state.is_live), None),
+        jobs=jobs,
+        cards=cards,
+        version=backend().version(project),
+        troubles=troubles,
+        refused=refused,
+        wish=wish or {},
+    )
+
+
+def error_page(failure: Failure) -> str:
+    return render_template("error.html", failure=failure)
+
+
+def _moving(job: Job) -> views.Moving:
+    return views.Moving.of(job, datetime.now(UTC))
+
+
+def _or_trouble(ask: Callable[[], T], otherwise: T, troubles: list[Failure]) -> T:
+    """What `ask` answers; where it cannot, the page is shown without and says why."""
+    try:
+        return ask()
+    except NotFound:
+        raise
+    except AutolabelError as exc:
+        troubles.append(of_ours(exc))
+        return otherwise
+
+
+def _has(folder: Path, name: str) -> bool:
+    return (folder / name).is_file()

@@ -1,0 +1,130 @@
+"""What the templates show, worked out from the domain; pure."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from backend.console import words
+from backend.domain import Job, LabelCount, ModelVersion, ProjectId
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One row of a bar chart: `length` and `mark` in percent of the chart's width."""
+
+    name: str
+    value: int
+    length: float
+    mark: float | None = None
+    enough: bool = True
+    group: str = ""
+
+
+def label_bars(counts: Sequence[LabelCount], needed: int) -> list[Bar]:
+    """Images per label against the minimum, in the labeling config's order.
+
+    A label that nobody used yet is not short of images: it is left out of the training.
+    """
+    longest = max([needed, *(count.images for count in counts)])
+    several = len({count.control for count in counts}) > 1
+    return [
+        Bar(
+            name=count.label,
+            value=count.images,
+            length=100 * count.images / longest,
+            mark=100 * needed / longest,
+            enough=count.images >= needed or not count.images,
+            group=count.control if several else "",
+        )
+        for count in counts
+    ]
+
+
+def reason_bars(report: Json) -> list[Bar]:
+    """How often each reason made an image hard, most frequent first."""
+    tally = _reason_counts(report)
+    most = max(tally.values(), default=1)
+    return [Bar(name, number, 100 * number / most) for name, number in tally.most_common(12)]
+
+
+def _reason_counts(report: Json) -> Counter[str]:
+    counted = _rows(report.get("hard_reasons"))
+    if counted:
+        return Counter({str(row["words"]): int(row["images"]) for row in counted})
+    return Counter(
+        _without_numbers(str(reason["words"]))
+        for example in _rows(report.get("hardest"))
+        for reason in _rows(example.get("reasons"))
+    )
+
+
+def _without_numbers(reason: str) -> str:
+    return re.sub(r"\s*\([^)]*\)", "", reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Moving:
+    """A job as the page follows it; `of` is what the server-sent events carry."""
+
+    id: str
+    project: ProjectId
+    state: str
+    live: bool
+    percent: int
+    headline: str
+    step: str
+    left: str
+
+    @classmethod
+    def of(cls, job: Job, now: datetime) -> "Moving":
+        return cls(
+            id=job.id,
+            project=job.request.project,
+            state=job.state.value,
+            live=job.state.is_live,
+            percent=int(100 * job.progress),
+            headline=words.STATES[job.state],
+            step=job.step if job.state.is_live else job.because,
+            left=words.time_left(job, now),
+        )
+
+
+def per_label(report: Json) -> tuple[list[str], list[list[str]]]:
+    """The per-class table of a report: column heads and rows, with the label in front."""
+    rows = _rows(report.get("per_class")) or _rows(report.get("labels"))
+    first: Json = rows[0] if rows else {}
+    keys = [key for key in first if key not in {"label", "control"}]
+    table = [[str(row["label"]), *(_cell(row.get(key), key) for key in keys)] for row in rows]
+    return [words.metric_name(key) for key in keys], table
+
+
+def _cell(value: object, name: str) -> str:
+    match value:
+        case int():
+            return words.count(value)
+        case float():
+            return words.metric_value(value, name)
+        case None:
+            return "not measured"
+        case _:
+            return str(value)
+
+
+def _rows(value: object) -> list[Json]:
+    """The objects of a JSON list; none where it is no list, or a list of something else."""
+    items = cast(list[object], value) if isinstance(value, list) else []
+    return [cast(Json, item) for item in items if isinstance(item, dict)]
+
+
+def headline_metric(version: ModelVersion) -> str:
+    """The figure by which people compare versions: `Accuracy 93.0%`."""
+    for name in ("accuracy", "map50", *version.metrics):
+        if name in version.metrics:
+            shown = words.metric_value(version.metrics[name], name)
+            return f"{words.metric_name(name)} {shown}"
+    return "not measured"

@@ -1,0 +1,79 @@
+"""How the page says numbers, times and states; pure, filters of the templates."""
+
+from datetime import datetime, timedelta
+
+from backend.domain import Job, JobState
+
+METRICS = {
+    "accuracy": "Accuracy",
+    "macro_f1": "Macro F1",
+    "map50": "mAP at IoU 0.5",
+    "ece": "Calibration error",
+}
+"""Names of metrics in words, where we know them."""
+
+ERRORS_NOT_SHARES = ("ece", "loss", "nll", "brier")
+
+MODES = {"active-learning": "Active learning", "pre-labeling": "Pre-labeling"}
+
+STATES = {
+    JobState.QUEUED: "Waiting for a worker",
+    JobState.RUNNING: "Running",
+    JobState.STOPPING: "Stopping",
+    JobState.FINISHED: "Finished",
+    JobState.FAILED: "Failed",
+    JobState.STOPPED: "Stopped",
+}
+
+SURE_ENOUGH = 0.03
+"""The share that must be done before the time that is left can be guessed."""
+
+
+def metric_name(name: str) -> str:
+    return METRICS.get(name) or name[:1].upper() + name[1:].replace("_", " ")
+
+
+def metric_value(value: float | None, name: str) -> str:
+    """A share as percent, an error as it is."""
+    if value is None:
+        return "not measured"
+    share = 0 <= value <= 1 and not name.rpartition(".")[2].startswith(ERRORS_NOT_SHARES)
+    return f"{value:.1%}" if share else f"{value:.3g}"
+
+
+def percent(share: float) -> str:
+    return f"{share:.0%}"
+
+
+def count(number: int) -> str:
+    return f"{number:,}"
+
+
+def duration(seconds: float) -> str:
+    """`8 s`, `2 min 5 s`, `3 h 20 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s" if seconds >= 1 else f"{seconds:.1f} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def time_left(job: Job, now: datetime) -> str:
+    """How long a running job will still take, if it goes on as it went."""
+    if job.started_at is None or job.progress < SURE_ENOUGH or not job.state.is_live:
+        return ""
+    spent = (now - job.started_at).total_seconds()
+    left = spent * (1 - job.progress) / job.progress
+    if left < 10:
+        return "a few seconds left"
+    if left < 60:
+        return f"about {round(left / 10) * 10} s left"
+    return f"about {duration(round(left / 60) * 60)} left"
+
+
+def took(job: Job) -> str:
+    if job.started_at is None or job.ended_at is None:
+        return ""
+    return duration((job.ended_at - job.started_at) / timedelta(seconds=1))

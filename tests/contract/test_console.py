@@ -1,0 +1,275 @@
+"""The page: what it says, what its forms do, and what it keeps to itself."""
+
+import json
+import re
+from dataclasses import replace
+
+import pytest
+
+from backend.console import live
+from backend.domain import (
+    Algorithm,
+    ControlName,
+    JobState,
+    Label,
+    LabelCount,
+    Mode,
+    ProjectId,
+    VersionName,
+)
+from backend.errors import LabelStudioUnreachable, Reason, ReasonCode
+from tests.fakes.backend import NOW, a_job, a_project
+
+SHORT = Reason(ReasonCode.TOO_FEW_IMAGES, "class 'dog' has 3 of 5 images", "dog", 3, 5)
+FORM = {"mode": "active-learning", "algorithm": "fast", "max_error": "5", "confidence": "95"}
+
+
+def text_of(answer):
+    return answer.get_data(as_text=True)
+
+
+def submit(client, path, **fields):
+    """Send a form as the page would: with the token that it shows."""
+    page = text_of(client.get("/projects/2"))
+    token = re.search(r'name="form_token" value="([^"]+)"', page).group(1)
+    return client.post(path, data={**fields, "form_token": token})
+
+
+class TestOverview:
+    def test_without_projects_tells_the_first_step(self, client, backend):
+        backend.label_studio.known.clear()
+        page = text_of(client.get("/"))
+        assert "No project yet" in page
+        assert "autolabel connect PROJECT" in page
+
+    def test_names_each_project_with_its_version_and_its_newest_job(self, client, backend):
+        backend.jobs.jobs["a"] = a_job("a", progress=0.42, step="embed 4 of 10")
+        page = text_of(client.get("/"))
+        assert "Pets" in page
+        assert "al-0001-3f9c" in page
+        assert 'value="42"' in page
+        assert "embed 4 of 10" in page
+
+    def test_says_what_is_missing_while_label_studio_is_away(self, client, backend, monkeypatch):
+        def away():
+            raise LabelStudioUnreachable("Label Studio does not answer", "Start it")
+
+        monkeypatch.setattr(backend.label_studio, "projects", away)
+        answer = client.get("/")
+        assert answer.status_code == 200
+        assert "Label Studio does not answer." in text_of(answer)
+        assert "No project yet" not in text_of(answer)
+
+
+class TestProject:
+    def test_shows_bars_against_the_minimum_and_the_reasons_in_words(self, client, backend):
+        backend.reasons = (SHORT,)
+        backend.counts = tuple(
+            LabelCount(ControlName("c"), Label(name), images)
+            for name, images in [("cat", 8), ("dog", 3)]
+        )
+        page = text_of(client.get("/projects/2"))
+        assert "class &#39;dog&#39; has 3 of 5 images" in page
+        assert "3 of 5<span" in page
+        assert "Not ready yet: 11 labeled, 100 unlabeled images." in page
+
+    def test_is_shown_without_counts_while_label_studio_is_away(self, client, backend):
+        backend.failure = LabelStudioUnreachable("Label Studio does not answer", "Start it")
+        page = text_of(client.get("/projects/2"))
+        assert "Label Studio does not answer." in page
+        assert "al-0001-3f9c" in page
+
+    def test_is_shown_without_jobs_while_redis_is_down(self, client, backend, monkeypatch):
+        status = backend.status(ProjectId(2))
+        monkeypatch.setattr(backend, "status", lambda _: status)
+        backend.jobs.redis_is_up = False
+        page = text_of(client.get("/projects/2"))
+        assert "Redis does not answer." in page
+        assert "Ready to start" in page
+
+    def test_that_is_not_there_is_a_page_for_people_and_json_for_programs(self, client):
+        page = client.get("/projects/9", headers={"Accept": "text/html,*/*"})
+        assert page.status_code == 404
+        assert "Label Studio has no project 9" in text_of(page)
+        assert page.mimetype == "text/html"
+        assert client.get("/projects/9").mimetype == "application/json"
+
+    def test_reloads_itself_without_scripts_only_while_a_job_runs(self, client, backend):
+        assert 'http-equiv="refresh"' not in text_of(client.get("/projects/2"))
+        backend.jobs.jobs["a"] = a_job("a")
+        assert 'http-equiv="refresh"' in text_of(client.get("/projects/2"))
+
+    def test_escapes_what_people_typed(self, client, backend):
+        evil = "<script>alert(1)</script>"
+        backend.label_studio.known[ProjectId(2)] = a_project(title=evil)
+        backend.warnings = (evil,)
+        backend.jobs.jobs["a"] = a_job("a", JobState.FAILED, because=evil)
+        for path in ("/", "/projects/2", "/jobs/a"):
+            assert evil not in text_of(client.get(path))
+
+
+class TestForms:
+    def test_start_a_job_as_it_was_asked_for(self, client, backend):
+        answer = submit(
+            client,
+            "/projects/2/start",
+            **{**FORM, "mode": "pre-labeling", "algorithm": "precise", "max_error": "2,5"},
+            model_version="al-0002-77aa",
+            accept="on",
+        )
+        assert answer.status_code == 303
+        assert answer.headers["Location"].endswith("/projects/2#job")
+        (asked,) = backend.started
+        assert (asked.mode, asked.algorithm) == (Mode.PRE_LABELING, Algorithm.PRECISE)
+        assert asked.model_version == "al-0002-77aa"
+        assert (asked.accept, asked.labels_are_random) == (True, False)
+        assert (asked.max_error, asked.confidence) == (0.025, 0.95)
+
+    def test_show_every_reason_and_what_was_chosen_when_refused(self, client, backend):
+        backend.reasons = (SHORT, Reason(ReasonCode.NO_UNLABELED_IMAGES, "no image is left"))
+        answer = submit(
+            client, "/projects/2/start", **{**FORM, "algorithm": "precise"}, accept="on"
+        )
+        page = text_of(answer)
+        assert answer.status_code == 409
+        assert "The job was not started" in page
+        assert "no image is left" in page
+        assert re.search(r'value="precise" checked', page)
+        assert re.search(r'name="accept" checked', page)
+
+    @pytest.mark.parametrize(
+        ("field", "value"), [("max_error", "x"), ("confidence", "100"), ("mode", "magic")]
+    )
+    def test_name_the_field_that_does_not_fit(self, client, backend, field, value):
+        answer = submit(client, "/projects/2/start", **{**FORM, field: value})
+        assert answer.status_code == 400
+        assert f"{field}:" in text_of(answer)
+        assert backend.started == []
+
+    def test_stop_a_job(self, client, backend):
+        backend.jobs.jobs["a"] = a_job("a")
+        assert submit(client, "/jobs/a/stop").status_code == 303
+        assert backend.jobs.get("a").state is JobState.STOPPING
+
+    def test_activate_a_version(self, client, backend):
+        assert submit(client, "/projects/2/versions/al-0002-77aa/activate").status_code == 303
+        assert backend.version(ProjectId(2)) == VersionName("al-0002-77aa")
+
+    @pytest.mark.parametrize(
+        "path",
+        ["/projects/2/start", "/jobs/a/stop", "/projects/2/versions/al-0002-77aa/activate"],
+    )
+    @pytest.mark.parametrize("token", [None, "", "guessed", "käfer"])
+    def test_without_the_token_do_nothing(self, client, backend, path, token):
+        backend.jobs.jobs["a"] = a_job("a")
+        client.get("/projects/2")
+        answer = client.post(path, data=FORM if token is None else {**FORM, "form_token": token})
+        assert answer.status_code == 403
+        assert backend.started == []
+        assert backend.jobs.get("a").state is JobState.RUNNING
+        assert backend.version(ProjectId(2)) == "al-0001-3f9c"
+
+    def test_with_an_empty_cookie_do_nothing(self, client, backend):
+        headers = {"Cookie": "autolabel_form="}
+        answer = client.post("/projects/2/start", data={**FORM, "form_token": ""}, headers=headers)
+        assert answer.status_code == 403
+
+    def test_the_token_cannot_be_read_by_scripts_or_sent_from_elsewhere(self, client):
+        cookie = client.get("/projects/2").headers["Set-Cookie"]
+        assert "HttpOnly" in cookie
+        assert "SameSite=Strict" in cookie
+
+
+class TestReport:
+    @pytest.fixture
+    def finished(self, backend, tmp_path):
+        hardest = [
+            {"task": 7, "coefficient": 0.81, "reasons": [{"number": 1, "words": "blurred"}]},
+            {"task": 8, "coefficient": 0.80, "reasons": []},
+        ]
+        report = {
+            "labeled": 40,
+            "predicted": 1200,
+            "hard": 2,
+            "hardest": hardest,
+            "metrics": {"accuracy": 0.934},
+            "unreadable": [{"task": 9, "because": "the file is empty"}],
+            "certificate": None,
+        }
+        job = replace(a_job("a", JobState.FINISHED, report=report), started_at=NOW, ended_at=NOW)
+        backend.jobs.jobs["a"] = job
+        backend.reports = tmp_path
+        folder = backend.report_folder(job)
+        folder.mkdir()
+        (folder / "task-7.jpg").write_bytes(b"a picture")
+        (folder / "reliability-light.svg").write_text("<svg/>")
+        (folder / "report.json").write_text("{}")
+        return folder
+
+    def test_has_the_numbers_the_hardest_images_and_what_was_unreadable(self, client, finished):
+        page = text_of(client.get("/jobs/a"))
+        assert "<b>1,200</b> predicted" in page
+        assert "93.4%" in page
+        assert "http://localhost:8080/projects/2/data?task=7" in page
+        assert "the file is empty" in page
+
+    def test_shows_the_pictures_that_are_there_and_no_others(self, client, finished):
+        page = text_of(client.get("/jobs/a"))
+        assert "/jobs/a/pictures/task-7.jpg" in page
+        assert "task-8.jpg" not in page
+        assert "reliability-dark.svg" in page
+        assert "learning-curve" not in page
+        assert client.get("/jobs/a/pictures/task-7.jpg").data == b"a picture"
+
+    @pytest.mark.parametrize(
+        "name",
+        ["report.json", "..%2Fb%2Ftask-7.jpg", "../../x-light.svg", "task-7.jpg%00", "task-8.jpg"],
+    )
+    def test_hands_out_no_other_file(self, client, finished, name):
+        assert client.get(f"/jobs/a/pictures/{name}").status_code == 404
+
+    def test_of_a_job_that_failed_says_so(self, client, backend):
+        backend.jobs.jobs["a"] = a_job("a", JobState.FAILED, because="the disk is full")
+        page = text_of(client.get("/jobs/a"))
+        assert "the disk is full" in page
+        assert "No report" in page
+
+
+class TestEvents:
+    def first_news(self, answer):
+        chunks = iter(answer.response)
+        next(chunks)
+        return json.loads(next(chunks).decode().partition("data: ")[2])
+
+    def test_tell_the_newest_jobs(self, client, backend):
+        backend.jobs.jobs["a"] = a_job("a", progress=0.5, step="embed")
+        with client.get("/events?project=2", buffered=False) as answer:
+            assert answer.mimetype == "text/event-stream"
+            (news,) = self.first_news(answer)
+        assert (news["id"], news["state"], news["percent"]) == ("a", "running", 50)
+
+    def test_are_empty_while_redis_is_down(self, client, backend):
+        backend.jobs.redis_is_up = False
+        with client.get("/events", buffered=False) as answer:
+            assert self.first_news(answer) == []
+
+    def test_are_for_so_many_pages_and_a_place_comes_back(self, client):
+        answers = [client.get("/events", buffered=False) for _ in range(live.LISTENERS)]
+        assert client.get("/events").status_code == 503
+        answers.pop().close()
+        again = client.get("/events", buffered=False)
+        assert again.status_code == 200
+        for answer in [*answers, again]:
+            answer.close()
+
+
+@pytest.mark.parametrize("path", ["/", "/projects/2", "/projects/2/readiness"])
+def test_pages_carry_no_code_or_style_that_the_policy_would_refuse(client, path):
+    page = text_of(client.get(path))
+    assert not re.search(r"<style|\sstyle=|\son[a-z]+=|<script>|https?://(?!localhost:8080)", page)
+
+
+def test_the_static_files_are_there(client):
+    page = text_of(client.get("/"))
+    for address in set(re.findall(r'(?:src|href)="(/static/[^"]+)"', page)):
+        assert client.get(address).status_code == 200

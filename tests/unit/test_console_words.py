@@ -1,0 +1,117 @@
+"""How the page says numbers and times, and what it works out of a report."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.console import views, words
+from backend.domain import ControlName, JobState, Label, LabelCount
+from tests.fakes.backend import a_job, a_version
+
+START = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0.42, "0.4 s"),
+        (8, "8 s"),
+        (59.6, "1 min"),
+        (125, "2 min 5 s"),
+        (7200, "2 h 0 min"),
+        (12_000, "3 h 20 min"),
+    ],
+)
+def test_a_duration_is_said_in_two_units_at_most(seconds, said):
+    assert words.duration(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("progress", "spent", "said"),
+    [
+        (0.0, 10, ""),
+        (0.02, 100, ""),
+        (0.5, 5, "a few seconds left"),
+        (0.5, 30, "about 30 s left"),
+        (0.25, 60, "about 3 min left"),
+    ],
+)
+def test_the_time_left_is_guessed_once_there_is_something_to_guess_from(progress, spent, said):
+    job = a_job(progress=progress, started_at=START)
+    assert words.time_left(job, START + timedelta(seconds=spent)) == said
+
+
+def test_a_job_that_ended_has_no_time_left():
+    job = a_job(state=JobState.FINISHED, progress=0.5, started_at=START)
+    assert words.time_left(job, START + timedelta(seconds=60)) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("accuracy", 0.934, "93.4%"),
+        ("ece", 0.0412, "0.0412"),
+        ("c.ece", 0.0412, "0.0412"),
+        ("images", 12.5, "12.5"),
+        ("accuracy", None, "not measured"),
+    ],
+)
+def test_a_share_is_said_in_percent_and_an_error_as_it_is(name, value, said):
+    assert words.metric_value(value, name) == said
+
+
+@given(st.lists(st.integers(0, 10_000)), st.integers(5, 100))
+def test_bars_and_the_mark_of_the_minimum_stay_within_the_chart(counts, needed):
+    rows = [LabelCount(ControlName("c"), Label(f"l{n}"), n) for n in counts]
+    for bar in views.label_bars(rows, needed):
+        assert 0 <= bar.length <= 100
+        assert bar.mark is not None
+        assert 0 < bar.mark <= 100
+        assert (bar.length >= bar.mark) == (bar.value >= needed)
+
+
+def test_a_used_label_below_the_minimum_is_short_and_an_unused_one_is_not():
+    rows = [LabelCount(ControlName("c"), Label(str(n)), n) for n in (0, 4, 5)]
+    assert [bar.enough for bar in views.label_bars(rows, 5)] == [True, False, True]
+
+
+def test_reasons_are_tallied_without_their_numbers_where_the_report_has_no_tally():
+    first = {"reasons": [{"words": "low confidence (0.41)"}, {"words": "blurred"}]}
+    second = {"reasons": [{"words": "low confidence (0.38)"}]}
+    bars = views.reason_bars({"hardest": [first, second]})
+    assert [(bar.name, bar.value, bar.length) for bar in bars] == [
+        ("low confidence", 2, 100),
+        ("blurred", 1, 50),
+    ]
+
+
+def test_the_tally_of_the_report_goes_before_our_own():
+    report = {"hard_reasons": [{"words": "blurred", "images": 7}], "hardest": [{"reasons": []}]}
+    assert [(bar.name, bar.value) for bar in views.reason_bars(report)] == [("blurred", 7)]
+
+
+@pytest.mark.parametrize("report", [{}, {"labels": ["cat"]}, {"labels": None}, {"hardest": "x"}])
+def test_a_report_without_tables_has_none(report):
+    assert views.per_label(report) == ([], [])
+    assert views.reason_bars(report) == []
+
+
+def test_the_table_of_labels_takes_what_the_report_measured():
+    row = {"control": "c", "label": "cat", "images": 1200, "recall": 0.5, "f1": None}
+    heads, rows = views.per_label({"per_class": [row]})
+    assert heads == ["Images", "Recall", "F1"]
+    assert rows == [["cat", "1,200", "50.0%", "not measured"]]
+
+
+@pytest.mark.parametrize(
+    ("metrics", "said"),
+    [
+        ({"ece": 0.1, "map50": 0.8}, "mAP at IoU 0.5 80.0%"),
+        ({"kappa": 0.7}, "Kappa 70.0%"),
+        ({}, "not measured"),
+    ],
+)
+def test_a_version_is_summed_up_by_its_main_metric(metrics, said):
+    assert views.headline_metric(a_version(metrics=metrics)) == said
