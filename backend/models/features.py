@@ -6,8 +6,8 @@ Every call opens its own connection, so threads, forked processes and killed one
 import fcntl
 import logging
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import strftime
@@ -27,7 +27,7 @@ _APPLICATION = 0x416C6162
 _FORMAT = 1
 _AT_ONCE = 1000
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS features (
+CREATE TABLE features (
     digest TEXT PRIMARY KEY, vector BLOB NOT NULL, traits BLOB NOT NULL, notes INTEGER NOT NULL
 )"""
 
@@ -95,38 +95,57 @@ class FeatureCache:
     def _once(self, use: Callable[[sqlite3.Connection], Result]) -> Result:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(self._path, timeout=60)) as database, database:
-            _prepare(database)
+            if not _is_ours(database):
+                with self._alone():
+                    _create(database)
+            database.execute("PRAGMA synchronous = NORMAL")
             return use(database)
 
     def _set_aside(self, why: Exception) -> None:
         """Once only, however many processes find the damage at the same time."""
+        with self._alone():
+            if self._is_sound():
+                return
+            aside = self._path.with_suffix(strftime(".damaged-%Y%m%dT%H%M%S"))
+            logger.warning("%s is unusable (%s); set aside as %s", self._path, why, aside.name)
+            self._path.replace(aside)
+            for ending in ("-wal", "-shm"):
+                self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
+
+    def _is_sound(self) -> bool:
+        try:
+            with closing(sqlite3.connect(self._path, timeout=60)) as database:
+                (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
+                return verdict == "ok" and _is_ours(database)
+        except sqlite3.DatabaseError as exc:
+            if not _is_damage(exc):
+                raise
+            return False
+
+    @contextmanager
+    def _alone(self) -> Generator[None]:
         with self._path.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            try:
-                self._once(_check)
-            except (_Unusable, sqlite3.DatabaseError) as exc:
-                if not _is_damage(exc):
-                    raise
-                aside = self._path.with_suffix(strftime(".damaged-%Y%m%dT%H%M%S"))
-                logger.warning("%s is unusable (%s); set aside as %s", self._path, why, aside.name)
-                self._path.replace(aside)
-                for ending in ("-wal", "-shm"):
-                    self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
+            yield
 
 
-def _prepare(database: sqlite3.Connection) -> None:
+def _is_ours(database: sqlite3.Connection) -> bool:
     (application,) = database.execute("PRAGMA application_id").fetchone()
     (version,) = database.execute("PRAGMA user_version").fetchone()
-    if (application, version) == (_APPLICATION, _FORMAT):
-        database.execute("PRAGMA synchronous = NORMAL")
+    return (application, version) == (_APPLICATION, _FORMAT)
+
+
+def _create(database: sqlite3.Connection) -> None:
+    """Does nothing where another process was quicker. Raises _Unusable on a foreign file."""
+    if _is_ours(database):
         return
-    (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if tables:
+    if database.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
         raise _Unusable("it is no feature cache of this version")
     database.execute("PRAGMA journal_mode = WAL")
-    database.execute(_SCHEMA)
-    database.execute(f"PRAGMA application_id = {_APPLICATION}")
-    database.execute(f"PRAGMA user_version = {_FORMAT}")
+    database.executescript(
+        f"BEGIN; {_SCHEMA}; PRAGMA application_id = {_APPLICATION}; "
+        f"PRAGMA user_version = {_FORMAT}; COMMIT;"
+    )
 
 
 def _select(
@@ -139,12 +158,6 @@ def _select(
 
 def _insert(database: sqlite3.Connection, rows: Iterable[tuple[str, bytes, bytes, int]]) -> None:
     database.executemany("INSERT OR REPLACE INTO features VALUES (?, ?, ?, ?)", rows)
-
-
-def _check(database: sqlite3.Connection) -> None:
-    for (verdict,) in database.execute("PRAGMA quick_check(1)"):
-        if verdict != "ok":
-            raise _Unusable(verdict)
 
 
 def _entry(vector: bytes, traits: bytes, notes: int) -> Entry:

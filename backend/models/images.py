@@ -18,9 +18,11 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from backend.errors import UnreadableImage
 from backend.models.traits import measure
 
-FORMATS = (
-    "JPEG", "MPO", "PNG", "GIF", "WEBP", "BMP", "DIB", "TIFF", "AVIF", "JPEG2000", "PPM",
-)  # fmt: skip
+Image.init()
+FORMATS = tuple(
+    {"JPEG", "PNG", "GIF", "WEBP", "BMP", "DIB", "TIFF", "AVIF", "JPEG2000", "PPM"}
+    & Image.OPEN.keys()
+)
 """What Pillow may open; its other formats run helper programs or are no photographs."""
 
 _DRAFT = 0.85
