@@ -66,8 +66,7 @@ class EmbeddedRedis:
                 found, or it does not start.
         """
         binary = redis_binary()
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._folder.chmod(0o700)
+        self._make_folder()
         self._take_lock()
         _shut_down_leftover(_url_file(self._data_dir))
         socket = _socket_path(self._folder)
@@ -90,6 +89,16 @@ class EmbeddedRedis:
             _url_file(self._data_dir).unlink(missing_ok=True)
             self._lock.close()
             self._lock = None
+
+    def _make_folder(self) -> None:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._folder.chmod(0o700)
+        except OSError as exc:
+            raise AutolabelError(
+                f"cannot write to {self._folder}: {exc.strerror}",
+                "Make it writable, or set AUTOLABEL_DATA_DIR to another folder",
+            ) from exc
 
     def _take_lock(self) -> None:
         lock = (self._folder / "lock").open("a+")

@@ -152,6 +152,12 @@ def test_a_missing_binary_is_told_with_its_cure(monkeypatch: pytest.MonkeyPatch)
         redis_binary()
 
 
+def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path):
+    (tmp_path / "data").write_text("a file, not a folder")
+    with pytest.raises(AutolabelError, match=r"cannot write to .*AUTOLABEL_DATA_DIR"):
+        EmbeddedRedis(tmp_path / "data").start()
+
+
 def test_a_redis_that_cannot_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "bin").mkdir()
     broken = tmp_path / "bin" / "redis-server"
