@@ -7,7 +7,7 @@ from connectors.errors import Rejected
 from connectors.label_studio_calls import Json, batches
 from connectors.label_studio_tasks import Tasks
 
-_ACCEPT_SIZE = 300
+_ACCEPT_SIZE = 1000
 
 
 class Annotations(Tasks):

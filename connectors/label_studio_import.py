@@ -58,9 +58,11 @@ class PredictionImport(Predictions):
 
     def _import_batch(self, project: int, batch: Sequence[Prediction]) -> Imported:
         done, left = Imported(), batch
-        for _ in range(_ATTEMPTS):
-            if not left:
-                return done
+        attempts = 0
+        while left:
+            if attempts == _ATTEMPTS:
+                raise Unreachable(f"predictions of project {project} could not be stored")
+            attempts += 1
             try:
                 created = self._import_once(project, left)
             except Unreachable as exc:
@@ -73,7 +75,7 @@ class PredictionImport(Predictions):
                 left = _without(left, gone)
             else:
                 return done + self._counted(project, left, created)
-        raise Unreachable(f"predictions of project {project} could not be stored")
+        return done
 
     def _import_once(self, project: int, predictions: Sequence[Prediction]) -> int:
         answer = self._object(

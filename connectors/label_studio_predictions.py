@@ -6,6 +6,8 @@ from connectors.label_studio_calls import Json
 from connectors.label_studio_projects import Projects
 from connectors.label_studio_tasks import Tasks, where
 
+_DELETE_SECONDS = 300.0
+
 
 class Predictions(Tasks, Projects):
     """List, create one by one, and delete predictions."""
@@ -61,8 +63,9 @@ class Predictions(Tasks, Projects):
         connected backend and not the version deleted; such a title is put back.
         """
         shown = self.project(project)["model_version"]
+        path = f"/api/projects/{project}/model-versions/"
         answer = self._object(
-            "DELETE", f"/api/projects/{project}/model-versions/", json={"model_version": version}
+            "DELETE", path, json={"model_version": version}, timeout=_DELETE_SECONDS
         )
         if shown and shown != version and self.project(project)["model_version"] != shown:
             self.set_model_version(project, shown)

@@ -15,6 +15,7 @@ _IDS_A_QUERY = 300
 
 _IMPORT_SIZE = 5000
 _FILES_A_REQUEST = 100
+_LIST_SECONDS = 120.0
 _IMPORT_SECONDS = 300.0
 
 ANNOTATION_FIELDS = (
@@ -157,6 +158,7 @@ class Tasks(Calls):
                 "page_size": size,
                 "resolve_uri": "false",
             },
+            timeout=_LIST_SECONDS,
         )
 
 

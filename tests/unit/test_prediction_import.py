@@ -63,6 +63,15 @@ def test_an_import_that_breaks_off_in_its_second_batch_is_completed(client, stor
     assert_each_task_has_one(store)
 
 
+def test_an_import_that_only_its_last_attempt_stores_is_complete(client, store):
+    store.before = lambda number: BROKEN if number < 5 else None
+    store.after = only(5, BROKEN)
+
+    assert client.import_predictions(1, predictions()) == Imported(6)
+
+    assert_each_task_has_one(store)
+
+
 def test_tasks_deleted_between_two_attempts_are_named(client, store):
     def delete_then_break(number):
         if number == 1:
