@@ -29,7 +29,7 @@ USUAL = 0.25
 POOLED = 10.0
 """Boxes of its own that a label needs to weigh as much as all labels together."""
 
-_GRID = np.arange(CANDIDATE, 0.96, 0.01)
+_GRID = np.round(np.arange(CANDIDATE, 0.96, 0.01), 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,4 +146,4 @@ def _work(boxes: Sequence[tuple[float, bool]], total: int) -> Floats:
 def _least(work: Floats) -> float:
     """The threshold of least work; among equals the one nearest to the usual."""
     best = _GRID[work <= work.min() + 1e-9]
-    return round(float(best[np.abs(best - USUAL).argmin()]), 2)
+    return float(best[np.abs(best - USUAL).argmin()])

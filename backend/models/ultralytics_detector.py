@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.errors import NoWeights
-from backend.models import detection_data, ultralytics_home
+from backend.models import ultralytics_home
 from backend.models.networks import Canvases, Found, Trained
 from backend.models.reachability import answers
 from backend.models.training_plan import CHOOSING, TrainingPlan
@@ -56,19 +56,12 @@ class UltralyticsEngine:
         training = importlib.import_module("backend.models.ultralytics_training")
         choosing = len(lesson.held_out) >= CHOOSING
         listener = training.Listener(plan, lesson.progress, choosing=choosing)
+        options = self._options(plan, lesson.seed, training.precision(self.device))
+        options["patience"] = plan.patience if choosing else 0
         scratch = self.data_dir / "scratch"
         scratch.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=scratch, prefix="detector-") as folder:
-            best = training.train(
-                folder=Path(folder),
-                images=detection_data.write(lesson, Path(folder)),
-                names=lesson.control.labels,
-                start=start,
-                known_as=lesson.control.outside_names,
-                options=self._options(plan, lesson.seed, training.precision(self.device))
-                | {"patience": plan.patience if choosing else 0},
-                listener=listener,
-            )
+            best = training.train(lesson, Path(folder), start, options, listener)
             network = self._network(best, plan.image_size)
         return Trained(network, listener.epochs)
 

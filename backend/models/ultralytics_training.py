@@ -7,7 +7,7 @@ Import this module only after `ultralytics_home.settle`.
 # Ultralytics leaves some of its arguments without types.
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -16,8 +16,9 @@ from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.nn.tasks import load_checkpoint
 from ultralytics.utils.torch_utils import strip_optimizer
 
+from backend.models.detection_data import write
 from backend.models.training_plan import TrainingPlan
-from backend.ports import Progress
+from backend.ports import Lesson, Progress
 
 _NOT_VALIDATED = -1.0
 """A fitness that never wins, for epochs after which the held-out images were not looked at."""
@@ -113,37 +114,34 @@ class Listener:
 
 
 def train(
-    folder: Path,
-    images: Mapping[str, Path],
-    names: Sequence[str],
-    start: Path,
-    known_as: Mapping[str, str],
-    options: Mapping[str, Any],
-    listener: Listener,
+    lesson: Lesson, folder: Path, start: Path, options: Mapping[str, Any], listener: Listener
 ) -> Path:
     """Train, and return the best checkpoint, without its optimizer.
 
+    What the starting checkpoint knows of a label is kept, by name or by the name that the
+    control says other models have for it, also when it knows other labels besides.
+
     Args:
-        folder: where the checkpoints go.
-        images: the folders of images by split, `train` and `val`.
-        names: the labels, in the control's order.
+        lesson: what to learn.
+        folder: an empty one, for images and checkpoints.
         start: the checkpoint to start from.
-        known_as: a label by the name that the starting checkpoint has for it; what it knows of
-            such a label is kept, also when it has other labels besides.
         options: Ultralytics' training arguments.
         listener: hears of every batch.
     """
+    images, control = write(lesson, folder), lesson.control
     data = {
         "train": str(images["train"]),
         "val": str(images["val"]),
-        "names": dict(enumerate(names)),
-        "nc": len(names),
+        "names": dict(enumerate(control.labels)),
+        "nc": len(control.labels),
         "channels": 3,
     }
     placed = {"project": str(folder), "name": "run", "exist_ok": True}
     trainer = cast(Any, LessonTrainer({**options, **placed, "model": str(start)}, data, listener))
     weights = cast(Any, load_checkpoint(str(start))[0])
-    weights.names = {at: known_as.get(name, name) for at, name in weights.names.items()}
+    weights.names = {
+        at: control.outside_names.get(name, name) for at, name in weights.names.items()
+    }
     trainer.model = trainer.get_model(cfg=weights.yaml, weights=weights, verbose=False)
     trainer.train()
     return trainer.best if trainer.best.exists() else trainer.last

@@ -1,0 +1,74 @@
+"""An engine whose network sees colours: it finds the shapes of `detection_lessons` for real."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from backend.errors import NoWeights
+from backend.models.networks import Canvases, Found, Trained
+from backend.models.training_plan import TrainingPlan
+from backend.ports import Lesson
+
+
+@dataclass
+class ColourNetwork:
+    """Red is a square, blue a disc; `blind_to` labels it misses, `score` it gives to the rest."""
+
+    image_size: int = 160
+    score: float = 0.9
+    blind_to: frozenset[int] = frozenset()
+    batches: list[tuple[int, ...]] = field(default_factory=list)
+
+    def detect(self, canvases: Canvases, floor: float) -> Sequence[Found]:
+        self.batches.append(canvases.shape)
+        return [self._found(canvas.astype(int)) for canvas in canvases]
+
+    def save(self, folder: Path) -> None:
+        (folder / "colours.txt").write_text(f"{self.image_size} {self.score}", "utf-8")
+
+    def _found(self, canvas: np.ndarray) -> Found:
+        blue, green, red = canvas[..., 0], canvas[..., 1], canvas[..., 2]
+        masks = [red - np.maximum(blue, green) > 90, blue - np.maximum(red, green) > 90]
+        boxes: list[tuple[int, ...]] = []
+        labels: list[int] = []
+        for label, mask in enumerate(masks):
+            if label not in self.blind_to:
+                spots = cv2.connectedComponentsWithStats(mask.astype(np.uint8))[2][1:]
+                boxes += [(x, y, x + w, y + h) for x, y, w, h, area in spots if area > 200]
+                labels += [label for *_, area in spots if area > 200]
+        return Found(
+            np.array(boxes, dtype=np.float32).reshape(-1, 4),
+            np.array(labels, dtype=np.int64),
+            np.full(len(labels), self.score, dtype=np.float32),
+        )
+
+
+@dataclass
+class ColourEngine:
+    """Hands out one network a training, the last one again and again."""
+
+    networks: list[ColourNetwork]
+    start: str = "colours"
+    on_gpu: bool = False
+    at_hand: bool = True
+    lessons: list[Lesson] = field(default_factory=list)
+    plans: list[TrainingPlan] = field(default_factory=list)
+    previous: list[Path | None] = field(default_factory=list)
+
+    def check(self) -> None:
+        if not self.at_hand:
+            raise NoWeights("no colours")
+
+    def train(self, lesson: Lesson, plan: TrainingPlan, previous: Path | None) -> Trained:
+        self.lessons.append(lesson)
+        self.plans.append(plan)
+        self.previous.append(previous)
+        lesson.progress("training", 0, plan.epochs)
+        return Trained(self.networks[min(len(self.lessons), len(self.networks)) - 1], plan.epochs)
+
+    def load(self, folder: Path) -> ColourNetwork:
+        size, score = (folder / "colours.txt").read_text("utf-8").split()
+        return ColourNetwork(int(size), float(score))
