@@ -1,0 +1,42 @@
+"""Auto grouping: unlabeled images that look alike, so that many can be labeled together."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from backend.domain import TaskId
+from backend.policies.kmeans import kmeans
+from backend.ports import Pictures
+
+FEWEST, MOST = 2, 200
+"""As in ModelArts' auto grouping."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Images that look alike, the most typical first, and a title to show."""
+
+    title: str
+    tasks: tuple[TaskId, ...]
+
+
+def group(pictures: Pictures, count: int, chance: np.random.Generator) -> tuple[Group, ...]:
+    """At most `count` groups, the largest first; every image is in exactly one.
+
+    Raises:
+        ValueError: when `count` is not within FEWEST and MOST.
+    """
+    if not FEWEST <= count <= MOST:
+        raise ValueError(f"groups must be {FEWEST} to {MOST}, not {count}")
+    clusters = kmeans(pictures.features, count, chance)
+    nearness = np.einsum(
+        "nd,nd->n", pictures.features.astype(np.float32), clusters.centers[clusters.of]
+    )
+    tasks, width = pictures.tasks, len(str(len(clusters.centers)))
+    groups = list[Group]()
+    for number in range(len(clusters.centers)):
+        rows = np.flatnonzero(clusters.of == number)
+        rows = rows[np.argsort(-nearness[rows], kind="stable")]
+        title = f"group {number + 1:0{width}}: {len(rows)} images"
+        groups.append(Group(title, tuple(tasks[int(row)] for row in rows)))
+    return tuple(groups)

@@ -1,0 +1,80 @@
+"""Spherical k-means: clusters of unit vectors by cosine (Dhillon & Modha 2001)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.policies.neighbors import nearest
+from backend.ports import Floats
+
+FIT_ON = 20_000
+"""Centers are fitted on at most so many vectors, drawn at random."""
+
+ROUNDS = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Clusters:
+    """`of` (n,): the cluster of each vector, from 0; `centers` (k, d), rows of length 1."""
+
+    of: NDArray[np.intp]
+    centers: Floats
+
+
+def kmeans(vectors: Floats, count: int, chance: np.random.Generator) -> Clusters:
+    """At most `count` clusters, none empty, the largest first."""
+    count = min(count, len(vectors))
+    if not count:
+        return Clusters(np.zeros(0, dtype=np.intp), np.zeros((0, vectors.shape[1])))
+    fit_on = _some(vectors, chance)
+    centers = _spread(fit_on, count, chance)
+    before = np.full(len(fit_on), -1)
+    for _ in range(ROUNDS):
+        of = nearest(fit_on, centers, 1)[0][:, 0]
+        if np.array_equal(of, before):
+            break
+        before, centers = of, _means(fit_on, of, centers)
+    return _largest_first(nearest(vectors, centers, 1)[0][:, 0], centers)
+
+
+def _some(vectors: Floats, chance: np.random.Generator) -> Floats:
+    if len(vectors) <= FIT_ON:
+        return vectors.astype(np.float32)
+    rows = np.sort(chance.choice(len(vectors), FIT_ON, replace=False))
+    return vectors[rows].astype(np.float32)
+
+
+def _spread(vectors: Floats, count: int, chance: np.random.Generator) -> Floats:
+    """Starting centers far from each other (k-means++, Arthur & Vassilvitskii 2007)."""
+    chosen = [int(chance.integers(len(vectors)))]
+    distance = np.full(len(vectors), np.inf)
+    for _ in range(count - 1):
+        distance = np.minimum(distance, 1 - vectors @ vectors[chosen[-1]]).clip(0)
+        distance[chosen] = 0
+        total = distance.sum()
+        even = np.full(len(vectors), 1 / len(vectors))
+        chosen.append(int(chance.choice(len(vectors), p=distance / total if total > 0 else even)))
+    return vectors[chosen]
+
+
+def _means(vectors: Floats, of: NDArray[np.intp], centers: Floats) -> Floats:
+    """The direction of each cluster's mean; an empty cluster keeps its center."""
+    sums = np.zeros_like(centers)
+    np.add.at(sums, of, vectors)
+    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
+    return np.where(lengths > 0, sums / np.maximum(lengths, 1e-12), centers)
+
+
+def _largest_first(of: NDArray[np.intp], centers: Floats) -> Clusters:
+    sizes = np.bincount(of, minlength=len(centers))
+    order = np.argsort(-sizes, kind="stable")[: np.count_nonzero(sizes)]
+    number = np.zeros(len(centers), dtype=np.intp)
+    number[order] = np.arange(len(order))
+    return Clusters(number[of], centers[order])
+
+
+def typicality(vectors: Floats, neighbors: int = 20) -> Floats:
+    """(n,) mean cosine to the nearest others: high in the thick of a cluster (TypiClust)."""
+    near = nearest(vectors, vectors, neighbors, skip_self=True)[1]
+    return near.mean(axis=1) if near.shape[1] else np.zeros(len(vectors))

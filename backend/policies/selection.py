@@ -1,0 +1,125 @@
+"""Which images a person should label next.
+
+One rule for all budgets: uncertainty herding. Boxes differ, since pure coverage loses to chance
+there (algorithms: PPAL): the most uncertain images, spread over what they show. A share of the
+picks comes from the random validation lane.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.domain import Kind, TaskId
+from backend.policies.herding import REACH, REACH_BLIND, Pool, herd
+from backend.policies.kmeans import kmeans
+from backend.policies.uncertainty import uncertainty
+from backend.ports import Floats, Guesses, Pictures
+
+SHORTLIST = 4000
+"""Herding chooses among so many images: the most uncertain half, and as many at random."""
+
+BOX_SHORTLIST = 4
+"""For boxes, among so many times the most uncertain images as are to be picked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """An image to label next; `cluster` groups the picks, `random` ones are for validation."""
+
+    task: TaskId
+    cluster: int
+    random: bool
+
+
+def select(
+    kind: Kind,
+    pictures: Pictures,
+    guesses: Guesses | None,
+    labeled: Pictures,
+    count: int,
+    chance: np.random.Generator,
+    lane: Sequence[TaskId] = (),
+    random_share: float = 0.2,
+) -> tuple[Pick, ...]:
+    """At most `count` of the unlabeled `pictures`, the most useful first.
+
+    Args:
+        kind: what the control asks.
+        pictures: the unlabeled images.
+        guesses: a model's answers to them; None before the first model.
+        labeled: what people answered already.
+        count: how many picks.
+        chance: same state, same picks.
+        lane: the project's random validation lane, in its order; used for nothing else.
+        random_share: of the picks, taken from the lane.
+    """
+    rows = {task: row for row, task in enumerate(pictures.tasks)}
+    validation = [rows[task] for task in lane if task in rows]
+    random = validation[: round(random_share * count)]
+    kept_aside = set(validation)
+    free = np.array([row for row in rows.values() if row not in kept_aside], dtype=np.intp)
+    wanted = min(count - len(random), len(free))
+    useful = _useful(kind, pictures, guesses, labeled, free, wanted, chance)
+    chosen = [*useful, *random]
+    groups = kmeans(pictures.features[chosen], max(2, round(len(chosen) ** 0.5)), chance).of
+    tasks = pictures.tasks
+    return tuple(
+        Pick(tasks[row], int(group), place >= len(useful))
+        for place, (row, group) in enumerate(zip(chosen, groups, strict=True))
+    )
+
+
+def _useful(
+    kind: Kind,
+    pictures: Pictures,
+    guesses: Guesses | None,
+    labeled: Pictures,
+    free: NDArray[np.intp],
+    count: int,
+    chance: np.random.Generator,
+) -> list[int]:
+    """Rows of `pictures` among the `free`, best first."""
+    if count <= 0:
+        return []
+    if kind is Kind.DETECTION:
+        if guesses is None:
+            return [int(row) for row in chance.choice(free, count, replace=False)]
+        return _doubtful_boxes(pictures.features, guesses, free, count)
+    unsure = np.ones(len(pictures)) if guesses is None else uncertainty(kind, guesses)
+    pool = Pool(pictures.features[free], unsure[free], labeled.features)
+    shortlist = _shortlist(pool.uncertainty, count, chance)
+    reach = REACH_BLIND if guesses is None else REACH
+    return [int(free[position]) for position in herd(pool, shortlist, count, reach, chance)]
+
+
+def _shortlist(unsure: Floats, count: int, chance: np.random.Generator) -> NDArray[np.intp]:
+    size = max(SHORTLIST, 2 * count)
+    if len(unsure) <= size:
+        return np.arange(len(unsure))
+    shuffled = chance.permutation(len(unsure))
+    by_doubt = shuffled[np.argsort(-unsure[shuffled], kind="stable")]
+    top, rest = by_doubt[: size // 2], by_doubt[size // 2 :]
+    return np.sort(np.concatenate([top, chance.choice(rest, size - len(top), replace=False)]))
+
+
+def _doubtful_boxes(
+    features: Floats, guesses: Guesses, free: NDArray[np.intp], count: int
+) -> list[int]:
+    """Greedy: doubt times distance from the picks, in pictures and in the labels found in them."""
+    unsure = uncertainty(Kind.DETECTION, guesses)[free]
+    top = free[np.argsort(-unsure, kind="stable")[: BOX_SHORTLIST * count]]
+    shown = features[top].astype(np.float32)
+    found = guesses.probabilities[top].astype(np.float32)
+    found = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-6)
+    doubt = uncertainty(Kind.DETECTION, guesses)[top] + 1e-6
+    alike = np.zeros(len(top), dtype=np.float32)
+    chosen = list[int]()
+    for _ in range(min(count, len(top))):
+        worth = doubt * (1 - alike)
+        worth[chosen] = -1
+        best = int(worth.argmax())
+        chosen.append(best)
+        alike = np.maximum(alike, (shown @ shown[best]) * (found @ found[best])).clip(0, 1)
+    return [int(top[position]) for position in chosen]
