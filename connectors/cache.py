@@ -67,14 +67,14 @@ class ImageCache:
         self._locks: WeakValueDictionary[bytes, threading.Lock] = WeakValueDictionary()
         self._guard = threading.Lock()
 
-    def digests(self, items: Sequence[Item]) -> Iterator[Fetched]:
-        """The digest of each image, in order; a consumer may stop early.
+    def digests(self, items: Sequence[Item]) -> Generator[Fetched, None, None]:
+        """The digest of each image, in order; a consumer may stop early, with `close()`.
 
         What cannot be had says why in its place.
 
         Raises:
             DiskFull: when fetched images cannot be kept.
-            Unreachable, Denied: when Label Studio itself is gone, or our token is.
+            Unreachable, Denied: when Label Studio is gone, or refuses to renew our token.
         """
         cancelled = threading.Event()
         pool = ThreadPoolExecutor(self._workers, "fetch")

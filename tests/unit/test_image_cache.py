@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from connectors.cache import TRUSTED_SECONDS, Fetched, ImageCache
+from connectors.content import Received
 from connectors.errors import DiskFull, FetchFailed, Unreachable
 from connectors.storage import Order
 from tests.fakes.image_source import FakeSource
@@ -114,15 +115,23 @@ def test_one_address_is_fetched_once_however_many_ask_at_once(tmp_path: Path) ->
 
 @pytest.mark.timeout(20)
 def test_a_consumer_that_stops_early_leaves_no_thread_and_no_file_behind(tmp_path: Path) -> None:
-    source, items = many(5000)
+    class Stuck(FakeSource):
+        def fetch(self, order: Order, to: Path) -> Received | None:
+            if order.address.at == web(0):
+                return super().fetch(order, to)
+            assert order.cancelled
+            stuck.release()
+            order.cancelled.wait(60)
+            raise FetchFailed("cancelled")
+
+    stuck = threading.Semaphore(0)
     before = threading.active_count()
-    digests = cache_of(tmp_path, source).digests(items)
-    next(digests)
-    source.gate.clear()
-    digests.close()  # pyright: ignore[reportAttributeAccessIssue]
+    digests = cache_of(tmp_path, Stuck({web(0): b"one"})).digests(many(5000)[1])
+    assert next(digests).digest
+    assert all(stuck.acquire(timeout=10) for _ in range(4))
+    digests.close()
     assert threading.active_count() == before
     assert not list((tmp_path / "incoming").iterdir())
-    assert len(source.fetched) < 1000
 
 
 def test_fetching_runs_ahead_of_the_consumer_only_so_far(tmp_path: Path) -> None:
@@ -132,7 +141,7 @@ def test_fetching_runs_ahead_of_the_consumer_only_so_far(tmp_path: Path) -> None
         next(digests)
     _wait_until_still(lambda: len(source.fetched))
     assert len(source.fetched) <= 10 + 2 * 512
-    digests.close()  # pyright: ignore[reportAttributeAccessIssue]
+    digests.close()
 
 
 @pytest.mark.parametrize("error", [DiskFull("full"), Unreachable("gone")])
