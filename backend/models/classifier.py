@@ -5,9 +5,9 @@ Prediction needs NumPy only, so that the web process can answer without torch.
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +15,14 @@ from numpy.typing import NDArray
 from backend.domain import Algorithm, Answer, Control, Kind, Label
 from backend.errors import BadInput
 from backend.models import evaluation, semi_supervised
+from backend.models.backbones import backbone
 from backend.models.decision import rule
 from backend.models.head import Head, read, write
 from backend.models.links import SIGMOID, SOFTMAX, Link
 from backend.models.teaching import Taught, teach
+from backend.models.tuning import ENCODER_FILE, Tuning
 from backend.ports import Fetch, Guesses, Lesson, Pictures, Progress
+from backend.settings import Settings
 
 Floats = NDArray[np.floating[Any]]
 Flags = NDArray[np.bool_]
@@ -31,12 +34,21 @@ BATCH = 8192
 """Images between two reports of progress while predicting."""
 
 
+class Encoder(Protocol):
+    """What a fine-tuned backbone does; implemented in `backend.models.tuned_encoder`."""
+
+    def embed(self, pictures: Pictures, fetch: Fetch, progress: Progress) -> Floats: ...
+
+    def save(self, folder: Path) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class FittedClassifier:
     """A model of one control.
 
-    `out_of_fold` says what heads that did not see them answer to the images of `Lesson.train`,
-    row by row; None on a model that was loaded.
+    `out_of_fold` says what frozen heads that did not see them answer to the images of
+    `Lesson.train`, row by row; None on a model that was loaded. `encoder` is there where the
+    backbone was fine-tuned, and then looks at the images in place of their features.
     """
 
     control: Control
@@ -44,23 +56,34 @@ class FittedClassifier:
     metrics: Mapping[str, float]
     notes: Mapping[str, Any]
     out_of_fold: Guesses | None = None
+    encoder: Encoder | None = None
 
-    def predict(self, pictures: Pictures, fetch: Fetch, progress: Progress) -> Guesses:  # noqa: ARG002  a head needs no files
-        """Answers to all pictures, from their features."""
+    def predict(self, pictures: Pictures, fetch: Fetch, progress: Progress) -> Guesses:
+        """Answers to all pictures: from their features, or with an own encoder from their files."""
         logits: list[Floats] = [np.empty((0, len(self.head.labels)), dtype=np.float32)]
+        features = pictures.features
+        if self.encoder is not None:
+            features = self.encoder.embed(pictures, fetch, progress)
         for start in range(0, len(pictures), BATCH):
             progress("predict", start, len(pictures))
-            logits.append(self.head.linear.logits(pictures.features[start : start + BATCH]))
+            logits.append(self.head.linear.logits(features[start : start + BATCH]))
         return self.head.answer(self.control, np.concatenate(logits))
 
     def save(self, folder: Path) -> None:
-        """Write `head.safetensors` and `head.json`."""
+        """Write `head.safetensors`, `head.json` and, if tuned, `encoder.safetensors`."""
         write(self.head, {"metrics": self.metrics, "notes": self.notes}, folder)
+        if self.encoder is not None:
+            self.encoder.save(folder)
 
 
 @dataclass(frozen=True, slots=True)
 class Classifier:
-    """The model family of classification, single- and multi-label."""
+    """The model family of classification, single- and multi-label.
+
+    Without `tuning` the `precise` algorithm leaves the backbone as it is.
+    """
+
+    tuning: Tuning | None = None
 
     @property
     def kinds(self) -> frozenset[Kind]:
@@ -99,7 +122,10 @@ class Classifier:
             "tried": list(tried),
             "seconds": round(time.monotonic() - began, 3),
         }
-        return _measured(lesson, head, taught, rows, notes)
+        model = _measured(lesson, head, taught, rows, notes)
+        if self.tuning is None or lesson.algorithm is not Algorithm.PRECISE:
+            return model
+        return _tuned(lesson, model, taught, known, rows, self.tuning)
 
     def load(self, folder: Path, control: Control) -> FittedClassifier:
         """Labels that the control no longer has are left out of its answers.
@@ -111,7 +137,17 @@ class Classifier:
         known = head.within(control)
         if not known.labels:
             raise BadInput(f"the model knows no label of '{control.name}'", "Train a new one")
-        return FittedClassifier(control, known, about["metrics"], about["notes"])
+        model = FittedClassifier(control, known, about["metrics"], about["notes"])
+        if self.tuning is None or not (folder / ENCODER_FILE).is_file():
+            return model
+        from backend.models.tuned_encoder import TunedEncoder  # noqa: PLC0415 - imports torch
+
+        return replace(model, encoder=TunedEncoder.load(folder, self.tuning))
+
+
+def classifier_family(settings: Settings, device: str) -> Classifier:
+    """The family that the settings ask for; `device` is what torch may compute on."""
+    return Classifier(Tuning(backbone(settings), device, settings.max_image_megapixels))
 
 
 def flags_of(answers: Sequence[Answer], labels: Sequence[Label]) -> Flags:
@@ -145,23 +181,59 @@ def _head(labels: tuple[Label, ...], taught: Taught, flags: Flags) -> Head:
 def _measured(
     lesson: Lesson, head: Head, taught: Taught, rows: NDArray[np.intp], notes: Mapping[str, Any]
 ) -> FittedClassifier:
-    """The model with its figures: on held-out images where they suffice, else out of fold."""
-    control = lesson.control
+    """The model on frozen features, with its figures."""
     logits = np.zeros((len(lesson.train), len(head.labels)), dtype=np.float32)
     logits[rows] = taught.out_of_fold
-    out_of_fold = head.answer(control, logits)
-    held_flags, held_rows = _readable(control, lesson.held_out_answers)
-    judged = rows[taught.judged]
-    if len(held_rows) >= ENOUGH_HELD_OUT or (len(held_rows) and not len(judged)):
-        source, truth, seen = "held-out", held_flags, held_rows
-        said = head.answer(control, head.linear.logits(lesson.held_out.features))
-    else:
-        source, truth, seen = "out-of-fold", flags_of(lesson.train_answers, control.labels), judged
-        said = out_of_fold
-    figures, tables = _figures(control, said, truth, seen)
-    return FittedClassifier(
-        control, head, figures, {**notes, "metrics_from": source, **tables}, out_of_fold
+    out_of_fold = head.answer(lesson.control, logits)
+    model = FittedClassifier(lesson.control, head, {}, notes, out_of_fold)
+    return _with_figures(model, lesson, out_of_fold, rows[taught.judged])
+
+
+def _tuned(
+    lesson: Lesson,
+    model: FittedClassifier,
+    taught: Taught,
+    flags: Flags,
+    rows: NDArray[np.intp],
+    tuning: Tuning,
+) -> FittedClassifier:
+    """The model with a fine-tuned backbone if that is better, else as it was; says so."""
+    from backend.models.finetune import tune  # noqa: PLC0415 - imports torch
+
+    tuned, entry = tune(lesson, model.head, taught, flags, rows, tuning)
+    earlier: Sequence[Mapping[str, Any]] = model.notes["tried"]
+    if tuned is None:
+        return replace(model, notes={**model.notes, "tried": [*earlier, entry]})
+    tried = [*({**other, "kept": False} for other in earlier), entry]
+    better = replace(
+        model, head=tuned.head, encoder=tuned.encoder, notes={**model.notes, "tried": tried}
     )
+    logits = np.zeros((len(lesson.train), len(tuned.head.labels)), dtype=np.float32)
+    logits[tuned.rows] = tuned.logits
+    left_out = tuned.head.answer(lesson.control, logits)
+    return _with_figures(better, lesson, left_out, tuned.rows)
+
+
+def _with_figures(
+    model: FittedClassifier, lesson: Lesson, left_out: Guesses, judged: NDArray[np.intp]
+) -> FittedClassifier:
+    """Figures on held-out images where they suffice, else on training images left out of folds.
+
+    Args:
+        model: to judge.
+        lesson: with the held-out images.
+        left_out: answers to `lesson.train`, of which the rows `judged` were not trained on.
+        judged: where there are none, any held-out image is better than nothing.
+    """
+    control = model.control
+    truth, rows = _readable(control, lesson.held_out_answers)
+    if len(rows) >= ENOUGH_HELD_OUT or (len(rows) and not len(judged)):
+        source, said = "held-out", model.predict(lesson.held_out, lesson.fetch, lesson.progress)
+    else:
+        source, said = "out-of-fold", left_out
+        truth, rows = flags_of(lesson.train_answers, control.labels), judged
+    figures, tables = _figures(control, said, truth, rows)
+    return replace(model, metrics=figures, notes={**model.notes, "metrics_from": source, **tables})
 
 
 def _figures(

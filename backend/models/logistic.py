@@ -77,7 +77,7 @@ def fit(
     c: float,
     start: Linear | None = None,
     importance: Floats | None = None,
-    tolerance: float = 1e-5,
+    tolerance: float = 1e-4,
     pulse: Callable[[], None] | None = None,
 ) -> Linear:
     """The head of least regularised loss.
@@ -89,7 +89,8 @@ def fit(
         c: inverse strength of the penalty, as in scikit-learn.
         start: where to begin; the regularised origin where there is none.
         importance: (n,) weight of each row's loss, 1 by default.
-        tolerance: largest gradient entry of the mean loss at which to stop.
+        tolerance: largest gradient entry of the mean loss at which to stop, as a part of the mean
+            frequency of a label: with a thousand labels each gradient is a thousandth.
         pulse: called once an iteration; what it raises ends the search.
     """
     shape = (rows.shape[1] + 1, targets.shape[1])
@@ -97,7 +98,8 @@ def fit(
     start = start or Linear(np.zeros((shape[0] - 1, shape[1])), np.zeros(shape[1]))
     first = np.vstack([start.weights, start.bias]).astype(np.float64).ravel()
     objective = _Objective(rows, targets.astype(np.float32), link, c, weighing)
-    found = minimum(objective, first, tolerance, pulse).astype(np.float32).reshape(shape)
+    enough = tolerance * max(float(targets.mean()), 1e-6)
+    found = minimum(objective, first, enough, pulse).astype(np.float32).reshape(shape)
     return Linear(found[:-1], found[-1])
 
 

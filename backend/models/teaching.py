@@ -32,8 +32,8 @@ the distance to class means does, so a default costs no accuracy."""
 IMPOSSIBLE = -30.0
 """Logit of a label that a fold could not learn because all its images were left out."""
 
-CLOSE = 3e-4
-"""Gradient at which a fit is close enough to be compared with others."""
+CLOSE = 3e-3
+"""Tolerance at which a fit is close enough to be compared with others."""
 
 MANY = 2000
 """Images from which one fold chooses the strength for all, and three folds replace five."""

@@ -43,7 +43,8 @@ def lesson(train, answers, *, held_out=None, unlabeled=None, kind=Kind.SINGLE, *
     width = np.asarray(train).shape[1]
     held_features, held_answers = held_out or (np.empty((0, width)), [])
     spare = np.empty((0, width)) if unlabeled is None else unlabeled
-    settings = {"algorithm": Algorithm.FAST, "progress": silent, "seed": 0, "max_minutes": 1.0}
+    more = {"max_minutes": 1.0, **more}
+    settings = {"algorithm": Algorithm.FAST, "fetch": fetch, "progress": silent, "seed": 0}
     return Lesson(
         control=more.pop("control", control(kind)),
         train=pictures(train),
@@ -52,7 +53,6 @@ def lesson(train, answers, *, held_out=None, unlabeled=None, kind=Kind.SINGLE, *
         held_out_answers=held_answers,
         unlabeled=pictures(spare, 20_000),
         previous=None,
-        fetch=fetch,
         **{**settings, **more},
     )
 

@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from backend.domain import Algorithm
+from backend.errors import Stopped
+from backend.models.backbones import LITE0, Backbone
+from backend.models.classifier import Classifier
+from backend.models.tuning import ENCODER_FILE, Tuning
+from tests.fakes import lessons
+from tests.fakes.lessons import LABELS, choices, lesson, silent
+
+TRUTH = np.arange(32) % 2
+TUNING = Tuning(Backbone(LITE0), "cpu", 1.0, fewest=16, epochs=2)
+
+
+@pytest.fixture
+def stripes(tmp_path):
+    """Noise with stripes across or down, by task: what the made-up features do not know."""
+    rng = np.random.default_rng(0)
+    for task in range(len(TRUTH)):
+        pixels = rng.integers(0, 120, (64, 64, 3), dtype=np.uint8)
+        pixels = pixels if TRUTH[task] else pixels.transpose(1, 0, 2).copy()
+        pixels[::8] += 120
+        upright = pixels if TRUTH[task] else pixels.transpose(1, 0, 2)
+        Image.fromarray(upright).save(tmp_path / f"{task}.png")
+    return lambda ref: tmp_path / f"{ref.task}.png"
+
+
+def blind():
+    """Features of the backbone's width that say nothing of the label."""
+    return np.random.default_rng(1).normal(size=(len(TRUTH), 1280))
+
+
+def precise(fetch, **more):
+    told = {"algorithm": Algorithm.PRECISE, "fetch": fetch, **more}
+    return lesson(blind(), choices(TRUTH), **told)
+
+
+def test_a_tuned_backbone_is_kept_where_the_frozen_one_fails(stripes, tmp_path):
+    model = Classifier(TUNING).fit(precise(stripes))
+
+    entry = model.notes["tried"][-1]
+    assert entry["kept"], entry
+    assert entry["log_loss"] < entry["frozen_on_the_same"]
+    folder = tmp_path / "version"
+    folder.mkdir()
+    model.save(folder)
+    loaded = Classifier(TUNING).load(folder, lessons.control())
+    pictures = precise(stripes).train.take(range(8))
+    before, after = (each.predict(pictures, stripes, silent) for each in (model, loaded))
+    assert before.answers == after.answers
+    assert np.allclose(before.probabilities, after.probabilities, atol=1e-4)
+    said = [LABELS.index(answer.labels[0]) for answer in before.answers]
+    assert np.mean(said == TRUTH[:8]) > 0.7
+
+
+def test_with_few_labels_the_backbone_stays_as_it_is(stripes, tmp_path):
+    tuning = Tuning(Backbone(LITE0), "cpu", 1.0)
+
+    model = Classifier(tuning).fit(precise(stripes))
+
+    assert model.notes["tried"][-1]["because"] == "32 labeled images, needs 200"
+    model.save(tmp_path)
+    assert not (tmp_path / ENCODER_FILE).exists()
+
+
+def test_on_a_cpu_it_is_not_begun_when_the_time_would_not_do(stripes):
+    model = Classifier(TUNING).fit(precise(stripes, max_minutes=0.01))
+
+    assert "minutes on this CPU" in model.notes["tried"][-1]["because"]
+
+
+def test_a_stop_ends_the_fine_tuning(stripes):
+    def stop(step, done, of):
+        if step == "fine-tune":
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        Classifier(TUNING).fit(precise(stripes, progress=stop))
