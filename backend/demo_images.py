@@ -9,6 +9,7 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 from PIL import ExifTags, Image
 
+from backend import box_datasets
 from backend.domain import Answer, Choice, Kind, Label
 from backend.errors import BadInput
 
@@ -86,6 +87,17 @@ def class_folders(folder: Path) -> DemoSet:
         raise BadInput(f"{folder} has {len(found)} sub-folders with images", cure)
     samples = [Sample(path, Choice((label,))) for label, paths in found.items() for path in paths]
     return DemoSet(folder.name, Kind.SINGLE, tuple(found), samples)
+
+
+def box_folder(folder: Path) -> DemoSet:
+    """Images with Pascal VOC or YOLO files beside them.
+
+    Raises:
+        BadInput: when there are none.
+    """
+    found = box_datasets.read(_existing(folder))
+    samples = [Sample(path, regions) for path, regions in found.images]
+    return DemoSet(folder.name, Kind.DETECTION, found.labels, samples)
 
 
 def _existing(folder: Path) -> Path:

@@ -19,6 +19,7 @@ from backend.domain import Kind, ProjectId
 from backend.errors import AutolabelError, OutOfSpace, Unavailable
 from backend.gateway import in_our_words
 from backend.job_records import QUEUE
+from backend.models import backbones
 from backend.redis_client import RedisClient
 from backend.redis_server import redis_url
 from backend.settings import Settings
@@ -104,20 +105,19 @@ def web(settings: Settings) -> str:
 
 
 def device(settings: Settings) -> str:
-    from backend.models.devices import resolve  # noqa: PLC0415 - loads torch
+    from backend.models.encoders import compute_device  # noqa: PLC0415 - loads a model runtime
 
-    return resolve(settings.device)
+    return compute_device(settings.device)
 
 
 def backbone(settings: Settings) -> str:
-    from backend.models.gallery import check_weights  # noqa: PLC0415 - loads a model runtime
-
-    check_weights(settings)
-    return settings.backbone
+    """Published weights that have to be downloaded are found missing only when needed."""
+    found = backbones.backbone(settings)
+    return f"{found.name} from {found.file or 'its publisher'}"
 
 
 def detector(settings: Settings) -> str:
-    wiring.families(settings)[Kind.DETECTION].check()
+    wiring.families(settings, "cpu")[Kind.DETECTION].check()
     return settings.detector
 
 

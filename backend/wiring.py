@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 from backend import job_run
@@ -94,6 +95,9 @@ class App:
     ) -> Sequence[Mapping[str, Any] | list[Any]]:
         return self.predictions(project, label_config, tasks)
 
+    def report_folder(self, job: Job) -> Path:
+        return self.jobs.files.folder(job.request.project, job.id)
+
     def health(self) -> Mapping[str, Any]:
         try:
             with self.redis.reach() as redis:
@@ -170,21 +174,21 @@ def gallery(settings: Settings, http: HttpClient) -> Gallery:
 
 def learning(settings: Settings, gallery: Gallery) -> Learning:
     """The model families, one a kind."""
-    return Learning(families(settings), settings, gallery.fetch)
+    return Learning(families(settings, gallery.device), settings, gallery.fetch)
 
 
-def families(settings: Settings) -> Mapping[Kind, Family]:
+def families(settings: Settings, device: str) -> Mapping[Kind, Family]:
     """What learns each kind; imports no torch until it trains or predicts."""
     from backend.models.classifier import Classifier  # noqa: PLC0415 - loads SciPy
     from backend.models.detector import detector_family  # noqa: PLC0415 - loads SciPy
 
-    known: Sequence[Family] = (Classifier(), detector_family(settings, settings.device))
+    known: Sequence[Family] = (Classifier(), detector_family(settings, device))
     return {kind: family for family in known for kind in family.kinds}
 
 
 def _weights(settings: Settings, kind: Kind) -> NoWeights | None:
     try:
-        families(settings)[kind].check()
+        families(settings, "cpu")[kind].check()
     except NoWeights as exc:
         return exc
     return None

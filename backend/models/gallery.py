@@ -3,7 +3,6 @@
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +50,7 @@ class FeatureGallery:
     def backbone(self) -> str:
         return self._backbone.name
 
-    @cached_property
+    @property
     def device(self) -> str:
         return compute_device(self._settings.device)
 

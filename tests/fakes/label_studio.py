@@ -24,6 +24,8 @@ CHOICES = (
     '<Choice value="cat"/><Choice value="dog"/></Choices></View>'
 )
 
+FIRST = ProjectId(1)
+
 
 @dataclass
 class FakeLabelStudio:
@@ -31,7 +33,7 @@ class FakeLabelStudio:
 
     label_config: str = CHOICES
     people: dict[TaskId, dict[ControlName, Answer] | None] = field(default_factory=dict)
-    id: ProjectId = ProjectId(1)
+    id: ProjectId = FIRST
     model_version: str = ""
     predictions: dict[tuple[TaskId, VersionName], Prediction] = field(default_factory=dict)
     has_tabs: bool = False
