@@ -7,12 +7,11 @@ that is half as fast again as all threads sharing one batch, and stays fast on a
 import logging
 import os
 import sys
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from backend.models.backbones import Backbone
@@ -53,7 +52,7 @@ class OnnxEncoder:
     batch = 8
 
     def __init__(self, path: Path) -> None:
-        runtime = cast(Any, onnxruntime)
+        runtime = cast(Any, import_module("onnxruntime"))  # starts threads when imported
         options = runtime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1

@@ -147,8 +147,9 @@ def _resized(image: Image.Image, side: int) -> Pixels:
     factors = (max(1, image.width // side), max(1, image.height // side))
     if factors != (1, 1):
         image = image.reduce(factors)
-    shrinks = min(image.size) >= side
-    method = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    if max(image.size) < side // 2:  # where the filter's exact shape shows
+        image = image.resize((side, side), Image.Resampling.BICUBIC)
+    method = cv2.INTER_AREA if min(image.size) >= side else cv2.INTER_CUBIC
     return cv2.resize(np.asarray(image), (side, side), interpolation=method).astype(
         np.uint8, copy=False
     )
