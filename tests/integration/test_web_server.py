@@ -38,12 +38,10 @@ def backend():
 @pytest.fixture
 def port(backend, tmp_path):
     listening = server(backend, Settings(data_dir=tmp_path, port=0))
-    thread = threading.Thread(target=run_until_closed, args=[listening], daemon=True)
-    thread.start()
+    threading.Thread(target=run_until_closed, args=[listening], daemon=True).start()
     yield listening.effective_port
     backend.let_go.set()
     listening.close()
-    thread.join(10)
 
 
 def run_until_closed(listening):

@@ -3,27 +3,20 @@
 
 const POLL_MS = 10000;
 
-function show(job) {
-  for (const box of document.querySelectorAll(`[data-job="${CSS.escape(job.id)}"]`)) {
-    for (const name of ["headline", "percent", "step", "left"]) {
-      const field = box.querySelector(`[data-live="${name}"]`);
-      if (field && field.textContent !== String(job[name])) field.textContent = job[name];
-    }
-    const bar = box.querySelector("progress");
-    if (bar) bar.value = job.percent;
+// What the server shows at an address; null while it is away or the page is being left.
+async function fetched(address) {
+  try {
+    const answer = await fetch(address, { headers: { Accept: "text/html" } });
+    return answer.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
+  } catch {
+    return null;
   }
 }
 
-function announce(words) {
-  const region = document.querySelector("[data-announce]");
-  if (region) region.textContent = words;
-}
-
-// Replaces the parts of the page that changed on the server; forms that people fill in stay.
+// Replaces the parts of the page that change on the server; forms that people fill in stay.
 async function refresh() {
-  const answer = await fetch(location.pathname + location.search, { headers: { Accept: "text/html" } });
-  if (!answer.ok) return;
-  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const fresh = await fetched(location.pathname + location.search);
+  if (!fresh) return;
   for (const part of document.querySelectorAll("[data-part]")) {
     const other = fresh.querySelector(`[data-part="${part.dataset.part}"]`);
     if (other) part.replaceChildren(...other.childNodes);
@@ -31,38 +24,63 @@ async function refresh() {
   load();
 }
 
-function states(jobs) {
-  return jobs.map((job) => `${job.id}:${job.state}`).join(" ");
+// Fills in what takes Label Studio seconds: only what is in sight, one after the other.
+let filling = Promise.resolve();
+
+async function fill(place) {
+  const fresh = await fetched(place.dataset.load);
+  if (fresh) place.replaceChildren(...fresh.body.childNodes);
+}
+
+const sight = new IntersectionObserver((entries) => {
+  for (const { isIntersecting, target } of entries) {
+    if (!isIntersecting) continue;
+    sight.unobserve(target);
+    filling = filling.then(() => fill(target));
+  }
+});
+
+function load() {
+  document.querySelectorAll("[data-load]").forEach((place) => sight.observe(place));
+}
+
+function show(job) {
+  for (const box of document.querySelectorAll(`[data-job="${CSS.escape(job.id)}"]`)) {
+    for (const field of box.querySelectorAll("[data-live]")) {
+      const value = String(job[field.dataset.live]);
+      if (field.tagName === "PROGRESS") field.value = value;
+      else if (field.textContent !== value) field.textContent = value;
+    }
+  }
+}
+
+function announce(job) {
+  const region = document.querySelector("[data-announce]");
+  if (region) region.textContent = `${job.headline}. ${job.step}`;
+}
+
+// Whether the page, as the server sent it, does not show this job as it is.
+function isStale(job) {
+  const box = document.querySelector(`[data-job="${CSS.escape(job.id)}"]`);
+  return box ? box.dataset.state !== job.state : job.live;
 }
 
 function follow(address) {
-  let known = null;
-  let last = [];
+  let before = null;
   const events = new EventSource(address);
   events.addEventListener("jobs", (event) => {
     const jobs = JSON.parse(event.data);
     jobs.forEach(show);
-    if (known !== null && states(jobs) !== known) {
-      const changed = jobs.find((job) => !last.some((old) => old.id === job.id && old.state === job.state));
-      if (changed) announce(`${changed.headline}. ${changed.step}`);
+    const changed = jobs.find((job) => (before ? before.get(job.id) !== job.state : isStale(job)));
+    if (changed) {
+      announce(changed);
       refresh();
     }
-    known = states(jobs);
-    last = jobs;
+    before = new Map(jobs.map((job) => [job.id, job.state]));
   });
   events.addEventListener("error", () => {
     if (events.readyState === EventSource.CLOSED) setInterval(refresh, POLL_MS);
   });
-}
-
-// Fills in what takes Label Studio seconds, one after the other.
-async function load() {
-  for (const place of document.querySelectorAll("[data-load]")) {
-    const answer = await fetch(place.dataset.load, { headers: { Accept: "text/html" } });
-    if (!answer.ok) continue;
-    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-    place.replaceChildren(...fresh.body.childNodes);
-  }
 }
 
 document.querySelector("[data-focus]")?.focus();

@@ -1,0 +1,197 @@
+"""The page in a real browser, before a fake backend: live news, forms, keyboard, phone width."""
+
+import os
+import shutil
+import threading
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from backend.domain import ControlName, JobRequest, JobState, Label, LabelCount, ProjectId
+from backend.errors import Reason, ReasonCode
+from backend.settings import Settings
+from backend.web import server
+from tests.fakes.backend import FakeBackend, FakeLabelStudio, FakeVersions, a_project, a_version
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+WISH = JobRequest(ProjectId(2))
+FAULTS = "axe.run().then(r => r.violations.map(v => v.id + ': ' + v.nodes[0].html))"
+PHONE = {"width": 390, "height": 844}
+REPORT = {
+    "labeled": 40,
+    "predicted": 100,
+    "hard": 1,
+    "validation": 8,
+    "metrics": {"accuracy": 0.9, "ece": 0.05},
+    "per_class": [
+        {"label": "a label with a name", "images": 5, "precision": 0.9, "recall": 0.8, "f1": 0.85}
+    ],
+    "hardest": [{"task": 7, "coefficient": 0.8, "reasons": [{"words": "low confidence (0.41)"}]}],
+    "unreadable": [{"task": 9, "because": "the file is empty"}],
+    "seconds": {"embed": 3.2},
+}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api")
+    if CHROMIUM is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("there is no chromium here")
+        pytest.skip("there is no chromium here")
+    with playwright.sync_playwright() as started:
+        running = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def backend():
+    project, version = a_project(), a_version()
+    counts = [LabelCount(ControlName("c"), Label(n), k) for n, k in (("cat", 8), ("dog", 3))]
+    return FakeBackend(
+        label_studio=FakeLabelStudio({project.id: project}),
+        versions=FakeVersions([a_version("al-0002-77aa"), version], {project.id: version.name}),
+        counts=tuple(counts),
+    )
+
+
+@pytest.fixture
+def address(backend, tmp_path):
+    listening = server(backend, Settings(data_dir=tmp_path, port=0))
+
+    def run():
+        with suppress(OSError):  # its socket is closed below while it waits on it
+            listening.run()
+
+    threading.Thread(target=run, daemon=True).start()
+    yield f"http://127.0.0.1:{listening.effective_port}"
+    listening.close()
+
+
+@pytest.fixture
+def complaints():
+    return []
+
+
+@pytest.fixture
+def page(browser, complaints):
+    """A page that fails the test for anything that its policy or its script refused."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.set_default_timeout(15_000)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    yield page
+    context.close()
+    assert [text for text in complaints if "409" not in text] == []
+
+
+def test_a_job_is_started_followed_and_seen_to_finish_without_a_reload(page, address, backend):
+    page.goto(f"{address}/projects/2")
+    page.evaluate("window.neverReloaded = true")
+    page.get_by_role("button", name="Start", exact=True).click()
+    page.wait_for_url("**/projects/2#job")
+    page.evaluate("window.neverReloaded = true")
+
+    (job,) = backend.jobs.jobs.values()
+    backend.jobs.jobs[job.id] = replace(job, state=JobState.RUNNING, progress=0.4, step="embed")
+    page.get_by_text("embed", exact=True).wait_for()
+    assert page.get_by_role("progressbar").get_attribute("value") == "40"
+
+    ended = replace(job, state=JobState.FINISHED, progress=1.0, because="the first version")
+    backend.jobs.jobs[job.id] = ended
+    page.get_by_role("row").filter(has_text="the first version").get_by_text("Finished").wait_for()
+    assert page.get_by_role("progressbar").count() == 0
+    assert page.get_by_role("status").inner_text() == "Finished. the first version"
+    assert page.evaluate("window.neverReloaded")
+
+
+def test_a_refusal_is_shown_with_its_reasons_and_has_the_focus(page, address, backend):
+    backend.reasons = (Reason(ReasonCode.TOO_FEW_IMAGES, "class 'dog' has 3 of 5 images"),)
+    page.goto(f"{address}/projects/2")
+    page.get_by_label("Precise").check()
+    page.get_by_role("button", name="Start", exact=True).click()
+    alert = page.get_by_role("alert")
+    alert.wait_for()
+    assert "class 'dog' has 3 of 5 images" in alert.inner_text()
+    assert page.evaluate("document.activeElement.getAttribute('role')") == "alert"
+    assert page.get_by_label("Precise").is_checked()
+
+
+def test_a_job_is_started_by_keyboard_alone(page, address, backend):
+    page.goto(f"{address}/projects/2")
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.className") == "primary":
+            break
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/projects/2#job")
+    assert len(backend.started) == 1
+
+
+def test_a_stop_button_stops(page, address, backend):
+    backend.jobs.submit(WISH)
+    page.goto(f"{address}/projects/2")
+    page.get_by_role("button", name="Stop this job").click()
+    page.get_by_text("Stopping").first.wait_for()
+
+
+def test_the_overview_fills_in_readiness_by_itself(page, address):
+    page.goto(address)
+    page.get_by_text("Ready to start: 11 labeled").wait_for()
+
+
+@pytest.mark.parametrize("path", ["/", "/projects/2", "/jobs/job-1"])
+def test_nothing_sticks_out_of_a_phone(browser, address, backend, path):
+    job, _ = backend.jobs.submit(WISH)
+    backend.jobs.jobs[job.id] = replace(job, state=JobState.FINISHED, report=REPORT)
+    context = browser.new_context(viewport=PHONE)
+    page = context.new_page()
+    page.goto(address + path)
+    page.wait_for_load_state("load")
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    context.close()
+
+
+def test_without_scripts_the_page_reloads_itself(browser, address, backend):
+    job, _ = backend.jobs.submit(WISH)
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{address}/projects/2")
+    page.get_by_text("Waiting for a worker").first.wait_for()
+    backend.jobs.jobs[job.id] = replace(job, state=JobState.RUNNING, step="embed")
+    page.get_by_text("embed").wait_for(timeout=15_000)
+    context.close()
+
+
+@pytest.mark.parametrize("colors", ["light", "dark"])
+@pytest.mark.parametrize("path", ["/", "/projects/2", "/jobs/job-1"])
+def test_axe_finds_no_serious_fault(browser, address, backend, path, colors):
+    script = Path(os.environ.get("AXE_CORE", "node_modules/axe-core/axe.min.js"))
+    if not script.exists():
+        pytest.skip(f"there is no axe-core at {script}: npm install axe-core, or set AXE_CORE")
+    job, _ = backend.jobs.submit(WISH)
+    backend.jobs.jobs[job.id] = replace(job, state=JobState.FINISHED, report=REPORT)
+    context = browser.new_context(color_scheme=colors)
+    page = context.new_page()
+    page.goto(address + path)
+    page.wait_for_load_state("load")
+    session = context.new_cdp_session(page)
+    session.send("Runtime.evaluate", {"expression": script.read_text()})
+    found = session.send(
+        "Runtime.evaluate",
+        {"expression": FAULTS, "awaitPromise": True, "returnByValue": True},
+    )
+    context.close()
+    assert found["result"]["value"] == []
