@@ -1,0 +1,95 @@
+"""Human labels that look wrong, by confident learning (Northcutt, Jiang & Chuang 2021).
+
+A label is doubted when the out-of-fold model is as sure of another label as it usually is of
+images that carry that other one. cleanlab is the reference that the tests compare with; the rule
+is short enough to stand here, without pandas in every process.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.domain import Answer, Control, Kind, TaskId
+from backend.policies.miners.evidence import hot
+from backend.ports import Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A labeled task to check again; `doubt` in [0, 1] orders them."""
+
+    task: TaskId
+    doubt: float
+    words: str
+
+
+def doubted(
+    control: Control, tasks: Sequence[TaskId], answers: Sequence[Answer], probabilities: Floats
+) -> tuple[Suspect, ...]:
+    """Choices that the model strongly doubts, most doubtful first, one entry a task.
+
+    `probabilities` (n, K) must come from models that did not see the task (out of fold).
+    """
+    given = hot(answers, control.labels) > 0
+    find = _among_several if control.kind is Kind.MULTI else _among_exclusive
+    suspects = list(find(control, tasks, given, probabilities.astype(np.float64)))
+    return tuple(sorted(suspects, key=lambda suspect: -suspect.doubt))
+
+
+def confident_other(given: NDArray[np.intp], probabilities: Floats) -> NDArray[np.intp]:
+    """(n,) the other label that an image confidently has, -1 where its own is not in doubt.
+
+    A label is confidently there from the mean probability of images that carry it on.
+    """
+    labels = probabilities.shape[1]
+    usual = np.array(
+        [
+            probabilities[given == k, k].mean() if np.any(given == k) else np.inf
+            for k in range(labels)
+        ]
+    )
+    confident = np.where(probabilities >= usual - 1e-6, probabilities, -1)
+    best = confident.argmax(axis=1)
+    rows = np.arange(len(given))
+    return np.where((confident[rows, best] > 0) & (best != given), best, -1)
+
+
+def _among_exclusive(
+    control: Control, tasks: Sequence[TaskId], given: NDArray[np.bool_], probabilities: Floats
+) -> Iterable[Suspect]:
+    one = np.flatnonzero(given.sum(axis=1) == 1)
+    label = given[one].argmax(axis=1)
+    other = confident_other(label, probabilities[one])
+    for row, own, better in zip(one, label, other, strict=True):
+        p = probabilities[row]
+        if better >= 0:
+            yield _suspect(
+                tasks[int(row)],
+                1 + float(p[better] - p[own]),
+                f"labeled '{control.labels[int(own)]}', looks like "
+                f"'{control.labels[int(better)]}' ({p[better]:.2f})",
+            )
+
+
+def _among_several(
+    control: Control, tasks: Sequence[TaskId], given: NDArray[np.bool_], probabilities: Floats
+) -> Iterable[Suspect]:
+    """Each label on its own, there or not; of a task the most doubtful one."""
+    worst = dict[TaskId, Suspect]()
+    for k, label in enumerate(control.labels):
+        there = given[:, k].astype(np.intp)
+        both = np.stack([1 - probabilities[:, k], probabilities[:, k]], axis=1)
+        for row in np.flatnonzero(confident_other(there, both) >= 0):
+            word = "has" if there[row] else "lacks"
+            words = f"{word} '{label}', model says {probabilities[row, k]:.2f}"
+            doubt = 2 * abs(float(there[row]) - float(probabilities[row, k]))
+            found = _suspect(tasks[int(row)], doubt, words)
+            if found.task not in worst or worst[found.task].doubt < found.doubt:
+                worst[found.task] = found
+    return worst.values()
+
+
+def _suspect(task: TaskId, doubled: float, words: str) -> Suspect:
+    return Suspect(task, float(np.clip(doubled / 2, 0, 1)), words)

@@ -1,0 +1,68 @@
+"""Does more labeling pay? How many more labels bring how many more certified images.
+
+What is neither labeled nor certified shrinks as a power of the number of labels; the next quarter
+of labels pays while it certifies at least one image a label (the cost view of MCAL, Qiu et al.
+2023, arXiv 2006.13355).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+
+USUAL_POWER = 0.5
+"""Rest ~ labels ** -0.5: what is assumed until rounds tell otherwise."""
+
+NEXT_SHARE, FEWEST = 0.25, 10
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Where a project stood after a round; totals so far, validation labels included."""
+
+    labels: int
+    certified: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """`labels` more from people would certify about `certified` more images."""
+
+    labels: int
+    certified: int
+    pays: bool
+    because: str
+
+
+def outlook(rounds: Sequence[Round], images: int) -> Outlook:
+    """Look one step ahead.
+
+    Args:
+        rounds: oldest first.
+        images: in the project, labeled or not.
+    """
+    now = rounds[-1] if rounds else Round(0, 0)
+    rest = max(0, images - now.labels - now.certified)
+    step = min(rest, max(FEWEST, ceil(NEXT_SHARE * now.labels)))
+    if not rest:
+        return Outlook(0, 0, False, "every image is labeled or certified")
+    if not now.certified:
+        return Outlook(step, 0, True, "nothing is certified yet; label on, validation first")
+    left = rest * ((now.labels + step) / now.labels) ** -_power(rounds, images)
+    gain = min(rest - step, max(0, round(rest - left - step)))
+    words = f"about {step} more labels would certify about {gain} more of the {rest} images left"
+    if gain >= step:
+        return Outlook(step, gain, True, words)
+    return Outlook(step, gain, False, f"{words}: labeling those by hand costs no more")
+
+
+def _power(rounds: Sequence[Round], images: int) -> float:
+    """How fast the rest shrinks, within [0, 2]; the usual power counts as one round."""
+    seen = [one for one in rounds if one.certified and images > one.labels + one.certified]
+    if len(seen) < 2:
+        return USUAL_POWER
+    labels = np.log([one.labels for one in seen])
+    rest = np.log([images - one.labels - one.certified for one in seen])
+    spread = labels - labels.mean()
+    return float(np.clip((USUAL_POWER - spread @ rest) / (spread @ spread + 1), 0, 2))
