@@ -51,7 +51,10 @@ def fetch(ref: ImageRef) -> Path:
 
 
 def shapes(folder: Path, count: int, seed: int, first: int = 1) -> tuple[Pictures, list[Regions]]:
-    """Images of 160x120 with up to three shapes each; every fifth image is empty."""
+    """Images of 160x120 with up to three shapes each.
+
+    Every fifth image is empty; every third is a JPEG from a camera held on its side.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
     drawn = [
@@ -108,6 +111,15 @@ def _draw(
             pen.ellipse(corners, fill=(30, 60, 200))
         box = Box(left / width, top / height, (left + size) / width, (top + size) / height)
         regions.append(Region(box, label))
-    path = folder / f"{task}.png"
-    image.save(path)
+    path = _save(image, folder / str(task), sideways=task % 3 == 0)
     return ImageRef(task, str(path)), Regions(tuple(regions))
+
+
+def _save(image: Image.Image, path: Path, *, sideways: bool) -> Path:
+    if not sideways:
+        image.save(path.with_suffix(".png"))
+        return path.with_suffix(".png")
+    exif = Image.Exif()
+    exif[274] = 6
+    image.rotate(90, expand=True).save(path.with_suffix(".jpg"), exif=exif, quality=95)
+    return path.with_suffix(".jpg")

@@ -65,7 +65,7 @@ def test_plain_files_are_linked_and_others_written_upright(tmp_path: Path):
 def test_an_image_that_is_gone_is_named(tmp_path: Path):
     learned = lesson(tmp_path)
     Path(learned.train.refs[2].uri).unlink()
-    with pytest.raises(UnreadableImage, match=r"3\.png"):
+    with pytest.raises(UnreadableImage, match=r"3\.jpg"):
         write(learned, tmp_path / "yolo")
 
 

@@ -1,0 +1,205 @@
+"""What every family of detectors promises, on coloured shapes that are learned in seconds."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from backend.domain import Kind, Regions
+from backend.errors import NoWeights, Stopped, UnreadableImage
+from backend.models.detector import DetectorFamily
+from backend.models.detector_model import Detector
+from backend.models.metrics import overlaps
+from backend.models.networks import Engine
+from backend.models.torchvision_detector import TorchvisionEngine
+from backend.models.torchvision_examples import Examples
+from backend.models.torchvision_network import build
+from backend.models.ultralytics_detector import UltralyticsEngine
+from backend.ports import Guesses, Lesson
+from tests.fakes.detection_lessons import CONTROL, DISC, SQUARE, Ear, fetch, lesson
+
+YOLO = Path(__file__).parents[3] / "shared" / "weights" / "yolo11n.pt"
+SSD = "ssdlite320_mobilenet_v3_large"
+SIZE = 160
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A family with what it needs to learn shapes, and one model that it fitted."""
+
+    engine: Callable[[str, Path], Engine]
+    start: str
+    lesson: Lesson
+    home: Path
+    model: Detector | None = None
+    heard: tuple[tuple[str, int, int], ...] = ()
+
+    def family(self, epochs: int = 2) -> DetectorFamily:
+        return DetectorFamily(self.engine(self.start, self.home), image_size=SIZE, epochs=epochs)
+
+
+def yolo(folder: Path) -> str:
+    if not YOLO.is_file():
+        pytest.skip("the shared weights are not here")
+    return str(YOLO)
+
+
+def ssd(folder: Path) -> str:
+    """A start for tests only: random weights whose batch statistics have seen some images."""
+    torch.manual_seed(0)
+    module = build(SSD, len(CONTROL.labels), SIZE)
+    examples = Examples(lesson(folder / "start"), SIZE)
+    images, targets = zip(*(examples[at] for at in range(len(examples))), strict=True)
+    for part in module.modules():
+        if isinstance(part, torch.nn.BatchNorm2d):
+            part.momentum = 1.0
+    with torch.no_grad():
+        module(list(images), list(targets))
+    torch.save(module.state_dict(), folder / "start.pth")
+    return f"{SSD}@{folder / 'start.pth'}"
+
+
+@pytest.fixture(
+    scope="module",
+    params=[(UltralyticsEngine, yolo, 10), (TorchvisionEngine, ssd, 20)],
+    ids=["ultralytics", "torchvision"],
+)
+def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
+    engine, start, epochs = request.param
+    folder = tmp_path_factory.mktemp("detector")
+    ear = Ear()
+    case = Case(engine, start(folder), lesson(folder, train=12, progress=ear), folder / "home")
+    model = case.family(epochs).fit(case.lesson)
+    return replace(case, model=model, heard=tuple(ear.heard))
+
+
+@pytest.fixture(scope="module")
+def guesses(case: Case) -> Guesses:
+    return case.model.predict(case.lesson.held_out, fetch, Ear())
+
+
+def test_it_learns_rectangles_and_nothing_else(case: Case):
+    assert case.family().kinds == {Kind.DETECTION}
+
+
+def test_it_learns(case: Case):
+    assert case.model.metrics["map50"] > 0.7
+    assert case.model.metrics["map50_95"] < case.model.metrics["map50"]
+
+
+def test_its_figures_are_those_that_the_report_shows(case: Case):
+    wanted = {"map50", "map50_95", "accuracy", "ece", "edits_per_image", "precision", "recall"}
+    by_label = {f"{name}/{label}" for name in ("precision", "recall") for label in CONTROL.labels}
+    assert set(case.model.metrics) == wanted | by_label
+    assert all(math.isfinite(figure) for figure in case.model.metrics.values())
+    assert {"epochs", "image_size", "frozen", "seconds", "images_per_second"} <= set(
+        case.model.notes
+    )
+
+
+def test_there_is_a_row_for_every_image(case: Case, guesses: Guesses):
+    count = len(case.lesson.held_out)
+    assert len(guesses.answers) == len(guesses.confidence) == count
+    assert guesses.probabilities.shape == (count, len(CONTROL.labels))
+    assert ((guesses.confidence >= 0) & (guesses.confidence <= 1)).all()
+    assert all(isinstance(answer, Regions) for answer in guesses.answers)
+
+
+def test_probabilities_are_the_best_scores(guesses: Guesses):
+    for answer, row in zip(guesses.answers, guesses.probabilities, strict=True):
+        for column, label in enumerate(CONTROL.labels):
+            scores = [region.score for region in answer.regions if region.label == label]
+            assert row[column] >= max(scores, default=0)
+
+
+def test_boxes_land_where_the_shapes_are_on_sideways_photos_too(case: Case, guesses: Guesses):
+    for sideways in (False, True):
+        best = [
+            overlaps(answer.regions, truth.regions).max(axis=0)
+            for ref, answer, truth in zip(
+                case.lesson.held_out.refs,
+                guesses.answers,
+                case.lesson.held_out_answers,
+                strict=True,
+            )
+            if ref.uri.endswith(".jpg") == sideways and answer.regions and truth.regions
+        ]
+        assert np.concatenate(best).mean() > 0.6
+
+
+def test_an_answer_does_not_depend_on_its_neighbours(case: Case, guesses: Guesses):
+    alone = case.model.predict(case.lesson.held_out.take([3]), fetch, Ear())
+    assert len(alone.answers) == 1
+    assert np.allclose(alone.probabilities[0], guesses.probabilities[3], atol=1e-4)
+    assert alone.confidence[0] == pytest.approx(guesses.confidence[3], abs=1e-3)
+
+
+def test_no_images_are_no_answers(case: Case):
+    none = case.model.predict(case.lesson.held_out.take([]), fetch, Ear())
+    assert none.answers == ()
+    assert none.probabilities.shape == (0, 2)
+
+
+def test_what_is_saved_answers_the_same_once_loaded(case: Case, guesses: Guesses, tmp_path: Path):
+    case.model.save(tmp_path)
+    loaded = case.family().load(tmp_path, CONTROL)
+    again = loaded.predict(case.lesson.held_out, fetch, Ear())
+    assert np.allclose(again.probabilities, guesses.probabilities, atol=1e-4)
+    assert np.allclose(again.confidence, guesses.confidence, atol=1e-3)
+    assert loaded.metrics == case.model.metrics
+
+
+def test_labels_in_another_order_keep_their_meaning(case: Case, guesses: Guesses, tmp_path: Path):
+    case.model.save(tmp_path)
+    loaded = case.family().load(tmp_path, replace(CONTROL, labels=(DISC, SQUARE)))
+    again = loaded.predict(case.lesson.held_out, fetch, Ear())
+    assert np.allclose(again.probabilities, guesses.probabilities[:, ::-1], atol=1e-4)
+
+
+def test_training_goes_on_from_the_previous_version(case: Case, tmp_path: Path):
+    case.model.save(tmp_path)
+    model = case.family(epochs=1).fit(replace(case.lesson, previous=tmp_path))
+    assert model.notes["start"] == "previous version"
+    assert model.metrics["map50"] > 0.5, "what was learned before is not lost"
+
+
+def test_a_stop_is_honoured_within_one_batch(case: Case):
+    with pytest.raises(Stopped):
+        case.family().fit(replace(case.lesson, progress=Ear(stop_in="training", after=2)))
+
+
+def test_training_ends_when_its_time_is_up(case: Case):
+    model = case.family(epochs=500).fit(replace(case.lesson, max_minutes=0.05))
+    assert model.notes["epochs"] < 60
+    assert model.notes["seconds"] < 60
+
+
+def test_progress_counts_epochs_up_to_the_end(case: Case):
+    trained = [(done, of) for step, done, of in case.heard if step.startswith("training")]
+    assert all(0 <= done <= of for done, of in trained)
+    assert [done for done, _ in trained] == sorted(done for done, _ in trained)
+
+
+def test_an_image_that_is_gone_is_named(case: Case, tmp_path: Path):
+    gone = lesson(tmp_path)
+    Path(gone.train.refs[0].uri).unlink()
+    with pytest.raises(UnreadableImage, match=r"1\.png"):
+        case.family().fit(gone)
+
+
+def test_without_weights_the_message_names_the_setting(case: Case, tmp_path: Path):
+    missing = case.engine(f"{case.start}-missing", tmp_path)
+    with pytest.raises(NoWeights, match="AUTOLABEL_DETECTOR"):
+        DetectorFamily(missing).check()
+    with pytest.raises(NoWeights, match="AUTOLABEL_DETECTOR"):
+        DetectorFamily(missing).fit(case.lesson)
+
+
+def test_nothing_is_left_behind(case: Case):
+    assert list((case.home / "scratch").glob("*")) == []

@@ -1,0 +1,116 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backend.domain import Algorithm, Kind, Label
+from backend.errors import NoWeights
+from backend.models.detector import DetectorFamily, detector_family
+from backend.models.torchvision_detector import TorchvisionEngine
+from backend.models.ultralytics_detector import UltralyticsEngine
+from backend.settings import load
+from tests.fakes.detection_engine import ColourEngine, ColourNetwork
+from tests.fakes.detection_lessons import CONTROL, DISC, Ear, fetch, lesson, shapes
+
+SEEING, HALF_BLIND = ColourNetwork(), ColourNetwork(blind_to=frozenset({1}))
+
+
+def test_a_network_that_sees_everything_needs_no_edit(tmp_path: Path):
+    model = DetectorFamily(ColourEngine([SEEING])).fit(lesson(tmp_path))
+    assert model.metrics["map50"] == pytest.approx(1.0)
+    assert model.metrics["edits_per_image"] == 0
+    assert model.notes["start"] == "colours"
+    assert model.notes["tried"] == []
+
+
+def test_a_sharper_network_is_more_confident(tmp_path: Path):
+    one = DetectorFamily(ColourEngine([SEEING])).fit(lesson(tmp_path, held_out=30))
+    other = DetectorFamily(ColourEngine([HALF_BLIND])).fit(lesson(tmp_path, held_out=30))
+    seen, _ = shapes(tmp_path / "new", 20, seed=5)
+    sure, unsure = (model.predict(seen, fetch, Ear()).confidence for model in (one, other))
+    assert sure.mean() > 0.8
+    assert unsure.mean() < 0.6
+
+
+def test_the_previous_version_is_gone_on_from_when_its_labels_fit(tmp_path: Path):
+    engine = ColourEngine([SEEING])
+    learned = lesson(tmp_path)
+    DetectorFamily(engine).fit(learned).save(tmp_path)
+    DetectorFamily(engine).fit(replace(learned, previous=tmp_path))
+    other = replace(CONTROL, labels=(*CONTROL.labels, Label("star")))
+    DetectorFamily(engine).fit(replace(learned, previous=tmp_path, control=other))
+    DetectorFamily(replace(engine, start="sounds")).fit(replace(learned, previous=tmp_path))
+    DetectorFamily(engine).fit(replace(learned, previous=tmp_path / "classifier"))
+    assert engine.previous == [None, tmp_path, None, None, None]
+    assert engine.plans[1].epochs < engine.plans[0].epochs
+
+
+def precise(tmp_path: Path, *networks: ColourNetwork, minutes: float = 30.0):
+    unlabeled, _ = shapes(tmp_path / "more", 12, seed=7, first=500)
+    engine = ColourEngine(list(networks))
+    asked = lesson(tmp_path, algorithm=Algorithm.PRECISE, unlabeled=unlabeled, max_minutes=minutes)
+    return engine, DetectorFamily(engine).fit(asked)
+
+
+def test_a_better_student_replaces_its_teacher(tmp_path: Path):
+    engine, model = precise(tmp_path, HALF_BLIND, SEEING)
+    assert model.network is SEEING
+    (tried,) = model.notes["tried"]
+    assert tried["kept"]
+    assert tried["after"] > tried["before"]
+    assert tried["images"] == len(engine.lessons[1].train) - 10 > 0
+
+
+def test_a_student_that_is_no_better_is_let_go(tmp_path: Path):
+    _, model = precise(tmp_path, SEEING, HALF_BLIND)
+    assert model.network is SEEING
+    (tried,) = model.notes["tried"]
+    assert not tried["kept"]
+
+
+def test_a_teacher_that_is_sure_of_nothing_has_no_student(tmp_path: Path):
+    engine, model = precise(tmp_path, ColourNetwork(blind_to=frozenset({0, 1})))
+    assert len(engine.lessons) == 1
+    assert "sure of no" in model.notes["tried"][0]["because"]
+
+
+def test_the_student_has_the_time_that_the_teacher_left(tmp_path: Path):
+    engine, _ = precise(tmp_path, HALF_BLIND, SEEING, minutes=10)
+    teacher, student = engine.plans
+    assert teacher.minutes == 5
+    assert 9 < student.minutes < 10
+
+
+def test_a_fast_job_does_not_look_at_unlabeled_images(tmp_path: Path):
+    unlabeled, _ = shapes(tmp_path / "more", 12, seed=7, first=500)
+    engine = ColourEngine([HALF_BLIND, SEEING])
+    DetectorFamily(engine).fit(lesson(tmp_path, unlabeled=unlabeled))
+    assert len(engine.lessons) == 1
+
+
+def test_a_label_that_is_not_found_has_probability_zero(tmp_path: Path):
+    model = DetectorFamily(ColourEngine([HALF_BLIND])).fit(lesson(tmp_path))
+    guesses = model.predict(lesson(tmp_path).held_out, fetch, Ear())
+    assert (guesses.probabilities[:, CONTROL.labels.index(DISC)] == 0).all()
+    assert np.max(guesses.probabilities[:, 0]) == pytest.approx(0.9)
+
+
+def test_a_check_is_the_engines(tmp_path: Path):
+    assert DetectorFamily(ColourEngine([])).kinds == {Kind.DETECTION}
+    with pytest.raises(NoWeights):
+        DetectorFamily(ColourEngine([], at_hand=False)).check()
+
+
+@pytest.mark.parametrize(
+    ("setting", "engine", "start"),
+    [
+        ("yolo11n.pt", UltralyticsEngine, "yolo11n.pt"),
+        ("torchvision:ssd300_vgg16@/w.pth", TorchvisionEngine, "ssd300_vgg16@/w.pth"),
+    ],
+)
+def test_the_setting_chooses_the_engine(setting: str, engine: type, start: str, tmp_path: Path):
+    chosen = detector_family(load({}, detector=setting, data_dir=tmp_path), "cpu").engine
+    assert isinstance(chosen, engine)
+    assert chosen.start == start
+    assert not chosen.on_gpu
