@@ -10,6 +10,9 @@ from backend.ports import Floats
 CHUNK_CELLS = 16_000_000
 """Similarities held at once: 64 MB of float32."""
 
+CELL = 5000
+"""Larger sets are cut into cells of at most so many vectors before looking for twins."""
+
 
 def nearest(
     queries: Floats, keys: Floats, count: int, skip_self: bool = False
@@ -48,3 +51,39 @@ def similarities(queries: Floats, keys: Floats) -> Iterator[tuple[slice, NDArray
     for start in range(0, len(queries), step):
         rows = slice(start, min(start + step, len(queries)))
         yield rows, queries[rows].astype(np.float32) @ columns
+
+
+def twins(vectors: Floats) -> tuple[NDArray[np.intp], Floats]:
+    """(n,) the nearest other vector and its cosine; -1 where a vector is alone.
+
+    Exact up to CELL vectors. Larger sets are halved along their main direction until they fit, so
+    that a pair may be missed where a cut runs between the two.
+    """
+    near, cosine = np.full(len(vectors), -1, dtype=np.intp), np.full(len(vectors), -1.0)
+    for rows in _cells(vectors, np.arange(len(vectors))):
+        found, how_near = nearest(vectors[rows], vectors[rows], 1, skip_self=True)
+        if found.shape[1]:
+            near[rows], cosine[rows] = rows[found[:, 0]], how_near[:, 0]
+    return near, cosine
+
+
+def _cells(vectors: Floats, rows: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
+    if len(rows) <= CELL:
+        yield rows
+        return
+    along = vectors[rows].astype(np.float32) @ _main_direction(vectors[rows[:CELL]])
+    half = np.argsort(along, kind="stable")
+    middle = len(rows) // 2
+    yield from _cells(vectors, rows[half[:middle]])
+    yield from _cells(vectors, rows[half[middle:]])
+
+
+def _main_direction(vectors: Floats) -> Floats:
+    """The direction of largest spread, roughly: a few steps of the power method."""
+    centered = vectors.astype(np.float32)
+    centered -= centered.mean(axis=0)
+    direction = centered[np.abs(centered).sum(axis=1).argmax()]
+    for _ in range(5):
+        direction = centered.T @ (centered @ direction)
+        direction /= max(float(np.linalg.norm(direction)), 1e-12)
+    return direction

@@ -3,6 +3,7 @@ import pytest
 
 from backend.domain import Choice, ImageRef, Kind, Label, Region, Regions, TaskId
 from backend.geometry import Box
+from backend.policies import neighbors
 from backend.policies.grouping import group
 from backend.policies.kmeans import kmeans
 from backend.policies.neighbors import nearest
@@ -165,3 +166,17 @@ def test_neighbors_are_those_of_a_full_sort():
     full = vectors @ vectors.T - 2 * np.eye(50)
     assert np.array_equal(near, np.argsort(-full, axis=1)[:, :3])
     assert cosines == pytest.approx(-np.sort(-full, axis=1)[:, :3], abs=1e-6)
+
+
+def test_twins_are_found_in_large_sets_too(monkeypatch):
+    # given 300 different images, each twice, in cells of at most 100
+    monkeypatch.setattr(neighbors, "CELL", 100)
+    features = pictures(np.tile(chance().normal(size=(300, DIMENSIONS)), (2, 1))).features
+    twin, cosine = neighbors.twins(features)
+    found = twin == (np.arange(600) + 300) % 600
+    assert found.mean() > 0.95
+    assert cosine[found] == pytest.approx(1, abs=0.01)
+
+
+def test_a_vector_alone_has_no_twin():
+    assert [array.tolist() for array in neighbors.twins(np.ones((1, 3)))] == [[-1], [-1]]

@@ -6,7 +6,7 @@ import numpy as np
 
 from backend.domain import Kind
 from backend.policies.miners.evidence import Evidence, Finding, ramp, robust_z, spoken
-from backend.policies.neighbors import nearest
+from backend.policies.neighbors import nearest, twins
 from backend.ports import Floats
 
 NEIGHBORS = 5
@@ -72,14 +72,9 @@ def differs_from_its_twin(evidence: Evidence) -> Iterable[Finding]:
     answers = [*evidence.guesses.answers, *evidence.labeled_answers]
     tasks = [*evidence.pictures.tasks, *evidence.labeled.tasks]
     said = np.concatenate([evidence.said, evidence.labeled_said])
+    twin, cosine = twins(features)
     many = len(evidence.pictures)
-    near, cosine = nearest(evidence.pictures.features, features, 2)
-    if near.shape[1] < 2:
-        return
-    self_first = near[:, 0] == np.arange(many)
-    twin = np.where(self_first, near[:, 1], near[:, 0])
-    same = np.where(self_first, cosine[:, 1], cosine[:, 0]) >= NEAR_IDENTICAL
-    differs = same & (said[:many] != said[twin]).any(axis=1)
+    differs = (cosine >= NEAR_IDENTICAL)[:many] & (said[:many] != said[twin[:many]]).any(axis=1)
     yield Finding(
         4,
         differs.astype(np.float64),
