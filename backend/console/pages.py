@@ -10,7 +10,7 @@ from flask import Blueprint, Response, abort, render_template, request, send_fro
 
 from backend.app_context import backend, settings
 from backend.console import form_token, live, views, words
-from backend.domain import Job, JobId, ProjectId
+from backend.domain import UNTRAINED, Job, JobId, ModelVersion, ProjectId
 from backend.errors import AutolabelError, NotFound
 from backend.failures import Failure, of_ours
 
@@ -66,7 +66,7 @@ def overview() -> str:
     newest: dict[ProjectId, Job] = {}
     for job in jobs:
         newest.setdefault(job.request.project, job)
-    versions = {project.id: backend().versions.current(project.id) for project in projects}
+    versions = {project.id: _current(project.id, troubles) for project in projects}
     return render_template(
         "overview.html", projects=projects, newest=newest, versions=versions, troubles=troubles
     )
@@ -132,7 +132,8 @@ def project_page(
     troubles: list[Failure] = []
     status = _or_trouble(lambda: backend().status(project), None, troubles)
     jobs = _or_trouble(lambda: backend().jobs.history(project, 20), [], troubles)
-    cards = backend().versions.all(project)
+    cards = _or_trouble(lambda: backend().versions.all(project), [], troubles)
+    in_use = _current(project, troubles)
     needed = settings().min_images_per_label
     return render_template(
         "project.html",
@@ -144,7 +145,7 @@ def project_page(
         current=next((job for job in jobs if job.state.is_live), None),
         jobs=jobs,
         cards=cards,
-        version=backend().version(project),
+        version=in_use.name if in_use else UNTRAINED,
         troubles=troubles,
         refused=refused,
         wish=wish or {},
@@ -157,6 +158,10 @@ def error_page(failure: Failure) -> str:
 
 def _moving(job: Job) -> views.Moving:
     return views.Moving.of(job, datetime.now(UTC))
+
+
+def _current(project: ProjectId, troubles: list[Failure]) -> ModelVersion | None:
+    return _or_trouble(lambda: backend().versions.current(project), None, troubles)
 
 
 def _or_trouble(ask: Callable[[], T], otherwise: T, troubles: list[Failure]) -> T:

@@ -17,7 +17,7 @@ from backend.domain import (
     ProjectId,
     VersionName,
 )
-from backend.errors import LabelStudioUnreachable, Reason, ReasonCode
+from backend.errors import BadInput, LabelStudioUnreachable, Reason, ReasonCode
 from tests.fakes.backend import NOW, a_job, a_project
 
 SHORT = Reason(ReasonCode.TOO_FEW_IMAGES, "class 'dog' has 3 of 5 images", "dog", 3, 5)
@@ -86,6 +86,17 @@ class TestProject:
         page = text_of(client.get("/projects/2"))
         assert "Redis does not answer." in page
         assert "Ready to start" in page
+
+    def test_is_shown_with_the_reason_why_its_versions_cannot_be_read(
+        self, client, backend, monkeypatch
+    ):
+        def broken(_):
+            raise BadInput("the card of al-0001-3f9c is not readable")
+
+        monkeypatch.setattr(backend.versions, "all", broken)
+        answer = client.get("/projects/2")
+        assert answer.status_code == 200
+        assert "the card of al-0001-3f9c is not readable" in text_of(answer)
 
     def test_that_is_not_there_is_a_page_for_people_and_json_for_programs(self, client):
         page = client.get("/projects/9", headers={"Accept": "text/html,*/*"})
