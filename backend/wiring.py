@@ -8,7 +8,7 @@ import importlib.metadata
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -40,9 +40,11 @@ from backend.services.model_shelf import ModelShelf
 from backend.services.pre_label import PreLabel
 from backend.services.predict import Predict
 from backend.services.readiness import Readiness
+from backend.services.training_trigger import TrainingTrigger, pace
 from backend.settings import Settings
 from backend.stored_predictions import PredictionStore
 from backend.versions import VersionStore
+from backend.watcher import Watcher
 from connectors.cache import ImageCache
 from connectors.content import Limits
 from connectors.http import HttpClient, Pause
@@ -72,13 +74,16 @@ class App:
     redis: RedisClient
     readiness: Readiness
     predictions: Predict
+    trigger: TrainingTrigger
 
     def version(self, project: ProjectId) -> VersionName:
         current = self.versions.current(project)
         return current.name if current else UNTRAINED
 
     def status(self, project: ProjectId) -> ProjectStatus:
-        return self.readiness.status(project)
+        found = self.readiness.status(project)
+        obstacle = found.reasons[0].message if found.reasons else ""
+        return replace(found, trigger=self.trigger.decide(project, lambda: obstacle))
 
     def start(self, request: JobRequest) -> tuple[Job, bool]:
         running = self.jobs.live(request.project)
@@ -114,13 +119,14 @@ def backend(settings: Settings) -> App:
     versions = VersionStore(settings.data_dir)
     url = partial(redis_url, settings)
     jobs = JobBoard(url, settings.data_dir)
+    events = EventCounter(url)
     shown = cache(partial(gallery, settings, client.http))
     return App(
         settings=settings,
         label_studio=label_studio,
         versions=versions,
         jobs=jobs,
-        events=EventCounter(url),
+        events=events,
         redis=RedisClient(url),
         readiness=Readiness(label_studio, versions, jobs, settings, partial(_weights, settings)),
         predictions=Predict(
@@ -130,16 +136,28 @@ def backend(settings: Settings) -> App:
             gallery=shown,
             seconds=settings.predict_seconds,
         ),
+        trigger=TrainingTrigger(events, versions, jobs, pace(settings), on=settings.auto_train),
     )
+
+
+def watcher(app: App) -> Watcher:
+    """What starts trainings by themselves, to run beside the web server."""
+    return Watcher(app.events, app.trigger, app.readiness.status, app.start)
 
 
 def runner(settings: Settings) -> Callable[[JobId], None]:
     """What runs one queued job, in the work horse."""
-    board = JobBoard(partial(redis_url, settings), settings.data_dir)
+    url = partial(redis_url, settings)
+    board, changes = JobBoard(url, settings.data_dir), EventCounter(url)
 
     def work(job: Job, progress: Progress) -> Mapping[str, Any]:
         use_case = _use_case(settings, job.request.mode, progress)
-        return use_case(job, progress)
+        if job.request.mode is not Mode.ACTIVE_LEARNING:
+            return use_case(job, progress)
+        known = changes.read(job.request.project).count  # before listing: what comes later stays
+        report = use_case(job, progress)
+        changes.consumed(job.request.project, known + report["accepted"])
+        return report
 
     return lambda job: job_run.run(board, job, work, STEPS)
 
@@ -179,10 +197,13 @@ def learning(settings: Settings, gallery: Gallery) -> Learning:
 
 def families(settings: Settings, device: str) -> Mapping[Kind, Family]:
     """What learns each kind; imports no torch until it trains or predicts."""
-    from backend.models.classifier import Classifier  # noqa: PLC0415 - loads SciPy
+    from backend.models.classifier import classifier_family  # noqa: PLC0415 - loads SciPy
     from backend.models.detector import detector_family  # noqa: PLC0415 - loads SciPy
 
-    known: Sequence[Family] = (Classifier(), detector_family(settings, device))
+    known: Sequence[Family] = (
+        classifier_family(settings, device),
+        detector_family(settings, device),
+    )
     return {kind: family for family in known for kind in family.kinds}
 
 
