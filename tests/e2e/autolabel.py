@@ -1,0 +1,92 @@
+"""All of Autolabel as real processes: Redis, web and worker, and the commands a person types."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+from pydantic import SecretStr
+
+from backend.label_studio_process import LabelStudioProcess, free_port
+from backend.settings import Settings, environment
+from backend.supervisor import Supervisor
+from tests.integration.polling import eventually
+
+JOB_SECONDS = 120
+
+
+class Autolabel:
+    """What runs on `settings`; `lines` are what its processes logged."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.lines: list[str] = []
+
+    @contextmanager
+    def running(self) -> Iterator["Autolabel"]:
+        """Redis, web and worker for as long as the block lasts."""
+        supervisor = Supervisor(self.settings, echo=self.lines.append)
+        try:
+            supervisor.start()
+            assert eventually(lambda: self.is_up() or supervisor.web.has_ended, 60)
+            assert self.is_up(), "\n".join(self.lines)
+            yield self
+        finally:
+            supervisor.stop()
+
+    def is_up(self) -> bool:
+        try:
+            return self.call("GET", "/health").is_success
+        except httpx.HTTPError:
+            return False
+
+    def call(self, method: str, path: str, body: object = None, **options: Any) -> httpx.Response:
+        url = f"{self.settings.public_url}{path}"
+        return httpx.request(method, url, json=body, timeout=30, trust_env=False, **options)
+
+    def run(self, *arguments: object, **changes: str) -> subprocess.CompletedProcess[str]:
+        """One command in a process of its own, with some settings changed."""
+        return subprocess.run(
+            [sys.executable, "-m", "backend.cli", *map(str, arguments)],
+            env={**os.environ, **environment(self.settings), **changes, "COLUMNS": "200"},
+            capture_output=True,
+            text=True,
+            timeout=JOB_SECONDS,
+            check=False,
+        )
+
+    def json(self, *arguments: object, status: int = 0, **changes: str) -> Any:
+        """What a command prints with `--json`."""
+        done = self.run(*arguments, "--json", **changes)
+        assert done.returncode == status, done.stderr
+        return json.loads(done.stdout)
+
+    def job_ended(self, job: str) -> dict[str, Any]:
+        """The job as soon as it is over."""
+
+        def look() -> dict[str, Any] | None:
+            found = self.call("GET", f"/api/jobs/{job}").json()
+            return found if found["state"] in {"finished", "failed", "stopped"} else None
+
+        return eventually(look, JOB_SECONDS)
+
+
+def settings_for(studio: LabelStudioProcess, data_dir: Path, **changes: Any) -> Settings:
+    """Settings of a backend beside this Label Studio, on a free port."""
+    port = free_port()
+    return Settings(
+        **{
+            "label_studio_url": studio.url,
+            "label_studio_api_key": SecretStr(studio.token),
+            "data_dir": data_dir,
+            "port": port,
+            "public_url": f"http://127.0.0.1:{port}",
+            "device": "cpu",
+            **changes,
+        }
+    )
