@@ -48,7 +48,9 @@ def serve() -> None:
     from backend import web  # noqa: PLC0415 - other commands need not load it
 
     configured = settings.load()
-    web.serve(wiring.backend(configured), configured)
+    backend = wiring.backend(configured)
+    with wiring.watcher(backend).running():
+        web.serve(backend, configured)
 
 
 @app.command()
@@ -148,6 +150,13 @@ def stop(
     """Stop a job; what it had published stays."""
     stopping = wiring.backend(settings.load()).jobs.stop(JobId(job))
     terminal.show(job_json(stopping), as_json, terminal.job_words)
+
+
+@app.command()
+def undo(job: Annotated[str, typer.Argument(help="Id of the job.")]) -> None:
+    """Take back the annotations that a job with --accept made."""
+    taken = wiring.backend(settings.load()).undo(JobId(job))
+    terminal.say(f"Took back {taken} annotations; their images wait for a person again.")
 
 
 @app.command()

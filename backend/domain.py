@@ -33,10 +33,12 @@ class Kind(StrEnum):
 
 
 class Mode(StrEnum):
-    """The two kinds of job."""
+    """The kinds of job."""
 
     ACTIVE_LEARNING = "active-learning"
     PRE_LABELING = "pre-labeling"
+    GROUPING = "auto-grouping"
+    SUGGESTING = "suggesting"
 
 
 class Algorithm(StrEnum):
@@ -226,6 +228,38 @@ class Certificate:
 
 
 @dataclass(frozen=True, slots=True)
+class Acceptance:
+    """What one job accepted: the annotations that it made, so that they can be taken back."""
+
+    version: VersionName
+    tasks: tuple[TaskId, ...]
+    annotations: tuple[int, ...]
+    certificates: tuple[Certificate, ...]
+    undone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What a project must remember so that the promises of all its rounds hold together.
+
+    `lane`: validation tasks drawn at random, never trained on. `spent`: those of them whose like
+    was accepted, so that they no longer stand for what is left. `attempts`: tests made so far,
+    each of which used up a part of the confidence.
+    """
+
+    lane: frozenset[TaskId] = frozenset()
+    spent: frozenset[TaskId] = frozenset()
+    attempts: int = 0
+    acceptances: Mapping[JobId, Acceptance] = field(default_factory=dict["JobId", Acceptance])
+
+    @property
+    def accepted(self) -> frozenset[TaskId]:
+        """Tasks whose annotation is a machine's, not a person's."""
+        kept = (one for one in self.acceptances.values() if not one.undone)
+        return frozenset(task for one in kept for task in one.tasks)
+
+
+@dataclass(frozen=True, slots=True)
 class ModelVersion:
     """A published model: the content of its `card.json`."""
 
@@ -247,7 +281,10 @@ class ModelVersion:
 
 @dataclass(frozen=True, slots=True)
 class JobRequest:
-    """What someone asked for. `task_ids` empty means all unlabeled tasks."""
+    """What someone asked for. `task_ids` empty means all unlabeled tasks.
+
+    `groups` is how many groups a grouping makes, `count` how many images are suggested.
+    """
 
     project: ProjectId
     mode: Mode = Mode.ACTIVE_LEARNING
@@ -258,6 +295,8 @@ class JobRequest:
     confidence: float = 0.95
     labels_are_random: bool = False
     task_ids: tuple[TaskId, ...] = ()
+    groups: int = 20
+    count: int = 20
 
     def __post_init__(self) -> None:
         if not 0 < self.max_error < 1:
@@ -293,6 +332,16 @@ class Decision:
 
     yes: bool
     because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """`count` annotations changed between `first` and `last`; `trained` is the last training."""
+
+    count: int = 0
+    first: datetime | None = None
+    last: datetime | None = None
+    trained: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

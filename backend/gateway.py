@@ -36,6 +36,7 @@ from backend.tabs import TABS
 from connectors import errors as outside
 from connectors.cache import ImageCache
 from connectors.label_studio import LabelStudioClient
+from connectors.label_studio_tasks import where
 
 TITLE = "Autolabel"
 """What the backend is called in Label Studio's settings."""
@@ -122,6 +123,26 @@ class LabelStudioGateway:
         with in_our_words():
             for tab in TABS:
                 self._client.ensure_tab(project, tab.title, tab.filters, tab.ordering, tab.columns)
+
+    def list_in_tab(self, project: ProjectId, title: str, tasks: Sequence[TaskId]) -> None:
+        with in_our_words():
+            if tasks:
+                listed = where("id", "in_list", [int(task) for task in tasks])
+                self._client.ensure_tab(project, title, (listed,))
+                return
+            for tab in self._client.tabs(project):
+                if tab["data"].get("title") == title:
+                    self._client.delete_tab(tab["id"])
+
+    def accept(
+        self, project: ProjectId, version: VersionName, tasks: Sequence[TaskId]
+    ) -> Sequence[int]:
+        with in_our_words():
+            return self._client.accept_predictions(project, version, tasks)
+
+    def take_back(self, annotations: Sequence[int]) -> None:
+        with in_our_words():
+            self._client.delete_annotations(annotations)
 
     def connect(self, project: ProjectId, backend_url: str, user: str, password: str) -> str:
         with in_our_words():

@@ -18,6 +18,7 @@ from backend.domain import (
     Answer,
     Control,
     ControlName,
+    Events,
     ImageRef,
     Job,
     JobId,
@@ -25,6 +26,7 @@ from backend.domain import (
     Kind,
     LabeledImage,
     LabelSchema,
+    Ledger,
     ModelVersion,
     NoPrediction,
     Prediction,
@@ -125,6 +127,14 @@ class Model(Protocol):
     @property
     def metrics(self) -> Mapping[str, float]:
         """Measured on `Lesson.held_out`; `accuracy` or `map50` and `ece` at least."""
+        ...
+
+    @property
+    def out_of_fold(self) -> Guesses | None:
+        """Guesses on `Lesson.train` by models that did not see the image, row by row.
+
+        None where the family has none, and on a model that was loaded.
+        """
         ...
 
     @property
@@ -251,6 +261,20 @@ class LabelStudio(Protocol):
         """Create or update the Data Manager tabs; tabs that people changed in name are theirs."""
         ...
 
+    def list_in_tab(self, project: ProjectId, title: str, tasks: Sequence[TaskId]) -> None:
+        """Make a tab that lists exactly these tasks; none at all removes the tab."""
+        ...
+
+    def accept(
+        self, project: ProjectId, version: VersionName, tasks: Sequence[TaskId]
+    ) -> Sequence[int]:
+        """Turn predictions into annotations that remember them; the annotations' ids."""
+        ...
+
+    def take_back(self, annotations: Sequence[int]) -> None:
+        """Delete annotations; one that is gone already is fine."""
+        ...
+
     def connect(self, project: ProjectId, backend_url: str, user: str, password: str) -> str:
         """Register this backend and its webhook; safe to repeat. Says what was done."""
         ...
@@ -287,6 +311,16 @@ class Versions(Protocol):
     def prune(self, project: ProjectId, keep: int) -> Sequence[VersionName]:
         """Delete the oldest beyond `keep`; never the current one."""
         ...
+
+
+class Ledgers(Protocol):
+    """The ledger of each project."""
+
+    def load(self, project: ProjectId) -> Ledger:
+        """An empty one for a project that never drew a validation lane."""
+        ...
+
+    def save(self, project: ProjectId, ledger: Ledger) -> None: ...
 
 
 class StoredPredictions(Protocol):
@@ -327,6 +361,22 @@ class Jobs(Protocol):
         ...
 
 
+class Changes(Protocol):
+    """What people changed since the last training. Never raises for want of Redis."""
+
+    def changed(self, project: ProjectId, annotations: int = 1) -> None: ...
+
+    def consumed(self, project: ProjectId, annotations: int) -> None:
+        """Subtract what a training has seen, so that what came meanwhile still counts."""
+        ...
+
+    def read(self, project: ProjectId) -> Events: ...
+
+    def pending(self) -> Sequence[ProjectId]:
+        """Projects in which something changed since their last training."""
+        ...
+
+
 class Backend(Protocol):
     """Everything that a face (web, command line) may ask for; built by `backend.wiring`."""
 
@@ -354,6 +404,10 @@ class Backend(Protocol):
             Refused: with every reason, when the preconditions do not hold.
             QueueUnreachable: when Redis does not answer.
         """
+        ...
+
+    def undo(self, job: JobId) -> int:
+        """Take back what a job accepted; how many annotations there were. Raises NotFound."""
         ...
 
     def changed(self, project: ProjectId, annotations: int) -> None:

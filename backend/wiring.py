@@ -29,12 +29,19 @@ from backend.errors import NoWeights, QueueUnreachable
 from backend.events import EventCounter
 from backend.gateway import GatewayFiles, LabelStudioGateway
 from backend.jobs import JobBoard
+from backend.ledgers import LedgerFiles
 from backend.ports import Family, Gallery, LabelStudio, Progress
 from backend.redis_client import RedisClient
 from backend.redis_server import redis_url
+from backend.services.acceptance import AutoAccept
 from backend.services.auto_label import AutoLabel
+from backend.services.comparison import Comparison
+from backend.services.doubts import Doubts
+from backend.services.findings import Inspection
+from backend.services.finishing import Finishing
 from backend.services.hard_examples import HardExamples
 from backend.services.labeling import Delivery, Guessing
+from backend.services.lanes import Lanes
 from backend.services.learning import Learning
 from backend.services.model_shelf import ModelShelf
 from backend.services.pre_label import PreLabel
@@ -73,6 +80,7 @@ class App:
     events: EventCounter
     redis: RedisClient
     readiness: Readiness
+    auto_accept: AutoAccept
     predictions: Predict
     trigger: TrainingTrigger
 
@@ -91,6 +99,10 @@ class App:
             return running, False
         self.readiness.require(request)
         return self.jobs.submit(request)
+
+    def undo(self, job: JobId) -> int:
+        found = self.jobs.get(job)
+        return self.auto_accept.undo(found.request.project, job)
 
     def changed(self, project: ProjectId, annotations: int) -> None:
         self.events.changed(project, annotations)
@@ -120,6 +132,7 @@ def backend(settings: Settings) -> App:
     url = partial(redis_url, settings)
     jobs = JobBoard(url, settings.data_dir)
     events = EventCounter(url)
+    ledgers = LedgerFiles(settings.data_dir)
     shown = cache(partial(gallery, settings, client.http))
     return App(
         settings=settings,
@@ -128,7 +141,10 @@ def backend(settings: Settings) -> App:
         jobs=jobs,
         events=events,
         redis=RedisClient(url),
-        readiness=Readiness(label_studio, versions, jobs, settings, partial(_weights, settings)),
+        readiness=Readiness(
+            label_studio, versions, jobs, ledgers, settings, partial(_weights, settings)
+        ),
+        auto_accept=AutoAccept(label_studio, ledgers),
         predictions=Predict(
             versions=versions,
             stored=PredictionStore(settings.data_dir),
@@ -227,19 +243,22 @@ def _use_case(
     versions = VersionStore(settings.data_dir)
     pictures = gallery(settings, client.http)
     taught = learning(settings, pictures)
-    guessing = Guessing(pictures)
+    ledgers = LedgerFiles(settings.data_dir)
+    lanes = Lanes(label_studio, ledgers, settings.seed)
+    inspection = Inspection(Guessing(pictures), HardExamples(), lanes)
     delivery = Delivery(label_studio, PredictionStore(settings.data_dir))
+    finishing = Finishing(delivery, AutoAccept(label_studio, ledgers), lanes, versions)
     if mode is Mode.PRE_LABELING:
-        return PreLabel(
-            label_studio, pictures, taught, guessing, HardExamples(), delivery, versions
-        )
+        return PreLabel(label_studio, pictures, lanes, taught, inspection, finishing, versions)
     return AutoLabel(
         label_studio=label_studio,
         gallery=pictures,
+        lanes=lanes,
         learning=taught,
-        guessing=guessing,
-        hard_examples=HardExamples(),
-        delivery=delivery,
+        comparison=Comparison(taught, versions),
+        inspection=inspection,
+        doubts=Doubts(label_studio),
+        finishing=finishing,
         versions=versions,
         settings=settings,
         packages=_packages(),

@@ -27,6 +27,14 @@ def is_right(answer: Answer, truth: Answer) -> bool:
     return False
 
 
+def agreement(answer: Answer, truth: Answer) -> float:
+    """How far an answer agrees with people, in [0, 1]: 1 or 0, and for boxes the F1 score."""
+    if isinstance(answer, Regions) and isinstance(truth, Regions):
+        boxes = len(answer.regions) + len(truth.regions)
+        return 2 * len(pairs(answer, truth)) / boxes if boxes else 1.0
+    return float(is_right(answer, truth))
+
+
 def pairs(answer: Regions, truth: Regions) -> list[tuple[Region, Region]]:
     """Boxes of one label that are the same object, best overlap first, each used once."""
     candidates = sorted(

@@ -5,7 +5,7 @@ from math import sqrt
 
 from backend.domain import Decision
 
-SCORES = ("accuracy", "map50")
+SCORES = ("agreement", "accuracy", "map50")
 """The metric that decides, the first that both versions have; all are shares in [0, 1]."""
 
 

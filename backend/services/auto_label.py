@@ -9,9 +9,12 @@ from typing import Any
 from backend import schema as labeling_config
 from backend.cards import control_folder
 from backend.domain import (
+    Certificate,
     ControlName,
+    Decision,
     Job,
     JobRequest,
+    LabeledImage,
     LabelSchema,
     ModelVersion,
     ProjectId,
@@ -22,8 +25,11 @@ from backend.policies import preconditions
 from backend.ports import Gallery, LabelStudio, Progress, Versions
 from backend.services import census, report
 from backend.services.census import Census
-from backend.services.hard_examples import HardExamples
-from backend.services.labeling import Delivery, Guessing
+from backend.services.comparison import Comparison
+from backend.services.doubts import Doubts
+from backend.services.findings import Inspection
+from backend.services.finishing import Finishing
+from backend.services.lanes import Lanes
 from backend.services.learning import Learned, Learning, Material
 from backend.services.looking import look
 from backend.services.stopwatch import Stopwatch
@@ -40,10 +46,12 @@ class AutoLabel:
 
     label_studio: LabelStudio
     gallery: Gallery
+    lanes: Lanes
     learning: Learning
-    guessing: Guessing
-    hard_examples: HardExamples
-    delivery: Delivery
+    comparison: Comparison
+    inspection: Inspection
+    doubts: Doubts
+    finishing: Finishing
     versions: Versions
     settings: Settings
     packages: Mapping[str, str]
@@ -58,48 +66,55 @@ class AutoLabel:
         request, watch = job.request, Stopwatch()
         schema = labeling_config.parse(self.label_studio.project(request.project).label_config)
         with watch("list"):
-            people = self._census(request, schema, progress)
-        material, unreadable = look(self.gallery, schema, people, progress)
+            everyone = census.take(self.label_studio, request.project, schema, progress)
+            ledger = self.lanes.draw(request, everyone)
+            people = everyone.only(request.task_ids) if request.task_ids else everyone
+            self._require_enough(schema, census.teachable(people.labeled, ledger), people)
+        material, unreadable = look(self.gallery, schema, people, ledger, progress)
+        current = self.versions.current(request.project)
         with watch("train"):
-            previous = self._previous(request.project)
-            learned = self.learning.learn(material, request.algorithm, previous, progress)
-        version = self._publish(request, schema, material, learned)
-        with watch("predict"):
-            guessed, gone = self.guessing.guess(learned.models, material.unlabeled, progress)
-            hard = self.hard_examples.find(material, guessed)
-        with watch("push"):
-            delivered = self.delivery.deliver(
-                request.project, schema, version.name, guessed, hard, progress
+            learned = self.learning.learn(
+                material, request.algorithm, self._previous(request.project), progress
             )
-            self.versions.activate(request.project, version.name)
-            self.delivery.show(request.project, version.name)
+            better = self.comparison.decide(schema, learned, current, progress)
+        models = learned.models
+        if current and not better.yes:
+            models = self.learning.load(schema, current, self.versions)
+        with watch("predict"):
+            findings = self.inspection.findings(
+                request, everyone, ledger, material, models, progress
+            )
+            doubts = self.doubts.find(learned, progress)
+        published = self._publish(
+            request, schema, material, learned, better, findings.verdict.certificates
+        )
+        shown = current if current and not better.yes else published
+        with watch("push"):
+            finished = self.finishing.finish(
+                job, schema, shown, findings, progress, activate=better.yes
+            )
+            self.doubts.show(request.project, doubts)
             self.versions.prune(request.project, self.settings.keep_versions)
-        return report.content(
+        found = report.content(
             job,
-            version,
+            published,
             material=material,
-            guessed=guessed,
-            hard=hard,
-            delivered=delivered,
-            unreadable=(*unreadable, *gone),
+            findings=findings,
+            finished=finished,
+            unreadable=(*unreadable, *findings.unreadable),
             seconds={**watch.seconds, **self.gallery.timings()},
-            notes={name: model.notes for name, model in learned.models.items()},
+            because=findings.verdict.because or better.because,
         )
+        return {**found, **report.of_training(learned, doubts)}
 
-    def _census(self, request: JobRequest, schema: LabelSchema, progress: Progress) -> Census:
-        people = census.take(self.label_studio, request.project, schema, progress)
-        counts = census.count(schema, people.labeled)
-        ready = preconditions.check(
-            schema,
-            counts,
-            len(people.labeled),
-            len(people.unlabeled),
-            self.settings.min_labels,
-            self.settings.min_images_per_label,
-        )
+    def _require_enough(
+        self, schema: LabelSchema, teachers: tuple[LabeledImage, ...], people: Census
+    ) -> None:
+        counts = census.count(schema, teachers)
+        limits = self.settings.min_labels, self.settings.min_images_per_label
+        ready = preconditions.check(schema, counts, len(teachers), len(people.unlabeled), *limits)
         if ready.reasons:
             raise Refused(ready.reasons)
-        return people.only(request.task_ids) if request.task_ids else people
 
     def _previous(self, project: ProjectId) -> Callable[[ControlName], Path | None]:
         current = self.versions.current(project)
@@ -112,12 +127,18 @@ class AutoLabel:
         return folder
 
     def _publish(
-        self, request: JobRequest, schema: LabelSchema, material: Material, learned: Learned
+        self,
+        request: JobRequest,
+        schema: LabelSchema,
+        material: Material,
+        learned: Learned,
+        better: Decision,
+        certificates: tuple[Certificate, ...],
     ) -> ModelVersion:
         parent = self.versions.current(request.project)
+        controls = [control for control in schema.controls if control.name in learned.models]
 
         def card(name: VersionName) -> ModelVersion:
-            controls = [control for control in schema.controls if control.name in learned.models]
             return ModelVersion(
                 name=name,
                 project=request.project,
@@ -130,6 +151,9 @@ class AutoLabel:
                 backbone=self.gallery.backbone,
                 device=self.gallery.device,
                 packages=self.packages,
+                promoted=better.yes,
+                because=better.because,
+                certificate=certificates[0] if better.yes and certificates else None,
             )
 
         def write(folder: Path) -> None:

@@ -13,6 +13,7 @@ from backend.domain import (
     LabelCount,
     LabeledImage,
     LabelSchema,
+    Ledger,
     ProjectId,
     Regions,
     TaskId,
@@ -70,6 +71,16 @@ def count(schema: LabelSchema, labeled: Iterable[LabeledImage]) -> tuple[LabelCo
         for control in schema.controls
         for label in control.labels
     )
+
+
+def teachable(labeled: Iterable[LabeledImage], ledger: Ledger) -> tuple[LabeledImage, ...]:
+    """Those that a model may learn from.
+
+    Not the validation lane, which has to stay unseen, and not what a machine labeled: a model
+    would learn its own guesses.
+    """
+    aside = (ledger.lane - ledger.spent) | ledger.accepted
+    return tuple(image for image in labeled if image.image.task not in aside)
 
 
 def _labels(answer: Answer) -> tuple[Label, ...]:

@@ -127,12 +127,13 @@ class Delivery:
         hard: Mapping[TaskId, HardExample],
         progress: Progress,
     ) -> Delivered:
-        """Push all predictions in large batches.
+        """Push all predictions that are not there yet, in large batches.
 
         Raises:
             BadInput: when the labeling config changed since the job read it.
         """
         self._require_same_config(project, schema)
+        there = self.label_studio.predicted(project, version)
         created, dropped = 0, list[NoPrediction]()
         total = len(guessed.pictures)
         for start in range(0, total, BATCH):
@@ -144,7 +145,8 @@ class Delivery:
             ]
             wires = {prediction.image: codec.wire(prediction, schema) for prediction in batch}
             self.stored.put(project, version, wires)
-            pushed = self.label_studio.push(project, schema, batch)
+            fresh = [prediction for prediction in batch if prediction.image.task not in there]
+            pushed = self.label_studio.push(project, schema, fresh)
             created += pushed.created
             dropped += pushed.dropped
         progress("push", total, total)

@@ -30,11 +30,16 @@ Previous = Callable[[ControlName], Path | None]
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """Everything a round may learn from: what people said, and pictures of all of it."""
+    """What people said, and pictures of everything.
+
+    `labeled` may teach a model; `validation` is the labeled part of the random lane, which may
+    not; `unlabeled` is what waits for predictions.
+    """
 
     schema: LabelSchema
     people: Mapping[TaskId, LabeledImage]
     labeled: Pictures
+    validation: Pictures
     unlabeled: Pictures
 
 

@@ -1,27 +1,47 @@
-"""From addresses to pictures, labeled and unlabeled in one pass."""
+"""From addresses to pictures, of every part of a project in one pass."""
 
 from collections.abc import Sequence
 
-from backend.domain import LabelSchema, NoPrediction
+from backend.domain import LabelSchema, Ledger, NoPrediction
 from backend.errors import UnreadableImage
-from backend.ports import Gallery, Progress
+from backend.ports import Gallery, Pictures, Progress
+from backend.services import census
 from backend.services.census import Census
 from backend.services.learning import Material
 
 
 def look(
-    gallery: Gallery, schema: LabelSchema, people: Census, progress: Progress
+    gallery: Gallery, schema: LabelSchema, people: Census, ledger: Ledger, progress: Progress
 ) -> tuple[Material, Sequence[NoPrediction]]:
-    """Everything a round learns from, and the images that cannot be read with why not."""
+    """Everything that a job works on, and the images that cannot be read with why not.
+
+    Raises:
+        UnreadableImage: when there is no image that can be read.
+    """
     labeled = {image.image.task: image for image in people.labeled}
     refs = [image.image for image in people.labeled]
     pictures, unreadable = gallery.look([*refs, *people.unlabeled], progress)
     if unreadable and not len(pictures):
         first = unreadable[0]
         raise UnreadableImage(f"no image can be read; task {first.task}: {first.because}")
-    known = [row for row, ref in enumerate(pictures.refs) if ref.task in labeled]
-    unknown = [row for row, ref in enumerate(pictures.refs) if ref.task not in labeled]
+    teachers = {image.image.task for image in census.teachable(people.labeled, ledger)}
+    lane = ledger.lane - ledger.spent
     return (
-        Material(schema, labeled, pictures.take(known), pictures.take(unknown)),
+        Material(
+            schema=schema,
+            people=labeled,
+            labeled=_part(pictures, [ref.task in teachers for ref in pictures.refs]),
+            validation=_part(
+                pictures, [ref.task in lane and ref.task in labeled for ref in pictures.refs]
+            ),
+            unlabeled=_part(
+                pictures,
+                [ref.task not in labeled and ref.task not in lane for ref in pictures.refs],
+            ),
+        ),
         unreadable,
     )
+
+
+def _part(pictures: Pictures, chosen: Sequence[bool]) -> Pictures:
+    return pictures.take([row for row, inside in enumerate(chosen) if inside])

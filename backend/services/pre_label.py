@@ -6,13 +6,14 @@ from typing import Any
 
 from backend import schema as labeling_config
 from backend.domain import UNTRAINED, Job, JobRequest, LabelSchema, ModelVersion
-from backend.errors import Refused
+from backend.errors import BadInput, Refused
 from backend.policies import preconditions
 from backend.ports import Gallery, LabelStudio, Progress, Versions
 from backend.services import census, report
 from backend.services.census import Census
-from backend.services.hard_examples import HardExamples
-from backend.services.labeling import Delivery, Guessing
+from backend.services.findings import Inspection
+from backend.services.finishing import Finishing
+from backend.services.lanes import Lanes
 from backend.services.learning import Learning
 from backend.services.looking import look
 from backend.services.stopwatch import Stopwatch
@@ -24,10 +25,10 @@ class PreLabel:
 
     label_studio: LabelStudio
     gallery: Gallery
+    lanes: Lanes
     learning: Learning
-    guessing: Guessing
-    hard_examples: HardExamples
-    delivery: Delivery
+    inspection: Inspection
+    finishing: Finishing
     versions: Versions
 
     def __call__(self, job: Job, progress: Progress) -> Mapping[str, Any]:
@@ -41,41 +42,48 @@ class PreLabel:
         schema = labeling_config.parse(self.label_studio.project(request.project).label_config)
         version = self._version(request, schema)
         with watch("list"):
-            people = self._waiting(request, version, schema, progress)
-        material, unreadable = look(self.gallery, schema, people, progress)
+            everyone = census.take(self.label_studio, request.project, schema, progress)
+            ledger = self.lanes.draw(request, everyone)
+            people = self._waiting(request, version, everyone)
+        material, unreadable = look(self.gallery, schema, people, ledger, progress)
         with watch("predict"):
             models = self.learning.load(schema, version, self.versions)
-            guessed, gone = self.guessing.guess(models, material.unlabeled, progress)
-            hard = self.hard_examples.find(material, guessed)
-        with watch("push"):
-            delivered = self.delivery.deliver(
-                request.project, schema, version.name, guessed, hard, progress
+            findings = self.inspection.findings(
+                request, everyone, ledger, material, models, progress
             )
-            current = self.versions.current(request.project)
-            self.delivery.show(request.project, version.name, also=current)
+        with watch("push"):
+            finished = self.finishing.finish(
+                job, schema, version, findings, progress, activate=False
+            )
         return report.content(
             job,
             version,
             material=material,
-            guessed=guessed,
-            hard=hard,
-            delivered=delivered,
-            unreadable=(*unreadable, *gone),
+            findings=findings,
+            finished=finished,
+            unreadable=(*unreadable, *findings.unreadable),
             seconds={**watch.seconds, **self.gallery.timings()},
-            notes={},
+            because=findings.verdict.because or "done",
         )
 
     def _version(self, request: JobRequest, schema: LabelSchema) -> ModelVersion:
+        if request.accept and request.labels_are_random:
+            raise BadInput(
+                "the chosen version may have learned from the labels that are said to be random",
+                "Accept without --labels-are-random, or in an active-learning job",
+            )
         version = self.versions.get(request.project, request.model_version or UNTRAINED)
         if unfit := preconditions.model_fits(schema, version):
             raise Refused(unfit)
         return version
 
-    def _waiting(
-        self, request: JobRequest, version: ModelVersion, schema: LabelSchema, progress: Progress
-    ) -> Census:
-        """The unlabeled tasks without a prediction of this version: a repeat sends none twice."""
-        people = census.take(self.label_studio, request.project, schema, progress)
+    def _waiting(self, request: JobRequest, version: ModelVersion, people: Census) -> Census:
+        """The unlabeled tasks without a prediction of this version: a repeat sends none twice.
+
+        With `accept` they all count, since what was predicted before may be accepted now.
+        """
         if request.task_ids:
             people = people.only(request.task_ids)
+        if request.accept:
+            return people
         return people.without(self.label_studio.predicted(request.project, version.name))

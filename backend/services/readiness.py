@@ -17,7 +17,7 @@ from backend.domain import (
 )
 from backend.errors import NotFound, NoWeights, Reason, ReasonCode, Refused, UnsupportedConfig
 from backend.policies import preconditions
-from backend.ports import Jobs, LabelStudio, Versions
+from backend.ports import Jobs, LabelStudio, Ledgers, Versions
 from backend.services import census
 from backend.settings import Settings
 
@@ -31,6 +31,7 @@ class Readiness:
     label_studio: LabelStudio
     versions: Versions
     jobs: Jobs
+    ledgers: Ledgers
     settings: Settings
     missing_weights: Callable[[Kind], NoWeights | None] = lambda _: None
 
@@ -42,7 +43,8 @@ class Readiness:
         except UnsupportedConfig as exc:
             reason = Reason(ReasonCode.UNSUPPORTED_LABELING_CONFIG, str(exc))
             return self._status(found, (reason,), (), (), 0)
-        labeled = tuple(self.label_studio.labeled(project, schema))
+        everyone = self.label_studio.labeled(project, schema)
+        labeled = census.teachable(everyone, self.ledgers.load(project))
         counts = census.count(schema, labeled)
         unlabeled = self.label_studio.count_unlabeled(project)
         ready = self._check(schema, counts, len(labeled), unlabeled)

@@ -1,10 +1,10 @@
 """What a job found out, as `report.json`: the numbers, each with its meaning in the docs."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from backend.domain import (
-    ControlName,
     HardExample,
     Job,
     LabelSchema,
@@ -12,12 +12,16 @@ from backend.domain import (
     NoPrediction,
     TaskId,
 )
+from backend.policies.label_errors import Suspect
 from backend.services import census
-from backend.services.labeling import Delivered, Guessed
-from backend.services.learning import Material, Models
+from backend.services.findings import Findings
+from backend.services.finishing import Finished
+from backend.services.learning import Learned, Material, Models
 
 HARDEST = 20
 """Hard examples listed one by one."""
+
+Json = dict[str, Any]
 
 
 def content(
@@ -25,43 +29,54 @@ def content(
     version: ModelVersion,
     *,
     material: Material,
-    guessed: Guessed,
-    hard: Mapping[TaskId, HardExample],
-    delivered: Delivered,
+    findings: Findings,
+    finished: Finished,
     unreadable: Sequence[NoPrediction],
     seconds: Mapping[str, float],
-    notes: Mapping[ControlName, Mapping[str, Any]],
-) -> dict[str, Any]:
+    because: str,
+) -> Json:
     """The report of one job; counts are of images, times in seconds."""
+    predicted = len(findings.guessed.pictures)
+    certificates = [asdict(one) for one in findings.verdict.certificates]
     return {
         "job": job.id,
         "project": job.request.project,
         "mode": job.request.mode.value,
         "algorithm": job.request.algorithm.value,
         "version": version.name,
+        "because": because,
         "task_kind": "+".join(dict.fromkeys(kind.value for kind in version.kinds.values())),
         "labels": [
             {"control": count.control, "label": count.label, "images": count.images}
             for count in census.count(material.schema, tuple(material.people.values()))
         ],
         "labeled": len(material.people),
-        "validation": version.trained_on.get("validation", 0),
+        "validation": len(material.validation) or version.trained_on.get("validation", 0),
         "unlabeled": len(material.unlabeled),
-        "predicted": delivered.predicted,
-        "hard": len(hard),
-        "hardest": [_hard(example) for example in _worst(hard)],
-        "accepted": 0,
-        "withheld": delivered.predicted,
-        "dropped": [_slot(slot) for slot in delivered.dropped],
+        "predicted": finished.delivered.predicted,
+        "hard": len(findings.hard),
+        "hardest": [_hard(example) for example in _worst(findings.hard)],
+        "hard_reasons": _reasons(findings.hard),
+        "accepted": finished.accepted,
+        "withheld": predicted - finished.accepted,
+        "dropped": [_slot(slot) for slot in finished.delivered.dropped],
         "unreadable": [_slot(slot) for slot in unreadable],
         "repairs": _repairs(material),
         "metrics": dict(version.metrics),
-        "certificate": None,
+        "certificate": certificates[0] if certificates else None,
+        "certificates": certificates,
+        "verdict": findings.verdict.because,
         "seconds": {name: round(spent, 3) for name, spent in seconds.items()},
         "device": version.device,
         "backbone": version.backbone,
-        "notes": {name: dict(note) for name, note in notes.items()},
-        "mean_score": float(guessed.score.mean()) if len(guessed.pictures) else None,
+    }
+
+
+def of_training(learned: Learned, doubts: Sequence[Suspect]) -> Json:
+    """What a report has more when something was trained."""
+    return {
+        "notes": {name: dict(model.notes) for name, model in learned.models.items()},
+        "doubted_labels": [asdict(suspect) for suspect in doubts],
     }
 
 
@@ -79,8 +94,12 @@ def metrics(models: Models) -> dict[str, float]:
 
 def trained_on(schema: LabelSchema, material: Material, held_out: int) -> dict[str, int]:
     """How many images, in all, held out, and for each label."""
-    counts = census.count(schema, tuple(material.people.values()))
-    used = {f"{count.control}/{count.label}": count.images for count in counts if count.images}
+    teachers = [material.people[task] for task in material.labeled.tasks]
+    used = {
+        f"{count.control}/{count.label}": count.images
+        for count in census.count(schema, teachers)
+        if count.images
+    }
     return {"images": len(material.labeled), "validation": held_out, **used}
 
 
@@ -88,12 +107,22 @@ def _worst(hard: Mapping[TaskId, HardExample]) -> list[HardExample]:
     return sorted(hard.values(), key=lambda example: -example.coefficient)[:HARDEST]
 
 
-def _hard(example: HardExample) -> dict[str, Any]:
+def _hard(example: HardExample) -> Json:
     reasons = [{"number": number, "words": words} for number, words in example.reasons]
     return {"task": example.task, "coefficient": example.coefficient, "reasons": reasons}
 
 
-def _slot(slot: NoPrediction) -> dict[str, Any]:
+def _reasons(hard: Mapping[TaskId, HardExample]) -> list[Json]:
+    """How often each reason was given, the most frequent first, with the words of one example."""
+    counts: dict[int, Json] = {}
+    for example in hard.values():
+        for number, words in example.reasons:
+            entry = counts.setdefault(number, {"number": number, "words": words, "images": 0})
+            entry["images"] += 1
+    return sorted(counts.values(), key=lambda entry: -entry["images"])
+
+
+def _slot(slot: NoPrediction) -> Json:
     return {"task": slot.task, "because": slot.because}
 
 

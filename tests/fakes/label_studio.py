@@ -37,6 +37,7 @@ class FakeLabelStudio:
     model_version: str = ""
     predictions: dict[tuple[TaskId, VersionName], Prediction] = field(default_factory=dict)
     has_tabs: bool = False
+    lists: dict[str, tuple[TaskId, ...]] = field(default_factory=dict)
 
     def project(self, project: ProjectId) -> Project:
         if project != self.id:
@@ -78,6 +79,20 @@ class FakeLabelStudio:
 
     def refresh_tabs(self, project: ProjectId) -> None:
         self.has_tabs = True
+
+    def list_in_tab(self, project: ProjectId, title: str, tasks: Sequence[TaskId]) -> None:
+        self.lists[title] = tuple(tasks)
+
+    def accept(
+        self, project: ProjectId, version: VersionName, tasks: Sequence[TaskId]
+    ) -> Sequence[int]:
+        for task in tasks:
+            self.people[task] = dict(self.predictions[task, version].answers)
+        return [1000 + task for task in tasks]
+
+    def take_back(self, annotations: Sequence[int]) -> None:
+        for annotation in annotations:
+            self.people[TaskId(annotation - 1000)] = None
 
     def connect(self, project: ProjectId, backend_url: str, user: str, password: str) -> str:
         return f"connected {backend_url}"

@@ -52,6 +52,7 @@ class ParityModel:
     labels: tuple[Label, ...]
     metrics: Mapping[str, float] = field(default_factory=lambda: {"accuracy": 1.0, "ece": 0.0})
     notes: Mapping[str, object] = field(default_factory=dict)
+    out_of_fold: Guesses | None = None
 
     def predict(self, pictures: Pictures, fetch: Fetch, progress: Progress) -> Guesses:
         odd = np.array([task % 2 for task in pictures.tasks], dtype=int)

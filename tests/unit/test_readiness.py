@@ -19,7 +19,12 @@ def world(tmp_path):
 
 def readiness(world, missing_weights=lambda _: None, **settings):
     return Readiness(
-        world.label_studio, world.versions, FakeJobs(), Settings(**settings), missing_weights
+        world.label_studio,
+        world.versions,
+        FakeJobs(),
+        world.ledgers,
+        Settings(**settings),
+        missing_weights,
     )
 
 

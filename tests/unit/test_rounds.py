@@ -18,9 +18,16 @@ from backend.domain import (
     TaskId,
 )
 from backend.errors import BadInput, Refused, Stopped
+from backend.ledgers import LedgerFiles
+from backend.services.acceptance import AutoAccept
 from backend.services.auto_label import AutoLabel
+from backend.services.comparison import Comparison
+from backend.services.doubts import Doubts
+from backend.services.findings import Inspection
+from backend.services.finishing import Finishing
 from backend.services.hard_examples import HardExamples
 from backend.services.labeling import Delivery, Guessing
+from backend.services.lanes import Lanes
 from backend.services.learning import Learning
 from backend.services.pre_label import PreLabel
 from backend.settings import Settings
@@ -50,16 +57,26 @@ class World:
         settings = Settings(data_dir=folder)
         families = dict.fromkeys(Kind, self.family)
         learning = Learning(families, settings, self.gallery.fetch)
+        self.ledgers = LedgerFiles(folder)
+        lanes = Lanes(self.label_studio, self.ledgers, seed=0)
+        self.auto_accept = AutoAccept(self.label_studio, self.ledgers)
+        delivery = Delivery(self.label_studio, self.stored)
         shared = {
             "label_studio": self.label_studio,
             "gallery": self.gallery,
+            "lanes": lanes,
             "learning": learning,
-            "guessing": Guessing(self.gallery),
-            "hard_examples": HardExamples(),
-            "delivery": Delivery(self.label_studio, self.stored),
+            "inspection": Inspection(Guessing(self.gallery), HardExamples(), lanes),
+            "finishing": Finishing(delivery, self.auto_accept, lanes, self.versions),
             "versions": self.versions,
         }
-        self.auto_label = AutoLabel(**shared, settings=settings, packages={})
+        self.auto_label = AutoLabel(
+            **shared,
+            comparison=Comparison(learning, self.versions),
+            doubts=Doubts(self.label_studio),
+            settings=settings,
+            packages={},
+        )
         self.pre_label = PreLabel(**shared)
 
     @staticmethod

@@ -1,0 +1,62 @@
+"""Is the new version as good as the current one, on the same held-out images?"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from backend.domain import ControlName, Decision, LabelSchema, ModelVersion
+from backend.errors import UnreadableImage
+from backend.policies import preconditions, promotion
+from backend.policies.correctness import agreement
+from backend.ports import Lesson, Model, Progress, Versions
+from backend.services.learning import Learned, Learning
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Measures the new and the current models side by side."""
+
+    learning: Learning
+    versions: Versions
+
+    def decide(
+        self,
+        schema: LabelSchema,
+        learned: Learned,
+        current: ModelVersion | None,
+        progress: Progress,
+    ) -> Decision:
+        """Whether the new version replaces the current one, and why."""
+        if current is None or preconditions.model_fits(schema, current):
+            return promotion.decide({}, None, 0)
+        if set(current.kinds) != set(learned.models):
+            return Decision(True, "it learned other controls than the current version")
+        old = self.learning.load(schema, current, self.versions)
+        try:
+            new_scores = self._scores(learned, learned.models, progress)
+            old_scores = self._scores(learned, old, progress)
+        except UnreadableImage as exc:
+            return Decision(True, f"the held-out images cannot be compared on: {exc}")
+        return promotion.decide(_mean(new_scores), _mean(old_scores), len(new_scores))
+
+    def _scores(
+        self, learned: Learned, models: Mapping[ControlName, Model], progress: Progress
+    ) -> list[float]:
+        """How far each held-out answer agrees with people, all controls one after another."""
+        return [
+            score
+            for name, lesson in learned.lessons.items()
+            for score in self._of_control(lesson, models[name], progress)
+        ]
+
+    def _of_control(self, lesson: Lesson, model: Model, progress: Progress) -> list[float]:
+        if not len(lesson.held_out):
+            return []
+        said = model.predict(lesson.held_out, lesson.fetch, progress).answers
+        pairs = zip(said, lesson.held_out_answers, strict=True)
+        return [agreement(answer, truth) for answer, truth in pairs]
+
+
+def _mean(scores: list[float]) -> Mapping[str, float]:
+    return {"agreement": float(np.mean(scores))} if scores else {}

@@ -1,0 +1,73 @@
+"""What a version says of a project: guesses, hard examples, and what may be accepted."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from backend.domain import HardExample, JobRequest, Ledger, NoPrediction, TaskId
+from backend.ports import Progress
+from backend.services import lanes
+from backend.services.acceptance import Verdict, judge
+from backend.services.census import Census
+from backend.services.hard_examples import HardExamples
+from backend.services.labeling import Guessed, Guessing
+from backend.services.lanes import Lanes
+from backend.services.learning import Material, Models
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """`lane` and `guessed` are guesses on the validation lane and on the unlabeled images."""
+
+    guessed: Guessed
+    lane: Guessed
+    hard: Mapping[TaskId, HardExample]
+    verdict: Verdict
+    unreadable: Sequence[NoPrediction]
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """Looks at a project through the models of one version."""
+
+    guessing: Guessing
+    hard_examples: HardExamples
+    lanes: Lanes
+
+    def findings(
+        self,
+        request: JobRequest,
+        people: Census,
+        ledger: Ledger,
+        material: Material,
+        models: Models,
+        progress: Progress,
+    ) -> Findings:
+        """Guess everything, find the hard ones, and test on the lane where that is asked for."""
+        guessed, gone = self.guessing.guess(models, material.unlabeled, progress)
+        lane, _ = self.guessing.guess(models, material.validation, progress)
+        hard = self.hard_examples.find(material, guessed)
+        verdict = self._verdict(request, people, ledger, material, lane, guessed)
+        return Findings(guessed, lane, hard, verdict, gone)
+
+    def _verdict(
+        self,
+        request: JobRequest,
+        people: Census,
+        ledger: Ledger,
+        material: Material,
+        lane: Guessed,
+        guessed: Guessed,
+    ) -> Verdict:
+        if not request.accept:
+            return Verdict("")
+        if left := lanes.waiting(ledger, people):
+            return Verdict(
+                f"nothing accepted: {len(left)} random images wait to be labeled in the tab "
+                f"'{lanes.TAB}'; the guarantee rests on all of them"
+            )
+        kinds = {control.name: control.kind for control in material.schema.controls}
+        asked = {name: kinds[name] for name in guessed.guesses}
+        verdict = judge(lanes.terms(request, ledger), asked, material.people, lane, guessed)
+        if verdict.more and not request.labels_are_random:
+            ledger = self.lanes.extend(request, ledger, people, verdict.more)
+        return verdict

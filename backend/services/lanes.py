@@ -1,0 +1,85 @@
+"""The random validation lane: drawn by us, labeled by people, never trained on.
+
+Its images get no prediction before people labeled them, so that nothing leans on what the test will
+judge. Only a lane that is labeled as a whole counts: the part that people happened to label first
+is no random sample.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from backend.domain import JobRequest, Ledger, TaskId
+from backend.policies.certification import Terms
+from backend.policies.fixed_sequence import Validation
+from backend.policies.lane import LABELS_ARE_RANDOM, lane
+from backend.policies.validation_size import how_many_more
+from backend.ports import LabelStudio, Ledgers
+from backend.services.census import Census
+
+TAB = "Label first (random)"
+
+RANDOM_PART = 0.5
+"""Share of labels that are said to be random which become the lane."""
+
+SMALLEST = 50
+LARGEST_PART = 0.5
+"""Share of the unlabeled images that a lane may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """Draws and extends the lanes of projects."""
+
+    label_studio: LabelStudio
+    ledgers: Ledgers
+    seed: int
+
+    def draw(self, request: JobRequest, people: Census) -> Ledger:
+        """The project's ledger, with a lane as soon as a guarantee is wanted."""
+        ledger = self.ledgers.load(request.project)
+        if not request.accept or ledger.lane - ledger.spent:
+            return ledger
+        if request.labels_are_random:
+            labeled = [image.image.task for image in people.labeled]
+            return self._with(request, ledger, lane(labeled, self.seed, RANDOM_PART, _used(ledger)))
+        return self.extend(request, ledger, people, _first_size(request, people))
+
+    def extend(self, request: JobRequest, ledger: Ledger, people: Census, more: int) -> Ledger:
+        """The ledger with `more` unlabeled tasks in the lane, as far as there are."""
+        unlabeled = [ref.task for ref in people.unlabeled]
+        size = min(more, int(LARGEST_PART * len(unlabeled)))
+        return self._with(request, ledger, lane(unlabeled, self.seed, 1.0, _used(ledger))[:size])
+
+    def show(self, request: JobRequest, ledger: Ledger, people: Census) -> None:
+        """Keep the tab to what is still to be labeled."""
+        self.label_studio.list_in_tab(request.project, TAB, waiting(ledger, people))
+
+    def _with(self, request: JobRequest, ledger: Ledger, drawn: Sequence[TaskId]) -> Ledger:
+        if not drawn:
+            return ledger
+        extended = replace(ledger, lane=ledger.lane | set(drawn))
+        self.ledgers.save(request.project, extended)
+        return extended
+
+
+def waiting(ledger: Ledger, people: Census) -> tuple[TaskId, ...]:
+    """Tasks of the lane that nobody labeled yet; those that people skipped do not wait."""
+    return tuple(ref.task for ref in people.unlabeled if ref.task in ledger.lane)
+
+
+def terms(request: JobRequest, ledger: Ledger) -> Terms:
+    """What the next test of this project has to keep."""
+    assumption = LABELS_ARE_RANDOM if request.labels_are_random else ""
+    return Terms(request.max_error, request.confidence, ledger.attempts + 1, assumption)
+
+
+def _used(ledger: Ledger) -> frozenset[TaskId]:
+    return ledger.lane | ledger.accepted
+
+
+def _first_size(request: JobRequest, people: Census) -> int:
+    """As many as would certify something with a good model, in four of five cases."""
+    nobody = Validation(np.empty(0), np.empty(0, dtype=np.bool_), np.ones(len(people.unlabeled)))
+    return max(SMALLEST, how_many_more(nobody, terms(request, Ledger())) or 0)

@@ -1,0 +1,97 @@
+"""When a training starts by itself: what people changed, held against the project's history."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from backend.domain import Decision, Events, Job, JobState, Mode, ProjectId
+from backend.policies import triggers
+from backend.policies.promotion import SCORES
+from backend.policies.triggers import Pace, Situation, Trained
+from backend.ports import Changes, Jobs, Versions
+from backend.settings import Settings
+
+SWITCHED_OFF = Decision(False, "trainings do not start by themselves: AUTOLABEL_AUTO_TRAIN is off")
+NOTHING_NEW = Decision(False, "nothing was annotated since the last training")
+RECENT_JOBS = 10
+"""Jobs among which the last training is looked for."""
+
+Obstacle = Callable[[], str]
+"""The first reason why no training may start, empty where there is none; may take seconds."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingTrigger:
+    """Decides for one Redis and one data folder."""
+
+    changes: Changes
+    versions: Versions
+    jobs: Jobs
+    pace: Pace
+    on: bool = True
+    now: Callable[[], datetime] = field(default=_now)
+
+    def decide(self, project: ProjectId, obstacle: Obstacle) -> Decision:
+        """Should a training start now? Asks for the obstacle only where all else says yes."""
+        if not self.on:
+            return SWITCHED_OFF
+        events = self.changes.read(project)
+        if not events.count:
+            return NOTHING_NEW
+        situation = self._situation(project, events)
+        decision = triggers.decide(situation, self.pace)
+        if not decision.yes:
+            return decision
+        return triggers.decide(replace(situation, obstacle=obstacle()), self.pace)
+
+    def _situation(self, project: ProjectId, events: Events) -> Situation:
+        jobs = self.jobs.history(project, RECENT_JOBS)
+        last = next((job for job in jobs if job.request.mode is Mode.ACTIVE_LEARNING), None)
+        return Situation(
+            obstacle=_in_vain(last, events),
+            new=events.count,
+            quiet=self._since(events.last),
+            rested=self._since(last.ended_at if last else events.trained),
+            history=self._history(project),
+            busy=any(job.state.is_live for job in jobs),
+        )
+
+    def _since(self, moment: datetime | None) -> float:
+        return (self.now() - moment).total_seconds() if moment else float("inf")
+
+    def _history(self, project: ProjectId) -> Sequence[Trained]:
+        """Oldest first; a version that was not trained here tells nothing of the curve."""
+        return [
+            Trained(card.trained_on["images"], _score(card.metrics))
+            for card in reversed(self.versions.all(project))
+            if card.trained_on.get("images")
+        ]
+
+
+def pace(settings: Settings) -> Pace:
+    """How eagerly the settings want trainings to start."""
+    return Pace(
+        debounce=settings.train_debounce_seconds,
+        cooldown=settings.train_cooldown_seconds,
+        gain=settings.train_gain,
+        fewest=settings.train_fewest,
+    )
+
+
+def _in_vain(last: Job | None, events: Events) -> str:
+    """A training that failed or was stopped is not repeated before somebody annotates again."""
+    if last is None or last.state not in {JobState.FAILED, JobState.STOPPED}:
+        return ""
+    if last.ended_at and events.last and events.last > last.ended_at:
+        return ""
+    return f"the last training {last.state.value} ({last.because}); waiting for new annotations"
+
+
+def _score(metrics: Mapping[str, float]) -> float:
+    """The mean over the controls, whose names stand before their metrics."""
+    scores = [value for name, value in metrics.items() if name.rpartition(".")[2] in SCORES]
+    return sum(scores) / len(scores) if scores else 0.0
