@@ -247,7 +247,7 @@ def _use_case(
     lanes = Lanes(label_studio, ledgers, settings.seed)
     inspection = Inspection(Guessing(pictures), HardExamples(), lanes)
     delivery = Delivery(label_studio, PredictionStore(settings.data_dir))
-    finishing = Finishing(delivery, AutoAccept(label_studio, ledgers), lanes, versions)
+    finishing = Finishing(delivery, AutoAccept(label_studio, ledgers), versions)
     if mode is Mode.PRE_LABELING:
         return PreLabel(label_studio, pictures, lanes, taught, inspection, finishing, versions)
     return AutoLabel(

@@ -7,7 +7,6 @@ from backend.ports import Progress, Versions
 from backend.services.acceptance import AutoAccept
 from backend.services.findings import Findings
 from backend.services.labeling import Delivered, Delivery
-from backend.services.lanes import Lanes
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +23,6 @@ class Finishing:
 
     delivery: Delivery
     auto_accept: AutoAccept
-    lanes: Lanes
     versions: Versions
 
     def finish(

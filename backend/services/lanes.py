@@ -40,28 +40,32 @@ class Lanes:
         """The project's ledger, with a lane as soon as a guarantee is wanted."""
         ledger = self.ledgers.load(request.project)
         if not request.accept or ledger.lane - ledger.spent:
-            return ledger
+            return self._shown(request, ledger, people)
         if request.labels_are_random:
             labeled = [image.image.task for image in people.labeled]
-            return self._with(request, ledger, lane(labeled, self.seed, RANDOM_PART, _used(ledger)))
+            drawn = lane(labeled, self.seed, RANDOM_PART, _used(ledger))
+            return self._with(request, ledger, people, drawn)
         return self.extend(request, ledger, people, _first_size(request, people))
 
     def extend(self, request: JobRequest, ledger: Ledger, people: Census, more: int) -> Ledger:
         """The ledger with `more` unlabeled tasks in the lane, as far as there are."""
         unlabeled = [ref.task for ref in people.unlabeled]
         size = min(more, int(LARGEST_PART * len(unlabeled)))
-        return self._with(request, ledger, lane(unlabeled, self.seed, 1.0, _used(ledger))[:size])
+        drawn = lane(unlabeled, self.seed, 1.0, _used(ledger))[:size]
+        return self._with(request, ledger, people, drawn)
 
-    def show(self, request: JobRequest, ledger: Ledger, people: Census) -> None:
-        """Keep the tab to what is still to be labeled."""
-        self.label_studio.list_in_tab(request.project, TAB, waiting(ledger, people))
-
-    def _with(self, request: JobRequest, ledger: Ledger, drawn: Sequence[TaskId]) -> Ledger:
-        if not drawn:
-            return ledger
+    def _with(
+        self, request: JobRequest, ledger: Ledger, people: Census, drawn: Sequence[TaskId]
+    ) -> Ledger:
         extended = replace(ledger, lane=ledger.lane | set(drawn))
         self.ledgers.save(request.project, extended)
-        return extended
+        return self._shown(request, extended, people)
+
+    def _shown(self, request: JobRequest, ledger: Ledger, people: Census) -> Ledger:
+        """Keep the tab to what is still to be labeled, so that people may begin at once."""
+        if ledger.lane:
+            self.label_studio.list_in_tab(request.project, TAB, waiting(ledger, people))
+        return ledger
 
 
 def waiting(ledger: Ledger, people: Census) -> tuple[TaskId, ...]:

@@ -44,10 +44,10 @@ def quiet(_step, _done, _of):
 
 
 class World:
-    """A project of 40 images: 12 labeled, half of them cats, and 28 not."""
+    """A project of 40 images, or more: 12 labeled, half of them cats, and the others not."""
 
-    def __init__(self, folder):
-        people = {TaskId(task): None for task in range(1, 41)}
+    def __init__(self, folder, images=40):
+        people = {TaskId(task): None for task in range(1, images + 1)}
         people |= {TaskId(task): {"c": Choice((self.truth(task),))} for task in range(1, 13)}
         self.label_studio = FakeLabelStudio(people=people)
         self.gallery = FakeGallery()
@@ -67,7 +67,7 @@ class World:
             "lanes": lanes,
             "learning": learning,
             "inspection": Inspection(Guessing(self.gallery), HardExamples(), lanes),
-            "finishing": Finishing(delivery, self.auto_accept, lanes, self.versions),
+            "finishing": Finishing(delivery, self.auto_accept, self.versions),
             "versions": self.versions,
         }
         self.auto_label = AutoLabel(
@@ -86,6 +86,10 @@ class World:
     def job(self, **changes):
         request = replace(JobRequest(PROJECT), **changes)
         return Job(JobId("job-1"), request, JobState.RUNNING, created_at=datetime.now(UTC))
+
+    def label(self, tasks):
+        """A person labels these tasks, correctly."""
+        self.label_studio.people |= {task: {"c": Choice((self.truth(task),))} for task in tasks}
 
     def run(self, **changes):
         return self.auto_label(self.job(**changes), quiet)

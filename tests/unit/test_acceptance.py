@@ -1,0 +1,175 @@
+"""Certified auto-accept, from the drawing of the lane to the undo."""
+
+import pytest
+
+from backend.domain import Choice, Mode, ProjectId, VersionName
+from backend.errors import BadInput, NotFound
+from backend.services import doubts, lanes
+from tests.fakes.models import ParityFamily, ParityModel
+from tests.unit.test_rounds import World, quiet
+
+PROJECT = ProjectId(1)
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path, images=600)
+
+
+def lane_of(world):
+    return world.label_studio.lists[lanes.TAB]
+
+
+class Wrong(ParityFamily):
+    """Learns to say the first label of everything."""
+
+    def fit(self, lesson):
+        self.lessons.append(lesson)
+        return AlwaysFirst(lesson.control.labels)
+
+
+class AlwaysFirst(ParityModel):
+    def predict(self, pictures, fetch, progress):
+        guesses = super().predict(pictures, fetch, progress)
+        answers = tuple(Choice((self.labels[0],)) for _ in guesses.answers)
+        return type(guesses)(answers, guesses.confidence, guesses.probabilities)
+
+
+def test_without_accept_no_lane_is_drawn_and_nothing_is_accepted(world):
+    report = world.run()
+    assert report["accepted"] == 0
+    assert world.ledgers.load(PROJECT).lane == frozenset()
+    assert all(world.label_studio.people[task] is None for task in range(13, 601))
+
+
+def test_the_first_accepting_job_draws_a_lane_and_asks_people_to_label_it(world):
+    report = world.run(accept=True)
+    lane = lane_of(world)
+    assert 50 <= len(lane) <= 300
+    assert set(lane).isdisjoint(range(1, 13))
+    assert report["accepted"] == 0
+    assert f"{len(lane)} random images wait to be labeled" in report["because"]
+    assert "Label first (random)" in report["because"]
+
+
+def test_images_of_the_lane_get_no_prediction_before_people_labeled_them(world):
+    world.run(accept=True)
+    predicted = {task for task, _ in world.label_studio.predictions}
+    assert predicted.isdisjoint(lane_of(world))
+
+
+def test_a_lane_that_is_labeled_in_part_certifies_nothing(world):
+    world.run(accept=True)
+    lane = lane_of(world)
+    world.label(lane[: len(lane) // 2])
+    report = world.run(accept=True)
+    assert report["accepted"] == 0
+    assert world.ledgers.load(PROJECT).attempts == 0
+    assert lane_of(world) == lane[len(lane) // 2 :]
+
+
+def accepted(world):
+    world.run(accept=True)
+    world.label(lane_of(world))
+    return world.run(accept=True)
+
+
+def test_a_labeled_lane_certifies_and_the_sure_ones_become_annotations(world):
+    report = accepted(world)
+    certificate = report["certificate"]
+    assert certificate["mistakes"] == 0
+    assert certificate["error_rate"] == 0.05
+    assert "at most 5 %" in certificate["promise"]
+    assert report["accepted"] > 0
+    taken = world.ledgers.load(PROJECT).accepted
+    assert len(taken) == report["accepted"]
+    assert all(world.label_studio.people[task] is not None for task in taken)
+    assert world.versions.current(PROJECT).certificate is not None
+
+
+def test_neither_the_lane_nor_accepted_labels_ever_teach_a_model(world):
+    accepted(world)
+    ledger = world.ledgers.load(PROJECT)
+    world.label_studio.people[601] = None
+    world.run()
+    lesson = world.family.lessons[-1]
+    taught = set(lesson.train.tasks) | set(lesson.held_out.tasks)
+    assert taught.isdisjoint(ledger.lane - ledger.spent)
+    assert taught.isdisjoint(ledger.accepted)
+
+
+def test_undo_gives_the_images_back_to_people_once(world):
+    job = world.job()
+    report = accepted(world)
+    assert world.auto_accept.undo(PROJECT, job.id) == report["accepted"]
+    assert world.ledgers.load(PROJECT).accepted == frozenset()
+    waiting = [task for task, said in world.label_studio.people.items() if said is None]
+    assert len(waiting) == report["accepted"] + report["withheld"]
+    with pytest.raises(NotFound, match="nothing that could be taken back"):
+        world.auto_accept.undo(PROJECT, job.id)
+
+
+def test_each_test_uses_up_confidence_even_when_it_accepts_nothing(world):
+    world.auto_label.learning.families.update(dict.fromkeys(world.family.kinds, Wrong()))
+    report = accepted(world)
+    assert report["accepted"] == 0
+    assert "were wrong; the model must become better first" in report["because"]
+    assert world.ledgers.load(PROJECT).attempts == 2
+
+
+def test_labels_said_to_be_random_give_half_of_themselves_to_the_lane(world):
+    world.label(range(13, 213))
+    report = world.run(accept=True, labels_are_random=True)
+    ledger = world.ledgers.load(PROJECT)
+    assert 70 <= len(ledger.lane) <= 140
+    assert ledger.lane <= set(range(1, 213))
+    assert set(world.family.lessons[-1].train.tasks).isdisjoint(ledger.lane)
+    assert report["accepted"] > 0
+    assert (
+        "assuming that the labeled images are a random sample" in (report["certificate"]["promise"])
+    )
+
+
+def test_a_chosen_version_may_not_be_certified_on_what_it_learned_from(world):
+    version = VersionName(world.run()["version"])
+    request = {"mode": Mode.PRE_LABELING, "model_version": version, "accept": True}
+    with pytest.raises(BadInput, match="may have learned from"):
+        world.pre_label(world.job(**request, labels_are_random=True), quiet)
+
+
+def test_pre_labeling_accepts_with_a_certificate_too(world):
+    version = VersionName(world.run()["version"])
+    request = {"mode": Mode.PRE_LABELING, "model_version": version, "accept": True}
+    world.pre_label(world.job(**request), quiet)
+    world.label(lane_of(world))
+    report = world.pre_label(world.job(**request), quiet)
+    assert report["accepted"] > 0
+
+
+def test_a_worse_version_is_kept_aside_and_says_why(world):
+    world.label(range(13, 150))
+    good = world.run()["version"]
+    world.auto_label.learning.families.update(dict.fromkeys(world.family.kinds, Wrong()))
+    report = world.run()
+    aside = world.versions.get(PROJECT, report["version"])
+    assert not aside.promoted
+    assert "worse, kept aside" in aside.because
+    assert report["because"] == aside.because
+    assert world.versions.current(PROJECT).name == good
+    assert world.label_studio.model_version == good
+
+
+def test_doubted_labels_are_listed_for_a_second_look(world):
+    world.label(range(13, 150))
+    world.label_studio.people[20] = {"c": Choice(("dog",))}
+
+    class Doubting(ParityFamily):
+        def fit(self, lesson):
+            model = ParityModel(lesson.control.labels)
+            model.out_of_fold = model.predict(lesson.train, lesson.fetch, quiet)
+            return model
+
+    world.auto_label.learning.families.update(dict.fromkeys(world.family.kinds, Doubting()))
+    report = world.run()
+    assert world.label_studio.lists[doubts.TAB] == (20,)
+    assert [entry["task"] for entry in report["doubted_labels"]] == [20]
