@@ -4,20 +4,23 @@ The counts are hints: a training reads the truth from Label Studio, and losing R
 """
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from backend.domain import ProjectId
+from backend.domain import Events, ProjectId
 from backend.errors import QueueUnreachable
 from backend.redis_client import RedisClient
 
 log = logging.getLogger(__name__)
 
+_PENDING = "autolabel:changed"
+"""The set of projects with something to count."""
+
 _CHANGED = """
 redis.call('HINCRBY', KEYS[1], 'count', ARGV[1])
 redis.call('HSETNX', KEYS[1], 'first', ARGV[2])
 redis.call('HSET', KEYS[1], 'last', ARGV[2])
+redis.call('SADD', KEYS[2], ARGV[3])
 """
 _CONSUMED = """
 local left = tonumber(redis.call('HGET', KEYS[1], 'count') or '0') - tonumber(ARGV[1])
@@ -26,22 +29,13 @@ if left > 0 then
     redis.call('HSET', KEYS[1], 'count', left, 'first', ARGV[2])
 else
     redis.call('HDEL', KEYS[1], 'count', 'first', 'last')
+    redis.call('SREM', KEYS[2], ARGV[3])
 end
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Events:
-    """`count` annotations changed between `first` and `last`; `trained` is the last training."""
-
-    count: int = 0
-    first: datetime | None = None
-    last: datetime | None = None
-    trained: datetime | None = None
-
-
 class EventCounter:
-    """Counts changed annotations of each project. Never raises for want of Redis."""
+    """Implements `backend.ports.Changes`."""
 
     def __init__(
         self,
@@ -71,10 +65,20 @@ class EventCounter:
         first, last, trained = (_time(fields.get(name)) for name in (b"first", b"last", b"trained"))
         return Events(count, first, last, trained)
 
-    def _eval(self, script: str, project: ProjectId, annotations: int) -> None:
+    def pending(self) -> Sequence[ProjectId]:
+        """Projects in which something changed since their last training, by id."""
         try:
             with self._client.reach() as redis:
-                redis.eval(script, 1, _key(project), annotations, self._clock().isoformat())
+                return sorted(ProjectId(int(project)) for project in redis.smembers(_PENDING))
+        except QueueUnreachable as exc:
+            self._complain(exc)
+            return []
+
+    def _eval(self, script: str, project: ProjectId, annotations: int) -> None:
+        now = self._clock().isoformat()
+        try:
+            with self._client.reach() as redis:
+                redis.eval(script, 2, _key(project), _PENDING, annotations, now, project)
             self._complained = False
         except QueueUnreachable as exc:
             self._complain(exc)

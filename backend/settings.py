@@ -62,6 +62,24 @@ class Settings(BaseSettings):
     keep_versions: int = Field(10, ge=2)
     predict_seconds: float = Field(45, gt=0, description="time that one /predict may compute")
 
+    auto_train: bool = Field(True, description="start trainings when people annotated enough")
+    train_debounce_seconds: float = Field(
+        30, ge=0, description="quiet time before a training starts by itself"
+    )
+    train_cooldown_seconds: float = Field(
+        120, ge=0, description="least time between two trainings that start by themselves"
+    )
+    train_gain: float = Field(
+        0.1, gt=0, lt=1, description="share of the error that the next training should remove"
+    )
+    train_fewest: int = Field(
+        10, ge=1, description="fewest new annotations that are worth another training"
+    )
+    next_picks: int = Field(40, ge=0, le=200, description="images in the tab `Label next`")
+    viewed_images: int = Field(
+        300, ge=0, description="least certain images whose altered copies are looked at"
+    )
+
     local_files_root: Path | None = None
     max_image_megabytes: float = Field(64, gt=0)
     max_image_megapixels: float = Field(80, gt=0)

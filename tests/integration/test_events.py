@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from backend.domain import ProjectId
-from backend.events import EventCounter, Events
+from backend.domain import Events, ProjectId
+from backend.events import EventCounter
 
 PETS, CARS = ProjectId(1), ProjectId(2)
 NINE = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
@@ -72,3 +72,16 @@ def test_without_redis_nothing_is_counted_and_the_log_says_so_once(
     events.consumed(PETS, 1)
     assert events.read(PETS) == Events()
     assert caplog.text.count("changes are not counted") == 1
+
+
+def test_projects_with_changes_are_listed_until_a_training_has_seen_them(events: EventCounter):
+    events.changed(CARS, 4)
+    events.changed(PETS)
+    assert events.pending() == [PETS, CARS]
+    events.consumed(PETS, 1)
+    events.consumed(CARS, 3)
+    assert events.pending() == [CARS]
+
+
+def test_without_redis_no_project_is_listed(no_redis: str):
+    assert EventCounter(no_redis).pending() == []

@@ -1,0 +1,30 @@
+"""What people changed, counted in memory; implements `ports.Changes`."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from backend.domain import Events, ProjectId
+
+
+@dataclass
+class FakeChanges:
+    now: Callable[[], datetime]
+    counted: dict[ProjectId, Events] = field(default_factory=dict)
+
+    def changed(self, project: ProjectId, annotations: int = 1) -> None:
+        known = self.read(project)
+        first = known.first or self.now()
+        count = known.count + annotations
+        self.counted[project] = replace(known, count=count, first=first, last=self.now())
+
+    def consumed(self, project: ProjectId, annotations: int) -> None:
+        known = self.read(project)
+        left = max(0, known.count - annotations)
+        self.counted[project] = replace(known, count=left, trained=self.now())
+
+    def read(self, project: ProjectId) -> Events:
+        return self.counted.get(project, Events())
+
+    def pending(self) -> Sequence[ProjectId]:
+        return [project for project, events in self.counted.items() if events.count]

@@ -1,0 +1,75 @@
+"""Label Studio's events over HTTP, counted in a real Redis, become one job."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from pydantic import SecretStr
+
+from backend import web, wiring
+from backend.domain import Choice, JobState, Label, ProjectId, TaskId
+from backend.settings import Settings
+from tests.fakes.label_studio import FakeLabelStudio
+from tests.integration.polling import eventually
+
+PETS = ProjectId(1)
+CREATED = {"action": "ANNOTATION_CREATED", "project": {"id": PETS}, "annotation": {"id": 1}}
+CONFIRMED = {
+    "action": "ANNOTATIONS_CREATED",
+    "project": {"id": PETS},
+    "annotation": [{"id": number} for number in range(2, 12)],
+}
+
+
+def annotated(*numbers: int) -> dict[TaskId, dict[str, Choice] | None]:
+    people: dict[TaskId, dict[str, Choice] | None] = {TaskId(n): None for n in range(1, 40)}
+    said = {TaskId(n): {"c": Choice((Label("dog" if n % 2 else "cat"),))} for n in numbers}
+    return people | said
+
+
+@pytest.fixture
+def label_studio() -> FakeLabelStudio:
+    return FakeLabelStudio()
+
+
+@pytest.fixture
+def app(redis_url: str, tmp_path: Path, label_studio: FakeLabelStudio) -> wiring.App:
+    settings = Settings(
+        data_dir=tmp_path,
+        redis_url=redis_url,
+        label_studio_api_key=SecretStr("x"),
+        train_debounce_seconds=0.2,
+    )
+    app = wiring.backend(settings)
+    return replace(app, readiness=replace(app.readiness, label_studio=label_studio))
+
+
+@pytest.fixture
+def http(app: wiring.App) -> FlaskClient:
+    return web.create_app(app, app.settings).test_client()
+
+
+def test_annotations_start_one_job_once_the_project_is_ready(
+    app: wiring.App, http: FlaskClient, label_studio: FakeLabelStudio
+):
+    # given two web processes that watch, and a project with too few labels
+    label_studio.people = annotated(1, 2)
+    with wiring.watcher(app).running(), wiring.watcher(app).running():
+        assert http.post("/webhook", json=CREATED).status_code == 200
+        eventually(lambda: "class" in trigger(http))
+        assert app.jobs.history(PETS) == []
+
+        # when enough are confirmed in bulk
+        label_studio.people = annotated(*range(1, 13))
+        assert http.post("/webhook", json=CONFIRMED).status_code == 200
+
+        # then one job waits for a worker, and the status says what is going on
+        (job,) = eventually(lambda: app.jobs.history(PETS))
+        assert job.state is JobState.QUEUED
+        eventually(lambda: trigger(http) == "a training of this project is running")
+    assert len(app.jobs.history(PETS)) == 1
+
+
+def trigger(http: FlaskClient) -> str:
+    return http.get(f"/api/projects/{PETS}/status").get_json()["trigger"]
