@@ -16,7 +16,7 @@ from rq.serializers import JSONSerializer
 
 from backend import schema, wiring
 from backend.domain import Kind, ProjectId
-from backend.errors import AutolabelError, OutOfSpace, Unavailable
+from backend.errors import AutolabelError, BadInput, NotFound, OutOfSpace, Unavailable
 from backend.gateway import in_our_words
 from backend.job_records import QUEUE
 from backend.models import backbones
@@ -70,8 +70,13 @@ def examine(settings: Settings, project: ProjectId | None = None) -> list[Findin
 
 
 def label_studio(settings: Settings) -> str:
-    with in_our_words(), wiring.label_studio_client(settings, patience=0) as client:
-        return f"{client.version()} at {settings.label_studio_url}"
+    url = settings.label_studio_url
+    try:
+        with in_our_words(), wiring.label_studio_client(settings, patience=0) as client:
+            return f"{client.version()} at {url}"
+    except (Unavailable, NotFound, BadInput) as exc:
+        cure = "Start it, and set LABEL_STUDIO_URL to its address"
+        raise Unavailable(f"no Label Studio at {url}: {exc.message}", cure) from exc
 
 
 def token(settings: Settings) -> str:

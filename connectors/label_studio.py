@@ -10,7 +10,7 @@ from typing import Self
 
 from connectors.http import HttpClient, Pause
 from connectors.label_studio_annotations import Annotations
-from connectors.label_studio_calls import Json
+from connectors.label_studio_calls import Json, not_as_expected
 from connectors.label_studio_import import PredictionImport
 from connectors.label_studio_registration import Registrations
 from connectors.label_studio_tabs import Tabs
@@ -35,7 +35,11 @@ class LabelStudioClient(PredictionImport, Annotations, Registrations, Tabs):
 
     def version(self) -> str:
         """Label Studio's version, such as "1.23.2"; needs no token."""
-        return str(self._object("GET", "/api/version")["release"])
+        match self._object("GET", "/api/version"):
+            case {"release": str(release)}:
+                return release
+            case _:
+                raise not_as_expected("GET", "/api/version")
 
     def close(self) -> None:
         self.http.close()

@@ -22,13 +22,13 @@ class Calls:
     def _object(self, method: str, path: str, **options: Any) -> Json:
         answer = self.http.request_json(method, path, **options)
         if not isinstance(answer, dict):
-            raise _not_as_expected(method, path)
+            raise not_as_expected(method, path)
         return cast("Json", answer)
 
     def _list(self, path: str, **options: Any) -> list[Json]:
         answer = self.http.request_json("GET", path, **options)
         if not isinstance(answer, list):
-            raise _not_as_expected("GET", path)
+            raise not_as_expected("GET", path)
         return cast("list[Json]", answer)
 
     def _delete(self, path: str) -> None:
@@ -53,7 +53,7 @@ def batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
-def _not_as_expected(method: str, path: str) -> Unreachable:
+def not_as_expected(method: str, path: str) -> Unreachable:
     return Unreachable(
         f"{method} {path} was answered with other JSON than Label Studio's",
         "Is this the address of Label Studio?",

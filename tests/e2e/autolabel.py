@@ -45,9 +45,14 @@ class Autolabel:
         except httpx.HTTPError:
             return False
 
-    def call(self, method: str, path: str, body: object = None, **options: Any) -> httpx.Response:
+    def call(self, method: str, path: str, body: object = None) -> httpx.Response:
         url = f"{self.settings.public_url}{path}"
-        return httpx.request(method, url, json=body, timeout=30, trust_env=False, **options)
+        return httpx.request(method, url, json=body, timeout=30, trust_env=False)
+
+    def send(self, path: str, content: bytes, headers: dict[str, str]) -> httpx.Response:
+        """A POST of just these bytes."""
+        url = f"{self.settings.public_url}{path}"
+        return httpx.post(url, content=content, headers=headers, timeout=30, trust_env=False)
 
     def run(self, *arguments: object, **changes: str) -> subprocess.CompletedProcess[str]:
         """One command in a process of its own, with some settings changed."""
@@ -77,7 +82,7 @@ class Autolabel:
 
 
 def settings_for(studio: LabelStudioProcess, data_dir: Path, **changes: Any) -> Settings:
-    """Settings of a backend beside this Label Studio, on a free port."""
+    """Settings of a backend beside this Label Studio, on a free port; it trains when told to."""
     port = free_port()
     return Settings(
         **{
@@ -87,6 +92,7 @@ def settings_for(studio: LabelStudioProcess, data_dir: Path, **changes: Any) -> 
             "port": port,
             "public_url": f"http://127.0.0.1:{port}",
             "device": "cpu",
+            "auto_train": False,
             **changes,
         }
     )

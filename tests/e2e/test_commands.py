@@ -1,0 +1,123 @@
+"""What each command prints and how it exits, on a project that had its first round."""
+
+import pytest
+
+from backend.label_studio_process import free_port
+from tests.e2e.digits import annotate, new_project
+
+
+def test_connect_may_be_repeated(first_round, autolabel, client):
+    again = autolabel.run("connect", first_round.project.id)
+    assert again.returncode == 0
+    assert "webhook already there" in again.stdout
+    assert "Hard examples" in again.stdout
+    assert len(client.backends(first_round.project.id)) == 1
+    assert len(client.webhooks(first_round.project.id)) == 1
+
+
+def test_status_in_words_and_in_json(first_round, autolabel):
+    status = autolabel.json("status", first_round.project.id)
+    assert status["ready"] is True
+    assert (status["labeled"], status["unlabeled"]) == (32, 88)
+    assert {row["label"]: row["images"] for row in status["labels"]} == dict.fromkeys("0123", 8)
+    assert first_round.job["id"] in [job["id"] for job in status["jobs"]]
+
+    words = autolabel.run("status", first_round.project.id)
+    assert words.returncode == 0
+    assert "32 labeled, 88 unlabeled images" in words.stdout
+    assert "Ready to start." in words.stdout
+
+
+def test_jobs_and_models_list_what_the_round_left(first_round, autolabel):
+    project = first_round.project.id
+    (job,) = autolabel.json("jobs", project)["jobs"]
+    assert job == first_round.job
+    assert job["id"] in [one["id"] for one in autolabel.json("jobs")["jobs"]]
+    (model,) = autolabel.json("models", project)["versions"]
+    assert (model["name"], model["current"]) == (first_round.version, True)
+    assert 0 <= model["metrics"]["accuracy"] <= 1
+
+    assert job["id"] in autolabel.run("jobs").stdout
+    assert f"* {model['name']}" in " ".join(autolabel.run("models", project).stdout.split())
+
+
+def test_a_version_is_activated(first_round, autolabel):
+    project = first_round.project.id
+    done = autolabel.json("activate", project, first_round.version)
+    assert done["versions"][0]["current"] is True
+    missing = autolabel.run("activate", project, "al-9999-ffff")
+    assert missing.returncode == 2
+    assert "al-9999-ffff" in missing.stderr
+
+
+def test_stopping_a_job_that_ended_leaves_it_as_it_was(first_round, autolabel):
+    assert autolabel.json("stop", first_round.job["id"])["state"] == "finished"
+    missing = autolabel.run("stop", "job-20000101-000000-0000000")
+    assert missing.returncode == 2
+    assert "no job job-20000101-000000-0000000" in missing.stderr
+
+
+def test_label_without_waiting_prints_the_queued_job_and_words_tell_the_end(
+    autolabel, client, tmp_path
+):
+    project = new_project(client, tmp_path, per_class=7, labels=("0", "1"))
+    annotate(client, project, project.some({"0": 5, "1": 5}))
+
+    job = autolabel.json("label", project.id, "--no-wait")
+    assert job["state"] in {"queued", "running"}
+    assert autolabel.job_ended(job["id"])["state"] == "finished"
+
+    words = autolabel.run("label", project.id)
+    assert words.returncode == 0, words.stderr
+    assert "predicted  4 images" in words.stdout
+    assert "100%" in words.stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "words"),
+    [
+        (("status", 999_999), 2, "999999"),
+        (("label", 999_999), 2, "999999"),
+        (("connect", 999_999), 2, "999999"),
+        (("label", "x"), 2, "valid integer"),
+        (("label", 1, "--mode", "pre-labeling"), 2, "pre-labeling needs a model_version"),
+        (("label", 1, "--max-error", "2"), 2, "max_error"),
+        (("label", 1, "--mode", "sometimes"), 2, "sometimes"),
+    ],
+)
+def test_what_cannot_be_done_is_named(autolabel, command, status, words):
+    done = autolabel.run(*command)
+    assert done.returncode == status
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_version_that_is_not_there_is_a_refusal(first_round, autolabel):
+    command = ("--mode", "pre-labeling", "--model", "al-9999-ffff")
+    done = autolabel.run("label", first_round.project.id, *command)
+    assert done.returncode == 3
+    assert "al-9999-ffff" in done.stderr
+
+
+def test_a_label_studio_that_is_not_there_fails_with_its_address(autolabel):
+    place = f"127.0.0.1:{free_port()}"
+    done = autolabel.run("status", 1, LABEL_STUDIO_URL=f"http://{place}")
+    assert done.returncode == 1
+    assert f"{place} cannot be reached" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_setting_with_a_typo_is_named(autolabel):
+    done = autolabel.run("jobs", AUTOLABEL_DATADIR="/tmp")
+    assert done.returncode == 2
+    assert "Did you mean AUTOLABEL_DATA_DIR?" in done.stderr
+
+
+def test_a_port_in_use_is_named(autolabel):
+    port = autolabel.settings.port
+    served = autolabel.run("serve")
+    assert served.returncode != 0
+    assert f"127.0.0.1:{port}" in served.stderr
+    started = autolabel.run("up")
+    assert started.returncode != 0
+    assert f"port {port}" in started.stderr

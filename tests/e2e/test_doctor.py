@@ -1,0 +1,192 @@
+"""Each fault that `autolabel doctor` is for, made on purpose: it is named, with its cure."""
+
+import shutil
+from collections import namedtuple
+
+import pytest
+from pydantic import SecretStr
+
+from backend import doctor
+from backend.domain import ProjectId
+from backend.label_studio_process import free_port
+from backend.settings import Settings
+from connectors.label_studio import LabelStudioClient
+from tests.e2e.autolabel import settings_for
+from tests.e2e.conftest import CHOICES
+from tests.e2e.label_studio import new_data_dir, running
+from tests.fakes.ml_backend import FakeMLBackend
+
+Usage = namedtuple("Usage", ["total", "used", "free"])
+
+
+@pytest.fixture
+def settings(label_studio, tmp_path) -> Settings:
+    """Settings with which nothing runs but Label Studio."""
+    return settings_for(label_studio, tmp_path / "data")
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory, pytestconfig):
+    """A Label Studio that was upgraded and locked after a backend had been connected.
+
+    It blocks local addresses, as 1.23.1 and later do by default, and takes no legacy tokens.
+    Yields its process, the project, the backend's address and a personal access token.
+    """
+    templates = pytestconfig.cache.mkdir("label-studio")
+    data_dir = new_data_dir(tmp_path_factory.mktemp("strict"), templates)
+    with FakeMLBackend() as backend:
+        with running(data_dir) as before, LabelStudioClient(before.url, before.token) as client:
+            project = client.create_project("strict", CHOICES)["id"]
+            client.connect_backend(project, backend.url, "Autolabel")
+            personal = client.http.request_json("POST", "/api/token/")["token"]
+            off = {"legacy_api_tokens_enabled": False, "api_tokens_enabled": True}
+            client.http.request_json("POST", "/api/jwt/settings", json=off)
+        blocking = {"ML_BLOCK_LOCAL_IP": "true", "SSRF_PROTECTION_ENABLED": "true"}
+        with running(data_dir, **blocking) as after:
+            yield after, ProjectId(project), backend.url, personal
+
+
+def finding(name, settings, project=None):
+    (found,) = (one for one in doctor.examine(settings, project) if one.name == name)
+    return found
+
+
+def changed(settings, **changes):
+    return settings.model_copy(update=changes)
+
+
+def test_all_is_well_while_everything_runs(first_round, autolabel):
+    checks = autolabel.json("doctor", first_round.project.id)["checks"]
+    assert [check["name"] for check in checks if not check["good"]] == []
+    assert {"Label Studio", "token", "Redis", "worker", "webhook"} < {one["name"] for one in checks}
+
+    words = autolabel.run("doctor", first_round.project.id)
+    assert words.returncode == 0
+    assert "ok   worker: 1 running" in words.stdout
+
+
+def test_a_fault_is_an_exit_status_and_a_cure(autolabel):
+    url = f"http://127.0.0.1:{free_port()}"
+    done = autolabel.run("doctor", LABEL_STUDIO_URL=url)
+    assert done.returncode == 1
+    assert "FAIL Label Studio" in done.stdout
+    assert "LABEL_STUDIO_URL" in done.stdout
+    assert "ok   Redis" in done.stdout
+
+
+def test_a_wrong_url_is_named_with_the_setting(settings):
+    url = f"http://127.0.0.1:{free_port()}"
+    found = finding("Label Studio", changed(settings, label_studio_url=url))
+    assert not found.good
+    assert url in found.found
+    assert "LABEL_STUDIO_URL" in found.cure
+
+
+def test_another_web_server_than_label_studio_is_told_apart(settings, autolabel):
+    found = finding(
+        "Label Studio", changed(settings, label_studio_url=autolabel.settings.public_url)
+    )
+    assert not found.good
+    assert "LABEL_STUDIO_URL" in found.cure
+
+
+@pytest.mark.parametrize("key", ["", "f" * 40, "a.b.c"])
+def test_a_bad_token_is_named_with_the_setting(settings, key):
+    found = finding("token", changed(settings, label_studio_api_key=SecretStr(key)))
+    assert not found.good
+    assert "LABEL_STUDIO_API_KEY" in found.cure
+    assert not key or key not in found.found + found.cure
+
+
+def test_a_disabled_legacy_token_is_told_from_a_wrong_one(settings, strict):
+    studio, _, _, personal = strict
+    here = changed(settings, label_studio_url=studio.url)
+    found = finding("token", here)
+    assert not found.good
+    assert "legacy token" in found.found
+    assert "personal access token" in found.cure
+    assert finding("token", changed(here, label_studio_api_key=SecretStr(personal))).good
+
+
+def test_a_label_studio_that_blocks_local_addresses_is_named_with_its_settings(settings, strict):
+    studio, project, backend_url, personal = strict
+    there = changed(
+        settings,
+        label_studio_url=studio.url,
+        label_studio_api_key=SecretStr(personal),
+        public_url=backend_url,
+    )
+    found = finding("connection", there, project)
+    assert not found.good
+    assert "ML_BLOCK_LOCAL_IP=false" in found.cure
+    assert "SSRF_PROTECTION_ENABLED=false" in found.cure
+
+
+def test_a_project_that_does_not_know_us_is_told_to_connect(settings, project):
+    found = finding("connection", settings, ProjectId(project))
+    assert not found.good
+    assert f"autolabel connect {project}" in found.cure
+
+
+def test_a_connected_backend_without_a_webhook_is_found(settings, client, project):
+    with FakeMLBackend() as backend:
+        here = changed(settings, public_url=backend.url)
+        webhook = client.connect_backend(project, backend.url, "Autolabel").webhook
+        assert finding("webhook", here, ProjectId(project)).good
+        client.http.request_json("DELETE", f"/api/webhooks/{webhook}/")
+
+        found = finding("webhook", here, ProjectId(project))
+        assert finding("connection", here, ProjectId(project)).good
+    assert not found.good
+    assert "no active webhook" in found.found
+    assert f"autolabel connect {project}" in found.cure
+
+
+def test_no_worker_is_told_from_no_redis(settings, redis_url, no_redis):
+    idle = changed(settings, redis_url=redis_url)
+    assert finding("Redis", idle).good
+    assert finding("worker", idle).found == "no worker takes jobs"
+    assert "autolabel worker" in finding("worker", idle).cure
+
+    down = finding("Redis", changed(settings, redis_url=no_redis))
+    assert not down.good
+    assert "AUTOLABEL_REDIS_URL" in down.cure
+
+
+def test_a_web_part_that_does_not_run_is_named(settings):
+    found = finding("web", settings)
+    assert not found.good
+    assert "AUTOLABEL_PUBLIC_URL" in found.cure
+
+
+@pytest.mark.parametrize(
+    ("check", "change", "setting"),
+    [
+        ("backbone", {"backbone_weights": "nowhere.pt"}, "AUTOLABEL_BACKBONE_WEIGHTS"),
+        ("detector", {"detector": "nowhere/yolo.pt"}, "AUTOLABEL_DETECTOR"),
+        ("device", {"device": "cuda:99"}, "AUTOLABEL_DEVICE"),
+    ],
+)
+def test_a_missing_file_or_device_is_named_with_its_setting(
+    settings, tmp_path, check, change, setting
+):
+    ((name, value),) = change.items()
+    value = tmp_path / value if name == "backbone_weights" else value
+    found = finding(check, changed(settings, **{name: value}))
+    assert not found.good
+    assert setting in found.cure
+
+
+def test_a_disk_that_is_nearly_full_is_found(settings, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**12, 10**12 - 10**8, 10**8))
+    found = finding("disk", settings)
+    assert not found.good
+    assert "0.1 GB free" in found.found
+    assert "AUTOLABEL_DATA_DIR" in found.cure
+
+
+def test_a_data_folder_that_cannot_be_written_is_found(settings, tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    found = finding("disk", changed(settings, data_dir=tmp_path / "file" / "data"))
+    assert not found.good
+    assert "AUTOLABEL_DATA_DIR" in found.cure
