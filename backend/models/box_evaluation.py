@@ -59,11 +59,16 @@ def evaluate(
         "map50": ranking["map50"],
         "map50_95": ranking["map50_95"],
         "accuracy": float(right.mean()) if len(right) else float("nan"),
-        "ece": expected_calibration_error(shown.confidence, right),
+        "ece": expected_calibration_error(shown.confidence, right, _bins(len(right))),
         **{name: seen[name] for name in ("edits_per_image", "precision", "recall")},
         **{f"precision/{row.label}": row.precision for row in rows},
         **{f"recall/{row.label}": row.recall for row in rows},
     }
+
+
+def _bins(images: int) -> int:
+    """Ten, or fewer so that each has ten images; smaller bins measure chance."""
+    return max(1, min(10, images // 10))
 
 
 def cross_fitted(

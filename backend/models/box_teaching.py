@@ -27,12 +27,23 @@ PER_LABELED = 2
 """Pseudo-labeled images for each labeled one, at most: people's labels should keep their say."""
 
 
+LOOKED_AT = 10
+"""Unlabeled images that the teacher looks at for each that it may label."""
+
+
 @dataclass(frozen=True, slots=True)
 class Taught:
     """Unlabeled images that the teacher labeled, by position, and what it said."""
 
     positions: tuple[int, ...]
     answers: tuple[Regions, ...]
+
+
+def sampled(lesson: Lesson) -> Lesson:
+    """The lesson with no more unlabeled images than the teacher will look at, drawn at random."""
+    most = LOOKED_AT * PER_LABELED * len(lesson.train)
+    drawn = np.random.default_rng(lesson.seed).permutation(len(lesson.unlabeled))[:most]
+    return replace(lesson, unlabeled=lesson.unlabeled.take(np.sort(drawn)))
 
 
 def sure_thresholds(

@@ -1,5 +1,6 @@
 """Images to a network and its boxes back: read ahead, batched by shape, in fractions."""
 
+import os
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,7 +18,7 @@ from backend.models.upright import read
 from backend.ports import Fetch, Progress
 
 BATCH = 16
-READERS = 2
+READERS = min(8, os.cpu_count() or 1)
 AHEAD = 4 * BATCH
 """Pictures read but not yet looked at; at 640 pixels about 80 MB."""
 

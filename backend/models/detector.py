@@ -98,6 +98,7 @@ class DetectorFamily:
 
     def _student(self, lesson: Lesson, chosen: TrainingPlan, teacher: Detector) -> Detector:
         """The student, if it beats the teacher on the held-out images, else the teacher."""
+        lesson = box_teaching.sampled(lesson)
         taught = self._taught(lesson, teacher)
         tried: dict[str, Any] = {
             "what": "teacher and student",

@@ -3,6 +3,7 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # Torch leaves some of its arguments without types.
 
+import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,8 +54,9 @@ class TorchvisionNetwork:
         save_file(state, folder / _WEIGHTS, {key: str(value) for key, value in about.items()})
 
     def _found(self, output: Mapping[str, Tensor]) -> Found:
-        boxes, labels, scores = output["boxes"], output["labels"], output["scores"]
-        kept = nms(boxes, scores, _OVERLAP) if self.across_labels else torch.arange(len(scores))
+        real = output["labels"] >= _BACKGROUND  # FCOS and RetinaNet report the background too
+        boxes, labels, scores = (output[key][real] for key in ("boxes", "labels", "scores"))
+        kept = nms(boxes, scores, _OVERLAP) if self.across_labels else slice(None)
         arrays = (boxes[kept], labels[kept] - _BACKGROUND, scores[kept])
         return Found(*(cast(Any, array.cpu().numpy()) for array in arrays))
 
@@ -118,7 +120,10 @@ def _state(file: Path) -> Mapping[str, Tensor]:
     """Weights from a safetensors file or a pickle that may hold nothing else."""
     if file.suffix == ".safetensors":
         return load_file(file)
-    return cast("Mapping[str, Tensor]", torch.load(file, "cpu", weights_only=True))
+    try:
+        return cast("Mapping[str, Tensor]", torch.load(file, "cpu", weights_only=True))
+    except pickle.UnpicklingError as exc:
+        raise NoWeights(f"{file} holds more than weights", "Save a state_dict only") from exc
 
 
 def _downloaded(start: Start) -> Mapping[str, Tensor]:

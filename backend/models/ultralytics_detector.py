@@ -61,7 +61,7 @@ class UltralyticsEngine:
         scratch = self.data_dir / "scratch"
         scratch.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=scratch, prefix="detector-") as folder:
-            best = training.train(lesson, Path(folder), start, options, listener)
+            best = training.train(lesson, Path(folder), start, options, plan.batch, listener)
             network = self._network(best, plan.image_size)
         return Trained(network, listener.epochs)
 
@@ -107,8 +107,6 @@ class UltralyticsEngine:
         return {
             "task": "detect",
             "epochs": plan.epochs,
-            "batch": plan.batch,
-            "nbs": plan.batch,  # a step after every batch
             "imgsz": plan.image_size,
             "freeze": round(plan.frozen * 10),  # the backbone is ten modules
             "optimizer": "AdamW",

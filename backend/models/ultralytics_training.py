@@ -17,6 +17,7 @@ from ultralytics.nn.tasks import load_checkpoint
 from ultralytics.utils.torch_utils import strip_optimizer
 
 from backend.models.detection_data import write
+from backend.models.memory import with_smaller_batches
 from backend.models.training_plan import TrainingPlan
 from backend.ports import Lesson, Progress
 
@@ -114,7 +115,12 @@ class Listener:
 
 
 def train(
-    lesson: Lesson, folder: Path, start: Path, options: Mapping[str, Any], listener: Listener
+    lesson: Lesson,
+    folder: Path,
+    start: Path,
+    options: Mapping[str, Any],
+    batch: int,
+    listener: Listener,
 ) -> Path:
     """Train, and return the best checkpoint, without its optimizer.
 
@@ -125,7 +131,9 @@ def train(
         lesson: what to learn.
         folder: an empty one, for images and checkpoints.
         start: the checkpoint to start from.
-        options: Ultralytics' training arguments.
+        options: Ultralytics' training arguments, but for the batch.
+        batch: images a step; fewer where memory runs out, which Ultralytics itself sees to in
+            the first epoch only.
         listener: hears of every batch.
     """
     images, control = write(lesson, folder), lesson.control
@@ -136,15 +144,26 @@ def train(
         "nc": len(control.labels),
         "channels": 3,
     }
-    placed = {"project": str(folder), "name": "run", "exist_ok": True}
-    trainer = cast(Any, LessonTrainer({**options, **placed, "model": str(start)}, data, listener))
     weights = cast(Any, load_checkpoint(str(start))[0])
     weights.names = {
         at: control.outside_names.get(name, name) for at, name in weights.names.items()
     }
-    trainer.model = trainer.get_model(cfg=weights.yaml, weights=weights, verbose=False)
-    trainer.train()
-    return trainer.best if trainer.best.exists() else trainer.last
+
+    def attempt(batch: int) -> Path:
+        placed = {"project": str(folder), "name": "run", "exist_ok": True, "model": str(start)}
+        trainer = cast(
+            Any, LessonTrainer({**options, **placed, **_stepping(batch)}, data, listener)
+        )
+        trainer.model = trainer.get_model(cfg=weights.yaml, weights=weights, verbose=False)
+        trainer.train()
+        return trainer.best if trainer.best.exists() else trainer.last
+
+    return with_smaller_batches(batch, attempt)
+
+
+def _stepping(batch: int) -> dict[str, int]:
+    """Batches of this size, and a step of the optimizer after each."""
+    return {"batch": batch, "nbs": batch}
 
 
 def precision(device: str) -> str | bool:

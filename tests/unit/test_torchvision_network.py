@@ -1,0 +1,87 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from backend.errors import NoWeights
+from backend.models.torchvision_network import build, load, started
+from backend.models.torchvision_start import Start
+from backend.models.torchvision_training import freeze, groups
+from tests.fakes.small_detector import SMALL
+
+CANVASES = np.random.default_rng(0).integers(0, 255, (2, 64, 96, 3), dtype=np.uint8)
+
+
+def network(folder: Path, name: str = SMALL, classes: int = 2, *, across: bool = False):
+    torch.manual_seed(0)
+    save_file(build(name, classes, 96).state_dict(), folder / "start.safetensors")
+    start = Start.of(f"{name}@{folder / 'start.safetensors'}", folder)
+    return started(start, classes, 96, "cpu", across_labels=across)
+
+
+@pytest.mark.parametrize(
+    "name", [SMALL, "ssdlite320_mobilenet_v3_large", "fasterrcnn_mobilenet_v3_large_320_fpn"]
+)
+def test_what_is_found_has_labels_of_ours_scores_above_the_floor_and_lies_within(
+    tmp_path: Path, name: str
+):
+    built = network(tmp_path, name)
+    found = built.detect(CANVASES, floor=0.0)
+    assert len(found) == 2
+    boxes = np.concatenate([one.boxes for one in found])
+    labels = np.concatenate([one.labels for one in found])
+    assert len(boxes) > 0
+    assert set(labels.tolist()) <= {0, 1}
+    assert (boxes >= 0).all()
+    assert (boxes <= (96, 64, 96, 64)).all()
+    assert all((one.scores > 0.3).all() for one in built.detect(CANVASES, floor=0.3))
+
+
+def test_of_boxes_of_different_labels_only_one_stays_where_wanted(tmp_path: Path):
+    every = network(tmp_path).detect(CANVASES, floor=0.0)
+    best = network(tmp_path, across=True).detect(CANVASES, floor=0.0)
+    assert sum(len(one.scores) for one in best) < sum(len(one.scores) for one in every)
+
+
+def test_a_saved_network_finds_the_same_and_holds_no_code(tmp_path: Path):
+    built = network(tmp_path)
+    built.save(tmp_path)
+    again = load(tmp_path, "cpu", across_labels=False)
+    assert again.image_size == 96
+    one, other = (net.detect(CANVASES, floor=0.0)[0] for net in (built, again))
+    assert np.allclose(one.boxes, other.boxes)
+    assert [path.suffix for path in tmp_path.glob("weights.*")] == [".safetensors"]
+
+
+def test_a_start_for_other_labels_gives_all_but_its_last_layer(tmp_path: Path):
+    five = network(tmp_path, classes=5).module.state_dict()
+    start = Start.of(f"{SMALL}@{tmp_path / 'start.safetensors'}", tmp_path)
+    two = started(start, 2, 96, "cpu", across_labels=False).module.state_dict()
+    other = {name for name in two if two[name].shape != five[name].shape}
+    assert all(torch.equal(two[name], five[name]) for name in two.keys() - other)
+    assert {name.rsplit(".", 1)[0] for name in other} == {"head.classification_head.cls_logits"}
+
+
+def test_a_file_for_another_network_is_refused(tmp_path: Path):
+    save_file({"other": torch.zeros(1)}, tmp_path / "other.safetensors")
+    start = Start.of(f"{SMALL}@{tmp_path / 'other.safetensors'}", tmp_path)
+    with pytest.raises(NoWeights, match=SMALL):
+        started(start, 2, 96, "cpu", across_labels=False)
+
+
+def test_a_pickle_that_would_run_code_is_not_loaded(tmp_path: Path):
+    torch.save({"weights": Path}, tmp_path / "evil.pth")
+    start = Start.of(f"{SMALL}@{tmp_path / 'evil.pth'}", tmp_path)
+    with pytest.raises(NoWeights):
+        started(start, 2, 96, "cpu", across_labels=False)
+
+
+def test_a_frozen_backbone_is_not_trained_and_the_rest_learns_faster_than_it(tmp_path: Path):
+    module = network(tmp_path).module
+    backbone, rest = groups(module)
+    assert 0 < backbone["share"] < rest["share"]
+    freeze(module, 1.0)
+    (rest,) = groups(module)
+    assert rest["params"]
