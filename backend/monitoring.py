@@ -12,7 +12,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from backend.domain import JobState
 from backend.errors import QueueUnreachable
-from backend.ports import Jobs
+from backend.ports import Backend
 
 RECENT_JOBS = 1000
 LATENCIES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 100)
@@ -22,9 +22,9 @@ LATENCIES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 100)
 class Monitoring:
     """The figures of one app; each app has its own registry."""
 
-    def __init__(self, jobs: Jobs) -> None:
+    def __init__(self, backend: Backend) -> None:
         self._registry = CollectorRegistry()
-        self._registry.register(_JobFigures(jobs))
+        self._registry.register(_JobFigures(backend))
         self._seconds = Histogram(
             "autolabel_request_seconds",
             "Time to answer a request.",
@@ -53,21 +53,21 @@ class Monitoring:
 
 
 class _JobFigures:
-    """Asks the queue at each scrape; says so where it does not answer."""
+    """Asks the queue at each scrape."""
 
-    def __init__(self, jobs: Jobs) -> None:
-        self._jobs = jobs
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
 
     def describe(self) -> list[GaugeMetricFamily]:
         return []
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
+        is_up = bool(self._backend.health().get("redis"))
+        yield GaugeMetricFamily("autolabel_queue_up", "Whether Redis answers.", value=is_up)
         try:
-            states = Counter(job.state for job in self._jobs.history(limit=RECENT_JOBS))
+            states = Counter(job.state for job in self._backend.jobs.history(limit=RECENT_JOBS))
         except QueueUnreachable:
-            yield GaugeMetricFamily("autolabel_queue_up", "Whether Redis answers.", value=0)
             return
-        yield GaugeMetricFamily("autolabel_queue_up", "Whether Redis answers.", value=1)
         waiting = states[JobState.QUEUED]
         yield GaugeMetricFamily("autolabel_queue_length", "Jobs that wait.", value=waiting)
         jobs = GaugeMetricFamily("autolabel_jobs", "Remembered jobs by state.", labels=["state"])

@@ -12,6 +12,9 @@ from backend.ports import Fetch
 LARGEST = (320, 320)
 QUALITY = 80
 
+UNREADABLE = (UnreadableImage, OSError, ValueError, Image.DecompressionBombError, ImportError)
+"""ImportError: ultralytics patches Pillow to ask for a further plugin before it gives up."""
+
 
 def write(folder: Path, refs: Iterable[ImageRef], fetch: Fetch) -> None:
     """Write `task-<id>.jpg` for each image; one that cannot be read has no picture."""
@@ -19,7 +22,7 @@ def write(folder: Path, refs: Iterable[ImageRef], fetch: Fetch) -> None:
     for ref in refs:
         try:
             small = _shrunk(fetch(ref))
-        except (UnreadableImage, OSError, ValueError, Image.DecompressionBombError):
+        except UNREADABLE:
             continue
         small.save(folder / f"task-{ref.task}.jpg", quality=QUALITY)
 

@@ -49,7 +49,7 @@ def create_app(backend: Backend, settings: Settings) -> Flask:
     app.config[BACKEND] = backend
     app.config[SETTINGS] = settings
     app.config["MAX_CONTENT_LENGTH"] = protection.LARGEST_PREDICT
-    monitoring = Monitoring(backend.jobs)
+    monitoring = Monitoring(backend)
     app.before_request(_name_request)
     app.before_request(monitoring.start)
     app.before_request(protection.check_request)

@@ -36,7 +36,7 @@ FEWEST = 5
 
 PICTURE = re.compile(r"(?:[a-z-]+-(?:light|dark)\.svg|task-\d+\.jpg)")
 
-for name in ("percent", "count", "duration", "metric_name", "metric_value", "took"):
+for name in ("sentence", "percent", "count", "duration", "metric_name", "metric_value", "took"):
     routes.add_app_template_filter(getattr(words, name), name)
 
 

@@ -14,7 +14,12 @@ METRICS = {
 
 ERRORS_NOT_SHARES = ("ece", "loss", "nll", "brier")
 
-MODES = {"active-learning": "Active learning", "pre-labeling": "Pre-labeling"}
+MODES = {
+    "active-learning": "Active learning",
+    "pre-labeling": "Pre-labeling",
+    "auto-grouping": "Auto grouping",
+    "suggesting": "What to label next",
+}
 
 STATES = {
     JobState.QUEUED: "Waiting for a worker",
@@ -39,6 +44,12 @@ def metric_value(value: float | None, name: str) -> str:
         return "not measured"
     share = 0 <= value <= 1 and not name.rpartition(".")[2].startswith(ERRORS_NOT_SHARES)
     return f"{value:.1%}" if share else f"{value:.3g}"
+
+
+def sentence(text: str) -> str:
+    """The text as a sentence; the name of a field in front stays as it is."""
+    begin = text[:1].upper() if text.partition(" ")[0].isalpha() else text[:1]
+    return begin + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")
 
 
 def percent(share: float) -> str:

@@ -96,7 +96,7 @@ class TestProject:
         monkeypatch.setattr(backend.versions, "all", broken)
         answer = client.get("/projects/2")
         assert answer.status_code == 200
-        assert "the card of al-0001-3f9c is not readable" in text_of(answer)
+        assert "The card of al-0001-3f9c is not readable." in text_of(answer)
 
     def test_that_is_not_there_is_a_page_for_people_and_json_for_programs(self, client):
         page = client.get("/projects/9", headers={"Accept": "text/html,*/*"})
