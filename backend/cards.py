@@ -8,14 +8,21 @@ from urllib.parse import quote
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
-from backend.domain import ControlName, Job, ModelVersion
+from backend.domain import ControlName, Job, ModelVersion, VersionName
 from backend.errors import BadInput
 
 VERSION_NAME = re.compile(r"al-[0-9]{4,}-[0-9a-f]{4}")
 """Of one width up to the 9,999th version, so no name is the beginning of another."""
 
+GROUP_NAME = re.compile(r"group-[0-9]{3}")
+"""What a group of a grouping is called: of one width too."""
+
 _VERSION = TypeAdapter(ModelVersion)
 _JOB = TypeAdapter(Job)
+
+
+def group_name(number: int) -> VersionName:
+    return VersionName(f"group-{number:03}")
 
 
 def version_card(version: ModelVersion) -> str:

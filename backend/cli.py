@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Mapping
 from enum import IntEnum
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 
 Project = Annotated[int, typer.Argument(help="Id of the project, as in its address.", min=1)]
+Wait = Annotated[bool, typer.Option(help="Follow the job to its end.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of words.")]
 
 
@@ -99,7 +101,7 @@ def label(
             "--labels-are-random", help="State that people labeled images drawn at random."
         ),
     ] = False,
-    wait: Annotated[bool, typer.Option(help="Follow the job to its end.")] = True,
+    wait: Wait = True,
     as_json: AsJson = False,
 ) -> None:
     """Run one auto-labeling job."""
@@ -112,6 +114,34 @@ def label(
         "confidence": confidence,
         "labels_are_random": labels_are_random,
     }
+    _run_job(project, body, wait=wait, as_json=as_json)
+
+
+@app.command()
+def group(
+    project: Project,
+    groups: Annotated[int, typer.Option(help="How many groups, 2 to 200.")] = 20,
+    wait: Wait = True,
+    as_json: AsJson = False,
+) -> None:
+    """Group unlabeled images that look alike, to be labeled many at a time."""
+    body = {"mode": Mode.GROUPING.value, "groups": groups}
+    _run_job(project, body, wait=wait, as_json=as_json)
+
+
+@app.command()
+def suggest(
+    project: Project,
+    count: Annotated[int, typer.Option(help="How many images, 1 to 200.")] = 20,
+    wait: Wait = True,
+    as_json: AsJson = False,
+) -> None:
+    """Find the images that are worth labeling next, and list them in a tab."""
+    body = {"mode": Mode.SUGGESTING.value, "count": count}
+    _run_job(project, body, wait=wait, as_json=as_json)
+
+
+def _run_job(project: int, body: Mapping[str, object], *, wait: bool, as_json: bool) -> None:
     backend = wiring.backend(settings.load())
     job, is_new = backend.start(job_requests.job_request(ProjectId(project), body))
     if not is_new and not as_json:

@@ -4,13 +4,13 @@ The one place where connectors are spoken to: their JSON becomes domain values, 
 ours.
 """
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from backend import codec
-from backend.cards import VERSION_NAME
+from backend.cards import GROUP_NAME, VERSION_NAME, group_name
 from backend.domain import (
     ImageRef,
     LabeledImage,
@@ -32,7 +32,7 @@ from backend.errors import (
     UnreadableImage,
 )
 from backend.ports import Pushed
-from backend.tabs import TABS
+from backend.tabs import GROUPS, TABS
 from connectors import errors as outside
 from connectors.cache import ImageCache
 from connectors.label_studio import LabelStudioClient
@@ -67,8 +67,12 @@ class LabelStudioGateway:
         self._client = client
 
     def project(self, project: ProjectId) -> Project:
-        with in_our_words():
-            return _project(self._client.project(project))
+        try:
+            with in_our_words():
+                return _project(self._client.project(project))
+        except NotFound as exc:
+            cure = "The id is the number in its address; the owner of the token must see it"
+            raise NotFound(f"Label Studio has no project {project}", cure) from exc
 
     def projects(self) -> Sequence[Project]:
         with in_our_words():
@@ -104,8 +108,35 @@ class LabelStudioGateway:
         ]
         with in_our_words():
             done = self._client.import_predictions(project, wires)
+        for version in {prediction.version for prediction in predictions}:
+            self.set_clusters(project, version, _clusters(predictions, version))
         dropped = tuple(NoPrediction(TaskId(task), because) for task, because in done.dropped)
         return Pushed(done.created, dropped)
+
+    def set_clusters(
+        self, project: ProjectId, version: VersionName, clusters: Mapping[TaskId, int]
+    ) -> None:
+        with in_our_words():
+            self._client.set_clusters(
+                project, version, {int(task): cluster for task, cluster in clusters.items()}
+            )
+
+    def show_groups(
+        self, project: ProjectId, groups: Sequence[Sequence[TaskId]]
+    ) -> Sequence[VersionName]:
+        names = [group_name(number) for number in range(1, len(groups) + 1)]
+        members = [
+            _membership(task, name, 1 - place / len(tasks))
+            for name, tasks in zip(names, groups, strict=True)
+            for place, task in enumerate(tasks)
+        ]
+        with in_our_words():
+            for version in self._client.prediction_versions(project):
+                if GROUP_NAME.fullmatch(version):
+                    self._client.delete_predictions(project, version)
+            self._client.import_predictions(project, members)
+            self._client.ensure_tab(project, GROUPS.title, GROUPS.filters, GROUPS.ordering)
+        return names
 
     def show_version(self, project: ProjectId, version: VersionName) -> None:
         with in_our_words():
@@ -145,6 +176,7 @@ class LabelStudioGateway:
             self._client.delete_annotations(annotations)
 
     def connect(self, project: ProjectId, backend_url: str, user: str, password: str) -> str:
+        self.project(project)
         with in_our_words():
             done = self._client.connect_backend(project, backend_url, TITLE, user, password)
         self.refresh_tabs(project)
@@ -169,6 +201,18 @@ class GatewayFiles:
     def path(self, ref: ImageRef) -> Path:
         with in_our_words():
             return self._cache.path(ref.task, ref.uri)
+
+
+def _clusters(predictions: Sequence[Prediction], version: VersionName) -> dict[TaskId, int]:
+    return {
+        one.image.task: one.cluster
+        for one in predictions
+        if one.version == version and one.cluster is not None
+    }
+
+
+def _membership(task: TaskId, group: VersionName, nearness: float) -> dict[str, Any]:
+    return {"task": task, "model_version": group, "score": nearness, "result": []}
 
 
 def _project(row: dict[str, Any]) -> Project:

@@ -7,6 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from backend.domain import Algorithm, JobRequest, Mode, ProjectId, TaskId, VersionName
 from backend.errors import BadInput
+from backend.policies.grouping import FEWEST, MOST
+
+MOST_PICKS = 200
+"""Images that one suggestion may list: more than anyone labels before the next one."""
 
 
 class _Fields(BaseModel):
@@ -22,6 +26,8 @@ class _Fields(BaseModel):
     confidence: float = Field(0.95, ge=0.5, lt=1, strict=False)
     labels_are_random: bool = False
     task_ids: list[int] = Field(default_factory=list, max_length=100_000)
+    groups: int = Field(20, ge=FEWEST, le=MOST)
+    count: int = Field(20, ge=1, le=MOST_PICKS)
 
     @model_validator(mode="after")
     def _version_where_it_belongs(self) -> Self:
@@ -52,6 +58,8 @@ def job_request(project: ProjectId, body: Mapping[str, Any]) -> JobRequest:
         confidence=fields.confidence,
         labels_are_random=fields.labels_are_random,
         task_ids=tuple(TaskId(task) for task in fields.task_ids),
+        groups=fields.groups,
+        count=fields.count,
     )
 
 
@@ -66,4 +74,6 @@ def request_json(request: JobRequest) -> dict[str, Any]:
         "confidence": request.confidence,
         "labels_are_random": request.labels_are_random,
         "task_ids": list(request.task_ids),
+        "groups": request.groups,
+        "count": request.count,
     }

@@ -79,6 +79,20 @@ SCHEMAS: Json = {
                 "description": "Whether the labeled images are a random sample of the project.",
             },
             "task_ids": {**_list(COUNT), "description": "Empty: all unlabeled tasks."},
+            "groups": {
+                "type": "integer",
+                "default": 20,
+                "minimum": 2,
+                "maximum": 200,
+                "description": "Groups that a grouping makes.",
+            },
+            "count": {
+                "type": "integer",
+                "default": 20,
+                "minimum": 1,
+                "maximum": 200,
+                "description": "Images that are suggested.",
+            },
         },
     },
     "Job": _object(

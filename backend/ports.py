@@ -265,6 +265,18 @@ class LabelStudio(Protocol):
         """Make a tab that lists exactly these tasks; none at all removes the tab."""
         ...
 
+    def set_clusters(
+        self, project: ProjectId, version: VersionName, clusters: Mapping[TaskId, int]
+    ) -> None:
+        """Give predictions their cluster, one call each; uncertainty sampling spreads over it."""
+        ...
+
+    def show_groups(
+        self, project: ProjectId, groups: Sequence[Sequence[TaskId]]
+    ) -> Sequence[VersionName]:
+        """Show these groups in place of all earlier ones; their names, in order."""
+        ...
+
     def accept(
         self, project: ProjectId, version: VersionName, tasks: Sequence[TaskId]
     ) -> Sequence[int]:
@@ -337,6 +349,17 @@ class StoredPredictions(Protocol):
         ...
 
     def prune(self, project: ProjectId, keep: Iterable[VersionName]) -> None: ...
+
+
+class Illustrations(Protocol):
+    """Pictures beside a job's report, for the page."""
+
+    def draw(self, job: Job, report: Mapping[str, Any], hardest: Sequence[ImageRef]) -> None:
+        """The plots of a report, and a small picture of each of the hardest images.
+
+        What cannot be drawn is left out. Raises OutOfSpace.
+        """
+        ...
 
 
 class Jobs(Protocol):

@@ -19,7 +19,8 @@ class Tab:
 
 UNLABELED = where("total_annotations", "equal", 0)
 LABELED = where("total_annotations", "greater", 0)
-PREDICTED = where("total_predictions", "greater", 0)
+PREDICTED = where("predictions_model_versions", "contains", ["al-"])
+GROUPED = where("predictions_model_versions", "contains", ["group-"])
 HARD = where("predictions_results", "contains", '"hard ')
 
 LOWEST_SCORE_FIRST = "tasks:predictions_score"
@@ -31,3 +32,8 @@ TABS = (
     Tab("Unlabeled", (UNLABELED,)),
 )
 """In the order in which they appear."""
+
+GROUPS = Tab("Groups", (UNLABELED, GROUPED), "tasks:predictions_model_versions")
+"""Made by a grouping. A group is a prediction that says nothing, named by its model version: the
+Data Manager shows, filters and orders by that column, and nothing in it can be taken for a label.
+"""

@@ -115,6 +115,9 @@ def job_words(job: Json) -> Iterable[RenderableType]:
     report = job.get("report")
     if not report:
         return
+    if report["version"] is None:
+        yield from _looked_words(report)
+        return
     yield f"  version    {report['version']}"
     yield f"  learned    from {report['labeled']} labeled images"
     yield f"  predicted  {report['predicted']} images, {report['hard']} of them hard"
@@ -126,6 +129,20 @@ def job_words(job: Json) -> Iterable[RenderableType]:
         )
     metrics = ", ".join(f"{name} {value:.3f}" for name, value in report["metrics"].items())
     yield f"  measured   {escape(metrics)}"
+    yield f"  seconds    {', '.join(f'{k} {v:.1f}' for k, v in report['seconds'].items())}"
+
+
+def _looked_words(report: Json) -> Iterable[RenderableType]:
+    """What a grouping or a suggestion made, and where to see it."""
+    if groups := report.get("groups"):
+        largest = ", ".join(f"{one['name']} with {one['images']}" for one in groups[:3])
+        yield f"  groups     {len(groups)}, the largest: {largest} images"
+        yield "  see        the tab Groups; filter by 'Prediction model versions'"
+    if picks := report.get("picks"):
+        clusters = {one["cluster"] for one in picks}
+        yield f"  picked     {len(picks)} images in {len(clusters)} clusters"
+        yield f"  chosen by  {report['chosen_by']}"
+        yield "  see        the tab Label next"
     yield f"  seconds    {', '.join(f'{k} {v:.1f}' for k, v in report['seconds'].items())}"
 
 

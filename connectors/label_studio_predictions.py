@@ -1,7 +1,9 @@
 """Predictions of Label Studio, by their model version."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 
+from connectors.errors import NotFound
 from connectors.label_studio_calls import Json
 from connectors.label_studio_projects import Projects
 from connectors.label_studio_tasks import Tasks, where
@@ -51,6 +53,18 @@ class Predictions(Tasks, Projects):
             "cluster": cluster,
         }
         return self._object("POST", "/api/predictions/", json=body)
+
+    def set_clusters(self, project: int, version: str, clusters: Mapping[int, int]) -> None:
+        """Give the predictions of a version on these tasks their `cluster`.
+
+        One call each; tasks and predictions that are gone meanwhile are passed over.
+        """
+        for task in self._among(project, clusters, ("id", "predictions"), "all"):
+            for prediction in task["predictions"]:
+                if prediction["model_version"] == version:
+                    body = {"cluster": clusters[task["id"]]}
+                    with suppress(NotFound):
+                        self._object("PATCH", f"/api/predictions/{prediction['id']}/", json=body)
 
     def prediction_versions(self, project: int) -> dict[str, int]:
         """How many predictions the project has of each version."""

@@ -58,11 +58,13 @@ class Readiness:
         Raises:
             Refused: with all reasons at once.
         """
-        reasons = (
-            self._unfit_version(request)
-            if request.mode is Mode.PRE_LABELING
-            else self.status(request.project).reasons
-        )
+        match request.mode:
+            case Mode.ACTIVE_LEARNING:
+                reasons = self.status(request.project).reasons
+            case Mode.PRE_LABELING:
+                reasons = self._unfit_version(request)
+            case Mode.GROUPING | Mode.SUGGESTING:
+                reasons = self._nothing_to_look_at(request)
         if reasons:
             raise Refused(reasons)
 
@@ -76,6 +78,15 @@ class Readiness:
         missing = [exc for kind in kinds if (exc := self.missing_weights(kind))]
         weights = tuple(Reason(ReasonCode.NO_BASE_WEIGHTS, str(exc)) for exc in missing)
         return replace(found, reasons=(*found.reasons, *weights))
+
+    def _nothing_to_look_at(self, request: JobRequest) -> tuple[Reason, ...]:
+        """Why there are no images to choose from; needs neither labels nor a model."""
+        project = self.label_studio.project(request.project)
+        try:
+            labeling_config.parse(project.label_config)
+        except UnsupportedConfig as exc:
+            return (Reason(ReasonCode.UNSUPPORTED_LABELING_CONFIG, str(exc)),)
+        return () if self.label_studio.count_unlabeled(project.id) else (NOTHING_LEFT,)
 
     def _unfit_version(self, request: JobRequest) -> tuple[Reason, ...]:
         """Why the chosen version cannot label this project; needs no labeled image."""

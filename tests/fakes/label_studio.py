@@ -1,6 +1,6 @@
 """A Label Studio in memory, in the words of `backend.ports.LabelStudio`."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from backend.domain import (
@@ -38,6 +38,8 @@ class FakeLabelStudio:
     predictions: dict[tuple[TaskId, VersionName], Prediction] = field(default_factory=dict)
     has_tabs: bool = False
     lists: dict[str, tuple[TaskId, ...]] = field(default_factory=dict)
+    clusters: dict[tuple[TaskId, VersionName], int] = field(default_factory=dict)
+    groups: dict[VersionName, tuple[TaskId, ...]] = field(default_factory=dict)
 
     def project(self, project: ProjectId) -> Project:
         if project != self.id:
@@ -82,6 +84,20 @@ class FakeLabelStudio:
 
     def list_in_tab(self, project: ProjectId, title: str, tasks: Sequence[TaskId]) -> None:
         self.lists[title] = tuple(tasks)
+
+    def set_clusters(
+        self, project: ProjectId, version: VersionName, clusters: Mapping[TaskId, int]
+    ) -> None:
+        self.clusters |= {(task, version): cluster for task, cluster in clusters.items()}
+
+    def show_groups(
+        self, project: ProjectId, groups: Sequence[Sequence[TaskId]]
+    ) -> Sequence[VersionName]:
+        self.groups = {
+            VersionName(f"group-{number:03}"): tuple(tasks)
+            for number, tasks in enumerate(groups, 1)
+        }
+        return tuple(self.groups)
 
     def accept(
         self, project: ProjectId, version: VersionName, tasks: Sequence[TaskId]

@@ -12,6 +12,8 @@ def test_an_empty_request_asks_for_fast_active_learning_without_accepting():
 def test_a_request_survives_the_queue():
     request = JobRequest(3, Mode.PRE_LABELING, model_version="al-0001-aaaa", task_ids=(1, 2))
     assert job_request(3, request_json(request)) == request
+    grouping = JobRequest(3, Mode.GROUPING, groups=7, count=9)
+    assert job_request(3, request_json(grouping)) == grouping
 
 
 @pytest.mark.parametrize(
@@ -23,6 +25,9 @@ def test_a_request_survives_the_queue():
         ({"task_ids": ["x"]}, "task_ids.0"),
         ({"accept": "yes"}, "accept"),
         ({"modle": "fast"}, "modle"),
+        ({"groups": 1}, "groups"),
+        ({"groups": 201}, "groups"),
+        ({"count": 0}, "count"),
         ({"mode": "pre-labeling"}, "pre-labeling needs a model_version"),
     ],
 )

@@ -35,10 +35,12 @@ class World:
             on=on,
             now=lambda: self.time,
         )
-        seconds = lambda: (self.time - NOW).total_seconds()  # noqa: E731 - a clock
         self.watcher = Watcher(
-            self.changes, self.trigger, self.status, self.backend.start, clock=seconds
+            self.changes, self.trigger, self.status, self.backend.start, clock=self.seconds
         )
+
+    def seconds(self):
+        return (self.time - NOW).total_seconds()
 
     def status(self, project):
         self.asked += 1
@@ -55,7 +57,7 @@ class World:
 
     def ends(self, state, because=""):
         """The project's last job is over."""
-        (name, job), *_ = reversed(self.backend.jobs.jobs.items())
+        name = list(self.backend.jobs.jobs)[-1]
         changes = {"because": because, "ended_at": self.time}
         self.backend.jobs.jobs[name] = a_job(name, state, **changes)
 

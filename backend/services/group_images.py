@@ -1,0 +1,53 @@
+"""Auto grouping: unlabeled images that look alike, shown together so that people label many."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from backend import schema as labeling_config
+from backend.domain import Job
+from backend.policies.grouping import group
+from backend.ports import Gallery, LabelStudio, Progress
+from backend.services import census, report
+from backend.services.stopwatch import Stopwatch
+
+
+@dataclass(frozen=True, slots=True)
+class GroupImages:
+    """The grouping job; it learns nothing and touches no prediction of a model."""
+
+    label_studio: LabelStudio
+    gallery: Gallery
+    seed: int
+
+    def __call__(self, job: Job, progress: Progress) -> Mapping[str, Any]:
+        """Run the job; returns the content of `report.json`."""
+        request, watch = job.request, Stopwatch()
+        schema = labeling_config.parse(self.label_studio.project(request.project).label_config)
+        with watch("list"):
+            people = census.take(self.label_studio, request.project, schema, progress)
+            people = people.only(request.task_ids) if request.task_ids else people
+        pictures, unreadable = self.gallery.look(people.unlabeled, progress)
+        groups = group(pictures, request.groups, np.random.default_rng(self.seed))
+        with watch("push"):
+            progress("push", 0, 1)
+            names = self.label_studio.show_groups(
+                request.project, [group.tasks for group in groups]
+            )
+        return {
+            **report.of_looking(
+                job,
+                self.gallery,
+                because=f"{len(pictures)} images in {len(groups)} groups",
+                labeled=len(people.labeled),
+                unlabeled=len(pictures),
+                unreadable=unreadable,
+                seconds=watch.seconds,
+            ),
+            "groups": [
+                {"name": name, "images": len(group.tasks)}
+                for name, group in zip(names, groups, strict=True)
+            ],
+        }

@@ -1,0 +1,93 @@
+"""What to label next: chosen by the policies, shown in a tab, spread by cluster."""
+
+from collections.abc import Sequence
+from itertools import zip_longest
+
+import numpy as np
+
+from backend.domain import Control, Kind, ProjectId, TaskId, VersionName
+from backend.policies.selection import Pick, select
+from backend.ports import LabelStudio
+from backend.services.labeling import Guessed
+from backend.services.learning import Material, answered
+
+TAB = "Label next"
+
+RANDOM_SHARE = 0.2
+"""Of the picks, taken from the random lane while it waits to be labeled."""
+
+
+def next_picks(
+    material: Material,
+    guessed: Guessed | None,
+    count: int,
+    seed: int,
+    waiting: Sequence[TaskId] = (),
+) -> tuple[Pick, ...]:
+    """At most `count` images that a person should label next, the most useful first.
+
+    Args:
+        material: whose `unlabeled` images may be picked.
+        guessed: a version's guesses on them; None before the first model.
+        count: how many picks.
+        seed: same seed, same picks.
+        waiting: tasks of the random lane that nobody labeled yet.
+    """
+    random = waiting[: round(RANDOM_SHARE * count)]
+    chance = np.random.default_rng(seed)
+    wanted = count - len(random)
+    useful = _in_turn(
+        [
+            _of_control(control, material, guessed, wanted, chance)
+            for control in _asking(material, guessed)
+        ]
+    )[:wanted]
+    last = max((pick.cluster for pick in useful), default=-1)
+    return (*useful, *(Pick(task, last + 1, random=True) for task in random))
+
+
+def show(
+    label_studio: LabelStudio,
+    project: ProjectId,
+    version: VersionName | None,
+    picks: Sequence[Pick],
+) -> None:
+    """List the picks in their tab; predictions of `version` on them get their cluster."""
+    label_studio.list_in_tab(project, TAB, [pick.task for pick in picks])
+    if version:
+        clusters = {pick.task: pick.cluster for pick in picks if not pick.random}
+        label_studio.set_clusters(project, version, clusters)
+
+
+def _asking(material: Material, guessed: Guessed | None) -> Sequence[Control]:
+    """The controls that have a say: those with a model; before any, one of the whole image."""
+    controls = material.schema.controls
+    if guessed is not None:
+        return [control for control in controls if control.name in guessed.guesses]
+    return sorted(controls, key=lambda control: control.kind is Kind.DETECTION)[:1]
+
+
+def _of_control(
+    control: Control,
+    material: Material,
+    guessed: Guessed | None,
+    count: int,
+    chance: np.random.Generator,
+) -> Sequence[Pick]:
+    pictures = material.unlabeled if guessed is None else guessed.pictures
+    if not len(pictures):
+        return ()
+    guesses = guessed.guesses[control.name] if guessed else None
+    labeled = material.labeled.take(answered(control, material)[0])
+    return select(control.kind, pictures, guesses, labeled, count, chance)
+
+
+def _in_turn(lists: Sequence[Sequence[Pick]]) -> list[Pick]:
+    """The first of each control, then the second; no task twice, no cluster of two controls."""
+    found: dict[TaskId, Pick] = {}
+    for turn in zip_longest(*lists):
+        for control, pick in enumerate(turn):
+            if pick is not None and pick.task not in found:
+                cluster = pick.cluster * len(lists) + control
+                found[pick.task] = Pick(pick.task, cluster, pick.random)
+    return list(found.values())

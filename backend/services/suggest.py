@@ -1,0 +1,80 @@
+"""What to label next, asked for on its own: before the first model as well as after."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from backend import schema as labeling_config
+from backend.domain import Job, JobRequest, LabelSchema, ModelVersion
+from backend.policies import preconditions
+from backend.ports import Gallery, LabelStudio, Ledgers, Progress, Versions
+from backend.services import census, lanes, picks, report
+from backend.services.census import Census
+from backend.services.labeling import Guessed, Guessing
+from backend.services.learning import Learning, Material
+from backend.services.looking import look
+from backend.services.stopwatch import Stopwatch
+
+
+@dataclass(frozen=True, slots=True)
+class Suggest:
+    """The suggesting job; it trains nothing and predicts with the current version."""
+
+    label_studio: LabelStudio
+    gallery: Gallery
+    learning: Learning
+    guessing: Guessing
+    versions: Versions
+    ledgers: Ledgers
+    seed: int
+
+    def __call__(self, job: Job, progress: Progress) -> Mapping[str, Any]:
+        """Run the job; returns the content of `report.json`."""
+        request, watch = job.request, Stopwatch()
+        schema = labeling_config.parse(self.label_studio.project(request.project).label_config)
+        with watch("list"):
+            people = self._people(request, schema, progress)
+        ledger = self.ledgers.load(request.project)
+        material, unreadable = look(self.gallery, schema, people, ledger, progress)
+        version = self._version(request, schema)
+        with watch("predict"):
+            guessed = self._guessed(version, material, progress)
+            waiting = lanes.waiting(ledger, people)
+            chosen = picks.next_picks(material, guessed, request.count, self.seed, waiting)
+        with watch("push"):
+            progress("push", 0, 1)
+            name = version.name if version else None
+            picks.show(self.label_studio, request.project, name, chosen)
+        return {
+            **report.of_looking(
+                job,
+                self.gallery,
+                because=f"{len(chosen)} images to label next",
+                labeled=len(people.labeled),
+                unlabeled=len(material.unlabeled),
+                unreadable=unreadable,
+                seconds=watch.seconds,
+            ),
+            "chosen_by": name or "typical images, no model yet",
+            "picks": [
+                {"task": pick.task, "cluster": pick.cluster, "random": pick.random}
+                for pick in chosen
+            ],
+        }
+
+    def _people(self, request: JobRequest, schema: LabelSchema, progress: Progress) -> Census:
+        people = census.take(self.label_studio, request.project, schema, progress)
+        return people.only(request.task_ids) if request.task_ids else people
+
+    def _version(self, request: JobRequest, schema: LabelSchema) -> ModelVersion | None:
+        """The current version, where it still fits the labeling config."""
+        current = self.versions.current(request.project)
+        return current if current and not preconditions.model_fits(schema, current) else None
+
+    def _guessed(
+        self, version: ModelVersion | None, material: Material, progress: Progress
+    ) -> Guessed | None:
+        if version is None:
+            return None
+        models = self.learning.load(material.schema, version, self.versions)
+        return self.guessing.guess(models, material.unlabeled, progress)[0]
