@@ -1,0 +1,107 @@
+"""What do the policies cost? Seconds and peak memory, each in a process of its own.
+
+python -m tests.bench.bench_policy_cost
+"""
+
+import multiprocessing
+import resource
+import time
+
+import numpy as np
+
+from backend.domain import Choice, Control, ControlName, ImageRef, Kind, Label, TaskId
+from backend.policies.certification import Terms, certify
+from backend.policies.fixed_sequence import Validation
+from backend.policies.grouping import group
+from backend.policies.hardness import examine
+from backend.policies.miners.evidence import Evidence
+from backend.policies.selection import select
+from backend.ports import TRAITS, Guesses, Pictures
+
+DIMENSIONS, LABELS, LABELED = 1280, 10, 500
+CONTROL = Control(
+    ControlName("class"), "image", Kind.SINGLE, tuple(Label(str(k)) for k in range(LABELS))
+)
+
+
+def pictures(many: int, first: int, chance: np.random.Generator) -> Pictures:
+    """Vectors around a hundred centers, as features of real images are."""
+    centers = np.random.default_rng(0).normal(size=(100, DIMENSIONS)).astype(np.float32)
+    features = np.empty((many, DIMENSIONS), dtype=np.float16)
+    for start in range(0, many, 5000):
+        rows = slice(start, min(many, start + 5000))
+        near = centers[chance.integers(0, 100, rows.stop - rows.start)]
+        drawn = near + 1.5 * chance.standard_normal(near.shape, dtype=np.float32)
+        features[rows] = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+    refs = tuple(ImageRef(TaskId(first + row), "") for row in range(many))
+    traits = chance.normal(100, 10, (many, len(TRAITS))).astype(np.float32)
+    return Pictures(refs, features, traits)
+
+
+def guesses(many: int, chance: np.random.Generator) -> Guesses:
+    table = chance.dirichlet(np.full(LABELS, 0.2), many)
+    answers = tuple(Choice((CONTROL.labels[k],)) for k in table.argmax(axis=1))
+    return Guesses(answers, table.max(axis=1), table)
+
+
+def choose(many: int, count: int, cold: bool) -> float:
+    chance = np.random.default_rng(1)
+    pool, labeled, said = pictures(many, 0, chance), pictures(LABELED, many, chance), None
+    if not cold:
+        said = guesses(many, chance)
+    started = time.perf_counter()
+    select(Kind.SINGLE, pool, said, labeled, count, chance)
+    return time.perf_counter() - started
+
+
+def cluster(many: int, count: int) -> float:
+    chance = np.random.default_rng(1)
+    pool = pictures(many, 0, chance)
+    started = time.perf_counter()
+    group(pool, count, chance)
+    return time.perf_counter() - started
+
+
+def whole_step(many: int) -> float:
+    """Hard examples with three views, certificate and selection, as one round does them."""
+    chance = np.random.default_rng(1)
+    pool, labeled = pictures(many, 0, chance), pictures(LABELED, many, chance)
+    said, lane = guesses(many, chance), guesses(LABELED, chance)
+    views = {number: guesses(many, chance) for number in (19, 20, 21)}
+    answers = guesses(LABELED, chance).answers
+    started = time.perf_counter()
+    examine(Evidence(CONTROL, pool, said, labeled, answers, views))
+    right = chance.random(LABELED) < lane.confidence
+    certify(Validation(lane.confidence, right, said.confidence), Terms())
+    select(Kind.SINGLE, pool, said, labeled, 100, chance)
+    return time.perf_counter() - started
+
+
+STEPS = {
+    "choose 100 of 100,000, cold start (limit 60 s, 2 GB)": (choose, (100_000, 100, True)),
+    "choose 100 of 100,000, with a model (limit 60 s, 2 GB)": (choose, (100_000, 100, False)),
+    "choose 1,000 of 100,000, with a model": (choose, (100_000, 1000, False)),
+    "200 groups of 100,000": (cluster, (100_000, 200)),
+    "the whole step on 5,000 images (limit 10 s)": (whole_step, (5000,)),
+    "the whole step on 100,000 images": (whole_step, (100_000,)),
+}
+
+
+def _measure(name: str) -> tuple[float, float, float]:
+    """Seconds on the clock, seconds of CPU with the making of the data, gigabytes at the peak."""
+    step, arguments = STEPS[name]
+    seconds = step(*arguments)
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1e6
+
+
+def main() -> None:
+    fresh = multiprocessing.get_context("spawn")
+    for name in STEPS:
+        with fresh.Pool(1) as process:
+            seconds, cpu, gigabytes = process.apply(_measure, (name,))
+        print(f"{name:56} {seconds:6.1f} s {cpu:6.1f} CPU s {gigabytes:6.2f} GB", flush=True)
+
+
+if __name__ == "__main__":
+    main()
