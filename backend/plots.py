@@ -3,38 +3,35 @@
 Drawn by the worker into the job's folder; the web process only hands the files out.
 """
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Any, cast
 
 import matplotlib
-import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
-from numpy.typing import NDArray
 
 from backend.domain import ModelVersion
-from backend.ports import Floats
 
-BINS = 10
-FINE_BINS = 20
-QUALITY = ("accuracy", "map50")
-"""Metrics that a learning curve may show, the first that the versions have."""
+QUALITY = {"map50": "mAP at IoU 0.5", "accuracy": "accuracy"}
+"""Metrics that a learning curve may show: of each control, the first that its versions have."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
     """What the plots show.
 
-    `confidence` (n,) and `right` (n,) bool are of held-out images; `scores` (m,) of the
-    predicted ones; `threshold` is the certified one, None without a certificate.
+    `reliability` has (mean confidence, share right, images) of each bin, measured on `source`
+    images; `histogram` counts the predictions in bins of equal width over [0, 1]; `threshold` is
+    the certified one, None without a certificate, or with one for each label.
     """
 
-    confidence: Floats
-    right: NDArray[np.bool_]
-    scores: Floats
+    reliability: Sequence[tuple[float, float, int]] = ()
+    source: str = "held-out"
+    histogram: Sequence[int] = ()
     threshold: float | None = None
 
 
@@ -65,69 +62,90 @@ def draw(folder: Path, measured: Measured, versions: Sequence[ModelVersion]) -> 
                 figure.savefig(folder / f"{name}-{theme.name}.svg", metadata={"Date": None})
 
 
-def calibration_bins(
-    confidence: Floats, right: NDArray[np.bool_]
-) -> list[tuple[float, float, int]]:
-    """Mean confidence, share right and size of each non-empty bin of equal width."""
-    place = np.minimum((np.asarray(confidence) * BINS).astype(int), BINS - 1)
-    inside = [place == number for number in range(BINS)]
-    return [
-        (float(confidence[here].mean()), float(right[here].mean()), int(here.sum()))
-        for here in inside
-        if here.any()
+def measured(report: Mapping[str, Any]) -> Measured:
+    """What the content of a `report.json` gives to plot."""
+    points = [
+        point
+        for about in report.get("notes", {}).values()
+        for point in about.get("reliability", ())
     ]
+    certificates = report["certificates"]
+    return Measured(
+        [(point["confidence"], point["accuracy"], point["count"]) for point in points],
+        report.get("metrics_from", "held-out"),
+        report["confidence_histogram"],
+        certificates[0]["threshold"] if len(certificates) == 1 else None,
+    )
 
 
 def _figures(
     measured: Measured, versions: Sequence[ModelVersion], theme: Theme
 ) -> Iterator[tuple[str, Any]]:
-    curve = _curve(versions)
-    if len(curve) > 1:
-        yield "learning-curve", _learning_curve(curve, theme)
-    if len(measured.confidence):
-        bins = calibration_bins(measured.confidence, measured.right)
-        yield "reliability", _reliability(bins, theme)
-    if len(measured.scores):
-        yield "confidence", _confidence(measured.scores, measured.threshold, theme)
+    curves = {name: curve for name, curve in _curves(versions).items() if len(curve) > 1}
+    if curves:
+        yield "learning-curve", _learning_curve(curves, theme)
+    if measured.reliability:
+        yield "reliability", _reliability(measured, theme)
+    if any(measured.histogram):
+        yield "confidence", _confidence(measured, theme)
 
 
-def _curve(versions: Sequence[ModelVersion]) -> list[tuple[int, float]]:
-    """(images learned from, quality) of the versions, oldest first."""
+def _curves(versions: Sequence[ModelVersion]) -> dict[str, list[tuple[int, float]]]:
+    """(images learned from, quality) of the versions, oldest first, by the metric's name."""
+    curves: dict[str, list[tuple[int, float]]] = {}
+    for version in sorted(versions, key=lambda version: version.created):
+        for name in _headlines(version.metrics):
+            point = version.trained_on.get("images", 0), version.metrics[name]
+            curves.setdefault(name, []).append(point)
+    return curves
+
+
+def _headlines(metrics: Mapping[str, float]) -> list[str]:
+    """One metric of each control; with several controls its name stands before the metric's."""
+    controls = dict.fromkeys(name.rpartition(".")[0] for name in metrics)
     return [
-        (version.trained_on.get("images", 0), version.metrics[name])
-        for version in sorted(versions, key=lambda version: version.created)
-        for name in QUALITY
-        if name in version.metrics
+        next(name for quality in QUALITY if (name := _named(control, quality)) in metrics)
+        for control in controls
+        if any(_named(control, quality) in metrics for quality in QUALITY)
     ]
 
 
-def _learning_curve(curve: Sequence[tuple[int, float]], theme: Theme) -> Figure:
-    figure, axes = _blank("Learning curve", "images learned from", "quality on held-out images")
-    images, quality = zip(*curve, strict=True)
-    axes.plot(images, quality, "o-", color=theme.accent, linewidth=2, markersize=6)
-    axes.annotate(
-        f"{quality[-1]:.1%}",
-        (images[-1], quality[-1]),
-        xytext=(0, 9),
-        textcoords="offset points",
-        ha="center",
-    )
-    axes.set_ylim(max(0, min(quality) - 0.1), min(1.05, max(quality) + 0.1))
+def _named(control: str, metric: str) -> str:
+    return f"{control}.{metric}" if control else metric
+
+
+def _learning_curve(curves: Mapping[str, Sequence[tuple[int, float]]], theme: Theme) -> Figure:
+    figure, axes = _blank("Learning curve", "images learned from", "quality")
+    for (name, curve), color in zip(curves.items(), cycle((theme.accent, theme.second))):
+        control, _, metric = name.rpartition(".")
+        images, quality = zip(*curve, strict=True)
+        label = f"{control} {QUALITY[metric]}".strip()
+        axes.plot(images, quality, "o-", color=color, linewidth=2, markersize=6, label=label)
+        axes.annotate(
+            f"{quality[-1]:.1%}",
+            (images[-1], quality[-1]),
+            xytext=(0, 9),
+            textcoords="offset points",
+            ha="center",
+        )
+    every = [quality for curve in curves.values() for _, quality in curve]
+    axes.set_ylim(max(0, min(every) - 0.1), min(1.05, max(every) + 0.1))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.legend(loc="lower right", frameon=False)
     return figure
 
 
-def _reliability(bins: Sequence[tuple[float, float, int]], theme: Theme) -> Figure:
+def _reliability(measured: Measured, theme: Theme) -> Figure:
     figure, axes = _blank("Reliability", "stated confidence", "share that was right")
-    most = max(size for _, _, size in bins)
+    confidence, right, sizes = zip(*measured.reliability, strict=True)
     axes.plot([0, 1], [0, 1], "--", color=theme.quiet, linewidth=1.2, label="perfectly honest")
     axes.scatter(
-        [confidence for confidence, _, _ in bins],
-        [right for _, right, _ in bins],
-        s=[30 + 170 * size / most for _, _, size in bins],
+        confidence,
+        right,
+        s=[30 + 170 * size / max(sizes) for size in sizes],
         color=theme.accent,
         alpha=0.85,
-        label="held-out images (area: how many)",
+        label=f"{measured.source} images (area: how many)",
         zorder=3,
     )
     axes.set_xlim(0, 1.03)
@@ -136,13 +154,14 @@ def _reliability(bins: Sequence[tuple[float, float, int]], theme: Theme) -> Figu
     return figure
 
 
-def _confidence(scores: Floats, threshold: float | None, theme: Theme) -> Figure:
+def _confidence(measured: Measured, theme: Theme) -> Figure:
     figure, axes = _blank("Confidence of the predictions", "confidence", "images")
-    axes.hist(np.asarray(scores, float), np.linspace(0, 1, FINE_BINS + 1), color=theme.accent)
-    if threshold is not None:
-        axes.axvline(
-            threshold, color=theme.second, linewidth=2, label=f"certified: {threshold:.2f}"
-        )
+    bins = len(measured.histogram)
+    edges = [place / bins for place in range(bins)]
+    axes.bar(edges, measured.histogram, 1 / bins, align="edge", color=theme.accent)
+    if measured.threshold is not None:
+        label = f"certified: {measured.threshold:.2f}"
+        axes.axvline(measured.threshold, color=theme.second, linewidth=2, label=label)
         axes.legend(loc="upper left", frameon=False)
     axes.set_xlim(0, 1)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))

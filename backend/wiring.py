@@ -6,8 +6,9 @@ process and the command line start without.
 
 import importlib.metadata
 import logging
+import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -28,6 +29,8 @@ from backend.domain import (
 from backend.errors import NoWeights, QueueUnreachable
 from backend.events import EventCounter
 from backend.gateway import GatewayFiles, LabelStudioGateway
+from backend.illustrations import JobPictures
+from backend.job_files import JobFiles
 from backend.jobs import JobBoard
 from backend.ledgers import LedgerFiles
 from backend.ports import Family, Gallery, LabelStudio, Progress
@@ -39,6 +42,7 @@ from backend.services.comparison import Comparison
 from backend.services.doubts import Doubts
 from backend.services.findings import Inspection
 from backend.services.finishing import Finishing
+from backend.services.group_images import GroupImages
 from backend.services.hard_examples import HardExamples
 from backend.services.labeling import Delivery, Guessing
 from backend.services.lanes import Lanes
@@ -46,7 +50,10 @@ from backend.services.learning import Learning
 from backend.services.model_shelf import ModelShelf
 from backend.services.pre_label import PreLabel
 from backend.services.predict import Predict
+from backend.services.prospects import Prospects
 from backend.services.readiness import Readiness
+from backend.services.reporter import Reporter
+from backend.services.suggest import Suggest
 from backend.services.training_trigger import TrainingTrigger, pace
 from backend.settings import Settings
 from backend.stored_predictions import PredictionStore
@@ -163,6 +170,7 @@ def watcher(app: App) -> Watcher:
 
 def runner(settings: Settings) -> Callable[[JobId], None]:
     """What runs one queued job, in the work horse."""
+    os.environ.setdefault("MPLCONFIGDIR", str(settings.data_dir / "matplotlib"))
     url = partial(redis_url, settings)
     board, changes = JobBoard(url, settings.data_dir), EventCounter(url)
 
@@ -248,8 +256,17 @@ def _use_case(
     inspection = Inspection(Guessing(pictures), HardExamples(), lanes)
     delivery = Delivery(label_studio, PredictionStore(settings.data_dir))
     finishing = Finishing(delivery, AutoAccept(label_studio, ledgers), versions)
+    if mode is Mode.GROUPING:
+        return GroupImages(label_studio, pictures, settings.seed)
+    if mode is Mode.SUGGESTING:
+        return Suggest(
+            label_studio, pictures, taught, Guessing(pictures), versions, ledgers, settings.seed
+        )
+    reporter = _reporter(settings, pictures, versions, ledgers)
     if mode is Mode.PRE_LABELING:
-        return PreLabel(label_studio, pictures, lanes, taught, inspection, finishing, versions)
+        return PreLabel(
+            label_studio, pictures, lanes, taught, inspection, finishing, reporter, versions
+        )
     return AutoLabel(
         label_studio=label_studio,
         gallery=pictures,
@@ -259,9 +276,26 @@ def _use_case(
         inspection=inspection,
         doubts=Doubts(label_studio),
         finishing=finishing,
+        reporter=reporter,
         versions=versions,
         settings=settings,
         packages=_packages(),
+    )
+
+
+def _reporter(
+    settings: Settings, pictures: Gallery, versions: VersionStore, ledgers: LedgerFiles
+) -> Reporter:
+    files = JobFiles(settings.data_dir)
+
+    def reports(project: ProjectId) -> Iterator[Mapping[str, Any]]:
+        return (job.report for job in files.newest(project) if job.report)
+
+    def folder(job: Job) -> Path:
+        return files.folder(job.request.project, job.id)
+
+    return Reporter(
+        pictures, Prospects(ledgers, reports), JobPictures(folder, versions.all, pictures.fetch)
     )
 
 

@@ -32,6 +32,7 @@ from backend.services.finishing import Finishing
 from backend.services.lanes import Lanes
 from backend.services.learning import Learned, Learning, Material
 from backend.services.looking import look
+from backend.services.reporter import Reporter
 from backend.services.stopwatch import Stopwatch
 from backend.settings import Settings
 
@@ -52,6 +53,7 @@ class AutoLabel:
     inspection: Inspection
     doubts: Doubts
     finishing: Finishing
+    reporter: Reporter
     versions: Versions
     settings: Settings
     packages: Mapping[str, str]
@@ -95,17 +97,18 @@ class AutoLabel:
             )
             self.doubts.show(request.project, doubts)
             self.versions.prune(request.project, self.settings.keep_versions)
-        found = report.content(
+        return self.reporter.tell(
             job,
             published,
+            people=everyone,
             material=material,
             findings=findings,
             finished=finished,
-            unreadable=(*unreadable, *findings.unreadable),
-            seconds={**watch.seconds, **self.gallery.timings()},
+            unreadable=unreadable,
+            seconds=watch.seconds,
             because=findings.verdict.because or better.because,
+            training=report.of_training(learned, doubts),
         )
-        return {**found, **report.of_training(learned, doubts)}
 
     def _require_enough(
         self, schema: LabelSchema, teachers: tuple[LabeledImage, ...], people: Census

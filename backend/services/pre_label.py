@@ -9,13 +9,14 @@ from backend.domain import UNTRAINED, Job, JobRequest, LabelSchema, ModelVersion
 from backend.errors import BadInput, Refused
 from backend.policies import preconditions
 from backend.ports import Gallery, LabelStudio, Progress, Versions
-from backend.services import census, report
+from backend.services import census
 from backend.services.census import Census
 from backend.services.findings import Inspection
 from backend.services.finishing import Finishing
 from backend.services.lanes import Lanes
 from backend.services.learning import Learning
 from backend.services.looking import look
+from backend.services.reporter import Reporter
 from backend.services.stopwatch import Stopwatch
 
 
@@ -29,6 +30,7 @@ class PreLabel:
     learning: Learning
     inspection: Inspection
     finishing: Finishing
+    reporter: Reporter
     versions: Versions
 
     def __call__(self, job: Job, progress: Progress) -> Mapping[str, Any]:
@@ -55,14 +57,15 @@ class PreLabel:
             finished = self.finishing.finish(
                 job, schema, version, findings, progress, activate=False
             )
-        return report.content(
+        return self.reporter.tell(
             job,
             version,
+            people=everyone,
             material=material,
             findings=findings,
             finished=finished,
-            unreadable=(*unreadable, *findings.unreadable),
-            seconds={**watch.seconds, **self.gallery.timings()},
+            unreadable=unreadable,
+            seconds=watch.seconds,
             because=findings.verdict.because or "done",
         )
 

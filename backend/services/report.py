@@ -4,8 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from backend.domain import (
     HardExample,
+    ImageRef,
     Job,
     LabelSchema,
     ModelVersion,
@@ -13,6 +16,7 @@ from backend.domain import (
     TaskId,
 )
 from backend.policies.label_errors import Suspect
+from backend.ports import Floats, Gallery
 from backend.services import census
 from backend.services.findings import Findings
 from backend.services.finishing import Finished
@@ -20,6 +24,9 @@ from backend.services.learning import Learned, Material, Models
 
 HARDEST = 20
 """Hard examples listed one by one."""
+
+HISTOGRAM_BINS = 20
+"""Of equal width over [0, 1]."""
 
 Json = dict[str, Any]
 
@@ -63,6 +70,7 @@ def content(
         "unreadable": [_slot(slot) for slot in unreadable],
         "repairs": _repairs(material),
         "metrics": dict(version.metrics),
+        "confidence_histogram": _histogram(findings.guessed.score),
         "certificate": certificates[0] if certificates else None,
         "certificates": certificates,
         "verdict": findings.verdict.because,
@@ -72,12 +80,58 @@ def content(
     }
 
 
-def of_training(learned: Learned, doubts: Sequence[Suspect]) -> Json:
-    """What a report has more when something was trained."""
+def of_looking(
+    job: Job,
+    gallery: Gallery,
+    *,
+    because: str,
+    labeled: int,
+    unlabeled: int,
+    unreadable: Sequence[NoPrediction],
+    seconds: Mapping[str, float],
+) -> Json:
+    """What jobs that only look at images have in common: no model is trained or shown."""
     return {
-        "notes": {name: dict(model.notes) for name, model in learned.models.items()},
+        "job": job.id,
+        "project": job.request.project,
+        "mode": job.request.mode.value,
+        "version": None,
+        "because": because,
+        "labeled": labeled,
+        "unlabeled": unlabeled,
+        "unreadable": [_slot(slot) for slot in unreadable],
+        "seconds": {
+            name: round(spent, 3) for name, spent in {**seconds, **gallery.timings()}.items()
+        },
+        "device": gallery.device,
+        "backbone": gallery.backbone,
+    }
+
+
+def of_training(learned: Learned, doubts: Sequence[Suspect]) -> Json:
+    """What a report has more when something was trained.
+
+    `metrics_from` says on which images the metrics were measured: `held-out`, or `out-of-fold`
+    where there are too few of those.
+    """
+    notes = {name: dict(model.notes) for name, model in learned.models.items()}
+    sources = {str(about["metrics_from"]) for about in notes.values() if "metrics_from" in about}
+    return {
+        "notes": notes,
+        "metrics_from": " and ".join(sorted(sources)) or "held-out",
+        "per_class": [
+            {"control": name, **row}
+            for name, about in notes.items()
+            for row in about.get("per_label", ())
+        ],
         "doubted_labels": [asdict(suspect) for suspect in doubts],
     }
+
+
+def hardest(findings: Findings) -> list[ImageRef]:
+    """The images of the hard examples that the report lists."""
+    refs = {ref.task: ref for ref in findings.guessed.pictures.refs}
+    return [refs[example.task] for example in _worst(findings.hard)]
 
 
 def metrics(models: Models) -> dict[str, float]:
@@ -101,6 +155,10 @@ def trained_on(schema: LabelSchema, material: Material, held_out: int) -> dict[s
         if count.images
     }
     return {"images": len(material.labeled), "validation": held_out, **used}
+
+
+def _histogram(scores: Floats) -> list[int]:
+    return np.histogram(scores, HISTOGRAM_BINS, (0, 1))[0].tolist()
 
 
 def _worst(hard: Mapping[TaskId, HardExample]) -> list[HardExample]:

@@ -1,7 +1,7 @@
 """Plots and thumbnails of a report."""
 
-import numpy as np
-import pytest
+from dataclasses import replace
+
 from PIL import Image
 
 from backend import plots, thumbnails
@@ -9,13 +9,12 @@ from backend.domain import ImageRef, TaskId
 from backend.errors import UnreadableImage
 from tests.fakes.backend import NOW, a_version
 
-NOTHING = np.zeros(0)
+SOME = plots.Measured([(0.3, 0.2, 10), (0.9, 1.0, 40)], histogram=[0, 3, 7, 20], threshold=0.8)
+CARDS = [a_version(), a_version("al-0002-77aa", created=NOW.replace(hour=9))]
 
 
 def test_every_plot_is_drawn_for_light_and_for_dark(tmp_path):
-    some = np.linspace(0, 1, 50)
-    cards = [a_version(), a_version("al-0002-77aa", created=NOW.replace(hour=9))]
-    plots.draw(tmp_path, plots.Measured(some, some > 0.5, some, 0.8), cards)
+    plots.draw(tmp_path, SOME, CARDS)
     assert {path.name for path in tmp_path.iterdir()} == {
         f"{plot}-{theme}.svg"
         for plot in ("learning-curve", "reliability", "confidence")
@@ -25,25 +24,40 @@ def test_every_plot_is_drawn_for_light_and_for_dark(tmp_path):
 
 
 def test_a_plot_without_figures_is_not_drawn(tmp_path):
-    plots.draw(tmp_path, plots.Measured(NOTHING, NOTHING > 0, NOTHING), [a_version()])
+    plots.draw(tmp_path, plots.Measured(histogram=[0, 0]), [a_version()])
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_same_figures_give_the_same_file(tmp_path):
-    some = np.linspace(0, 1, 50)
     for name in ("a", "b"):
-        plots.draw(tmp_path / name, plots.Measured(some, some > 0.5, some), [])
+        plots.draw(tmp_path / name, SOME, [])
     a, b = ((tmp_path / name / "reliability-dark.svg").read_bytes() for name in ("a", "b"))
     assert a == b
 
 
-def test_calibration_bins_hold_every_image_once_and_the_surest_in_the_last():
-    confidence, right = np.array([0.05, 0.05, 0.55, 1.0]), np.array([True, False, True, True])
-    assert plots.calibration_bins(confidence, right) == [
-        (pytest.approx(0.05), 0.5, 2),
-        (pytest.approx(0.55), 1.0, 1),
-        (1.0, 1.0, 1),
-    ]
+def test_a_learning_curve_is_drawn_for_each_of_several_controls(tmp_path):
+    metrics = {"kind.accuracy": 0.7, "kind.ece": 0.1, "parts.map50": 0.4, "parts.accuracy": 0.2}
+    plots.draw(tmp_path, plots.Measured(), [replace(card, metrics=metrics) for card in CARDS])
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "learning-curve-light.svg",
+        "learning-curve-dark.svg",
+    }
+
+
+def test_what_is_plotted_is_read_from_the_report():
+    point = {"low": 0.0, "high": 0.5, "confidence": 0.4, "accuracy": 0.3, "count": 6}
+    report = {
+        "notes": {"kind": {"reliability": [point]}, "parts": {}},
+        "metrics_from": "out-of-fold",
+        "confidence_histogram": [1, 2],
+        "certificates": [{"threshold": 0.9}],
+    }
+    assert plots.measured(report) == plots.Measured([(0.4, 0.3, 6)], "out-of-fold", [1, 2], 0.9)
+
+
+def test_a_certificate_for_each_label_gives_no_line_for_all():
+    report = {"confidence_histogram": [1], "certificates": [{"threshold": 0.9}, {"threshold": 0.7}]}
+    assert plots.measured(report).threshold is None
 
 
 def test_a_thumbnail_is_small_upright_and_on_white(tmp_path):

@@ -30,9 +30,12 @@ from backend.services.labeling import Delivery, Guessing
 from backend.services.lanes import Lanes
 from backend.services.learning import Learning
 from backend.services.pre_label import PreLabel
+from backend.services.prospects import Prospects
+from backend.services.reporter import Reporter
 from backend.settings import Settings
 from backend.stored_predictions import PredictionStore
 from backend.versions import VersionStore
+from tests.fakes.illustrations import FakePictures
 from tests.fakes.label_studio import CHOICES, FakeLabelStudio
 from tests.fakes.models import FakeGallery, ParityFamily
 
@@ -51,6 +54,8 @@ class World:
         people |= {TaskId(task): {"c": Choice((self.truth(task),))} for task in range(1, 13)}
         self.label_studio = FakeLabelStudio(people=people)
         self.gallery = FakeGallery()
+        self.pictures = FakePictures()
+        self.reports = []
         self.family = ParityFamily()
         self.versions = VersionStore(folder)
         self.stored = PredictionStore(folder)
@@ -68,6 +73,9 @@ class World:
             "learning": learning,
             "inspection": Inspection(Guessing(self.gallery), HardExamples(), lanes),
             "finishing": Finishing(delivery, self.auto_accept, self.versions),
+            "reporter": Reporter(
+                self.gallery, Prospects(self.ledgers, lambda _: self.reports), self.pictures
+            ),
             "versions": self.versions,
         }
         self.auto_label = AutoLabel(

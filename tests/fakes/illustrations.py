@@ -1,0 +1,17 @@
+"""Pictures that nobody draws."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from backend.domain import ImageRef, Job, TaskId
+
+
+@dataclass
+class FakePictures:
+    """Remembers the tasks whose images were to be shown, one entry a report."""
+
+    shown: list[list[TaskId]] = field(default_factory=list)
+
+    def draw(self, job: Job, report: Mapping[str, Any], hardest: Sequence[ImageRef]) -> None:
+        self.shown.append([ref.task for ref in hardest])
