@@ -18,6 +18,7 @@ from backend.domain import (
 from backend.geometry import Box
 from backend.policies.hardness import DEFAULT, MODELARTS_WEIGHTS, Table, examine, wording
 from backend.policies.miners.evidence import Evidence
+from backend.policies.miners.views import changing_answers
 from backend.ports import Guesses, Pictures
 
 CAT, DOG = Label("cat"), Label("dog")
@@ -103,6 +104,15 @@ def test_an_answer_that_changes_when_the_picture_is_altered_says_how():
     found = reasons(evidence(views={20: flipped}))
     assert found[0][20] == "answer changes when mirrored ('dog')"
     assert 20 not in found[1]
+
+
+def test_boxes_that_move_when_the_picture_is_altered_weigh_by_how_many_do():
+    # given two boxes of which one is found again, and two that are both found again
+    one, two = (0.2, 0.2, 0.3, 0.3), (0.6, 0.6, 0.7, 0.7)
+    plain = cells(boxed(one, two), boxed(one, two))
+    view = replace(plain.guesses, answers=(boxed(one), boxed(one, two)))
+    (finding,) = changing_answers(replace(plain, views={20: view}))
+    assert finding.strength == pytest.approx([1 / 3, 0])
 
 
 @pytest.mark.parametrize(

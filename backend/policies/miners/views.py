@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from backend.domain import Answer, Regions
-from backend.policies.correctness import is_right, pairs
+from backend.domain import Kind
+from backend.policies.correctness import agreement
 from backend.policies.miners.evidence import Evidence, Finding, spoken
 from backend.ports import Guesses
 
@@ -25,27 +25,22 @@ ALTERATIONS = {
 
 
 def changing_answers(evidence: Evidence) -> Iterable[Finding]:
-    """How much the answer moves: total variation of probabilities, at least half if it differs."""
+    """How far the answer to the altered picture is from the plain one."""
+    boxes = evidence.control.kind is Kind.DETECTION
     for number, view in evidence.views.items():
-        yield _finding(number, evidence.guesses, view)
+        yield _finding(number, evidence.guesses, view, boxes)
 
 
-def _finding(number: int, plain: Guesses, view: Guesses) -> Finding:
-    apart = np.array(
-        [_distance(one, other) for one, other in zip(plain.answers, view.answers, strict=True)]
-    )
+def _finding(number: int, plain: Guesses, view: Guesses, boxes: bool) -> Finding:
+    """Boxes: one minus the F1 of one answer against the other.
+
+    Labels: 0 for the same ones, else from 1/2 on with the total variation of the probabilities.
+    """
+    answers = zip(plain.answers, view.answers, strict=True)
+    apart = np.array([1 - agreement(one, other) for one, other in answers])
     moved = np.abs(plain.probabilities - view.probabilities).sum(axis=1) / 2
-    strength = np.where(apart > 0, np.maximum(apart, (1 + moved) / 2), 0)
     return Finding(
         number,
-        np.clip(strength, 0, 1),
+        apart if boxes else apart * np.minimum(1, (1 + moved) / 2),
         lambda i: f"answer changes when {ALTERATIONS[number]} ({spoken(view.answers[i])})",
     )
-
-
-def _distance(one: Answer, other: Answer) -> float:
-    """0 for the same answer; for boxes one minus the F1 of one against the other."""
-    if isinstance(one, Regions) and isinstance(other, Regions):
-        boxes = len(one.regions) + len(other.regions)
-        return 1 - 2 * len(pairs(one, other)) / boxes if boxes else 0.0
-    return 0.0 if is_right(one, other) else 0.5
