@@ -2,6 +2,7 @@
 
 import logging
 import tempfile
+import threading
 import warnings
 from pathlib import Path
 from typing import Any, cast
@@ -17,6 +18,8 @@ logger = logging.getLogger(__name__)
 _TOLERANCE = 1e-3
 """Largest difference of any vector component between torch and ONNX Runtime."""
 
+_TURN = threading.Lock()
+
 _EXPORT_ERRORS = (RuntimeError, TypeError, ValueError, AttributeError, LookupError, ImportError)
 """What the exporters' passes raise on a network that they cannot express."""
 
@@ -28,12 +31,17 @@ class ExportFailed(Exception):
 def export(network: Embedder, path: Path) -> None:
     """Write the network to `path` in one piece; several processes may do so at once.
 
+    Threads take turns: torch's exporters keep their state in globals.
+
     Raises:
         ExportFailed: with the reason.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
+        with (
+            _TURN,
+            tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as folder,
+        ):
             draft = Path(folder, path.name)
             _write(network, draft)
             _compare(network, draft)

@@ -241,7 +241,7 @@ def test_a_network_that_exports_wrongly_runs_on_torch_with_a_warning(
     assert "runs on torch" in caplog.text
 
 
-def test_many_processes_may_export_at_once(tmp_path: Path) -> None:
+def test_threads_that_export_at_once_take_turns(tmp_path: Path) -> None:
     network = Embedder(nn.Sequential(nn.AvgPool2d(8), nn.Flatten()), 8, ((0.0,) * 3, (1.0,) * 3))
     path = tmp_path / "weights" / "a.onnx"
     threads = [threading.Thread(target=export, args=(network, path)) for _ in range(2)]
