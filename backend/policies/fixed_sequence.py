@@ -101,9 +101,7 @@ def tail(mistakes: int, accepted: int, pool: int, max_error: float) -> float:
         return 1.0
     population = pool + accepted
     wrong = mistakes + floor(max_error * pool + 1e-9) + 1
-    least = max(0, accepted - (population - wrong))
-    if least > mistakes:
-        return 0.0
+    least = max(0, wrong - pool)
     x = np.arange(least, mistakes)
     ratios = (wrong - x) * (accepted - x) / ((x + 1) * (population - wrong - accepted + x + 1.0))
     first = (

@@ -11,7 +11,7 @@ from heapq import heapify, heappop, heappush
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.policies.neighbors import nearest
+from backend.policies.neighbors import NEAR_IDENTICAL, nearest
 from backend.ports import Floats
 
 REFERENCE = 5000
@@ -21,9 +21,6 @@ REACH_BLIND, REACH = 0.9, 2 / 3
 """Kernel width without a model and with one, in units of the distance within which an image has
 its fair share of all: one over the number of labeled and picked ones. So the kernel narrows as
 labels come in. See the decision record."""
-
-NEAR_IDENTICAL = 0.98
-"""Cosine from which on two images are one to a person who labels; only one is picked."""
 
 
 @dataclass(frozen=True, slots=True)

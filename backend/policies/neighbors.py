@@ -10,6 +10,9 @@ from backend.ports import Floats
 CHUNK_CELLS = 16_000_000
 """Similarities held at once: 64 MB of float32."""
 
+NEAR_IDENTICAL = 0.98
+"""Cosine from which on two images show the same to a person who labels."""
+
 CELL = 5000
 """Larger sets are cut into cells of at most so many vectors before looking for twins."""
 

@@ -1,8 +1,8 @@
 """Which images a person should label next.
 
 One rule for all budgets: uncertainty herding. Boxes differ, since pure coverage loses to chance
-there (algorithms: PPAL): the most uncertain images, spread over what they show. A share of the
-picks comes from the random validation lane.
+there: the most uncertain images, spread over what they show (after PPAL, Yang et al., CVPR 2024).
+A share of the picks comes from the random validation lane.
 """
 
 from collections.abc import Sequence
@@ -108,16 +108,15 @@ def _doubtful_boxes(
     features: Floats, guesses: Guesses, free: NDArray[np.intp], count: int
 ) -> list[int]:
     """Greedy: doubt times distance from the picks, in pictures and in the labels found in them."""
-    unsure = uncertainty(Kind.DETECTION, guesses)[free]
-    top = free[np.argsort(-unsure, kind="stable")[: BOX_SHORTLIST * count]]
+    doubt = uncertainty(Kind.DETECTION, guesses) + 1e-6
+    top = free[np.argsort(-doubt[free], kind="stable")[: BOX_SHORTLIST * count]]
     shown = features[top].astype(np.float32)
     found = guesses.probabilities[top].astype(np.float32)
     found = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-6)
-    doubt = uncertainty(Kind.DETECTION, guesses)[top] + 1e-6
     alike = np.zeros(len(top), dtype=np.float32)
     chosen = list[int]()
     for _ in range(min(count, len(top))):
-        worth = doubt * (1 - alike)
+        worth = doubt[top] * (1 - alike)
         worth[chosen] = -1
         best = int(worth.argmax())
         chosen.append(best)

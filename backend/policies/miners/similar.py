@@ -6,13 +6,10 @@ import numpy as np
 
 from backend.domain import Kind
 from backend.policies.miners.evidence import Evidence, Finding, ramp, robust_z, spoken
-from backend.policies.neighbors import nearest, twins
+from backend.policies.neighbors import NEAR_IDENTICAL, nearest, twins
 from backend.ports import Floats
 
 NEIGHBORS = 5
-NEAR_IDENTICAL = 0.98
-"""Cosine from which on two pictures show the same."""
-
 FAR, VERY_FAR = 3.0, 6.0
 """Robust standard deviations at which a distance begins to tell, and at which it says all."""
 
