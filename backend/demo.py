@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from backend import codec, demo_images, schema, terminal, wiring
+from backend import action_install, codec, demo_images, schema, terminal, wiring
 from backend.demo_images import DemoSet, Sample
 from backend.domain import (
     ImageRef,
@@ -30,8 +30,8 @@ from backend.domain import (
     TaskId,
     VersionName,
 )
-from backend.errors import OutOfSpace, Unavailable
-from backend.label_studio_process import LabelStudioProcess, free_port
+from backend.errors import OutOfSpace
+from backend.label_studio_process import BESIDE, LabelStudioProcess, free_port, installed_command
 from backend.policies import correctness
 from backend.settings import Settings
 from backend.supervisor import Supervisor, with_signals
@@ -69,7 +69,9 @@ def run(settings: Settings, plan: Plan) -> int:
         OutOfSpace: when the disk has no room for it.
     """
     folder = settings.data_dir / "demo"
-    binary = plan.label_studio or _label_studio()
+    binary = plan.label_studio or installed_command()
+    if binary == BESIDE.absolute():
+        terminal.say(action_install.install(binary))
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     _require_room(folder)
@@ -92,18 +94,6 @@ def run(settings: Settings, plan: Plan) -> int:
 
 
 # --- what runs ---------------------------------------------------------------------------------
-
-
-def _label_studio() -> Path:
-    beside = Path(".venv-label-studio/bin/label-studio")
-    found = beside if beside.exists() else shutil.which("label-studio")
-    if not found:
-        raise Unavailable(
-            "Label Studio is not installed",
-            "Install it into an environment of its own: python3 -m venv .venv-label-studio && "
-            ".venv-label-studio/bin/pip install label-studio, or give --label-studio PATH",
-        )
-    return Path(found).absolute()
 
 
 def _require_room(folder: Path) -> None:

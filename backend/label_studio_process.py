@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +17,25 @@ from backend.errors import LabelStudioUnreachable, Unavailable
 
 _POLL_SECONDS = 0.3
 _GRACE_SECONDS = 10.0
+
+BESIDE = Path(".venv-label-studio/bin/label-studio")
+"""Where `make label-studio` installs it, seen from the clone."""
+
+
+def installed_command() -> Path:
+    """The `label-studio` of the environment beside the clone, else the one on PATH.
+
+    Raises:
+        Unavailable: when there is none.
+    """
+    found = BESIDE if BESIDE.exists() else shutil.which("label-studio")
+    if not found:
+        raise Unavailable(
+            "Label Studio is not installed",
+            "Install it into an environment of its own: python3 -m venv .venv-label-studio && "
+            ".venv-label-studio/bin/pip install label-studio, or give --label-studio PATH",
+        )
+    return Path(found).absolute()
 
 
 def free_port(host: str = "127.0.0.1") -> int:

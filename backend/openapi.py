@@ -104,6 +104,7 @@ SCHEMAS: Json = {
         progress=SHARE,
         step=TEXT,
         because={**TEXT, "description": "Why the job is where it is, in words."},
+        summary={**TEXT, "description": "How far the job is, or how it ended, as a sentence."},
         created_at=TIME,
         started_at=TIME,
         ended_at=TIME,
@@ -128,6 +129,7 @@ SCHEMAS: Json = {
         version=_or_null(TEXT),
         job=_or_null(_ref("Job")),
         trigger=_or_null(TEXT),
+        summary={**_list(TEXT), "description": "All of this in sentences, for people."},
     ),
     "Version": _object(
         name=TEXT,

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from flask import Response
 
+from backend import summary
 from backend.domain import Certificate, Job, ModelVersion, ProjectStatus
 from backend.errors import Reason
 
@@ -30,6 +31,7 @@ def job_json(job: Job) -> Json:
         "progress": job.progress,
         "step": job.step,
         "because": job.because,
+        "summary": summary.doing(job),
         "created_at": _time(job.created_at),
         "started_at": _time(job.started_at),
         "ended_at": _time(job.ended_at),
@@ -64,6 +66,7 @@ def status_json(status: ProjectStatus) -> Json:
         "version": status.version.name if status.version else None,
         "job": job_json(status.job) if status.job else None,
         "trigger": status.trigger.because if status.trigger else None,
+        "summary": list(summary.sentences(status)),
     }
 
 

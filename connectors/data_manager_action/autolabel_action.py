@@ -1,0 +1,301 @@
+"""Puts "Auto Labeling" into the Data Manager's actions menu of Label Studio 1.20 to 1.23.
+
+Label Studio registers every module of its folder `data_manager/actions` that defines `actions`;
+`autolabel install-action` copies this file there. It runs inside Label Studio: it imports only what
+Label Studio has, decides nothing, and asks the connected Autolabel backend in one or two calls.
+The sentences come from the backend, so that dialog, page and command line say the same.
+
+What Label Studio shows of an action: the form, asked for anew whenever the dialog opens; a toast
+for an answer with `async`; and of errors only the texts of a ValidationError.
+"""
+
+from urllib.parse import urlsplit
+
+import requests
+from core.permissions import all_permissions
+from rest_framework.exceptions import APIException, ValidationError
+from urllib3 import Retry
+
+CONNECT_SECONDS = 1
+LOOK_SECONDS = 6
+START_SECONDS = 20
+
+LIVE = ("queued", "running", "stopping")
+IN_THE_BACKGROUND = {"async": True}
+"""Label Studio answers it with a toast."""
+
+
+# --- the entries of the menu -------------------------------------------------------------------
+
+
+def auto_labeling(project, queryset, **kwargs):
+    """Start a job on the selected tasks; a refusal shows every reason."""
+    wish = {**job_wish(kwargs["request"].data), "task_ids": selected_tasks(project, queryset)}
+    try:
+        answer, status = Backend(project).post("jobs", wish, START_SECONDS)
+    except Trouble as trouble:
+        raise ValidationError(trouble.sentences) from trouble
+    if status == 200:
+        raise ValidationError([answer["job"]["summary"], "It must end before another one starts."])
+    return dict(IN_THE_BACKGROUND)
+
+
+def auto_labeling_status(_project, _queryset, **_kwargs):
+    """Nothing: the dialog has said it all."""
+    return {}
+
+
+def auto_labeling_stop(project, _queryset, **_kwargs):
+    """Stop the project's running job."""
+    try:
+        backend = Backend(project)
+        job = running_job(backend)
+        if job is None:
+            raise Trouble("No job is running.")
+        backend.stop(job["id"])
+    except Trouble as trouble:
+        raise ValidationError(trouble.sentences) from trouble
+    return dict(IN_THE_BACKGROUND)
+
+
+# --- their dialogs -----------------------------------------------------------------------------
+
+
+def start_form(_user, project):
+    """Where the project stands, then the choices."""
+    try:
+        backend = Backend(project)
+        versions = backend.get("versions")["versions"]
+    except Trouble as trouble:
+        return [text(trouble.sentences)]
+    return [text(standing(backend)), *choices(versions)]
+
+
+def status_form(_user, project):
+    """Where the project stands, and how the last job ended."""
+    try:
+        backend = Backend(project)
+        jobs = backend.get("jobs")["jobs"]
+    except Trouble as trouble:
+        return [text(trouble.sentences)]
+    ended = [text([job["summary"]]) for job in jobs[:1] if job["state"] not in LIVE]
+    return [text(standing(backend)), *ended]
+
+
+def stop_form(_user, project):
+    """Which job would be stopped."""
+    try:
+        job = running_job(Backend(project))
+    except Trouble as trouble:
+        return [text(trouble.sentences)]
+    return [text([job["summary"] if job else "No job is running."])]
+
+
+def standing(backend):
+    """The sentences of the project's status, or why there are none."""
+    try:
+        return backend.get("status")["summary"]
+    except Trouble as trouble:
+        return trouble.sentences
+
+
+def running_job(backend):
+    return next((job for job in backend.get("jobs")["jobs"] if job["state"] in LIVE), None)
+
+
+def choices(versions):
+    """The rows of the form. Shares are in percent, as on the page."""
+    current = next((card["name"] for card in versions if card["current"]), "")
+    modes = {"active-learning": "Active learning: learn, then label the rest"}
+    if versions:
+        modes["pre-labeling"] = "Pre-labeling: label with the model version below"
+    algorithms = {
+        "fast": "Fast: learn from the labeled images",
+        "precise": "Precise: from the unlabeled ones too; takes longer",
+    }
+    rows = [[select("mode", "Type", modes)], [select("algorithm", "Algorithm", algorithms)]]
+    if versions:
+        names = {card["name"]: version_words(card) for card in versions}
+        rows.append([select("model_version", "Model version for pre-labeling", names, current)])
+    accept = {"no": "No: everything is to be confirmed", "yes": "Yes: they become annotations"}
+    rows.append([select("accept", "Accept the sure labels", accept)])
+    rows.append(
+        [
+            share("max_error", "Wrong labels at most, percent", 5, 0.1),
+            share("confidence", "Confidence, percent", 95, 50),
+        ]
+    )
+    random = {"no": "No", "yes": "Yes: all of them count for the guarantee"}
+    rows.append([select("labels_are_random", "The labeled images were drawn at random", random)])
+    return [{"columnCount": len(row), "fields": row} for row in rows]
+
+
+def version_words(card):
+    """`al-0007-3f9c (in use): accuracy 0.930, ece 0.040`."""
+    measured = [
+        f"{name} {value:.3f}" for name, value in card["metrics"].items() if value is not None
+    ]
+    used = " (in use)" if card["current"] else ""
+    return f"{card['name']}{used}: {', '.join(measured) or 'not measured'}"
+
+
+def text(sentences):
+    """A row that only says something: a label without its input."""
+    head, *rest = sentences
+    label = {"description": "\n".join(rest), "style": {"whiteSpace": "pre-line"}}
+    field = {"type": "hidden", "name": "said", "label": head, "skip": True, "labelProps": label}
+    return {"columnCount": 1, "fields": [field]}
+
+
+def select(name, label, options, value=None):
+    listed = [{"value": key, "label": words} for key, words in options.items()]
+    first = value or listed[0]["value"]
+    return {"type": "select", "name": name, "label": label, "options": listed, "value": first}
+
+
+def share(name, label, value, least):
+    limits = {"min": least, "max": 99.9, "step": "any"}
+    return {"type": "number", "name": name, "label": label, "value": value, **limits}
+
+
+# --- what was chosen ---------------------------------------------------------------------------
+
+
+def job_wish(form):
+    """The form in the words of the job API, which judges them."""
+    wish = {
+        "mode": form.get("mode", "active-learning"),
+        "algorithm": form.get("algorithm", "fast"),
+        "accept": form.get("accept") == "yes",
+        "labels_are_random": form.get("labels_are_random") == "yes",
+        "max_error": fraction(form.get("max_error", 5)),
+        "confidence": fraction(form.get("confidence", 95)),
+    }
+    if wish["mode"] == "pre-labeling":
+        wish["model_version"] = form.get("model_version") or None
+    return wish
+
+
+def fraction(percent):
+    """The share; what is no number stays as it is, for the backend to name."""
+    try:
+        return float(percent) / 100
+    except (TypeError, ValueError):
+        return percent
+
+
+def selected_tasks(project, queryset):
+    """Ids of the selected tasks; an empty list means all of the project."""
+    tasks = list(queryset.values_list("id", flat=True))
+    return [] if len(tasks) == project.tasks.count() else tasks
+
+
+# --- the backend -------------------------------------------------------------------------------
+
+
+class Trouble(Exception):
+    """Why the backend did not do what was asked, in sentences."""
+
+    def __init__(self, *sentences):
+        super().__init__(*sentences)
+        self.sentences = list(sentences)
+
+
+class Backend:
+    """The connected backend's API for one project."""
+
+    def __init__(self, project):
+        connected = project.ml_backend
+        if connected is None:
+            raise Trouble(
+                "No backend is connected to this project.",
+                f"Run: autolabel connect {project.id}",
+            )
+        self.api = connected.api
+        self.project = f"api/projects/{project.id}"
+
+    def get(self, what):
+        return self._call("GET", f"{self.project}/{what}", LOOK_SECONDS)[0]
+
+    def post(self, what, body, seconds):
+        return self._call("POST", f"{self.project}/{what}", seconds, json=body)
+
+    def stop(self, job):
+        return self._call("POST", f"api/jobs/{job}/stop", LOOK_SECONDS)
+
+    def _call(self, method, path, seconds, **options):
+        """The JSON answer and its status. Goes by Label Studio's own address rules and login."""
+        url = self.api._get_url(path)
+        options = {"timeout": (CONNECT_SECONDS, seconds), "allow_redirects": False, **options}
+        self.api._prepare_kwargs(options)
+        try:
+            with self.api.create_session() as session:
+                for adapter in session.adapters.values():
+                    adapter.max_retries = Retry(0, read=False)
+                response = session.request(method, url, **options)
+        except requests.exceptions.ReadTimeout as error:
+            raise Trouble(
+                f"Autolabel at {shown(url)} did not answer within {seconds} s.",
+                "It may still be counting a large project. Look at its own page.",
+            ) from error
+        except (requests.exceptions.RequestException, APIException) as error:
+            raise Trouble(
+                f"Autolabel at {shown(url)} does not answer.",
+                "Start it with: autolabel up. See what is wrong with: autolabel doctor",
+            ) from error
+        return answer_of(response, url), response.status_code
+
+
+def answer_of(response, url):
+    """The JSON of an answer that grants; raises Trouble with the words of one that refuses."""
+    try:
+        answer = response.json()
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict) or (not response.ok and "error" not in answer):
+        raise Trouble(
+            f"The backend at {shown(url)} is no Autolabel that this action knows.",
+            "Connect the right one with: autolabel connect PROJECT",
+        )
+    if not response.ok:
+        raise Trouble(*words_of(answer["error"]))
+    return answer
+
+
+def words_of(error):
+    """What happened, every reason, and the cure."""
+    reasons = [reason["message"] for reason in error.get("reasons", [])]
+    return [error["message"], *reasons, *([error["cure"]] if error.get("cure") else [])]
+
+
+def shown(url):
+    """The backend's address, without the password that it may hold."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+# --- what Label Studio reads -------------------------------------------------------------------
+
+
+def entry(function, form, title, order, words):
+    return {
+        "entry_point": function,
+        "permission": all_permissions.tasks_change,
+        "title": title,
+        "order": order,
+        "dialog": {"title": title, "text": words, "type": "confirm", "form": form},
+    }
+
+
+actions = [
+    entry(
+        auto_labeling,
+        start_form,
+        "Auto Labeling",
+        90.1,
+        "Label images with a model that learns from what people labeled. "
+        "Of the tasks chosen in the table, those without a label are predicted.",
+    ),
+    entry(auto_labeling_status, status_form, "Auto Labeling: status", 90.2, ""),
+    entry(auto_labeling_stop, stop_form, "Auto Labeling: stop", 90.3, "Stop the running job?"),
+]
