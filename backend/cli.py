@@ -231,6 +231,43 @@ def doctor(
 
 
 @app.command()
+def install_action(
+    label_studio: Annotated[
+        Path | None,
+        typer.Option(help="Label Studio's environment: its folder, python or label-studio."),
+    ] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Take it out again.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only say whether it is there and current (exit 0).")
+    ] = False,
+) -> None:
+    """Put "Auto Labeling" into the Data Manager of Label Studio."""
+    from backend import action_install  # noqa: PLC0415 - other commands need not load it
+
+    if check:
+        current = action_install.is_current(label_studio)
+        terminal.say("It is current." if current else "It is missing or of another version.")
+        raise typer.Exit(Exit.DONE if current else Exit.FAILED)
+    change = action_install.remove if remove else action_install.install
+    terminal.say(change(label_studio))
+
+
+@app.command(name="settings")
+def show_settings(
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the defaults as docs/settings.md has them.")
+    ] = False,
+) -> None:
+    """Show every setting with its value and meaning; secrets are masked."""
+    if markdown:
+        terminal.write(
+            terminal.settings_markdown(settings.table(settings.Settings.model_construct()))
+        )
+    else:
+        terminal.show({"settings": settings.table(settings.load())}, False, terminal.settings_words)
+
+
+@app.command()
 def demo(
     images: Annotated[
         Path | None, typer.Option(help="Folder with one sub-folder a class, or of boxes.")

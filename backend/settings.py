@@ -34,32 +34,62 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True, populate_by_name=True
     )
 
-    label_studio_url: Url = Field("http://localhost:8080", validation_alias="LABEL_STUDIO_URL")
-    label_studio_api_key: SecretStr = Field(
-        SecretStr(""), validation_alias="LABEL_STUDIO_API_KEY", description="legacy token or PAT"
+    label_studio_url: Url = Field(
+        "http://localhost:8080",
+        validation_alias="LABEL_STUDIO_URL",
+        description="base URL of Label Studio",
     )
-    host: str = "127.0.0.1"
-    port: int = Field(9090, ge=0, le=65535)
-    public_url: Url = Field("http://localhost:9090", description="how Label Studio reaches us")
-    data_dir: Path = Field(Path("~/.autolabel"), validate_default=True)
-    redis_url: str = Field("", description="empty: `autolabel up` starts a Redis of its own")
-    basic_auth_user: str = ""
-    basic_auth_password: SecretStr = SecretStr("")
+    label_studio_api_key: SecretStr = Field(
+        SecretStr(""),
+        validation_alias="LABEL_STUDIO_API_KEY",
+        description="legacy token or personal access token; both work",
+    )
+    host: str = Field("127.0.0.1", description="address on which the backend listens")
+    port: int = Field(9090, ge=0, le=65535, description="port on which the backend listens")
+    public_url: Url = Field(
+        "http://localhost:9090", description="how Label Studio reaches the backend"
+    )
+    data_dir: Path = Field(
+        Path("~/.autolabel"),
+        validate_default=True,
+        description="model versions, features, fetched images, job reports",
+    )
+    redis_url: str = Field(
+        "", description="a Redis or Valkey; empty makes `autolabel up` start one of its own"
+    )
+    basic_auth_user: str = Field("", description="with a password, protects all but /health")
+    basic_auth_password: SecretStr = Field(SecretStr(""), description="of that user")
 
-    device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")
-    backbone: str = "efficientnet_lite0"
-    backbone_weights: Path | None = Field(None, description="a local file for the backbone")
-    detector: str = Field("yolo11n.pt", description="Ultralytics name or path, torchvision:NAME")
+    device: str = Field(
+        "auto",
+        pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
+        description="auto, cpu, cuda, cuda:1 or mps",
+    )
+    backbone: str = Field(
+        "efficientnet_lite0",
+        description="frozen image encoder; also dinov2_vits14, dinov2_vitb14, torchvision:NAME",
+    )
+    backbone_weights: Path | None = Field(
+        None, description="local weights file of the backbone, for machines without internet"
+    )
+    detector: str = Field(
+        "yolo11n.pt",
+        description="base checkpoint for rectangles: Ultralytics name or path, torchvision:NAME",
+    )
     nms_across_labels: bool = Field(
         False, description="of overlapping rectangles with different labels, keep only the best"
     )
     threads: int = Field(0, ge=0, description="CPU threads of a worker; 0: all cores")
-    seed: int = 0
+    seed: int = Field(0, description="of every random choice; same seed, same choices")
 
-    min_labels: int = Field(2, ge=2, description="may be raised, never lowered")
-    min_images_per_label: int = Field(5, ge=5, description="may be raised, never lowered")
-    max_train_minutes: float = Field(30, gt=0)
-    keep_versions: int = Field(10, ge=2)
+    min_labels: int = Field(
+        2, ge=2, description="labels that must be used; may be raised, never lowered"
+    )
+    min_images_per_label: int = Field(
+        5, ge=5, description="images each used label needs; may be raised, never lowered"
+    )
+    max_train_minutes: float = Field(30, gt=0, description="time budget of one training")
+    keep_versions: int = Field(10, ge=2, description="model versions kept of each project")
     predict_seconds: float = Field(45, gt=0, description="time that one /predict may compute")
 
     auto_train: bool = Field(True, description="start trainings when people annotated enough")
@@ -80,12 +110,14 @@ class Settings(BaseSettings):
         300, ge=0, description="least certain images whose altered copies are looked at"
     )
 
-    local_files_root: Path | None = None
-    max_image_megabytes: float = Field(64, gt=0)
-    max_image_megapixels: float = Field(80, gt=0)
+    local_files_root: Path | None = Field(
+        None, description="folder that Label Studio serves as local files, if it is here too"
+    )
+    max_image_megabytes: float = Field(64, gt=0, description="larger files are not fetched")
+    max_image_megapixels: float = Field(80, gt=0, description="larger images are not decoded")
     fetch_seconds: float = Field(30, gt=0, description="time that one image may take")
-    fetch_workers: int = Field(8, ge=1, le=64)
-    image_cache_gigabytes: float = Field(20, gt=0)
+    fetch_workers: int = Field(8, ge=1, le=64, description="images fetched at once")
+    image_cache_gigabytes: float = Field(20, gt=0, description="disk space for fetched images")
     label_studio_patience: float = Field(
         120, ge=0, description="how long a job waits for a Label Studio that went away"
     )
@@ -115,6 +147,19 @@ def load(environment: Mapping[str, str] | None = None, **overrides: Any) -> Sett
 def variables() -> tuple[str, ...]:
     """The names of all settings, as they stand in the environment."""
     return tuple(_variable(name) for name in Settings.model_fields)
+
+
+def table(settings: Settings) -> list[tuple[str, str, str]]:
+    """Name, value and meaning of every setting; secrets are masked."""
+    values = {name: getattr(settings, name) for name in Settings.model_fields}
+    return [
+        (
+            _variable(name),
+            "" if values[name] is None else str(values[name]),
+            field.description or "",
+        )
+        for name, field in Settings.model_fields.items()
+    ]
 
 
 def environment(settings: Settings) -> dict[str, str]:

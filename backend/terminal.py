@@ -18,6 +18,15 @@ from backend.presenting import job_json
 
 POLL_SECONDS = 0.25
 
+SETTINGS_PAGE = """# Settings
+
+Environment variables, or lines of a file `.env` in the working directory. An unknown `AUTOLABEL_…`
+name is an error. This page is what `autolabel settings --markdown` prints; `autolabel settings`
+shows the values in force.
+
+| name | default | meaning |
+|---|---|---|"""
+
 out = Console()
 err = Console(stderr=True)
 
@@ -27,6 +36,11 @@ Words = Callable[[Json], Iterable[RenderableType]]
 
 def say(words: str) -> None:
     out.print(escape(words))
+
+
+def write(text: str) -> None:
+    """Print exactly this, for files and other programs."""
+    sys.stdout.write(text)
 
 
 def complain(head: str, words: str) -> None:
@@ -197,6 +211,20 @@ def versions_words(body: Json) -> Iterable[RenderableType]:
             for card in body["versions"]
         ),
     )
+
+
+def settings_words(body: Json) -> Iterable[RenderableType]:
+    """Settings, one a line."""
+    yield _table(("setting", "value", "meaning"), body["settings"])
+
+
+def settings_markdown(rows: Iterable[tuple[str, str, str]]) -> str:
+    """The page of the documentation that lists all settings."""
+    lines = [
+        f"| `{name}` | {f'`{value}`' if value else 'none'} | {words} |"
+        for name, value, words in rows
+    ]
+    return "\n".join([SETTINGS_PAGE, *lines, ""])
 
 
 def doctor_words(body: Json) -> Iterable[RenderableType]:

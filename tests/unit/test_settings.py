@@ -1,0 +1,68 @@
+"""Reading the environment."""
+
+from pathlib import Path
+
+import pytest
+
+from backend import settings, terminal
+from backend.errors import BadInput
+from backend.settings import Settings
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def load(monkeypatch, **environment):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return settings.load()
+
+
+def test_a_setting_is_read_under_its_public_name(monkeypatch):
+    read = load(monkeypatch, AUTOLABEL_MIN_LABELS="3", LABEL_STUDIO_URL="http://studio:8080/")
+    assert read.min_labels == 3
+    assert read.label_studio_url == "http://studio:8080"
+
+
+def test_a_setting_with_a_typo_is_an_error_that_names_the_nearest(monkeypatch):
+    with pytest.raises(BadInput, match="Did you mean AUTOLABEL_BACKBONE?"):
+        load(monkeypatch, AUTOLABEL_BAKCBONE="efficientnet_lite0")
+
+
+def test_a_typo_in_the_env_file_is_found_too(monkeypatch, tmp_path):
+    (tmp_path / ".env").write_text("AUTOLABEL_PORTS=9191\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadInput, match="Did you mean AUTOLABEL_PORT?"):
+        settings.load()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AUTOLABEL_MIN_IMAGES_PER_LABEL", "4"),
+        ("AUTOLABEL_MIN_LABELS", "1"),
+        ("AUTOLABEL_PORT", "many"),
+        ("AUTOLABEL_DEVICE", "gpu"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_an_error_that_names_the_variable(monkeypatch, name, value):
+    with pytest.raises(BadInput, match=name):
+        load(monkeypatch, **{name: value})
+
+
+def test_secrets_are_masked_wherever_settings_are_shown(monkeypatch):
+    read = load(
+        monkeypatch, LABEL_STUDIO_API_KEY="top-secret", AUTOLABEL_BASIC_AUTH_PASSWORD="hidden"
+    )
+    shown = repr(read) + str(settings.table(read))
+    assert "top-secret" not in shown
+    assert "hidden" not in shown
+    assert read.label_studio_api_key.get_secret_value() == "top-secret"
+
+
+def test_every_setting_says_what_it_means():
+    assert all(words for _, _, words in settings.table(Settings.model_construct()))
+
+
+def test_the_page_of_settings_is_what_the_command_prints():
+    page = terminal.settings_markdown(settings.table(Settings.model_construct()))
+    assert (DOCS / "settings.md").read_text() == page
