@@ -15,7 +15,7 @@ from rq import Queue, Worker
 from rq.serializers import JSONSerializer
 
 from backend import schema, wiring
-from backend.domain import Kind, ProjectId
+from backend.domain import Kind, LabelSchema, ProjectId
 from backend.errors import AutolabelError, BadInput, NotFound, OutOfSpace, Unavailable
 from backend.gateway import in_our_words
 from backend.job_records import QUEUE
@@ -57,11 +57,13 @@ def examine(settings: Settings, project: ProjectId | None = None) -> list[Findin
         ("web", web),
         ("device", device),
         ("backbone", backbone),
-        ("detector", detector),
         ("disk", disk),
     ]
-    if project is not None:
+    if project is None:
+        checks.append(("detector", detector))
+    else:
         checks += [
+            ("detector", partial(detector_of, project=project)),
             ("labeling config", partial(labeling_config, project=project)),
             ("connection", partial(connection, project=project)),
             ("webhook", partial(webhook, project=project)),
@@ -126,6 +128,12 @@ def detector(settings: Settings) -> str:
     return settings.detector
 
 
+def detector_of(settings: Settings, project: ProjectId) -> str:
+    """The same for a project, which may ask for no rectangles."""
+    asked = {control.kind for control in _schema(settings, project).controls}
+    return detector(settings) if Kind.DETECTION in asked else "not needed for this project"
+
+
 def disk(settings: Settings) -> str:
     folder = settings.data_dir
     try:
@@ -143,9 +151,8 @@ def disk(settings: Settings) -> str:
 
 
 def labeling_config(settings: Settings, project: ProjectId) -> str:
-    with in_our_words(), wiring.label_studio_client(settings, patience=0) as client:
-        found = schema.parse(client.project(project)["label_config"])
-    return ", ".join(f"{control.kind} '{control.name}'" for control in found.controls)
+    controls = _schema(settings, project).controls
+    return ", ".join(f"{control.kind} '{control.name}'" for control in controls)
 
 
 def connection(settings: Settings, project: ProjectId) -> str:
@@ -174,6 +181,11 @@ def webhook(settings: Settings, project: ProjectId) -> str:
             f"Run `autolabel connect {project}`; Label Studio refuses host names without a dot",
         )
     return f"tells us of {', '.join(ours[0]['actions']) or 'everything'}"
+
+
+def _schema(settings: Settings, project: ProjectId) -> LabelSchema:
+    with in_our_words(), wiring.label_studio_client(settings, patience=0) as client:
+        return schema.parse(client.project(project)["label_config"])
 
 
 def _finding(name: str, check: Check, settings: Settings) -> Finding:

@@ -40,7 +40,7 @@ def redis_url(settings: Settings) -> str:
         return settings.redis_url
     try:
         url = _url_file(settings.data_dir).read_text("utf-8").strip()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise QueueUnreachable("no Redis is running", CURE) from None
     if not _answers(url):
         raise QueueUnreachable("the Redis that `autolabel up` started is gone", CURE)

@@ -18,26 +18,28 @@ from backend.supervisor import Supervisor
 from tests.integration.polling import eventually
 
 JOB_SECONDS = 120
+"""How long a job or a command may take."""
 
 
 class Autolabel:
     """What runs on `settings`; `lines` are what its processes logged."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, patience: float = JOB_SECONDS) -> None:
+        self._patience = patience
         self.settings = settings
         self.lines: list[str] = []
+        self.supervisor = Supervisor(settings, echo=self.lines.append)
 
     @contextmanager
     def running(self) -> Iterator["Autolabel"]:
         """Redis, web and worker for as long as the block lasts."""
-        supervisor = Supervisor(self.settings, echo=self.lines.append)
         try:
-            supervisor.start()
-            assert eventually(lambda: self.is_up() or supervisor.web.has_ended, 60)
+            self.supervisor.start()
+            assert eventually(lambda: self.is_up() or self.supervisor.web.has_ended, 60)
             assert self.is_up(), "\n".join(self.lines)
             yield self
         finally:
-            supervisor.stop()
+            self.supervisor.stop()
 
     def is_up(self) -> bool:
         try:
@@ -61,14 +63,14 @@ class Autolabel:
             env={**os.environ, **environment(self.settings), **changes, "COLUMNS": "200"},
             capture_output=True,
             text=True,
-            timeout=JOB_SECONDS,
+            timeout=self._patience,
             check=False,
         )
 
     def json(self, *arguments: object, status: int = 0, **changes: str) -> Any:
         """What a command prints with `--json`."""
         done = self.run(*arguments, "--json", **changes)
-        assert done.returncode == status, done.stderr
+        assert done.returncode == status, done.stderr + done.stdout
         return json.loads(done.stdout)
 
     def job_ended(self, job: str) -> dict[str, Any]:
@@ -78,7 +80,7 @@ class Autolabel:
             found = self.call("GET", f"/api/jobs/{job}").json()
             return found if found["state"] in {"finished", "failed", "stopped"} else None
 
-        return eventually(look, JOB_SECONDS)
+        return eventually(look, self._patience)
 
 
 def settings_for(studio: LabelStudioProcess, data_dir: Path, **changes: Any) -> Settings:

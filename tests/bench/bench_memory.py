@@ -1,0 +1,148 @@
+"""How much memory the web process needs, and how a worker's grows with the number of tasks.
+
+    python -m tests.bench.bench_memory [FEW MANY]
+
+Real web and worker processes against a made-up Label Studio; peaks as the kernel counts them.
+"""
+
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import SecretStr
+
+from backend.label_studio_process import free_port
+from backend.settings import Settings
+from tests.e2e.autolabel import Autolabel
+from tests.fakes.http_server import FakeHttpServer
+from tests.fakes.label_studio import CHOICES
+from tests.fakes.large_label_studio import large_label_studio
+
+WEB_MB = 250
+GROWTH_MB = 300
+
+
+class Walk(NamedTuple):
+    """One job over `tasks` tasks: peak of its process, of the web process, and seconds."""
+
+    tasks: int
+    worker_mb: float
+    web_mb: float
+    has_torch: bool
+    seconds: float
+
+
+class Watch:
+    """The largest peak that any child of a process reaches while the block runs."""
+
+    def __init__(self, parent: int) -> None:
+        self.peak = 0.0
+        self._parent = parent
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+
+    def __enter__(self) -> "Watch":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._over.wait(0.05):
+            for child in children(self._parent):
+                self.peak = max(self.peak, megabytes(child, "VmHWM"))
+
+
+def children(parent: int) -> list[int]:
+    try:
+        return [
+            int(one) for one in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        ]
+    except OSError:
+        return []
+
+
+def family(ancestor: int) -> list[int]:
+    below = [one for child in children(ancestor) for one in family(child)]
+    return [ancestor, *below]
+
+
+def megabytes(process: int, field: str) -> float:
+    try:
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    except OSError:
+        return 0.0
+    found = [line.split()[1] for line in lines if line.startswith(f"{field}:")]
+    return int(found[0]) / 1000 if found else 0.0
+
+
+def command_of(process: int) -> str:
+    return Path(f"/proc/{process}/cmdline").read_text().replace("\0", " ")
+
+
+def walk(tasks: int) -> Walk:
+    """Label that many tasks with an empty data folder."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        FakeHttpServer(large_label_studio(tasks)) as studio,
+        Autolabel(settings(studio.url, Path(folder)), patience=900).running() as ours,
+    ):
+        pids = family(ours.supervisor.web.process.pid) + family(ours.supervisor.worker.process.pid)
+        web, worker = (
+            next(pid for pid in reversed(pids) if f"backend.cli {name}" in command_of(pid))
+            for name in ("serve", "worker")
+        )
+        ask(ours)
+        before = megabytes(web, "VmHWM")
+        has_torch = "torch" in Path(f"/proc/{web}/maps").read_text()
+        started = time.perf_counter()
+        with Watch(worker) as watch:
+            job = ours.json("label", 1)
+        assert job["report"]["predicted"] == tasks - 40, job
+        return Walk(tasks, watch.peak, before, has_torch, time.perf_counter() - started)
+
+
+def ask(ours: Autolabel) -> None:
+    """What Label Studio and people ask of the web process before there is a model."""
+    config = {"project": "1.1", "label_config": CHOICES, "schema": CHOICES}
+    tasks = [{"id": number, "data": {"image": f"/{number}.png"}} for number in range(1000)]
+    for _ in range(20):
+        ours.call("POST", "/setup", config)
+        ours.call("POST", "/predict", {**config, "tasks": tasks})
+        ours.call("POST", "/webhook", {"action": "ANNOTATION_CREATED", "project": {"id": 1}})
+        ours.call("GET", "/api/projects/1/status")
+        ours.call("GET", "/")
+
+
+def settings(url: str, folder: Path) -> Settings:
+    port = free_port()
+    return Settings(
+        label_studio_url=url,
+        label_studio_api_key=SecretStr("0" * 40),
+        data_dir=folder,
+        port=port,
+        public_url=f"http://127.0.0.1:{port}",
+        device="cpu",
+        auto_train=False,
+    )
+
+
+def main(few: int, many: int) -> None:
+    small, large = walk(few), walk(many)
+    torch = "has torch in memory" if small.has_torch else "has no torch in memory"
+    print(f"web process     {small.web_mb:5.0f} MB at its peak, {torch}; target {WEB_MB} MB")
+    for one in (small, large):
+        print(
+            f"{one.tasks:6} tasks   {one.worker_mb:6.0f} MB at the job's peak, {one.seconds:.0f} s"
+        )
+    growth = large.worker_mb - small.worker_mb
+    print(f"growth          {growth:5.0f} MB; target {GROWTH_MB} MB")
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:3] or (5_000, 50_000)))

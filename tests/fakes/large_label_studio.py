@@ -1,0 +1,76 @@
+"""A Label Studio with any number of tasks, made up as they are asked for, over real HTTP.
+
+Tasks share a few images; the first ones are labeled. It takes predictions and keeps only counts.
+"""
+
+import io
+import json
+import re
+from collections import Counter
+from typing import Any
+
+from PIL import Image
+
+from tests.fakes.http_server import Answer, Asked, Reply
+from tests.fakes.label_studio import CHOICES
+
+IMAGES = 100
+LABELED = 40
+
+
+def large_label_studio(tasks: int) -> Answer:
+    """Project 1 with so many tasks, of which the first 40 are labeled in turn cat and dog."""
+    versions: Counter[str] = Counter()
+    project = {"id": 1, "title": "large", "label_config": CHOICES, "model_version": ""}
+
+    def listed(asked: Asked) -> Reply:
+        rules = json.loads(asked.query["query"])["filters"]["items"]
+        value = {one["filter"].rpartition(":")[2] + one["operator"]: one["value"] for one in rules}
+        labeled = "total_annotationsgreater" in value
+        first, last = (1, LABELED) if labeled else (LABELED + 1, tasks)
+        start = max(first, value.get("idgreater", 0) + 1)
+        size = int(asked.query["page_size"])
+        rows = [_task(number, labeled) for number in range(start, min(last + 1, start + size))]
+        return Reply(body={"tasks": rows, "total": last + 1 - first})
+
+    def imported(asked: Asked) -> Reply:
+        sent = asked.json
+        versions.update(one["model_version"] for one in sent)
+        return Reply(body={"created": len(sent)})
+
+    routes: tuple[tuple[str, Any], ...] = (
+        (r"GET /data/upload/\d+.png", lambda asked: Reply(body=_image(asked.path))),
+        (r"GET /api/tasks", listed),
+        (r"POST /api/projects/1/import/predictions", imported),
+        (r"GET /api/projects/1/model-versions/", lambda _: Reply(body=dict(versions))),
+        (r"GET /api/dm/views/", lambda _: Reply(body=[])),
+        (r"POST /api/dm/views/", lambda _: Reply(body={"id": 1})),
+        (r"GET /api/dm/columns", lambda _: Reply(body={"columns": []})),
+        (r"(GET|PATCH) /api/projects/1/", lambda _: Reply(body=project)),
+    )
+
+    def reply(asked: Asked) -> Reply:
+        call = f"{asked.method} {asked.path}"
+        for pattern, route in routes:
+            if re.fullmatch(pattern, call):
+                return route(asked)
+        return Reply(404, {"detail": f"not found: {call}"})
+
+    return reply
+
+
+def _task(number: int, labeled: bool) -> dict[str, Any]:
+    task = {"id": number, "data": {"image": f"/data/upload/{number % IMAGES}.png"}}
+    if labeled:
+        value = {"choices": ["cat" if number % 2 else "dog"]}
+        result = [{"from_name": "c", "to_name": "img", "type": "choices", "value": value}]
+        task["annotations"] = [{"id": number, "was_cancelled": False, "result": result}]
+    return task
+
+
+def _image(path: str) -> bytes:
+    number = int(path.rpartition("/")[2].removesuffix(".png"))
+    picture = Image.effect_noise((32, 32), number + 1)
+    stored = io.BytesIO()
+    picture.save(stored, "PNG")
+    return stored.getvalue()
