@@ -24,14 +24,14 @@ def test_a_setting_is_read_under_its_public_name(monkeypatch):
 
 
 def test_a_setting_with_a_typo_is_an_error_that_names_the_nearest(monkeypatch):
-    with pytest.raises(BadInput, match="Did you mean AUTOLABEL_BACKBONE?"):
+    with pytest.raises(BadInput, match=r"Did you mean AUTOLABEL_BACKBONE\?"):
         load(monkeypatch, AUTOLABEL_BAKCBONE="efficientnet_lite0")
 
 
 def test_a_typo_in_the_env_file_is_found_too(monkeypatch, tmp_path):
     (tmp_path / ".env").write_text("AUTOLABEL_PORTS=9191\n")
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(BadInput, match="Did you mean AUTOLABEL_PORT?"):
+    with pytest.raises(BadInput, match=r"Did you mean AUTOLABEL_PORT\?"):
         settings.load()
 
 
