@@ -34,6 +34,11 @@ def too_few(validation: Validation, terms: Terms) -> str:
             f"nothing accepted: {int(np.sum(~validation.right))} of {size} answers to random "
             "validation images were wrong; the model must become better first"
         )
+    if more >= len(validation.pool):
+        return (
+            f"nothing accepted: a guarantee for the {len(validation.pool)} unlabeled images would "
+            f"need about {more} more validation images; label them by hand instead"
+        )
     return (
         f"nothing accepted: {size} random validation images are too few for "
         f"{terms.max_error:.1%} error at {terms.confidence:.1%} confidence; about {more} more "

@@ -156,3 +156,9 @@ def test_a_model_that_is_never_sure_enough_is_told_so():
     )
     assert how_many_more(hopeless, Terms()) is None
     assert "the model must become better first" in too_few(hopeless, Terms())
+
+
+def test_where_certifying_costs_more_than_labeling_the_rest_it_says_so():
+    chance = np.random.default_rng(3)
+    few, _ = evidence(chance, 40, 60)
+    assert "label them by hand instead" in too_few(few, Terms())
