@@ -195,6 +195,16 @@ class Gallery(Protocol):
         """Readable images in the order asked for, and the others with why not."""
         ...
 
+    def look_altered(
+        self, refs: Sequence[ImageRef], alteration: int, progress: Progress
+    ) -> tuple[Pictures, Sequence[NoPrediction]]:
+        """The same of altered copies: blurred (19), mirrored (20) or cropped (21)."""
+        ...
+
+    def fetch_altered(self, ref: ImageRef, alteration: int, folder: Path) -> Path:
+        """An altered copy, written into the folder. Raises UnreadableImage."""
+        ...
+
     def fetch(self, ref: ImageRef) -> Path:
         """The local file. Raises UnreadableImage."""
         ...

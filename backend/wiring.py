@@ -55,6 +55,7 @@ from backend.services.readiness import Readiness
 from backend.services.reporter import Reporter
 from backend.services.suggest import Suggest
 from backend.services.training_trigger import TrainingTrigger, pace
+from backend.services.viewing import Viewing
 from backend.settings import Settings
 from backend.stored_predictions import PredictionStore
 from backend.versions import VersionStore
@@ -253,7 +254,9 @@ def _use_case(
     taught = learning(settings, pictures)
     ledgers = LedgerFiles(settings.data_dir)
     lanes = Lanes(label_studio, ledgers, settings.seed)
-    inspection = Inspection(Guessing(pictures), HardExamples(), lanes)
+    inspection = Inspection(
+        Guessing(pictures), HardExamples(Viewing(pictures, settings.viewed_images)), lanes
+    )
     delivery = Delivery(label_studio, PredictionStore(settings.data_dir))
     finishing = Finishing(delivery, AutoAccept(label_studio, ledgers), versions)
     if mode is Mode.GROUPING:

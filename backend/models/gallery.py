@@ -2,12 +2,13 @@
 
 import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from backend.domain import ImageRef, NoPrediction
+from backend.models.alterations import AlteredFiles, AlteringEncoder, altered_file
 from backend.models.backbones import Backbone, backbone
 from backend.models.embedding import Embedding, Workshop
 from backend.models.encoders import Encoder, compute_device, cpu_threads, open_encoder
@@ -65,23 +66,46 @@ class FeatureGallery:
             OutOfSpace: when there is no room for the features.
         """
         sheet = _Sheet(len(refs), self._notes)
-        workshop = Workshop(
-            self._files,
-            self._cache,
-            self.encoder,
-            cpu_threads(self._settings),
-            self._settings.max_image_megapixels,
+        self._embed(refs, self._workshop(self._files, self.encoder), progress, sheet)
+        return sheet.pictures(refs, self._cache.width() or 0), sheet.unreadable(refs)
+
+    def look_altered(
+        self, refs: Sequence[ImageRef], alteration: int, progress: Progress
+    ) -> tuple[Pictures, Sequence[NoPrediction]]:
+        """The same of altered copies, each kept in the cache beside its original.
+
+        Raises:
+            Stopped, NoWeights, OutOfSpace: as `look` does.
+        """
+        sheet = _Sheet(len(refs), Counter())
+        workshop = self._workshop(
+            AlteredFiles(self._files, alteration),
+            lambda: AlteringEncoder(self.encoder(), alteration),
         )
+        self._embed(refs, workshop, progress, sheet)
+        return sheet.pictures(refs, self._cache.width() or 0), sheet.unreadable(refs)
+
+    def _workshop(self, files: ImageFiles, encoder: Callable[[], Encoder]) -> Workshop:
+        settings = self._settings
+        return Workshop(
+            files, self._cache, encoder, cpu_threads(settings), settings.max_image_megapixels
+        )
+
+    def _embed(
+        self, refs: Sequence[ImageRef], workshop: Workshop, progress: Progress, sheet: "_Sheet"
+    ) -> None:
         embedding = Embedding(refs, workshop, progress, sheet.known, sheet.failed)
         try:
             embedding.run()
         finally:
             for name, seconds in embedding.seconds.items():
                 self._seconds[name] += seconds
-        return sheet.pictures(refs, self._cache.width() or 0), sheet.unreadable(refs)
 
     def fetch(self, ref: ImageRef) -> Path:
         return self._files.path(ref)
+
+    def fetch_altered(self, ref: ImageRef, alteration: int, folder: Path) -> Path:
+        return altered_file(self._files.path(ref), alteration, folder / f"{ref.task}.png")
 
     def timings(self) -> Mapping[str, float]:
         return dict(self._seconds)

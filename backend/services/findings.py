@@ -45,7 +45,7 @@ class Inspection:
         """Guess everything, find the hard ones, and test on the lane where that is asked for."""
         guessed, gone = self.guessing.guess(models, material.unlabeled, progress)
         lane, _ = self.guessing.guess(models, material.validation, progress)
-        hard = self.hard_examples.find(material, guessed)
+        hard = self.hard_examples.find(material, guessed, models, progress)
         verdict = self._verdict(request, people, ledger, material, lane, guessed)
         return Findings(guessed, lane, hard, verdict, gone)
 

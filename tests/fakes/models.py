@@ -16,6 +16,7 @@ class FakeGallery:
     """Every image is a unit vector made from its task id; `bad` ones cannot be read."""
 
     bad: dict[TaskId, str] = field(default_factory=dict)
+    altered: list[tuple[int, tuple[TaskId, ...]]] = field(default_factory=list)
     backbone: str = "fake"
     device: str = "cpu"
 
@@ -28,6 +29,15 @@ class FakeGallery:
         traits = np.tile(np.array([64, 48, 0.5, 0.5, 10, 100], dtype=np.float32), (len(good), 1))
         bad = [NoPrediction(ref.task, self.bad[ref.task]) for ref in refs if ref.task in self.bad]
         return Pictures(tuple(good), features.reshape(len(good), 4), traits), bad
+
+    def look_altered(
+        self, refs: Sequence[ImageRef], alteration: int, progress: Progress
+    ) -> tuple[Pictures, Sequence[NoPrediction]]:
+        self.altered.append((alteration, tuple(ref.task for ref in refs)))
+        return self.look(refs, progress)
+
+    def fetch_altered(self, ref: ImageRef, alteration: int, folder: Path) -> Path:
+        return folder / f"{alteration}-{self.fetch(ref).name}"
 
     def fetch(self, ref: ImageRef) -> Path:
         if ref.task in self.bad:

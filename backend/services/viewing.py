@@ -1,0 +1,135 @@
+"""Answers to altered copies of the least certain images: a sound answer survives a blur or a flip.
+
+Test-time augmentation as ModelArts' aug_consistent_mining uses it. An alteration that changes what
+these pictures mean (a mirrored letter) shows on the labeled images, and is left out.
+"""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from backend.domain import Answer, Control, ImageRef, Kind, Region, Regions
+from backend.errors import UnreadableImage
+from backend.geometry import clipped
+from backend.policies.correctness import is_right
+from backend.ports import Fetch, Gallery, Guesses, Model, Pictures, Progress
+from backend.services.labeling import Guessed
+from backend.services.learning import Material, answered
+
+BLURRED, MIRRORED, CROPPED = 19, 20, 21
+OF_IMAGES = (BLURRED, MIRRORED, CROPPED)
+OF_BOXES = (BLURRED, MIRRORED)
+"""A crop cuts boxes in two, and what it cut is no change of mind."""
+
+LARGEST_PART = 0.25
+"""Share of the images that are viewed at most: a view costs as much as a first look."""
+
+BOXES_COST = 5
+"""How much dearer finding boxes is than embedding; so many times fewer images are viewed."""
+
+PROBE = 40
+"""Labeled images on which an alteration must keep most answers right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Viewing:
+    """Looks again at no more than `most` images."""
+
+    gallery: Gallery
+    most: int
+
+    def views(
+        self,
+        control: Control,
+        model: Model,
+        material: Material,
+        guessed: Guessed,
+        progress: Progress,
+    ) -> Mapping[int, Guesses]:
+        """By alteration, the guesses with the viewed rows replaced; the others did not change."""
+        plain = guessed.guesses[control.name]
+        rows = self._least_certain(control, plain)
+        if not rows:
+            return {}
+        numbers = OF_BOXES if control.kind is Kind.DETECTION else OF_IMAGES
+        found: dict[int, Guesses] = {}
+        for number in numbers:
+            look = partial(self._look, control, model, number, progress)
+            try:
+                if self._keeps_meaning(control, material, look):
+                    found[number] = _with_rows(plain, rows, look(guessed.pictures.take(rows)))
+            except UnreadableImage:  # gone since the first look; its views are no loss
+                continue
+        return found
+
+    def _least_certain(self, control: Control, plain: Guesses) -> list[int]:
+        most = self.most // BOXES_COST if control.kind is Kind.DETECTION else self.most
+        count = min(most, int(LARGEST_PART * len(plain.answers)))
+        return sorted(int(row) for row in np.argsort(plain.confidence, kind="stable")[:count])
+
+    def _keeps_meaning(self, control: Control, material: Material, look: "_Look") -> bool:
+        """Boxes keep theirs: they are mapped back."""
+        if control.kind is Kind.DETECTION:
+            return True
+        rows, answers = answered(control, material)
+        probe = range(0, len(rows), max(1, len(rows) // PROBE))
+        seen = look(material.labeled.take([rows[place] for place in probe]))
+        right = sum(
+            is_right(said, answers[place]) for said, place in zip(seen.answers, probe, strict=True)
+        )
+        return right >= len(probe) / 2
+
+    def _look(
+        self,
+        control: Control,
+        model: Model,
+        number: int,
+        progress: Progress,
+        pictures: Pictures,
+    ) -> Guesses:
+        """Guesses on altered copies. Raises UnreadableImage."""
+        with tempfile.TemporaryDirectory() as folder:
+            fetch: Fetch = partial(_altered_file, self.gallery, number, Path(folder))
+            if control.kind is Kind.DETECTION:
+                seen = model.predict(pictures, fetch, progress)
+                return _mirrored_back(seen) if number == MIRRORED else seen
+            altered, gone = self.gallery.look_altered(pictures.refs, number, progress)
+            if gone:
+                raise UnreadableImage(gone[0].because)
+            return model.predict(altered, fetch, progress)
+
+
+_Look = partial[Guesses]
+
+
+def _altered_file(gallery: Gallery, number: int, folder: Path, ref: ImageRef) -> Path:
+    return gallery.fetch_altered(ref, number, folder)
+
+
+def _with_rows(plain: Guesses, rows: Sequence[int], seen: Guesses) -> Guesses:
+    answers = list(plain.answers)
+    confidence, probabilities = plain.confidence.copy(), plain.probabilities.copy()
+    for place, row in enumerate(rows):
+        answers[row] = seen.answers[place]
+    confidence[rows] = seen.confidence
+    probabilities[rows] = seen.probabilities
+    return Guesses(tuple(answers), confidence, probabilities)
+
+
+def _mirrored_back(seen: Guesses) -> Guesses:
+    return replace(seen, answers=tuple(_mirror(answer) for answer in seen.answers))
+
+
+def _mirror(answer: Answer) -> Answer:
+    if not isinstance(answer, Regions):
+        return answer
+    return Regions(tuple(_mirror_region(region) for region in answer.regions))
+
+
+def _mirror_region(region: Region) -> Region:
+    box = region.box
+    return replace(region, box=clipped(1 - box.right, box.top, 1 - box.left, box.bottom) or box)

@@ -1,0 +1,135 @@
+"""Which images are looked at again, altered, and what becomes of the answers."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from backend.domain import (
+    Choice,
+    Control,
+    ControlName,
+    ImageRef,
+    Kind,
+    Label,
+    LabeledImage,
+    LabelSchema,
+    Region,
+    Regions,
+    TaskId,
+)
+from backend.geometry import Box
+from backend.ports import Guesses
+from backend.services.labeling import Guessed
+from backend.services.learning import Material
+from backend.services.viewing import BLURRED, CROPPED, MIRRORED, Viewing
+from tests.fakes.models import FakeGallery
+from tests.unit.test_rounds import quiet
+
+CAT, DOG = Label("cat"), Label("dog")
+PETS = Control(ControlName("pets"), "image", Kind.SINGLE, (CAT, DOG))
+CELLS = Control(ControlName("cells"), "image", Kind.DETECTION, (CAT, DOG))
+
+
+@dataclass
+class Opinion:
+    """Says of each image what `said` has for its task, else cat; remembers the files it saw."""
+
+    said: dict[int, object] = field(default_factory=dict)
+    otherwise: object = Choice((CAT,))
+    files: list[str] = field(default_factory=list)
+
+    def predict(self, pictures, fetch, progress):
+        self.files += [fetch(ref).name for ref in pictures.refs]
+        answers = tuple(self.said.get(task, self.otherwise) for task in pictures.tasks)
+        cats = np.array([answer.labels == (CAT,) for answer in answers], dtype=np.float64)
+        table = np.stack([cats, 1 - cats], axis=1)
+        return Guesses(answers, np.full(len(answers), 0.5), table)
+
+
+def pictures(tasks):
+    refs = [ImageRef(TaskId(task), "") for task in tasks]
+    return FakeGallery().look(refs, quiet)[0]
+
+
+def material(control, labeled=(), answer=None):
+    shown = pictures(labeled)
+    people = {ref.task: LabeledImage(ref, {control.name: answer}) for ref in shown.refs}
+    return Material(LabelSchema("image", (control,)), people, shown, pictures(()), pictures(()))
+
+
+def guessed(control, answer, count=40):
+    """Of which the third and the last are the least certain."""
+    confidence = np.full(count, 0.9)
+    confidence[[2, count - 1]] = 0.2
+    guesses = Guesses((answer,) * count, confidence, np.tile([1.0, 0.0], (count, 1)))
+    return Guessed(pictures(range(100, 100 + count)), {control.name: guesses}, confidence)
+
+
+@pytest.fixture
+def gallery():
+    return FakeGallery()
+
+
+def test_only_the_least_certain_are_looked_at_and_only_their_rows_change(gallery):
+    model = Opinion({102: Choice((DOG,))})
+    before = guessed(PETS, Choice((CAT,)))
+
+    views = Viewing(gallery, 2).views(PETS, model, material(PETS), before, quiet)
+
+    assert set(views) == {BLURRED, MIRRORED, CROPPED}
+    seen = {tasks for _, tasks in gallery.altered if tasks}
+    assert seen == {(102, 139)}
+    changed = [row for row, said in enumerate(views[MIRRORED].answers) if said == Choice((DOG,))]
+    assert changed == [2]
+    assert views[MIRRORED].probabilities[[1, 2, 39]].tolist() == [[1, 0], [0, 1], [1, 0]]
+    assert before.guesses[PETS.name].answers[2] == Choice((CAT,)), "the guesses stay as they were"
+
+
+def test_a_project_of_few_images_has_few_of_them_viewed(gallery):
+    Viewing(gallery, 300).views(
+        PETS, Opinion(), material(PETS), guessed(PETS, Choice((CAT,)), 8), quiet
+    )
+    assert {len(tasks) for _, tasks in gallery.altered if tasks} == {2}
+
+
+def test_none_at_all_is_viewed_where_the_settings_say_so(gallery):
+    assert not Viewing(gallery, 0).views(
+        PETS, Opinion(), material(PETS), guessed(PETS, Choice((CAT,))), quiet
+    )
+    assert gallery.altered == []
+
+
+def test_an_alteration_that_changes_what_labeled_images_mean_is_left_out(gallery):
+    people = material(PETS, labeled=range(1, 31), answer=Choice((DOG,)))
+    views = Viewing(gallery, 10).views(
+        PETS, Opinion(), people, guessed(PETS, Choice((CAT,))), quiet
+    )
+    assert views == {}
+
+
+def test_a_model_that_reads_files_is_given_altered_ones(gallery):
+    model = Opinion()
+    Viewing(gallery, 1).views(PETS, model, material(PETS), guessed(PETS, Choice((CAT,))), quiet)
+    assert model.files == ["19-102.png", "20-102.png", "21-102.png"]
+
+
+def test_boxes_in_a_mirror_are_mapped_back(gallery):
+    plain = Regions((Region(Box(0.1, 0.2, 0.4, 0.5), CAT, 0.9),))
+    mirrored = Regions((Region(Box(0.6, 0.2, 0.9, 0.5), CAT, 0.8),))
+    model = Opinion(otherwise=mirrored)
+
+    views = Viewing(gallery, 10).views(CELLS, model, material(CELLS), guessed(CELLS, plain), quiet)
+
+    assert set(views) == {BLURRED, MIRRORED}
+    (back,) = views[MIRRORED].answers[2].regions
+    assert (back.box.left, back.box.right) == pytest.approx((0.1, 0.4))
+    (same,) = views[BLURRED].answers[2].regions
+    assert same == mirrored.regions[0]
+    assert gallery.altered == [], "nothing is embedded for a detector"
+
+
+def test_an_image_that_went_away_costs_its_alteration_only(gallery):
+    gallery.bad = {TaskId(102): "404"}
+    before = guessed(PETS, Choice((CAT,)))
+    assert Viewing(gallery, 1).views(PETS, Opinion(), material(PETS), before, quiet) == {}
