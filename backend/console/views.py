@@ -55,7 +55,7 @@ def reason_bars(report: Json) -> list[Bar]:
 def _reason_counts(report: Json) -> Counter[str]:
     counted = _rows(report.get("hard_reasons"))
     if counted:
-        return Counter({str(row["words"]): int(row["images"]) for row in counted})
+        return Counter({_without_numbers(str(row["words"])): row["images"] for row in counted})
     return Counter(
         _without_numbers(str(reason["words"]))
         for example in _rows(report.get("hardest"))

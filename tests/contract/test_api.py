@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 from openapi_spec_validator import validate
 
-from backend.domain import JobState
+from backend.domain import JobRequest, JobState, ProjectId
 from backend.errors import (
     LabelStudioUnreachable,
     NotFound,
@@ -15,6 +15,7 @@ from backend.errors import (
     Reason,
     ReasonCode,
 )
+from backend.job_requests import request_json
 from tests.fakes.backend import NOW, a_job, a_version
 
 REFUSAL = Reason(ReasonCode.TOO_FEW_IMAGES, "class 'dog' has 3 of 5 images", "dog", 3, 5)
@@ -60,6 +61,15 @@ def test_the_document_describes_every_route_of_the_api(client):
         if rule.rule.startswith("/api/") and rule.rule != "/api/openapi.json"
     }
     assert described == real
+
+
+def test_the_document_describes_every_field_of_a_job_request_and_its_default(client):
+    document = client.get("/api/openapi.json").get_json()
+    fields = document["components"]["schemas"]["JobRequest"]["properties"]
+    real = request_json(JobRequest(ProjectId(2)))
+    assert fields.keys() == real.keys()
+    for name, described in fields.items():
+        assert described.get("default", real[name]) == real[name], name
 
 
 class TestStart:

@@ -206,6 +206,9 @@ class TestReport:
             "metrics": {"accuracy": 0.934},
             "unreadable": [{"task": 9, "because": "the file is empty"}],
             "certificate": None,
+            "verdict": "no threshold carries the promise yet",
+            "doubted_labels": [{"task": 5, "doubt": 0.9, "words": "labeled cat, looks like dog"}],
+            "outlook": {"because": "about 20 more labels would certify about 90 more"},
         }
         job = replace(a_job("a", JobState.FINISHED, report=report), started_at=NOW, ended_at=NOW)
         backend.jobs.jobs["a"] = job
@@ -223,6 +226,17 @@ class TestReport:
         assert "93.4%" in page
         assert "http://localhost:8080/projects/2/data?task=7" in page
         assert "the file is empty" in page
+        assert "No threshold carries the promise yet." in page
+        assert "labeled cat, looks like dog" in page
+        assert "About 20 more labels would certify about 90 more." in page
+
+    def test_of_a_grouping_or_a_suggestion_has_what_they_found(self, client, backend):
+        report = {"groups": [{"name": "Group 1", "images": 30}], "picks": [{"task": 4}]}
+        backend.jobs.jobs["a"] = a_job("a", JobState.FINISHED, report=report)
+        page = text_of(client.get("/jobs/a"))
+        assert "Group 1" in page
+        assert "data?task=4" in page
+        assert "Guarantee" not in page
 
     def test_shows_the_pictures_that_are_there_and_no_others(self, client, finished):
         page = text_of(client.get("/jobs/a"))

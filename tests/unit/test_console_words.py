@@ -88,7 +88,10 @@ def test_reasons_are_tallied_without_their_numbers_where_the_report_has_no_tally
 
 
 def test_the_tally_of_the_report_goes_before_our_own():
-    report = {"hard_reasons": [{"words": "blurred", "images": 7}], "hardest": [{"reasons": []}]}
+    report = {
+        "hard_reasons": [{"words": "blurred (3.1)", "images": 7}],
+        "hardest": [{"reasons": []}],
+    }
     assert [(bar.name, bar.value) for bar in views.reason_bars(report)] == [("blurred", 7)]
 
 
