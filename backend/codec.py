@@ -7,6 +7,7 @@ are read in `backend.job_requests`.
 """
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -81,7 +82,7 @@ def answers(
 def _answer(control: Control, results: Sequence[Json], repairs: Counter[str]) -> Answer | None:
     if control.kind is Kind.DETECTION:
         return Regions(tuple(_regions(control, results, repairs)))
-    said = [label for result in results for label in _labels(result["value"], "choices")]
+    said = [label for result in results for label in _labels(_value(result), "choices")]
     known = tuple(label for label in control.labels if label in said)
     repairs["unknown_label"] += len(set(said) - set(known))
     return Choice(known) if control.kind is Kind.MULTI else _single(known)
@@ -94,11 +95,12 @@ def _single(labels: tuple[Label, ...]) -> Choice | None:
 def _regions(control: Control, results: Iterable[Json], repairs: Counter[str]) -> Iterable[Region]:
     seen: set[Region] = set()
     for result in results:
-        value = cast(Json, result["value"])
-        rotation = float(value.get("rotation") or 0)
-        width, height = result.get("original_width") or 1, result.get("original_height") or 1
-        numbers = [float(value.get(key) or 0) for key in ("x", "y", "width", "height")]
-        box = from_percent(*numbers, rotation=rotation, aspect=width / height)
+        value = _value(result)
+        rotation = _number(value, "rotation")
+        aspect = _number(result, "original_width", 1) / _number(result, "original_height", 1)
+        numbers = [_number(value, key) for key in ("x", "y", "width", "height")]
+        sound = all(map(math.isfinite, (rotation, aspect, *numbers)))
+        box = from_percent(*numbers, rotation=rotation, aspect=aspect) if sound else None
         repairs["rotated"] += rotation % 360 != 0
         if box is None:
             repairs["degenerate"] += 1
@@ -115,11 +117,28 @@ def _regions(control: Control, results: Iterable[Json], repairs: Counter[str]) -
 
 
 def _items(body: Json, key: str) -> Sequence[Json]:
-    return cast(Sequence[Json], body.get(key) or ())
+    found = body.get(key)
+    items = cast(Sequence[object], found) if isinstance(found, list | tuple) else ()
+    return [cast(Json, item) for item in items if isinstance(item, Mapping)]
+
+
+def _value(result: Json) -> Json:
+    found = result.get("value")
+    return cast(Json, found) if isinstance(found, Mapping) else {}
 
 
 def _labels(value: Json, key: str) -> Sequence[Label]:
-    return cast(Sequence[Label], value.get(key) or ())
+    found = value.get(key)
+    labels = cast(Sequence[object], found) if isinstance(found, list) else ()
+    return [Label(label) for label in labels if isinstance(label, str)]
+
+
+def _number(body: Json, key: str, absent: float = 0) -> float:
+    """A number that may be missing or 0, both meaning `absent`; NaN where it is none."""
+    try:
+        return float(body.get(key) or absent)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
 
 
 # --- what a model says -------------------------------------------------------------------------

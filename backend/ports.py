@@ -64,9 +64,17 @@ class Pictures:
         return tuple(ref.task for ref in self.refs)
 
     def take(self, positions: Sequence[int] | NDArray[np.integer[Any]]) -> Self:
+        """These rows in this order; a run of neighbours shares its memory with the whole."""
         rows = [int(position) for position in positions]
         refs = tuple(self.refs[row] for row in rows)
-        return type(self)(refs, self.features[rows], self.traits[rows])
+        part = _run(rows)
+        return type(self)(refs, self.features[part], self.traits[part])
+
+
+def _run(rows: list[int]) -> slice | list[int]:
+    """A slice where the rows are neighbours, since numpy copies what a list picks."""
+    first, after = (rows[0], rows[0] + len(rows)) if rows else (0, 0)
+    return slice(first, after) if rows == list(range(first, after)) else rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,9 @@ def _cells(vectors: Floats, rows: NDArray[np.intp]) -> Iterator[NDArray[np.intp]
     if len(rows) <= CELL:
         yield rows
         return
-    along = vectors[rows].astype(np.float32) @ _main_direction(vectors[rows[:CELL]])
+    direction = _main_direction(vectors[rows[:CELL]])
+    parts = (rows[start : start + CELL] for start in range(0, len(rows), CELL))
+    along = np.concatenate([vectors[part].astype(np.float32) @ direction for part in parts])
     half = np.argsort(along, kind="stable")
     middle = len(rows) // 2
     yield from _cells(vectors, rows[half[:middle]])
