@@ -101,7 +101,7 @@ class DetectorFamily:
         lesson = box_teaching.sampled(lesson)
         taught = self._taught(lesson, teacher)
         tried: dict[str, Any] = {
-            "what": "teacher and student",
+            "name": "teacher and student",
             "images": len(taught.positions),
             "before": teacher.metrics["map50"],
             "kept": False,

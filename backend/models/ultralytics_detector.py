@@ -17,6 +17,7 @@ from backend.errors import NoWeights
 from backend.models import ultralytics_home
 from backend.models.networks import Canvases, Found, Trained
 from backend.models.reachability import answers
+from backend.models.training_listener import Listener
 from backend.models.training_plan import CHOOSING, TrainingPlan
 from backend.ports import Lesson
 
@@ -55,7 +56,7 @@ class UltralyticsEngine:
         ultralytics_home.settle(self._home)
         training = importlib.import_module("backend.models.ultralytics_training")
         choosing = len(lesson.held_out) >= CHOOSING
-        listener = training.Listener(plan, lesson.progress, choosing=choosing)
+        listener = Listener(plan, lesson.progress, choosing=choosing)
         options = self._options(plan, lesson.seed, training.precision(self.device))
         options["patience"] = plan.patience if choosing else 0
         scratch = self.data_dir / "scratch"
@@ -116,7 +117,7 @@ class UltralyticsEngine:
             "mosaic": plan.mosaic,
             "close_mosaic": plan.epochs // 4,
             "amp": precision,
-            "device": self.device.removeprefix("cuda:"),
+            "device": self.device,
             "workers": 4 if self.on_gpu else 0,
             "seed": seed,
             "plots": False,

@@ -1,0 +1,87 @@
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import pytest
+
+from backend.domain import Regions
+from backend.errors import Stopped
+from backend.models.training_listener import Listener
+from backend.models.training_plan import plan
+from tests.fakes.detection_lessons import Ear
+
+
+@dataclass
+class Training:
+    """As Ultralytics' trainer calls back: each epoch of three batches takes ten seconds."""
+
+    listener: Listener
+    clock: list[float]
+    epochs: int = 40
+    epoch: int = 0
+    stop: bool = False
+    fitness: float | None = None
+    args: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(val=True))
+    validated: list[int] = field(default_factory=list)
+
+    def run(self) -> int:
+        self.listener(self, "on_train_start")
+        while self.epoch < self.epochs and not self.stop:
+            for _ in range(3):
+                self.clock[0] += 10 / 3
+                self.listener(self, "on_train_batch_end")
+                if self.stop:
+                    break
+            self.listener(self, "on_train_epoch_end")
+            self.validated += [self.epoch] * self.args.val
+            self.listener(self, "on_fit_epoch_end")
+            self.epoch += 1
+        return self.epoch
+
+
+def training(minutes: float = 30.0, ear: Ear | None = None, *, choosing: bool = True) -> Training:
+    clock = [0.0]
+    chosen = plan([Regions(())] * 20, on_gpu=False, minutes=minutes, goes_on=False)
+    listener = Listener(chosen, ear or Ear(), choosing=choosing, clock=lambda: clock[0])
+    return Training(listener, clock)
+
+
+def test_with_time_enough_all_epochs_are_run():
+    assert training().run() == 40
+
+
+def test_the_schedule_is_shortened_to_what_the_time_affords():
+    # given 2 minutes for epochs of 10 seconds
+    assert 11 <= training(minutes=2).run() <= 13
+
+
+def test_not_even_one_epoch_fits_and_it_ends_at_a_batch():
+    begun = training(minutes=0.1)
+    assert begun.run() == 1
+    assert begun.clock[0] < 10
+
+
+def test_held_out_images_are_looked_at_now_and_then():
+    begun = training()
+    begun.run()
+    assert 8 <= len(begun.validated) <= 16
+    assert begun.fitness == -1, "an epoch that was not looked at cannot be the best"
+
+
+def test_too_few_held_out_images_choose_no_epoch():
+    begun = training(choosing=False)
+    begun.run()
+    assert begun.validated == []
+
+
+def test_progress_is_told_by_epoch():
+    ear = Ear()
+    training(ear=ear).run()
+    assert ear.heard[0] == ("training: epoch 1 of 40", 0, 40)
+    assert ear.heard[-1] == ("training: epoch 40 of 40", 39, 40)
+
+
+def test_a_stop_comes_through_at_the_next_batch():
+    begun = training(ear=Ear(stop_in="epoch 2", after=1))
+    with pytest.raises(Stopped):
+        begun.run()
+    assert begun.epoch == 1
