@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from backend.label_studio_process import free_port
 from backend.settings import Settings
+from tests.bench.processes import children, megabytes, running
 from tests.e2e.autolabel import Autolabel
 from tests.fakes.http_server import FakeHttpServer
 from tests.fakes.label_studio import CHOICES
@@ -58,33 +59,6 @@ class Watch:
                 self.peak = max(self.peak, megabytes(child, "VmHWM"))
 
 
-def children(parent: int) -> list[int]:
-    try:
-        return [
-            int(one) for one in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-        ]
-    except OSError:
-        return []
-
-
-def family(ancestor: int) -> list[int]:
-    below = [one for child in children(ancestor) for one in family(child)]
-    return [ancestor, *below]
-
-
-def megabytes(process: int, field: str) -> float:
-    try:
-        lines = Path(f"/proc/{process}/status").read_text().splitlines()
-    except OSError:
-        return 0.0
-    found = [line.split()[1] for line in lines if line.startswith(f"{field}:")]
-    return int(found[0]) / 1000 if found else 0.0
-
-
-def command_of(process: int) -> str:
-    return Path(f"/proc/{process}/cmdline").read_text().replace("\0", " ")
-
-
 def walk(tasks: int) -> Walk:
     """Label that many tasks with an empty data folder."""
     with (
@@ -92,11 +66,7 @@ def walk(tasks: int) -> Walk:
         FakeHttpServer(large_label_studio(tasks)) as studio,
         Autolabel(settings(studio.url, Path(folder)), patience=900).running() as ours,
     ):
-        pids = family(ours.supervisor.web.process.pid) + family(ours.supervisor.worker.process.pid)
-        web, worker = (
-            next(pid for pid in reversed(pids) if f"backend.cli {name}" in command_of(pid))
-            for name in ("serve", "worker")
-        )
+        web, worker = running("backend.cli serve"), running("backend.cli worker")
         ask(ours)
         before = megabytes(web, "VmHWM")
         has_torch = "torch" in Path(f"/proc/{web}/maps").read_text()

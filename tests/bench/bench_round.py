@@ -12,15 +12,18 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from connectors.label_studio import LabelStudioClient
 from connectors.label_studio_tasks import ANNOTATION_FIELDS
 from tests.bench.bench_label_studio import Bare
+from tests.bench.processes import cpu_seconds, running
 from tests.e2e.autolabel import Autolabel, settings_for
 from tests.e2e.digits import DigitProject, annotate, answer, new_project
-from tests.e2e.label_studio import REPOSITORY, new_data_dir, running
+from tests.e2e.label_studio import REPOSITORY, new_data_dir
+from tests.e2e.label_studio import running as label_studio_on
 
 LABELS = tuple("0123456789")
 PER_CLASS = 50
@@ -39,22 +42,38 @@ def everything(folder: Path) -> Iterator[tuple[LabelStudioClient, Bare, Autolabe
     templates = REPOSITORY / ".pytest_cache" / "d" / "label-studio"
     templates.mkdir(parents=True, exist_ok=True)
     with (
-        running(new_data_dir(folder, templates)) as studio,
+        label_studio_on(new_data_dir(folder, templates)) as studio,
         LabelStudioClient(studio.url, studio.token, patience=30) as client,
         Autolabel(settings_for(studio, folder / "data"), patience=900).running() as ours,
     ):
         yield client, Bare(studio.url, studio.token), ours
 
 
-def timed(autolabel: Autolabel, project: int) -> tuple[float, Mapping[str, Any]]:
-    """Seconds of `autolabel label` as a person waits for them, and its report."""
+@dataclass(frozen=True)
+class Timed:
+    """`seconds` that a person waits for `autolabel label`, and processor seconds: our worker's,
+    and Label Studio's."""
+
+    seconds: float
+    worker: float
+    studio: float
+    report: Mapping[str, Any]
+
+    @property
+    def parts(self) -> str:
+        return ", ".join(f"{name} {spent:.1f}" for name, spent in self.report["seconds"].items())
+
+
+def timed(autolabel: Autolabel, project: int) -> Timed:
+    processes = running("backend.cli worker"), running("label-studio start")
+    before = [cpu_seconds(process) for process in processes]
     started = time.perf_counter()
     job = autolabel.json("label", project)
-    return time.perf_counter() - started, job["report"]
-
-
-def split(report: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {seconds:.1f}" for name, seconds in report["seconds"].items())
+    seconds = time.perf_counter() - started
+    worker, studio = (
+        cpu_seconds(process) - earlier for process, earlier in zip(processes, before, strict=True)
+    )
+    return Timed(seconds, worker, studio, job["report"])
 
 
 def small(folder: Path) -> None:
@@ -62,38 +81,39 @@ def small(folder: Path) -> None:
         project = new_project(client, folder / "digits", PER_CLASS, LABELS)
         annotate(client, project, project.some(ANNOTATED))
         ours.run("connect", project.id)
-        first, report = timed(ours, project.id)
-        again, second = timed(ours, project.id)
-    print(f"{len(project.truth)} images, {report['predicted']} predicted")
-    for name, seconds, parts in (("nothing cached", first, report), ("again", again, second)):
-        studio = parts["seconds"]["list"] + parts["seconds"]["push"]
-        print(f"{name:16}{seconds:6.1f} s, of which Label Studio lists and stores {studio:.1f} s")
-        print(f"{'':16}{split(parts)}")
+        rounds = {"nothing cached": timed(ours, project.id), "again": timed(ours, project.id)}
+    print(f"{len(project.truth)} images{'wall':>22}{'CPU: worker':>15}{'Label Studio':>15}")
+    for name, one in rounds.items():
+        print(f"{name:22}{one.seconds:10.1f} s{one.worker:13.1f} s{one.studio:13.1f} s")
+        print(f"{'':22}{one.parts}")
     print(f"target: {TARGET_SECONDS} s on two idle cores, nothing cached")
 
 
 def large(folder: Path) -> None:
     with everything(folder) as (client, bare, ours):
         project = many(client, folder)
-        warm, _ = timed(ours, project.id)
-        seconds, report = timed(ours, project.id)
+        warm, job = timed(ours, project.id), timed(ours, project.id)
+        report, studio = job.report, running("label-studio start")
+        before = cpu_seconds(studio)
         listing = clock(lambda: listed(bare, project.id, report))
         rows = [
             {"task": task, "model_version": "bare", "score": 0.5, "result": answer("1")}
             for task in list(project.truth)[-report["predicted"] :]
         ]
         storing = clock(lambda: bare.import_predictions(project.id, rows))
+        bare_studio = cpu_seconds(studio) - before
         deleting = clock(lambda: client.delete_predictions(project.id, "bare"))
     calls = listing + storing
-    inside = sum(report["seconds"].get(name, 0) for name in ("list", "train", "predict", "push"))
-    inside += report["seconds"]["fetch"] + report["seconds"]["embed"]
-    print(f"{TASKS} tasks; the first round, with nothing cached, took {warm:.1f} s")
-    print(f"bare calls      {calls:6.1f} s: list {listing:.1f}, import {storing:.1f}")
-    print(f"a job           {inside:6.1f} s: {split(report)}")
-    print(f"`autolabel label` {seconds:4.1f} s, with starting a process and the queue")
-    print(f"ratio           {inside / calls:6.2f}   target {TARGET_RATIO}")
-    print(f"a job also deletes the last version's predictions: bare {deleting:.1f} s, counting")
-    print(f"that as well the ratio is {inside / (calls + deleting):.2f}")
+    spent = report["seconds"]
+    inside = sum(spent[name] for name in ("list", "fetch", "embed", "train", "predict", "push"))
+    print(f"{TASKS} tasks; the first round, with nothing cached, took {warm.seconds:.1f} s")
+    print(f"bare calls       {calls:6.1f} s: list {listing:.1f}, import {storing:.1f}")
+    print(f"a job            {inside:6.1f} s: {job.parts}")
+    print(f"ratio            {inside / calls:6.2f}   target {TARGET_RATIO}")
+    print(f"`autolabel label`{job.seconds:6.1f} s, with starting a process and the queue")
+    print(f"processor time: our worker {job.worker:.1f} s, Label Studio {job.studio:.1f} s, ")
+    print(f"Label Studio in the bare calls {bare_studio:.1f} s")
+    print(f"deleting the last version's predictions takes another {deleting:.1f} s if done bare")
 
 
 def many(client: LabelStudioClient, folder: Path) -> DigitProject:
