@@ -229,12 +229,14 @@ def _compare(
         for row in client.predictions(upload.project, version)
     }
     tasks = [task for task in said if task not in annotated]
-    right = correctness.right(
-        [said[task] for task in tasks], [upload.samples[task].truth for task in tasks]
-    )
+    truth = [upload.samples[task].truth for task in tasks]
+    right = correctness.right([said[task] for task in tasks], truth)
+    agreed = [
+        correctness.agreement(said[task], one) for task, one in zip(tasks, truth, strict=True)
+    ]
     terminal.say(
-        f"Against the truth that was kept back: {int(right.sum())} of {len(tasks)} images are "
-        f"right as a whole ({right.mean():.1%})."
+        f"Against the truth that was kept back: {int(right.sum())} of {len(tasks)} images need no "
+        f"edit ({right.mean():.1%}); on average an answer agrees to {sum(agreed) / len(tasks):.1%}."
     )
 
 

@@ -109,10 +109,13 @@ class JobProgress:
 
 
 def share_done(weights: Mapping[str, float], step: str, done: int, of: int) -> float:
-    """How much of the whole is done, in [0, 1], while `step` is at `done` of `of`."""
-    steps = list(weights)
-    if step not in weights:
+    """How much of the whole is done, in [0, 1], while `step` is at `done` of `of`.
+
+    A step may say more after a colon, such as "train: epoch 3 of 17".
+    """
+    steps, name = list(weights), step.partition(":")[0]
+    if name not in weights:
         return 0.0
-    before = sum(weights[earlier] for earlier in steps[: steps.index(step)])
+    before = sum(weights[earlier] for earlier in steps[: steps.index(name)])
     within = min(max(done / of, 0.0), 1.0) if of > 0 else 1.0
-    return min((before + weights[step] * within) / sum(weights.values()), 1.0)
+    return min((before + weights[name] * within) / sum(weights.values()), 1.0)

@@ -68,7 +68,7 @@ from connectors.storage import Storage
 
 log = logging.getLogger(__name__)
 
-STEPS = {"list": 1, "fetch": 6, "embed": 8, "train": 4, "predict": 2, "push": 4, "tabs": 1}
+STEPS = {"list": 1, "embed": 10, "train": 10, "predict": 3, "push": 4}
 """Expected share of each step in a job, in order."""
 
 WAITING = "waiting for Label Studio"

@@ -42,11 +42,11 @@ def find(
     """
     answers: dict[int, Regions] = {}
     for batch in _batches(_pictures(refs, fetch, network.image_size)):
-        progress("finding boxes", len(answers), len(refs))
+        progress("predict: finding boxes", len(answers), len(refs))
         founds = _detected(network, np.stack([picture.canvas for _, picture in batch]), floor)
         for (position, picture), found in zip(batch, founds, strict=True):
             answers[position] = _regions(picture, found, labels)
-    progress("finding boxes", len(answers), len(refs))
+    progress("predict: finding boxes", len(answers), len(refs))
     return [answers[position] for position in range(len(refs))]
 
 

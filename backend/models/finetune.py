@@ -82,7 +82,7 @@ def tune(
         return None, {"name": name, "kept": False, "because": obstacle}
     check = chosen[(taught.folds[chosen] == 0) & taught.judged[chosen]]
     learn = chosen[taught.folds[chosen] != 0]
-    pulse = Pulse(lesson.progress, "fine-tune", tuning.epochs + 1)
+    pulse = Pulse(lesson.progress, "train: fine-tune", tuning.epochs + 1)
     pulse.next()
     encoder = TunedEncoder(on_device(load_network(tuning.backbone), tuning.device), tuning)
     images = _images(encoder, lesson, rows[np.concatenate([learn, check])], pulse)

@@ -71,7 +71,7 @@ def improve(
     pool = _part(unlabeled, flags.shape[1], seed)
     if len(pool) < FEWEST or not taught.judged.any():
         return taught, []
-    pulse = Pulse(progress, "semi-supervised", 1 + len(SHARES))
+    pulse = Pulse(progress, "train: semi-supervised", 1 + len(SHARES))
     pulse.next()
     school = _School.of(taught, features, flags, pool, pulse)
     blend, blend_loss = school.best_blend()

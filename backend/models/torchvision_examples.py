@@ -29,7 +29,7 @@ class Examples(torch.utils.data.Dataset[Example]):
         self._examples: list[tuple[Letterboxed, Target]] = []
         pairs = zip(lesson.train.refs, lesson.train_answers, strict=True)
         for position, (ref, answer) in enumerate(pairs):
-            lesson.progress("reading images", position, len(lesson.train))
+            lesson.progress("train: reading images", position, len(lesson.train))
             picture = letterbox(read(lesson.fetch(ref)), size)
             self._examples.append((picture, target(picture, answer, lesson.control.labels)))
         self._vary = variation()

@@ -122,7 +122,7 @@ class Training:
     ) -> None:
         learn(self.module)
         for batch in batches:
-            self.progress(f"training: epoch {epoch} of {self.plan.epochs}", epoch, self.plan.epochs)
+            self.progress(f"train: epoch {epoch} of {self.plan.epochs}", epoch, self.plan.epochs)
             for group in optimizer.param_groups:
                 group["lr"] = group["share"] * self.plan.learning_rate * schedule.rate
             loss = self._loss(batch)

@@ -65,7 +65,7 @@ class Listener:
 
     def _report(self, trainer: Running) -> None:
         epoch = min(self.epochs + 1, trainer.epochs)
-        self._progress(f"training: epoch {epoch} of {trainer.epochs}", self.epochs, trainer.epochs)
+        self._progress(f"train: epoch {epoch} of {trainer.epochs}", self.epochs, trainer.epochs)
 
     def _is_due(self, epoch: int) -> bool:
         return self._choosing and (epoch + 1) % self._plan.validations == 0

@@ -30,6 +30,10 @@ def test_the_share_counts_finished_steps_and_a_part_of_the_running_one():
     assert share_done(WEIGHTS, "train", 5, 5) == 1
 
 
+def test_a_step_may_say_more_after_a_colon():
+    assert share_done(WEIGHTS, "train: epoch 3 of 5", 1, 2) == share_done(WEIGHTS, "train", 1, 2)
+
+
 def test_a_step_with_nothing_to_do_is_done():
     assert share_done(WEIGHTS, "list", 0, 0) == pytest.approx(1 / 8)
 

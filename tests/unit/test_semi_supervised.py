@@ -158,7 +158,7 @@ def test_several_labels_can_be_learned_precisely():
 
 def test_a_stop_ends_the_semi_supervised_part():
     def stop(step, done, of):
-        if step == "semi-supervised":
+        if step == "train: semi-supervised":
             raise Stopped
 
     with pytest.raises(Stopped):

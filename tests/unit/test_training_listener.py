@@ -76,8 +76,8 @@ def test_too_few_held_out_images_choose_no_epoch():
 def test_progress_is_told_by_epoch():
     ear = Ear()
     training(ear=ear).run()
-    assert ear.heard[0] == ("training: epoch 1 of 40", 0, 40)
-    assert ear.heard[-1] == ("training: epoch 40 of 40", 39, 40)
+    assert ear.heard[0] == ("train: epoch 1 of 40", 0, 40)
+    assert ear.heard[-1] == ("train: epoch 40 of 40", 39, 40)
 
 
 def test_a_stop_comes_through_at_the_next_batch():
