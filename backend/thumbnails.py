@@ -12,8 +12,7 @@ from backend.ports import Fetch
 LARGEST = (320, 320)
 QUALITY = 80
 
-UNREADABLE = (UnreadableImage, OSError, ValueError, Image.DecompressionBombError, ImportError)
-"""ImportError: ultralytics patches Pillow to ask for a further plugin before it gives up."""
+UNREADABLE = (UnreadableImage, OSError, ValueError, Image.DecompressionBombError)
 
 
 def write(folder: Path, refs: Iterable[ImageRef], fetch: Fetch) -> None:

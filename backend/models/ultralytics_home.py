@@ -13,6 +13,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
 
+from PIL import Image
+
 _INTEGRATIONS = ("clearml", "comet", "dvc", "mlflow", "raytune", "tensorboard", "wandb")
 
 
@@ -27,7 +29,7 @@ def settle(home: Path) -> ModuleType:
         "YOLO_AUTOINSTALL": "false",
         "YOLO_VERBOSE": "false",
     }
-    with _environment(environment):
+    with _environment(environment), _pillow_untouched():
         library = importlib.import_module("ultralytics")
     _quieten(cast("dict[str, Any]", library.settings), home)
     return library
@@ -69,6 +71,19 @@ def _quieten(settings: dict[str, Any], home: Path) -> None:
     } | {name: False for name in _INTEGRATIONS if name in settings}
     if any(settings.get(key) != value for key, value in wanted.items()):
         settings.update(wanted)
+
+
+@contextmanager
+def _pillow_untouched() -> Generator[None]:
+    """Ultralytics puts its own `Image.open` into Pillow for all of the process.
+
+    Of a broken file that one says that a plugin for HEIF is missing, instead of what is wrong.
+    """
+    own = Image.open
+    try:
+        yield
+    finally:
+        Image.open = own
 
 
 @contextmanager
