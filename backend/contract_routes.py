@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 
 routes = Blueprint("contract", __name__)
 
+COUNTABLE = 300
+"""Labeled tasks that can be counted while somebody waits for the answer to "Start training"."""
+
 STATUS_NAMES = {
     JobState.QUEUED: "queued",
     JobState.RUNNING: "started",
@@ -62,8 +65,8 @@ def predict() -> Response:
 @routes.route("/webhook", methods=["POST"])
 def webhook() -> Response:
     match codec.event(json_object()):
-        case codec.TrainNow(project):
-            return _train(project)
+        case codec.TrainNow(project, labeled):
+            return _train(project, at_once=labeled > COUNTABLE)
         case codec.Changed(project, annotations):
             backend().changed(project, annotations)
             return answer({"status": "noted"})
@@ -99,8 +102,10 @@ def job_status() -> Response:
     return answer({"job": job.id, "job_status": STATUS_NAMES[job.state], "error": error})
 
 
-def _train(project: ProjectId) -> Response:
-    job, new = backend().start(JobRequest(project))
+def _train(project: ProjectId, *, at_once: bool = False) -> Response:
+    """Start a job; `at_once` leaves it to the job to count labels and to refuse itself."""
+    start = backend().jobs.submit if at_once else backend().start
+    job, new = start(JobRequest(project))
     return answer({"job": job.id, "status": job.state.value}, 201 if new else 200)
 
 

@@ -120,6 +120,14 @@ class TestStartTraining:
         assert again.status_code == 200
         assert again.get_json()["job"] == first
 
+    def test_of_a_large_project_leaves_the_counting_to_the_job(self, client, backend):
+        backend.reasons = (Reason(ReasonCode.TOO_FEW_IMAGES, "class 'dog' has 3 of 5 images"),)
+        project = {**WRITTEN["start_training"]["project"], "num_tasks_with_annotations": 5000}
+        answer = send(client, WRITTEN["start_training"], project=project)
+        assert answer.status_code == 201
+        assert backend.started == []
+        assert backend.jobs.live(2) is not None
+
     def test_refusal_says_the_first_reason_in_the_reason_phrase_and_all_in_the_body(
         self, client, backend
     ):

@@ -135,6 +135,10 @@ def test_no_choice_at_all_is_an_empty_result():
     ("body", "expected"),
     [
         ({"action": "START_TRAINING", "project": {"id": 2}}, TrainNow(2)),
+        (
+            {"action": "START_TRAINING", "project": {"id": 2, "num_tasks_with_annotations": 7}},
+            TrainNow(2, labeled=7),
+        ),
         ({"action": "START_TRAINING", "project": "2.1795"}, TrainNow(2)),
         ({"action": "ANNOTATION_CREATED", "project": {"id": 2}, "annotation": {}}, Changed(2, 1)),
         (
