@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from backend import codec
+from backend import schema as labeling_config
 from backend.cards import GROUP_NAME, VERSION_NAME, group_name
 from backend.domain import (
     ImageRef,
@@ -135,7 +136,9 @@ class LabelStudioGateway:
                 if GROUP_NAME.fullmatch(version):
                     self._client.delete_predictions(project, version)
             self._client.import_predictions(project, members)
-            self._client.ensure_tab(project, GROUPS.title, GROUPS.filters, GROUPS.ordering)
+            image = labeling_config.parse(self._client.project(project)["label_config"]).data_key
+            columns = (*GROUPS.columns, f"data.{image}")
+            self._client.ensure_tab(project, GROUPS.title, GROUPS.filters, GROUPS.ordering, columns)
         return names
 
     def show_version(self, project: ProjectId, version: VersionName) -> None:

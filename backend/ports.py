@@ -36,6 +36,7 @@ from backend.domain import (
     TaskId,
     VersionName,
 )
+from backend.geometry import Box
 
 Floats = NDArray[np.floating[Any]]
 
@@ -211,6 +212,10 @@ class Gallery(Protocol):
 
     def fetch_altered(self, ref: ImageRef, alteration: int, folder: Path) -> Path:
         """An altered copy, written into the folder. Raises UnreadableImage."""
+        ...
+
+    def look_into(self, ref: ImageRef, boxes: Sequence[Box]) -> tuple[float, float]:
+        """Mean brightness and sharpness of at least one box. Raises UnreadableImage."""
         ...
 
     def fetch(self, ref: ImageRef) -> Path:

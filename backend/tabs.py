@@ -33,7 +33,12 @@ TABS = (
 )
 """In the order in which they appear."""
 
-GROUPS = Tab("Groups", (UNLABELED, GROUPED), "tasks:predictions_model_versions")
+GROUPS = Tab(
+    "Groups",
+    (UNLABELED, GROUPED),
+    "tasks:predictions_model_versions",
+    ("id", "predictions_model_versions"),
+)
 """Made by a grouping. A group is a prediction that says nothing, named by its model version: the
 Data Manager shows, filters and orders by that column, and nothing in it can be taken for a label.
 """

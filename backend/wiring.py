@@ -39,6 +39,7 @@ from backend.redis_server import redis_url
 from backend.services.acceptance import AutoAccept
 from backend.services.auto_label import AutoLabel
 from backend.services.comparison import Comparison
+from backend.services.cropping import Cropping
 from backend.services.doubts import Doubts
 from backend.services.findings import Inspection
 from backend.services.finishing import Finishing
@@ -254,9 +255,7 @@ def _use_case(
     taught = learning(settings, pictures)
     ledgers = LedgerFiles(settings.data_dir)
     lanes = Lanes(label_studio, ledgers, settings.seed)
-    inspection = Inspection(
-        Guessing(pictures), HardExamples(Viewing(pictures, settings.viewed_images)), lanes
-    )
+    inspection = Inspection(Guessing(pictures), _hard_examples(settings, pictures), lanes)
     delivery = Delivery(label_studio, PredictionStore(settings.data_dir))
     finishing = Finishing(delivery, AutoAccept(label_studio, ledgers), versions)
     if mode is Mode.GROUPING:
@@ -284,6 +283,11 @@ def _use_case(
         settings=settings,
         packages=_packages(),
     )
+
+
+def _hard_examples(settings: Settings, pictures: Gallery) -> HardExamples:
+    most = settings.viewed_images
+    return HardExamples(Viewing(pictures, most), Cropping(pictures, most))
 
 
 def _reporter(

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from backend.domain import ImageRef, NoPrediction
+from backend.geometry import Box
 from backend.models.alterations import AlteredFiles, AlteringEncoder, altered_file
 from backend.models.backbones import Backbone, backbone
+from backend.models.crops import brightness_and_sharpness
 from backend.models.embedding import Embedding, Workshop
 from backend.models.encoders import Encoder, compute_device, cpu_threads, open_encoder
 from backend.models.features import Entry, FeatureCache
@@ -106,6 +108,9 @@ class FeatureGallery:
 
     def fetch_altered(self, ref: ImageRef, alteration: int, folder: Path) -> Path:
         return altered_file(self._files.path(ref), alteration, folder / f"{ref.task}.png")
+
+    def look_into(self, ref: ImageRef, boxes: Sequence[Box]) -> tuple[float, float]:
+        return brightness_and_sharpness(self._files.path(ref), boxes)
 
     def timings(self) -> Mapping[str, float]:
         return dict(self._seconds)

@@ -1,12 +1,15 @@
 """Which of the guesses a person should look at first, and why."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from backend.domain import HardExample, TaskId
+import numpy as np
+
+from backend.domain import Control, HardExample, Kind, TaskId
 from backend.policies.hardness import DEFAULT, Table, examine
 from backend.policies.miners.evidence import Evidence
-from backend.ports import Progress
+from backend.ports import Model, Progress
+from backend.services.cropping import Cropping
 from backend.services.labeling import Guessed
 from backend.services.learning import Material, Models, answered
 from backend.services.viewing import Viewing
@@ -17,6 +20,7 @@ class HardExamples:
     """Holds a version's guesses against the labeled images, control by control."""
 
     viewing: Viewing | None = None
+    cropping: Cropping | None = None
     table: Table = field(default=DEFAULT)
 
     def find(
@@ -35,18 +39,43 @@ class HardExamples:
         for control in material.schema.controls:
             if control.name not in guessed.guesses or not len(guessed.pictures):
                 continue
-            rows, answers = answered(control, material)
-            evidence = Evidence(
-                control=control,
-                pictures=guessed.pictures,
-                guesses=guessed.guesses[control.name],
-                labeled=material.labeled.take(rows),
-                labeled_answers=answers,
-                views=self.viewing.views(control, models[control.name], material, guessed, progress)
-                if self.viewing
-                else {},
-            )
+            evidence = self._evidence(control, material, guessed, models[control.name], progress)
             yield from examine(evidence, self.table).examples
+
+    def _evidence(
+        self,
+        control: Control,
+        material: Material,
+        guessed: Guessed,
+        model: Model,
+        progress: Progress,
+    ) -> Evidence:
+        rows, answers = answered(control, material)
+        evidence = Evidence(
+            control=control,
+            pictures=guessed.pictures,
+            guesses=guessed.guesses[control.name],
+            labeled=material.labeled.take(rows),
+            labeled_answers=answers,
+        )
+        if self.viewing:
+            views = self.viewing.views(control, model, material, guessed, progress)
+            evidence = replace(evidence, views=views)
+        if self.cropping and control.kind is Kind.DETECTION:
+            evidence = _with_crops(evidence, self.cropping, progress)
+        return evidence
+
+
+def _with_crops(evidence: Evidence, cropping: Cropping, progress: Progress) -> Evidence:
+    guesses, labeled = evidence.guesses, evidence.labeled
+    newest = np.array(labeled.tasks, dtype=np.float64)
+    return replace(
+        evidence,
+        crops=cropping.crops(
+            evidence.pictures.refs, guesses.answers, 1 - guesses.confidence, progress
+        ),
+        labeled_crops=cropping.crops(labeled.refs, evidence.labeled_answers, newest, progress),
+    )
 
 
 def _both(one: HardExample, other: HardExample) -> HardExample:

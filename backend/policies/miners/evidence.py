@@ -15,8 +15,8 @@ class Evidence:
 
     `views` are answers to altered copies of the same images, by the number of the alteration
     (`miners.views.ALTERATIONS`); boxes are mapped back to the unaltered image by the caller.
-    `crops` (n, 2) and `labeled_crops` (m, 2) are the mean brightness and sharpness of an image's
-    boxes, NaN where it has none.
+    `crops` (n, 2) and `labeled_crops` (m, 2) are the mean brightness of an image's boxes and
+    log1p of their mean sharpness, NaN where it has none.
     """
 
     control: Control

@@ -1,0 +1,48 @@
+"""How bright and how sharp the boxes of images are; only of some, since it opens their files."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from backend.domain import Answer, ImageRef, Regions
+from backend.errors import UnreadableImage
+from backend.ports import Floats, Gallery, Progress
+
+STEP = "predict"
+
+
+@dataclass(frozen=True, slots=True)
+class Cropping:
+    """Opens no more than `most` images at a time."""
+
+    gallery: Gallery
+    most: int
+
+    def crops(
+        self,
+        refs: Sequence[ImageRef],
+        answers: Sequence[Answer],
+        first: Floats,
+        progress: Progress,
+    ) -> Floats:
+        """(n, 2) as in `Evidence.crops`, NaN where they are not known.
+
+        Those with the largest `first` (n,) are opened.
+        """
+        known = np.full((len(refs), 2), np.nan)
+        chosen = [int(row) for row in np.argsort(-first, kind="stable")[: self.most]]
+        for done, row in enumerate(chosen):
+            progress(STEP, done, len(chosen))
+            known[row] = self._of_image(refs[row], answers[row])
+        return known
+
+    def _of_image(self, ref: ImageRef, answer: Answer) -> tuple[float, float]:
+        if not isinstance(answer, Regions) or not answer.regions:
+            return np.nan, np.nan
+        try:
+            boxes = [region.box for region in answer.regions]
+            brightness, sharpness = self.gallery.look_into(ref, boxes)
+        except UnreadableImage:  # gone since the first look; the miner knows NaN
+            return np.nan, np.nan
+        return brightness, float(np.log1p(sharpness))
