@@ -122,7 +122,10 @@ class TestStartTraining:
 
     def test_of_a_large_project_leaves_the_counting_to_the_job(self, client, backend):
         backend.reasons = (Reason(ReasonCode.TOO_FEW_IMAGES, "class 'dog' has 3 of 5 images"),)
-        project = {**WRITTEN["start_training"]["project"], "num_tasks_with_annotations": 5000}
+        project = {
+            **WRITTEN["start_training"]["body"]["project"],
+            "num_tasks_with_annotations": 5000,
+        }
         answer = send(client, WRITTEN["start_training"], project=project)
         assert answer.status_code == 201
         assert backend.started == []
