@@ -1,17 +1,20 @@
 """Which labels may be accepted unseen, with an error rate that statistics guarantee."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backend.domain import Certificate, Label
-from backend.policies.fixed_sequence import Flags, Stop, Validation, walk
+from backend.policies.fixed_sequence import Flags, Stop, Validation, stops, walk
 from backend.ports import Floats
 
 FIRST_ATTEMPT = 0.75
 """Share of the remaining confidence budget that each attempt spends."""
+
+POISSON_MEDIAN = 2 / 3
+"""A Poisson number is k or less in half of all cases while its mean is below k + 2/3, roughly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,19 +22,21 @@ class Terms:
     """What the user asked for, and how often it was tried before on this project.
 
     `max_error` in (0, 1) of the accepted labels; `confidence` in [0.5, 1) that the promise holds
-    for all rounds of the project together; `attempt` counts from 1.
+    for all rounds of the project together; `attempt` counts from 1; `share` of an attempt's risk
+    is what one of several tests made at once may spend.
     """
 
     max_error: float = 0.05
     confidence: float = 0.95
     attempt: int = 1
     assumption: str = ""
+    share: float = 1.0
 
     @property
     def risk(self) -> float:
         """The chance of breaking the promise that this attempt may spend; sums to the whole."""
         left = (1 - FIRST_ATTEMPT) ** (self.attempt - 1)
-        return (1 - self.confidence) * FIRST_ATTEMPT * left
+        return (1 - self.confidence) * FIRST_ATTEMPT * left * self.share
 
 
 def certify(validation: Validation, terms: Terms) -> Certificate | None:
@@ -53,14 +58,50 @@ def certify_labels(
     """
     sizes = np.bincount(answers, minlength=len(labels))
     judged = _affordable_labels(sizes, terms)
+    shared = replace(terms, share=terms.share / max(1, len(judged)))
     certificates = dict[Label, Certificate]()
     for position in map(int, judged):
         part = validation.take(answers == position, pool_answers == position)
-        passed = walk(part, terms.max_error, terms.risk / len(judged))
+        passed = walk(part, terms.max_error, shared.risk)
         if passed:
             label = labels[position]
             certificates[label] = _certificate(passed, len(part.right), terms, f"'{label}' labels")
     return certificates
+
+
+def large_enough(validation: Validation, terms: Terms) -> bool:
+    """Whether the sample is large enough for any test; with a perfect model it would pass."""
+    return next(stops(validation, terms.max_error, terms.risk), None) is not None
+
+
+def promising(validation: Validation, terms: Terms) -> bool:
+    """Whether a test would rather pass than fail, if the scores are as good as they claim.
+
+    Looks at scores alone, so asking spends no confidence. The first threshold decides: where the
+    mistakes expected lie below the bound, it passes in at least half of all cases.
+    """
+    first = next(stops(validation, terms.max_error, terms.risk), None)
+    if first is None:
+        return False
+    above = validation.confidence.astype(np.float64) >= first.threshold
+    expected = float(np.sum(1 - validation.confidence[above]))
+    return expected <= first.affordable + POISSON_MEDIAN
+
+
+def promising_labels(
+    validation: Validation,
+    answers: NDArray[np.intp],
+    pool_answers: NDArray[np.intp],
+    labels: Sequence[Label],
+    terms: Terms,
+) -> bool:
+    """Whether that holds for a label that `certify_labels` would judge."""
+    judged = _affordable_labels(np.bincount(answers, minlength=len(labels)), terms)
+    shared = replace(terms, share=terms.share / max(1, len(judged)))
+    return any(
+        promising(validation.take(answers == position, pool_answers == position), shared)
+        for position in map(int, judged)
+    )
 
 
 def stays(confidence: Floats, certificate: Certificate | None) -> Flags:

@@ -39,11 +39,20 @@ def too_few(validation: Validation, terms: Terms) -> str:
             f"nothing accepted: a guarantee for the {len(validation.pool)} unlabeled images would "
             f"need about {more} more validation images; label them by hand instead"
         )
+    return too_small(size, more, terms)
+
+
+def too_small(size: int, more: int, terms: Terms) -> str:
     return (
         f"nothing accepted: {size} random validation images are too few for "
         f"{terms.max_error:.1%} error at {terms.confidence:.1%} confidence; about {more} more "
         "would do"
     )
+
+
+def unseen(images: int) -> Validation:
+    """No validation image yet, for what a good model would need to accept so many `images`."""
+    return Validation(np.empty(0), np.empty(0, dtype=np.bool_), np.ones(images))
 
 
 def _regions(validation: Validation, max_error: float) -> list[tuple[float, float, int]]:

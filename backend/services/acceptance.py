@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backend.domain import (
     Acceptance,
@@ -20,10 +21,18 @@ from backend.domain import (
     VersionName,
 )
 from backend.errors import NotFound
-from backend.policies.certification import Terms, certify, certify_labels, stays
+from backend.policies.certification import (
+    Terms,
+    certify,
+    certify_labels,
+    large_enough,
+    promising,
+    promising_labels,
+    stays,
+)
 from backend.policies.correctness import is_right
 from backend.policies.fixed_sequence import Flags, Validation
-from backend.policies.validation_size import how_many_more, too_few
+from backend.policies.validation_size import how_many_more, too_few, too_small, unseen
 from backend.ports import LabelStudio, Ledgers
 from backend.services.labeling import Guessed
 
@@ -53,6 +62,8 @@ def judge(
 ) -> Verdict:
     """Test all labels together; where that fails, each label on its own, as a further attempt.
 
+    A test that the scores alone say would fail is not made, so it costs no confidence.
+
     Args:
         terms: of the first of the two attempts.
         kinds: of the controls that were guessed.
@@ -62,16 +73,37 @@ def judge(
     """
     rows = range(len(lane.pictures))
     right = np.array([_right(lane, row, truth) for row in rows], dtype=np.bool_)
-    sample = Validation(lane.score, right, pool.score)
-    if certificate := certify(sample, terms):
-        every = np.ones(len(pool.pictures), dtype=np.bool_), np.ones(len(right), dtype=np.bool_)
-        return _accepting([(certificate, *every)], lane, pool, attempts=1)
-    if set(kinds.values()) != {Kind.SINGLE} or len(kinds) > 1:
-        return Verdict(too_few(sample, terms), attempts=1, more=how_many_more(sample, terms) or 0)
-    by_label = _by_label(sample, lane, pool, replace(terms, attempt=terms.attempt + 1))
-    if by_label:
-        return _accepting(by_label, lane, pool, attempts=2)
-    return Verdict(too_few(sample, terms), attempts=2, more=how_many_more(sample, terms) or 0)
+    sample, attempts = Validation(lane.score, right, pool.score), 0
+    if promising(sample, terms):
+        attempts = 1
+        if certificate := certify(sample, terms):
+            every = (
+                np.ones(len(pool.pictures), dtype=np.bool_),
+                np.ones(len(right), dtype=np.bool_),
+            )
+            return _accepting([(certificate, *every)], lane, pool, attempts)
+    if list(kinds.values()) == [Kind.SINGLE]:
+        next_terms = replace(terms, attempt=terms.attempt + attempts)
+        columns = _columns(lane, pool)
+        if promising_labels(sample, *columns, next_terms):
+            attempts += 1
+            if by_label := _by_label(sample, columns, next_terms):
+                return _accepting(by_label, lane, pool, attempts)
+    return _nothing(sample, terms, attempts)
+
+
+def _nothing(sample: Validation, terms: Terms, attempts: int) -> Verdict:
+    """What to do instead; the size of the lane hangs on no validation label before a test."""
+    if attempts:
+        more = how_many_more(sample, terms) or 0
+        return Verdict(too_few(sample, terms), attempts=attempts, more=more)
+    if large_enough(sample, terms):
+        return Verdict(
+            "nothing accepted: the model is not sure enough of its answers to be tested yet; "
+            "label on, so that it becomes better (no confidence was spent)"
+        )
+    more = (how_many_more(unseen(len(sample.pool)), terms) or 0) - len(sample.right)
+    return Verdict(too_small(len(sample.right), max(1, more), terms), more=max(1, more))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +126,19 @@ class AutoAccept:
             ledger,
             spent=ledger.spent | verdict.spent,
             attempts=ledger.attempts + verdict.attempts,
-            acceptances={**ledger.acceptances, **({job.id: acceptance} if verdict.tasks else {})},
+            acceptances={
+                **ledger.acceptances,
+                **({job.id: acceptance} if verdict.tasks else {}),
+            },
         )
         self.ledgers.save(project, ledger)
         if not verdict.tasks:
             return 0
         made = tuple(self.label_studio.accept(project, version, verdict.tasks))
-        acceptances = {**ledger.acceptances, job.id: replace(acceptance, annotations=made)}
+        acceptances = {
+            **ledger.acceptances,
+            job.id: replace(acceptance, annotations=made),
+        }
         self.ledgers.save(project, replace(ledger, acceptances=acceptances))
         return len(made)
 
@@ -123,17 +161,27 @@ class AutoAccept:
 Region = tuple[Certificate, Flags, Flags]
 """A certificate with the images of the pool (N,) and of the lane (n,) that it speaks of."""
 
+Columns = tuple[NDArray[np.intp], NDArray[np.intp], tuple[Label, ...]]
+"""Answers on the lane (n,) and on the pool (N,) as positions in the labels."""
 
-def _by_label(sample: Validation, lane: Guessed, pool: Guessed, terms: Terms) -> list[Region]:
+
+def _columns(lane: Guessed, pool: Guessed) -> Columns:
+    """The answers on both as positions in all that was answered."""
     said, possible = _labels(lane), _labels(pool)
     names = tuple(dict.fromkeys((*said, *possible)))
-    column = {label: k for k, label in enumerate(names)}
-    answers = np.array([column[label] for label in said], dtype=np.intp)
-    pool_answers = np.array([column[label] for label in possible], dtype=np.intp)
-    certificates = certify_labels(sample, answers, pool_answers, names, terms)
+    column = {label: position for position, label in enumerate(names)}
+    return (
+        np.array([column[label] for label in said], dtype=np.intp),
+        np.array([column[label] for label in possible], dtype=np.intp),
+        names,
+    )
+
+
+def _by_label(sample: Validation, columns: Columns, terms: Terms) -> list[Region]:
+    answers, pool_answers, names = columns
     return [
-        (certificate, pool_answers == column[label], answers == column[label])
-        for label, certificate in certificates.items()
+        (certificate, pool_answers == names.index(label), answers == names.index(label))
+        for label, certificate in certify_labels(sample, *columns, terms).items()
     ]
 
 

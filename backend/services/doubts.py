@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from backend.domain import Answer, Kind, ProjectId, TaskId
 from backend.policies.box_errors import doubted_boxes
 from backend.policies.label_errors import Suspect, doubted
@@ -39,11 +41,24 @@ Unseen = tuple[Sequence[TaskId], Sequence[Answer], Guesses]
 
 
 def _unseen(lesson: Lesson, model: Model, progress: Progress) -> Unseen:
-    """Labeled tasks, what people said, and guesses of a model that never saw them."""
-    if model.out_of_fold is not None:
-        return lesson.train.tasks, lesson.train_answers, model.out_of_fold
-    guesses = model.predict(lesson.held_out, lesson.fetch, progress)
-    return lesson.held_out.tasks, lesson.held_out_answers, guesses
+    """Labeled tasks, what people said, and guesses of models that never saw them."""
+    held_out = model.predict(lesson.held_out, lesson.fetch, progress)
+    if model.out_of_fold is None:
+        return lesson.held_out.tasks, lesson.held_out_answers, held_out
+    return (
+        (*lesson.train.tasks, *lesson.held_out.tasks),
+        (*lesson.train_answers, *lesson.held_out_answers),
+        _joined(model.out_of_fold, held_out),
+    )
+
+
+def _joined(one: Guesses, other: Guesses) -> Guesses:
+    """The rows of both."""
+    return Guesses(
+        (*one.answers, *other.answers),
+        np.concatenate([one.confidence, other.confidence]),
+        np.concatenate([one.probabilities, other.probabilities]),
+    )
 
 
 def _suspects(

@@ -8,13 +8,10 @@ is no random sample.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from backend.domain import JobRequest, Ledger, TaskId
 from backend.policies.certification import Terms
-from backend.policies.fixed_sequence import Validation
 from backend.policies.lane import LABELS_ARE_RANDOM, lane
-from backend.policies.validation_size import how_many_more
+from backend.policies.validation_size import how_many_more, unseen
 from backend.ports import LabelStudio, Ledgers
 from backend.services.census import Census
 
@@ -24,8 +21,8 @@ RANDOM_PART = 0.5
 """Share of labels that are said to be random which become the lane."""
 
 SMALLEST = 50
-LARGEST_PART = 0.5
-"""Share of the unlabeled images that a lane may take."""
+LARGEST_PART = 0.25
+"""Share of all images that may be in the lane at a time: labels there teach no model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +45,19 @@ class Lanes:
         return self.extend(request, ledger, people, _first_size(request, people))
 
     def extend(self, request: JobRequest, ledger: Ledger, people: Census, more: int) -> Ledger:
-        """The ledger with `more` unlabeled tasks in the lane, as far as there are."""
+        """The ledger with `more` unlabeled tasks in the lane, as far as that may grow."""
+        images = len(people.labeled) + len(people.unlabeled)
+        room = max(SMALLEST, int(LARGEST_PART * images)) - len(ledger.lane - ledger.spent)
         unlabeled = [ref.task for ref in people.unlabeled]
-        size = min(more, int(LARGEST_PART * len(unlabeled)))
-        drawn = lane(unlabeled, self.seed, 1.0, _used(ledger))[:size]
+        drawn = lane(unlabeled, self.seed, 1.0, _used(ledger))[: max(0, min(more, room))]
         return self._with(request, ledger, people, drawn)
 
     def _with(
-        self, request: JobRequest, ledger: Ledger, people: Census, drawn: Sequence[TaskId]
+        self,
+        request: JobRequest,
+        ledger: Ledger,
+        people: Census,
+        drawn: Sequence[TaskId],
     ) -> Ledger:
         extended = replace(ledger, lane=ledger.lane | set(drawn))
         self.ledgers.save(request.project, extended)
@@ -85,5 +87,5 @@ def _used(ledger: Ledger) -> frozenset[TaskId]:
 
 def _first_size(request: JobRequest, people: Census) -> int:
     """As many as would certify something with a good model, in four of five cases."""
-    nobody = Validation(np.empty(0), np.empty(0, dtype=np.bool_), np.ones(len(people.unlabeled)))
+    nobody = unseen(len(people.unlabeled))
     return max(SMALLEST, how_many_more(nobody, terms(request, Ledger())) or 0)

@@ -1,5 +1,8 @@
 """Certified auto-accept, from the drawing of the lane to the undo."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from backend.domain import Choice, Mode, ProjectId, VersionName
@@ -115,6 +118,41 @@ def test_each_test_uses_up_confidence_even_when_it_accepts_nothing(world):
     assert report["accepted"] == 0
     assert "were wrong; the model must become better first" in report["because"]
     assert world.ledgers.load(PROJECT).attempts == 2
+
+
+class Unsure(ParityFamily):
+    """Is right, and says that it may well not be."""
+
+    def fit(self, lesson):
+        self.lessons.append(lesson)
+        return Hesitant(lesson.control.labels)
+
+
+class Hesitant(ParityModel):
+    def predict(self, pictures, fetch, progress):
+        return replace(
+            super().predict(pictures, fetch, progress),
+            confidence=np.full(len(pictures), 0.8),
+        )
+
+
+def test_a_model_that_is_unsure_of_itself_is_not_tested_and_costs_no_confidence(world):
+    world.auto_label.learning.families.update(dict.fromkeys(world.family.kinds, Unsure()))
+    report = accepted(world)
+    assert report["accepted"] == 0
+    assert "not sure enough of its answers to be tested yet" in report["because"]
+    assert world.ledgers.load(PROJECT).attempts == 0
+    assert lane_of(world) == (), "more random labels would not help"
+
+
+def test_a_lane_too_small_for_the_terms_is_extended_without_a_test(world):
+    world.run(accept=True, max_error=0.4, confidence=0.6)
+    small = lane_of(world)
+    world.label(small)
+    report = world.run(accept=True)
+    assert "are too few" in report["because"]
+    assert world.ledgers.load(PROJECT).attempts == 0
+    assert len(small) < 75 < len(small) + len(lane_of(world)) <= 150
 
 
 def test_labels_said_to_be_random_give_half_of_themselves_to_the_lane(world):

@@ -3,11 +3,19 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.domain import Label
-from backend.policies.certification import Terms, certify, certify_labels, stays
+from backend.policies.certification import (
+    Terms,
+    certify,
+    certify_labels,
+    large_enough,
+    promising,
+    promising_labels,
+    stays,
+)
 from backend.policies.fixed_sequence import Validation, affordable, tail
 from backend.policies.validation_size import how_many_more, too_few
 
@@ -56,6 +64,7 @@ def test_the_smallest_samples_that_afford_each_mistake_are_the_known_ones(max_er
         assert affordable(size - 1, MANY, max_error, risk) == mistakes - 1
 
 
+@settings(deadline=None)
 @given(st.integers(1, 60), st.integers(1, 200), st.sampled_from([0.02, 0.05, 0.2]))
 def test_more_mistakes_are_never_less_likely_to_be_seen(accepted, pool, max_error):
     tails = [tail(mistakes, accepted, pool, max_error) for mistakes in range(accepted + 1)]
@@ -162,3 +171,33 @@ def test_where_certifying_costs_more_than_labeling_the_rest_it_says_so():
     chance = np.random.default_rng(3)
     few, _ = evidence(chance, 40, 60)
     assert "label them by hand instead" in too_few(few, Terms())
+
+
+def test_whether_to_test_hangs_on_scores_alone():
+    validation, _ = evidence(np.random.default_rng(0), 400, 5000)
+    other = Validation(validation.confidence, ~validation.right, validation.pool)
+    assert promising(validation, Terms()) == promising(other, Terms())
+
+
+def test_a_test_is_promising_where_the_scores_expect_it_to_pass():
+    sure = Validation(np.full(300, 0.99), np.ones(300, dtype=bool), np.full(5000, 0.99))
+    unsure = Validation(np.full(300, 0.9), np.ones(300, dtype=bool), np.full(5000, 0.9))
+    assert promising(sure, Terms())
+    assert not promising(unsure, Terms())
+    assert large_enough(unsure, Terms())
+
+
+def test_a_sample_that_affords_no_mistake_at_all_is_not_testable():
+    few = Validation(np.full(60, 0.99), np.ones(60, dtype=bool), np.full(5000, 0.99))
+    assert not large_enough(few, Terms())
+    assert not promising(few, Terms())
+
+
+def test_one_sure_label_is_enough_to_test_label_by_label():
+    score = np.where(np.arange(400) % 2, 0.995, 0.6)
+    validation = Validation(score, score > 0.9, np.tile(score, 10))
+    answers = np.arange(400) % 2
+    labels = (Label("cat"), Label("dog"))
+    assert promising_labels(validation, answers, np.tile(answers, 10), labels, Terms())
+    hopeless = Validation(np.full(400, 0.6), score > 0.9, np.full(4000, 0.6))
+    assert not promising_labels(hopeless, answers, np.tile(answers, 10), labels, Terms())
