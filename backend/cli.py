@@ -22,6 +22,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+SERVERS = {"up", "serve", "worker"}
+"""Commands that log what they do; the others only complain."""
+
 Project = Annotated[int, typer.Argument(help="Id of the project, as in its address.", min=1)]
 Wait = Annotated[bool, typer.Option(help="Follow the job to its end.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of words.")]
@@ -34,6 +37,14 @@ class Exit(IntEnum):
     FAILED = 1
     USAGE = 2
     REFUSED = 3
+
+
+@app.callback()
+def prepare(context: typer.Context) -> None:
+    """Label Studio projects of images that label themselves."""
+    level = logging.INFO if context.invoked_subcommand in SERVERS else logging.WARNING
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 @app.command()
@@ -291,10 +302,6 @@ def demo(
 
 def main() -> None:
     """Run a command; errors of ours end in one sentence and an exit status."""
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         app()
     except Refused as exc:
