@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -137,6 +137,8 @@ def job_words(job: Json) -> Iterable[RenderableType]:
     yield f"  predicted  {report['predicted']} images, {report['hard']} of them hard"
     if report.get("accepted"):
         yield f"  accepted   {report['accepted']} images"
+    if report.get("outlook"):
+        yield f"  outlook    {escape(report['outlook']['because'])}"
     if report["unreadable"]:
         yield f"  unreadable {len(report['unreadable'])} images, first: " + escape(
             str(report["unreadable"][0]["because"])
@@ -174,6 +176,8 @@ def status_words(status: Json) -> Iterable[RenderableType]:
     yield f"Current version: {status['version'] or 'none yet'}"
     if status.get("trigger"):
         yield f"Training by itself: {escape(status['trigger'])}"
+    if outlook := _newest_outlook(status["jobs"]):
+        yield f"Outlook: {escape(outlook['because'])}"
     yield from jobs_words(status)
 
 
@@ -234,6 +238,12 @@ def doctor_words(body: Json) -> Iterable[RenderableType]:
         yield f"{mark} {escape(check['name'])}: {escape(check['found'])}"
         if not check["good"]:
             yield f"     {escape(check['cure'])}"
+
+
+def _newest_outlook(jobs: Sequence[Json]) -> Json | None:
+    """What the last job that looked ahead saw; jobs are newest first."""
+    reports: Iterable[Json] = (job["report"] for job in jobs if job["report"])
+    return next((report["outlook"] for report in reports if report.get("outlook")), None)
 
 
 def _table(heads: Iterable[str], rows: Iterable[tuple[str, ...]]) -> Table:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from backend.domain import ProjectId
+from backend.domain import JobRequest, ProjectId
 from backend.policies.stopping import Round, outlook
 from backend.ports import Ledgers
 from backend.services.census import Census
@@ -19,13 +19,18 @@ class Prospects:
     ledgers: Ledgers
     reports: Callable[[ProjectId], Iterable[Report]]
 
-    def look(self, project: ProjectId, people: Census) -> dict[str, Any]:
-        """Where the project stands now, as `standing`, and its `outlook`."""
-        taken = self.ledgers.load(project).accepted
+    def look(self, request: JobRequest, people: Census) -> dict[str, Any]:
+        """Where the project stands now, as `standing`, and its `outlook`.
+
+        Without a certificate, had or wanted, there is nothing to look out for: None.
+        """
+        taken = self.ledgers.load(request.project).accepted
         by_people = sum(image.image.task not in taken for image in people.labeled)
         now = Round(labels=by_people, certified=len(taken))
-        ahead = outlook([*self._earlier(project), now], len(people.labeled) + len(people.unlabeled))
-        return {"standing": asdict(now), "outlook": asdict(ahead)}
+        rounds = [*self._earlier(request.project), now]
+        ahead = outlook(rounds, len(people.labeled) + len(people.unlabeled))
+        wanted = request.accept or now.certified
+        return {"standing": asdict(now), "outlook": asdict(ahead) if wanted else None}
 
     def _earlier(self, project: ProjectId) -> list[Round]:
         """Oldest first."""

@@ -50,7 +50,7 @@ class Reporter:
         found = {
             **content,
             **(training or {}),
-            **self.prospects.look(job.request.project, people),
+            **self.prospects.look(job.request, people),
             "changed_images": dict(self.gallery.notes()),
         }
         self.illustrations.draw(job, found, report.hardest(findings))
