@@ -23,7 +23,7 @@ from backend.domain import (
 from backend.errors import Refused
 from backend.policies import preconditions
 from backend.ports import Gallery, LabelStudio, Progress, Versions
-from backend.services import census, report
+from backend.services import census, report, taught
 from backend.services.census import Census
 from backend.services.comparison import Comparison
 from backend.services.doubts import Doubts
@@ -164,5 +164,6 @@ class AutoLabel:
                 own = control_folder(folder, name)
                 own.mkdir()
                 model.save(own)
+                taught.write(own, learned.lessons[name].train.tasks)
 
         return self.versions.publish(request.project, card, write)

@@ -18,6 +18,7 @@ from backend.domain import (
 )
 from backend.policies import lane
 from backend.ports import Family, Fetch, Lesson, Model, Pictures, Progress, Versions
+from backend.services import taught
 from backend.settings import Settings
 
 HELD_OUT = 0.2
@@ -100,7 +101,10 @@ class Learning:
     ) -> Lesson:
         rows, answers = answered(control, material)
         pictures = material.labeled.take(rows)
-        learn, hold = lane.split(pictures.tasks, answers, self.settings.seed, HELD_OUT)
+        folder = previous(control.name)
+        learn, hold = lane.split(
+            pictures.tasks, answers, self.settings.seed, HELD_OUT, taught.read(folder)
+        )
         return Lesson(
             control=control,
             train=pictures.take(learn),
@@ -109,7 +113,7 @@ class Learning:
             held_out_answers=[answers[int(row)] for row in hold],
             unlabeled=material.unlabeled,
             algorithm=algorithm,
-            previous=previous(control.name),
+            previous=folder,
             fetch=self.fetch,
             progress=progress,
             seed=self.settings.seed,

@@ -141,6 +141,7 @@ def test_training_and_held_out_images_never_mix_from_round_to_round(world):
     first, second = world.family.lessons
     assert set(first.train.tasks).isdisjoint(first.held_out.tasks)
     assert set(second.train.tasks).isdisjoint(first.held_out.tasks)
+    assert set(second.held_out.tasks).isdisjoint(first.train.tasks)
     assert len(second.held_out) > len(first.held_out)
 
 
