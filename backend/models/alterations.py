@@ -16,10 +16,10 @@ from backend.models.images import Pixels
 from backend.models.upright import read
 from backend.ports import ImageFiles
 
-BLUR = 0.01
+BLUR = 0.004
 """Standard deviation of the Gaussian, as a share of the image's larger side."""
 
-MARGIN = 0.1
+MARGIN = 0.04
 """Share of the image that cropping takes away at each side."""
 
 
