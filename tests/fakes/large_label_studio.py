@@ -38,11 +38,15 @@ def large_label_studio(tasks: int) -> Answer:
         versions.update(one["model_version"] for one in sent)
         return Reply(body={"created": len(sent)})
 
+    def deleted(asked: Asked) -> Reply:
+        return Reply(body={"deleted_predictions": versions.pop(asked.json["model_version"], 0)})
+
     routes: tuple[tuple[str, Any], ...] = (
         (r"GET /data/upload/\d+.png", lambda asked: Reply(body=_image(asked.path))),
         (r"GET /api/tasks", listed),
         (r"POST /api/projects/1/import/predictions", imported),
         (r"GET /api/projects/1/model-versions/", lambda _: Reply(body=dict(versions))),
+        (r"DELETE /api/projects/1/model-versions/", deleted),
         (r"GET /api/dm/views/", lambda _: Reply(body=[])),
         (r"POST /api/dm/views/", lambda _: Reply(body={"id": 1})),
         (r"GET /api/dm/columns", lambda _: Reply(body={"columns": []})),
