@@ -35,7 +35,7 @@ def two_coloured(folder: Path, number: int) -> ImageRef:
 
 @pytest.mark.parametrize("number", list(ALTER))
 def test_an_alteration_keeps_the_shape(number):
-    image = np.random.default_rng(0).integers(0, 255, (30, 50, 3), dtype=np.uint8)
+    image = np.random.default_rng(0).integers(0, 255, (200, 300, 3), dtype=np.uint8)
     altered = ALTER[number](image)
     assert (altered.shape, altered.dtype) == (image.shape, np.uint8)
     assert (altered != image).any()
