@@ -4,15 +4,17 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 LS_VENV := .venv-label-studio
+ML_VENV := .venv-label-studio-ml
 BIN := $(VENV)/bin
 LABEL_STUDIO_VERSION := 1.23.2
 export YOLO_OFFLINE ?= 1
 
 help: ## list what can be made
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(VENV)/.installed ## make the environment of the backend
 label-studio: $(LS_VENV)/.installed ## make the environment of Label Studio, which is its own
+label-studio-ml: $(ML_VENV)/.installed ## make an environment with the package label-studio-ml
 
 $(VENV)/.installed: pyproject.toml
 	@echo "Installing the backend: PyTorch is large, this takes some minutes"
@@ -28,6 +30,15 @@ $(LS_VENV)/.installed:
 	$(LS_VENV)/bin/python -m pip install --quiet label-studio==$(LABEL_STUDIO_VERSION)
 	touch $@
 
+# label-studio-ml 1.0.9 pins Flask 1.1.2; of ours, only what the web part needs
+$(ML_VENV)/.installed:
+	test -x $(ML_VENV)/bin/python || $(PYTHON) -m venv $(ML_VENV)
+	$(ML_VENV)/bin/python -m pip install --quiet label-studio-ml==1.0.9 'rq>=2.8,<3' redis httpx \
+		numpy pydantic pydantic-settings python-dotenv defusedxml prometheus-client waitress \
+		pytest pytest-timeout
+	$(ML_VENV)/bin/python -m pip install --quiet --no-deps --editable .
+	touch $@
+
 demo: install label-studio ## a trial run with its own Label Studio, on real images
 	$(BIN)/autolabel demo
 
@@ -37,7 +48,7 @@ check: install ## lint, types, import arrows
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports --no-cache
 
-test: install label-studio check ## all checks and tests
+test: install label-studio label-studio-ml check ## all checks and tests
 	$(BIN)/python -m pytest
 
 unit: install ## the pure tests, in seconds
@@ -47,6 +58,6 @@ bench: install label-studio ## measurements, printed as ratios
 	$(BIN)/python -m tests.bench
 
 clean: ## remove what was built, environments included
-	rm -rf $(VENV) $(LS_VENV) .cache .bench build dist *.egg-info
+	rm -rf $(VENV) $(LS_VENV) $(ML_VENV) .cache .bench build dist *.egg-info
 
-.PHONY: help install label-studio demo check test unit bench clean
+.PHONY: help install label-studio label-studio-ml demo check test unit bench clean

@@ -39,12 +39,12 @@ def _verdict(status: ProjectStatus) -> str:
 
 
 def _counts(counts: Sequence[LabelCount]) -> Iterable[str]:
-    """`Images per label: cat 12, dog 3`, a line a control."""
+    """`Images per label: cat: 12, dog: 3`, a line a control."""
     by_control = {
         control: list(rows) for control, rows in groupby(counts, key=lambda count: count.control)
     }
     for control, rows in by_control.items():
-        shown = ", ".join(f"{row.label} {row.images:,}" for row in rows[:LABELS_SHOWN])
+        shown = ", ".join(f"{row.label}: {row.images:,}" for row in rows[:LABELS_SHOWN])
         more = len(rows) - LABELS_SHOWN
         where = f" of '{control}'" if len(by_control) > 1 else ""
         yield f"Images per label{where}: {shown}" + (f" and {more} labels more" if more > 0 else "")

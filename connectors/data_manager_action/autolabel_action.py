@@ -20,6 +20,13 @@ CONNECT_SECONDS = 1
 LOOK_SECONDS = 6
 START_SECONDS = 20
 
+AS_TEXT = {
+    "placement": "left",
+    "flat": True,
+    "style": {"whiteSpace": "pre-line", "--sand_500": "currentColor"},
+}
+"""Makes a field's label as high as its words, and its description as dark as the rest."""
+
 LIVE = ("queued", "running", "stopping")
 IN_THE_BACKGROUND = {"async": True}
 """Label Studio answers it with a toast."""
@@ -142,7 +149,7 @@ def version_words(card):
 def text(sentences):
     """A row that only says something: a label without its input."""
     head, *rest = sentences
-    label = {"description": "\n".join(rest), "style": {"whiteSpace": "pre-line"}}
+    label = {"description": "\n".join(rest), **AS_TEXT}
     field = {"type": "hidden", "name": "said", "label": head, "skip": True, "labelProps": label}
     return {"columnCount": 1, "fields": [field]}
 
@@ -263,9 +270,10 @@ def answer_of(response, url):
 
 
 def words_of(error):
-    """What happened, every reason, and the cure."""
+    """What happened, or every reason for a refusal, and the cure."""
     reasons = [reason["message"] for reason in error.get("reasons", [])]
-    return [error["message"], *reasons, *([error["cure"]] if error.get("cure") else [])]
+    happened = ["The job was not started:", *reasons] if reasons else [error["message"]]
+    return [*happened, *([error["cure"]] if error.get("cure") else [])]
 
 
 def shown(url):

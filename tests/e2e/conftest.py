@@ -7,7 +7,8 @@ from backend.label_studio_process import LabelStudioProcess
 from connectors.label_studio import LabelStudioClient
 from tests.e2e.autolabel import Autolabel, settings_for
 from tests.e2e.digits import LABELS, annotate, new_project
-from tests.e2e.label_studio import new_data_dir, running
+from tests.e2e.label_studio import binary, new_data_dir, running
+from tests.e2e.label_studio_copy import with_action
 from tests.e2e.rounds import Round, newest_job, shown, start_training
 
 CHOICES = """<View>
@@ -20,10 +21,14 @@ CHOICES = """<View>
 def label_studio(
     tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
 ) -> Iterator[LabelStudioProcess]:
-    """One Label Studio for the whole run; tests keep apart by making projects of their own."""
+    """One Label Studio for the whole run; tests keep apart by making projects of their own.
+
+    It has our Data Manager action.
+    """
     templates = pytestconfig.cache.mkdir("label-studio")
     data_dir = new_data_dir(tmp_path_factory.mktemp("e2e"), templates)
-    with running(data_dir) as process:
+    command = with_action(binary(), tmp_path_factory.mktemp("label-studio") / "copy")
+    with running(data_dir, command) as process:
         yield process
 
 

@@ -32,10 +32,12 @@ def binary() -> Path:
 
 
 @contextmanager
-def running(data_dir: Path, **environment: str) -> Iterator[LabelStudioProcess]:
+def running(
+    data_dir: Path, command: Path | None = None, **environment: str
+) -> Iterator[LabelStudioProcess]:
     """A Label Studio on `data_dir` for as long as the block lasts."""
     process = LabelStudioProcess(
-        binary(),
+        command or binary(),
         data_dir,
         free_port(),
         username=USERNAME,

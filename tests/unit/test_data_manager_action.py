@@ -81,7 +81,7 @@ def test_the_menu_has_three_entries_with_dialogs(action):
 def test_the_dialog_counts_the_images_of_each_label(action, project):
     assert said(action.start_form(None, project)) == [
         "Ready to start: 15 labeled, 100 unlabeled images.",
-        "Images per label: cat 12, dog 3",
+        "Images per label: cat: 12, dog: 3",
     ]
 
 
@@ -151,7 +151,7 @@ def test_a_refusal_tells_all_reasons(action, project, backend):
     backend.reasons = (SHORT, OTHER)
     with pytest.raises(ValidationError) as refused:
         start(action, project)
-    assert refused.value.detail[1:] == [SHORT.message, OTHER.message]
+    assert refused.value.detail == ["The job was not started:", SHORT.message, OTHER.message]
 
 
 def test_a_value_that_is_no_number_is_named_by_the_backend(action, project):

@@ -1,0 +1,156 @@
+"""What annotators do: choose tasks, click "Auto Labeling", watch, confirm, all in the browser."""
+
+import os
+import shutil
+
+import pytest
+
+from backend.label_studio_process import LabelStudioProcess
+from tests.e2e.autolabel import Autolabel
+from tests.e2e.digits import LABELS, annotate, new_project
+from tests.e2e.rounds import newest_job
+from tests.integration.polling import eventually
+
+
+@pytest.fixture(scope="module")
+def browser():
+    pytest.importorskip("playwright.sync_api")
+    if not shutil.which("chromium") and not shutil.which("chromium-browser"):
+        if os.environ.get("CI") == "true":
+            pytest.fail("there is no chromium here")
+        pytest.skip("there is no chromium here")
+    from tests.e2e.data_manager import a_browser
+
+    with a_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def context(browser, label_studio: LabelStudioProcess):
+    """A browser that is logged in."""
+    from tests.e2e.data_manager import DataManager
+
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    DataManager(context.new_page(), label_studio.url).log_in(
+        label_studio.username, label_studio.password
+    )
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def data_manager(context, label_studio):
+    from tests.e2e.data_manager import DataManager
+
+    page = context.new_page()
+    yield DataManager(page, label_studio.url)
+    page.close()
+
+
+def status(autolabel: Autolabel, project):
+    return autolabel.call("GET", f"/api/projects/{project.id}/status").json()
+
+
+@pytest.fixture
+def digits(client, autolabel: Autolabel, tmp_path):
+    """Eighty digits, connected, eight of each class annotated."""
+    project = new_project(client, tmp_path, per_class=20)
+    assert autolabel.run("connect", project.id).returncode == 0
+    annotate(client, project, project.some(dict.fromkeys(LABELS, 8)))
+    yield project
+    client.delete_project(project.id)
+
+
+@pytest.fixture
+def short(client, autolabel, tmp_path):
+    """Of class 1, only three images are annotated."""
+    project = new_project(client, tmp_path, per_class=8, labels=("0", "1"))
+    assert autolabel.run("connect", project.id).returncode == 0
+    annotate(client, project, project.some({"0": 5, "1": 3}))
+    yield project
+    client.delete_project(project.id)
+
+
+def test_label_from_the_menu_watch_the_page_and_confirm_the_hard_ones(
+    data_manager, context, autolabel, digits
+):
+    data_manager.open(digits.id)
+    data_manager.select_all()
+    dialog = data_manager.choose("Auto Labeling")
+    assert "Ready to start: 32 labeled, 48 unlabeled images." in dialog.inner_text()
+    assert "Images per label: 0: 8, 1: 8, 2: 8, 3: 8" in dialog.inner_text()
+    data_manager.confirm()
+    assert data_manager.toast()
+
+    watched = context.new_page()
+    watched.set_default_timeout(120_000)
+    watched.goto(f"{autolabel.settings.public_url}/projects/{digits.id}")
+    watched.get_by_role("row").get_by_text("Finished").wait_for()
+    watched.close()
+
+    (job,) = autolabel.call("GET", f"/api/projects/{digits.id}/jobs").json()["jobs"]
+    hard = job["report"]["hard"]
+    assert job["report"]["predicted"] == 48
+    assert hard > 0
+    data_manager.open(digits.id)
+    data_manager.open_tab("Hard examples")
+    data_manager.select_all()
+    data_manager.choose("Create Annotations From Predictions")
+    data_manager.confirm()
+    eventually(lambda: status(autolabel, digits)["labeled"] == 32 + hard, 60)
+
+    data_manager.open(digits.id)
+    data_manager.select_all()
+    dialog = data_manager.choose("Auto Labeling: status")
+    assert f"{32 + hard} labeled, {48 - hard} unlabeled images." in dialog.inner_text()
+    assert "The last job finished" in dialog.inner_text()
+
+
+def test_only_the_selected_tasks_are_labeled_with_the_chosen_algorithm(
+    data_manager, autolabel, digits
+):
+    data_manager.open(digits.id)
+    data_manager.select(rows=20)
+    data_manager.choose("Auto Labeling")
+    data_manager.pick("algorithm", "Precise")
+    data_manager.confirm()
+    assert data_manager.toast()
+
+    job = autolabel.job_ended(newest_job(autolabel, digits.id))
+    assert (job["state"], job["algorithm"]) == ("finished", "precise")
+    assert 0 < job["report"]["predicted"] < 20
+
+
+def test_a_class_short_of_images_is_refused_before_and_after_the_click(
+    data_manager, context, autolabel, short
+):
+    data_manager.open(short.id)
+    data_manager.select_all()
+    dialog = data_manager.choose("Auto Labeling")
+    assert "Not ready yet" in dialog.inner_text()
+    assert "class '1' has 3 of 5 images" in dialog.inner_text()
+    data_manager.confirm()
+    assert "class '1' has 3 of 5 images" in data_manager.refusal()
+
+    page = context.new_page()
+    page.goto(f"{autolabel.settings.public_url}/projects/{short.id}")
+    page.get_by_text("class '1' has 3 of 5 images").first.wait_for()
+    page.close()
+    assert autolabel.call("GET", f"/api/projects/{short.id}/jobs").json() == {"jobs": []}
+
+
+def test_a_project_without_a_backend_is_told_how_to_connect(data_manager, client, tmp_path):
+    project = new_project(client, tmp_path, per_class=1)
+    data_manager.open(project.id)
+    data_manager.select_all()
+    dialog = data_manager.choose("Auto Labeling")
+    assert f"Run: autolabel connect {project.id}" in dialog.inner_text()
+    client.delete_project(project.id)
+
+
+def test_stop_without_a_job_says_so(data_manager, digits):
+    data_manager.open(digits.id)
+    data_manager.select_all()
+    assert "No job is running." in data_manager.choose("Auto Labeling: stop").inner_text()
+    data_manager.confirm()
+    assert "No job is running." in data_manager.refusal()
