@@ -55,7 +55,7 @@ from backend.services.prospects import Prospects
 from backend.services.readiness import Readiness
 from backend.services.reporter import Reporter
 from backend.services.suggest import Suggest
-from backend.services.training_trigger import TrainingTrigger, pace
+from backend.services.training_trigger import TrainingTrigger, consuming, pace
 from backend.services.viewing import Viewing
 from backend.settings import Settings
 from backend.stored_predictions import PredictionStore
@@ -177,15 +177,9 @@ def runner(settings: Settings) -> Callable[[JobId], None]:
     board, changes = JobBoard(url, settings.data_dir), EventCounter(url)
 
     def work(job: Job, progress: Progress) -> Mapping[str, Any]:
-        use_case = _use_case(settings, job.request.mode, progress)
-        if job.request.mode is not Mode.ACTIVE_LEARNING:
-            return use_case(job, progress)
-        known = changes.read(job.request.project).count  # before listing: what comes later stays
-        report = use_case(job, progress)
-        changes.consumed(job.request.project, known + report["accepted"])
-        return report
+        return _use_case(settings, job.request.mode, progress)(job, progress)
 
-    return lambda job: job_run.run(board, job, work, STEPS)
+    return lambda job: job_run.run(board, job, consuming(changes, work), STEPS)
 
 
 def label_studio_client(

@@ -3,18 +3,22 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from backend.domain import Decision, Events, Job, JobState, Mode, ProjectId
 from backend.policies import triggers
 from backend.policies.promotion import SCORES
 from backend.policies.triggers import Pace, Situation, Trained
-from backend.ports import Changes, Jobs, Versions
+from backend.ports import Changes, Jobs, Progress, Versions
 from backend.settings import Settings
 
 SWITCHED_OFF = Decision(False, "trainings do not start by themselves: AUTOLABEL_AUTO_TRAIN is off")
 NOTHING_NEW = Decision(False, "nothing was annotated since the last training")
 RECENT_JOBS = 10
 """Jobs among which the last training is looked for."""
+
+Work = Callable[[Job, Progress], Mapping[str, Any]]
+"""What a job does; answers the content of `report.json`."""
 
 Obstacle = Callable[[], str]
 """The first reason why no training may start, empty where there is none; may take seconds."""
@@ -80,6 +84,24 @@ def pace(settings: Settings) -> Pace:
         gain=settings.train_gain,
         fewest=settings.train_fewest,
     )
+
+
+def consuming(changes: Changes, work: Work) -> Work:
+    """The same work; a training that ends well takes off the counter what it has seen.
+
+    What was counted before it began to list is what it has seen; what comes later still counts.
+    The annotations that it accepted itself came back as events, and are no news either.
+    """
+
+    def run(job: Job, progress: Progress) -> Mapping[str, Any]:
+        if job.request.mode is not Mode.ACTIVE_LEARNING:
+            return work(job, progress)
+        known = changes.read(job.request.project).count
+        report = work(job, progress)
+        changes.consumed(job.request.project, known + report["accepted"])
+        return report
+
+    return run
 
 
 def _in_vain(last: Job | None, events: Events) -> str:

@@ -5,9 +5,15 @@ from datetime import timedelta
 import pytest
 
 from backend.domain import JobRequest, JobState, Mode, ProjectId
-from backend.errors import LabelStudioUnreachable, NotFound, Reason, ReasonCode
+from backend.errors import LabelStudioUnreachable, NotFound, OutOfSpace, Reason, ReasonCode
 from backend.policies.triggers import Pace
-from backend.services.training_trigger import NOTHING_NEW, SWITCHED_OFF, TrainingTrigger, pace
+from backend.services.training_trigger import (
+    NOTHING_NEW,
+    SWITCHED_OFF,
+    TrainingTrigger,
+    consuming,
+    pace,
+)
 from backend.settings import Settings
 from backend.watcher import ASK_AGAIN, Watcher
 from tests.fakes.backend import NOW, FakeBackend, a_job, a_project, a_version
@@ -187,6 +193,38 @@ def test_a_deleted_project_is_forgotten(world):
     world.changes.changed(PETS, 10)
     world.later(31)
     assert world.changes.pending() == []
+
+
+def run(world, mode=Mode.ACTIVE_LEARNING, accepted=0, fails=False):
+    """A job during which three more are annotated."""
+
+    def work(_job, _progress):
+        world.changes.changed(PETS, 3 + accepted)
+        if fails:
+            raise OutOfSpace("the disk is full")
+        return {"accepted": accepted}
+
+    job = a_job(request=JobRequest(PETS, mode))
+    return consuming(world.changes, work)(job, lambda *_: None)
+
+
+def test_what_came_while_a_training_ran_still_counts_and_what_it_accepted_does_not(world):
+    world.changes.changed(PETS, 10)
+    run(world, accepted=50)
+    assert world.changes.read(PETS).count == 3
+
+
+def test_a_training_that_failed_has_consumed_nothing(world):
+    world.changes.changed(PETS, 10)
+    with pytest.raises(OutOfSpace):
+        run(world, fails=True)
+    assert world.changes.read(PETS).count == 13
+
+
+def test_a_job_that_trains_nothing_consumes_nothing(world):
+    world.changes.changed(PETS, 10)
+    run(world, mode=Mode.SUGGESTING)
+    assert world.changes.read(PETS).count == 13
 
 
 def test_the_settings_set_the_pace():
