@@ -1,0 +1,287 @@
+"""How many labels by hand does a whole project save? Prints it, and writes a plot.
+
+A simulated person who knows the truth lives a project through the product's own jobs on the
+clothing photos: labels what is suggested, 150 images between two jobs; from 300 labels on each
+job may accept with a certificate, whose random lane the person labels too; in the end labels by
+hand all that no certificate took. Beside it the same project with images chosen by chance and by
+least confidence, and labeling everything:
+
+    python -m tests.bench.bench_labels_saved [FOLDER]
+
+Two goals: at most 5 % mistakes among the labels accepted, and at most 5 % in the finished set,
+which allows the accepted ones more.
+"""
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+
+from backend.domain import (
+    Choice,
+    ImageRef,
+    Job,
+    JobId,
+    JobRequest,
+    JobState,
+    Kind,
+    Mode,
+    ProjectId,
+    TaskId,
+)
+from backend.errors import Refused
+from backend.ledgers import LedgerFiles
+from backend.models.classifier import Classifier
+from backend.services import lanes
+from backend.services.acceptance import AutoAccept
+from backend.services.auto_label import AutoLabel
+from backend.services.comparison import Comparison
+from backend.services.doubts import Doubts
+from backend.services.findings import Inspection
+from backend.services.finishing import Finishing
+from backend.services.hard_examples import HardExamples
+from backend.services.labeling import Delivery, Guessing
+from backend.services.learning import Learning
+from backend.services.prospects import Prospects
+from backend.services.reporter import Reporter
+from backend.services.suggest import Suggest
+from backend.settings import Settings
+from backend.stored_predictions import PredictionStore
+from backend.versions import VersionStore
+from tests.bench.bench_few_shot import DATA, Data, load, silent
+from tests.fakes.illustrations import FakePictures
+from tests.fakes.label_studio import FakeLabelStudio
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+
+PROJECT = ProjectId(1)
+STEP, ACCEPT_FROM, ASKED = 150, 300, 0.05
+SEEDS = range(2)
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """A gallery whose images were all looked at before."""
+
+    data: Data
+    backbone: str = "as computed"
+    device: str = "cpu"
+
+    def look(self, refs: Sequence[ImageRef], progress):
+        return self.data.pictures.take([ref.task for ref in refs]), ()
+
+    def fetch(self, ref: ImageRef) -> Path:
+        return self.data.files.path(ref)
+
+    def timings(self):
+        return {}
+
+    def notes(self):
+        return {}
+
+
+class Project:
+    """A project of the product with a person who is always right; nothing labeled yet."""
+
+    def __init__(self, data: Data, folder: Path, seed: int, of_the_set: bool) -> None:
+        self.data, self.seed, self.of_the_set = data, seed, of_the_set
+        options = "".join(f'<Choice value="{label}"/>' for label in data.labels)
+        config = '<View><Image name="i" value="$image"/><Choices name="class" toName="i">{}'
+        self.studio = FakeLabelStudio(
+            label_config=config.format(options) + "</Choices></View>",
+            people={TaskId(task): None for task in range(len(data.truth))},
+        )
+        gallery, settings = Shelf(data), Settings(data_dir=folder, seed=seed)
+        self.ledgers, versions = LedgerFiles(folder), VersionStore(folder)
+        learning = Learning(dict.fromkeys(Kind, Classifier()), settings, gallery.fetch)
+        guessing, drawing = Guessing(gallery), lanes.Lanes(self.studio, self.ledgers, seed)
+        self.suggest = Suggest(
+            self.studio, gallery, learning, guessing, versions, self.ledgers, seed
+        )
+        self.auto_label = AutoLabel(
+            label_studio=self.studio,
+            gallery=gallery,
+            lanes=drawing,
+            learning=learning,
+            comparison=Comparison(learning, versions),
+            inspection=Inspection(guessing, HardExamples(), drawing),
+            doubts=Doubts(self.studio),
+            finishing=Finishing(
+                Delivery(self.studio, PredictionStore(folder)),
+                AutoAccept(self.studio, self.ledgers),
+                versions,
+            ),
+            reporter=Reporter(gallery, Prospects(self.ledgers, lambda _: ()), FakePictures()),
+            versions=versions,
+            settings=settings,
+            packages={},
+        )
+        self.jobs = 0
+
+    def truth(self, task: int) -> Choice:
+        return Choice((self.data.labels[self.data.truth[task]],))
+
+    def label(self, tasks: Sequence[TaskId]) -> None:
+        name = self.data.control.name
+        self.studio.people |= {task: {name: self.truth(task)} for task in tasks}
+
+    @property
+    def waiting(self) -> list[TaskId]:
+        """Unlabeled, and not in the lane."""
+        lane = self.ledgers.load(PROJECT).lane
+        return [t for t, said in self.studio.people.items() if said is None and t not in lane]
+
+    @property
+    def accepted(self) -> frozenset[TaskId]:
+        return self.ledgers.load(PROJECT).accepted
+
+    @property
+    def by_hand(self) -> int:
+        return sum(said is not None for said in self.studio.people.values()) - len(self.accepted)
+
+    @property
+    def mistakes(self) -> int:
+        name = self.data.control.name
+        return sum(self.studio.people[task][name] != self.truth(task) for task in self.accepted)
+
+    def run(self, *, accept: bool) -> str:
+        request = JobRequest(PROJECT, accept=accept, max_error=self.max_error())
+        return self.auto_label(self._job(request), silent)["because"]
+
+    def suggested(self, count: int) -> list[TaskId]:
+        request = JobRequest(PROJECT, mode=Mode.SUGGESTING, count=count)
+        return [pick["task"] for pick in self.suggest(self._job(request), silent)["picks"]]
+
+    def max_error(self) -> float:
+        """What may be asked of the next certificate so that the goal is kept."""
+        if not self.of_the_set:
+            return ASKED
+        promised = sum(
+            floor(one.tasks, one.certificates[0].error_rate)
+            for one in self.ledgers.load(PROJECT).acceptances.values()
+        )
+        left = ASKED * len(self.data.truth) - promised
+        return min(0.5, max(1e-6, left / max(1, len(self.waiting))))
+
+    def _job(self, request: JobRequest) -> Job:
+        self.jobs += 1
+        return Job(JobId(f"job-{self.jobs}"), request, JobState.RUNNING)
+
+
+def floor(tasks: Sequence[TaskId], error: float) -> int:
+    return int(error * len(tasks) + 1e-9)
+
+
+Choose = Callable[[Project, np.random.Generator, int], Sequence[TaskId]]
+
+
+def ours(project: Project, chance: np.random.Generator, count: int) -> Sequence[TaskId]:
+    return project.suggested(count)
+
+
+def random(project: Project, chance: np.random.Generator, count: int) -> Sequence[TaskId]:
+    left = project.waiting
+    return [TaskId(int(t)) for t in chance.choice(left, min(count, len(left)), replace=False)]
+
+
+def least_confident(project: Project, chance: np.random.Generator, count: int) -> Sequence[TaskId]:
+    """By the score column, as Label Studio's own Uncertainty sampling orders."""
+    scores = {task: one.score for (task, _), one in project.studio.predictions.items()}
+    if not scores:
+        return random(project, chance, count)
+    return sorted(project.waiting, key=lambda task: scores.get(task, 1.0))[:count]
+
+
+RULES: dict[str, Choose] = {"ours": ours, "random": random, "least confidence": least_confident}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`path` has (labels by hand, accepted) after each job; `wrong` is the share of the set."""
+
+    by_hand: int
+    accepted: int
+    lane: int
+    wrong_accepted: float
+    wrong: float
+    path: Sequence[tuple[int, int]]
+
+
+def live(project: Project, choose: Choose) -> Outcome:
+    chance, path = np.random.default_rng(project.seed), []
+    project.label(choose(project, chance, STEP))
+    while project.waiting:
+        accept = project.by_hand >= ACCEPT_FROM
+        try:
+            project.run(accept=accept)
+            lane = project.studio.lists.get(lanes.TAB, ())
+            if accept and lane:
+                project.label(lane)
+                project.run(accept=True)
+        except Refused:
+            pass  # a label short of images: label on
+        path.append((project.by_hand, len(project.accepted)))
+        project.label(choose(project, chance, STEP))
+    total, taken = len(project.data.truth), len(project.accepted)
+    return Outcome(
+        by_hand=total - taken,
+        accepted=taken,
+        lane=len(project.ledgers.load(PROJECT).lane),
+        wrong_accepted=project.mistakes / max(1, taken),
+        wrong=project.mistakes / total,
+        path=path,
+    )
+
+
+def measure(data: Data, choose: Choose, of_the_set: bool, seed: int) -> Outcome:
+    with tempfile.TemporaryDirectory() as folder:
+        return live(Project(data, Path(folder), seed, of_the_set), choose)
+
+
+def plot(runs: dict[str, list[Outcome]], total: int, folder: Path) -> None:
+    figure, axes = plt.subplots(figsize=(5, 4), layout="constrained")
+    for name, outcomes in runs.items():
+        for run in outcomes[:1]:
+            hand, taken = zip(*run.path, (run.by_hand, run.accepted), strict=True)
+            axes.plot(hand, np.add(hand, taken) / total, "o-", label=name)
+    axes.plot([0, total], [0, 1], ":", color="gray", label="labeling everything")
+    axes.set(xlabel="labels by hand", ylabel="share of the set labeled", title="clothing")
+    axes.legend(fontsize=8)
+    folder.mkdir(parents=True, exist_ok=True)
+    figure.savefig(folder / "labels_saved.png", dpi=120)
+    plt.close(figure)
+
+
+def main(folder: Path) -> None:
+    if not DATA.is_dir():
+        sys.exit(f"no images to label: {DATA} is missing")
+    data, runs = load(), {}
+    total = len(data.truth)
+    print(f"{total} images, {len(data.labels)} classes; means over {len(SEEDS)} seeds")
+    print("labels by hand (lane included) | saved | wrong among accepted | wrong in the set")
+    for of_the_set in (False, True):
+        goal = "5 % of the set" if of_the_set else "5 % of the accepted"
+        for name, choose in RULES.items():
+            began = time.perf_counter()
+            found = [measure(data, choose, of_the_set, seed) for seed in SEEDS]
+            runs[f"{name}, {goal}"] = found
+            hand, lane, taken, wrong = np.mean(
+                [(o.by_hand, o.lane, o.wrong_accepted, o.wrong) for o in found], axis=0
+            )
+            print(
+                f"{goal:20} {name:17} {hand:6.0f} ({lane:3.0f}) | {1 - hand / total:5.1%} | "
+                f"{taken:5.1%} | {wrong:5.1%}   {time.perf_counter() - began:4.0f} s",
+                flush=True,
+            )
+    plot(runs, total, folder)
+    print(f"\nplot in {folder}; vendors claim 70 % saved (on sets far larger than this)")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(".bench"))

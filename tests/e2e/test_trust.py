@@ -1,0 +1,194 @@
+"""What makes labels trustworthy, on a real Label Studio: reasons, a certificate, an undo."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from connectors.label_studio import LabelStudioClient
+from tests.e2e.digits import LABELS, DigitProject, annotate, answer, new_project
+from tests.e2e.label_studio import REPOSITORY
+from tests.e2e.rounds import Shown, shown
+
+COCO = REPOSITORY.parent / "shared" / "data" / "coco256"
+ACCEPT = ("--accept", "--max-error", 0.3, "--confidence", 0.8)
+"""What a lane of 50 images can certify."""
+
+FREQUENT = ("person", "dining table", "car", "cup", "chair")
+SEVERAL = """<View>
+  <Image name="image" value="$image"/>
+  <Choices name="seen" toName="image" choice="multiple">{}</Choices>
+</View>""".format("".join(f'<Choice value="{label}"/>' for label in FREQUENT))
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A project whose lane was asked for by one job, labeled, and accepted on by the next.
+
+    `mislabeled` is a task that a person labeled wrongly.
+    """
+
+    project: DigitProject
+    mislabeled: int
+    asked: dict[str, Any]
+    lane: list[int]
+    job: dict[str, Any]
+    shown: Shown
+
+    @property
+    def report(self) -> dict[str, Any]:
+        return self.job["report"]
+
+
+@pytest.fixture(scope="module")
+def accepted(label_studio, autolabel, tmp_path_factory) -> Accepted:
+    """160 digits: 15 of each class annotated, one of them wrongly, then the random lane."""
+    with LabelStudioClient(label_studio.url, label_studio.token, patience=30) as client:
+        project = new_project(client, tmp_path_factory.mktemp("trust"), per_class=40)
+        mislabeled, *others = project.some(dict.fromkeys(LABELS, 15))
+        wrong = LABELS[LABELS.index(project.truth[mislabeled]) - 1]
+        client.annotate(mislabeled, answer(wrong))
+        annotate(client, project, others)
+        asked = autolabel.json("label", project.id, *ACCEPT)
+        lane = list(shown(client, project.id).tabs["Label first (random)"])
+        annotate(client, project, lane)
+        job = autolabel.json("label", project.id, *ACCEPT)
+        return Accepted(project, mislabeled, asked, lane, job, shown(client, project.id))
+
+
+def test_an_unlabeled_lane_certifies_nothing_and_waits_in_its_tab(accepted: Accepted):
+    assert accepted.asked["state"] == "finished", accepted.asked["because"]
+    assert accepted.asked["report"]["accepted"] == 0
+    assert len(accepted.lane) == 50
+    assert "50 random images wait to be labeled" in accepted.asked["because"]
+    assert accepted.asked["report"]["predicted"] == len(accepted.project.truth) - 60 - 50
+
+
+def test_a_labeled_lane_accepts_a_batch_with_its_certificate(accepted: Accepted):
+    certificate = accepted.report["certificate"]
+    assert certificate, accepted.job["because"]
+    assert certificate["sample"] == 50
+    assert certificate["error_rate"] == 0.3
+    assert certificate["promise"] in accepted.job["because"]
+    assert accepted.report["accepted"] > 0
+    assert "Label first (random)" not in accepted.shown.tabs
+
+
+def test_accepted_tasks_have_an_annotation_that_remembers_its_prediction(accepted, client):
+    made = annotations_of_the_machine(client, accepted)
+    predictions = {one["id"]: one for one in accepted.shown.predictions}
+    assert len(made) == accepted.report["accepted"]
+    for task, annotation in made.items():
+        prediction = predictions[annotation["parent_prediction"]]
+        assert prediction["task"] == task
+        assert annotation["result"][0]["value"] == prediction["result"][0]["value"]
+        assert prediction["score"] >= accepted.report["certificate"]["threshold"]
+
+
+def test_the_accepted_labels_are_as_right_as_was_promised(accepted, client):
+    made = annotations_of_the_machine(client, accepted)
+    wrong = [
+        task
+        for task, annotation in made.items()
+        if annotation["result"][0]["value"]["choices"] != [accepted.project.truth[task]]
+    ]
+    assert len(wrong) <= 0.3 * len(made)
+
+
+def test_hard_reasons_are_where_the_region_panel_shows_them(accepted: Accepted):
+    said = {
+        one["task"]: one["result"][0]["meta"]["text"][0]
+        for one in accepted.shown.predictions
+        if "meta" in one["result"][0]
+    }
+    assert len(said) == accepted.report["hard"]
+    for example in accepted.report["hardest"]:
+        words = "; ".join(reason["words"] for reason in example["reasons"])
+        assert said[example["task"]].startswith(f"hard {example['coefficient']:.2f}: ")
+        assert said[example["task"]].endswith(words)
+    assert set(accepted.shown.tabs["Hard examples"]) <= set(said)
+
+
+def test_a_wrong_label_of_a_person_is_listed_to_be_checked(accepted: Accepted):
+    assert accepted.mislabeled in accepted.shown.tabs["Check these labels"]
+    doubted = [one["task"] for one in accepted.report["doubted_labels"]]
+    assert accepted.shown.tabs["Check these labels"] == sorted(set(doubted))
+
+
+def test_the_report_says_where_its_figures_come_from_and_shows_them(accepted, autolabel):
+    report = accepted.report
+    assert report["metrics_from"] in {"held-out", "out-of-fold"}
+    assert {"accuracy", "ece", "brier"} <= set(report["metrics"])
+    assert [row["label"] for row in report["per_class"]] == list(LABELS)
+    assert sum(report["confidence_histogram"]) == len(accepted.shown.predictions)
+    assert report["standing"] == {"labels": 110, "certified": report["accepted"]}
+    assert report["outlook"]["because"]
+    folder = autolabel.settings.data_dir / f"projects/{accepted.project.id}/jobs"
+    names = {path.name for path in (folder / accepted.job["id"]).iterdir()}
+    plots = ("learning-curve", "reliability", "confidence")
+    assert {f"{plot}-{theme}.svg" for plot in plots for theme in ("light", "dark")} <= names
+    assert {f"task-{example['task']}.jpg" for example in report["hardest"]} <= names
+
+
+def test_undo_gives_the_accepted_tasks_back(accepted, autolabel, client):
+    job = accepted.job["id"]
+    done = autolabel.run("undo", job)
+    assert done.returncode == 0, done.stderr
+    assert str(accepted.report["accepted"]) in done.stdout
+    assert annotations_of_the_machine(client, accepted) == {}
+    now = shown(client, accepted.project.id)
+    assert len(now.tabs["Unlabeled"]) == accepted.report["accepted"] + accepted.report["withheld"]
+    assert autolabel.run("undo", job).returncode == 2
+
+
+def annotations_of_the_machine(
+    client: LabelStudioClient, accepted: Accepted
+) -> dict[int, dict[str, Any]]:
+    """The annotations that came from predictions, by task."""
+    return {
+        task["id"]: one
+        for task in client.labeled_tasks(accepted.project.id)
+        for one in task["annotations"]
+        if one["parent_prediction"]
+    }
+
+
+def test_several_labels_an_image_are_learned_and_predicted(autolabel, client):
+    truth = photos(50)
+    project = client.create_project("several labels", SEVERAL)["id"]
+    tasks = client.upload_images(project, [COCO / "images" / name for name in truth])
+    said = dict(zip(tasks, truth.values(), strict=True))
+    for task in tasks[:40]:
+        client.annotate(task, choices(said[task]))
+
+    job = autolabel.json("label", project)
+
+    assert job["state"] == "finished", job["because"]
+    assert job["report"]["task_kind"] == "multilabel"
+    assert job["report"]["labeled"] == 40
+    predictions = shown(client, project).predictions
+    assert {one["task"] for one in predictions} == set(tasks[40:])
+    found = [(said[one["task"]], labels_of(one)) for one in predictions]
+    hits = sum(len(set(truth) & set(labels)) for truth, labels in found)
+    assert hits / sum(len(labels) for _, labels in found) > 0.5
+
+
+def photos(count: int) -> dict[str, list[str]]:
+    """What is seen in these photos, by file name; in the first six, none of the labels."""
+    if not COCO.is_dir():
+        pytest.skip(f"no photos with several labels: {COCO} is missing")
+    every: dict[str, list[str]] = json.loads((COCO / "multilabel.json").read_text("utf-8"))
+    known = {name: [one for one in labels if one in FREQUENT] for name, labels in every.items()}
+    some = [name for name in known if known[name]]
+    none = [name for name in known if not known[name]]
+    return {name: known[name] for name in (*none[:6], *some[: count - 6])}
+
+
+def choices(labels: list[str]) -> list[dict[str, Any]]:
+    head = {"from_name": "seen", "to_name": "image", "type": "choices"}
+    return [{**head, "value": {"choices": labels}}] if labels else []
+
+
+def labels_of(prediction: Any) -> list[str]:
+    return prediction["result"][0]["value"]["choices"] if prediction["result"] else []
