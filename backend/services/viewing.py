@@ -73,9 +73,9 @@ class Viewing:
 
     def _keeps_meaning(self, control: Control, material: Material, look: "_Look") -> bool:
         """Boxes keep theirs: they are mapped back."""
-        if control.kind is Kind.DETECTION:
-            return True
         rows, answers = answered(control, material)
+        if control.kind is Kind.DETECTION or not rows:
+            return True
         probe = range(0, len(rows), max(1, len(rows) // PROBE))
         seen = look(material.labeled.take([rows[place] for place in probe]))
         right = sum(
