@@ -1,5 +1,6 @@
 """What can be said of the Dockerfile and the compose file without a container engine."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -31,8 +32,17 @@ def test_the_dockerfile_has_no_lint():
     assert (done.returncode, done.stdout) == (0, "")
 
 
+def test_label_studio_is_built_with_our_action_in_its_menu(compose):
+    build = compose["services"]["label-studio"]["build"]
+    stage = (DOCKER / "Dockerfile").read_text().partition(f" AS {build['target']}\n")[2]
+    source, target = re.search(r"COPY (\S+) \\\s+(\S+)", stage).groups()
+    assert (DOCKER.parent / source).is_file()
+    assert target.endswith("/label_studio/data_manager/actions/autolabel_action.py")
+
+
 def test_the_image_runs_as_an_ordinary_user_and_has_a_health_check():
-    _, *stages = (DOCKER / "Dockerfile").read_text().split("\nFROM base")
+    ours, _, _ = (DOCKER / "Dockerfile").read_text().partition("\n# Label Studio with")
+    _, *stages = ours.split("\nFROM base")
     assert len(stages) == 2
     for stage in stages:
         assert "USER 1000" in stage
