@@ -1,7 +1,7 @@
 """What a detector's figures are on held-out images."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from backend.domain import Label, Regions
 from backend.models.box_judge import CANDIDATE, BoxJudge
-from backend.models.calibration import expected_calibration_error
+from backend.models.calibration import expected_calibration_error, reliability
 from backend.models.folds import stratified
 from backend.models.metrics import at_least, box_metrics, box_table, edits
 
@@ -27,13 +27,22 @@ class Shown:
     confidence: NDArray[np.floating[Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """`figures` for report and card, and `tables` for the report: labels, reliability plot."""
+
+    figures: Mapping[str, float]
+    tables: Mapping[str, Any]
+
+
 def evaluate(
     found: Sequence[Regions], truths: Sequence[Regions], labels: Sequence[Label], seed: int
-) -> Mapping[str, float]:
-    """The figures that report and card show.
+) -> Evaluation:
+    """How good the answers are that people would have seen.
 
-    `map50`, `map50_95`, `accuracy` (share of images that need no edit), `ece`,
-    `edits_per_image`, `precision` and `recall`, the last two also by label, as `recall/LABEL`.
+    `map50`, `map50_95`, `accuracy` (share of images that need no edit), `ece` and `brier` of the
+    confidence in that, `edits_per_image`, `precision` and `recall`, the last two also by label,
+    as `recall/LABEL`.
     Thresholds and calibration are learned on held-out images too, so all figures that depend on
     them are cross-fitted: each image is judged by what the other folds taught.
 
@@ -52,23 +61,43 @@ def evaluate(
         ],
         dtype=np.bool_,
     )
-    ranking = box_metrics(found, truths, labels, shown=_NOTHING)
-    seen = box_metrics(shown.answers, truths, labels)
     rows = box_table(shown.answers, truths, labels)
-    return {
-        "map50": ranking["map50"],
-        "map50_95": ranking["map50_95"],
-        "accuracy": float(right.mean()) if len(right) else float("nan"),
-        "ece": expected_calibration_error(shown.confidence, right, _bins(len(right))),
-        **{name: seen[name] for name in ("edits_per_image", "precision", "recall")},
+    figures = {
+        **_ranking(found, truths, labels),
+        "accuracy": _mean(right),
+        "ece": expected_calibration_error(shown.confidence, right),
+        "brier": _mean((shown.confidence - right) ** 2),
+        **_seen(shown.answers, truths, labels),
         **{f"precision/{row.label}": row.precision for row in rows},
         **{f"recall/{row.label}": row.recall for row in rows},
     }
+    by_rank = box_table(found, truths, labels)
+    tables = {
+        "metrics_from": "held-out",
+        "per_label": [
+            {**asdict(row), "ap50": ranked.ap50} for row, ranked in zip(rows, by_rank, strict=True)
+        ],
+        "reliability": [asdict(point) for point in reliability(shown.confidence, right)],
+    }
+    return Evaluation(figures, tables)
 
 
-def _bins(images: int) -> int:
-    """Ten, or fewer so that each has ten images; smaller bins measure chance."""
-    return max(1, min(10, images // 10))
+def _ranking(
+    found: Sequence[Regions], truths: Sequence[Regions], labels: Sequence[Label]
+) -> Mapping[str, float]:
+    figures = box_metrics(found, truths, labels, shown=_NOTHING)
+    return {name: figures[name] for name in ("map50", "map50_95")}
+
+
+def _seen(
+    answers: Sequence[Regions], truths: Sequence[Regions], labels: Sequence[Label]
+) -> Mapping[str, float]:
+    figures = box_metrics(answers, truths, labels)
+    return {name: figures[name] for name in ("edits_per_image", "precision", "recall")}
+
+
+def _mean(values: NDArray[Any]) -> float:
+    return float(values.mean()) if len(values) else float("nan")
 
 
 def cross_fitted(

@@ -86,14 +86,16 @@ class DetectorFamily:
         truths = [answer for answer in lesson.held_out_answers if isinstance(answer, Regions)]
         found = _find(trained.network, lesson, lesson.held_out.refs, _EVALUATED)
         candidates = [at_least(image, CANDIDATE) for image in found]
+        judged = evaluate(found, truths, lesson.control.labels, lesson.seed)
+        about = _notes(self.engine.start, chosen, trained, len(lesson.train), seconds, previous)
         return Detector(
             trained.network,
             self.engine.start,
             lesson.control.labels,
             lesson.control.labels,
             BoxJudge.fit(candidates, truths, lesson.control.labels),
-            evaluate(found, truths, lesson.control.labels, lesson.seed),
-            _notes(self.engine.start, chosen, trained, len(lesson.train), seconds, previous),
+            judged.figures,
+            {**about, **judged.tables},
         )
 
     def _student(self, lesson: Lesson, chosen: TrainingPlan, teacher: Detector) -> Detector:

@@ -12,7 +12,7 @@ FOUND = Regions((Region(HERE, CAT, 0.9), Region(THERE, DOG, 0.8)))
 
 
 def test_a_perfect_detector_needs_no_edit():
-    figures = evaluate([FOUND] * 20, [TRUTH] * 20, (CAT, DOG), seed=0)
+    figures = evaluate([FOUND] * 20, [TRUTH] * 20, (CAT, DOG), seed=0).figures
     assert figures["map50"] == figures["map50_95"] == figures["accuracy"] == 1
     assert figures["edits_per_image"] == 0
     assert figures["recall/cat"] == figures["precision/dog"] == 1
@@ -21,12 +21,22 @@ def test_a_perfect_detector_needs_no_edit():
 
 def test_a_label_that_is_missed_shows_by_name():
     half = Regions(FOUND.regions[:1])
-    figures = evaluate([half] * 20, [TRUTH] * 20, (CAT, DOG), seed=0)
+    figures = evaluate([half] * 20, [TRUTH] * 20, (CAT, DOG), seed=0).figures
     assert figures["map50"] == pytest.approx(0.5)
     assert figures["recall/cat"] == 1
     assert figures["recall/dog"] == 0
     assert figures["edits_per_image"] == 1
     assert figures["accuracy"] == 0
+
+
+def test_the_tables_tell_labels_apart_and_count_every_image_once():
+    half = Regions(FOUND.regions[:1])
+    tables = evaluate([half] * 20, [TRUTH] * 20, (CAT, DOG), seed=0).tables
+    cat, dog = tables["per_label"]
+    assert (cat["label"], cat["ap50"], cat["recall"], cat["boxes"]) == ("cat", 1, 1, 20)
+    assert (dog["label"], dog["ap50"], dog["recall"], dog["boxes"]) == ("dog", 0, 0, 20)
+    assert sum(point["count"] for point in tables["reliability"]) == 20
+    assert {point["accuracy"] for point in tables["reliability"]} == {0}
 
 
 def test_no_image_is_judged_by_what_itself_taught():
@@ -41,7 +51,7 @@ def test_no_image_is_judged_by_what_itself_taught():
 
 
 def test_without_held_out_images_nothing_is_claimed():
-    figures = evaluate([], [], (CAT, DOG), seed=0)
+    figures = evaluate([], [], (CAT, DOG), seed=0).figures
     assert np.isnan(figures["map50"])
     assert np.isnan(figures["ece"])
 
