@@ -19,11 +19,17 @@ from backend.domain import (
     TaskId,
 )
 from backend.geometry import Box
+from backend.models.detector import DetectorFamily
+from backend.policies.correctness import is_right
 from backend.ports import Guesses
 from backend.services.labeling import Guessed
 from backend.services.learning import Material
 from backend.services.viewing import BLURRED, CROPPED, MIRRORED, Viewing
+from tests.fakes.detection_engine import ColourEngine, ColourNetwork
+from tests.fakes.detection_lessons import CONTROL, fetch, lesson, shapes
+from tests.fakes.image_files import FakeImageFiles
 from tests.fakes.models import FakeGallery
+from tests.unit.test_gallery import MeanColour, gallery_of
 from tests.unit.test_rounds import quiet
 
 CAT, DOG = Label("cat"), Label("dog")
@@ -133,3 +139,20 @@ def test_an_image_that_went_away_costs_its_alteration_only(gallery):
     gallery.bad = {TaskId(102): "404"}
     before = guessed(PETS, Choice((CAT,)))
     assert Viewing(gallery, 1).views(PETS, Opinion(), material(PETS), before, quiet) == {}
+
+
+def test_a_detector_finds_the_same_boxes_in_the_mirror(tmp_path):
+    model = DetectorFamily(ColourEngine([ColourNetwork()])).fit(lesson(tmp_path, held_out=30))
+    seen, _ = shapes(tmp_path / "new", 20, seed=5)
+    plain = model.predict(seen, fetch, quiet)
+    looked = Guessed(seen, {CONTROL.name: plain}, plain.confidence)
+    gallery = gallery_of(tmp_path, FakeImageFiles(), MeanColour())
+
+    views = Viewing(gallery, 25).views(CONTROL, model, material(CONTROL), looked, quiet)
+
+    assert len(views) == 2
+    viewed = [row for row in range(20) if views[MIRRORED].answers[row] is not plain.answers[row]]
+    assert len(viewed) == 5
+    for row in viewed:
+        assert plain.answers[row].regions
+        assert is_right(views[MIRRORED].answers[row], plain.answers[row])
