@@ -103,6 +103,7 @@ def job(job: str) -> str:
         heads=heads,
         rows=rows,
         reason_bars=views.reason_bars(report),
+        tried=views.tried(report),
         plots={name: text for name, text in PLOTS.items() if _has(folder, f"{name}-light.svg")},
         thumbnails={path.name for path in folder.glob("task-*.jpg")},
     )

@@ -103,6 +103,24 @@ def per_label(report: Json) -> tuple[list[str], list[list[str]]]:
     return [words.metric_name(key) for key in keys], table
 
 
+def tried(report: Json) -> list[str]:
+    """What a training tried besides the usual, and what became of it, a sentence each."""
+    notes = cast(Mapping[str, Json], report.get("notes") or {})
+    entries = [entry for about in notes.values() for entry in _rows(about.get("tried"))]
+    return [_attempt(entry) for entry in entries]
+
+
+def _attempt(entry: Json) -> str:
+    figures = [
+        f"{name.replace('_', ' ')} {words.metric_value(value, name)}"
+        for name, value in entry.items()
+        if isinstance(value, float)
+    ]
+    outcome = "kept" if entry.get("kept") else "not kept"
+    because = f" ({entry['because']})" if entry.get("because") else ""
+    return f"{entry['name']}: {', '.join([*figures, outcome])}{because}"
+
+
 def _cell(value: object, name: str) -> str:
     match value:
         case int():

@@ -1,7 +1,7 @@
 """What a version says of a project: guesses, hard examples, and what may be accepted."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from backend.domain import HardExample, JobRequest, Ledger, NoPrediction, TaskId
 from backend.ports import Progress
@@ -12,6 +12,11 @@ from backend.services.hard_examples import HardExamples
 from backend.services.labeling import Guessed, Guessing
 from backend.services.lanes import Lanes
 from backend.services.learning import Material, Models
+
+NO_ROOM = (
+    "nothing accepted: a guarantee would need more random validation images than a quarter of this "
+    "project; label on, so that the model becomes better, or ask for a larger error"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,7 @@ class Inspection:
         kinds = {control.name: control.kind for control in material.schema.controls}
         asked = {name: kinds[name] for name in guessed.guesses}
         verdict = judge(lanes.terms(request, ledger), asked, material.people, lane, guessed)
-        if verdict.more and not request.labels_are_random:
-            ledger = self.lanes.extend(request, ledger, people, verdict.more)
-        return verdict
+        if not verdict.more or request.labels_are_random:
+            return verdict
+        extended = self.lanes.extend(request, ledger, people, verdict.more)
+        return verdict if extended.lane != ledger.lane else replace(verdict, because=NO_ROOM)

@@ -62,7 +62,7 @@ import matplotlib.pyplot as plt
 
 PROJECT = ProjectId(1)
 STEP, ACCEPT_FROM, ASKED = 150, 300, 0.05
-SEEDS = range(2)
+SEEDS = range(3)
 
 
 @dataclass(frozen=True)

@@ -155,6 +155,16 @@ def test_a_lane_too_small_for_the_terms_is_extended_without_a_test(world):
     assert len(small) < 75 < len(small) + len(lane_of(world)) <= 150
 
 
+def test_a_lane_that_may_not_grow_is_not_asked_to(world):
+    for task in range(121, 601):
+        del world.label_studio.people[task]
+    world.run(accept=True)
+    world.label(lane_of(world))
+    report = world.run(accept=True)
+    assert "than a quarter of this project" in report["because"]
+    assert lane_of(world) == ()
+
+
 def test_labels_said_to_be_random_give_half_of_themselves_to_the_lane(world):
     world.label(range(13, 213))
     report = world.run(accept=True, labels_are_random=True)

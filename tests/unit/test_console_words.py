@@ -130,3 +130,15 @@ def test_a_version_is_summed_up_by_its_main_metric(metrics, said):
 )
 def test_a_message_becomes_a_sentence_of_its_own(text, said):
     assert words.sentence(text) == said
+
+
+def test_what_a_training_tried_is_said_with_its_figures_and_its_fate():
+    tried = [
+        {"name": "pseudo-labels", "log_loss": 0.4123, "kept": True},
+        {"name": "teacher and student", "images": 30, "kept": False, "because": "time was up"},
+    ]
+    assert views.tried({"notes": {"kind": {"tried": tried}, "parts": {}}}) == [
+        "pseudo-labels: log loss 0.412, kept",
+        "teacher and student: not kept (time was up)",
+    ]
+    assert views.tried({}) == []
