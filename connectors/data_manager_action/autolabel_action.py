@@ -27,6 +27,9 @@ AS_TEXT = {
 }
 """Makes a field's label as high as its words, and its description as dark as the rest."""
 
+HEADLINES = ("accuracy", "map50", "ece")
+"""Metrics that a version is chosen by; the page shows the others."""
+
 LIVE = ("queued", "running", "stopping")
 IN_THE_BACKGROUND = {"async": True}
 """Label Studio answers it with a toast."""
@@ -140,7 +143,9 @@ def choices(versions):
 def version_words(card):
     """`al-0007-3f9c (in use): accuracy 0.930, ece 0.040`."""
     measured = [
-        f"{name} {value:.3f}" for name, value in card["metrics"].items() if value is not None
+        f"{name} {value:.3f}"
+        for name, value in card["metrics"].items()
+        if value is not None and name.rpartition(".")[2] in HEADLINES
     ]
     used = " (in use)" if card["current"] else ""
     return f"{card['name']}{used}: {', '.join(measured) or 'not measured'}"
