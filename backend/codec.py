@@ -148,10 +148,11 @@ def wire(prediction: Prediction, schema: LabelSchema) -> dict[str, Any]:
     """A prediction as Label Studio stores it, less the task's id.
 
     A hard example carries its reasons in `meta.text` of the first region, where the region panel
-    shows them and the Data Manager's "Prediction results contains" finds them.
+    shows them and the Data Manager's "Prediction results contains" finds them. The id of a region
+    begins with how hard the image is: ordered by "Prediction results", the hardest come first.
     """
     result = [
-        {**part, "id": _region_id(prediction.image.task, position)}
+        {"id": _region_id(prediction, position), **part}
         for position, part in enumerate(_parts(prediction, schema))
     ]
     if prediction.hard and result:
@@ -196,9 +197,11 @@ def _rectangle(region: Region, size: tuple[int, int]) -> dict[str, Any]:
     }
 
 
-def _region_id(task: TaskId, position: int) -> str:
-    """Ten characters as Label Studio's own; equal predictions get equal ids."""
-    return hashlib.blake2b(f"{task}/{position}".encode(), digest_size=5).hexdigest()
+def _region_id(prediction: Prediction, position: int) -> str:
+    """Fixed width, so that ids order as numbers; equal predictions get equal ids."""
+    hardness = prediction.hard.coefficient if prediction.hard else 0.0
+    digest = hashlib.blake2b(f"{prediction.image.task}/{position}".encode(), digest_size=5)
+    return f"{round(hardness * 1000):04}-{digest.hexdigest()}"
 
 
 # --- what happened -----------------------------------------------------------------------------

@@ -24,10 +24,14 @@ GROUPED = where("predictions_model_versions", "contains", ["group-"])
 HARD = where("predictions_results", "contains", '"hard ')
 
 LOWEST_SCORE_FIRST = "tasks:predictions_score"
+HARDEST_FIRST = "-tasks:predictions_results"
+"""The results are ordered as text, and begin with the id that the codec gives the first region."""
+
+OF_PREDICTIONS = ("id", "predictions_score", "predictions_results", "predictions_model_versions")
 
 TABS = (
-    Tab("To be confirmed", (UNLABELED, PREDICTED), LOWEST_SCORE_FIRST),
-    Tab("Hard examples", (UNLABELED, PREDICTED, HARD), LOWEST_SCORE_FIRST),
+    Tab("To be confirmed", (UNLABELED, PREDICTED), LOWEST_SCORE_FIRST, OF_PREDICTIONS),
+    Tab("Hard examples", (UNLABELED, PREDICTED, HARD), HARDEST_FIRST, OF_PREDICTIONS),
     Tab("Labeled", (LABELED,)),
     Tab("Unlabeled", (UNLABELED,)),
 )

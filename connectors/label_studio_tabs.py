@@ -21,20 +21,22 @@ class Tabs(Calls):
         filters: Sequence[Mapping[str, Any]],
         ordering: str = "tasks:id",
         columns: Iterable[str] = (),
+        conjunction: str = "and",
     ) -> int:
         """Make the tab of this title show exactly this; its id. Safe to repeat.
 
-        `filters` as `where` makes them; `ordering` names one column, after a `-` in reverse;
-        `columns` are those to show, such as `predictions_score` or `data.image`, none of them
-        meaning the usual ones. The first tab of a project is preceded by the "Default" one that
-        Label Studio itself would have made.
+        `filters` as `where` makes them, but none with `in_list`: Label Studio's Data Manager does
+        not know that operator and shows nothing at all any more. `ordering` names one column,
+        after a `-` in reverse; `columns` are those to show, such as `predictions_score`, with
+        those of the task's data; none of them means the usual ones. The first tab of a project is
+        preceded by the "Default" one that Label Studio itself would have made.
         """
         tabs = self.tabs(project)
         if not tabs:
             self._create_tab(project, {"title": "Default"})
         wanted = {
             "title": title,
-            "filters": {"conjunction": "and", "items": [dict(one) for one in filters]},
+            "filters": {"conjunction": conjunction, "items": [dict(one) for one in filters]},
             "ordering": [ordering],
             **self._hidden(project, set(columns)),
         }
@@ -58,7 +60,9 @@ class Tabs(Calls):
             return {}
         columns = self._object("GET", "/api/dm/columns", params={"project": project})["columns"]
         names = (_name(column) for column in columns if not column.get("children"))
-        hidden = [f"tasks:{name}" for name in names if name not in shown]
+        hidden = [
+            f"tasks:{name}" for name in names if name not in shown and not name.startswith("data.")
+        ]
         return {"hiddenColumns": dict.fromkeys(_MODES, hidden)}
 
 

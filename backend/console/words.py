@@ -7,12 +7,18 @@ from backend.domain import Job, JobState
 METRICS = {
     "accuracy": "Accuracy",
     "macro_f1": "Macro F1",
+    "exact_match": "Exact match",
     "map50": "mAP at IoU 0.5",
+    "map50_95": "mAP at IoU 0.5 to 0.95",
+    "edits_per_image": "Edits per image",
     "ece": "Calibration error",
+    "ece_equal_width": "Calibration error, bins of equal width",
+    "log_loss": "Log loss",
+    "brier": "Brier score",
 }
 """Names of metrics in words, where we know them."""
 
-ERRORS_NOT_SHARES = ("ece", "loss", "nll", "brier")
+NOT_SHARES = ("ece", "log_loss", "loss", "nll", "brier", "edits", "images")
 
 MODES = {
     "active-learning": "Active learning",
@@ -42,7 +48,7 @@ def metric_value(value: float | None, name: str) -> str:
     """A share as percent, an error as it is."""
     if value is None:
         return "not measured"
-    share = 0 <= value <= 1 and not name.rpartition(".")[2].startswith(ERRORS_NOT_SHARES)
+    share = 0 <= value <= 1 and not name.rpartition(".")[2].startswith(NOT_SHARES)
     return f"{value:.1%}" if share else f"{value:.3g}"
 
 
