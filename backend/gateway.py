@@ -33,7 +33,7 @@ from backend.errors import (
     UnreadableImage,
 )
 from backend.ports import Pushed
-from backend.tabs import GROUPS, TABS
+from backend.tabs import GROUPS, OF_LISTED, TABS
 from connectors import errors as outside
 from connectors.cache import ImageCache
 from connectors.label_studio import LabelStudioClient
@@ -166,7 +166,9 @@ class LabelStudioGateway:
         with in_our_words():
             if tasks:
                 one_by_one = [where("id", "equal", int(task)) for task in tasks[:LISTABLE]]
-                self._client.ensure_tab(project, title, one_by_one, conjunction="or")
+                self._client.ensure_tab(
+                    project, title, one_by_one, columns=OF_LISTED, conjunction="or"
+                )
                 return
             for tab in self._client.tabs(project):
                 if tab["data"].get("title") == title:

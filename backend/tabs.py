@@ -29,6 +29,8 @@ HARDEST_FIRST = "-tasks:predictions_results"
 
 OF_PREDICTIONS = ("id", "predictions_score", "predictions_results", "predictions_model_versions")
 
+OF_LISTED = ("id", "total_annotations", "annotations_results", "predictions_results")
+
 TABS = (
     Tab("To be confirmed", (UNLABELED, PREDICTED), LOWEST_SCORE_FIRST, OF_PREDICTIONS),
     Tab("Hard examples", (UNLABELED, PREDICTED, HARD), HARDEST_FIRST, OF_PREDICTIONS),
