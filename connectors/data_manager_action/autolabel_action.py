@@ -5,8 +5,9 @@ Label Studio registers every module of its folder `data_manager/actions` that de
 Label Studio has, decides nothing, and asks the connected Autolabel backend in one or two calls.
 The sentences come from the backend, so that dialog, page and command line say the same.
 
-What Label Studio shows of an action: the form, asked for anew whenever the dialog opens; a toast
-for an answer with `async`; and of errors only the texts of a ValidationError.
+What Label Studio shows of an action: the form, asked for anew whenever the dialog opens (1.20:
+whenever the menu's entries are listed); a toast for an answer with `async`; and of errors only the
+texts of a ValidationError.
 """
 
 from urllib.parse import urlsplit
