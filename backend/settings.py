@@ -105,9 +105,9 @@ class Settings(BaseSettings):
     train_fewest: int = Field(
         10, ge=1, description="fewest new annotations that are worth another training"
     )
-    next_picks: int = Field(40, ge=0, le=200, description="images in the tab `Label next`")
+    next_picks: int = Field(20, ge=0, le=200, description="images in the tab `Label next`")
     viewed_images: int = Field(
-        300, ge=0, description="least certain images whose altered copies are looked at"
+        100, ge=0, description="least certain images whose altered copies are looked at"
     )
 
     local_files_root: Path | None = Field(

@@ -1,6 +1,6 @@
 """One active-learning round: learn from what people labeled, label the rest, show the hard ones."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,16 +18,17 @@ from backend.domain import (
     LabelSchema,
     ModelVersion,
     ProjectId,
+    TaskId,
     VersionName,
 )
 from backend.errors import Refused
 from backend.policies import preconditions
 from backend.ports import Gallery, LabelStudio, Progress, Versions
-from backend.services import census, report, taught
+from backend.services import census, lanes, picks, report, taught
 from backend.services.census import Census
 from backend.services.comparison import Comparison
 from backend.services.doubts import Doubts
-from backend.services.findings import Inspection
+from backend.services.findings import Findings, Inspection
 from backend.services.finishing import Finishing
 from backend.services.lanes import Lanes
 from backend.services.learning import Learned, Learning, Material
@@ -96,6 +97,8 @@ class AutoLabel:
                 job, schema, shown, findings, progress, activate=better.yes
             )
             self.doubts.show(request.project, doubts)
+            waiting = lanes.waiting(ledger, everyone)
+            self._show_next(request.project, shown.name, material, findings, waiting)
             self.versions.prune(request.project, self.settings.keep_versions)
         return self.reporter.tell(
             job,
@@ -109,6 +112,19 @@ class AutoLabel:
             because=findings.verdict.because or better.because,
             training=report.of_training(learned, doubts),
         )
+
+    def _show_next(
+        self,
+        project: ProjectId,
+        version: VersionName,
+        material: Material,
+        findings: Findings,
+        waiting: Sequence[TaskId],
+    ) -> None:
+        count, seed = self.settings.next_picks, self.settings.seed
+        if count:
+            chosen = picks.next_picks(material, findings.guessed, count, seed, waiting)
+            picks.show(self.label_studio, project, version, chosen)
 
     def _require_enough(
         self, schema: LabelSchema, teachers: tuple[LabeledImage, ...], people: Census

@@ -123,5 +123,5 @@ def test_a_prediction_of_two_controls_is_as_sure_as_both_together(world):
     world.auto_label(world.job(), quiet)
     predict, _ = predictor(world)
     (result,) = predict(PROJECT, both, [wire_task(101)])
-    assert result["score"] == pytest.approx(0.81, abs=1e-6)
+    assert result["score"] == pytest.approx(0.99**2, abs=1e-6)
     assert [part["from_name"] for part in result["result"]] == ["c", "d"]

@@ -208,6 +208,13 @@ def test_chosen_tasks_alone_are_labeled(world):
     assert report["predicted"] == 2
 
 
+def test_a_round_lists_what_to_label_next_and_spreads_it_over_clusters(world):
+    world.run()
+    listed = world.label_studio.lists["Label next"]
+    assert len(listed) == 20
+    assert set(listed) <= set(range(13, 41))
+
+
 def test_the_algorithm_reaches_the_model_family(world):
     world.run(algorithm=Algorithm.PRECISE)
     assert world.family.lessons[0].algorithm is Algorithm.PRECISE
