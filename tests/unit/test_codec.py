@@ -3,9 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend import codec, schema
-from backend.codec import Changed, Ignored, TrainNow
 from backend.domain import Choice, HardExample, ImageRef, Prediction, Region, Regions
-from backend.errors import BadInput
 from backend.geometry import Box
 
 CHOICES = schema.parse(
@@ -129,44 +127,3 @@ def test_a_box_survives_label_studio_and_never_leaves_the_image(corners):
 def test_no_choice_at_all_is_an_empty_result():
     wire = codec.wire(Prediction(ImageRef(7, "x"), {"c": Choice(())}, 0.9, "v"), CHOICES)
     assert wire["result"] == []
-
-
-@pytest.mark.parametrize(
-    ("body", "expected"),
-    [
-        ({"action": "START_TRAINING", "project": {"id": 2}}, TrainNow(2)),
-        (
-            {"action": "START_TRAINING", "project": {"id": 2, "num_tasks_with_annotations": 7}},
-            TrainNow(2, labeled=7),
-        ),
-        ({"action": "START_TRAINING", "project": "2.1795"}, TrainNow(2)),
-        ({"action": "ANNOTATION_CREATED", "project": {"id": 2}, "annotation": {}}, Changed(2, 1)),
-        (
-            {"action": "ANNOTATIONS_CREATED", "project": "2.1", "annotation": [{}, {}]},
-            Changed(2, 2),
-        ),
-        ({"action": "ANNOTATIONS_DELETED", "project": "2.1", "annotations": [{}]}, Changed(2, 1)),
-        ({"action": "PROJECT_UPDATED"}, Ignored("nothing to do on PROJECT_UPDATED")),
-        (
-            {"action": "ANNOTATION_CREATED", "annotation": {"was_cancelled": True}},
-            Ignored("the task was skipped"),
-        ),
-    ],
-)
-def test_webhook_events(body, expected):
-    assert codec.event(body) == expected
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        {},
-        {"action": 3},
-        {"action": "START_TRAINING"},
-        {"action": "START_TRAINING", "project": {"id": True}},
-        {"action": "START_TRAINING", "project": "two"},
-    ],
-)
-def test_a_malformed_event_is_named(body):
-    with pytest.raises(BadInput, match=r"webhook|names no project"):
-        codec.event(body)

@@ -1,0 +1,45 @@
+import pytest
+
+from backend.errors import BadInput
+from backend.webhook_events import Changed, Ignored, TrainNow, event
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"action": "START_TRAINING", "project": {"id": 2}}, TrainNow(2)),
+        (
+            {"action": "START_TRAINING", "project": {"id": 2, "num_tasks_with_annotations": 7}},
+            TrainNow(2, labeled=7),
+        ),
+        ({"action": "START_TRAINING", "project": "2.1795"}, TrainNow(2)),
+        ({"action": "ANNOTATION_CREATED", "project": {"id": 2}, "annotation": {}}, Changed(2, 1)),
+        (
+            {"action": "ANNOTATIONS_CREATED", "project": "2.1", "annotation": [{}, {}]},
+            Changed(2, 2),
+        ),
+        ({"action": "ANNOTATIONS_DELETED", "project": "2.1", "annotations": [{}]}, Changed(2, 1)),
+        ({"action": "PROJECT_UPDATED"}, Ignored("nothing to do on PROJECT_UPDATED")),
+        (
+            {"action": "ANNOTATION_CREATED", "annotation": {"was_cancelled": True}},
+            Ignored("the task was skipped"),
+        ),
+    ],
+)
+def test_webhook_events(body, expected):
+    assert event(body) == expected
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"action": 3},
+        {"action": "START_TRAINING"},
+        {"action": "START_TRAINING", "project": {"id": True}},
+        {"action": "START_TRAINING", "project": "two"},
+    ],
+)
+def test_a_malformed_event_is_named(body):
+    with pytest.raises(BadInput, match=r"webhook|names no project"):
+        event(body)
