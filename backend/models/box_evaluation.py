@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.domain import Label, Regions
-from backend.models.box_judge import CANDIDATE, BoxJudge
+from backend.models.box_judge import BoxJudge
+from backend.models.box_thresholds import CANDIDATE, NOTHING_EXPECTED, Floats
 from backend.models.calibration import expected_calibration_error, reliability
 from backend.models.folds import stratified
 from backend.models.metrics import at_least, box_metrics, box_table, edits
@@ -24,7 +25,7 @@ class Shown:
     """What people would have seen: answers, and confidence in each, (n,)."""
 
     answers: tuple[Regions, ...]
-    confidence: NDArray[np.floating[Any]]
+    confidence: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +37,17 @@ class Evaluation:
 
 
 def evaluate(
-    found: Sequence[Regions], truths: Sequence[Regions], labels: Sequence[Label], seed: int
+    found: Sequence[Regions],
+    truths: Sequence[Regions],
+    labels: Sequence[Label],
+    seed: int,
+    expected: Mapping[Label, Floats] = NOTHING_EXPECTED,
 ) -> Evaluation:
-    """How good the answers are that people would have seen.
+    """How good the answers are that people would have seen; what cannot be measured is left out.
 
     `map50`, `map50_95`, `accuracy` (share of images that need no edit), `ece` and `brier` of the
-    confidence in that, `edits_per_image`, `precision` and `recall`, the last two also by label,
-    as `recall/LABEL`.
+    confidence in that, `edits_per_image`, `images` (measured on), `precision` and `recall`, the
+    last two also by label, as `recall/LABEL`.
     Thresholds and calibration are learned on held-out images too, so all figures that depend on
     them are cross-fitted: each image is judged by what the other folds taught.
 
@@ -51,9 +56,12 @@ def evaluate(
         truths: what people said, in the same order.
         labels: those of the control.
         seed: deals the folds.
+        expected: as in `BoxJudge.fit`.
     """
+    if not truths:
+        return Evaluation({}, {})
     candidates = [at_least(image, CANDIDATE) for image in found]
-    shown = cross_fitted(candidates, truths, labels, seed)
+    shown = cross_fitted(candidates, truths, labels, seed, expected)
     right = np.array(
         [
             edits(answer, truth).total == 0
@@ -62,14 +70,16 @@ def evaluate(
         dtype=np.bool_,
     )
     rows = box_table(shown.answers, truths, labels)
+    there = [row for row in rows if row.boxes]
     figures = {
         **_ranking(found, truths, labels),
-        "accuracy": _mean(right),
+        "accuracy": float(right.mean()),
         "ece": expected_calibration_error(shown.confidence, right),
-        "brier": _mean((shown.confidence - right) ** 2),
+        "brier": float(((shown.confidence - right) ** 2).mean()),
         **_seen(shown.answers, truths, labels),
-        **{f"precision/{row.label}": row.precision for row in rows},
-        **{f"recall/{row.label}": row.recall for row in rows},
+        **{f"precision/{row.label}": row.precision for row in there},
+        **{f"recall/{row.label}": row.recall for row in there},
+        "images": float(len(truths)),
     }
     by_rank = box_table(found, truths, labels)
     tables = {
@@ -79,7 +89,9 @@ def evaluate(
         ],
         "reliability": [asdict(point) for point in reliability(shown.confidence, right)],
     }
-    return Evaluation(figures, tables)
+    return Evaluation(
+        {name: figure for name, figure in figures.items() if np.isfinite(figure)}, tables
+    )
 
 
 def _ranking(
@@ -96,12 +108,12 @@ def _seen(
     return {name: figures[name] for name in ("edits_per_image", "precision", "recall")}
 
 
-def _mean(values: NDArray[Any]) -> float:
-    return float(values.mean()) if len(values) else float("nan")
-
-
 def cross_fitted(
-    candidates: Sequence[Regions], truths: Sequence[Regions], labels: Sequence[Label], seed: int
+    candidates: Sequence[Regions],
+    truths: Sequence[Regions],
+    labels: Sequence[Label],
+    seed: int,
+    expected: Mapping[Label, Floats] = NOTHING_EXPECTED,
 ) -> Shown:
     """Each image as a judge fitted on the other folds would show it."""
     fold = stratified(_flags(truths, labels), min(FOLDS, max(1, len(truths))), seed)
@@ -110,7 +122,7 @@ def cross_fitted(
     for number in np.unique(fold):
         others, own = _positions(fold != number), _positions(fold == number)
         seen, taught = [candidates[at] for at in others], [truths[at] for at in others]
-        judge = BoxJudge.fit(seen, taught, labels)
+        judge = BoxJudge.fit(seen, taught, labels, expected)
         confidence[own] = judge.confidence([candidates[at] for at in own])
         for at in own:
             answers[at] = judge.shown(candidates[at])

@@ -15,21 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.domain import Label, Region, Regions
+from backend.models.box_thresholds import NOTHING_EXPECTED, USUAL, score, thresholds
 from backend.models.calibration import ScoreCalibration
 from backend.models.metrics import edits, overlaps
 
 Floats = NDArray[np.floating[Any]]
-
-CANDIDATE = 0.05
-"""Score from which a box counts as a candidate at all."""
-
-USUAL = 0.25
-"""The threshold to begin from, Ultralytics' own default."""
-
-POOLED = 10.0
-"""Boxes of its own that a label needs to weigh as much as all labels together."""
-
-_GRID = np.round(np.arange(CANDIDATE, 0.96, 0.01), 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +36,24 @@ class BoxJudge:
 
     @classmethod
     def fit(
-        cls, candidates: Sequence[Regions], truths: Sequence[Regions], labels: Sequence[Label]
+        cls,
+        candidates: Sequence[Regions],
+        truths: Sequence[Regions],
+        labels: Sequence[Label],
+        expected: Mapping[Label, Floats] = NOTHING_EXPECTED,
     ) -> Self:
-        """Learn from images that the network was not trained on; none at all is allowed."""
+        """Learn from images that the network was not trained on; none at all is allowed.
+
+        `expected`, as `box_thresholds.surplus` measures it, keeps a handful of images from
+        deciding much.
+        """
         found = [hits(*pair) for pair in zip(candidates, truths, strict=True)]
         scores = np.array([score(box) for image in candidates for box in image.regions])
         right = np.array([hit for image in found for hit in image], dtype=np.bool_)
         seen = [sum(_reached(*pair)) for pair in zip(candidates, truths, strict=True)]
         whole = sum(n == len(truth.regions) for n, truth in zip(seen, truths, strict=True))
         judge = cls(
-            _thresholds(candidates, found, truths, labels),
+            thresholds(candidates, found, truths, labels, expected),
             ScoreCalibration.of(scores, right),
             ScoreCalibration(),
             (whole + 1) / (len(truths) + 2),  # Laplace's rule of succession
@@ -86,10 +84,6 @@ class BoxJudge:
         return score(box) >= self.thresholds.get(box.label, USUAL)
 
 
-def score(box: Region) -> float:
-    return 1.0 if box.score is None else box.score
-
-
 def hits(candidates: Regions, truth: Regions, iou: float = 0.5) -> list[bool]:
     """Whether each candidate, best first, takes a true box of its label that none took before."""
     overlap = overlaps(candidates.regions, truth.regions)
@@ -108,42 +102,3 @@ def _reached(candidates: Regions, truth: Regions) -> list[bool]:
     """Whether each true box has a candidate at its place, of whatever label."""
     overlap = overlaps(candidates.regions, truth.regions)
     return [bool((overlap[:, column] >= 0.5).any()) for column in range(overlap.shape[1])]
-
-
-def _thresholds(
-    candidates: Sequence[Regions],
-    found: Sequence[Sequence[bool]],
-    truths: Sequence[Regions],
-    labels: Sequence[Label],
-) -> Mapping[Label, float]:
-    """The threshold of each label that leaves the fewest boxes to add or delete."""
-    boxes = [
-        (box.label, score(box), hit)
-        for image, flags in zip(candidates, found, strict=True)
-        for box, hit in zip(image.regions, flags, strict=True)
-    ]
-    totals = {
-        label: sum(box.label == label for truth in truths for box in truth.regions)
-        for label in labels
-    }
-    everywhere = _work([(s, hit) for _, s, hit in boxes], sum(totals.values()))
-    share = POOLED / max(POOLED, sum(totals.values()))
-    own = {label: [(s, hit) for name, s, hit in boxes if name == label] for label in labels}
-    return {
-        label: _least(_work(own[label], totals[label]) + share * everywhere) for label in labels
-    }
-
-
-def _work(boxes: Sequence[tuple[float, bool]], total: int) -> Floats:
-    """Boxes to delete and to add at each threshold of the grid."""
-    scores = np.array([s for s, _ in boxes])
-    right = np.array([hit for _, hit in boxes], dtype=np.bool_)
-    above = scores[None, :] >= _GRID[:, None]
-    found = (above & right).sum(axis=1)
-    return (above.sum(axis=1) - found) + (total - found)
-
-
-def _least(work: Floats) -> float:
-    """The threshold of least work; among equals the one nearest to the usual."""
-    best = _GRID[work <= work.min() + 1e-9]
-    return float(best[np.abs(best - USUAL).argmin()])

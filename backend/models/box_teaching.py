@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.domain import Label, Regions
-from backend.models.box_judge import BoxJudge, hits, score
+from backend.models.box_judge import BoxJudge, hits
+from backend.models.box_thresholds import score
 from backend.ports import Lesson, Pictures
 
 SURE = 0.9

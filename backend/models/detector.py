@@ -6,10 +6,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from backend.domain import Algorithm, Control, ImageRef, Kind, Regions
+import numpy as np
+
+from backend.domain import Algorithm, Control, ImageRef, Kind, Label, Regions
+from backend.errors import UnreadableImage
 from backend.models import box_teaching, detector_model
 from backend.models.box_evaluation import evaluate
-from backend.models.box_judge import CANDIDATE, BoxJudge
+from backend.models.box_judge import BoxJudge
+from backend.models.box_thresholds import CANDIDATE, NOTHING_EXPECTED, Floats, surplus
 from backend.models.detector_model import Detector
 from backend.models.metrics import at_least
 from backend.models.networks import Engine, Network, Trained
@@ -22,6 +26,13 @@ PERMISSIVE = "torchvision:"
 
 _EVALUATED = 0.01
 """Score from which boxes count in average precision; below, they add time and next to nothing."""
+
+
+ENOUGH = 20
+"""Held-out images from which on they alone choose the thresholds."""
+
+SAMPLE = 32
+"""Unlabeled images on which boxes are counted where there are fewer."""
 
 
 def detector_family(settings: Settings, device: str) -> "DetectorFamily":
@@ -86,17 +97,31 @@ class DetectorFamily:
         truths = [answer for answer in lesson.held_out_answers if isinstance(answer, Regions)]
         found = _find(trained.network, lesson, lesson.held_out.refs, _EVALUATED)
         candidates = [at_least(image, CANDIDATE) for image in found]
-        judged = evaluate(found, truths, lesson.control.labels, lesson.seed)
+        expected = self._expected(trained.network, lesson)
+        judged = evaluate(found, truths, lesson.control.labels, lesson.seed, expected)
         about = _notes(self.engine.start, chosen, trained, len(lesson.train), seconds, previous)
         return Detector(
             trained.network,
             self.engine.start,
             lesson.control.labels,
             lesson.control.labels,
-            BoxJudge.fit(candidates, truths, lesson.control.labels),
+            BoxJudge.fit(candidates, truths, lesson.control.labels, expected),
             judged.figures,
             {**about, **judged.tables},
         )
+
+    def _expected(self, network: Network, lesson: Lesson) -> Mapping[Label, Floats]:
+        """What to expect of a threshold, where too few held-out images would tell."""
+        if len(lesson.held_out) >= ENOUGH:
+            return NOTHING_EXPECTED
+        rows = np.random.default_rng(lesson.seed).permutation(len(lesson.unlabeled))[:SAMPLE]
+        try:
+            seen = _find(network, lesson, lesson.unlabeled.take(np.sort(rows)).refs, CANDIDATE)
+        except UnreadableImage:  # gone since the first look; the prediction names it
+            return NOTHING_EXPECTED
+        answers = (*lesson.train_answers, *lesson.held_out_answers)
+        drawn = [answer for answer in answers if isinstance(answer, Regions)]
+        return surplus(seen, drawn, lesson.control.labels)
 
     def _student(self, lesson: Lesson, chosen: TrainingPlan, teacher: Detector) -> Detector:
         """The student, if it beats the teacher on the held-out images, else the teacher."""
@@ -105,9 +130,11 @@ class DetectorFamily:
         tried: dict[str, Any] = {
             "name": "teacher and student",
             "images": len(taught.positions),
-            "before": teacher.metrics["map50"],
+            "before": teacher.metrics.get("map50"),
             "kept": False,
         }
+        if tried["before"] is None:
+            return _with(teacher, tried | {"because": "no box is held out to compare on"})
         if not taught.positions:
             return _with(teacher, tried | {"because": "the teacher was sure of no unlabeled image"})
         if chosen.minutes <= 0:

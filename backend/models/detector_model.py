@@ -9,7 +9,8 @@ from typing import Any, cast
 import numpy as np
 
 from backend.domain import Control, Label, Regions
-from backend.models.box_judge import CANDIDATE, BoxJudge, score
+from backend.models.box_judge import BoxJudge
+from backend.models.box_thresholds import CANDIDATE, score
 from backend.models.calibration import ScoreCalibration
 from backend.models.networks import Network
 from backend.ports import Fetch, Guesses, Pictures, Progress

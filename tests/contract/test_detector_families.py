@@ -86,7 +86,8 @@ def test_it_learns(case: Case):
 
 
 def test_its_figures_are_those_that_the_report_shows(case: Case):
-    wanted = {"map50", "map50_95", "accuracy", "ece", "edits_per_image", "precision", "recall"}
+    wanted = {"map50", "map50_95", "accuracy", "ece", "brier", "images"}
+    wanted |= {"edits_per_image", "precision", "recall"}
     by_label = {f"{name}/{label}" for name in ("precision", "recall") for label in CONTROL.labels}
     assert set(case.model.metrics) == wanted | by_label
     assert all(math.isfinite(figure) for figure in case.model.metrics.values())

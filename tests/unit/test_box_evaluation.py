@@ -51,9 +51,22 @@ def test_no_image_is_judged_by_what_itself_taught():
 
 
 def test_without_held_out_images_nothing_is_claimed():
-    figures = evaluate([], [], (CAT, DOG), seed=0).figures
-    assert np.isnan(figures["map50"])
-    assert np.isnan(figures["ece"])
+    nothing = evaluate([], [], (CAT, DOG), seed=0)
+    assert nothing.figures == nothing.tables == {}
+
+
+def test_a_label_that_no_held_out_image_has_is_not_measured():
+    cats = Regions(TRUTH.regions[:1])
+    figures = evaluate([FOUND] * 8, [cats] * 8, (CAT, DOG), seed=0).figures
+    assert figures["images"] == 8
+    assert {name for name in figures if "/" in name} == {"precision/cat", "recall/cat"}
+
+
+def test_empty_images_alone_say_nothing_of_average_precision():
+    figures = evaluate([Regions(())] * 3, [Regions(())] * 3, (CAT,), seed=0).figures
+    assert figures["accuracy"] == 1
+    assert "map50" not in figures
+    assert all(np.isfinite(list(figures.values())))
 
 
 def test_same_seed_same_figures():

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from backend.domain import Label, Region, Regions
 from backend.geometry import Box
-from backend.models.box_judge import USUAL, BoxJudge, hits
+from backend.models.box_judge import BoxJudge, hits
+from backend.models.box_thresholds import USUAL, surplus
 
 CAT, DOG = Label("cat"), Label("dog")
 HERE, THERE = Box(0.1, 0.1, 0.3, 0.3), Box(0.6, 0.6, 0.9, 0.9)
@@ -85,3 +86,28 @@ def test_confidence_is_a_probability(scores: list[float]):
     judge = BoxJudge.fit([image((HERE, CAT, 0.9))], [truth((HERE, CAT))], (CAT,))
     answer = judge.confidence([image(*((HERE, CAT, score) for score in scores))])
     assert 0 <= answer[0] <= 1
+
+
+def crowded(boxes: int) -> Regions:
+    """As a network trained too briefly shows one cat: many boxes, only the best of them right."""
+    return image(*((HERE, CAT, 0.9 - 0.5 * at / boxes) for at in range(boxes)))
+
+
+def test_without_held_out_images_as_many_boxes_are_shown_as_people_draw():
+    seen, drawn = [crowded(20)] * 10, [truth((HERE, CAT))] * 8
+    judge = BoxJudge.fit([], [], (CAT,), surplus(seen, drawn, (CAT,)))
+    assert len(judge.shown(crowded(20)).regions) == 1
+
+
+def test_many_held_out_images_outweigh_what_is_expected():
+    seen = [image((HERE, CAT, 0.8), (THERE, CAT, 0.7))] * 30
+    truths = [truth((HERE, CAT), (THERE, CAT))] * 30
+    expected = surplus(seen, [truth((HERE, CAT))] * 8, (CAT,))
+    few, many = (BoxJudge.fit(seen[:n], truths[:n], (CAT,), expected) for n in (1, 30))
+    assert len(few.shown(seen[0]).regions) == 1
+    assert len(many.shown(seen[0]).regions) == 2
+
+
+def test_nothing_is_expected_where_no_image_waits_or_nobody_drew():
+    assert surplus([], [truth((HERE, CAT))], (CAT,)) == {}
+    assert surplus([crowded(3)], [], (CAT,)) == {}

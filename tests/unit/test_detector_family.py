@@ -114,3 +114,20 @@ def test_the_setting_chooses_the_engine(setting: str, engine: type, start: str, 
     assert isinstance(chosen, engine)
     assert chosen.start == start
     assert not chosen.on_gpu
+
+
+def test_without_held_out_images_nothing_is_claimed_and_no_student_is_compared(tmp_path: Path):
+    unlabeled, _ = shapes(tmp_path / "more", 6, seed=7, first=500)
+    engine = ColourEngine([HALF_BLIND, SEEING])
+    asked = lesson(tmp_path, held_out=0, algorithm=Algorithm.PRECISE, unlabeled=unlabeled)
+    model = DetectorFamily(engine).fit(asked)
+    assert model.metrics == {}
+    assert len(engine.lessons) == 1
+    assert "held out" in model.notes["tried"][0]["because"]
+
+
+def test_an_image_that_went_away_costs_no_training(tmp_path: Path):
+    unlabeled, _ = shapes(tmp_path / "more", 6, seed=7, first=500)
+    Path(unlabeled.refs[0].uri).unlink()
+    model = DetectorFamily(ColourEngine([SEEING])).fit(lesson(tmp_path, unlabeled=unlabeled))
+    assert model.metrics["map50"] == pytest.approx(1.0)
