@@ -20,7 +20,7 @@ from typing import Any, cast
 from label_studio_ml import api  # pyright: ignore
 from label_studio_ml.model import LabelStudioMLBase  # pyright: ignore
 
-from backend import codec, settings, wiring
+from backend import settings, webhook_events, wiring
 from backend.domain import JobRequest, ProjectId
 from backend.errors import Refused
 from backend.ports import Backend
@@ -63,18 +63,18 @@ def predictions(backend: Backend, tasks: Sequence[Json]) -> list[Json | list[Any
 
 def note(backend: Backend, event: str, data: Json) -> dict[str, Any]:
     """Start a job or count a change; the answer is for the log of label-studio-ml."""
-    match codec.event({**data, "action": event}):
-        case codec.TrainNow(project):
+    match webhook_events.event({**data, "action": event}):
+        case webhook_events.TrainNow(project):
             try:
                 job, _ = backend.start(JobRequest(project))
             except Refused as refused:
                 log.warning("project %s: %s", project, refused)
                 return {"refused": [reason.message for reason in refused.reasons]}
             return {"job": job.id}
-        case codec.Changed(project, annotations):
+        case webhook_events.Changed(project, annotations):
             backend.changed(project, annotations)
             return {"noted": annotations}
-        case codec.Ignored(because):
+        case webhook_events.Ignored(because):
             return {"ignored": because}
 
 
