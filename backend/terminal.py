@@ -1,6 +1,7 @@
 """What the command line prints: words and tables for people, JSON for scripts, progress."""
 
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
@@ -143,8 +144,7 @@ def job_words(job: Json) -> Iterable[RenderableType]:
         yield f"  unreadable {len(report['unreadable'])} images, first: " + escape(
             str(report["unreadable"][0]["because"])
         )
-    metrics = ", ".join(f"{name} {value:.3f}" for name, value in report["metrics"].items())
-    yield f"  measured   {escape(metrics)}"
+    yield f"  measured   {escape(_figures(report['metrics']))}"
     yield f"  seconds    {', '.join(f'{k} {v:.1f}' for k, v in report['seconds'].items())}"
 
 
@@ -209,7 +209,7 @@ def versions_words(body: Json) -> Iterable[RenderableType]:
                 card["name"],
                 "+".join(dict.fromkeys(card["kinds"].values())),
                 f"{card['trained_on'].get('images', '?')} images",
-                ", ".join(f"{name} {value:.3f}" for name, value in card["metrics"].items()),
+                _figures(card["metrics"]),
                 str(card["created"])[:16],
             )
             for card in body["versions"]
@@ -244,6 +244,15 @@ def _newest_outlook(jobs: Sequence[Json]) -> Json | None:
     """What the last job that looked ahead saw; jobs are newest first."""
     reports: Iterable[Json] = (job["report"] for job in jobs if job["report"])
     return next((report["outlook"] for report in reports if report.get("outlook")), None)
+
+
+def _figures(metrics: Mapping[str, float | None]) -> str:
+    measured = [
+        f"{name} {value:.3f}"
+        for name, value in metrics.items()
+        if value is not None and math.isfinite(value)
+    ]
+    return ", ".join(measured) or "nothing: no labeled image could be held out yet"
 
 
 def _table(heads: Iterable[str], rows: Iterable[tuple[str, ...]]) -> Table:

@@ -141,7 +141,7 @@ def _rows(value: object) -> list[Json]:
 
 def headline_metric(version: ModelVersion) -> str:
     """The figure by which people compare versions: `Accuracy 93.0%`."""
-    for name in ("accuracy", "map50", *version.metrics):
+    for name in ("map50", "accuracy", *version.metrics):
         if name in version.metrics:
             shown = words.metric_value(version.metrics[name], name)
             return f"{words.metric_name(name)} {shown}"

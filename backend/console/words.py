@@ -1,6 +1,7 @@
 """How the page says numbers, times and states; pure, filters of the templates."""
 
 from datetime import datetime, timedelta
+from math import isfinite
 
 from backend.domain import Job, JobState
 
@@ -46,7 +47,7 @@ def metric_name(name: str) -> str:
 
 def metric_value(value: float | None, name: str) -> str:
     """A share as percent, an error as it is."""
-    if value is None:
+    if value is None or not isfinite(value):
         return "not measured"
     share = 0 <= value <= 1 and not name.rpartition(".")[2].startswith(NOT_SHARES)
     return f"{value:.1%}" if share else f"{value:.3g}"

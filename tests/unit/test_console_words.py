@@ -1,5 +1,6 @@
 """How the page says numbers and times, and what it works out of a report."""
 
+import math
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -56,6 +57,7 @@ def test_a_job_that_ended_has_no_time_left():
         ("c.ece", 0.0412, "0.0412"),
         ("images", 12.5, "12.5"),
         ("accuracy", None, "not measured"),
+        ("map50", math.nan, "not measured"),
     ],
 )
 def test_a_share_is_said_in_percent_and_an_error_as_it_is(name, value, said):
@@ -111,7 +113,7 @@ def test_the_table_of_labels_takes_what_the_report_measured():
 @pytest.mark.parametrize(
     ("metrics", "said"),
     [
-        ({"ece": 0.1, "map50": 0.8}, "mAP at IoU 0.5 80.0%"),
+        ({"accuracy": 0.0, "map50": 0.8}, "mAP at IoU 0.5 80.0%"),
         ({"kappa": 0.7}, "Kappa 70.0%"),
         ({}, "not measured"),
     ],
