@@ -49,11 +49,11 @@ def quiet(_step, _done, _of):
 class World:
     """A project of 40 images, or more: 12 labeled, half of them cats, and the others not."""
 
-    def __init__(self, folder, images=40):
+    def __init__(self, folder, images=40, gallery=None):
         people = {TaskId(task): None for task in range(1, images + 1)}
         people |= {TaskId(task): {"c": Choice((self.truth(task),))} for task in range(1, 13)}
         self.label_studio = FakeLabelStudio(people=people)
-        self.gallery = FakeGallery()
+        self.gallery = gallery or FakeGallery()
         self.pictures = FakePictures()
         self.reports = []
         self.family = ParityFamily()

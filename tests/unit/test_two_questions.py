@@ -1,0 +1,75 @@
+"""A labeling config that asks for a choice and for boxes: each control is learned for itself."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backend import codec, schema
+from backend.domain import Choice, ControlName, Kind, Label, Regions, TaskId
+from backend.models.detector import DetectorFamily
+from backend.models.metrics import overlaps
+from tests.fakes.detection_engine import ColourEngine, ColourNetwork
+from tests.fakes.detection_lessons import shapes
+from tests.fakes.models import FakeGallery, ParityFamily
+from tests.unit.test_rounds import PROJECT, World
+
+BOTH = """<View><Image name="img" value="$image"/>
+<Choices name="c" toName="img"><Choice value="cat"/><Choice value="dog"/></Choices>
+<RectangleLabels name="b" toName="img"><Label value="square"/><Label value="disc"/>
+</RectangleLabels>
+</View>"""
+KIND, BOXES = ControlName("c"), ControlName("b")
+
+
+@dataclass
+class ShapeGallery(FakeGallery):
+    """The images are real ones."""
+
+    files: dict[TaskId, Path] = field(default_factory=dict)
+
+    def fetch(self, ref):
+        return self.files[ref.task]
+
+
+@pytest.fixture
+def world(tmp_path):
+    drawn, truths = shapes(tmp_path / "images", 40, seed=3)
+    files = {ref.task: Path(ref.uri) for ref in drawn.refs}
+    world = World(tmp_path, gallery=ShapeGallery(files=files))
+    world.truths = dict(zip(files, truths, strict=True))
+    world.label_studio.label_config = BOTH
+    for task, said in world.label_studio.people.items():
+        if said is not None:
+            world.label_studio.people[task] = {**said, BOXES: world.truths[task]}
+    families = world.auto_label.learning.families
+    families[Kind.SINGLE] = ParityFamily()
+    families[Kind.DETECTION] = DetectorFamily(ColourEngine([ColourNetwork()]))
+    return world
+
+
+def test_each_control_is_learned_from_its_own_answers_and_predicted(world):
+    report = world.run()
+    card = world.versions.current(PROJECT)
+    assert card.kinds == {KIND: Kind.SINGLE, BOXES: Kind.DETECTION}
+    assert report["task_kind"] == "classification+detection"
+    assert {"c.accuracy", "b.edits_per_image"} <= set(report["metrics"])
+    assert len(world.label_studio.predictions) == 28
+    for (task, _), prediction in world.label_studio.predictions.items():
+        assert prediction.answers[KIND] == Choice((Label(world.truth(task)),))
+        found, truth = prediction.answers[BOXES], world.truths[task]
+        assert len(found.regions) == len(truth.regions)
+        if truth.regions:
+            assert np.all(overlaps(found.regions, truth.regions).max(axis=0) > 0.7)
+
+
+def test_one_prediction_carries_the_choice_and_the_boxes(world):
+    world.run()
+    config = schema.parse(BOTH)
+    predictions = world.label_studio.predictions.values()
+    one = next(one for one in predictions if one.answers[BOXES].regions)
+    said = codec.answers(codec.wire(one, config)["result"], config)
+    assert said[KIND] == one.answers[KIND]
+    assert isinstance(said[BOXES], Regions)
+    assert len(said[BOXES].regions) == len(one.answers[BOXES].regions)
