@@ -1,0 +1,176 @@
+"""Rectangles as people live them: draw boxes on 20 images, train, look, confirm, train again."""
+
+import shutil
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from connectors.label_studio import LabelStudioClient
+from tests.e2e.autolabel import Autolabel, settings_for
+from tests.e2e.cells import LABELS, SIZE, WEIGHTS, CellProject, annotate, matched_overlaps
+from tests.e2e.cells import new_project as new_cells
+from tests.e2e.rounds import Shown, shown
+
+IMAGES, ANNOTATED, CONFIRMED = 40, 20, 8
+MINUTES = 0.75
+"""For one training: about thirty passes over 20 images on two idle processors."""
+
+SCREEN = {"width": 1280, "height": 760}
+
+pytestmark = pytest.mark.timeout(900)
+
+
+@dataclass(frozen=True)
+class BoxRound:
+    """A finished job, and what people saw right after it."""
+
+    project: CellProject
+    job: dict[str, Any]
+    shown: Shown
+
+    @property
+    def report(self) -> dict[str, Any]:
+        return self.job["report"]
+
+    @property
+    def said(self) -> dict[int, list[dict[str, Any]]]:
+        return {one["task"]: one["result"] for one in self.shown.predictions}
+
+
+@pytest.fixture(scope="module")
+def cells(label_studio, tmp_path_factory):
+    with LabelStudioClient(label_studio.url, label_studio.token, patience=30) as client:
+        project = new_cells(client, tmp_path_factory.mktemp("cells"), IMAGES)
+        annotate(client, project, list(project.truth)[:ANNOTATED])
+        yield project
+        client.delete_project(project.id)
+
+
+@pytest.fixture(scope="module")
+def boxes(label_studio, cells, tmp_path_factory):
+    """Redis, web and worker that start from the shared checkpoint and train briefly."""
+    settings = settings_for(
+        label_studio,
+        tmp_path_factory.mktemp("boxes"),
+        detector=str(WEIGHTS),
+        max_train_minutes=MINUTES,
+    )
+    with Autolabel(settings, patience=300).running() as parts:
+        assert parts.run("connect", cells.id).returncode == 0
+        yield parts
+
+
+def a_round(boxes, label_studio, cells) -> BoxRound:
+    job = boxes.json("label", cells.id)
+    with LabelStudioClient(label_studio.url, label_studio.token, patience=30) as client:
+        return BoxRound(cells, job, shown(client, cells.id))
+
+
+@pytest.fixture(scope="module")
+def first(boxes, label_studio, cells):
+    return a_round(boxes, label_studio, cells)
+
+
+@pytest.fixture(scope="module")
+def second(first, boxes, label_studio, cells):
+    """The surest predictions confirmed in bulk, and a training on them too."""
+    sure = [task for task, _ in first.shown.by_score[-CONFIRMED:]]
+    with LabelStudioClient(label_studio.url, label_studio.token, patience=30) as client:
+        made = client.accept_predictions(cells.id, first.job["version"], sure)
+    assert len(made) == CONFIRMED
+    return a_round(boxes, label_studio, cells)
+
+
+def test_without_weights_and_network_a_job_is_refused_naming_the_setting(boxes, cells):
+    missing = {"AUTOLABEL_DETECTOR": "yolo11x.pt", "YOLO_OFFLINE": "1"}
+
+    refused = boxes.run("label", cells.id, **missing)
+
+    assert refused.returncode == 3
+    assert "yolo11x.pt is not on this machine" in refused.stderr
+    assert "AUTOLABEL_DETECTOR" in refused.stderr
+    reasons = boxes.json("status", cells.id, **missing)["reasons"]
+    assert [reason["code"] for reason in reasons] == ["no_base_weights"]
+
+
+def test_a_job_learns_boxes_and_an_image_without_any(first):
+    assert first.job["state"] == "finished", first.job["because"]
+    assert first.report["task_kind"] == "detection"
+    assert first.report["labeled"] == ANNOTATED, "the empty slide teaches too"
+    assert first.report["predicted"] == IMAGES - ANNOTATED
+    assert {row["label"] for row in first.report["labels"] if row["images"] >= 5} == set(LABELS)
+
+
+def test_boxes_land_where_the_truth_is(first):
+    overlaps = [
+        matched_overlaps(said, first.project.truth[task]) for task, said in first.said.items()
+    ]
+    true = sum(len(first.project.truth[task].regions) for task in first.said)
+    assert np.mean(np.concatenate(overlaps)) > 0.7
+    assert sum(map(len, overlaps)) > 0.6 * true, "and most of the truth is found"
+
+
+def test_boxes_of_sideways_photos_land_where_people_see_the_cells(first):
+    sideways = [task for task in first.said if task in first.project.sideways]
+    assert len(sideways) >= 4
+    overlaps = [matched_overlaps(first.said[t], first.project.truth[t]) for t in sideways]
+    true = sum(len(first.project.truth[task].regions) for task in sideways)
+    assert np.mean(np.concatenate(overlaps)) > 0.7
+    assert sum(map(len, overlaps)) > 0.6 * true
+
+
+def test_predictions_are_percent_of_the_upright_image_with_a_score_a_box(first):
+    assert len(first.said) == IMAGES - ANNOTATED
+    for one in first.shown.predictions:
+        assert 0 <= one["score"] <= 1
+        for part in one["result"]:
+            value = part["value"]
+            assert (part["type"], part["from_name"], part["to_name"]) == (
+                "rectanglelabels",
+                "cell",
+                "image",
+            )
+            assert (part["original_width"], part["original_height"]) == SIZE
+            assert 0 <= value["x"] <= value["x"] + value["width"] <= 100 + 1e-6
+            assert 0 <= value["y"] <= value["y"] + value["height"] <= 100 + 1e-6
+            assert 0 < part["score"] <= 1
+
+
+def test_what_was_confirmed_in_bulk_is_learned(first, second):
+    assert second.job["state"] == "finished", second.job["because"]
+    assert second.report["labeled"] == ANNOTATED + CONFIRMED
+    assert second.report["predicted"] == IMAGES - ANNOTATED - CONFIRMED
+    assert second.report["notes"]["cell"]["start"] == "previous version"
+    assert second.job["version"] != first.job["version"]
+
+
+def test_no_figure_is_shown_as_not_a_number(first, boxes, cells):
+    words = boxes.run("models", cells.id).stdout
+    assert first.job["version"] in words
+    assert "nan" not in words
+
+
+@pytest.fixture
+def page(label_studio):
+    pytest.importorskip("playwright.sync_api")
+    if not shutil.which("chromium") and not shutil.which("chromium-browser"):
+        pytest.skip("there is no chromium here")
+    from tests.e2e.data_manager import DataManager, a_browser
+
+    with a_browser() as browser:
+        manager = DataManager(browser.new_page(viewport=SCREEN), label_studio.url)
+        manager.log_in(label_studio.username, label_studio.password)
+        yield manager.page
+
+
+def test_the_editor_opens_with_the_predicted_boxes(first, page, label_studio):
+    task = min((task for task in first.said if first.said[task]), key=lambda t: len(first.said[t]))
+
+    page.goto(f"{label_studio.url}/projects/{first.project.id}/data?task={task}")
+
+    listed = page.locator("[class*=node_type_rectangleregion]")
+    listed.nth(len(first.said[task]) - 1).wait_for()
+    assert listed.count() == len(first.said[task])
+    assert all(any(label in text for label in LABELS) for text in listed.all_inner_texts())
