@@ -8,6 +8,10 @@ ML_VENV := .venv-label-studio-ml
 BIN := $(VENV)/bin
 LABEL_STUDIO_VERSION := 1.23.2
 export YOLO_OFFLINE ?= 1
+# nothing outside this folder: no cache of pip's, and those of libraries here
+export PIP_NO_CACHE_DIR := 1
+export XDG_CACHE_HOME := $(CURDIR)/.cache
+export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
 
 help: ## list what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,7 +52,7 @@ check: install ## lint, types, import arrows
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports --no-cache
 
-test: install label-studio label-studio-ml check ## all checks and tests
+test: check label-studio label-studio-ml ## all checks and tests
 	$(BIN)/python -m pytest
 
 unit: install ## the pure tests, in seconds
