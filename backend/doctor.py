@@ -19,7 +19,7 @@ from backend.domain import Kind, LabelSchema, ProjectId
 from backend.errors import AutolabelError, BadInput, NotFound, OutOfSpace, Unavailable
 from backend.gateway import in_our_words
 from backend.job_records import QUEUE
-from backend.models import backbones
+from backend.models.embedding import backbones
 from backend.redis_client import RedisClient
 from backend.redis_server import redis_url
 from backend.settings import Settings
@@ -112,7 +112,7 @@ def web(settings: Settings) -> str:
 
 
 def device(settings: Settings) -> str:
-    from backend.models.encoders import compute_device  # noqa: PLC0415 - loads a model runtime
+    from backend.models.embedding.encoders import compute_device  # noqa: PLC0415 - loads a model runtime
 
     return compute_device(settings.device)
 

@@ -192,7 +192,7 @@ def label_studio_client(
 
 def gallery(settings: Settings, http: HttpClient) -> Gallery:
     """Images as the models see them."""
-    from backend.models.gallery import open_gallery  # noqa: PLC0415 - loads a model runtime
+    from backend.models.embedding.gallery import open_gallery  # noqa: PLC0415 - loads a model runtime
 
     limits = Limits(settings.fetch_seconds, int(settings.max_image_megabytes * 1e6))
     storage = Storage(
@@ -217,8 +217,8 @@ def learning(settings: Settings, gallery: Gallery) -> Learning:
 
 def families(settings: Settings, device: str) -> Mapping[Kind, Family]:
     """What learns each kind; imports no torch until it trains or predicts."""
-    from backend.models.classifier import classifier_family  # noqa: PLC0415 - loads SciPy
-    from backend.models.detector import detector_family  # noqa: PLC0415 - loads SciPy
+    from backend.models.classification.classifier import classifier_family  # noqa: PLC0415 - loads SciPy
+    from backend.models.detection.detector import detector_family  # noqa: PLC0415 - loads SciPy
 
     known: Sequence[Family] = (
         classifier_family(settings, device),

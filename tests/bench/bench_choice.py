@@ -14,7 +14,7 @@ import matplotlib as mpl
 import numpy as np
 
 from backend.domain import Algorithm, Kind
-from backend.models.classifier import Classifier
+from backend.models.classification.classifier import Classifier
 from backend.policies.selection import select
 from backend.policies.uncertainty import least_confidence
 from backend.ports import Guesses

@@ -24,12 +24,12 @@ from typing import Any
 
 from backend.box_datasets import read
 from backend.domain import Algorithm, Control, ControlName, ImageRef, Kind, Regions, TaskId
-from backend.models import ultralytics_home
-from backend.models.canvases import find
-from backend.models.detection_data import write
-from backend.models.detector import DetectorFamily
+from backend.models.detection import ultralytics_home
+from backend.models.detection.canvases import find
+from backend.models.detection.detection_data import write
+from backend.models.detection.detector import DetectorFamily
+from backend.models.detection.ultralytics_detector import UltralyticsEngine
 from backend.models.metrics import box_metrics
-from backend.models.ultralytics_detector import UltralyticsEngine
 from backend.ports import Lesson
 from tests.fakes.detection_lessons import Ear, fetch, pictures
 

@@ -17,9 +17,9 @@ from sklearn.linear_model import LogisticRegression
 
 from backend.domain import Algorithm, Choice, Control, ControlName, ImageRef, Kind, Label, TaskId
 from backend.models.calibration import expected_calibration_error
-from backend.models.classifier import Classifier
-from backend.models.evaluation import SMALLEST
-from backend.models.gallery import open_gallery
+from backend.models.classification.classifier import Classifier
+from backend.models.classification.evaluation import SMALLEST
+from backend.models.embedding.gallery import open_gallery
 from backend.ports import Guesses, Lesson, Pictures
 from backend.settings import Settings
 

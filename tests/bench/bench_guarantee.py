@@ -17,7 +17,7 @@ import matplotlib as mpl
 import numpy as np
 
 from backend.domain import Algorithm, Choice
-from backend.models.classifier import Classifier
+from backend.models.classification.classifier import Classifier
 from backend.policies.certification import FIRST_ATTEMPT, Terms, certify, stays
 from backend.policies.correctness import right
 from backend.policies.fixed_sequence import Validation

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from backend.models.calibration import expected_calibration_error
-from backend.models.detector import DetectorFamily
-from backend.models.ultralytics_detector import UltralyticsEngine
+from backend.models.detection.detector import DetectorFamily
+from backend.models.detection.ultralytics_detector import UltralyticsEngine
 from backend.policies.certification import Terms, certify, promising
 from backend.policies.correctness import right
 from backend.policies.fixed_sequence import Validation

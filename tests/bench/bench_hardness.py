@@ -14,8 +14,8 @@ import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
 from backend.domain import Algorithm, Choice, ImageRef, TaskId
-from backend.models.classifier import Classifier
-from backend.models.gallery import open_gallery
+from backend.models.classification.classifier import Classifier
+from backend.models.embedding.gallery import open_gallery
 from backend.policies.correctness import right
 from backend.policies.hardness import examine, wording
 from backend.policies.miners.evidence import Evidence

@@ -36,7 +36,7 @@ from backend.domain import (
 )
 from backend.errors import Refused
 from backend.ledgers import LedgerFiles
-from backend.models.classifier import Classifier
+from backend.models.classification.classifier import Classifier
 from backend.services import lanes
 from backend.services.acceptance import AutoAccept
 from backend.services.auto_label import AutoLabel

@@ -11,13 +11,13 @@ import torch
 
 from backend.domain import Kind, Regions
 from backend.errors import NoWeights, Stopped, UnreadableImage
-from backend.models.detector import DetectorFamily
-from backend.models.detector_model import Detector
+from backend.models.detection.detector import DetectorFamily
+from backend.models.detection.detector_model import Detector
+from backend.models.detection.networks import Engine
+from backend.models.detection.torchvision_detector import TorchvisionEngine
+from backend.models.detection.torchvision_network import build
+from backend.models.detection.ultralytics_detector import UltralyticsEngine
 from backend.models.metrics import overlaps
-from backend.models.networks import Engine
-from backend.models.torchvision_detector import TorchvisionEngine
-from backend.models.torchvision_network import build
-from backend.models.ultralytics_detector import UltralyticsEngine
 from backend.ports import Guesses, Lesson
 from tests.fakes.detection_lessons import CONTROL, DISC, SQUARE, Ear, fetch, lesson
 from tests.fakes.small_detector import SMALL

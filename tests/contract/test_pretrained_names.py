@@ -7,8 +7,8 @@ import pytest
 
 from backend.box_datasets import read
 from backend.domain import Control, ControlName, ImageRef, Kind, Label, Region, Regions, TaskId
-from backend.models.detector import DetectorFamily
-from backend.models.ultralytics_detector import UltralyticsEngine
+from backend.models.detection.detector import DetectorFamily
+from backend.models.detection.ultralytics_detector import UltralyticsEngine
 from tests.fakes.detection_lessons import lesson, pictures
 
 SHARED = Path(__file__).parents[3] / "shared"

@@ -23,8 +23,8 @@ def refuse(*args, **kwargs):
 
 socket.socket.connect = socket.getaddrinfo = socket.create_connection = refuse
 
-from backend.models.detector import DetectorFamily
-from backend.models.ultralytics_detector import UltralyticsEngine
+from backend.models.detection.detector import DetectorFamily
+from backend.models.detection.ultralytics_detector import UltralyticsEngine
 from tests.fakes.detection_lessons import Ear, fetch, lesson
 
 data, start = Path(sys.argv[1]), sys.argv[2]

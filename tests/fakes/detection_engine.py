@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from backend.errors import NoWeights
-from backend.models.networks import Canvases, Found, Trained
-from backend.models.training_plan import TrainingPlan
+from backend.models.detection.networks import Canvases, Found, Trained
+from backend.models.detection.training_plan import TrainingPlan
 from backend.ports import Lesson
 
 

@@ -4,9 +4,9 @@ from PIL import Image
 
 from backend.domain import Algorithm
 from backend.errors import Stopped
-from backend.models.backbones import LITE0, Backbone
-from backend.models.classifier import Classifier
-from backend.models.tuning import ENCODER_FILE, Tuning
+from backend.models.classification.classifier import Classifier
+from backend.models.classification.tuning import ENCODER_FILE, Tuning
+from backend.models.embedding.backbones import LITE0, Backbone
 from tests.fakes import lessons
 from tests.fakes.lessons import LABELS, choices, lesson, silent
 

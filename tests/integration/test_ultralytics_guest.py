@@ -6,7 +6,8 @@ import sys
 BROKEN_IMAGE = """
 from pathlib import Path
 from backend.errors import UnreadableImage
-from backend.models import images, ultralytics_home
+from backend.models.embedding import images
+from backend.models.detection import ultralytics_home
 ultralytics_home.settle(Path({home!r}))
 broken = Path({home!r}) / "broken.jpg"
 broken.write_bytes(b"this is no image")

@@ -4,8 +4,8 @@ import numpy as np
 
 from backend.domain import Label, Region, Regions
 from backend.geometry import Box
-from backend.models.box_judge import BoxJudge
-from backend.models.box_teaching import extended, sure_thresholds, teach
+from backend.models.detection.box_judge import BoxJudge
+from backend.models.detection.box_teaching import extended, sure_thresholds, teach
 from tests.fakes.detection_lessons import lesson, shapes
 
 CAT, DOG = Label("cat"), Label("dog")

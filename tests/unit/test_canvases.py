@@ -7,7 +7,7 @@ from PIL import Image
 
 from backend.domain import ImageRef, Regions, TaskId
 from backend.errors import Stopped, UnreadableImage
-from backend.models.canvases import BATCH, find
+from backend.models.detection.canvases import BATCH, find
 from backend.models.metrics import edits
 from tests.fakes.detection_engine import ColourNetwork
 from tests.fakes.detection_lessons import CONTROL, Ear, fetch, shapes

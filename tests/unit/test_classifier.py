@@ -7,7 +7,7 @@ import pytest
 
 from backend.domain import Choice, Kind, Label
 from backend.errors import BadInput, Stopped
-from backend.models.classifier import Classifier
+from backend.models.classification.classifier import Classifier
 from tests.fakes import lessons
 from tests.fakes.lessons import LABELS, choices, clusters, fetch, lesson, pictures, silent
 
@@ -233,7 +233,7 @@ def test_prediction_imports_neither_torch_nor_scipy(tmp_path):
     fit(clusters(TRUTH), choices(TRUTH)).save(tmp_path)
     script = (
         "import sys; from tests.fakes.lessons import *; from pathlib import Path;"
-        "from backend.models.classifier import Classifier;"
+        "from backend.models.classification.classifier import Classifier;"
         "model = Classifier().load(Path(sys.argv[1]), control());"
         "model.predict(pictures(clusters([0, 1])), fetch, silent);"
         "print(sorted({'torch', 'scipy', 'onnxruntime'} & set(sys.modules)))"

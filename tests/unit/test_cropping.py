@@ -6,7 +6,7 @@ from PIL import Image
 
 from backend.domain import Choice, ImageRef, Label, Region, Regions, TaskId
 from backend.geometry import Box
-from backend.models.crops import brightness_and_sharpness
+from backend.models.embedding.crops import brightness_and_sharpness
 from backend.services.cropping import Cropping
 from backend.services.hard_examples import HardExamples
 from tests.fakes.models import FakeGallery

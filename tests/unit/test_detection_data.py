@@ -7,8 +7,8 @@ from PIL import Image
 from backend.domain import Choice, ImageRef, Label, Region, Regions, TaskId
 from backend.errors import OutOfSpace, UnreadableImage
 from backend.geometry import Box
-from backend.models import detection_data
-from backend.models.detection_data import label_lines, write
+from backend.models.detection import detection_data
+from backend.models.detection.detection_data import label_lines, write
 from tests.fakes.detection_lessons import CONTROL, DISC, SQUARE, lesson, pictures
 
 

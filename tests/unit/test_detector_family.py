@@ -6,9 +6,9 @@ import pytest
 
 from backend.domain import Algorithm, Kind, Label
 from backend.errors import NoWeights
-from backend.models.detector import DetectorFamily, detector_family
-from backend.models.torchvision_detector import TorchvisionEngine
-from backend.models.ultralytics_detector import UltralyticsEngine
+from backend.models.detection.detector import DetectorFamily, detector_family
+from backend.models.detection.torchvision_detector import TorchvisionEngine
+from backend.models.detection.ultralytics_detector import UltralyticsEngine
 from backend.settings import load
 from tests.fakes.detection_engine import ColourEngine, ColourNetwork
 from tests.fakes.detection_lessons import CONTROL, DISC, Ear, fetch, lesson, shapes

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from backend.errors import BadInput, NoWeights
-from backend.models.backbone_networks import Embedder, load_network
-from backend.models.backbones import Backbone, backbone
-from backend.models.encoders import OnnxEncoder, compute_device, export_path, open_encoder
-from backend.models.export import ExportFailed, export
-from backend.models.torch_encoder import TorchEncoder
-from backend.models.vision_transformer import DinoV2
+from backend.models.embedding.backbone_networks import Embedder, load_network
+from backend.models.embedding.backbones import Backbone, backbone
+from backend.models.embedding.encoders import OnnxEncoder, compute_device, export_path, open_encoder
+from backend.models.embedding.export import ExportFailed, export
+from backend.models.embedding.torch_encoder import TorchEncoder
+from backend.models.embedding.vision_transformer import DinoV2
 from backend.settings import Settings
 
 
@@ -69,7 +69,7 @@ def test_an_exported_backbone_needs_no_torch(data_dir: Path) -> None:
     program = f"""
 import sys, numpy as np
 from pathlib import Path
-from backend.models.gallery import open_gallery
+from backend.models.embedding.gallery import open_gallery
 from backend.settings import Settings
 from tests.fakes.image_files import FakeImageFiles
 settings = Settings(data_dir=Path({str(data_dir)!r}), device="cpu", threads=1)
@@ -86,7 +86,7 @@ def test_opening_the_gallery_starts_no_thread_and_loads_no_runtime_of_torch(
     program = f"""
 import sys, os
 from pathlib import Path
-from backend.models.gallery import open_gallery
+from backend.models.embedding.gallery import open_gallery
 from backend.settings import Settings
 settings = Settings(data_dir=Path({str(data_dir)!r}), device="cpu")
 open_gallery(settings, None)
@@ -232,7 +232,9 @@ def test_a_network_that_exports_wrongly_runs_on_torch_with_a_warning(
         export(network, tmp_path / "a.onnx")
     assert not list(tmp_path.iterdir())
 
-    monkeypatch.setattr("backend.models.backbone_networks.load_network", lambda chosen: network)
+    monkeypatch.setattr(
+        "backend.models.embedding.backbone_networks.load_network", lambda chosen: network
+    )
     chosen = backbone(settings(tmp_path))
     encoder = open_encoder(chosen, "cpu", settings(tmp_path))
 

@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import log_loss as their_log_loss
 
 from backend.domain import Label
-from backend.models.evaluation import WIDEST_CONFUSION, log_loss, scores, tables
+from backend.models.classification.evaluation import WIDEST_CONFUSION, log_loss, scores, tables
 from backend.models.links import SIGMOID, SOFTMAX
 
 LABELS = (Label("cat"), Label("dog"))

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backend.models.features import Entry, FeatureCache
-from backend.models.images import Note
+from backend.models.embedding.features import Entry, FeatureCache
+from backend.models.embedding.images import Note
 
 WIDTH = 1280
 
@@ -71,8 +71,8 @@ def test_five_thousand_are_got_at_once_quickly(cache: FeatureCache) -> None:
 WRITER = """
 import sys, numpy as np
 from pathlib import Path
-from backend.models.features import Entry, FeatureCache
-from backend.models.images import Note
+from backend.models.embedding.features import Entry, FeatureCache
+from backend.models.embedding.images import Note
 cache, first = FeatureCache(Path(sys.argv[1])), int(sys.argv[2])
 for start in range(first, first + int(sys.argv[3]), 50):
     rows = range(start, start + 50)

@@ -10,11 +10,11 @@ from PIL import Image
 
 from backend.domain import ImageRef, TaskId
 from backend.errors import NoWeights, Stopped
-from backend.models.backbones import Backbone
-from backend.models.encoders import Vectors
-from backend.models.features import FeatureCache
-from backend.models.gallery import FeatureGallery
-from backend.models.images import Pixels
+from backend.models.embedding.backbones import Backbone
+from backend.models.embedding.encoders import Vectors
+from backend.models.embedding.features import FeatureCache
+from backend.models.embedding.gallery import FeatureGallery
+from backend.models.embedding.images import Pixels
 from backend.settings import Settings
 from tests.fakes.image_files import FakeImageFiles
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from backend.errors import UnreadableImage
-from backend.models.images import Note, decode
+from backend.models.embedding.images import Note, decode
 from backend.ports import TRAITS
 
 SIDE = 224

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.models.letterbox import STRIDE, letterbox
+from backend.models.detection.letterbox import STRIDE, letterbox
 
 SIDES = st.integers(1, 700)
 

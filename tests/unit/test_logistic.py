@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
 from backend.errors import Stopped
-from backend.models import logistic
+from backend.models.classification import logistic
+from backend.models.classification.logistic import Linear, Space
 from backend.models.links import SIGMOID, SOFTMAX
-from backend.models.logistic import Linear, Space
 
 
 def clusters(images=60, labels=3, width=8, seed=0):

@@ -5,10 +5,10 @@ from hypothesis import strategies as st
 
 from backend.domain import Algorithm, Kind
 from backend.errors import Stopped
-from backend.models.classifier import Classifier
-from backend.models.graph import neighbour_graph, spread
+from backend.models.classification.classifier import Classifier
+from backend.models.classification.graph import neighbour_graph, spread
+from backend.models.classification.semi_supervised import FEWEST, surest
 from backend.models.links import SIGMOID, SOFTMAX
-from backend.models.semi_supervised import FEWEST, surest
 from tests.fakes.lessons import (
     LABELS,
     choices,

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from backend.models.classification.teaching import IMPOSSIBLE, MANY, judgeable, teach
 from backend.models.links import SIGMOID, SOFTMAX
-from backend.models.teaching import IMPOSSIBLE, MANY, judgeable, teach
 from tests.fakes.lessons import silent
 
 

@@ -5,8 +5,8 @@ import pytest
 from torchvision.models import get_model_builder, get_model_weights
 
 from backend.errors import NoWeights
-from backend.models import torchvision_start
-from backend.models.torchvision_start import HOST, PUBLISHED, Start
+from backend.models.detection import torchvision_start
+from backend.models.detection.torchvision_start import HOST, PUBLISHED, Start
 
 FASTER = "fasterrcnn_mobilenet_v3_large_320_fpn"
 

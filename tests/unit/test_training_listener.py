@@ -5,8 +5,8 @@ import pytest
 
 from backend.domain import Regions
 from backend.errors import Stopped
-from backend.models.training_listener import Listener
-from backend.models.training_plan import plan
+from backend.models.detection.training_listener import Listener
+from backend.models.detection.training_plan import plan
 from tests.fakes.detection_lessons import Ear
 
 

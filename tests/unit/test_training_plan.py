@@ -2,7 +2,7 @@ import pytest
 
 from backend.domain import Answer, Label, Region, Regions
 from backend.geometry import Box
-from backend.models.training_plan import HURRY, SIZES, image_size, plan
+from backend.models.detection.training_plan import HURRY, SIZES, image_size, plan
 
 
 def answers(count: int, side: float = 0.2) -> list[Answer]:

@@ -8,7 +8,7 @@ import pytest
 
 from backend import codec, schema
 from backend.domain import Choice, ControlName, Kind, Label, Regions, TaskId
-from backend.models.detector import DetectorFamily
+from backend.models.detection.detector import DetectorFamily
 from backend.models.metrics import overlaps
 from tests.fakes.detection_engine import ColourEngine, ColourNetwork
 from tests.fakes.detection_lessons import shapes

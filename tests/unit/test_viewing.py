@@ -19,7 +19,7 @@ from backend.domain import (
     TaskId,
 )
 from backend.geometry import Box
-from backend.models.detector import DetectorFamily
+from backend.models.detection.detector import DetectorFamily
 from backend.policies.correctness import is_right
 from backend.ports import Guesses
 from backend.services.labeling import Guessed

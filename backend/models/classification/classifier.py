@@ -1,0 +1,249 @@
+"""Labels of a whole image, one or several, from a linear head on frozen features.
+
+Prediction needs NumPy only, so that the web process can answer without torch.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.domain import Algorithm, Answer, Control, Kind, Label
+from backend.errors import BadInput
+from backend.models.classification import evaluation, semi_supervised
+from backend.models.classification.decision import rule
+from backend.models.classification.head import Head, read, write
+from backend.models.classification.teaching import Taught, teach
+from backend.models.classification.tuning import ENCODER_FILE, Tuning
+from backend.models.embedding.backbones import backbone
+from backend.models.links import SIGMOID, SOFTMAX, Link
+from backend.ports import Fetch, Guesses, Lesson, Pictures, Progress
+from backend.settings import Settings
+
+Floats = NDArray[np.floating[Any]]
+Flags = NDArray[np.bool_]
+
+ENOUGH_HELD_OUT = 20
+"""Held-out images below which out-of-fold predictions say more about the model."""
+
+BATCH = 8192
+"""Images between two reports of progress while predicting."""
+
+
+class Encoder(Protocol):
+    """What a fine-tuned backbone does; implemented in `tuned_encoder`."""
+
+    def embed(self, pictures: Pictures, fetch: Fetch, progress: Progress) -> Floats: ...
+
+    def save(self, folder: Path) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class FittedClassifier:
+    """A model of one control.
+
+    `out_of_fold` says what frozen heads that did not see them answer to the images of
+    `Lesson.train`, row by row; None on a model that was loaded. `encoder` is there where the
+    backbone was fine-tuned, and then looks at the images in place of their features.
+    """
+
+    control: Control
+    head: Head
+    metrics: Mapping[str, float]
+    notes: Mapping[str, Any]
+    out_of_fold: Guesses | None = None
+    encoder: Encoder | None = None
+
+    def predict(self, pictures: Pictures, fetch: Fetch, progress: Progress) -> Guesses:
+        """Answers to all pictures: from their features, or with an own encoder from their files."""
+        logits: list[Floats] = [np.empty((0, len(self.head.labels)), dtype=np.float32)]
+        features = pictures.features
+        if self.encoder is not None:
+            features = self.encoder.embed(pictures, fetch, progress)
+        for start in range(0, len(pictures), BATCH):
+            progress("predict", start, len(pictures))
+            logits.append(self.head.linear.logits(features[start : start + BATCH]))
+        return self.head.answer(self.control, np.concatenate(logits))
+
+    def save(self, folder: Path) -> None:
+        """Write `head.safetensors`, `head.json` and, if tuned, `encoder.safetensors`."""
+        write(self.head, {"metrics": self.metrics, "notes": self.notes}, folder)
+        if self.encoder is not None:
+            self.encoder.save(folder)
+
+
+@dataclass(frozen=True, slots=True)
+class Classifier:
+    """The model family of classification, single- and multi-label.
+
+    Without `tuning` the `precise` algorithm leaves the backbone as it is.
+    """
+
+    tuning: Tuning | None = None
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        return frozenset({Kind.SINGLE, Kind.MULTI})
+
+    def check(self) -> None:
+        """A head starts from nothing, so nothing can be missing."""
+
+    def fit(self, lesson: Lesson) -> FittedClassifier:
+        """Learn the labels that people used in `lesson.train`; the others get probability 0.
+
+        Raises:
+            BadInput: when no training image has a label.
+            Stopped: through `lesson.progress`.
+        """
+        began = time.monotonic()
+        flags, rows = _readable(lesson.control, lesson.train_answers)
+        used = np.flatnonzero(flags[rows].sum(axis=0))
+        if not len(used):
+            raise BadInput(f"nobody used a label of '{lesson.control.name}'", "Label some images")
+        features, known = lesson.train.features[rows], flags[np.ix_(rows, used)]
+        taught = teach(features, known, _link(lesson.control), lesson.seed, lesson.progress)
+        tried: Sequence[Mapping[str, Any]] = []
+        if lesson.algorithm is Algorithm.PRECISE:
+            taught, tried = semi_supervised.improve(
+                taught, features, known, lesson.unlabeled.features, lesson.seed, lesson.progress
+            )
+        head = _head(tuple(lesson.control.labels[int(column)] for column in used), taught, known)
+        notes = {
+            "learned_labels": list(head.labels),
+            "c": taught.c,
+            "log_loss_by_c": {
+                str(c): round(loss, 4) for c, loss in taught.tried.items() if np.isfinite(loss)
+            },
+            "folds": int(taught.folds.max()) + 1,
+            "tried": list(tried),
+            "seconds": round(time.monotonic() - began, 3),
+        }
+        model = _measured(lesson, head, taught, rows, notes)
+        if self.tuning is None or lesson.algorithm is not Algorithm.PRECISE:
+            return model
+        return _tuned(lesson, model, taught, known, rows, self.tuning)
+
+    def load(self, folder: Path, control: Control) -> FittedClassifier:
+        """Labels that the control no longer has are left out of its answers.
+
+        Raises:
+            BadInput: when none is left.
+        """
+        head, about = read(folder)
+        known = head.within(control)
+        if not known.labels:
+            raise BadInput(f"the model knows no label of '{control.name}'", "Train a new one")
+        model = FittedClassifier(control, known, about["metrics"], about["notes"])
+        if self.tuning is None or not (folder / ENCODER_FILE).is_file():
+            return model
+        from backend.models.classification.tuned_encoder import TunedEncoder  # noqa: PLC0415 - imports torch
+
+        return replace(model, encoder=TunedEncoder.load(folder, self.tuning))
+
+
+def classifier_family(settings: Settings, device: str) -> Classifier:
+    """The family that the settings ask for; `device` is what torch may compute on."""
+    return Classifier(Tuning(backbone(settings), device, settings.max_image_megapixels))
+
+
+def flags_of(answers: Sequence[Answer], labels: Sequence[Label]) -> Flags:
+    """(n, K), which label each answer has; labels that are not asked for are passed over."""
+    column = {label: number for number, label in enumerate(labels)}
+    flags = np.zeros((len(answers), len(labels)), dtype=np.bool_)
+    for row, answer in enumerate(answers):
+        for label in answer.labels:
+            if label in column:
+                flags[row, column[label]] = True
+    return flags
+
+
+def _readable(control: Control, answers: Sequence[Answer]) -> tuple[Flags, NDArray[np.intp]]:
+    """Flags of all answers, and the rows to learn from: with one label of many, exactly one."""
+    flags = flags_of(answers, control.labels)
+    one = flags.sum(axis=1) == 1 if control.kind is Kind.SINGLE else np.ones(len(flags), np.bool_)
+    return flags, np.flatnonzero(one)
+
+
+def _link(control: Control) -> Link:
+    return SOFTMAX if control.kind is Kind.SINGLE else SIGMOID
+
+
+def _head(labels: tuple[Label, ...], taught: Taught, flags: Flags) -> Head:
+    logits = taught.calibration(taught.out_of_fold[taught.judged])
+    fitted = rule(taught.link, taught.link.probabilities(logits), flags[taught.judged])
+    return Head(labels, taught.head, taught.calibration, fitted)
+
+
+def _measured(
+    lesson: Lesson, head: Head, taught: Taught, rows: NDArray[np.intp], notes: Mapping[str, Any]
+) -> FittedClassifier:
+    """The model on frozen features, with its figures."""
+    logits = np.zeros((len(lesson.train), len(head.labels)), dtype=np.float32)
+    logits[rows] = taught.out_of_fold
+    out_of_fold = head.answer(lesson.control, logits)
+    model = FittedClassifier(lesson.control, head, {}, notes, out_of_fold)
+    return _with_figures(model, lesson, out_of_fold, rows[taught.judged])
+
+
+def _tuned(
+    lesson: Lesson,
+    model: FittedClassifier,
+    taught: Taught,
+    flags: Flags,
+    rows: NDArray[np.intp],
+    tuning: Tuning,
+) -> FittedClassifier:
+    """The model with a fine-tuned backbone if that is better, else as it was; says so."""
+    from backend.models.classification.finetune import tune  # noqa: PLC0415 - imports torch
+
+    tuned, entry = tune(lesson, model.head, taught, flags, rows, tuning)
+    earlier: Sequence[Mapping[str, Any]] = model.notes["tried"]
+    if tuned is None:
+        return replace(model, notes={**model.notes, "tried": [*earlier, entry]})
+    tried = [*({**other, "kept": False} for other in earlier), entry]
+    better = replace(
+        model, head=tuned.head, encoder=tuned.encoder, notes={**model.notes, "tried": tried}
+    )
+    logits = np.zeros((len(lesson.train), len(tuned.head.labels)), dtype=np.float32)
+    logits[tuned.rows] = tuned.logits
+    left_out = tuned.head.answer(lesson.control, logits)
+    return _with_figures(better, lesson, left_out, tuned.rows)
+
+
+def _with_figures(
+    model: FittedClassifier, lesson: Lesson, left_out: Guesses, judged: NDArray[np.intp]
+) -> FittedClassifier:
+    """Figures on held-out images where they suffice, else on training images left out of folds.
+
+    Args:
+        model: to judge.
+        lesson: with the held-out images.
+        left_out: answers to `lesson.train`, of which the rows `judged` were not trained on.
+        judged: where there are none, any held-out image is better than nothing.
+    """
+    control = model.control
+    truth, rows = _readable(control, lesson.held_out_answers)
+    if len(rows) >= ENOUGH_HELD_OUT or (len(rows) and not len(judged)):
+        source, said = "held-out", model.predict(lesson.held_out, lesson.fetch, lesson.progress)
+    else:
+        source, said = "out-of-fold", left_out
+        truth, rows = flags_of(lesson.train_answers, control.labels), judged
+    figures, tables = _figures(control, said, truth, rows)
+    return replace(model, metrics=figures, notes={**model.notes, "metrics_from": source, **tables})
+
+
+def _figures(
+    control: Control, said: Guesses, truth: Flags, rows: NDArray[np.intp]
+) -> tuple[Mapping[str, float], Mapping[str, Any]]:
+    if not len(rows):
+        return {}, {}
+    answers, link = flags_of(said.answers, control.labels)[rows], _link(control)
+    confidence, probabilities = said.confidence[rows], said.probabilities[rows]
+    return (
+        evaluation.scores(link, probabilities, answers, confidence, truth[rows]),
+        evaluation.tables(link, answers, confidence, truth[rows], control.labels),
+    )

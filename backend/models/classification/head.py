@@ -1,0 +1,88 @@
+"""A trained head with all that turns features into answers, in memory and on disk."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import numpy as tensors
+
+from backend.domain import Choice, Control, Label
+from backend.models.calibration import Calibration, ScoreCalibration
+from backend.models.classification.decision import Rule
+from backend.models.classification.logistic import Linear
+from backend.models.links import SIGMOID, SOFTMAX
+from backend.ports import Guesses
+
+Floats = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Columns of everything within are those of `labels`."""
+
+    labels: tuple[Label, ...]
+    linear: Linear
+    calibration: Calibration
+    rule: Rule
+
+    def answer(self, control: Control, logits: Floats) -> Guesses:
+        """Answers from logits (n, learned labels); probabilities as in `control.labels`."""
+        learned = self.rule.link.probabilities(self.calibration(logits))
+        chosen, confidence = self.rule.decide(learned)
+        probabilities = np.zeros((len(logits), len(control.labels)), dtype=np.float32)
+        probabilities[:, [control.labels.index(label) for label in self.labels]] = learned
+        answers = tuple(
+            Choice(tuple(label for label, yes in zip(self.labels, row, strict=True) if yes))
+            for row in chosen
+        )
+        return Guesses(answers, np.clip(confidence, 0, 1), probabilities)
+
+    def within(self, control: Control) -> "Head":
+        """The head without the columns that the control no longer asks for."""
+        kept = [column for column, label in enumerate(self.labels) if label in control.labels]
+        return Head(
+            tuple(self.labels[column] for column in kept),
+            Linear(self.linear.weights[:, kept], self.linear.bias[kept]),
+            Calibration(self.calibration.slope[kept], self.calibration.offset[kept]),
+            Rule(self.rule.link, self.rule.thresholds[kept], self.rule.whole),
+        )
+
+
+def write(head: Head, about: Mapping[str, Any], folder: Path) -> None:
+    """Write `head.safetensors` and `head.json`, the latter with `about` in it."""
+    arrays = {
+        "weights": head.linear.weights,
+        "bias": head.linear.bias,
+        "slope": head.calibration.slope,
+        "offset": head.calibration.offset,
+        "thresholds": head.rule.thresholds,
+    }
+    stored = {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
+    cast(Any, tensors).save_file(stored, folder / "head.safetensors")
+    whole = head.rule.whole
+    content = {
+        **about,
+        "labels": list(head.labels),
+        "link": head.rule.link.name,
+        "whole": [whole.slope, whole.offset],
+    }
+    (folder / "head.json").write_text(json.dumps(content, indent=1, allow_nan=False))
+
+
+def read(folder: Path) -> tuple[Head, Mapping[str, Any]]:
+    """The head, and the content of `head.json`."""
+    path = folder / "head.safetensors"
+    arrays = cast(Mapping[str, Floats], cast(Any, tensors).load_file(path))
+    content: dict[str, Any] = json.loads((folder / "head.json").read_text())
+    link = next(link for link in (SOFTMAX, SIGMOID) if link.name == content["link"])
+    head = Head(
+        tuple(Label(label) for label in content["labels"]),
+        Linear(arrays["weights"], arrays["bias"]),
+        Calibration(arrays["slope"], arrays["offset"]),
+        Rule(link, arrays["thresholds"], ScoreCalibration(*content["whole"])),
+    )
+    return head, content

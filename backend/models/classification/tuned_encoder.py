@@ -1,0 +1,91 @@
+"""A backbone whose weights were fine-tuned for one control. Imports torch."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import torch as tensors
+from torch import Tensor
+
+from backend.domain import ImageRef
+from backend.errors import BadInput
+from backend.models.classification.tuning import ENCODER_FILE, Tuning
+from backend.models.embedding.backbone_networks import Embedder, load_network
+from backend.models.embedding.images import Pixels, decode
+from backend.ports import Fetch, Pictures, Progress
+
+Floats = NDArray[np.floating[Any]]
+
+BATCH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class TunedEncoder:
+    """Looks at image files itself: the cached features are those of the untuned backbone."""
+
+    network: Embedder
+    tuning: Tuning
+
+    @classmethod
+    def load(cls, folder: Path, tuning: Tuning) -> Self:
+        """The encoder that `save` wrote.
+
+        Raises:
+            NoWeights: when the backbone that was tuned cannot be had.
+            BadInput: when another backbone was.
+        """
+        network = load_network(tuning.backbone)
+        try:
+            network.load_state_dict(cast(Any, tensors).load_file(folder / ENCODER_FILE))
+        except RuntimeError as exc:
+            what = f"this version was not tuned from {tuning.backbone.name}"
+            raise BadInput(what, "Set AUTOLABEL_BACKBONE as it was, or train again") from exc
+        return cls(on_device(network, tuning.device), tuning)
+
+    def save(self, folder: Path) -> None:
+        state = {name: value.contiguous() for name, value in self.network.state_dict().items()}
+        cast(Any, tensors).save_file(state, folder / ENCODER_FILE)
+
+    def embed(self, pictures: Pictures, fetch: Fetch, progress: Progress) -> Floats:
+        """(n, d) float32, rows of length 1. Raises UnreadableImage."""
+        rows: list[Floats] = []
+        for start in range(0, len(pictures), BATCH):
+            progress("embed", start, len(pictures))
+            images = self.pixels(pictures.refs[start : start + BATCH], fetch)
+            rows.append(self.features(images))
+        return np.concatenate(rows) if rows else np.zeros((0, pictures.features.shape[1]))
+
+    def pixels(self, refs: Sequence[ImageRef], fetch: Fetch) -> Pixels:
+        """(n, side, side, 3) RGB."""
+        side, limit = self.network.side, self.tuning.max_megapixels
+        return np.stack([decode(fetch(ref), side, limit).pixels for ref in refs])
+
+    def features(self, images: Pixels) -> Floats:
+        """(n, d) float32 of decoded images."""
+        with torch.inference_mode(), mixed_precision(self.tuning.device):
+            parts = [
+                self.network(batch).float().cpu() for batch in batches(images, self.tuning.device)
+            ]
+        return cast(Any, torch.cat(parts)).numpy()
+
+
+def on_device(network: Embedder, device: str) -> Embedder:
+    """Moved there, in the memory layout that convolutions like best."""
+    return cast(Any, network).to(device, memory_format=torch.channels_last).eval()
+
+
+def mixed_precision(device: str) -> torch.autocast:
+    """bfloat16, which needs no loss scaling, on CUDA only."""
+    kind = device.split(":", maxsplit=1)[0]
+    return torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda")
+
+
+def batches(images: Pixels, device: str) -> Iterator[Tensor]:
+    """Parts of `BATCH` images on the device."""
+    for start in range(0, len(images), BATCH):
+        part = cast(Any, torch).from_numpy(images[start : start + BATCH])
+        yield part.to(device)

@@ -1,0 +1,138 @@
+"""What a detector's figures are on held-out images."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.domain import Label, Regions
+from backend.models.calibration import expected_calibration_error, reliability
+from backend.models.detection.box_judge import BoxJudge
+from backend.models.detection.box_thresholds import CANDIDATE, NOTHING_EXPECTED, Floats
+from backend.models.folds import stratified
+from backend.models.metrics import at_least, box_metrics, box_table, edits
+
+FOLDS = 5
+
+_NOTHING = 2.0
+"""A score that no box has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What people would have seen: answers, and confidence in each, (n,)."""
+
+    answers: tuple[Regions, ...]
+    confidence: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """`figures` for report and card, and `tables` for the report: labels, reliability plot."""
+
+    figures: Mapping[str, float]
+    tables: Mapping[str, Any]
+
+
+def evaluate(
+    found: Sequence[Regions],
+    truths: Sequence[Regions],
+    labels: Sequence[Label],
+    seed: int,
+    expected: Mapping[Label, Floats] = NOTHING_EXPECTED,
+) -> Evaluation:
+    """How good the answers are that people would have seen; what cannot be measured is left out.
+
+    `map50`, `map50_95`, `accuracy` (share of images that need no edit), `ece` and `brier` of the
+    confidence in that, `edits_per_image`, `images` (measured on), `precision` and `recall`, the
+    last two also by label, as `recall/LABEL`.
+    Thresholds and calibration are learned on held-out images too, so all figures that depend on
+    them are cross-fitted: each image is judged by what the other folds taught.
+
+    Args:
+        found: all that the network found, down to low scores.
+        truths: what people said, in the same order.
+        labels: those of the control.
+        seed: deals the folds.
+        expected: as in `BoxJudge.fit`.
+    """
+    if not truths:
+        return Evaluation({}, {})
+    candidates = [at_least(image, CANDIDATE) for image in found]
+    shown = cross_fitted(candidates, truths, labels, seed, expected)
+    right = np.array(
+        [
+            edits(answer, truth).total == 0
+            for answer, truth in zip(shown.answers, truths, strict=True)
+        ],
+        dtype=np.bool_,
+    )
+    rows = box_table(shown.answers, truths, labels)
+    there = [row for row in rows if row.boxes]
+    figures = {
+        **_ranking(found, truths, labels),
+        "accuracy": float(right.mean()),
+        "ece": expected_calibration_error(shown.confidence, right),
+        "brier": float(((shown.confidence - right) ** 2).mean()),
+        **_seen(shown.answers, truths, labels),
+        **{f"precision/{row.label}": row.precision for row in there},
+        **{f"recall/{row.label}": row.recall for row in there},
+        "images": float(len(truths)),
+    }
+    by_rank = box_table(found, truths, labels)
+    tables = {
+        "metrics_from": "held-out",
+        "per_label": [
+            {**asdict(row), "ap50": ranked.ap50} for row, ranked in zip(rows, by_rank, strict=True)
+        ],
+        "reliability": [asdict(point) for point in reliability(shown.confidence, right)],
+    }
+    return Evaluation(
+        {name: figure for name, figure in figures.items() if np.isfinite(figure)}, tables
+    )
+
+
+def _ranking(
+    found: Sequence[Regions], truths: Sequence[Regions], labels: Sequence[Label]
+) -> Mapping[str, float]:
+    figures = box_metrics(found, truths, labels, shown=_NOTHING)
+    return {name: figures[name] for name in ("map50", "map50_95")}
+
+
+def _seen(
+    answers: Sequence[Regions], truths: Sequence[Regions], labels: Sequence[Label]
+) -> Mapping[str, float]:
+    figures = box_metrics(answers, truths, labels)
+    return {name: figures[name] for name in ("edits_per_image", "precision", "recall")}
+
+
+def cross_fitted(
+    candidates: Sequence[Regions],
+    truths: Sequence[Regions],
+    labels: Sequence[Label],
+    seed: int,
+    expected: Mapping[Label, Floats] = NOTHING_EXPECTED,
+) -> Shown:
+    """Each image as a judge fitted on the other folds would show it."""
+    fold = stratified(_flags(truths, labels), min(FOLDS, max(1, len(truths))), seed)
+    answers = list(candidates)
+    confidence = np.zeros(len(candidates))
+    for number in np.unique(fold):
+        others, own = _positions(fold != number), _positions(fold == number)
+        seen, taught = [candidates[at] for at in others], [truths[at] for at in others]
+        judge = BoxJudge.fit(seen, taught, labels, expected)
+        confidence[own] = judge.confidence([candidates[at] for at in own])
+        for at in own:
+            answers[at] = judge.shown(candidates[at])
+    return Shown(tuple(answers), confidence)
+
+
+def _positions(flags: NDArray[np.bool_]) -> list[int]:
+    return [int(position) for position in np.flatnonzero(flags)]
+
+
+def _flags(truths: Sequence[Regions], labels: Sequence[Label]) -> NDArray[np.bool_]:
+    rows = [[label in truth.labels for label in labels] for truth in truths]
+    return np.array(rows, dtype=np.bool_).reshape(len(truths), len(labels))

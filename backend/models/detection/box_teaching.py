@@ -1,0 +1,103 @@
+"""Teacher and student: boxes that a trained detector is sure of become examples to learn from.
+
+One round (STAC, arXiv 2005.04757), with a threshold of its own for each label (class-adaptive as
+in FlexMatch, arXiv 2110.08263): a label that the detector finds hard need not be as sure as one
+that it finds easy. An image with an undecided box is left out, because the box would be learned
+as background.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.domain import Label, Regions
+from backend.models.detection.box_judge import BoxJudge, hits
+from backend.models.detection.box_thresholds import score
+from backend.ports import Lesson, Pictures
+
+SURE = 0.9
+"""Precision that a label's boxes should have on held-out images from its threshold on."""
+
+DOUBTFUL = 0.2
+"""Score below which a candidate is background."""
+
+PER_LABELED = 2
+"""Pseudo-labeled images for each labeled one, at most: people's labels should keep their say."""
+
+
+LOOKED_AT = 10
+"""Unlabeled images that the teacher looks at for each that it may label."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """Unlabeled images that the teacher labeled, by position, and what it said."""
+
+    positions: tuple[int, ...]
+    answers: tuple[Regions, ...]
+
+
+def sampled(lesson: Lesson) -> Lesson:
+    """The lesson with no more unlabeled images than the teacher will look at, drawn at random."""
+    most = LOOKED_AT * PER_LABELED * len(lesson.train)
+    drawn = np.random.default_rng(lesson.seed).permutation(len(lesson.unlabeled))[:most]
+    return replace(lesson, unlabeled=lesson.unlabeled.take(np.sort(drawn)))
+
+
+def sure_thresholds(
+    candidates: Sequence[Regions], truths: Sequence[Regions], judge: BoxJudge
+) -> Mapping[Label, float]:
+    """For each label the lowest score from which on its boxes are right nine times in ten.
+
+    Where no score reaches that, none is sure: the threshold is above 1.
+    """
+    scores: dict[Label, list[tuple[float, bool]]] = {label: [] for label in judge.thresholds}
+    for image, truth in zip(candidates, truths, strict=True):
+        for box, hit in zip(image.regions, hits(image, truth), strict=True):
+            scores.get(box.label, []).append((score(box), hit))
+    return {
+        label: max(judge.thresholds[label], _lowest_sure(found)) for label, found in scores.items()
+    }
+
+
+def teach(
+    found: Sequence[Regions],
+    confidence: NDArray[np.floating[Any]],
+    sure: Mapping[Label, float],
+    limit: int,
+) -> Taught:
+    """The most confident images in which every candidate is either sure or background."""
+    decided = [at for at, image in enumerate(found) if image.regions and _is_decided(image, sure)]
+    best = sorted(decided, key=lambda at: -float(confidence[at]))[:limit]
+    return Taught(tuple(best), tuple(_sure(found[at], sure) for at in best))
+
+
+def extended(lesson: Lesson, taught: Taught) -> Lesson:
+    """The lesson with the taught images among those to learn from."""
+    more = lesson.unlabeled.take(taught.positions)
+    train = Pictures(
+        lesson.train.refs + more.refs,
+        np.concatenate([lesson.train.features, more.features]),
+        np.concatenate([lesson.train.traits, more.traits]),
+    )
+    return replace(lesson, train=train, train_answers=[*lesson.train_answers, *taught.answers])
+
+
+def _lowest_sure(found: Sequence[tuple[float, bool]]) -> float:
+    ranked = sorted(found, reverse=True)
+    precision = np.cumsum([hit for _, hit in ranked]) / np.arange(1, len(ranked) + 1)
+    enough = np.flatnonzero(precision >= SURE)
+    return ranked[int(enough[-1])][0] if len(enough) else 2.0
+
+
+def _is_decided(image: Regions, sure: Mapping[Label, float]) -> bool:
+    return all(
+        score(box) < DOUBTFUL or score(box) >= sure.get(box.label, 2.0) for box in image.regions
+    ) and any(score(box) >= DOUBTFUL for box in image.regions)
+
+
+def _sure(image: Regions, sure: Mapping[Label, float]) -> Regions:
+    return Regions(tuple(box for box in image.regions if score(box) >= sure.get(box.label, 2.0)))

@@ -1,0 +1,114 @@
+"""Images to a network and its boxes back: read ahead, batched by shape, in fractions."""
+
+import os
+from collections import defaultdict, deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.domain import ImageRef, Label, Region, Regions
+from backend.geometry import clipped
+from backend.models.detection.letterbox import Letterboxed, letterbox
+from backend.models.detection.networks import Found, Network
+from backend.models.upright import read
+from backend.ports import Fetch, Progress
+
+BATCH = 16
+READERS = min(8, os.cpu_count() or 1)
+AHEAD = 4 * BATCH
+"""Pictures read but not yet looked at; at 640 pixels about 80 MB."""
+
+
+def find(
+    network: Network,
+    refs: Sequence[ImageRef],
+    fetch: Fetch,
+    labels: Sequence[Label],
+    floor: float,
+    progress: Progress,
+) -> list[Regions]:
+    """What the network finds in each image, best first, with no score below `floor`.
+
+    A canvas has the shape of its picture, so that a wide picture costs no more than its pixels;
+    only pictures of one shape share a batch, so that no answer depends on its neighbours.
+
+    Raises:
+        UnreadableImage: for the first image that cannot be read.
+        Stopped: when `progress` says so.
+    """
+    answers: dict[int, Regions] = {}
+    for batch in _batches(_pictures(refs, fetch, network.image_size)):
+        progress("predict: finding boxes", len(answers), len(refs))
+        founds = _detected(network, np.stack([picture.canvas for _, picture in batch]), floor)
+        for (position, picture), found in zip(batch, founds, strict=True):
+            answers[position] = _regions(picture, found, labels)
+    progress("predict: finding boxes", len(answers), len(refs))
+    return [answers[position] for position in range(len(refs))]
+
+
+def _pictures(
+    refs: Sequence[ImageRef], fetch: Fetch, size: int
+) -> Iterator[tuple[int, Letterboxed]]:
+    """Read in the background, yield in order."""
+    reading: deque[Future[Letterboxed]] = deque()
+    position = 0
+    with ThreadPoolExecutor(READERS) as readers:
+        try:
+            for ref in refs:
+                reading.append(readers.submit(_open, fetch(ref), size))
+                if len(reading) >= AHEAD:
+                    yield position, reading.popleft().result()
+                    position += 1
+            while reading:
+                yield position, reading.popleft().result()
+                position += 1
+        finally:
+            readers.shutdown(cancel_futures=True)
+
+
+def _open(path: Path, size: int) -> Letterboxed:
+    return letterbox(read(path), size)
+
+
+Batch = list[tuple[int, Letterboxed]]
+
+
+def _batches(pictures: Iterator[tuple[int, Letterboxed]]) -> Iterator[Batch]:
+    """Full batches of one shape; the largest half-full one when too many pictures wait."""
+    waiting: defaultdict[tuple[int, ...], Batch] = defaultdict(list)
+    for position, picture in pictures:
+        shape = picture.canvas.shape
+        waiting[shape].append((position, picture))
+        if len(waiting[shape]) == BATCH:
+            yield waiting.pop(shape)
+        elif sum(map(len, waiting.values())) >= AHEAD:
+            yield waiting.pop(max(waiting, key=lambda shape: len(waiting[shape])))
+    yield from waiting.values()
+
+
+def _detected(network: Network, canvases: NDArray[np.uint8], floor: float) -> list[Found]:
+    from backend.models.detection.memory import with_smaller_batches  # noqa: PLC0415  imports torch
+
+    def work(batch: int) -> list[Found]:
+        parts = (canvases[start : start + batch] for start in range(0, len(canvases), batch))
+        return [found for part in parts for found in network.detect(part, floor)]
+
+    return with_smaller_batches(len(canvases), work)
+
+
+def _regions(picture: Letterboxed, found: Found, labels: Sequence[Label]) -> Regions:
+    corners = picture.to_fractions(found.boxes)
+    rows = [
+        _region(corners[row], labels[int(found.labels[row])], float(found.scores[row]))
+        for row in np.argsort(-found.scores, kind="stable")
+    ]
+    return Regions(tuple(region for region in rows if region))
+
+
+def _region(corners: NDArray[np.floating[Any]], label: Label, score: float) -> Region | None:
+    box = clipped(*(float(corner) for corner in corners))
+    return Region(box, label, min(1.0, score)) if box else None

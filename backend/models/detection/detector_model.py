@@ -1,0 +1,98 @@
+"""A trained detector: the same model around the network of either family."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from backend.domain import Control, Label, Regions
+from backend.models.calibration import ScoreCalibration
+from backend.models.detection.box_judge import BoxJudge
+from backend.models.detection.box_thresholds import CANDIDATE, score
+from backend.models.detection.networks import Network
+from backend.ports import Fetch, Guesses, Pictures, Progress
+
+CARD = "detector.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Detector:
+    """Implements `ports.Model` for rectangles.
+
+    `start` names the network that training began from; one of another start cannot go on from it.
+    `known` are the labels in the network's order, `labels` those of the control, in its order.
+    """
+
+    network: Network
+    start: str
+    known: tuple[Label, ...]
+    labels: tuple[Label, ...]
+    judge: BoxJudge
+    metrics: Mapping[str, float]
+    notes: Mapping[str, Any]
+
+    @property
+    def out_of_fold(self) -> None:
+        """Too dear for a detector; the held-out images serve instead."""
+
+    def predict(self, pictures: Pictures, fetch: Fetch, progress: Progress) -> Guesses:
+        from backend.models.detection.canvases import find  # noqa: PLC0415  imports OpenCV
+
+        found = find(self.network, pictures.refs, fetch, self.known, CANDIDATE, progress)
+        return Guesses(
+            tuple(self.judge.shown(image) for image in found),
+            self.judge.confidence(found),
+            np.array([self._best(image) for image in found]).reshape(-1, len(self.labels)),
+        )
+
+    def save(self, folder: Path) -> None:
+        self.network.save(folder)
+        card = {
+            "start": self.start,
+            "labels": self.known,
+            "judge": asdict(self.judge),
+            "metrics": dict(self.metrics),
+            "notes": dict(self.notes),
+        }
+        (folder / CARD).write_text(json.dumps(card, indent=1), "utf-8")
+
+    def _best(self, found: Regions) -> list[float]:
+        return [
+            max((score(box) for box in found.regions if box.label == label), default=0.0)
+            for label in self.labels
+        ]
+
+
+def load(folder: Path, control: Control, network: Network) -> Detector:
+    """A detector as `Detector.save` wrote it, for a control whose labels may be in new order."""
+    card = _card(folder)
+    judge = card["judge"]
+    return Detector(
+        network,
+        card["start"],
+        tuple(Label(name) for name in card["labels"]),
+        control.labels,
+        BoxJudge(
+            judge["thresholds"],
+            ScoreCalibration(**judge["box"]),
+            ScoreCalibration(**judge["answer"]),
+            judge["complete"],
+        ),
+        card["metrics"],
+        card["notes"],
+    )
+
+
+def fits(folder: Path, start: str, control: Control) -> bool:
+    """Whether training can go on from this folder: same start, same labels in the same order."""
+    if not (folder / CARD).is_file():
+        return False
+    card = _card(folder)
+    return card["start"] == start and tuple(card["labels"]) == control.labels
+
+
+def _card(folder: Path) -> dict[str, Any]:
+    return cast("dict[str, Any]", json.loads((folder / CARD).read_text("utf-8")))

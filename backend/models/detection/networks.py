@@ -1,0 +1,84 @@
+"""What both families of detectors offer: a network that finds boxes, and an engine that trains it.
+
+Everything that is not the network itself, from reading files to calibrated answers, is written
+once, for both.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.models.detection.training_plan import TrainingPlan
+from backend.ports import Lesson
+
+Canvases = NDArray[np.uint8]
+"""(b, height, width, 3), blue first, sides in whole strides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a network found on one canvas, in any order.
+
+    `boxes` (m, 4): left, top, right, bottom in canvas pixels; `labels` (m,): positions in the
+    control's labels; `scores` (m,) in [0, 1].
+    """
+
+    boxes: NDArray[np.floating[Any]]
+    labels: NDArray[np.integer[Any]]
+    scores: NDArray[np.floating[Any]]
+
+
+class Network(Protocol):
+    """A trained network."""
+
+    @property
+    def image_size(self) -> int:
+        """The longer side of a canvas, in pixels."""
+        ...
+
+    def detect(self, canvases: Canvases, floor: float) -> Sequence[Found]:
+        """One `Found` a canvas, in order; no score below `floor`."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write what `Engine.load` needs."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A network, and the epochs that its training took."""
+
+    network: Network
+    epochs: int
+
+
+class Engine(Protocol):
+    """A library that trains networks, with a network to start from."""
+
+    @property
+    def start(self) -> str:
+        """The network to start from, as `AUTOLABEL_DETECTOR` names it."""
+        ...
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether it trains on a graphics processor."""
+        ...
+
+    def check(self) -> None:
+        """Raises NoWeights where training could not start; quick, downloads nothing."""
+        ...
+
+    def train(self, lesson: Lesson, plan: TrainingPlan, previous: Path | None) -> Trained:
+        """Learn from `lesson.train`, choose the best epoch on `lesson.held_out`.
+
+        `previous` is a folder that `Network.save` wrote for the same labels, to go on from.
+        """
+        ...
+
+    def load(self, folder: Path) -> Network: ...

@@ -1,0 +1,91 @@
+"""Detectors by torchvision: Faster R-CNN, RetinaNet, FCOS and SSD, for those who avoid the AGPL.
+
+`AUTOLABEL_DETECTOR=torchvision:NAME` begins from what torchvision publishes for NAME: weights
+trained on COCO, else a backbone trained on ImageNet. `torchvision:NAME@PATH` begins from a file.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from backend.domain import Regions
+from backend.models.detection.networks import Network, Trained
+from backend.models.detection.torchvision_start import Start
+from backend.models.detection.training_plan import CHOOSING, TrainingPlan
+from backend.ports import Lesson
+
+if TYPE_CHECKING:
+    from backend.models.detection.torchvision_network import TorchvisionNetwork
+
+_CHOSEN_BY = 0.01
+"""Score from which boxes count in the choice of an epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class TorchvisionEngine:
+    """Trains from `start`: a name that torchvision knows, or `NAME@PATH`.
+
+    `data_dir`: downloaded weights go below it. `device` as torch names it, such as `cuda:0`.
+    `across_labels`: whether of two overlapping boxes with different labels only one stays.
+    """
+
+    start: str
+    data_dir: Path
+    device: str = "cpu"
+    across_labels: bool = False
+
+    @property
+    def on_gpu(self) -> bool:
+        return self.device != "cpu"
+
+    def check(self) -> None:
+        self._start.check()
+
+    def train(self, lesson: Lesson, plan: TrainingPlan, previous: Path | None) -> Trained:
+        from backend.models.detection.torchvision_examples import Examples  # noqa: PLC0415  imports torch
+        from backend.models.detection.torchvision_training import Training, freeze  # noqa: PLC0415
+
+        network = self._network(len(lesson.control.labels), plan.image_size, previous)
+        freeze(network.module, plan.frozen)
+        training = Training(
+            network.module,
+            self.device,
+            plan,
+            _fitness(network, lesson) if len(lesson.held_out) >= CHOOSING else None,
+            lesson.progress,
+            lesson.seed,
+        )
+        return Trained(network, training.run(Examples(lesson, plan.image_size)))
+
+    def load(self, folder: Path) -> "TorchvisionNetwork":
+        from backend.models.detection import torchvision_network  # noqa: PLC0415  imports torch
+
+        return torchvision_network.load(folder, self.device, across_labels=self.across_labels)
+
+    @property
+    def _start(self) -> Start:
+        return Start.of(self.start, self.data_dir / "weights")
+
+    def _network(self, classes: int, size: int, previous: Path | None) -> "TorchvisionNetwork":
+        from backend.models.detection.torchvision_network import started  # noqa: PLC0415  imports torch
+
+        if previous:
+            return self.load(previous)
+        self.check()
+        return started(self._start, classes, size, self.device, across_labels=self.across_labels)
+
+
+def _fitness(network: Network, lesson: Lesson) -> Callable[[], float]:
+    """mAP50 on the held-out images, as the network is when asked."""
+    from backend.models.detection.canvases import find  # noqa: PLC0415  imports OpenCV
+    from backend.models.metrics import box_metrics  # noqa: PLC0415
+
+    truths = [answer for answer in lesson.held_out_answers if isinstance(answer, Regions)]
+    refs, labels = lesson.held_out.refs, lesson.control.labels
+
+    def fitness() -> float:
+        found = find(network, refs, lesson.fetch, labels, _CHOSEN_BY, lesson.progress)
+        return box_metrics(found, truths, labels)["map50"]
+
+    return fitness

@@ -1,0 +1,72 @@
+"""Images and boxes as torchvision's detectors learn from them."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# Torch leaves some of its arguments without types.
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision import tv_tensors
+from torchvision.transforms import v2
+
+from backend.domain import Answer, Label, Regions
+from backend.models.detection.letterbox import Letterboxed, letterbox
+from backend.models.detection.torchvision_network import to_tensor
+from backend.models.upright import read
+from backend.ports import Lesson
+
+Target = dict[str, Tensor]
+Example = tuple[Tensor, Target]
+
+
+class Examples(torch.utils.data.Dataset[Example]):
+    """Canvases and their boxes, held in memory, varied anew each time."""
+
+    def __init__(self, lesson: Lesson, size: int) -> None:
+        self._examples: list[tuple[Letterboxed, Target]] = []
+        pairs = zip(lesson.train.refs, lesson.train_answers, strict=True)
+        for position, (ref, answer) in enumerate(pairs):
+            lesson.progress("train: reading images", position, len(lesson.train))
+            picture = letterbox(read(lesson.fetch(ref)), size)
+            self._examples.append((picture, target(picture, answer, lesson.control.labels)))
+        self._vary = variation()
+
+    def __len__(self) -> int:
+        return len(self._examples)
+
+    def __getitem__(self, position: int) -> Example:
+        picture, truth = self._examples[position]
+        image = to_tensor(picture.canvas[None])[0]
+        boxes = cast(Any, tv_tensors.BoundingBoxes)(
+            truth["boxes"], format="XYXY", canvas_size=tuple(image.shape[-2:])
+        )
+        return self._vary(tv_tensors.Image(image), {"boxes": boxes, "labels": truth["labels"]})
+
+
+def target(picture: Letterboxed, answer: Answer, labels: Sequence[Label]) -> Target:
+    """What torchvision wants to hear: corners in canvas pixels, labels from 1 on."""
+    regions = answer.regions if isinstance(answer, Regions) else ()
+    known = [region for region in regions if region.label in labels]
+    corners = [(r.box.left, r.box.top, r.box.right, r.box.bottom) for r in known]
+    boxes = picture.to_canvas(np.array(corners, dtype=np.float64).reshape(-1, 4))
+    numbers = [1 + labels.index(region.label) for region in known]
+    return {
+        "boxes": torch.from_numpy(boxes.astype(np.float32)),
+        "labels": torch.tensor(numbers, dtype=torch.int64),
+    }
+
+
+def variation() -> v2.Compose:
+    """Colour, size, place and mirror image, as torchvision's reference trainings vary them."""
+    return v2.Compose(
+        [
+            v2.RandomPhotometricDistort(p=0.5),
+            v2.RandomZoomOut(fill=114 / 255, side_range=(1.0, 2.0), p=0.3),
+            v2.RandomHorizontalFlip(p=0.5),
+            v2.ClampBoundingBoxes(),
+            v2.SanitizeBoundingBoxes(min_size=2),
+        ]
+    )

@@ -1,0 +1,157 @@
+"""Detectors by Ultralytics: YOLO checkpoints, fine-tuned.
+
+Ultralytics and its checkpoints are under the AGPL-3.0; `torchvision_detector` is the way without
+(`docs/decisions/0020-detectors.md`). A checkpoint is a pickle: loading one runs what is in it, as
+far as Ultralytics' own loader lets it. So we load only the one that `AUTOLABEL_DETECTOR` names and
+those that we wrote ourselves into version folders.
+"""
+
+import importlib
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from backend.errors import NoWeights
+from backend.models.detection import ultralytics_home
+from backend.models.detection.networks import Canvases, Found, Trained
+from backend.models.detection.reachability import answers
+from backend.models.detection.training_listener import Listener
+from backend.models.detection.training_plan import CHOOSING, TrainingPlan
+from backend.ports import Lesson
+
+_CHECKPOINT = "weights.pt"
+_CURE = (
+    "Set AUTOLABEL_DETECTOR to the path of a checkpoint on this machine,"
+    " or put the file into the folder weights of AUTOLABEL_DATA_DIR"
+)
+_MOST_BOXES = 300
+"""Boxes that one image may have, Ultralytics' own default."""
+
+
+@dataclass(frozen=True, slots=True)
+class UltralyticsEngine:
+    """Trains from `start`: a path, or a name that Ultralytics publishes.
+
+    `data_dir`: all that is written lies below it. `device` as torch names it, such as `cuda:0`.
+    `across_labels`: whether of two overlapping boxes with different labels only one stays.
+    """
+
+    start: str
+    data_dir: Path
+    device: str = "cpu"
+    across_labels: bool = False
+
+    @property
+    def on_gpu(self) -> bool:
+        return self.device != "cpu"
+
+    def check(self) -> None:
+        if self._local() is None and not self._may_download():
+            raise NoWeights(f"the detector {self.start} is not on this machine", _CURE)
+
+    def train(self, lesson: Lesson, plan: TrainingPlan, previous: Path | None) -> Trained:
+        start = previous / _CHECKPOINT if previous else self._checkpoint()
+        ultralytics_home.settle(self._home)
+        training = importlib.import_module("backend.models.detection.ultralytics_training")
+        choosing = len(lesson.held_out) >= CHOOSING
+        listener = Listener(plan, lesson.progress, choosing=choosing)
+        options = self._options(plan, lesson.seed, training.precision(self.device))
+        options["patience"] = plan.patience if choosing else 0
+        scratch = self.data_dir / "scratch"
+        scratch.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=scratch, prefix="detector-") as folder:
+            best = training.train(lesson, Path(folder), start, options, plan.batch, listener)
+            network = self._network(best, plan.image_size)
+        return Trained(network, listener.epochs)
+
+    def load(self, folder: Path) -> "UltralyticsNetwork":
+        return self._network(folder / _CHECKPOINT, None)
+
+    @property
+    def _home(self) -> Path:
+        return self.data_dir / "ultralytics"
+
+    def _local(self) -> Path | None:
+        path = Path(self.start).expanduser()
+        for place in (self.data_dir / "weights" / path, path):
+            if place.is_file():
+                return place.absolute()
+        return None
+
+    def _may_download(self) -> bool:
+        is_name = Path(self.start).name == self.start
+        return is_name and not ultralytics_home.forbids_downloads() and answers("github.com")
+
+    def _checkpoint(self) -> Path:
+        local = self._local()
+        if local:
+            return local
+        self.check()
+        try:
+            return ultralytics_home.download(self.start, self.data_dir / "weights", self._home)
+        except ConnectionError as exc:
+            raise NoWeights(f"the detector {self.start} cannot be downloaded", _CURE) from exc
+
+    def _network(self, checkpoint: Path, image_size: int | None) -> "UltralyticsNetwork":
+        ultralytics_home.settle(self._home)
+        library = importlib.import_module("ultralytics")
+        model = library.YOLO(str(checkpoint), task="detect")
+        size = image_size or int(model.ckpt["train_args"]["imgsz"])
+        return UltralyticsNetwork(
+            model, checkpoint.read_bytes(), size, self.device, self.across_labels
+        )
+
+    def _options(self, plan: TrainingPlan, seed: int, precision: str | bool) -> dict[str, Any]:
+        """Ultralytics' training arguments, see docs.ultralytics.com/usage/cfg."""
+        return {
+            "task": "detect",
+            "epochs": plan.epochs,
+            "imgsz": plan.image_size,
+            "freeze": round(plan.frozen * 10),  # the backbone is ten modules
+            "optimizer": "AdamW",
+            "lr0": plan.learning_rate,
+            "momentum": 0.9,
+            "warmup_bias_lr": 0.0,
+            "mosaic": plan.mosaic,
+            "close_mosaic": plan.epochs // 4,
+            "amp": precision,
+            "device": self.device,
+            "workers": 4 if self.on_gpu else 0,
+            "seed": seed,
+            "plots": False,
+            "verbose": False,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class UltralyticsNetwork:
+    """A YOLO network and the checkpoint that it was loaded from."""
+
+    model: Any
+    checkpoint: bytes
+    image_size: int
+    device: str
+    across_labels: bool
+
+    def detect(self, canvases: Canvases, floor: float) -> Sequence[Found]:
+        results = self.model.predict(
+            list(canvases),
+            imgsz=list(canvases.shape[1:3]),
+            conf=floor,
+            max_det=_MOST_BOXES,
+            agnostic_nms=self.across_labels,
+            device=self.device,
+            save=False,
+            verbose=False,
+        )
+        return [_found(result.boxes) for result in results]
+
+    def save(self, folder: Path) -> None:
+        (folder / _CHECKPOINT).write_bytes(self.checkpoint)
+
+
+def _found(boxes: Any) -> Found:
+    arrays = (boxes.xyxy, boxes.cls.int(), boxes.conf)
+    return Found(*(array.cpu().numpy() for array in arrays))

@@ -1,0 +1,95 @@
+"""Altered copies of images: does an answer hold for them too?
+
+The numbers are those of `policies.miners.views.ALTERATIONS`. None changes what a picture shows.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from backend.domain import ImageRef, NoPrediction
+from backend.models.embedding.encoders import Encoder, Vectors
+from backend.models.embedding.images import Pixels
+from backend.models.upright import read
+from backend.ports import ImageFiles
+
+BLUR = 0.004
+"""Standard deviation of the Gaussian, as a share of the image's larger side."""
+
+MARGIN = 0.04
+"""Share of the image that cropping takes away at each side."""
+
+
+def blurred(image: Pixels) -> Pixels:
+    return cv2.GaussianBlur(image, (0, 0), BLUR * max(image.shape)).astype(np.uint8, copy=False)
+
+
+def mirrored(image: Pixels) -> Pixels:
+    return np.ascontiguousarray(image[:, ::-1])
+
+
+def cropped(image: Pixels) -> Pixels:
+    """The middle, enlarged to the size of the whole."""
+    height, width = image.shape[:2]
+    top, left = int(MARGIN * height), int(MARGIN * width)
+    middle = image[top : height - top, left : width - left]
+    return cv2.resize(middle, (width, height), interpolation=cv2.INTER_LINEAR).astype(
+        np.uint8, copy=False
+    )
+
+
+ALTER: Mapping[int, Callable[[Pixels], Pixels]] = {19: blurred, 20: mirrored, 21: cropped}
+"""(height, width, 3) to the same shape."""
+
+
+def altered_file(original: Path, alteration: int, copy: Path) -> Path:
+    """Write an upright, altered copy. Raises UnreadableImage."""
+    pixels = ALTER[alteration](read(original))
+    copy.write_bytes(cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes())
+    return copy
+
+
+@dataclass(frozen=True, slots=True)
+class AlteringEncoder:
+    """An encoder that sees every image altered."""
+
+    encoder: Encoder
+    alteration: int
+
+    @property
+    def side(self) -> int:
+        return self.encoder.side
+
+    @property
+    def width(self) -> int:
+        return self.encoder.width
+
+    @property
+    def batch(self) -> int:
+        return self.encoder.batch
+
+    def embed(self, images: Pixels) -> Vectors:
+        alter = ALTER[self.alteration]
+        return self.encoder.embed(np.stack([alter(image) for image in images]))
+
+
+@dataclass(frozen=True, slots=True)
+class AlteredFiles:
+    """The same files under digests of their own, so that a cache keeps them apart."""
+
+    files: ImageFiles
+    alteration: int
+
+    def digests(self, refs: Sequence[ImageRef]) -> Iterator[tuple[ImageRef, str] | NoPrediction]:
+        for found in self.files.digests(refs):
+            if isinstance(found, NoPrediction):
+                yield found
+            else:
+                ref, digest = found
+                yield ref, f"{digest}/{self.alteration}"
+
+    def path(self, ref: ImageRef) -> Path:
+        return self.files.path(ref)

@@ -1,0 +1,42 @@
+"""What can be seen of the boxes of an image without a model."""
+
+from collections.abc import Sequence
+from math import ceil
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from backend.geometry import Box
+from backend.models.embedding.traits import SIDE, measure
+from backend.models.upright import Pixels, read
+from backend.ports import TRAITS
+
+BRIGHTNESS, SHARPNESS = TRAITS.index("brightness"), TRAITS.index("sharpness")
+
+
+def brightness_and_sharpness(path: Path, boxes: Sequence[Box]) -> tuple[float, float]:
+    """Means over the boxes, as `ports.TRAITS` has them of whole images.
+
+    Raises:
+        UnreadableImage: when the file is no image that can be read.
+    """
+    pixels = read(path)
+    seen = np.array([_traits(_crop(pixels, box)) for box in boxes])
+    brightness, sharpness = seen.mean(axis=0)
+    return float(brightness), float(sharpness)
+
+
+def _crop(pixels: Pixels, box: Box) -> Pixels:
+    """At least one pixel, however thin the box."""
+    height, width = pixels.shape[:2]
+    top, left = int(box.top * height), int(box.left * width)
+    bottom, right = ceil(box.bottom * height), ceil(box.right * width)
+    return pixels[top:bottom, left:right]
+
+
+def _traits(crop: Pixels) -> tuple[float, float]:
+    height, width = crop.shape[:2]
+    square = cv2.resize(crop, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    found = measure(cv2.cvtColor(square, cv2.COLOR_BGR2RGB).astype(np.uint8), width, height)
+    return float(found[BRIGHTNESS]), float(found[SHARPNESS])

@@ -1,0 +1,123 @@
+"""Runtimes that turn thumbnails into vectors: ONNX Runtime on a CPU, torch on anything else.
+
+On a CPU each caller computes its batch in its own thread: without barriers between the layers,
+that is half as fast again as all threads sharing one batch, and stays fast on a busy machine.
+"""
+
+import logging
+import os
+import sys
+from importlib import import_module, metadata
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.models.embedding.backbones import Backbone
+from backend.models.embedding.images import Pixels
+from backend.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+Vectors = NDArray[np.float16]
+
+
+class Encoder(Protocol):
+    """A backbone in memory. `embed` may be called from several threads."""
+
+    @property
+    def side(self) -> int:
+        """Height and width of the images that it takes."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """Length of a vector."""
+        ...
+
+    @property
+    def batch(self) -> int:
+        """How many images a call should bring."""
+        ...
+
+    def embed(self, images: Pixels) -> Vectors:
+        """(n, side, side, 3) uint8 RGB to (n, width), each row of length 1."""
+        ...
+
+
+class OnnxEncoder:
+    """An exported backbone, computed by the calling thread."""
+
+    batch = 8
+
+    def __init__(self, path: Path) -> None:
+        runtime = cast(Any, import_module("onnxruntime"))  # starts threads when imported
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        providers = ["CPUExecutionProvider"]
+        self._session = runtime.InferenceSession(path, options, providers=providers)
+        self.side = int(self._session.get_inputs()[0].shape[1])
+        self.width = int(self._session.get_outputs()[0].shape[1])
+
+    def embed(self, images: Pixels) -> Vectors:
+        (vectors,) = self._session.run(None, {"images": images})
+        return cast(NDArray[np.float32], vectors).astype(np.float16)
+
+
+def cpu_threads(settings: Settings) -> int:
+    """How many CPU threads may compute."""
+    if settings.threads:
+        return settings.threads
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+def compute_device(asked: str) -> str:
+    """`auto` resolved. Torch, which is slow to import, is asked only where there is a hint.
+
+    Raises:
+        BadInput: when a device is asked for by name that is not there.
+    """
+    if asked == "cpu" or (asked == "auto" and not _accelerator_hinted()):
+        return "cpu"
+    from backend.models.embedding.torch_encoder import torch_device  # noqa: PLC0415 - imports torch
+
+    return torch_device(asked)
+
+
+def open_encoder(backbone: Backbone, device: str, settings: Settings) -> Encoder:
+    """The backbone on a device.
+
+    Raises:
+        NoWeights: when its weights cannot be had.
+    """
+    path = export_path(backbone, settings.data_dir)
+    if device == "cpu" and path.is_file():
+        return OnnxEncoder(path)
+    from backend.models.embedding.backbone_networks import load_network  # noqa: PLC0415 - imports torch
+    from backend.models.embedding.export import ExportFailed, export  # noqa: PLC0415 - imports torch
+    from backend.models.embedding.torch_encoder import TorchEncoder  # noqa: PLC0415 - imports torch
+
+    network = load_network(backbone)
+    if device == "cpu":
+        try:
+            export(network, path)
+            return OnnxEncoder(path)
+        except ExportFailed as exc:
+            logger.warning("%s runs on torch, which is slower: %s", backbone.name, exc)
+    return TorchEncoder(network, device, cpu_threads(settings))
+
+
+def export_path(backbone: Backbone, data_dir: Path) -> Path:
+    """Where the ONNX file of a backbone lies; another torch exports anew."""
+    torch_version = metadata.version("torch").partition("+")[0]
+    return data_dir / "weights" / f"{backbone.slug}-torch{torch_version}.onnx"
+
+
+def _accelerator_hinted() -> bool:
+    if sys.platform == "darwin":
+        return os.uname().machine == "arm64"
+    return sys.platform != "linux" or any(
+        Path(name).exists() for name in ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
+    )

@@ -1,0 +1,169 @@
+"""The feature cache: image content to vector, one SQLite file for each backbone.
+
+Every call opens its own connection, so threads, forked processes and killed ones do no harm.
+"""
+
+import fcntl
+import logging
+import sqlite3
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import strftime
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.errors import OutOfSpace
+from backend.models.embedding.images import Note
+
+logger = logging.getLogger(__name__)
+
+_APPLICATION = 0x416C6162
+"""SQLite's application_id: this file is ours."""
+
+_FORMAT = 1
+_AT_ONCE = 1000
+_SCHEMA = """
+CREATE TABLE features (
+    digest TEXT PRIMARY KEY, vector BLOB NOT NULL, traits BLOB NOT NULL, notes INTEGER NOT NULL
+)"""
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is kept of one image: `vector` (d,) float16, `traits` as in `ports.TRAITS`."""
+
+    vector: NDArray[np.float16]
+    traits: NDArray[np.float32]
+    notes: Note
+
+
+class _Unusable(Exception):
+    """The file is not a feature cache of ours."""
+
+
+class FeatureCache:
+    """Vectors that were computed before, by content digest."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def get(self, digests: Sequence[str]) -> Iterator[tuple[str, Entry]]:
+        """Those that are known, in no particular order; memory does not grow with their number."""
+        for start in range(0, len(digests), _AT_ONCE):
+            wanted = digests[start : start + _AT_ONCE]
+            rows = self._with_database(lambda db, some=wanted: _select(db, some))
+            for digest, vector, traits, notes in rows:
+                yield digest, _entry(vector, traits, notes)
+
+    def put(self, entries: Mapping[str, Entry]) -> None:
+        """Keep these, all or none. Raises OutOfSpace."""
+        rows = [
+            (digest, entry.vector.tobytes(), entry.traits.tobytes(), int(entry.notes))
+            for digest, entry in entries.items()
+        ]
+        self._with_database(lambda db: _insert(db, rows))
+
+    def width(self) -> int | None:
+        """Length of the vectors kept; None while there is none."""
+        row = self._with_database(
+            lambda db: db.execute("SELECT length(vector) FROM features LIMIT 1").fetchone()
+        )
+        return row[0] // 2 if row else None
+
+    def _with_database(self, use: Callable[[sqlite3.Connection], Result]) -> Result:
+        try:
+            try:
+                return self._once(use)
+            except (_Unusable, sqlite3.DatabaseError) as exc:
+                if not _is_damage(exc):
+                    raise
+                self._set_aside(exc)
+                return self._once(use)
+        except sqlite3.OperationalError as exc:
+            if exc.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:
+                raise OutOfSpace(
+                    f"no room for {self._path}", "Free some disk space below AUTOLABEL_DATA_DIR"
+                ) from exc
+            raise
+
+    def _once(self, use: Callable[[sqlite3.Connection], Result]) -> Result:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(self._path, timeout=60)) as database, database:
+            if not _is_ours(database):
+                with self._alone():
+                    _create(database)
+            database.execute("PRAGMA synchronous = NORMAL")
+            return use(database)
+
+    def _set_aside(self, why: Exception) -> None:
+        """Once only, however many processes find the damage at the same time."""
+        with self._alone():
+            if self._is_sound():
+                return
+            aside = self._path.with_suffix(strftime(".damaged-%Y%m%dT%H%M%S"))
+            logger.warning("%s is unusable (%s); set aside as %s", self._path, why, aside.name)
+            self._path.replace(aside)
+            for ending in ("-wal", "-shm"):
+                self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
+
+    def _is_sound(self) -> bool:
+        try:
+            with closing(sqlite3.connect(self._path, timeout=60)) as database:
+                (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
+                return verdict == "ok" and _is_ours(database)
+        except sqlite3.DatabaseError as exc:
+            if not _is_damage(exc):
+                raise
+            return False
+
+    @contextmanager
+    def _alone(self) -> Generator[None]:
+        with self._path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def _is_ours(database: sqlite3.Connection) -> bool:
+    (application,) = database.execute("PRAGMA application_id").fetchone()
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    return (application, version) == (_APPLICATION, _FORMAT)
+
+
+def _create(database: sqlite3.Connection) -> None:
+    """Does nothing where another process was quicker. Raises _Unusable on a foreign file."""
+    if _is_ours(database):
+        return
+    if database.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
+        raise _Unusable("it is no feature cache of this version")
+    database.execute("PRAGMA journal_mode = WAL")
+    database.executescript(
+        f"BEGIN; {_SCHEMA}; PRAGMA application_id = {_APPLICATION}; "
+        f"PRAGMA user_version = {_FORMAT}; COMMIT;"
+    )
+
+
+def _select(
+    database: sqlite3.Connection, digests: Sequence[str]
+) -> list[tuple[str, bytes, bytes, int]]:
+    marks = ",".join("?" * len(digests))
+    query = f"SELECT digest, vector, traits, notes FROM features WHERE digest IN ({marks})"  # noqa: S608
+    return database.execute(query, digests).fetchall()
+
+
+def _insert(database: sqlite3.Connection, rows: Iterable[tuple[str, bytes, bytes, int]]) -> None:
+    database.executemany("INSERT OR REPLACE INTO features VALUES (?, ?, ?, ?)", rows)
+
+
+def _entry(vector: bytes, traits: bytes, notes: int) -> Entry:
+    return Entry(np.frombuffer(vector, np.float16), np.frombuffer(traits, np.float32), Note(notes))
+
+
+def _is_damage(error: Exception) -> bool:
+    code = error.sqlite_errorcode & 0xFF if isinstance(error, sqlite3.DatabaseError) else None
+    return isinstance(error, _Unusable) or code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
