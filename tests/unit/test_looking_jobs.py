@@ -104,6 +104,7 @@ def test_before_any_label_typical_images_are_suggested(world):
 
 def test_with_a_model_the_picks_get_their_cluster_in_its_predictions(world):
     version = world.run()["version"]
+    world.label_studio.clusters.clear()
     report = suggested(world)
     assert report["chosen_by"] == version
     assert world.label_studio.clusters == {
