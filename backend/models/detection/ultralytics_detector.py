@@ -1,7 +1,7 @@
 """Detectors by Ultralytics: YOLO checkpoints, fine-tuned.
 
 Ultralytics and its checkpoints are under the AGPL-3.0; `torchvision_detector` is the way without
-(`docs/decisions/0020-detectors.md`). A checkpoint is a pickle: loading one runs what is in it, as
+(`docs/decisions/detectors.md`). A checkpoint is a pickle: loading one runs what is in it, as
 far as Ultralytics' own loader lets it. So we load only the one that `AUTOLABEL_DETECTOR` names and
 those that we wrote ourselves into version folders.
 """
