@@ -7,6 +7,7 @@ Prints the answers as JSON.
 """
 
 import json
+import multiprocessing
 import sys
 from pathlib import Path
 
@@ -50,6 +51,8 @@ def main() -> None:
     for path, body in json.loads(sys.stdin.read()):
         answer = client.post(path, json=body) if body else client.get(path)
         answers[f"{path} {(body or {}).get('action', '')}".strip()] = answer.get_json()
+    for child in multiprocessing.active_children():
+        child.join(60)
     print(json.dumps(answers))
 
 
