@@ -164,7 +164,7 @@ def test_training_goes_on_from_the_previous_version(case: Case, tmp_path: Path):
 
 def test_a_stop_is_honoured_within_one_batch(case: Case):
     with pytest.raises(Stopped):
-        case.family().fit(replace(case.lesson, progress=Ear(stop_in="training", after=2)))
+        case.family().fit(replace(case.lesson, progress=Ear(stop_in="train: epoch", after=2)))
 
 
 def test_training_ends_when_its_time_is_up(case: Case):
@@ -174,7 +174,8 @@ def test_training_ends_when_its_time_is_up(case: Case):
 
 
 def test_progress_counts_epochs_up_to_the_end(case: Case):
-    trained = [(done, of) for step, done, of in case.heard if step.startswith("training")]
+    trained = [(done, of) for step, done, of in case.heard if step.startswith("train: epoch")]
+    assert trained
     assert all(0 <= done <= of for done, of in trained)
     assert [done for done, _ in trained] == sorted(done for done, _ in trained)
 

@@ -66,7 +66,7 @@ class ColourEngine:
         self.lessons.append(lesson)
         self.plans.append(plan)
         self.previous.append(previous)
-        lesson.progress("training", 0, plan.epochs)
+        lesson.progress("train", 0, plan.epochs)
         return Trained(self.networks[min(len(self.lessons), len(self.networks)) - 1], plan.epochs)
 
     def load(self, folder: Path) -> ColourNetwork:
