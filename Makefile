@@ -22,29 +22,30 @@ label-studio-ml: $(ML_VENV)/.installed ## make an environment with the package l
 
 $(VENV)/.installed: pyproject.toml
 	@echo "Installing the backend: PyTorch is large, this takes some minutes"
-	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' \
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' \
 		|| { echo "Python 3.11 or 3.12 is needed: make PYTHON=python3.12 ..."; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable '.[dev,demo]'
-	touch $@
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --editable '.[dev,demo]'
+	@touch $@
 
 $(LS_VENV)/.installed:
 	@echo "Installing Label Studio $(LABEL_STUDIO_VERSION)"
-	test -x $(LS_VENV)/bin/python || $(PYTHON) -m venv $(LS_VENV)
-	$(LS_VENV)/bin/python -m pip install --quiet label-studio==$(LABEL_STUDIO_VERSION)
-	touch $@
+	@test -x $(LS_VENV)/bin/python || $(PYTHON) -m venv $(LS_VENV)
+	@$(LS_VENV)/bin/python -m pip install --quiet label-studio==$(LABEL_STUDIO_VERSION)
+	@touch $@
 
 # label-studio-ml 1.0.9 pins Flask 1.1.2; of ours, only what the web part needs
 $(ML_VENV)/.installed:
-	test -x $(ML_VENV)/bin/python || $(PYTHON) -m venv $(ML_VENV)
-	$(ML_VENV)/bin/python -m pip install --quiet label-studio-ml==1.0.9 'rq>=2.8,<3' redis httpx \
+	@echo "Installing label-studio-ml 1.0.9"
+	@test -x $(ML_VENV)/bin/python || $(PYTHON) -m venv $(ML_VENV)
+	@$(ML_VENV)/bin/python -m pip install --quiet label-studio-ml==1.0.9 'rq>=2.8,<3' redis httpx \
 		numpy pydantic pydantic-settings python-dotenv defusedxml prometheus-client waitress \
 		pytest pytest-timeout
-	$(ML_VENV)/bin/python -m pip install --quiet --no-deps --editable .
-	touch $@
+	@$(ML_VENV)/bin/python -m pip install --quiet --no-deps --editable .
+	@touch $@
 
 demo: install label-studio ## a trial run with its own Label Studio, on real images
-	$(BIN)/autolabel demo
+	@$(BIN)/autolabel demo
 
 check: install ## lint, types, import arrows
 	$(BIN)/ruff check .

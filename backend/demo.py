@@ -71,7 +71,8 @@ def run(settings: Settings, plan: Plan) -> int:
     folder = settings.data_dir / "demo"
     binary = plan.label_studio or installed_command()
     if binary == BESIDE.absolute():
-        terminal.say(action_install.install(binary))
+        action_install.install(binary)
+        terminal.say("Put 'Auto Labeling' into the menu of the Label Studio beside this clone")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     _require_room(folder)
