@@ -29,7 +29,7 @@ def main(address: str, user: str, password: str, project: str, task: str, file: 
         page.fill("input[name=email]", user)
         page.fill("input[name=password]", password)
         page.keyboard.press("Enter")
-        page.wait_for_url("**/projects*")
+        page.wait_for_url(lambda url: "/user/login" not in url)
         page.goto(f"{address}/projects/{project}/data?task={task}")
         page.locator(REGION).first.click(timeout=60_000)
         page.get_by_text("hard 0.").first.wait_for()
