@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,7 @@ from connectors.cache import ImageCache
 from connectors.content import Limits
 from connectors.http import HttpClient, Pause
 from connectors.label_studio import LabelStudioClient
+from connectors.s3 import S3Storage, credentials_given
 from connectors.storage import Storage
 
 log = logging.getLogger(__name__)
@@ -199,6 +201,7 @@ def gallery(settings: Settings, http: HttpClient) -> Gallery:
         http,
         limits=limits,
         local_root=settings.local_files_root,
+        s3=_buckets(),
         patience=settings.label_studio_patience,
     )
     files = ImageCache(
@@ -208,6 +211,12 @@ def gallery(settings: Settings, http: HttpClient) -> Gallery:
         workers=settings.fetch_workers,
     )
     return open_gallery(settings, GatewayFiles(files))
+
+
+def _buckets() -> S3Storage | None:
+    """S3 read directly where credentials and boto3 are here; else Label Studio is asked."""
+    possible = credentials_given(os.environ) and find_spec("boto3") is not None
+    return S3Storage() if possible else None
 
 
 def learning(settings: Settings, gallery: Gallery) -> Learning:
