@@ -173,5 +173,4 @@ def test_the_editor_opens_with_the_predicted_boxes(second, page, label_studio):
 
     listed = page.locator("[class*=node_type_rectangleregion]")
     listed.nth(len(said[task]) - 1).wait_for()
-    assert listed.count() == len(said[task])
     assert all(any(label in text for label in LABELS) for text in listed.all_inner_texts())
