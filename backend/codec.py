@@ -153,16 +153,8 @@ def wire(prediction: Prediction, schema: LabelSchema) -> dict[str, Any]:
         for position, part in enumerate(_parts(prediction, schema))
     ]
     if prediction.hard and result:
-        result[0]["meta"] = {"text": [hard_text(prediction)]}
+        result[0]["meta"] = {"text": [prediction.hard.text]}
     return {"model_version": prediction.version, "score": prediction.score, "result": result}
-
-
-def hard_text(prediction: Prediction) -> str:
-    """`hard 0.81: low confidence (0.41); top two labels close (0.41, 0.38)`."""
-    if not prediction.hard:
-        return ""
-    reasons = "; ".join(words for _, words in prediction.hard.reasons)
-    return f"hard {prediction.hard.coefficient:.2f}: {reasons}"
 
 
 def _parts(prediction: Prediction, schema: LabelSchema) -> Iterable[dict[str, Any]]:

@@ -176,6 +176,12 @@ class HardExample:
     coefficient: float
     reasons: tuple[tuple[int, str], ...]
 
+    @property
+    def text(self) -> str:
+        """What people read: `hard 0.81: low confidence (0.41); nothing found`."""
+        words = "; ".join(words for _, words in self.reasons)
+        return f"hard {self.coefficient:.2f}: {words}" if words else f"hard {self.coefficient:.2f}"
+
 
 @dataclass(frozen=True, slots=True)
 class Prediction:

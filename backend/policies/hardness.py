@@ -95,12 +95,6 @@ def examine(evidence: Evidence, table: Table = DEFAULT) -> Hardness:
     return Hardness(examples, coefficients)
 
 
-def wording(hard: HardExample) -> str:
-    """The line that people read, such as `hard 0.81: low confidence (0.41); nothing found`."""
-    words = "; ".join(words for _, words in hard.reasons)
-    return f"hard {hard.coefficient:.2f}: {words}" if words else f"hard {hard.coefficient:.2f}"
-
-
 def _weight(finding: Finding, table: Table, views: int) -> float:
     weight = table.weights.get(finding.number, 0.0)
     return weight / views if finding.number in ALTERATIONS else weight

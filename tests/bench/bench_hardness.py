@@ -17,7 +17,7 @@ from backend.domain import Algorithm, Choice, ImageRef, TaskId
 from backend.models.classification.classifier import Classifier
 from backend.models.embedding.gallery import open_gallery
 from backend.policies.correctness import right
-from backend.policies.hardness import examine, wording
+from backend.policies.hardness import examine
 from backend.policies.miners.evidence import Evidence
 from backend.ports import Pictures
 from backend.settings import Settings
@@ -71,7 +71,7 @@ def measure(data: Data, altered: dict[int, Pictures], shots: int, seed: int) -> 
     is_hard = np.array([position in hard for position in rest])
     if seed == 0:
         for example in full.examples[:2]:
-            print(f"    {wording(example)}")
+            print(f"    {example.text}")
     return {
         "wrong": wrong.mean(),
         "confidence alone": share_caught(1 - said.confidence, wrong),

@@ -16,7 +16,7 @@ from backend.domain import (
     TaskId,
 )
 from backend.geometry import Box
-from backend.policies.hardness import DEFAULT, MODELARTS_WEIGHTS, Table, examine, wording
+from backend.policies.hardness import DEFAULT, MODELARTS_WEIGHTS, Table, examine
 from backend.policies.miners.evidence import Evidence
 from backend.policies.miners.views import changing_answers
 from backend.ports import Guesses, Pictures
@@ -220,4 +220,4 @@ def test_the_wording_is_that_of_the_interface():
     hard = HardExample(
         TaskId(1), 0.81, ((1, "low confidence (0.41)"), (31, "top two labels close (0.41, 0.38)"))
     )
-    assert wording(hard) == ("hard 0.81: low confidence (0.41); top two labels close (0.41, 0.38)")
+    assert hard.text == ("hard 0.81: low confidence (0.41); top two labels close (0.41, 0.38)")
