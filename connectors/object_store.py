@@ -5,7 +5,7 @@ import os
 import time
 import uuid
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -83,8 +83,9 @@ class ObjectStore:
         _log.info("image cache: %d bytes freed", freed)
 
     def _sweep(self) -> None:
-        """Remove what killed processes left half written."""
+        """Remove what killed processes left half written; others may be writing here now."""
         with os.scandir(self._incoming) as entries:
             for entry in entries:
-                if entry.stat().st_mtime < time.time() - _ABANDONED:
-                    Path(entry.path).unlink(missing_ok=True)
+                with suppress(FileNotFoundError):
+                    if entry.stat().st_mtime < time.time() - _ABANDONED:
+                        Path(entry.path).unlink()

@@ -268,6 +268,14 @@ def test_what_killed_processes_left_is_swept_when_it_is_old(tmp_path: Path) -> N
     assert [path.name for path in incoming.iterdir()] == ["new"]
 
 
+def test_a_file_that_another_process_finishes_meanwhile_is_not_missed(tmp_path: Path) -> None:
+    incoming = tmp_path / "incoming"
+    incoming.mkdir()
+    (incoming / "listed but gone").symlink_to("nowhere")
+    cache = cache_of(tmp_path, FakeSource({web(1): b"one"}))
+    assert cache.path(1, web(1)).read_bytes() == b"one"
+
+
 def _bytes_in(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
