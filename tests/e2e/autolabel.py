@@ -70,7 +70,7 @@ class Autolabel:
     def json(self, *arguments: object, status: int = 0, **changes: str) -> Any:
         """What a command prints with `--json`."""
         done = self.run(*arguments, "--json", **changes)
-        assert done.returncode == status, done.stderr + done.stdout
+        assert done.returncode == status, done.stderr + done.stdout + "\n".join(self.lines)
         return json.loads(done.stdout)
 
     def job_ended(self, job: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A Label Studio with any number of tasks, made up as they are asked for, over real HTTP.
 
-Tasks share a few images; the first ones are labeled. It takes predictions and keeps only counts.
+Tasks share a few images; the first ones are labeled. It takes predictions and keeps only counts;
+asked for one, it makes it up too, with the id of its task.
 """
 
 import io
@@ -26,12 +27,21 @@ def large_label_studio(tasks: int) -> Answer:
     def listed(asked: Asked) -> Reply:
         rules = json.loads(asked.query["query"])["filters"]["items"]
         value = {one["filter"].rpartition(":")[2] + one["operator"]: one["value"] for one in rules}
+        after, size = value.get("idgreater", 0), int(asked.query["page_size"])
+        if "idin_list" in value:
+            numbers = [number for number in value["idin_list"] if number > after][:size]
+            rows = [{**_task(number), "predictions": predicted(number)} for number in numbers]
+            return Reply(body={"tasks": rows, "total": len(value["idin_list"])})
+        if "predictions_model_versionscontains" in value:
+            return Reply(body={"tasks": [], "total": 0})
         labeled = "total_annotationsgreater" in value
         first, last = (1, LABELED) if labeled else (LABELED + 1, tasks)
-        start = max(first, value.get("idgreater", 0) + 1)
-        size = int(asked.query["page_size"])
-        rows = [_task(number, labeled) for number in range(start, min(last + 1, start + size))]
+        start = max(first, after + 1)
+        rows = [_task(number) for number in range(start, min(last + 1, start + size))]
         return Reply(body={"tasks": rows, "total": last + 1 - first})
+
+    def predicted(number: int) -> list[dict[str, Any]]:
+        return [{"id": number, "model_version": version} for version in versions]
 
     def imported(asked: Asked) -> Reply:
         sent = asked.json
@@ -45,6 +55,7 @@ def large_label_studio(tasks: int) -> Answer:
         (r"GET /data/upload/\d+.png", lambda asked: Reply(body=_image(asked.path))),
         (r"GET /api/tasks", listed),
         (r"POST /api/projects/1/import/predictions", imported),
+        (r"PATCH /api/predictions/\d+/", lambda asked: Reply(body=asked.json)),
         (r"GET /api/projects/1/model-versions/", lambda _: Reply(body=dict(versions))),
         (r"DELETE /api/projects/1/model-versions/", deleted),
         (r"GET /api/dm/views/", lambda _: Reply(body=[])),
@@ -63,9 +74,9 @@ def large_label_studio(tasks: int) -> Answer:
     return reply
 
 
-def _task(number: int, labeled: bool) -> dict[str, Any]:
+def _task(number: int) -> dict[str, Any]:
     task = {"id": number, "data": {"image": f"/data/upload/{number % IMAGES}.png"}}
-    if labeled:
+    if number <= LABELED:
         value = {"choices": ["cat" if number % 2 else "dog"]}
         result = [{"from_name": "c", "to_name": "img", "type": "choices", "value": value}]
         task["annotations"] = [{"id": number, "was_cancelled": False, "result": result}]
