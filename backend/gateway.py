@@ -33,15 +33,10 @@ from backend.errors import (
     UnreadableImage,
 )
 from backend.ports import Pushed
-from backend.tabs import GROUPS, OF_LISTED, TABS
+from backend.tabs import TABS, of_groups, of_tasks
 from connectors import errors as outside
 from connectors.cache import ImageCache
 from connectors.label_studio import LabelStudioClient
-from connectors.label_studio_tasks import where
-
-LISTABLE = 300
-"""Tasks in a tab that lists single ones. Label Studio's own `in_list` would do in one filter, but
-its Data Manager does not open any more with a tab that has one."""
 
 TITLE = "Autolabel"
 """What the backend is called in Label Studio's settings."""
@@ -141,8 +136,7 @@ class LabelStudioGateway:
                     self._client.delete_predictions(project, version)
             self._client.import_predictions(project, members)
             image = labeling_config.parse(self._client.project(project)["label_config"]).data_key
-            columns = (*GROUPS.columns, f"data.{image}")
-            self._client.ensure_tab(project, GROUPS.title, GROUPS.filters, GROUPS.ordering, columns)
+            self._client.ensure_tabs(project, [of_groups(image)])
         return names
 
     def show_version(self, project: ProjectId, version: VersionName) -> None:
@@ -159,16 +153,12 @@ class LabelStudioGateway:
 
     def refresh_tabs(self, project: ProjectId) -> None:
         with in_our_words():
-            for tab in TABS:
-                self._client.ensure_tab(project, tab.title, tab.filters, tab.ordering, tab.columns)
+            self._client.ensure_tabs(project, TABS)
 
     def list_in_tab(self, project: ProjectId, title: str, tasks: Sequence[TaskId]) -> None:
         with in_our_words():
             if tasks:
-                one_by_one = [where("id", "equal", int(task)) for task in tasks[:LISTABLE]]
-                self._client.ensure_tab(
-                    project, title, one_by_one, columns=OF_LISTED, conjunction="or"
-                )
+                self._client.ensure_tabs(project, [of_tasks(title, tasks)])
                 return
             for tab in self._client.tabs(project):
                 if tab["data"].get("title") == title:

@@ -1,21 +1,14 @@
 """The Data Manager tabs that we make: what each lists, and in which order."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
+from backend.domain import TaskId
+from connectors.label_studio_tabs import Tab
 from connectors.label_studio_tasks import where
 
-
-@dataclass(frozen=True, slots=True)
-class Tab:
-    """One tab; all filters must hold. `ordering` names one column, `-` before it reverses."""
-
-    title: str
-    filters: Sequence[Mapping[str, Any]]
-    ordering: str = "tasks:id"
-    columns: Sequence[str] = ()
-
+LISTABLE = 300
+"""Tasks in a tab that lists single ones. Label Studio's own `in_list` would do in one filter, but
+its Data Manager does not open any more with a tab that has one."""
 
 UNLABELED = where("total_annotations", "equal", 0)
 LABELED = where("total_annotations", "greater", 0)
@@ -39,12 +32,18 @@ TABS = (
 )
 """In the order in which they appear."""
 
-GROUPS = Tab(
-    "Groups",
-    (UNLABELED, GROUPED),
-    "tasks:predictions_model_versions",
-    ("id", "predictions_model_versions"),
-)
-"""Made by a grouping. A group is a prediction that says nothing, named by its model version: the
-Data Manager shows, filters and orders by that column, and nothing in it can be taken for a label.
-"""
+
+def of_groups(data_key: str) -> Tab:
+    """The tab of a grouping, with the images of the tasks.
+
+    A group is a prediction that says nothing, named by its model version: the Data Manager shows,
+    filters and orders by that column, and nothing in it can be taken for a label.
+    """
+    columns = ("id", "predictions_model_versions", f"data.{data_key}")
+    return Tab("Groups", (UNLABELED, GROUPED), "tasks:predictions_model_versions", columns)
+
+
+def of_tasks(title: str, tasks: Sequence[TaskId]) -> Tab:
+    """A tab of single tasks, at most `LISTABLE` of them."""
+    one_by_one = [where("id", "equal", int(task)) for task in tasks[:LISTABLE]]
+    return Tab(title, one_by_one, columns=OF_LISTED, conjunction="or")

@@ -5,6 +5,7 @@ import pytest
 from connectors.errors import Rejected
 from connectors.label_studio import LabelStudioClient
 from connectors.label_studio_registration import WEBHOOK_ACTIONS
+from connectors.label_studio_tabs import Tab
 from connectors.label_studio_tasks import where
 from tests.e2e.label_studio import new_data_dir, running
 from tests.fakes.ml_backend import FakeMLBackend
@@ -23,13 +24,17 @@ def titles(client, project):
     return [tab["data"]["title"] for tab in client.tabs(project)]
 
 
+def labeled_beyond(annotations):
+    return Tab("Labeled", [where("total_annotations", "greater", annotations)])
+
+
 def test_a_tab_is_created_once_and_then_updated(client, project):
-    first = client.ensure_tab(project, "Labeled", [where("total_annotations", "greater", 0)])
-    again = client.ensure_tab(project, "Labeled", [where("total_annotations", "greater", 1)])
+    first = client.ensure_tabs(project, [labeled_beyond(0), Tab("Other")])
+    again = client.ensure_tabs(project, [labeled_beyond(1), Tab("Other")])
 
     assert first == again
-    assert titles(client, project) == ["Default", "Labeled"]
-    (tab,) = (tab for tab in client.tabs(project) if tab["id"] == first)
+    assert titles(client, project) == ["Default", "Labeled", "Other"]
+    (tab,) = (tab for tab in client.tabs(project) if tab["id"] == first[0])
     (only,) = tab["data"]["filters"]["items"]
     assert only["value"] == 1
 
@@ -46,12 +51,8 @@ def test_a_tab_shows_the_tasks_of_its_filters_in_its_order(client, project):
     )
     client.set_model_version(project, VERSION)
 
-    tab = client.ensure_tab(
-        project,
-        "Hard examples",
-        [where("predictions_score", "less", 0.6)],
-        "tasks:predictions_score",
-    )
+    unsure = where("predictions_score", "less", 0.6)
+    (tab,) = client.ensure_tabs(project, [Tab("Unsure", [unsure], "tasks:predictions_score")])
 
     shown = client.http.request_json("GET", "/api/tasks", params={"view": tab})["tasks"]
     assert [task["id"] for task in shown] == [tasks[1], tasks[2]]
@@ -60,7 +61,7 @@ def test_a_tab_shows_the_tasks_of_its_filters_in_its_order(client, project):
 def test_a_tab_hides_all_columns_but_the_chosen_ones(client, project):
     client.import_tasks(project, [{"image": "/1.jpg"}])
 
-    chosen = client.ensure_tab(project, "Few", [], columns=["id", "data.image"])
+    (chosen,) = client.ensure_tabs(project, [Tab("Few", columns=["id", "data.image"])])
 
     (tab,) = (tab for tab in client.tabs(project) if tab["id"] == chosen)
     hidden = tab["data"]["hiddenColumns"]["explore"]
@@ -69,7 +70,7 @@ def test_a_tab_hides_all_columns_but_the_chosen_ones(client, project):
 
 
 def test_a_tab_can_be_deleted_twice(client, project):
-    tab = client.ensure_tab(project, "Gone", [])
+    (tab,) = client.ensure_tabs(project, [Tab("Gone")])
 
     client.delete_tab(tab)
     client.delete_tab(tab)
