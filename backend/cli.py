@@ -69,9 +69,11 @@ def serve() -> None:
 @app.command()
 def worker() -> None:
     """Run one worker alone: it takes jobs from the queue, one at a time."""
-    from backend import worker  # noqa: PLC0415 - other commands need not load it
+    from backend import tasks, worker  # noqa: PLC0415 - other commands need not load them
 
-    worker.run_worker(settings.load())
+    configured = settings.load()
+    tasks.preload(configured)
+    worker.run_worker(configured)
 
 
 @app.command()

@@ -1,9 +1,26 @@
-"""What the queue calls: ids in, nothing out. Imported by the work horse alone."""
+"""What the queue calls: ids in, nothing out."""
+
+import os
+from importlib import import_module
+from typing import Final
 
 from backend import settings, wiring
 from backend.domain import JobId
+from backend.settings import Settings
+
+_SLOW_TO_LOAD: Final = ("matplotlib.figure", "scipy.optimize", "PIL.Image")
+"""Needed by every job. Nothing that loads torch: a CUDA context does not survive a fork."""
+
+
+def preload(configured: Settings) -> None:
+    """Load the slow packages; a worker does so before it forks, once instead of at each job."""
+    os.environ.setdefault("MPLCONFIGDIR", str(configured.data_dir / "matplotlib"))
+    for module in _SLOW_TO_LOAD:
+        import_module(module)
 
 
 def run_job(job: str) -> None:
     """Run one queued job to its end."""
-    wiring.runner(settings.load())(JobId(job))
+    configured = settings.load()
+    preload(configured)
+    wiring.runner(configured)(JobId(job))

@@ -174,7 +174,6 @@ def watcher(app: App) -> Watcher:
 
 def runner(settings: Settings) -> Callable[[JobId], None]:
     """What runs one queued job, in the work horse."""
-    os.environ.setdefault("MPLCONFIGDIR", str(settings.data_dir / "matplotlib"))
     url = partial(redis_url, settings)
     board, changes = JobBoard(url, settings.data_dir), EventCounter(url)
 
