@@ -44,6 +44,11 @@ class Settings(BaseSettings):
         validation_alias="LABEL_STUDIO_API_KEY",
         description="legacy token or personal access token; both work",
     )
+    label_studio_public_url: Url = Field(
+        "",
+        validation_alias="LABEL_STUDIO_PUBLIC_URL",
+        description="how people's browsers reach Label Studio; empty means LABEL_STUDIO_URL",
+    )
     host: str = Field("127.0.0.1", description="address on which the backend listens")
     port: int = Field(9090, ge=0, le=65535, description="port on which the backend listens")
     public_url: Url = Field(

@@ -44,7 +44,7 @@ for name in ("sentence", "percent", "count", "duration", "metric_name", "metric_
 def common() -> dict[str, Any]:
     """What every template may use."""
     return {
-        "label_studio": settings().label_studio_url,
+        "label_studio": settings().label_studio_public_url or settings().label_studio_url,
         "form_token": form_token.current,
         "moving": _moving,
         "states": words.STATES,

@@ -18,6 +18,7 @@ from backend.domain import (
     VersionName,
 )
 from backend.errors import BadInput, LabelStudioUnreachable, Reason, ReasonCode
+from backend.web import create_app
 from tests.fakes.backend import NOW, a_job, a_project
 
 SHORT = Reason(ReasonCode.TOO_FEW_IMAGES, "class 'dog' has 3 of 5 images", "dog", 3, 5)
@@ -33,6 +34,16 @@ def submit(client, path, **fields):
     page = text_of(client.get("/projects/2"))
     token = re.search(r'name="form_token" value="([^"]+)"', page).group(1)
     return client.post(path, data={**fields, "form_token": token})
+
+
+def test_links_lead_where_a_browser_finds_label_studio(backend, settings):
+    inside = {"label_studio_url": "http://studio.internal:8080"}
+    page = create_app(backend, settings.model_copy(update=inside)).test_client().get("/")
+    assert 'href="http://studio.internal:8080"' in text_of(page)
+    outside = inside | {"label_studio_public_url": "https://label.example"}
+    page = create_app(backend, settings.model_copy(update=outside)).test_client().get("/")
+    assert 'href="https://label.example"' in text_of(page)
+    assert "internal" not in text_of(page)
 
 
 class TestOverview:
