@@ -62,6 +62,11 @@ def stop_job(job: str) -> Response:
     return answer({"job": job_json(backend().jobs.stop(JobId(job)))}, 202)
 
 
+@routes.route("/jobs/<job>/undo", methods=["POST"])
+def undo_job(job: str) -> Response:
+    return answer({"taken_back": backend().undo(JobId(job))})
+
+
 def _must_exist(project: int) -> None:
     """An empty list is an answer only for a project that there is. Raises NotFound."""
     backend().label_studio.project(ProjectId(project))

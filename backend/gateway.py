@@ -170,9 +170,11 @@ class LabelStudioGateway:
         with in_our_words():
             return self._client.accept_predictions(project, version, tasks)
 
-    def take_back(self, annotations: Sequence[int]) -> None:
+    def take_back(
+        self, project: ProjectId, tasks: Sequence[TaskId], annotations: Sequence[int]
+    ) -> None:
         with in_our_words():
-            self._client.delete_annotations(annotations)
+            self._client.delete_annotations(project, tasks, annotations)
 
     def connect(self, project: ProjectId, backend_url: str, user: str, password: str) -> str:
         self.project(project)

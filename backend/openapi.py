@@ -247,6 +247,14 @@ PATHS: Json = {
             "Ask a job to stop", {"202": _answer("The job.", JOB)}, operationId="stopJob"
         ),
     },
+    "/api/jobs/{job}/undo": {
+        "parameters": JOB_ID,
+        "post": _route(
+            "Take back the annotations that a job made of accepted predictions",
+            {"200": _answer("How many there were.", _object(taken_back=COUNT))},
+            operationId="undoJob",
+        ),
+    },
 }
 
 DOCUMENT: Json = {

@@ -306,8 +306,10 @@ class LabelStudio(Protocol):
         """Turn predictions into annotations that remember them; the annotations' ids."""
         ...
 
-    def take_back(self, annotations: Sequence[int]) -> None:
-        """Delete annotations; one that is gone already is fine."""
+    def take_back(
+        self, project: ProjectId, tasks: Sequence[TaskId], annotations: Sequence[int]
+    ) -> None:
+        """Delete these annotations of these tasks; one that is gone already is fine."""
         ...
 
     def connect(self, project: ProjectId, backend_url: str, user: str, password: str) -> str:
@@ -453,7 +455,15 @@ class Backend(Protocol):
         ...
 
     def undo(self, job: JobId) -> int:
-        """Take back what a job accepted; how many annotations there were. Raises NotFound."""
+        """Take back what a job accepted; how many annotations there were.
+
+        Raises:
+            NotFound: when it accepted nothing, or was undone before.
+        """
+        ...
+
+    def accepted(self, job: Job) -> int:
+        """How many annotations `undo` would take back."""
         ...
 
     def changed(self, project: ProjectId, annotations: int) -> None:

@@ -115,6 +115,9 @@ class App:
         found = self.jobs.get(job)
         return self.auto_accept.undo(found.request.project, job)
 
+    def accepted(self, job: Job) -> int:
+        return self.auto_accept.standing(job.request.project, job.id)
+
     def changed(self, project: ProjectId, annotations: int) -> None:
         self.events.changed(project, annotations)
 

@@ -8,6 +8,7 @@ from connectors.label_studio_calls import Json, batches
 from connectors.label_studio_tasks import Tasks
 
 _ACCEPT_SIZE = 1000
+_DELETE_SIZE = 1000
 
 
 class Annotations(Tasks):
@@ -24,10 +25,34 @@ class Annotations(Tasks):
     def delete_annotation(self, annotation: int) -> None:
         self._delete(f"/api/annotations/{annotation}/")
 
-    def delete_annotations(self, annotations: Iterable[int]) -> None:
-        """Delete one by one: Label Studio has no call for some annotations of several tasks."""
-        for annotation in annotations:
+    def delete_annotations(
+        self, project: int, tasks: Iterable[int], annotations: Iterable[int]
+    ) -> None:
+        """Delete these annotations of these tasks, and nothing else; safe to repeat.
+
+        Label Studio's bulk deletion, twenty times as fast, takes all annotations and drafts of a
+        task. So where people left something of their own, annotations are deleted one by one.
+        """
+        left = set(annotations)
+        for batch in batches(sorted(set(tasks)), _DELETE_SIZE):
+            alone = self._tasks_with_only(left, project, batch)
+            if alone:
+                self._act(project, "delete_tasks_annotations", list(alone))
+                left.difference_update(*alone.values())
+        for annotation in sorted(left):
             self.delete_annotation(annotation)
+
+    def _tasks_with_only(
+        self, annotations: set[int], project: int, tasks: Sequence[int]
+    ) -> dict[int, set[int]]:
+        """Tasks that have some of these annotations and no others, nor drafts; which ones."""
+        rows = self._among(project, tasks, ("id", "annotations", "drafts"), "all")
+        found = {
+            row["id"]: {one["id"] for one in row["annotations"]}
+            for row in rows
+            if not row["drafts"]
+        }
+        return {task: own for task, own in found.items() if own and own <= annotations}
 
     def accept_predictions(self, project: int, version: str, tasks: Iterable[int]) -> list[int]:
         """Turn the predictions of a version into annotations that remember them.

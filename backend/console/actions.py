@@ -1,6 +1,6 @@
 """What people can do on the page: start, stop, activate. Each ends in a page, never in JSON."""
 
-from typing import Any
+from typing import Any, Final
 
 from flask import Blueprint, Response, make_response, redirect, request
 
@@ -13,6 +13,9 @@ from backend.failures import of_ours
 from backend.job_requests import job_request
 
 routes = Blueprint("actions", __name__)
+
+_NUMBERS: Final = {Mode.GROUPING.value: "groups", Mode.SUGGESTING.value: "count"}
+"""What is asked for of the jobs that only look at images."""
 
 
 @routes.before_request
@@ -38,6 +41,12 @@ def stop(job: str) -> Response:
     return _see(f"/projects/{stopping.request.project}#job")
 
 
+@routes.route("/jobs/<job>/undo", methods=["POST"])
+def undo(job: str) -> Response:
+    backend().undo(JobId(job))
+    return _see(f"/jobs/{job}#numbers-head")
+
+
 @routes.route("/projects/<int:project>/versions/<version>/activate", methods=["POST"])
 def activate(project: int, version: str) -> Response:
     backend().versions.activate(ProjectId(project), VersionName(version))
@@ -47,17 +56,29 @@ def activate(project: int, version: str) -> Response:
 def _wish() -> dict[str, Any]:
     """The form in the words of the job API; shares are in percent on the page."""
     form = request.form
+    mode = form.get("mode", "")
+    if mode in _NUMBERS:
+        return {"mode": mode, _NUMBERS[mode]: _number(_NUMBERS[mode])}
     wish: dict[str, Any] = {
-        "mode": form.get("mode", ""),
+        "mode": mode,
         "algorithm": form.get("algorithm", ""),
         "accept": "accept" in form,
         "labels_are_random": "labels_are_random" in form,
         "max_error": _share("max_error"),
         "confidence": _share("confidence"),
     }
-    if wish["mode"] == Mode.PRE_LABELING.value:
+    if mode == Mode.PRE_LABELING.value:
         wish["model_version"] = form.get("model_version") or None
     return wish
+
+
+def _number(name: str) -> int:
+    """Raises BadInput for what is no whole number."""
+    text = request.form.get(name, "")
+    try:
+        return int(text)
+    except ValueError as exc:
+        raise BadInput(f"{name}: {text[:20]!r} is not a whole number") from exc
 
 
 def _share(name: str) -> float:

@@ -13,6 +13,8 @@ from backend.console import form_token, live, views, words
 from backend.domain import UNTRAINED, Job, JobId, ModelVersion, ProjectId
 from backend.errors import AutolabelError, NotFound
 from backend.failures import Failure, of_ours
+from backend.job_requests import MOST_PICKS
+from backend.policies import grouping
 
 T = TypeVar("T")
 
@@ -100,6 +102,7 @@ def job(job: str) -> str:
         "job.html",
         job=found,
         report=report,
+        accepted=backend().accepted(found),
         heads=heads,
         rows=rows,
         reason_bars=views.reason_bars(report),
@@ -150,6 +153,8 @@ def project_page(
         troubles=troubles,
         refused=refused,
         wish=wish or {},
+        most_picks=MOST_PICKS,
+        groups=(grouping.FEWEST, grouping.MOST),
     )
 
 

@@ -16,6 +16,7 @@ from backend.domain import (
     Kind,
     Label,
     LabeledImage,
+    Ledger,
     ProjectId,
     TaskId,
     VersionName,
@@ -149,13 +150,23 @@ class AutoAccept:
             NotFound: when the job accepted nothing, or was undone before.
         """
         ledger = self.ledgers.load(project)
-        found = ledger.acceptances.get(job)
-        if found is None or found.undone:
+        found = _standing(ledger, job)
+        if found is None:
             raise NotFound(f"job {job} accepted nothing that could be taken back")
-        self.label_studio.take_back(found.annotations)
+        self.label_studio.take_back(project, found.tasks, found.annotations)
         acceptances = {**ledger.acceptances, job: replace(found, undone=True)}
         self.ledgers.save(project, replace(ledger, acceptances=acceptances))
         return len(found.annotations)
+
+    def standing(self, project: ProjectId, job: JobId) -> int:
+        """How many annotations `undo` would take back."""
+        found = _standing(self.ledgers.load(project), job)
+        return len(found.annotations) if found else 0
+
+
+def _standing(ledger: Ledger, job: JobId) -> Acceptance | None:
+    found = ledger.acceptances.get(job)
+    return None if found is None or found.undone else found
 
 
 Region = tuple[Certificate, Flags, Flags]

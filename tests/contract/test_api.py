@@ -170,6 +170,13 @@ class TestActing:
         assert answer.status_code == 202
         assert conforms(answer, "/api/jobs/{job}/stop", "post")["job"]["state"] == "stopping"
 
+    def test_undoing_says_how_many_labels_were_taken_back(self, client, backend, conforms):
+        backend.jobs.jobs["a"] = a_job("a", JobState.FINISHED)
+        backend.acceptances["a"] = 12
+        answer = client.post("/api/jobs/a/undo")
+        assert conforms(answer, "/api/jobs/{job}/undo", "post") == {"taken_back": 12}
+        assert client.post("/api/jobs/a/undo").status_code == 404
+
 
 class TestFailing:
     @pytest.mark.parametrize(
@@ -182,6 +189,7 @@ class TestFailing:
             ("POST", "/api/projects/2/versions/al-9999-0000/activate"),
             ("GET", "/api/jobs/none"),
             ("POST", "/api/jobs/none/stop"),
+            ("POST", "/api/jobs/none/undo"),
             ("GET", "/api/nothing"),
         ],
     )

@@ -173,21 +173,52 @@ class TestForms:
         assert submit(client, "/jobs/a/stop").status_code == 303
         assert backend.jobs.get("a").state is JobState.STOPPING
 
+    def test_take_back_what_a_job_accepted(self, client, backend):
+        backend.jobs.jobs["a"] = a_job("a", JobState.FINISHED, report={"accepted": 12})
+        backend.acceptances["a"] = 12
+        assert "Take 12 labels back" in text_of(client.get("/jobs/a"))
+        assert submit(client, "/jobs/a/undo").status_code == 303
+        assert "labels were taken back" in text_of(client.get("/jobs/a"))
+        assert submit(client, "/jobs/a/undo").status_code == 404
+
+    @pytest.mark.parametrize(
+        ("mode", "field", "number"), [("auto-grouping", "groups", 7), ("suggesting", "count", 30)]
+    )
+    def test_ask_for_groups_or_for_what_to_label(self, client, backend, mode, field, number):
+        fields = {"mode": mode, field: str(number)}
+        assert submit(client, "/projects/2/start", **fields).status_code == 303
+        (asked,) = backend.started
+        assert (asked.mode.value, getattr(asked, field)) == (mode, number)
+
+    @pytest.mark.parametrize("groups", ["1", "many", ""])
+    def test_refuse_a_number_of_groups_that_makes_no_sense(self, client, backend, groups):
+        answer = submit(client, "/projects/2/start", mode="auto-grouping", groups=groups)
+        assert answer.status_code == 400
+        assert "groups:" in text_of(answer)
+        assert backend.started == []
+
     def test_activate_a_version(self, client, backend):
         assert submit(client, "/projects/2/versions/al-0002-77aa/activate").status_code == 303
         assert backend.version(ProjectId(2)) == VersionName("al-0002-77aa")
 
     @pytest.mark.parametrize(
         "path",
-        ["/projects/2/start", "/jobs/a/stop", "/projects/2/versions/al-0002-77aa/activate"],
+        [
+            "/projects/2/start",
+            "/jobs/a/stop",
+            "/jobs/a/undo",
+            "/projects/2/versions/al-0002-77aa/activate",
+        ],
     )
     @pytest.mark.parametrize("token", [None, "", "guessed", "käfer"])
     def test_without_the_token_do_nothing(self, client, backend, path, token):
         backend.jobs.jobs["a"] = a_job("a")
+        backend.acceptances["a"] = 12
         client.get("/projects/2")
         answer = client.post(path, data=FORM if token is None else {**FORM, "form_token": token})
         assert answer.status_code == 403
         assert backend.started == []
+        assert backend.acceptances == {"a": 12}
         assert backend.jobs.get("a").state is JobState.RUNNING
         assert backend.version(ProjectId(2)) == "al-0001-3f9c"
 

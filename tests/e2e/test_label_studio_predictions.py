@@ -124,11 +124,24 @@ def test_accepting_twice_makes_nothing_new_and_undo_takes_back_only_ours(client,
     ours = client.accept_predictions(project, NEW, tasks[:2])
 
     assert client.accept_predictions(project, NEW, tasks[:2]) == []
-    client.delete_annotations(ours)
+    client.delete_annotations(project, tasks[:2], ours)
+    client.delete_annotations(project, tasks[:2], ours)
 
     assert [one["id"] for one in client.annotations(tasks[0])] == [theirs]
     assert client.annotations(tasks[1]) == []
     assert client.predicted_task_ids(project, NEW) == set(tasks)
+
+
+def test_undo_leaves_the_draft_that_a_person_has_begun(client, project, tasks):
+    client.import_predictions(project, [prediction(task) for task in tasks])
+    ours = client.accept_predictions(project, NEW, tasks)
+    path = f"/api/tasks/{tasks[0]}/drafts"
+    client.http.request_json("POST", path, json={"result": choice("dog")})
+
+    client.delete_annotations(project, tasks, ours)
+
+    assert not list(client.labeled_tasks(project))
+    assert len(client.http.request_json("GET", path)) == 1
 
 
 def test_accepting_a_task_without_a_prediction_makes_nothing(client, project, tasks):

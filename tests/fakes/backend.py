@@ -147,6 +147,7 @@ class FakeBackend:
     started: list[JobRequest] = field(default_factory=list)
     changes: list[tuple[ProjectId, int]] = field(default_factory=list)
     reports: Path = Path("/nonexistent")
+    acceptances: dict[JobId, int] = field(default_factory=dict)
 
     def _may_fail(self) -> None:
         if self.failure:
@@ -175,6 +176,14 @@ class FakeBackend:
         if self.reasons and not self.jobs.live(request.project):
             raise Refused(self.reasons)
         return self.jobs.submit(request)
+
+    def undo(self, job: JobId) -> int:
+        if not self.accepted(self.jobs.get(job)):
+            raise NotFound(f"job {job} accepted nothing that could be taken back")
+        return self.acceptances.pop(job)
+
+    def accepted(self, job: Job) -> int:
+        return self.acceptances.get(job.id, 0)
 
     def changed(self, project: ProjectId, annotations: int) -> None:
         self.changes.append((project, annotations))

@@ -106,7 +106,9 @@ class FakeLabelStudio:
             self.people[task] = dict(self.predictions[task, version].answers)
         return [1000 + task for task in tasks]
 
-    def take_back(self, annotations: Sequence[int]) -> None:
+    def take_back(
+        self, project: ProjectId, tasks: Sequence[TaskId], annotations: Sequence[int]
+    ) -> None:
         for annotation in annotations:
             self.people[TaskId(annotation - 1000)] = None
 

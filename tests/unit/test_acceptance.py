@@ -104,7 +104,9 @@ def test_neither_the_lane_nor_accepted_labels_ever_teach_a_model(world):
 def test_undo_gives_the_images_back_to_people_once(world):
     job = world.job()
     report = accepted(world)
+    assert world.auto_accept.standing(PROJECT, job.id) == report["accepted"]
     assert world.auto_accept.undo(PROJECT, job.id) == report["accepted"]
+    assert world.auto_accept.standing(PROJECT, job.id) == 0
     assert world.ledgers.load(PROJECT).accepted == frozenset()
     waiting = [task for task, said in world.label_studio.people.items() if said is None]
     assert len(waiting) == report["accepted"] + report["withheld"]
