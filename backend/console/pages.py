@@ -50,7 +50,7 @@ def common() -> dict[str, Any]:
         "form_token": form_token.current,
         "moving": _moving,
         "states": words.STATES,
-        "modes": words.MODES,
+        "job_title": words.job_title,
         "headline_metric": views.headline_metric,
     }
 

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from math import isfinite
 
-from backend.domain import Job, JobState
+from backend.domain import Job, JobRequest, JobState, Mode
 
 METRICS = {
     "accuracy": "Accuracy",
@@ -39,6 +39,13 @@ STATES = {
 
 SURE_ENOUGH = 0.03
 """The share that must be done before the time that is left can be guessed."""
+
+
+def job_title(request: JobRequest) -> str:
+    """`Active learning, fast`; an algorithm is named where it makes a difference."""
+    title = MODES[request.mode.value]
+    learns = request.mode is Mode.ACTIVE_LEARNING
+    return f"{title}, {request.algorithm.value}" if learns else title
 
 
 def metric_name(name: str) -> str:

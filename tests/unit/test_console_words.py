@@ -1,6 +1,7 @@
 """How the page says numbers and times, and what it works out of a report."""
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.console import views, words
-from backend.domain import ControlName, JobState, Label, LabelCount
+from backend.domain import (
+    Algorithm,
+    ControlName,
+    JobRequest,
+    JobState,
+    Label,
+    LabelCount,
+    Mode,
+    ProjectId,
+)
 from tests.fakes.backend import a_job, a_version
 
 START = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
@@ -42,6 +52,12 @@ def test_a_duration_is_said_in_two_units_at_most(seconds, said):
 def test_the_time_left_is_guessed_once_there_is_something_to_guess_from(progress, spent, said):
     job = a_job(progress=progress, started_at=START)
     assert words.time_left(job, START + timedelta(seconds=spent)) == said
+
+
+def test_an_algorithm_is_named_only_where_it_makes_a_difference():
+    learning = JobRequest(ProjectId(2), algorithm=Algorithm.PRECISE)
+    assert words.job_title(learning) == "Active learning, precise"
+    assert words.job_title(replace(learning, mode=Mode.GROUPING)) == "Auto grouping"
 
 
 def test_a_job_that_ended_has_no_time_left():
