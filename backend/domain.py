@@ -248,12 +248,14 @@ class Acceptance:
 class Ledger:
     """What a project must remember so that the promises of all its rounds hold together.
 
-    `lane`: validation tasks drawn at random, never trained on. `spent`: those of them whose like
-    was accepted, so that they no longer stand for what is left. `attempts`: tests made so far,
-    each of which used up a part of the confidence.
+    `lane`: validation tasks drawn at random, never trained on. `from_labels`: it was drawn from
+    labels that somebody said were random, so every certificate has to say that this was assumed.
+    `spent`: those of the lane whose like was accepted, so that they no longer stand for what is
+    left. `attempts`: tests made so far, each of which used up a part of the confidence.
     """
 
     lane: frozenset[TaskId] = frozenset()
+    from_labels: bool = False
     spent: frozenset[TaskId] = frozenset()
     attempts: int = 0
     acceptances: Mapping[JobId, Acceptance] = field(default_factory=dict["JobId", Acceptance])

@@ -113,7 +113,8 @@ class Lesson:
     """All that a model family may learn one control from.
 
     `train` and `held_out` are disjoint; an image never moves between them from one round to the
-    next. `previous` is the folder of the control in the project's current version, if any.
+    next. `previous` is the folder of the control in the project's current version, if there is
+    one to go on from: none that has seen what is to validate the new one.
     """
 
     control: Control

@@ -156,7 +156,12 @@ def backend(settings: Settings) -> App:
         events=events,
         redis=RedisClient(url),
         readiness=Readiness(
-            label_studio, versions, jobs, ledgers, settings, partial(_weights, settings)
+            label_studio,
+            versions,
+            jobs,
+            Lanes(label_studio, ledgers, settings.seed),
+            settings,
+            partial(_weights, settings),
         ),
         auto_accept=AutoAccept(label_studio, ledgers),
         predictions=Predict(

@@ -1,7 +1,7 @@
 """May this job start? Every reason at once, with counts."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from backend.domain import Control, Label, LabelCount, LabelSchema, ModelVersion
 from backend.errors import Reason, ReasonCode
@@ -32,10 +32,12 @@ def check(
     unlabeled: int,
     min_labels: int,
     min_images: int,
+    aside: int = 0,
 ) -> Readiness:
     """Whether a training may start, judged on images (not annotations) a label.
 
     A control that nobody used is left out with a warning, unless no control is used at all.
+    `aside` is how many further images are labeled that no model may learn from.
     """
     used = {control.name: _images(control, counts) for control in schema.controls if control.labels}
     asked = [control for control in schema.controls if any(used.get(control.name, {}).values())]
@@ -46,6 +48,8 @@ def check(
         for control in judged
         for reason in _shortages(control, used[control.name], min_labels, min_images, several)
     ]
+    if aside:
+        reasons = [replace(one, message=f"{one.message} to learn from") for one in reasons]
     if unlabeled < 1:
         message = f"no unlabeled image left ({labeled} labeled)"
         reasons.append(Reason(ReasonCode.NO_UNLABELED_IMAGES, message, have=0, need=1))
@@ -57,6 +61,11 @@ def check(
         ),
         *(warning for control in asked for warning in _doubts(used[control.name], min_images)),
     ]
+    if aside:
+        warnings.append(
+            f"{aside} labeled images are not learned from: they are set aside at random for the "
+            "guarantee, or a model labeled them"
+        )
     return Readiness(tuple(reasons), tuple(warnings))
 
 

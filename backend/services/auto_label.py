@@ -14,8 +14,8 @@ from backend.domain import (
     Decision,
     Job,
     JobRequest,
-    LabeledImage,
     LabelSchema,
+    Ledger,
     ModelVersion,
     ProjectId,
     TaskId,
@@ -72,7 +72,8 @@ class AutoLabel:
             everyone = census.take(self.label_studio, request.project, schema, progress)
             ledger = self.lanes.draw(request, everyone)
             people = everyone.only(request.task_ids) if request.task_ids else everyone
-            self._require_enough(schema, census.teachable(people.labeled, ledger), people)
+            self._require_enough(schema, people, ledger)
+            self.lanes.keep(request.project, ledger, everyone)
         material, unreadable = look(self.gallery, schema, people, ledger, progress)
         current = self.versions.current(request.project)
         with watch("train"):
@@ -80,12 +81,13 @@ class AutoLabel:
                 material, request.algorithm, self._previous(request.project), progress
             )
             better = self.comparison.decide(schema, learned, current, progress)
-        models = learned.models
+        models, known = learned.models, frozenset[TaskId]()
         if current and not better.yes:
             models = self.learning.load(schema, current, self.versions)
+            known = taught.known(self.versions, current)
         with watch("predict"):
             findings = self.inspection.findings(
-                request, everyone, ledger, material, models, progress
+                request, everyone, ledger, material.unseen_by(known), models, progress
             )
             doubts = self.doubts.find(learned, progress)
         published = self._publish(
@@ -126,12 +128,17 @@ class AutoLabel:
             chosen = picks.next_picks(material, findings.guessed, count, seed, waiting)
             picks.show(self.label_studio, project, version, chosen)
 
-    def _require_enough(
-        self, schema: LabelSchema, teachers: tuple[LabeledImage, ...], people: Census
-    ) -> None:
-        counts = census.count(schema, teachers)
-        limits = self.settings.min_labels, self.settings.min_images_per_label
-        ready = preconditions.check(schema, counts, len(teachers), len(people.unlabeled), *limits)
+    def _require_enough(self, schema: LabelSchema, people: Census, ledger: Ledger) -> None:
+        teachers = census.teachable(people.labeled, ledger)
+        ready = preconditions.check(
+            schema,
+            census.count(schema, teachers),
+            len(teachers),
+            len(people.unlabeled),
+            self.settings.min_labels,
+            self.settings.min_images_per_label,
+            census.set_aside(people.labeled, ledger),
+        )
         if ready.reasons:
             raise Refused(ready.reasons)
 
@@ -180,6 +187,6 @@ class AutoLabel:
                 own = control_folder(folder, name)
                 own.mkdir()
                 model.save(own)
-                taught.write(own, learned.lessons[name].train.tasks)
+                taught.write(own, learned.lessons[name])
 
         return self.versions.publish(request.project, card, write)

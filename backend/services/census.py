@@ -1,7 +1,7 @@
 """Who labeled what: the state of a project as Label Studio tells it."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from backend.domain import (
@@ -81,6 +81,11 @@ def teachable(labeled: Iterable[LabeledImage], ledger: Ledger) -> tuple[LabeledI
     """
     aside = (ledger.lane - ledger.spent) | ledger.accepted
     return tuple(image for image in labeled if image.image.task not in aside)
+
+
+def set_aside(labeled: Collection[LabeledImage], ledger: Ledger) -> int:
+    """How many of the labeled images are not `teachable`."""
+    return len(labeled) - len(teachable(labeled, ledger))
 
 
 def _labels(answer: Answer) -> tuple[Label, ...]:

@@ -75,5 +75,5 @@ class Inspection:
         verdict = judge(lanes.terms(request, ledger), asked, material.people, lane, guessed)
         if not verdict.more or request.labels_are_random:
             return verdict
-        extended = self.lanes.extend(request, ledger, people, verdict.more)
+        extended = self.lanes.extend(request.project, ledger, people, verdict.more)
         return verdict if extended.lane != ledger.lane else replace(verdict, because=NO_ROOM)

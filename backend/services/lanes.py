@@ -5,10 +5,9 @@ judge. Only a lane that is labeled as a whole counts: the part that people happe
 is no random sample.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from backend.domain import JobRequest, Ledger, TaskId
+from backend.domain import JobRequest, Ledger, ProjectId, TaskId
 from backend.policies.certification import Terms
 from backend.policies.lane import LABELS_ARE_RANDOM, lane
 from backend.policies.validation_size import how_many_more, unseen
@@ -34,40 +33,35 @@ class Lanes:
     seed: int
 
     def draw(self, request: JobRequest, people: Census) -> Ledger:
-        """The project's ledger, with a lane as soon as a guarantee is wanted."""
+        """The project's ledger, with a lane as soon as a guarantee is wanted; not kept yet."""
         ledger = self.ledgers.load(request.project)
         if not request.accept or ledger.lane - ledger.spent:
-            return self._shown(request, ledger, people)
+            return ledger
         if request.labels_are_random:
             labeled = [image.image.task for image in people.labeled]
             drawn = lane(labeled, self.seed, RANDOM_PART, _used(ledger))
-            return self._with(request, ledger, people, drawn)
-        return self.extend(request, ledger, people, _first_size(request, people))
+            return replace(ledger, lane=ledger.lane | set(drawn), from_labels=True)
+        return self._extended(ledger, people, _first_size(request, people))
 
-    def extend(self, request: JobRequest, ledger: Ledger, people: Census, more: int) -> Ledger:
-        """The ledger with `more` unlabeled tasks in the lane, as far as that may grow."""
+    def keep(self, project: ProjectId, ledger: Ledger, people: Census) -> None:
+        """Remember it, and list what is to be labeled, so that people may begin at once."""
+        if ledger != self.ledgers.load(project):
+            self.ledgers.save(project, ledger)
+        if ledger.lane:
+            self.label_studio.list_in_tab(project, TAB, waiting(ledger, people))
+
+    def extend(self, project: ProjectId, ledger: Ledger, people: Census, more: int) -> Ledger:
+        """The ledger with `more` unlabeled tasks in the lane, as far as that may grow; kept."""
+        extended = self._extended(ledger, people, more)
+        self.keep(project, extended, people)
+        return extended
+
+    def _extended(self, ledger: Ledger, people: Census, more: int) -> Ledger:
         images = len(people.labeled) + len(people.unlabeled)
         room = max(SMALLEST, int(LARGEST_PART * images)) - len(ledger.lane - ledger.spent)
         unlabeled = [ref.task for ref in people.unlabeled]
         drawn = lane(unlabeled, self.seed, 1.0, _used(ledger))[: max(0, min(more, room))]
-        return self._with(request, ledger, people, drawn)
-
-    def _with(
-        self,
-        request: JobRequest,
-        ledger: Ledger,
-        people: Census,
-        drawn: Sequence[TaskId],
-    ) -> Ledger:
-        extended = replace(ledger, lane=ledger.lane | set(drawn))
-        self.ledgers.save(request.project, extended)
-        return self._shown(request, extended, people)
-
-    def _shown(self, request: JobRequest, ledger: Ledger, people: Census) -> Ledger:
-        """Keep the tab to what is still to be labeled, so that people may begin at once."""
-        if ledger.lane:
-            self.label_studio.list_in_tab(request.project, TAB, waiting(ledger, people))
-        return ledger
+        return replace(ledger, lane=ledger.lane | set(drawn))
 
 
 def waiting(ledger: Ledger, people: Census) -> tuple[TaskId, ...]:
@@ -77,7 +71,7 @@ def waiting(ledger: Ledger, people: Census) -> tuple[TaskId, ...]:
 
 def terms(request: JobRequest, ledger: Ledger) -> Terms:
     """What the next test of this project has to keep."""
-    assumption = LABELS_ARE_RANDOM if request.labels_are_random else ""
+    assumption = LABELS_ARE_RANDOM if ledger.from_labels else ""
     return Terms(request.max_error, request.confidence, ledger.attempts + 1, assumption)
 
 

@@ -1,7 +1,7 @@
 """From labeled images to one fitted model a control."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backend.domain import (
@@ -42,6 +42,11 @@ class Material:
     labeled: Pictures
     validation: Pictures
     unlabeled: Pictures
+
+    def unseen_by(self, known: frozenset[TaskId]) -> "Material":
+        """The same without the validation images that a version knows, which would flatter it."""
+        rows = [row for row, task in enumerate(self.validation.tasks) if task not in known]
+        return replace(self, validation=self.validation.take(rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +107,8 @@ class Learning:
         rows, answers = answered(control, material)
         pictures = material.labeled.take(rows)
         folder = previous(control.name)
-        learn, hold = lane.split(
-            pictures.tasks, answers, self.settings.seed, HELD_OUT, taught.read(folder)
-        )
+        past = taught.read(folder)
+        learn, hold = lane.split(pictures.tasks, answers, self.settings.seed, HELD_OUT, past)
         return Lesson(
             control=control,
             train=pictures.take(learn),
@@ -113,7 +117,7 @@ class Learning:
             held_out_answers=[answers[int(row)] for row in hold],
             unlabeled=material.unlabeled,
             algorithm=algorithm,
-            previous=folder,
+            previous=folder if past.isdisjoint(material.validation.tasks) else None,
             fetch=self.fetch,
             progress=progress,
             seed=self.settings.seed,

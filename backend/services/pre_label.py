@@ -9,7 +9,7 @@ from backend.domain import UNTRAINED, Job, JobRequest, LabelSchema, ModelVersion
 from backend.errors import BadInput, Refused
 from backend.policies import preconditions
 from backend.ports import Gallery, LabelStudio, Progress, Versions
-from backend.services import census
+from backend.services import census, taught
 from backend.services.census import Census
 from backend.services.findings import Inspection
 from backend.services.finishing import Finishing
@@ -46,13 +46,13 @@ class PreLabel:
         with watch("list"):
             everyone = census.take(self.label_studio, request.project, schema, progress)
             ledger = self.lanes.draw(request, everyone)
+            self.lanes.keep(request.project, ledger, everyone)
             people = self._waiting(request, version, everyone)
         material, unreadable = look(self.gallery, schema, people, ledger, progress)
         with watch("predict"):
             models = self.learning.load(schema, version, self.versions)
-            findings = self.inspection.findings(
-                request, everyone, ledger, material, models, progress
-            )
+            unseen = material.unseen_by(taught.known(self.versions, version))
+            findings = self.inspection.findings(request, everyone, ledger, unseen, models, progress)
         with watch("push"):
             finished = self.finishing.finish(
                 job, schema, version, findings, progress, activate=False

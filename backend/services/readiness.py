@@ -17,8 +17,10 @@ from backend.domain import (
 )
 from backend.errors import NotFound, NoWeights, Reason, ReasonCode, Refused, UnsupportedConfig
 from backend.policies import preconditions
-from backend.ports import Jobs, LabelStudio, Ledgers, Versions
+from backend.ports import Jobs, LabelStudio, Versions
 from backend.services import census
+from backend.services.census import Census
+from backend.services.lanes import Lanes
 from backend.settings import Settings
 
 NOTHING_LEFT = Reason(ReasonCode.NO_UNLABELED_IMAGES, "no unlabeled image left", have=0, need=1)
@@ -31,23 +33,31 @@ class Readiness:
     label_studio: LabelStudio
     versions: Versions
     jobs: Jobs
-    ledgers: Ledgers
+    lanes: Lanes
     settings: Settings
     missing_weights: Callable[[Kind], NoWeights | None] = lambda _: None
 
     def status(self, project: ProjectId) -> ProjectStatus:
         """Where a project stands; an unsupported labeling config is a reason, not an error."""
+        return self._before(JobRequest(project))
+
+    def _before(self, request: JobRequest) -> ProjectStatus:
+        """The same, as it will be for this job: a random lane may take labels away from it."""
+        project = request.project
         found = self.label_studio.project(project)
         try:
             schema = labeling_config.parse(found.label_config)
         except UnsupportedConfig as exc:
             reason = Reason(ReasonCode.UNSUPPORTED_LABELING_CONFIG, str(exc))
             return self._status(found, (reason,), (), (), 0)
-        everyone = self.label_studio.labeled(project, schema)
-        labeled = census.teachable(everyone, self.ledgers.load(project))
+        everyone = tuple(self.label_studio.labeled(project, schema))
+        takes = replace(request, accept=request.accept and request.labels_are_random)
+        ledger = self.lanes.draw(takes, Census(everyone, ()))
+        labeled = census.teachable(everyone, ledger)
         counts = census.count(schema, labeled)
         unlabeled = self.label_studio.count_unlabeled(project)
-        ready = self._check(schema, counts, len(labeled), unlabeled)
+        aside = census.set_aside(everyone, ledger)
+        ready = self._check(schema, counts, len(labeled), unlabeled, aside)
         return self._status(
             found, ready.reasons, (*schema.warnings, *ready.warnings), counts, len(labeled)
         )
@@ -60,7 +70,7 @@ class Readiness:
         """
         match request.mode:
             case Mode.ACTIVE_LEARNING:
-                reasons = self.status(request.project).reasons
+                reasons = self._before(request).reasons
             case Mode.PRE_LABELING:
                 reasons = self._unfit_version(request)
             case Mode.GROUPING | Mode.SUGGESTING:
@@ -69,10 +79,15 @@ class Readiness:
             raise Refused(reasons)
 
     def _check(
-        self, schema: LabelSchema, counts: tuple[LabelCount, ...], labeled: int, unlabeled: int
+        self,
+        schema: LabelSchema,
+        counts: tuple[LabelCount, ...],
+        labeled: int,
+        unlabeled: int,
+        aside: int,
     ) -> preconditions.Readiness:
         minimum = self.settings.min_labels, self.settings.min_images_per_label
-        found = preconditions.check(schema, counts, labeled, unlabeled, *minimum)
+        found = preconditions.check(schema, counts, labeled, unlabeled, *minimum, aside)
         used = {count.control for count in counts if count.images}
         kinds = {control.kind for control in schema.controls if control.name in used}
         missing = [exc for kind in kinds if (exc := self.missing_weights(kind))]

@@ -1,25 +1,39 @@
-"""Which tasks a version learned from, kept in its folder.
+"""Which tasks a version knows: those that taught it, and those that it was measured on.
 
-The next version reads it, so that an image that once taught a model is never held out later: the
-figures would flatter whoever had seen it.
+Kept in the version's folder, with those that taught the version it went on from. An image that once
+taught a model is never held out later, and one that is known vouches for nothing that the model
+says: the figures would flatter whoever had seen it.
 """
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 
-from backend.domain import TaskId
+from backend.domain import ModelVersion, TaskId
+from backend.ports import Lesson, Versions
 
 FILE = "taught.json"
 
 
-def write(folder: Path, tasks: Iterable[TaskId]) -> None:
+def write(folder: Path, lesson: Lesson) -> None:
     """Write the record into the folder of a control."""
-    (folder / FILE).write_text(json.dumps(sorted(tasks)), "utf-8")
+    taught = read(lesson.previous) | set(lesson.train.tasks)
+    record = {"taught": sorted(taught), "measured": sorted(lesson.held_out.tasks)}
+    (folder / FILE).write_text(json.dumps(record), "utf-8")
 
 
 def read(folder: Path | None) -> frozenset[TaskId]:
-    """The tasks of the previous version; none where there is no version or no record."""
+    """The tasks that taught a control; none where there is no version or no record."""
+    return _read(folder, "taught")
+
+
+def known(versions: Versions, version: ModelVersion) -> frozenset[TaskId]:
+    """All tasks that some control of a version knows."""
+    folders = [versions.folder(version.project, version.name, name) for name in version.kinds]
+    parts = (_read(folder, part) for folder in folders for part in ("taught", "measured"))
+    return frozenset[TaskId]().union(*parts)
+
+
+def _read(folder: Path | None, part: str) -> frozenset[TaskId]:
     if folder is None or not (folder / FILE).is_file():
         return frozenset()
-    return frozenset(map(TaskId, json.loads((folder / FILE).read_text("utf-8"))))
+    return frozenset(map(TaskId, json.loads((folder / FILE).read_text("utf-8"))[part]))

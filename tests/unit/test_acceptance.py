@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backend.domain import Choice, Mode, ProjectId, VersionName
-from backend.errors import BadInput, NotFound
-from backend.services import doubts, lanes
+from backend.domain import Choice, Mode, ProjectId, TaskId, VersionName
+from backend.errors import BadInput, NotFound, Refused
+from backend.services import doubts, lanes, taught
 from tests.fakes.models import ParityFamily, ParityModel
 from tests.unit.test_rounds import World, quiet
 
@@ -178,6 +178,61 @@ def test_labels_said_to_be_random_give_half_of_themselves_to_the_lane(world):
     assert (
         "assuming that the labeled images are a random sample" in (report["certificate"]["promise"])
     )
+
+
+def test_labels_too_few_to_give_half_away_are_not_set_aside(world):
+    with pytest.raises(Refused, match="class 'cat' has 2 of 5 images to learn from"):
+        world.run(accept=True, labels_are_random=True)
+    assert world.ledgers.load(PROJECT).lane == frozenset()
+    assert world.run()["labeled"] == 12
+
+
+def test_a_certificate_repeats_an_assumption_made_in_an_earlier_job(world):
+    world.label(range(13, 213))
+    world.run(accept=True, labels_are_random=True, max_error=0.001)
+    report = world.run(accept=True)
+    assert report["accepted"] > 0
+    assert "assuming that the labeled images" in report["certificate"]["promise"]
+
+
+def test_labels_vouch_for_nothing_that_they_taught(world):
+    """The version that stays learned from all labels before half of them became the lane."""
+    world.label(range(13, 213))
+    good = world.run()["version"]
+    world.auto_label.learning.families.update(dict.fromkeys(world.family.kinds, Wrong()))
+    report = world.run(accept=True, labels_are_random=True)
+    assert world.versions.current(PROJECT).name == good
+    assert report["accepted"] == 0
+    assert report["because"].startswith("nothing accepted: 0 random validation images")
+
+
+def test_an_older_version_is_not_certified_on_what_taught_it(world):
+    world.label(range(13, 213))
+    older = VersionName(world.run()["version"])
+    world.run(accept=True, labels_are_random=True, max_error=0.001)
+    request = {"mode": Mode.PRE_LABELING, "model_version": older, "accept": True}
+    assert world.pre_label(world.job(**request), quiet)["accepted"] == 0
+
+
+def test_a_model_does_not_go_on_from_one_that_saw_its_validation_images(world):
+    world.label(range(13, 213))
+    world.run()
+    world.run()
+    world.run(accept=True, labels_are_random=True)
+    first, second, third = world.family.lessons
+    assert first.previous is None
+    assert second.previous is not None
+    assert third.previous is None
+
+
+def test_what_taught_a_version_is_remembered_by_those_that_go_on_from_it(world):
+    world.label(range(13, 113))
+    world.run()
+    world.label_studio.people[TaskId(20)] = None
+    world.run()
+    current = world.versions.current(PROJECT)
+    assert 20 in taught.known(world.versions, current)
+    assert 20 not in world.family.lessons[-1].train.tasks
 
 
 def test_a_chosen_version_may_not_be_certified_on_what_it_learned_from(world):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from backend.domain import Choice, JobRequest, Mode, ProjectId, TaskId, VersionName
+from backend.domain import Choice, JobRequest, Ledger, Mode, ProjectId, TaskId, VersionName
 from backend.errors import NotFound, NoWeights, ReasonCode, Refused
 from backend.services.readiness import Readiness
 from backend.settings import Settings
@@ -22,7 +22,7 @@ def readiness(world, missing_weights=lambda _: None, **settings):
         world.label_studio,
         world.versions,
         FakeJobs(),
-        world.ledgers,
+        world.auto_label.lanes,
         Settings(**settings),
         missing_weights,
     )
@@ -73,6 +73,22 @@ def test_missing_base_weights_are_a_reason(world):
     with pytest.raises(Refused, match="AUTOLABEL_DETECTOR") as refusal:
         readiness(world, lambda _: missing).require(JobRequest(PROJECT))
     assert codes(refusal) == [ReasonCode.NO_BASE_WEIGHTS]
+
+
+def test_labels_that_would_be_set_aside_do_not_count(world):
+    wish = JobRequest(PROJECT, accept=True, labels_are_random=True)
+    with pytest.raises(Refused, match="class 'cat' has 2 of 5 images to learn from"):
+        readiness(world).require(wish)
+    readiness(world).require(JobRequest(PROJECT, accept=True))
+
+
+def test_labels_that_are_set_aside_are_mentioned(world):
+    world.label(range(13, 33))
+    lanes = world.auto_label.lanes
+    lanes.ledgers.save(PROJECT, Ledger(lane=frozenset(range(1, 4))))
+    status = readiness(world).status(PROJECT)
+    assert status.labeled == 29
+    assert any("3 labeled images are not learned from" in line for line in status.warnings)
 
 
 def test_an_unknown_project_is_not_found(world):
