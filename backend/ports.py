@@ -1,29 +1,22 @@
 """The Protocols through which use cases see the outside.
 
-Implementations: `backend.gateway` (Label Studio), `backend.images` (files), `backend.models`
-(what learns), `backend.versions`, `backend.jobs`. Fakes of the same Protocols stand in
-`tests/fakes.py` and pass the same contract tests.
+Implementations: `backend.gateway` (Label Studio, image files), `backend.models.embedding` (the
+gallery), `backend.versions`, `backend.jobs`, `backend.wiring`. Fakes of the same Protocols stand in
+`tests/fakes/` and pass the same contract tests.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, Protocol
 
 from backend.domain import (
-    Algorithm,
-    Answer,
-    Control,
     ControlName,
     Events,
     ImageRef,
     Job,
     JobId,
     JobRequest,
-    Kind,
     LabeledImage,
     LabelSchema,
     Ledger,
@@ -37,59 +30,7 @@ from backend.domain import (
     VersionName,
 )
 from backend.geometry import Box
-
-Floats = NDArray[np.floating[Any]]
-
-TRAITS = ("width", "height", "brightness", "saturation", "colorfulness", "sharpness")
-"""Columns of `Pictures.traits`. Width and height in pixels of the upright image; brightness and
-saturation in [0, 1]; colorfulness after Hasler & Suesstrunk (2003); sharpness the variance of the
-Laplacian of the gray image at 224 pixels."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pictures:
-    """What is known of n images without looking at them again.
-
-    `features` (n, d) float16, each row of length 1; `traits` (n, len(TRAITS)) float32.
-    """
-
-    refs: tuple[ImageRef, ...]
-    features: Floats
-    traits: Floats
-
-    def __len__(self) -> int:
-        return len(self.refs)
-
-    @property
-    def tasks(self) -> tuple[TaskId, ...]:
-        return tuple(ref.task for ref in self.refs)
-
-    def take(self, positions: Sequence[int] | NDArray[np.integer[Any]]) -> Self:
-        """These rows in this order; a run of neighbours shares its memory with the whole."""
-        rows = [int(position) for position in positions]
-        refs = tuple(self.refs[row] for row in rows)
-        part = _run(rows)
-        return type(self)(refs, self.features[part], self.traits[part])
-
-
-def _run(rows: list[int]) -> slice | list[int]:
-    """A slice where the rows are neighbours, since numpy copies what a list picks."""
-    first, after = (rows[0], rows[0] + len(rows)) if rows else (0, 0)
-    return slice(first, after) if rows == list(range(first, after)) else rows
-
-
-@dataclass(frozen=True, slots=True)
-class Guesses:
-    """What a model says to one control for n images, row by row.
-
-    `confidence` (n,): calibrated probability that the whole answer is right.
-    `probabilities` (n, K) in the order of the control's labels; for rectangles the best score
-    of each label, 0 where it was not found.
-    """
-
-    answers: tuple[Answer, ...]
-    confidence: Floats
-    probabilities: Floats
+from backend.pictures import Pictures
 
 
 class Progress(Protocol):
@@ -106,76 +47,6 @@ class Progress(Protocol):
 
 Fetch = Callable[[ImageRef], Path]
 """The local file of an image. Raises UnreadableImage."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lesson:
-    """All that a model family may learn one control from.
-
-    `train` and `held_out` are disjoint; an image never moves between them from one round to the
-    next. `previous` is the folder of the control in the project's current version, if there is
-    one to go on from: none that has seen what is to validate the new one.
-    """
-
-    control: Control
-    train: Pictures
-    train_answers: Sequence[Answer]
-    held_out: Pictures
-    held_out_answers: Sequence[Answer]
-    unlabeled: Pictures
-    algorithm: Algorithm
-    previous: Path | None
-    fetch: Fetch
-    progress: Progress
-    seed: int
-    max_minutes: float
-
-
-class Model(Protocol):
-    """A fitted model of one control."""
-
-    @property
-    def metrics(self) -> Mapping[str, float]:
-        """Measured on `Lesson.held_out`; `accuracy` or `map50` and `ece` at least."""
-        ...
-
-    @property
-    def out_of_fold(self) -> Guesses | None:
-        """Guesses on `Lesson.train` by models that did not see the image, row by row.
-
-        None where the family has none, and on a model that was loaded.
-        """
-        ...
-
-    @property
-    def notes(self) -> Mapping[str, Any]:
-        """What else the report should say: what was tried, chosen and how long it took."""
-        ...
-
-    def predict(self, pictures: Pictures, fetch: Fetch, progress: Progress) -> Guesses:
-        """One row a picture, in order. An image that cannot be read raises UnreadableImage."""
-        ...
-
-    def save(self, folder: Path) -> None:
-        """Write everything that `Family.load` needs into an empty folder."""
-        ...
-
-
-class Family(Protocol):
-    """A way of learning some kinds of control."""
-
-    @property
-    def kinds(self) -> frozenset[Kind]: ...
-
-    def check(self) -> None:
-        """Raises NoWeights where training could not start; quick, downloads nothing."""
-        ...
-
-    def fit(self, lesson: Lesson) -> Model:
-        """Learn; honours `lesson.progress` and `lesson.max_minutes`."""
-        ...
-
-    def load(self, folder: Path, control: Control) -> Model: ...
 
 
 class ImageFiles(Protocol):

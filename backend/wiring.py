@@ -34,7 +34,8 @@ from backend.illustrations import JobPictures
 from backend.job_files import JobFiles
 from backend.jobs import JobBoard
 from backend.ledgers import LedgerFiles
-from backend.ports import Family, Gallery, LabelStudio, Progress
+from backend.model_family import Family
+from backend.ports import Gallery, LabelStudio, Progress
 from backend.redis_client import RedisClient
 from backend.redis_server import redis_url
 from backend.services.acceptance import AutoAccept

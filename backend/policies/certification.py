@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.domain import Certificate, Label
+from backend.pictures import Floats
 from backend.policies.fixed_sequence import Flags, Stop, Validation, stops, walk
-from backend.ports import Floats
 
 FIRST_ATTEMPT = 0.75
 """Share of the remaining confidence budget that each attempt spends."""

@@ -18,7 +18,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.ports import Floats
+from backend.pictures import Floats
 
 START_SHARE, START_EXTRA = 0.2, 25
 """The strictest threshold accepts at most this share of the sample plus this many images: stricter

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from backend.domain import TaskId
+from backend.pictures import Pictures
 from backend.policies.kmeans import kmeans
-from backend.ports import Pictures
 
 FEWEST, MOST = 2, 200
 """As in ModelArts' auto grouping."""

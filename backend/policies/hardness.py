@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from backend.domain import HardExample
+from backend.pictures import Floats
 from backend.policies.miners.answers import CLOSE, LOW_CONFIDENCE, close_labels, low_confidence
 from backend.policies.miners.boxes import nothing_found, unusual_boxes
 from backend.policies.miners.evidence import Evidence, Finding
@@ -21,7 +22,6 @@ from backend.policies.miners.similar import (
     unlike_its_label,
 )
 from backend.policies.miners.views import ALTERATIONS, changing_answers
-from backend.ports import Floats
 
 MINERS: tuple[Callable[[Evidence], Iterable[Finding]], ...] = (
     low_confidence,

@@ -11,8 +11,8 @@ from heapq import heapify, heappop, heappush
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.pictures import Floats
 from backend.policies.neighbors import NEAR_IDENTICAL, nearest
-from backend.ports import Floats
 
 REFERENCE = 5000
 """Coverage is summed over at most so many images, drawn at random."""

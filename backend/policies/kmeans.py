@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.pictures import Floats
 from backend.policies.neighbors import nearest
-from backend.ports import Floats
 
 FIT_ON = 20_000
 """Centers are fitted on at most so many vectors, drawn at random."""

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.domain import Answer, Control, Kind, TaskId
+from backend.pictures import Floats
 from backend.policies.miners.evidence import hot
-from backend.ports import Floats
 
 
 @dataclass(frozen=True, slots=True)

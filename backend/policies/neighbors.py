@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.ports import Floats
+from backend.pictures import Floats
 
 CHUNK_CELLS = 16_000_000
 """Similarities held at once: 64 MB of float32."""

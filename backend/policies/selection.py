@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.domain import Kind, TaskId
+from backend.pictures import Floats, Guesses, Pictures
 from backend.policies.herding import REACH, REACH_BLIND, Pool, herd
 from backend.policies.kmeans import kmeans
 from backend.policies.uncertainty import uncertainty
-from backend.ports import Floats, Guesses, Pictures
 
 SHORTLIST = 4000
 """Herding chooses among so many images: the most uncertain half, and as many at random."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from backend.domain import Answer, Kind, Regions
-from backend.ports import Floats, Guesses
+from backend.pictures import Floats, Guesses
 
 TINY = 1e-12
 

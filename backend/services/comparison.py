@@ -7,9 +7,10 @@ import numpy as np
 
 from backend.domain import ControlName, Decision, LabelSchema, ModelVersion
 from backend.errors import UnreadableImage
+from backend.model_family import Lesson, Model
 from backend.policies import preconditions, promotion
 from backend.policies.correctness import agreement
-from backend.ports import Lesson, Model, Progress, Versions
+from backend.ports import Progress, Versions
 from backend.services.learning import Learned, Learning
 
 

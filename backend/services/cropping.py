@@ -7,7 +7,8 @@ import numpy as np
 
 from backend.domain import Answer, ImageRef, Regions
 from backend.errors import UnreadableImage
-from backend.ports import Floats, Gallery, Progress
+from backend.pictures import Floats
+from backend.ports import Gallery, Progress
 
 STEP = "predict"
 

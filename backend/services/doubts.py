@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from backend.domain import Answer, Kind, ProjectId, TaskId
+from backend.model_family import Lesson, Model
+from backend.pictures import Guesses
 from backend.policies.box_errors import doubted_boxes
 from backend.policies.label_errors import Suspect, doubted
-from backend.ports import Guesses, LabelStudio, Lesson, Model, Progress
+from backend.ports import LabelStudio, Progress
 from backend.services.learning import Learned
 
 TAB = "Check these labels"

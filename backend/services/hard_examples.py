@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from backend.domain import Control, HardExample, Kind, TaskId
+from backend.model_family import Model
 from backend.policies.hardness import DEFAULT, Table, examine
 from backend.policies.miners.evidence import Evidence
-from backend.ports import Model, Progress
+from backend.ports import Progress
 from backend.services.cropping import Cropping
 from backend.services.labeling import Guessed
 from backend.services.learning import Material, Models, answered

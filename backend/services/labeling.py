@@ -23,15 +23,8 @@ from backend.domain import (
     VersionName,
 )
 from backend.errors import BadInput, UnreadableImage
-from backend.ports import (
-    Floats,
-    Gallery,
-    Guesses,
-    LabelStudio,
-    Pictures,
-    Progress,
-    StoredPredictions,
-)
+from backend.pictures import Floats, Guesses, Pictures
+from backend.ports import Gallery, LabelStudio, Progress, StoredPredictions
 from backend.services.learning import Models
 
 BATCH = 2000

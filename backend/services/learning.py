@@ -16,8 +16,10 @@ from backend.domain import (
     ModelVersion,
     TaskId,
 )
+from backend.model_family import Family, Lesson, Model
+from backend.pictures import Pictures
 from backend.policies import lane
-from backend.ports import Family, Fetch, Lesson, Model, Pictures, Progress, Versions
+from backend.ports import Fetch, Progress, Versions
 from backend.services import taught
 from backend.settings import Settings
 

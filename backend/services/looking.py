@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from backend.domain import LabelSchema, Ledger, NoPrediction
 from backend.errors import UnreadableImage
-from backend.ports import Gallery, Pictures, Progress
+from backend.pictures import Pictures
+from backend.ports import Gallery, Progress
 from backend.services import census
 from backend.services.census import Census
 from backend.services.learning import Material

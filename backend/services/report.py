@@ -15,8 +15,9 @@ from backend.domain import (
     NoPrediction,
     TaskId,
 )
+from backend.pictures import Floats
 from backend.policies.label_errors import Suspect
-from backend.ports import Floats, Gallery
+from backend.ports import Gallery
 from backend.services import census
 from backend.services.findings import Findings
 from backend.services.finishing import Finished

@@ -9,7 +9,8 @@ import json
 from pathlib import Path
 
 from backend.domain import ModelVersion, TaskId
-from backend.ports import Lesson, Versions
+from backend.model_family import Lesson
+from backend.ports import Versions
 
 FILE = "taught.json"
 

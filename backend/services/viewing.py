@@ -15,8 +15,10 @@ import numpy as np
 from backend.domain import Answer, Control, ImageRef, Kind, Region, Regions
 from backend.errors import UnreadableImage
 from backend.geometry import clipped
+from backend.model_family import Model
+from backend.pictures import Guesses, Pictures
 from backend.policies.correctness import is_right
-from backend.ports import Fetch, Gallery, Guesses, Model, Pictures, Progress
+from backend.ports import Fetch, Gallery, Progress
 from backend.services.labeling import Guessed
 from backend.services.learning import Material, answered
 

@@ -15,9 +15,9 @@ import numpy as np
 
 from backend.domain import Algorithm, Kind
 from backend.models.classification.classifier import Classifier
+from backend.pictures import Guesses
 from backend.policies.selection import select
 from backend.policies.uncertainty import least_confidence
-from backend.ports import Guesses
 from tests.bench.bench_few_shot import DATA, Data, lesson, load, silent
 
 mpl.use("Agg")

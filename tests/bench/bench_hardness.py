@@ -16,10 +16,10 @@ from PIL import Image, ImageFilter, ImageOps
 from backend.domain import Algorithm, Choice, ImageRef, TaskId
 from backend.models.classification.classifier import Classifier
 from backend.models.embedding.gallery import open_gallery
+from backend.pictures import Pictures
 from backend.policies.correctness import right
 from backend.policies.hardness import examine
 from backend.policies.miners.evidence import Evidence
-from backend.ports import Pictures
 from backend.settings import Settings
 from tests.bench.bench_few_shot import DATA, Data, Folder, drawn, lesson, load, silent
 

@@ -10,13 +10,13 @@ import time
 import numpy as np
 
 from backend.domain import Choice, Control, ControlName, ImageRef, Kind, Label, TaskId
+from backend.pictures import TRAITS, Guesses, Pictures
 from backend.policies.certification import Terms, certify
 from backend.policies.fixed_sequence import Validation
 from backend.policies.grouping import group
 from backend.policies.hardness import examine
 from backend.policies.miners.evidence import Evidence
 from backend.policies.selection import select
-from backend.ports import TRAITS, Guesses, Pictures
 
 DIMENSIONS, LABELS, LABELED = 1280, 10, 500
 CONTROL = Control(

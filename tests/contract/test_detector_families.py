@@ -11,6 +11,7 @@ import torch
 
 from backend.domain import Kind, Regions
 from backend.errors import NoWeights, Stopped, UnreadableImage
+from backend.model_family import Lesson
 from backend.models.detection.detector import DetectorFamily
 from backend.models.detection.detector_model import Detector
 from backend.models.detection.networks import Engine
@@ -18,7 +19,7 @@ from backend.models.detection.torchvision_detector import TorchvisionEngine
 from backend.models.detection.torchvision_network import build
 from backend.models.detection.ultralytics_detector import UltralyticsEngine
 from backend.models.metrics import overlaps
-from backend.ports import Guesses, Lesson
+from backend.pictures import Guesses
 from tests.fakes.detection_lessons import CONTROL, DISC, SQUARE, Ear, fetch, lesson
 from tests.fakes.small_detector import SMALL
 

@@ -20,7 +20,8 @@ from backend.domain import (
 )
 from backend.errors import Stopped, UnreadableImage
 from backend.geometry import Box
-from backend.ports import TRAITS, Lesson, Pictures
+from backend.model_family import Lesson
+from backend.pictures import TRAITS, Pictures
 
 SQUARE, DISC = Label("square"), Label("disc")
 CONTROL = Control(ControlName("box"), "image", Kind.DETECTION, (SQUARE, DISC))

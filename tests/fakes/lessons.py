@@ -3,7 +3,8 @@
 import numpy as np
 
 from backend.domain import Algorithm, Choice, Control, ControlName, ImageRef, Kind, Label, TaskId
-from backend.ports import TRAITS, Lesson, Pictures
+from backend.model_family import Lesson
+from backend.pictures import TRAITS, Pictures
 
 LABELS = tuple(Label(name) for name in ("cat", "dog", "owl", "fox"))
 

@@ -9,7 +9,9 @@ import numpy as np
 from backend.domain import Choice, Control, ImageRef, Kind, Label, NoPrediction, TaskId
 from backend.errors import NoWeights, UnreadableImage
 from backend.geometry import Box
-from backend.ports import Fetch, Guesses, Lesson, Pictures, Progress
+from backend.model_family import Lesson
+from backend.pictures import Guesses, Pictures
+from backend.ports import Fetch, Progress
 
 
 @dataclass

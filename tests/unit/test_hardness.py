@@ -16,10 +16,10 @@ from backend.domain import (
     TaskId,
 )
 from backend.geometry import Box
+from backend.pictures import Guesses, Pictures
 from backend.policies.hardness import DEFAULT, MODELARTS_WEIGHTS, Table, examine
 from backend.policies.miners.evidence import Evidence
 from backend.policies.miners.views import changing_answers
-from backend.ports import Guesses, Pictures
 
 CAT, DOG = Label("cat"), Label("dog")
 PETS = Control(ControlName("pets"), "image", Kind.SINGLE, (CAT, DOG))

@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 
 from backend.errors import UnreadableImage
 from backend.models.embedding.images import Note, decode
-from backend.ports import TRAITS
+from backend.pictures import TRAITS
 
 SIDE = 224
 

@@ -3,12 +3,12 @@ import pytest
 
 from backend.domain import Choice, ImageRef, Kind, Label, Region, Regions, TaskId
 from backend.geometry import Box
+from backend.pictures import Guesses, Pictures
 from backend.policies import neighbors
 from backend.policies.grouping import group
 from backend.policies.kmeans import kmeans
 from backend.policies.neighbors import nearest
 from backend.policies.selection import select
-from backend.ports import Guesses, Pictures
 
 DIMENSIONS = 16
 

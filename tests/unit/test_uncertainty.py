@@ -6,6 +6,7 @@ from hypothesis.extra.numpy import arrays
 
 from backend.domain import Choice, Kind, Label, Region, Regions
 from backend.geometry import Box
+from backend.pictures import Guesses
 from backend.policies.uncertainty import (
     any_label,
     boxes,
@@ -14,7 +15,6 @@ from backend.policies.uncertainty import (
     margin,
     uncertainty,
 )
-from backend.ports import Guesses
 
 SURE, UNDECIDED, NO_IDEA = [1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [1 / 3, 1 / 3, 1 / 3]
 

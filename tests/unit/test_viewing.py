@@ -20,8 +20,8 @@ from backend.domain import (
 )
 from backend.geometry import Box
 from backend.models.detection.detector import DetectorFamily
+from backend.pictures import Guesses
 from backend.policies.correctness import is_right
-from backend.ports import Guesses
 from backend.services.labeling import Guessed
 from backend.services.learning import Material
 from backend.services.viewing import BLURRED, CROPPED, MIRRORED, Viewing

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from backend.domain import Algorithm, Answer, Control, Kind, Label
 from backend.errors import BadInput
+from backend.model_family import Lesson
 from backend.models.classification import evaluation, semi_supervised
 from backend.models.classification.decision import rule
 from backend.models.classification.head import Head, read, write
@@ -21,7 +22,8 @@ from backend.models.classification.teaching import Taught, teach
 from backend.models.classification.tuning import ENCODER_FILE, Tuning
 from backend.models.embedding.backbones import backbone
 from backend.models.links import SIGMOID, SOFTMAX, Link
-from backend.ports import Fetch, Guesses, Lesson, Pictures, Progress
+from backend.pictures import Guesses, Pictures
+from backend.ports import Fetch, Progress
 from backend.settings import Settings
 
 Floats = NDArray[np.floating[Any]]

@@ -15,7 +15,7 @@ from backend.models.calibration import Calibration, ScoreCalibration
 from backend.models.classification.decision import Rule
 from backend.models.classification.logistic import Linear
 from backend.models.links import SIGMOID, SOFTMAX
-from backend.ports import Guesses
+from backend.pictures import Guesses
 
 Floats = NDArray[np.floating[Any]]
 

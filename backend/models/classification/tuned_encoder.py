@@ -16,7 +16,8 @@ from backend.errors import BadInput
 from backend.models.classification.tuning import ENCODER_FILE, Tuning
 from backend.models.embedding.backbone_networks import Embedder, load_network
 from backend.models.embedding.images import Pixels, decode
-from backend.ports import Fetch, Pictures, Progress
+from backend.pictures import Pictures
+from backend.ports import Fetch, Progress
 
 Floats = NDArray[np.floating[Any]]
 

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.domain import Label, Regions
+from backend.model_family import Lesson
 from backend.models.detection.box_judge import BoxJudge, hits
 from backend.models.detection.box_thresholds import score
-from backend.ports import Lesson, Pictures
+from backend.pictures import Pictures
 
 SURE = 0.9
 """Precision that a label's boxes should have on held-out images from its threshold on."""

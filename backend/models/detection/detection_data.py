@@ -13,8 +13,10 @@ from PIL import Image
 
 from backend.domain import Answer, Label, Region, Regions
 from backend.errors import OutOfSpace
+from backend.model_family import Lesson
 from backend.models.upright import is_plain, read
-from backend.ports import Fetch, Lesson, Pictures
+from backend.pictures import Pictures
+from backend.ports import Fetch
 
 
 def write(lesson: Lesson, folder: Path) -> Mapping[str, Path]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from backend.domain import Algorithm, Control, ImageRef, Kind, Label, Regions
 from backend.errors import UnreadableImage
+from backend.model_family import Lesson
 from backend.models.detection import box_teaching, detector_model
 from backend.models.detection.box_evaluation import evaluate
 from backend.models.detection.box_judge import BoxJudge
@@ -18,7 +19,6 @@ from backend.models.detection.detector_model import Detector
 from backend.models.detection.networks import Engine, Network, Trained
 from backend.models.detection.training_plan import TrainingPlan, plan
 from backend.models.metrics import at_least
-from backend.ports import Lesson
 from backend.settings import Settings
 
 PERMISSIVE = "torchvision:"
@@ -50,7 +50,7 @@ def detector_family(settings: Settings, device: str) -> "DetectorFamily":
 
 @dataclass(frozen=True, slots=True)
 class DetectorFamily:
-    """Implements `ports.Family` for rectangles.
+    """Implements `model_family.Family` for rectangles.
 
     `image_size` and `epochs` overrule the training plan, for measurements.
     """

@@ -13,14 +13,15 @@ from backend.models.calibration import ScoreCalibration
 from backend.models.detection.box_judge import BoxJudge
 from backend.models.detection.box_thresholds import CANDIDATE, score
 from backend.models.detection.networks import Network
-from backend.ports import Fetch, Guesses, Pictures, Progress
+from backend.pictures import Guesses, Pictures
+from backend.ports import Fetch, Progress
 
 CARD = "detector.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """Implements `ports.Model` for rectangles.
+    """Implements `model_family.Model` for rectangles.
 
     `start` names the network that training began from; one of another start cannot go on from it.
     `known` are the labels in the network's order, `labels` those of the control, in its order.

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.model_family import Lesson
 from backend.models.detection.training_plan import TrainingPlan
-from backend.ports import Lesson
 
 Canvases = NDArray[np.uint8]
 """(b, height, width, 3), blue first, sides in whole strides."""

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from backend.errors import NoWeights
+from backend.model_family import Lesson
 from backend.models.detection import ultralytics_home
 from backend.models.detection.networks import Canvases, Found, Trained
 from backend.models.detection.reachability import answers
 from backend.models.detection.training_listener import Listener
 from backend.models.detection.training_plan import CHOOSING, TrainingPlan
-from backend.ports import Lesson
 
 _CHECKPOINT = "weights.pt"
 _CURE = (

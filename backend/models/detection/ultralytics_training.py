@@ -15,10 +15,10 @@ from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.nn.tasks import load_checkpoint
 from ultralytics.utils.torch_utils import strip_optimizer
 
+from backend.model_family import Lesson
 from backend.models.detection.detection_data import write
 from backend.models.detection.memory import with_smaller_batches
 from backend.models.detection.training_listener import Listener, Running
-from backend.ports import Lesson
 
 
 class LessonTrainer(DetectionTrainer):

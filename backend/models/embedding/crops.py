@@ -10,13 +10,13 @@ import numpy as np
 from backend.geometry import Box
 from backend.models.embedding.traits import SIDE, measure
 from backend.models.upright import Pixels, read
-from backend.ports import TRAITS
+from backend.pictures import TRAITS
 
 BRIGHTNESS, SHARPNESS = TRAITS.index("brightness"), TRAITS.index("sharpness")
 
 
 def brightness_and_sharpness(path: Path, boxes: Sequence[Box]) -> tuple[float, float]:
-    """Means over the boxes, as `ports.TRAITS` has them of whole images.
+    """Means over the boxes, as `pictures.TRAITS` has them of whole images.
 
     Raises:
         UnreadableImage: when the file is no image that can be read.

@@ -36,7 +36,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is kept of one image: `vector` (d,) float16, `traits` as in `ports.TRAITS`."""
+    """What is kept of one image: `vector` (d,) float16, `traits` as in `pictures.TRAITS`."""
 
     vector: NDArray[np.float16]
     traits: NDArray[np.float32]

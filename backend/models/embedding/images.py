@@ -49,7 +49,7 @@ class Note(IntFlag):
 
 @dataclass(frozen=True, slots=True)
 class Thumbnail:
-    """An image ready for a model: `pixels` (side, side, 3) RGB, `traits` as in `ports.TRAITS`."""
+    """An image ready for a model: `pixels` (side, side, 3) RGB, `traits` by `pictures.TRAITS`."""
 
     pixels: Pixels
     traits: NDArray[np.float32]

@@ -1,10 +1,10 @@
-"""What can be seen of a picture without a model: the columns of `ports.TRAITS`."""
+"""What can be seen of a picture without a model: the columns of `pictures.TRAITS`."""
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.ports import TRAITS
+from backend.pictures import TRAITS
 
 SIDE = 224
 _OPPONENT = np.array([[1.0, -1.0, 0.0], [0.5, 0.5, -1.0]], np.float32)

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from backend.domain import Kind
+from backend.pictures import Floats
 from backend.policies.miners.evidence import Evidence, Finding, ramp
-from backend.ports import Floats
 
 LOW_CONFIDENCE = 1
 CLOSE = 31

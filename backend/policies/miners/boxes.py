@@ -6,9 +6,9 @@ import numpy as np
 
 from backend.domain import Answer, Kind, Regions
 from backend.geometry import Box, intersection
+from backend.pictures import Floats
 from backend.policies.miners.evidence import Evidence, Finding
 from backend.policies.miners.pictures import unusual
-from backend.ports import Floats
 
 AT_EDGE = 0.005
 """A box within this fraction of the image from its border touches it."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from backend.domain import Answer, Control, Label
-from backend.ports import Floats, Guesses, Pictures
+from backend.pictures import Floats, Guesses, Pictures
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from functools import partial
 
 import numpy as np
 
+from backend.pictures import TRAITS, Floats
 from backend.policies.miners.evidence import Evidence, Finding, ramp, robust_z
-from backend.ports import TRAITS, Floats
 
 UNUSUAL, VERY_UNUSUAL = 3.5, 7.0
 """Robust standard deviations at which a trait begins to tell, and at which it says all."""

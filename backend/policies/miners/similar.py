@@ -5,9 +5,9 @@ from collections.abc import Iterable
 import numpy as np
 
 from backend.domain import Kind
+from backend.pictures import Floats
 from backend.policies.miners.evidence import Evidence, Finding, ramp, robust_z, spoken
 from backend.policies.neighbors import NEAR_IDENTICAL, nearest, twins
-from backend.ports import Floats
 
 NEIGHBORS = 5
 FAR, VERY_FAR = 3.0, 6.0

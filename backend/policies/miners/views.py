@@ -5,9 +5,9 @@ from collections.abc import Iterable
 import numpy as np
 
 from backend.domain import Kind
+from backend.pictures import Guesses
 from backend.policies.correctness import agreement
 from backend.policies.miners.evidence import Evidence, Finding, spoken
-from backend.ports import Guesses
 
 ALTERATIONS = {
     19: "blurred",

@@ -1,0 +1,63 @@
+"""What is known of images, and what a model says of them, as rows of arrays."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.domain import Answer, ImageRef, TaskId
+
+Floats = NDArray[np.floating[Any]]
+
+TRAITS = ("width", "height", "brightness", "saturation", "colorfulness", "sharpness")
+"""Columns of `Pictures.traits`. Width and height in pixels of the upright image; brightness and
+saturation in [0, 1]; colorfulness after Hasler & Suesstrunk (2003); sharpness the variance of the
+Laplacian of the gray image at 224 pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """What is known of n images without looking at them again.
+
+    `features` (n, d) float16, each row of length 1; `traits` (n, len(TRAITS)) float32.
+    """
+
+    refs: tuple[ImageRef, ...]
+    features: Floats
+    traits: Floats
+
+    def __len__(self) -> int:
+        return len(self.refs)
+
+    @property
+    def tasks(self) -> tuple[TaskId, ...]:
+        return tuple(ref.task for ref in self.refs)
+
+    def take(self, positions: Sequence[int] | NDArray[np.integer[Any]]) -> Self:
+        """These rows in this order; a run of neighbours shares its memory with the whole."""
+        rows = [int(position) for position in positions]
+        refs = tuple(self.refs[row] for row in rows)
+        part = _run(rows)
+        return type(self)(refs, self.features[part], self.traits[part])
+
+
+def _run(rows: list[int]) -> slice | list[int]:
+    """A slice where the rows are neighbours, since numpy copies what a list picks."""
+    first, after = (rows[0], rows[0] + len(rows)) if rows else (0, 0)
+    return slice(first, after) if rows == list(range(first, after)) else rows
+
+
+@dataclass(frozen=True, slots=True)
+class Guesses:
+    """What a model says to one control for n images, row by row.
+
+    `confidence` (n,): calibrated probability that the whole answer is right.
+    `probabilities` (n, K) in the order of the control's labels; for rectangles the best score
+    of each label, 0 where it was not found.
+    """
+
+    answers: tuple[Answer, ...]
+    confidence: Floats
+    probabilities: Floats
