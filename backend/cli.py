@@ -90,6 +90,14 @@ def connect(project: Project) -> None:
 
 
 @app.command()
+def disconnect(project: Project) -> None:
+    """Take this backend and its webhook out of a project; labels, tabs and versions stay."""
+    configured = settings.load()
+    wiring.backend(configured).label_studio.disconnect(ProjectId(project), configured.public_url)
+    terminal.say(f"Project {project} does not know {configured.public_url} any more.")
+
+
+@app.command()
 def label(
     project: Project,
     mode: Annotated[
@@ -222,6 +230,25 @@ def activate(
         ProjectId(project), VersionName(version)
     )
     found = {"versions": [version_json(card, card.name)]}
+    terminal.show(found, as_json, terminal.versions_words)
+
+
+@app.command()
+def adopt(
+    project: Project,
+    folder: Annotated[
+        Path, typer.Argument(help="Such as projects/3/versions/al-0007-3f9c below a data folder.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Copy a model version of another project or machine, to pre-label this one with it.
+
+    Give only folders of people whom you trust: the weights of a detector can run code.
+    """
+    backend = wiring.backend(settings.load())
+    backend.label_studio.project(ProjectId(project))
+    card = backend.versions.adopt(ProjectId(project), folder)
+    found = {"versions": [version_json(card, backend.version(ProjectId(project)))]}
     terminal.show(found, as_json, terminal.versions_words)
 
 

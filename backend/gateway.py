@@ -183,6 +183,11 @@ class LabelStudioGateway:
         self.refresh_tabs(project)
         return f"{done}, tabs {', '.join(tab.title for tab in TABS)}"
 
+    def disconnect(self, project: ProjectId, backend_url: str) -> None:
+        self.project(project)
+        with in_our_words():
+            self._client.disconnect(project, backend_url)
+
 
 class GatewayFiles:
     """Implements `backend.ports.ImageFiles` over the connectors' image cache."""

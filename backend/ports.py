@@ -188,6 +188,10 @@ class LabelStudio(Protocol):
         """Register this backend and its webhook; safe to repeat. Says what was done."""
         ...
 
+    def disconnect(self, project: ProjectId, backend_url: str) -> None:
+        """Remove this backend and its webhook; safe to repeat."""
+        ...
+
 
 class Versions(Protocol):
     """Immutable directories of published models, and one pointer to the current one."""

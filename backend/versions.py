@@ -64,7 +64,7 @@ class VersionStore:
         return version
 
     def adopt(self, project: ProjectId, source: Path) -> ModelVersion:
-        """Publish a copy of a version folder that was made elsewhere.
+        """Publish a copy of a version folder that was made elsewhere, without its certificate.
 
         Raises:
             BadInput: when the folder has no readable card, or misses a control's folder.
@@ -83,7 +83,11 @@ class VersionStore:
 
         because = f"imported from {source.name}"
         return self.publish(
-            project, lambda name: replace(card, name=name, parent=None, because=because), copy
+            project,
+            lambda name: replace(
+                card, name=name, parent=None, promoted=False, certificate=None, because=because
+            ),
+            copy,
         )
 
     def all(self, project: ProjectId) -> Sequence[ModelVersion]:

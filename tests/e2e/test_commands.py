@@ -50,6 +50,28 @@ def test_a_version_is_activated(first_round, autolabel):
     assert "al-9999-ffff" in missing.stderr
 
 
+def test_a_version_of_another_project_pre_labels_this_one(first_round, autolabel, client, tmp_path):
+    other = new_project(client, tmp_path / "digits", per_class=3)
+    versions = autolabel.settings.data_dir / f"projects/{first_round.project.id}/versions"
+    (adopted,) = autolabel.json("adopt", other.id, versions / first_round.version)["versions"]
+    assert adopted["because"] == f"imported from {first_round.version}"
+    mode = ("--mode", "pre-labeling", "--model", adopted["name"])
+    assert autolabel.json("label", other.id, *mode)["report"]["predicted"] == 12
+
+    nothing = autolabel.run("adopt", other.id, tmp_path)
+    assert nothing.returncode == 2
+    assert "card.json" in nothing.stderr
+
+
+def test_disconnecting_may_be_repeated_and_undone(autolabel, client, tmp_path):
+    project = new_project(client, tmp_path / "digits", per_class=1)
+    autolabel.run("connect", project.id)
+    for _ in range(2):
+        assert autolabel.run("disconnect", project.id).returncode == 0
+        assert client.backends(project.id) == client.webhooks(project.id) == []
+    assert "backend created" in autolabel.run("connect", project.id).stdout
+
+
 def test_stopping_a_job_that_ended_leaves_it_as_it_was(first_round, autolabel):
     assert autolabel.json("stop", first_round.job["id"])["state"] == "finished"
     missing = autolabel.run("stop", "job-20000101-000000-0000000")

@@ -115,5 +115,8 @@ class FakeLabelStudio:
     def connect(self, project: ProjectId, backend_url: str, user: str, password: str) -> str:
         return f"connected {backend_url}"
 
+    def disconnect(self, project: ProjectId, backend_url: str) -> None:
+        """Nothing of it is kept here."""
+
     def ref(self, task: TaskId) -> ImageRef:
         return ImageRef(task, f"/data/upload/{task}.png")

@@ -149,8 +149,14 @@ def test_a_model_made_elsewhere_is_adopted_under_a_name_of_ours(tmp_path: Path):
     store = VersionStore(tmp_path / "data")
     adopted = store.adopt(PETS, source)
     expected = replace(
-        made, name=adopted.name, project=PETS, parent=None, because="imported from theirs"
+        made,
+        name=adopted.name,
+        project=PETS,
+        parent=None,
+        promoted=False,
+        because="imported from theirs",
     )
+    assert adopted.certificate is None
     assert adopted == store.get(PETS, adopted.name) == expected
     assert (store.folder(PETS, adopted.name, CONTROL) / "head.safetensors").is_file()
 
