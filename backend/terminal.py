@@ -134,7 +134,7 @@ def job_words(job: Json) -> Iterable[RenderableType]:
         yield from _looked_words(report)
         return
     yield f"  version    {report['version']}"
-    yield f"  learned    from {report['labeled']} labeled images"
+    yield f"  labeled    {report['labeled']} images"
     yield f"  predicted  {report['predicted']} images, {report['hard']} of them hard"
     if report.get("accepted"):
         yield f"  accepted   {report['accepted']} images"

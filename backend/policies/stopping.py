@@ -49,6 +49,9 @@ def outlook(rounds: Sequence[Round], images: int) -> Outlook:
         return Outlook(0, 0, False, "every image is labeled or certified")
     if not now.certified:
         return Outlook(step, 0, True, "nothing is certified yet; label on, validation first")
+    if rest <= FEWEST:
+        words = f"labeling the images that are left, {rest}, by hand costs least"
+        return Outlook(rest, 0, False, words)
     left = rest * ((now.labels + step) / now.labels) ** -_power(rounds, images)
     gain = min(rest - step, max(0, round(rest - left - step)))
     words = f"about {step} more labels would certify about {gain} more of the {rest} images left"

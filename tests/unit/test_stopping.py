@@ -33,6 +33,12 @@ def test_nothing_left_is_said():
     assert outlook([], 0).labels == 0
 
 
+def test_a_few_that_are_left_are_best_labeled_by_hand():
+    ahead = outlook([Round(100, 390)], 500)
+    assert (ahead.labels, ahead.certified, ahead.pays) == (10, 0, False)
+    assert ahead.because == "labeling the images that are left, 10, by hand costs least"
+
+
 def test_more_is_never_promised_than_is_left():
     for rest in (1, 5, 40):
         ahead = outlook([Round(100, 50), Round(200, 900)], 1100 + rest)
