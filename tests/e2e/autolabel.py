@@ -17,7 +17,7 @@ from backend.settings import Settings, environment
 from backend.supervisor import Supervisor
 from tests.integration.polling import eventually
 
-JOB_SECONDS = 120
+JOB_SECONDS = 240
 """How long a job or a command may take."""
 
 
@@ -35,7 +35,7 @@ class Autolabel:
         """Redis, web and worker for as long as the block lasts."""
         try:
             self.supervisor.start()
-            assert eventually(lambda: self.is_up() or self.supervisor.web.has_ended, 60)
+            assert eventually(lambda: self.is_up() or self.supervisor.web.has_ended, 120)
             assert self.is_up(), "\n".join(self.lines)
             yield self
         finally:
@@ -49,12 +49,12 @@ class Autolabel:
 
     def call(self, method: str, path: str, body: object = None) -> httpx.Response:
         url = f"{self.settings.public_url}{path}"
-        return httpx.request(method, url, json=body, timeout=30, trust_env=False)
+        return httpx.request(method, url, json=body, timeout=60, trust_env=False)
 
     def send(self, path: str, content: bytes, headers: dict[str, str]) -> httpx.Response:
         """A POST of just these bytes."""
         url = f"{self.settings.public_url}{path}"
-        return httpx.post(url, content=content, headers=headers, timeout=30, trust_env=False)
+        return httpx.post(url, content=content, headers=headers, timeout=60, trust_env=False)
 
     def run(self, *arguments: object, **changes: str) -> subprocess.CompletedProcess[str]:
         """One command in a process of its own, with some settings changed."""

@@ -27,7 +27,7 @@ def test_a_client_waits_for_a_label_studio_that_restarts(own):
     own.stop()
     restart = threading.Thread(target=lambda: (waited.wait(30), own.start()))
     restart.start()
-    with LabelStudioClient(own.url, own.token, patience=120, pause=pause) as client:
+    with LabelStudioClient(own.url, own.token, patience=240, pause=pause) as client:
         assert client.whoami()["email"] == own.username
     restart.join()
 

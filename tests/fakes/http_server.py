@@ -35,6 +35,10 @@ class Reply:
 Answer = Callable[[Asked], Reply]
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128
+
+
 class FakeHttpServer:
     """Listens on a free loopback port while used as a context; `asked` grows with each call."""
 
@@ -43,7 +47,7 @@ class FakeHttpServer:
         self.asked: list[Asked] = []
 
     def __enter__(self) -> Self:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
         return self
 

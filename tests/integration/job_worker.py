@@ -22,8 +22,8 @@ from backend.worker import JobWorker, Pace
 
 FINISHES, WAITS, CRASHES, HAS_NO_WEIGHTS, IS_KILLED, IS_DEAF = range(1, 7)
 ENTRY = "tests.integration.job_worker.run_job"
-PACE = Pace(look=1, lease=3, grace=2)
-LAST_LEASE = 2
+PACE = Pace(look=1, lease=8, grace=5)
+LAST_LEASE = 4
 
 
 def board(url: str, data_dir: Path) -> JobBoard:
@@ -47,9 +47,9 @@ def _finish(progress: Progress) -> Mapping[str, Any]:
 
 
 def _wait(progress: Progress) -> Mapping[str, Any]:
-    progress("train", 0, 6000)
-    for done in range(6000):
-        progress("train", done, 6000)
+    progress("train", 0, 60_000)
+    for done in range(60_000):
+        progress("train", done, 60_000)
         time.sleep(0.01)
     return {}
 
@@ -68,7 +68,7 @@ def _killed(progress: Progress) -> Mapping[str, Any]:
 
 
 def _deaf(progress: Progress) -> Mapping[str, Any]:
-    time.sleep(60)
+    time.sleep(600)
     return {}
 
 

@@ -1,6 +1,6 @@
 """A stand-in for a part of `autolabel up`: arguments FOLDER NAME [SECONDS].
 
-Writes its process id, says what it sees, and ends by itself after SECONDS, if given.
+Says what it sees, writes its process id, and ends by itself after SECONDS, if given.
 """
 
 import os
@@ -16,6 +16,6 @@ if __name__ == "__main__":
     starts = folder / f"{name}.starts"
     with starts.open("a") as file:
         file.write("start\n")
-    (folder / f"{name}.pid").write_text(str(os.getpid()))
     sys.stdout.write(f"{name} uses {redis_url(load())}\n")
-    time.sleep(float(sys.argv[3]) if len(sys.argv) > 3 else 60)
+    (folder / f"{name}.pid").write_text(str(os.getpid()))
+    time.sleep(float(sys.argv[3]) if len(sys.argv) > 3 else 600)

@@ -9,7 +9,7 @@ from typing import TypeVar
 Found = TypeVar("Found")
 
 
-def eventually(look: Callable[[], Found], seconds: float = 20) -> Found:
+def eventually(look: Callable[[], Found], seconds: float = 90) -> Found:
     """What `look` finds as soon as it finds something; fails when that takes too long."""
     deadline = time.monotonic() + seconds
     while not (found := look()):

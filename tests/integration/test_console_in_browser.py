@@ -90,7 +90,7 @@ def page(browser, complaints):
     """A page that fails the test for anything that its policy or its script refused."""
     context = browser.new_context()
     page = context.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(60_000)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
     yield page
@@ -172,7 +172,7 @@ def test_without_scripts_the_page_reloads_itself(browser, address, backend):
     page.goto(f"{address}/projects/2")
     page.get_by_text("Waiting for a worker").first.wait_for()
     backend.jobs.jobs[job.id] = replace(job, state=JobState.RUNNING, step="embed")
-    page.get_by_text("embed").wait_for(timeout=15_000)
+    page.get_by_text("embed").wait_for(timeout=60_000)
     context.close()
 
 

@@ -57,7 +57,7 @@ def start(environment):
     for process in running:
         process.send_signal(signal.SIGTERM)
     for process in running:
-        process.wait(30)
+        process.wait(60)
 
 
 def healthy(environment) -> bool:
@@ -68,9 +68,9 @@ def healthy(environment) -> bool:
 def test_the_image_serves_and_its_health_check_tells_life_from_death(start, environment):
     assert not healthy(environment)
     web = start(instruction("CMD"))
-    eventually(lambda: healthy(environment), seconds=60)
+    eventually(lambda: healthy(environment), seconds=120)
     web.terminate()
-    web.wait(30)
+    web.wait(60)
     assert not healthy(environment)
 
 
@@ -78,7 +78,7 @@ def test_the_workers_command_takes_jobs(start, redis_url):
     compose = yaml.load((DOCKER / "compose.yaml").read_text(), Compose)
     start(shlex.split(compose["services"]["worker"]["command"]))
     with redis.Redis.from_url(redis_url) as connection:
-        eventually(lambda: QUEUE in queues(connection), seconds=60)
+        eventually(lambda: QUEUE in queues(connection), seconds=120)
 
 
 def queues(connection) -> set[str]:

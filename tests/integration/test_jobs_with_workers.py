@@ -124,7 +124,7 @@ def test_a_job_that_does_not_react_is_killed(board: JobBoard, start_worker: Call
     board.stop(job.id)
     stopped = ended(board, job)
     assert stopped.state is JobState.STOPPED
-    assert "did not react within 2 s" in stopped.because
+    assert "did not react within 5 s" in stopped.because
 
 
 def test_our_own_errors_become_the_reason(board: JobBoard, start_worker: Callable[[], Worker]):
@@ -215,7 +215,7 @@ def test_a_shut_down_worker_stops_its_job_cleanly(
     worker = start_worker()
     in_state(board, job, JobState.RUNNING)
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(20) == 0
+    assert worker.wait(60) == 0
     stopped = board.get(job.id)
     assert stopped.state is JobState.STOPPED
     assert stopped.because == "the worker was shut down; start the job again"
@@ -271,7 +271,7 @@ def test_an_idle_worker_ends_when_asked(start_worker: Callable[..., Worker], tmp
     worker = start_worker()
     eventually(lambda: "Listening" in (tmp_path / "worker.log").read_text())
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(10) == 0
+    assert worker.wait(60) == 0
 
 
 def test_a_job_stopped_just_before_it_starts_does_not_run(board: JobBoard):

@@ -26,7 +26,7 @@ server = EmbeddedRedis(Path(sys.argv[1]))
 server.start()
 sys.stdout.write(f"{server.process.pid}\\n")
 sys.stdout.flush()
-time.sleep(60)
+time.sleep(600)
 """
 
 

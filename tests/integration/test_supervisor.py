@@ -54,7 +54,7 @@ def test_all_parts_run_on_one_redis_and_their_lines_carry_their_names(up: Up, tm
     pids = [pid_of(tmp_path, part) for part in ("web", "worker")]
     url = redis_url(Settings(data_dir=tmp_path))
     up.send_signal(signal.SIGTERM)
-    said, _ = up.communicate(timeout=20)
+    said, _ = up.communicate(timeout=60)
     assert f"web    | web uses {url}\n" in said
     assert f"worker | worker uses {url}\n" in said
     assert up.returncode == 0
@@ -66,7 +66,7 @@ def test_one_signal_ends_all(up: Up, tmp_path: Path, number: signal.Signals):
     pids = [pid_of(tmp_path, part) for part in ("web", "worker")]
     redis = connect(redis_url(Settings(data_dir=tmp_path)))
     up.send_signal(number)
-    assert up.wait(20) == 0
+    assert up.wait(60) == 0
     assert not any(lives(pid) for pid in pids)
     with pytest.raises(Exception, match="onnect"):
         redis.ping()
@@ -106,22 +106,24 @@ def test_a_worker_that_dies_again_and_again_ends_all(
     supervisor = supervised(tmp_path, worker="0")
     supervisor.start()
     try:
+        web = pid_of(tmp_path, "web")
         with pytest.raises(AutolabelError, match="worker died 2 times"):
             supervisor.watch()
     finally:
         supervisor.stop()
-    assert not lives(pid_of(tmp_path, "web"))
+    assert not lives(web)
 
 
 def test_a_web_server_that_ends_ends_all(tmp_path: Path):
     supervisor = supervised(tmp_path, web="0")
     supervisor.start()
     try:
+        worker = pid_of(tmp_path, "worker")
         with pytest.raises(AutolabelError, match="web server ended"):
             supervisor.watch()
     finally:
         supervisor.stop()
-    assert not lives(pid_of(tmp_path, "worker"))
+    assert not lives(worker)
 
 
 def test_a_port_in_use_is_named_before_anything_starts(tmp_path: Path):

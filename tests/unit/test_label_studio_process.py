@@ -27,7 +27,7 @@ def is_alive(pid):
     return True
 
 
-def eventually(condition, seconds=10):
+def eventually(condition, seconds=60):
     ends = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < ends, "did not happen in time"
@@ -38,7 +38,7 @@ def test_a_taken_port_is_refused_and_named(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(Unavailable, match=str(port)):
-            process(tmp_path, "sleep 60", port).start()
+            process(tmp_path, "sleep 600", port).start()
 
 
 def test_a_missing_binary_is_named(tmp_path):
@@ -53,7 +53,7 @@ def test_one_that_ends_while_starting_points_to_its_log(tmp_path):
     failing.start()
 
     with pytest.raises(LabelStudioUnreachable, match="ended while starting") as ended:
-        failing.wait(30)
+        failing.wait(60)
 
     assert str(failing.log) in str(ended.value)
     assert "no database" in failing.log.read_text()
@@ -61,7 +61,7 @@ def test_one_that_ends_while_starting_points_to_its_log(tmp_path):
 
 
 def test_one_that_never_answers_is_given_up(tmp_path):
-    silent = process(tmp_path, "sleep 60")
+    silent = process(tmp_path, "sleep 600")
     silent.start()
     try:
         with pytest.raises(LabelStudioUnreachable, match="did not start within 0 s"):
@@ -73,7 +73,7 @@ def test_one_that_never_answers_is_given_up(tmp_path):
 
 def test_stopping_ends_its_children_too_and_may_be_repeated(tmp_path):
     note = tmp_path / "pids"
-    parent = process(tmp_path, f"sleep 60 & echo $$ $! > {note}; wait")
+    parent = process(tmp_path, f"sleep 600 & echo $$ $! > {note}; wait")
     parent.start()
     eventually(lambda: note.exists() and len(note.read_text().split()) == 2)
     pids = [int(pid) for pid in note.read_text().split()]

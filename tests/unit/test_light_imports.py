@@ -7,25 +7,25 @@ import pytest
 LOOK = """
 import sys, backend.{module}
 heavy = {{"torch", "torchvision", "ultralytics", "onnxruntime", "cv2", "matplotlib"}}
-sys.exit(" ".join(heavy & sys.modules.keys()))
+print(*heavy & sys.modules.keys())
 """
 PRELOAD = """
 import pathlib, sys
 from backend import settings, tasks
 tasks.preload(settings.Settings(data_dir=pathlib.Path(sys.argv[1])))
 assert {"matplotlib", "scipy"} <= sys.modules.keys()
-sys.exit(" ".join({"torch", "torchvision", "ultralytics", "onnxruntime"} & sys.modules.keys()))
+print(*{"torch", "torchvision", "ultralytics", "onnxruntime"} & sys.modules.keys())
 """
 
 
 @pytest.mark.parametrize("module", ["worker", "supervisor", "job_run"])
 def test_the_parents_of_work_horses_load_no_model_runtime(module: str):
     command = [sys.executable, "-c", LOOK.format(module=module)]
-    found = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert found.stderr.strip() == ""
+    found = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    assert found.stdout.strip() == ""
 
 
 def test_what_a_worker_loads_before_it_forks_is_no_model_runtime(tmp_path: Path):
     command = [sys.executable, "-c", PRELOAD, str(tmp_path)]
-    found = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert found.stderr.strip() == ""
+    found = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    assert found.stdout.strip() == ""

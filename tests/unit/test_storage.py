@@ -27,7 +27,7 @@ from tests.fakes.image_server import (
 
 IMAGE = b"the content of an image"
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
-LIMITS = Limits(seconds=5.0, size=100_000)
+LIMITS = Limits(seconds=60.0, size=100_000)
 HASTE = Limits(seconds=0.3, size=100_000)
 
 
@@ -225,7 +225,7 @@ def test_what_a_server_does_wrong_is_said_with_a_cure_and_leaves_nothing(
 
 
 @pytest.mark.parametrize("route", [dripping, dripping_headers, silent])
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(50)
 def test_a_slow_server_is_left_when_the_time_is_over(
     elsewhere: ImageServer, tmp_path: Path, route: object
 ) -> None:
@@ -235,7 +235,7 @@ def test_a_slow_server_is_left_when_the_time_is_over(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(50)
 def test_a_fetch_ends_soon_after_it_is_cancelled(elsewhere: ImageServer, tmp_path: Path) -> None:
     elsewhere.routes["/image"] = dripping
     storage, cancelled = storage_of(elsewhere, Limits(seconds=60)), threading.Event()
