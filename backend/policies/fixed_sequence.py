@@ -115,7 +115,7 @@ def tail(mistakes: int, accepted: int, pool: int, max_error: float) -> float:
 
 def affordable(accepted: int, pool: int, max_error: float, risk: float) -> int:
     """The most mistakes among `accepted` validation images that still certify; -1 for none."""
-    low, high = -1, int(max_error * accepted) + 1
+    low, high = -1, accepted + 1
     while high - low > 1:
         middle = (low + high) // 2
         if tail(middle, accepted, pool, max_error) <= risk:

@@ -16,7 +16,7 @@ from backend.policies.certification import (
     promising_labels,
     stays,
 )
-from backend.policies.fixed_sequence import Validation, affordable, tail
+from backend.policies.fixed_sequence import Validation, affordable, stops, tail
 from backend.policies.validation_size import how_many_more, too_few
 
 MANY = 10_000_000
@@ -107,6 +107,15 @@ def test_the_promise_says_what_it_rests_on():
     assert certificate.promise.startswith("With 95 % confidence over all rounds of this project, ")
     assert "at most 5 % of the " in certificate.promise
     assert certificate.promise.endswith(" are wrong, assuming that labels are random.")
+
+
+@pytest.mark.parametrize("pool", [1, 2, 3, 10])
+@pytest.mark.parametrize("max_error", [0.001, 0.01, 0.05])
+def test_each_threshold_is_tested_once_however_few_images_are_left(pool, max_error):
+    scores = np.linspace(0.9, 1, 300)
+    found = Validation(scores, np.ones(300, bool), np.ones(pool))
+    tested = [one.accepted for one in itertools.islice(stops(found, max_error, 0.0375), 301)]
+    assert tested == sorted(set(tested))
 
 
 def test_equal_scores_stand_or_fall_together():
