@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backend.domain import ControlName, Decision, LabelSchema, ModelVersion
-from backend.errors import UnreadableImage
+from backend.errors import BadInput, UnreadableImage
 from backend.model_family import Lesson, Model
 from backend.policies import preconditions, promotion
 from backend.policies.correctness import agreement
@@ -33,10 +33,12 @@ class Comparison:
             return promotion.decide({}, None, 0)
         if set(current.kinds) != set(learned.models):
             return Decision(True, "it learned other controls than the current version")
-        old = self.learning.load(schema, current, self.versions)
         try:
+            old = self.learning.load(schema, current, self.versions)
             new_scores = self._scores(learned, learned.models, progress)
             old_scores = self._scores(learned, old, progress)
+        except BadInput as exc:
+            return Decision(True, f"the current version cannot be asked: {exc.message}")
         except UnreadableImage as exc:
             return Decision(True, f"the held-out images cannot be compared on: {exc}")
         return promotion.decide(_mean(new_scores), _mean(old_scores), len(new_scores))

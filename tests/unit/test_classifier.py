@@ -8,6 +8,8 @@ import pytest
 from backend.domain import Choice, Kind, Label
 from backend.errors import BadInput, Stopped
 from backend.models.classification.classifier import Classifier
+from backend.models.classification.tuning import Tuning
+from backend.models.embedding.backbones import Backbone
 from tests.fakes import lessons
 from tests.fakes.lessons import LABELS, choices, clusters, fetch, lesson, pictures, silent
 
@@ -159,6 +161,17 @@ def test_a_model_that_shares_no_label_with_the_config_does_not_load(tmp_path):
 
     with pytest.raises(BadInput, match="knows no label"):
         Classifier().load(tmp_path, lessons.control(labels=(Label("new"),)))
+
+
+def test_a_model_that_learned_through_another_backbone_does_not_load(tmp_path):
+    one, other = (
+        Classifier(Tuning(Backbone(name), "cpu", 1.0)) for name in ("dinov2_vits14", "dinov2_vitb14")
+    )
+    one.fit(lesson(clusters(TRUTH), choices(TRUTH))).save(tmp_path)
+
+    assert one.load(tmp_path, lessons.control()).head.labels == LABELS
+    with pytest.raises(BadInput, match="AUTOLABEL_BACKBONE"):
+        other.load(tmp_path, lessons.control())
 
 
 def test_the_same_seed_learns_the_same_model():

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from backend.domain import Algorithm, Kind, Label
-from backend.errors import NoWeights
+from backend.errors import BadInput, NoWeights
 from backend.models.detection.detector import DetectorFamily, detector_family
 from backend.models.detection.torchvision_detector import TorchvisionEngine
 from backend.models.detection.ultralytics_detector import UltralyticsEngine
@@ -131,3 +131,10 @@ def test_an_image_that_went_away_costs_no_training(tmp_path: Path):
     Path(unlabeled.refs[0].uri).unlink()
     model = DetectorFamily(ColourEngine([SEEING])).fit(lesson(tmp_path, unlabeled=unlabeled))
     assert model.metrics["map50"] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("engine", [UltralyticsEngine, TorchvisionEngine])
+def test_a_version_of_another_kind_of_detector_is_refused_in_words(tmp_path: Path, engine: type):
+    DetectorFamily(ColourEngine([SEEING])).fit(lesson(tmp_path)).save(tmp_path)
+    with pytest.raises(BadInput, match="AUTOLABEL_DETECTOR"):
+        DetectorFamily(engine("name", tmp_path)).load(tmp_path, CONTROL)

@@ -132,6 +132,18 @@ def test_a_second_round_replaces_the_predictions_of_the_first(world):
     assert world.versions.get(PROJECT, second).parent == first
 
 
+def test_a_version_that_this_machine_cannot_load_any_more_is_replaced(world):
+    world.run()
+
+    def load(folder, control):
+        raise BadInput("learned from features of another backbone")
+
+    world.family.load = load
+    report = world.run()
+    assert report["version"] == world.versions.current(PROJECT).name
+    assert "another backbone" in report["because"]
+
+
 def test_training_and_held_out_images_never_mix_from_round_to_round(world):
     world.run()
     world.label_studio.people |= {

@@ -116,6 +116,7 @@ class Classifier:
         head = _head(tuple(lesson.control.labels[int(column)] for column in used), taught, known)
         notes = {
             "learned_labels": list(head.labels),
+            "backbone": self.tuning.backbone.slug if self.tuning else "",
             "c": taught.c,
             "log_loss_by_c": {
                 str(c): round(loss, 4) for c, loss in taught.tried.items() if np.isfinite(loss)
@@ -133,9 +134,10 @@ class Classifier:
         """Labels that the control no longer has are left out of its answers.
 
         Raises:
-            BadInput: when none is left.
+            BadInput: when none is left, or when the images are seen through another backbone now.
         """
         head, about = read(folder)
+        self._require_backbone(about["notes"].get("backbone"))
         known = head.within(control)
         if not known.labels:
             raise BadInput(f"the model knows no label of '{control.name}'", "Train a new one")
@@ -145,6 +147,13 @@ class Classifier:
         from backend.models.classification.tuned_encoder import TunedEncoder  # noqa: PLC0415 - imports torch
 
         return replace(model, encoder=TunedEncoder.load(folder, self.tuning))
+
+    def _require_backbone(self, learned_on: str | None) -> None:
+        """Features of another backbone, or of other weights, mean nothing to a head."""
+        now = self.tuning.backbone.slug if self.tuning else ""
+        if learned_on and now and learned_on != now:
+            what = f"this version learned from features of {learned_on}, not of {now}"
+            raise BadInput(what, "Set AUTOLABEL_BACKBONE as it was, or train again")
 
 
 def classifier_family(settings: Settings, device: str) -> Classifier:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.errors import BadInput
 from backend.model_family import Lesson
 from backend.models.detection.training_plan import TrainingPlan
 
@@ -81,4 +82,14 @@ class Engine(Protocol):
         """
         ...
 
-    def load(self, folder: Path) -> Network: ...
+    def load(self, folder: Path) -> Network:
+        """What `Network.save` wrote. Raises BadInput where another library wrote it."""
+        ...
+
+
+def saved(weights: Path) -> Path:
+    """The file, if it is there. Raises BadInput."""
+    if not weights.is_file():
+        what = f"this version holds no {weights.name}: another kind of detector learned it"
+        raise BadInput(what, "Set AUTOLABEL_DETECTOR as it was, or train again")
+    return weights

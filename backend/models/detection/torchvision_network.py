@@ -19,7 +19,7 @@ from torchvision.models import get_model
 from torchvision.ops import nms
 
 from backend.errors import NoWeights
-from backend.models.detection.networks import Canvases, Found
+from backend.models.detection.networks import Canvases, Found, saved
 from backend.models.detection.torchvision_start import Start
 
 _WEIGHTS = "weights.safetensors"
@@ -108,7 +108,7 @@ def start_from(module: nn.Module, state: Mapping[str, Tensor]) -> int:
 
 def load(folder: Path, device: str, *, across_labels: bool) -> TorchvisionNetwork:
     """A network as `TorchvisionNetwork.save` wrote it; safetensors hold no code."""
-    with safe_open(folder / _WEIGHTS, "pt") as file:
+    with safe_open(saved(folder / _WEIGHTS), "pt") as file:
         about = cast("dict[str, str]", cast(Any, file).metadata())
     name, classes, size = about["name"], int(about["classes"]), int(about["image_size"])
     module = build(name, classes, size)

@@ -16,7 +16,7 @@ from typing import Any
 from backend.errors import NoWeights
 from backend.model_family import Lesson
 from backend.models.detection import ultralytics_home
-from backend.models.detection.networks import Canvases, Found, Trained
+from backend.models.detection.networks import Canvases, Found, Trained, saved
 from backend.models.detection.reachability import answers
 from backend.models.detection.training_listener import Listener
 from backend.models.detection.training_plan import CHOOSING, TrainingPlan
@@ -67,7 +67,7 @@ class UltralyticsEngine:
         return Trained(network, listener.epochs)
 
     def load(self, folder: Path) -> "UltralyticsNetwork":
-        return self._network(folder / _CHECKPOINT, None)
+        return self._network(saved(folder / _CHECKPOINT), None)
 
     @property
     def _home(self) -> Path:
