@@ -164,9 +164,8 @@ def test_a_model_that_shares_no_label_with_the_config_does_not_load(tmp_path):
 
 
 def test_a_model_that_learned_through_another_backbone_does_not_load(tmp_path):
-    one, other = (
-        Classifier(Tuning(Backbone(name), "cpu", 1.0)) for name in ("dinov2_vits14", "dinov2_vitb14")
-    )
+    names = "dinov2_vits14", "dinov2_vitb14"
+    one, other = (Classifier(Tuning(Backbone(name), "cpu", 1.0)) for name in names)
     one.fit(lesson(clusters(TRUTH), choices(TRUTH))).save(tmp_path)
 
     assert one.load(tmp_path, lessons.control()).head.labels == LABELS
