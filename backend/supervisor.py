@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from types import FrameType
 from typing import IO
 
@@ -27,6 +28,8 @@ RESTARTS = 5
 HEALTHY = 60.0
 PATIENCE = 30.0
 """Seconds that a part gets to end; a running job stops at its next report of progress."""
+LAST_WORDS = 5.0
+"""Seconds for the last lines of a part to appear; a process that it left may keep the pipe open."""
 
 Echo = Callable[[str], None]
 
@@ -52,7 +55,10 @@ def run(supervisor: "Supervisor") -> int:
 
 
 def with_signals(supervisor: "Supervisor") -> None:
-    """Ctrl-C, SIGTERM and a closed terminal ask to end; a second one does not wait."""
+    """Ctrl-C, SIGTERM and a closed terminal ask to end; a second one does not wait.
+
+    A signal comes between any two steps of the main thread, so `end` may take no lock.
+    """
 
     def end(_signal: int, _frame: FrameType | None) -> None:
         supervisor.end()
@@ -78,8 +84,7 @@ class Supervisor:
         child = {**os.environ, **environment(settings), "PYTHONUNBUFFERED": "1"}
         self.web = Part("web", web, child, self._echo)
         self.worker = Part("worker", worker, child, self._echo)
-        self._ending = threading.Event()
-        self._in_a_hurry = threading.Event()
+        self._asked_to_end = 0
 
     def start(self) -> None:
         """Start all parts. Call from the main thread.
@@ -99,7 +104,8 @@ class Supervisor:
         Raises:
             AutolabelError: when a part ended that the others cannot do without.
         """
-        while not self._ending.wait(0.2):
+        while not self._asked_to_end:
+            time.sleep(0.2)
             if self._redis and self._redis.process and self._redis.process.poll() is not None:
                 log_file = self._settings.data_dir / "redis" / "redis.log"
                 raise AutolabelError("Redis ended by itself", f"See {log_file}")
@@ -112,14 +118,12 @@ class Supervisor:
 
     def end(self) -> None:
         """Ask to end; asked again, do not wait for a job that stops."""
-        if self._ending.is_set():
-            self._in_a_hurry.set()
-        self._ending.set()
+        self._asked_to_end += 1
 
     def stop(self) -> None:
         """End all parts: web first, so that nothing new comes in, and Redis last."""
         for part in (self.web, self.worker):
-            part.stop(self._in_a_hurry)
+            part.stop(lambda: self._asked_to_end > 1)
         if self._redis:
             self._redis.stop()
 
@@ -138,6 +142,7 @@ class Part:
         self._started_at = 0.0
         self._restarts = 0
         self._restart_at: float | None = None
+        self._lines: threading.Thread | None = None
 
     @property
     def has_ended(self) -> bool:
@@ -156,7 +161,7 @@ class Part:
             start_new_session=True,
         )
         if self.process.stdout:
-            _relay(self.process.stdout, self._name, self._echo)
+            self._lines = _relay(self.process.stdout, self._name, self._echo)
 
     def restart_when_due(self) -> bool:
         """Start again after a pause that doubles; False when it died too often."""
@@ -175,18 +180,22 @@ class Part:
             self.start()
         return True
 
-    def stop(self, in_a_hurry: threading.Event) -> None:
+    def stop(self, in_a_hurry: Callable[[], bool]) -> None:
         """Ask to end, and kill after `PATIENCE` seconds or when in a hurry."""
-        if self.process is None or self.has_ended:
-            return
-        self.process.terminate()
+        if self.process and not self.has_ended:
+            self._end(self.process, in_a_hurry)
+        if self._lines:
+            self._lines.join(LAST_WORDS)
+
+    def _end(self, process: subprocess.Popen[str], in_a_hurry: Callable[[], bool]) -> None:
+        process.terminate()
         deadline = time.monotonic() + PATIENCE
-        while not self.has_ended and time.monotonic() < deadline and not in_a_hurry.wait(0.05):
-            pass
+        while not self.has_ended and time.monotonic() < deadline and not in_a_hurry():
+            time.sleep(0.05)
         if not self.has_ended:
             log.warning("%s does not end and is killed", self._name)
-            self.process.kill()
-        self.process.wait()
+            process.kill()
+        process.wait()
 
 
 def refuse_taken_port(host: str, port: int) -> None:
@@ -203,12 +212,17 @@ def refuse_taken_port(host: str, port: int) -> None:
             ) from exc
 
 
-def _relay(lines: IO[str], name: str, echo: Echo) -> None:
+def _relay(lines: IO[str], name: str, echo: Echo) -> threading.Thread:
+    """Also reads on when the terminal is gone: a part must never wait for a full pipe."""
+
     def relay() -> None:
         for line in lines:
-            echo(f"{name:6} | {line.rstrip()}")
+            with suppress(OSError):
+                echo(f"{name:6} | {line.rstrip()}")
 
-    threading.Thread(target=relay, name=f"relay-{name}", daemon=True).start()
+    thread = threading.Thread(target=relay, name=f"relay-{name}", daemon=True)
+    thread.start()
+    return thread
 
 
 def _to_terminal(line: str) -> None:

@@ -8,6 +8,8 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -15,12 +17,13 @@ from backend.errors import AutolabelError
 from backend.redis_client import connect
 from backend.redis_server import redis_url
 from backend.settings import Settings
-from backend.supervisor import Supervisor
+from backend.supervisor import Part, Supervisor
 from tests.integration.polling import eventually, lives
 
 pytestmark = pytest.mark.usefixtures("redis_server")
 
 Up = subprocess.Popen[str]
+TraceFunction = Callable[..., Any]
 
 
 @pytest.fixture
@@ -148,3 +151,40 @@ def test_a_redis_that_ends_ends_all(tmp_path: Path):
             supervisor.watch()
     finally:
         supervisor.stop()
+
+
+def test_a_signal_may_come_at_any_moment(tmp_path: Path):
+    """Between any two steps of what waits for it, and of what that calls."""
+    for moment in range(1, 13):
+        supervisor = supervised(tmp_path)
+        waiting = threading.Thread(target=interrupted, args=(supervisor, moment), daemon=True)
+        waiting.start()
+        waiting.join(60)
+        assert not waiting.is_alive(), moment
+
+
+def interrupted(supervisor: Supervisor, moment: int) -> None:
+    """Watch, with a signal at so many steps after the start."""
+    steps = 0
+
+    def step(_frame: FrameType, _event: str, _argument: object) -> TraceFunction:
+        nonlocal steps
+        steps += 1
+        if steps == moment:
+            supervisor.end()
+        return step
+
+    sys.settrace(step)
+    supervisor.watch()
+
+
+def test_a_part_is_read_on_when_the_terminal_is_gone(tmp_path: Path):
+    def gone(_line: str) -> None:
+        raise OSError("there is no terminal")
+
+    much = "import sys; [print('x' * 1000) for _ in range(1000)]; sys.exit(7)"
+    part = Part("web", (sys.executable, "-c", much), os.environ, gone)
+    part.start()
+    assert part.process
+    assert part.process.wait(60) == 7
+    part.stop(lambda: False)
