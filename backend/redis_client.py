@@ -15,7 +15,7 @@ CURE = "Start `autolabel up`, or set AUTOLABEL_REDIS_URL to a Redis that runs"
 
 
 class RedisClient:
-    """A Redis that may come and go. `url` is asked again after each failure."""
+    """A Redis that may come and go. `url` is asked again after each failure; for many threads."""
 
     def __init__(self, url: str | Callable[[], str]) -> None:
         self._url = url
@@ -31,9 +31,11 @@ class RedisClient:
             QueueUnreachable: for whatever goes wrong between us and Redis.
         """
         try:
-            if self._redis is None:
-                self._redis = connect(self._url if isinstance(self._url, str) else self._url())
-            yield self._redis
+            redis = self._redis
+            if redis is None:
+                redis = connect(self._url if isinstance(self._url, str) else self._url())
+                self._redis = redis
+            yield redis
         except RedisError as exc:
             self._redis = None
             raise QueueUnreachable(f"Redis does not answer: {str(exc).rstrip('.')}", CURE) from exc

@@ -42,6 +42,8 @@ def redis_url(settings: Settings) -> str:
         url = _url_file(settings.data_dir).read_text("utf-8").strip()
     except (FileNotFoundError, NotADirectoryError):
         raise QueueUnreachable("no Redis is running", CURE) from None
+    except OSError as exc:
+        raise QueueUnreachable(f"no Redis for this user: {exc.strerror}", CURE) from exc
     if not _answers(url):
         raise QueueUnreachable("the Redis that `autolabel up` started is gone", CURE)
     return url
@@ -68,7 +70,7 @@ class EmbeddedRedis:
         binary = redis_binary()
         self._make_folder()
         self._take_lock()
-        _shut_down_leftover(_url_file(self._data_dir))
+        _shut_down_leftover(self._folder)
         socket = _socket_path(self._folder)
         url = f"unix://{quote(str(socket))}?db=0"
         self.process = self._launch(binary, socket)
@@ -191,14 +193,19 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _shut_down_leftover(url_file: Path) -> None:
-    """End the server of an `up` that was killed; who holds the lock may."""
-    if not url_file.exists():
-        return
-    redis: Any = connect(url_file.read_text("utf-8").strip())
+def _shut_down_leftover(folder: Path) -> None:
+    """End the server of an `up` that was killed; who holds the lock may.
+
+    In a folder that was copied, the address is that of the original's server, which goes on.
+    """
     try:
-        redis.shutdown()
-    except RedisError:
+        redis: Any = connect((folder / "url").read_text("utf-8").strip())
+    except (OSError, UnicodeDecodeError, QueueUnreachable):
+        return
+    try:
+        if folder.samefile(redis.config_get("dir")["dir"]):
+            redis.shutdown()
+    except (OSError, RedisError):
         return
     finally:
         redis.close()

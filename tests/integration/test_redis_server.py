@@ -112,6 +112,36 @@ def test_without_any_redis_the_cure_is_told(embedded: Callable[[], EmbeddedRedis
     assert connect(embedded().start()).ping()
 
 
+def test_a_copied_folder_leaves_the_originals_server_alone(
+    embedded: Callable[[], EmbeddedRedis], tmp_path: Path
+):
+    original = embedded().start()
+    copy = tmp_path / "copy"
+    (copy / "redis").mkdir(parents=True)
+    shutil.copy(tmp_path / "redis" / "url", copy / "redis" / "url")
+    server = EmbeddedRedis(copy)
+    try:
+        assert server.start() != original
+        assert connect(original).ping()
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("left", [b"", b"no address", b"\xff\xfe"])
+def test_an_address_that_is_none_is_no_obstacle(
+    embedded: Callable[[], EmbeddedRedis], tmp_path: Path, left: bytes
+):
+    (tmp_path / "redis").mkdir()
+    (tmp_path / "redis" / "url").write_bytes(left)
+    assert connect(embedded().start()).ping()
+
+
+def test_a_redis_of_another_user_is_as_good_as_none(tmp_path: Path):
+    (tmp_path / "redis" / "url").mkdir(parents=True)  # cannot be read either, even by root
+    with pytest.raises(QueueUnreachable, match=r"no Redis for this user.*AUTOLABEL_REDIS_URL"):
+        redis_url(settings(tmp_path))
+
+
 def test_no_redis_outlives_a_killed_parent(embedded: Callable[[], EmbeddedRedis], tmp_path: Path):
     parent = subprocess.Popen(
         [sys.executable, "-c", STARTER, str(tmp_path)], stdout=subprocess.PIPE, text=True
