@@ -1,6 +1,5 @@
 """What lasts of a job: `job.json` and `report.json` in a folder of its own."""
 
-import json
 import logging
 import re
 from collections.abc import Iterator, Mapping
@@ -8,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
 from pydantic_core import to_json
 
 from backend.cards import job_card, job_from
@@ -18,6 +18,7 @@ from backend.errors import BadInput
 log = logging.getLogger(__name__)
 
 _ID = re.compile(r"job-\d{8}-\d{6}-[0-9a-f]{4,}")
+_REPORT = TypeAdapter(dict[str, Any])
 
 
 class JobFiles:
@@ -66,7 +67,7 @@ def _job(folder: Path) -> Job | None:
 
 def _report(folder: Path) -> Mapping[str, Any] | None:
     try:
-        return json.loads((folder / "report.json").read_text("utf-8"))
+        return _REPORT.validate_json((folder / "report.json").read_bytes())
     except FileNotFoundError:
         return None
     except (ValueError, OSError) as exc:

@@ -164,7 +164,7 @@ class JobBoard:
     def _remember(self, job: Job) -> None:
         try:
             self.files.save(job)
-        except OutOfSpace as exc:
+        except (OutOfSpace, OSError) as exc:
             log.warning(
                 "job %s is %s, which the disk will not remember: %s", job.id, job.state, exc
             )

@@ -13,7 +13,6 @@ from typing import Any, NoReturn
 
 from redis.exceptions import RedisError
 from rq import Queue, Worker
-from rq.command import handle_stop_job_command
 from rq.job import Job as QueuedJob
 from rq.serializers import JSONSerializer
 from typing_extensions import override
@@ -115,14 +114,15 @@ class JobWorker(Worker):
         super().main_work_horse(job, queue)
 
     def _kill_if_it_does_not_stop(self, job_id: JobId) -> None:
-        """Also one whose job was given up meanwhile, because the lease ran out."""
+        """Also one whose job was given up meanwhile, because the lease ran out or Redis lost it."""
         if self._board.get(job_id).state in {JobState.QUEUED, JobState.RUNNING}:
             return
         now = time.monotonic()
         self._stopping_since = self._stopping_since or now
         if now - self._stopping_since >= self._pace.grace:
             self._death = f"killed, because it did not react within {self._pace.grace:g} s"
-            handle_stop_job_command(self, {"job_id": job_id})
+            self._stopped_job_id = job_id
+            self.kill_horse()
 
     @override
     def handle_work_horse_killed(self, job: Any, retpid: Any, ret_val: Any, rusage: Any) -> None:

@@ -100,3 +100,26 @@ def test_a_job_that_ends_while_redis_is_away_is_remembered_by_the_disk(
 
     job = run_one(work)
     assert (job.state, job.report) == (JobState.FINISHED, {"predicted": 3})
+
+
+def test_a_folder_that_cannot_be_written_costs_the_history_and_nothing_else(
+    board: JobBoard, tmp_path: Path
+):
+    (tmp_path / "projects").write_text("where a folder should be")
+    job, is_new = board.submit(JobRequest(ProjectId(1)))
+    assert is_new
+    assert board.live(ProjectId(1)) == job
+    started = board.start(job.id)
+    assert started
+    board.end(started, JobState.FAILED, "no room for results")
+    assert board.get(job.id).because == "no room for results"
+    assert board.history() == []
+
+
+@pytest.mark.parametrize("left", [b"", b'{"predicted": ', b"[]", b"3", b"\xff"])
+def test_a_report_that_is_no_report_is_left_out(
+    board: JobBoard, run_one: RunOne, tmp_path: Path, left: bytes
+):
+    job = run_one(lambda _job, _progress: {"predicted": 3})
+    (tmp_path / "projects" / "1" / "jobs" / job.id / "report.json").write_bytes(left)
+    assert [(one.state, one.report) for one in board.history()] == [(JobState.FINISHED, None)]

@@ -182,6 +182,19 @@ def test_a_deaf_job_that_was_given_up_is_killed(
     assert board.get(job.id).because == "given up by a test"
 
 
+def test_a_deaf_job_that_redis_lost_is_killed(
+    board: JobBoard, start_worker: Callable[..., Worker], redis_url: str, tmp_path: Path
+):
+    job = submitted(board, job_worker.IS_DEAF)
+    start_worker()
+    eventually(lambda: board.get(job.id).step)
+    horse = horse_of(tmp_path)
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushall()
+    eventually(lambda: not lives(horse))
+    assert "Redis lost this job" in board.get(job.id).because
+
+
 def test_a_killed_worker_is_noticed_and_the_job_can_be_started_again(
     board: JobBoard, start_worker: Callable[[], Worker], tmp_path: Path
 ):
