@@ -12,12 +12,20 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from backend.errors import BadInput
 
 PREFIX = "AUTOLABEL_"
+_FILE = ".env"
 
 
 def _without_trailing_slash(url: str) -> str:
@@ -31,7 +39,7 @@ class Settings(BaseSettings):
     """Where things are and how much of them to use. Times are in seconds unless named."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True, populate_by_name=True
+        env_prefix=PREFIX, env_file=_FILE, extra="ignore", frozen=True, populate_by_name=True
     )
 
     label_studio_url: Url = Field(
@@ -127,10 +135,19 @@ class Settings(BaseSettings):
         120, ge=0, description="how long a job waits for a Label Studio that went away"
     )
 
+    @field_validator("data_dir", "local_files_root", "backbone_weights", mode="before")
+    @classmethod
+    def _given(cls, path: object, info: ValidationInfo) -> object:
+        """An empty one is none, and not the working directory."""
+        return path or cls.model_fields[info.field_name or ""].default
+
     @field_validator("data_dir", "local_files_root", "backbone_weights")
     @classmethod
     def _expanded(cls, path: Path | None) -> Path | None:
-        return path.expanduser().absolute() if path else None
+        try:
+            return path.expanduser().absolute() if path else None
+        except RuntimeError as exc:
+            raise ValueError(f"{path} cannot be found: this user has no home folder") from exc
 
 
 def load(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
@@ -140,7 +157,7 @@ def load(environment: Mapping[str, str] | None = None, **overrides: Any) -> Sett
         BadInput: naming the variable that is unknown or has a value that does not fit.
     """
     environment = os.environ if environment is None else environment
-    _refuse_unknown({**dotenv_values(".env"), **environment})
+    _refuse_unknown({**_lines_of_file(), **environment})
     try:
         return Settings(**overrides)
     except ValidationError as exc:
@@ -184,6 +201,13 @@ def _variable(field: str) -> str:
 
 def _prefixed(field: str) -> str:
     return field if field.isupper() else PREFIX + field.upper()
+
+
+def _lines_of_file() -> Mapping[str, str | None]:
+    try:
+        return dotenv_values(_FILE)
+    except (OSError, UnicodeDecodeError) as exc:
+        raise BadInput(f"cannot read {_FILE}: {exc}", "Save it as UTF-8 text") from exc
 
 
 def _refuse_unknown(environment: Mapping[str, object]) -> None:

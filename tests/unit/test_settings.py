@@ -35,6 +35,30 @@ def test_a_typo_in_the_env_file_is_found_too(monkeypatch, tmp_path):
         settings.load()
 
 
+def test_an_env_file_saved_on_windows_is_read_from_its_first_line_on(monkeypatch, tmp_path):
+    (tmp_path / ".env").write_bytes(b"\xef\xbb\xbfAUTOLABEL_PORT=9191\r\n")
+    monkeypatch.chdir(tmp_path)
+    assert settings.load().port == 9191
+
+
+def test_an_env_file_that_is_no_text_is_named(monkeypatch, tmp_path):
+    (tmp_path / ".env").write_bytes(b"AUTOLABEL_BASIC_AUTH_USER=\xe4\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadInput, match=r"cannot read \.env"):
+        settings.load()
+
+
+def test_an_empty_folder_is_none_and_not_the_working_directory(monkeypatch):
+    read = load(
+        monkeypatch,
+        AUTOLABEL_DATA_DIR="",
+        AUTOLABEL_LOCAL_FILES_ROOT="",
+        AUTOLABEL_BACKBONE_WEIGHTS="",
+    )
+    assert read.data_dir == Path("~/.autolabel").expanduser()
+    assert (read.local_files_root, read.backbone_weights) == (None, None)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -42,6 +66,7 @@ def test_a_typo_in_the_env_file_is_found_too(monkeypatch, tmp_path):
         ("AUTOLABEL_MIN_LABELS", "1"),
         ("AUTOLABEL_PORT", "many"),
         ("AUTOLABEL_DEVICE", "gpu"),
+        ("AUTOLABEL_DATA_DIR", "~nobody-of-this-name/data"),
     ],
 )
 def test_a_value_that_does_not_fit_is_an_error_that_names_the_variable(monkeypatch, name, value):
