@@ -94,10 +94,10 @@ def redis(settings: Settings) -> str:
 def worker(settings: Settings) -> str:
     with RedisClient(partial(redis_url, settings)).reach() as connection:
         queue = Queue(QUEUE, connection=connection, serializer=JSONSerializer)
-        count = Worker.count(queue=queue)
-    if not count:
+        found = Worker.all(queue=queue)  # pyright: ignore[reportUnknownMemberType] - rq types half
+    if not found:
         raise Unavailable("no worker takes jobs", "Run `autolabel up`, or `autolabel worker`")
-    return f"{count} running"
+    return f"{len(found)} running"
 
 
 def web(settings: Settings) -> str:

@@ -74,6 +74,12 @@ def test_the_image_serves_and_its_health_check_tells_life_from_death(start, envi
     assert not healthy(environment)
 
 
+def test_the_health_check_asks_no_proxy(start, environment):
+    start(instruction("CMD"))
+    proxy = {"http_proxy": "http://127.0.0.1:9", "no_proxy": ""}
+    eventually(lambda: healthy(environment | proxy), seconds=120)
+
+
 def test_the_workers_command_takes_jobs(start, redis_url):
     compose = yaml.load((DOCKER / "compose.yaml").read_text(), Compose)
     start(shlex.split(compose["services"]["worker"]["command"]))

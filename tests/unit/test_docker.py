@@ -64,6 +64,10 @@ def test_web_and_worker_are_one_image_with_another_command(compose):
     assert (web["command"], worker["command"]) == ("autolabel serve", "autolabel worker")
 
 
+def test_a_stop_reaches_them_at_once_though_a_first_process_ignores_signals(compose):
+    assert all(compose["services"][name]["init"] for name in ("web", "worker"))
+
+
 def test_secrets_come_from_the_environment_and_have_no_default(compose):
     environment = compose["services"]["web"]["environment"]
     for name in ("LABEL_STUDIO_API_KEY", "AUTOLABEL_BASIC_AUTH_PASSWORD"):
