@@ -5,18 +5,26 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image
 
 from backend.errors import UnreadableImage
+from backend.models.embedding.images import PILLOW_ERRORS, is_deep, orientation_of, to_8_bit
 
 Pixels = NDArray[np.uint8]
 """(height, width, 3), blue first, as OpenCV has it."""
 
-_ORIENTATION = 274
-"""The EXIF tag."""
+_DAMAGED = (*PILLOW_ERRORS, Image.DecompressionBombError)
 
-_DAMAGED = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
-"""What Pillow raises on files that are no images, or broken ones."""
+_TURN = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What undoes an EXIF orientation."""
 
 
 def read(path: Path) -> Pixels:
@@ -44,17 +52,23 @@ def is_plain(path: Path) -> bool:
         with Image.open(path) as image:
             if image.format == "JPEG":
                 return image.mode in {"RGB", "L"}
-            turned = image.getexif().get(_ORIENTATION, 1) != 1
             simple = image.mode in {"RGB", "L", "I;16"} and not image.has_transparency_data
-            return image.format in {"PNG", "BMP"} and simple and not turned
+            return image.format in {"PNG", "BMP"} and simple and not _may_be_turned(image)
     except _DAMAGED as exc:
         raise UnreadableImage(f"{path.name} is no image that can be read", str(exc)) from exc
+
+
+def _may_be_turned(image: Image.Image) -> bool:
+    try:
+        return image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    except PILLOW_ERRORS:
+        return True
 
 
 def _with_pillow(path: Path) -> Pixels:
     try:
         with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image)
+            upright = _upright(image)
             if upright.has_transparency_data:
                 white = Image.new("RGBA", upright.size, "white")
                 upright = Image.alpha_composite(white, upright.convert("RGBA"))
@@ -62,3 +76,11 @@ def _with_pillow(path: Path) -> Pixels:
     except _DAMAGED as exc:
         raise UnreadableImage(f"{path.name} cannot be decoded", str(exc)) from exc
     return np.ascontiguousarray(pixels[:, :, ::-1])
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turned, and deep grays scaled, as `embedding.images` does it."""
+    image.load()  # which turns TIFF files
+    turn = _TURN.get(orientation_of(image))
+    turned = image if turn is None else image.transpose(turn)
+    return to_8_bit(turned) if is_deep(turned) else turned

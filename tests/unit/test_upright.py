@@ -5,6 +5,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from backend.errors import UnreadableImage
+from backend.models.embedding.images import decode
 from backend.models.upright import is_plain, read
 
 RED = (0, 0, 255)
@@ -53,6 +54,22 @@ def test_other_colour_modes_become_three_channels(tmp_path: Path, mode: str):
 def test_sixteen_bits_are_scaled_not_clipped(tmp_path: Path):
     Image.fromarray(np.full((12, 12), 32768, np.uint16)).save(tmp_path / "a.png")
     assert read(tmp_path / "a.png")[0, 0].tolist() == [128, 128, 128]
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.float32])
+def test_deep_grays_look_as_they_do_to_the_backbone(tmp_path: Path, dtype: type):
+    values = np.linspace(0, 1, 64 * 64).reshape(64, 64) * (1 if dtype is np.float32 else 65535)
+    Image.fromarray(values.astype(dtype)).save(tmp_path / "a.tif")
+    seen = decode(tmp_path / "a.tif", 64, 1.0).pixels
+    assert np.abs(read(tmp_path / "a.tif").astype(int) - seen).max() <= 1
+
+
+@pytest.mark.parametrize("suffix", ["png", "webp"])
+def test_a_damaged_exif_block_costs_no_image(tmp_path: Path, suffix: str):
+    image = Image.new("RGB", (20, 10), "red")
+    image.save(tmp_path / f"a.{suffix}", exif=b"Exif\0\0garbage", lossless=True)
+    assert read(tmp_path / f"a.{suffix}").shape == (10, 20, 3)
+    assert not is_plain(tmp_path / f"a.{suffix}")
 
 
 def test_a_turned_png_is_not_left_to_opencv(tmp_path: Path):

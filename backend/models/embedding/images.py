@@ -29,7 +29,7 @@ _DRAFT = 0.85
 """How much smaller than the square a reduced JPEG may be: mean cosine similarity of the vectors
 to those of the exact path stays above 0.99 (tests/bench/bench_embedding.py)."""
 
-_PILLOW_ERRORS = (
+PILLOW_ERRORS = (
     OSError, SyntaxError, ValueError, EOFError, TypeError, IndexError, KeyError, OverflowError,
     AttributeError, RuntimeError, MemoryError, struct.error, zlib.error,
 )  # fmt: skip
@@ -74,7 +74,7 @@ def decode(path: Path, side: int, max_megapixels: float) -> Thumbnail:
         raise UnreadableImage(f"the file cannot be opened: {exc.strerror}") from exc
     except Image.DecompressionBombError as exc:
         raise UnreadableImage(f"more pixels than can be decoded safely ({exc})") from exc
-    except _PILLOW_ERRORS as exc:
+    except PILLOW_ERRORS as exc:
         raise UnreadableImage(f"the file is damaged: {exc}") from exc
 
 
@@ -101,7 +101,7 @@ def _thumbnail(image: Image.Image, side: int) -> Thumbnail:
     drafted = image.draft(None, (least, least))
     image.load()
     width, height = size if drafted else image.size  # Pillow turns TIFF upright while loading
-    orientation = _orientation(image)
+    orientation = orientation_of(image)
     if orientation >= 5:
         width, height = height, width
     square, notes = _square(image, side)
@@ -109,19 +109,19 @@ def _thumbnail(image: Image.Image, side: int) -> Thumbnail:
     return Thumbnail(pixels, measure(pixels, width, height), notes)
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation_of(image: Image.Image) -> int:
     """EXIF orientation, 1 to 8; a damaged EXIF block counts as none."""
     try:
         value = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except _PILLOW_ERRORS:
+    except PILLOW_ERRORS:
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def _square(image: Image.Image, side: int) -> tuple[Pixels, Note]:
     notes = Note(0)
-    if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
-        image, notes = _to_8_bit(image), Note.SCALED_TO_8_BIT
+    if is_deep(image):
+        image, notes = to_8_bit(image), Note.SCALED_TO_8_BIT
     if image.has_transparency_data:
         premultiplied = _resized(image.convert("RGBA").convert("RGBa"), side)
         white = premultiplied[..., :3] + (255 - premultiplied[..., 3:])
@@ -129,7 +129,12 @@ def _square(image: Image.Image, side: int) -> tuple[Pixels, Note]:
     return _resized(image if image.mode == "RGB" else image.convert("RGB"), side), notes
 
 
-def _to_8_bit(image: Image.Image) -> Image.Image:
+def is_deep(image: Image.Image) -> bool:
+    """Whether a gray value takes more than 8 bits."""
+    return image.mode in {"I", "F"} or image.mode.startswith("I;16")
+
+
+def to_8_bit(image: Image.Image) -> Image.Image:
     """Scale, not clip: integers from their 16-bit range, others from what the image spans."""
     values = np.asarray(image, np.float32)
     if image.mode.startswith("I") and values.min() >= 0 and values.max() <= 65535:
