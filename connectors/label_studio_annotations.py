@@ -1,11 +1,11 @@
 """Annotations of Label Studio: what people say, or what they accepted from a model."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from connectors.errors import Rejected
 from connectors.label_studio_calls import Json, batches
-from connectors.label_studio_tasks import Tasks
+from connectors.label_studio_tasks import Tasks, where
 
 _ACCEPT_SIZE = 1000
 _DELETE_SIZE = 1000
@@ -45,48 +45,48 @@ class Annotations(Tasks):
     def _tasks_with_only(
         self, annotations: set[int], project: int, tasks: Sequence[int]
     ) -> dict[int, set[int]]:
-        """Tasks that have some of these annotations and no others, nor drafts; which ones."""
-        rows = self._among(project, tasks, ("id", "annotations", "drafts"), "all")
-        found = {
-            row["id"]: {one["id"] for one in row["annotations"]}
-            for row in rows
-            if not row["drafts"]
-        }
+        """Tasks that have some of these annotations and no others, nor drafts; which ones.
+
+        A task lists the drafts of the token's owner alone, the filter knows those of all.
+        """
+        undrafted = [where("draft_exists", "equal", False)]
+        rows = self._among(project, tasks, ("id", "annotations"), "all", undrafted)
+        found = {row["id"]: {one["id"] for one in row["annotations"]} for row in rows}
         return {task: own for task, own in found.items() if own and own <= annotations}
 
     def accept_predictions(self, project: int, version: str, tasks: Iterable[int]) -> list[int]:
         """Turn the predictions of a version into annotations that remember them.
 
-        Safe to repeat: a prediction that already became an annotation is left alone. Returns the
-        ids of the annotations made now; a task without such a prediction has none.
+        Safe to repeat, and a task that somebody annotated or skipped meanwhile is left to them.
+        Returns the ids of the annotations made now; a task without such a prediction has none.
 
         Raises:
             Rejected: when Label Studio made annotations that do not name their prediction.
         """
         made: list[int] = []
         for batch in batches(sorted(set(tasks)), _ACCEPT_SIZE):
-            before = self._parents(project, batch)
-            self._act(project, "predictions_to_annotations", batch, model_version=version)
-            after = self._parents(project, batch)
-            made += _new(before, after)
+            notes = self._notes(project, batch)
+            free = [task for task, said in notes.items() if not said]
+            if free:
+                self._act(project, "predictions_to_annotations", free, model_version=version)
+                made += _accepted(self._notes(project, free))
         return made
 
-    def _parents(self, project: int, tasks: Sequence[int]) -> dict[int, int | None]:
-        """Each annotation of the tasks with the prediction that it came from."""
-        fields = ("id", "annotations", "parent_prediction")
-        return {
-            annotation["id"]: annotation["parent_prediction"]
-            for task in self._among(project, tasks, fields, "all")
-            for annotation in task["annotations"]
-        }
+    def _notes(self, project: int, tasks: Sequence[int]) -> dict[int, list[Json]]:
+        """The annotations of each task that is still there, without what they say."""
+        fields = ("id", "annotations", "parent_prediction", "lead_time")
+        rows = self._among(project, tasks, fields, "all")
+        return {row["id"]: row["annotations"] for row in rows}
 
 
-def _new(before: dict[int, int | None], after: dict[int, int | None]) -> list[int]:
-    made = sorted(after.keys() - before.keys())
-    accepted = [annotation for annotation in made if after[annotation] is not None]
+def _accepted(notes: Mapping[int, Sequence[Json]]) -> list[int]:
+    """The annotations that nobody spent time on: people submitted the others meanwhile."""
+    made = [one for said in notes.values() for one in said if one["lead_time"] is None]
+    accepted = sorted(one["id"] for one in made if one["parent_prediction"] is not None)
     if made and not accepted:
         raise Rejected(
-            f"annotations {made[:5]} do not name the predictions that they were made from",
+            f"annotations {[one['id'] for one in made[:5]]} do not name the predictions that they"
+            " were made from",
             "Delete them, and report this with the version of your Label Studio",
         )
     return accepted

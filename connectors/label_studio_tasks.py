@@ -30,6 +30,8 @@ ANNOTATION_FIELDS = (
 )
 """Label Studio applies `include` to the objects inside a task too, so these are named as well."""
 
+_KINDS = {list: "List", str: "String", bool: "Boolean"}
+
 
 def where(column: str, operator: str, value: Any) -> Json:
     """One filter of the Data Manager, such as `where("total_annotations", "equal", 0)`.
@@ -37,11 +39,10 @@ def where(column: str, operator: str, value: Any) -> Json:
     Operators: equal, not_equal, less, greater, less_or_equal, greater_or_equal, in, not_in (of
     `{"min", "max"}`), in_list, not_in_list, empty, contains, not_contains, regex.
     """
-    kind = "List" if isinstance(value, list) else "String" if isinstance(value, str) else "Number"
     return {
         "filter": f"filter:tasks:{column}",
         "operator": operator,
-        "type": kind,
+        "type": _KINDS.get(type(value), "Number"),
         "value": value,
     }
 
@@ -53,7 +54,8 @@ class Tasks(Calls):
     """List, import, upload and delete tasks.
 
     Lists page by the last id seen instead of a page number: rows that appear, change or vanish
-    between two pages then neither shift nor repeat the others.
+    between two pages then neither shift nor repeat the others. A page may be shorter than asked
+    for, since Label Studio can be told to limit it (`TASK_API_PAGE_SIZE_MAX`).
     """
 
     page_size = 1000
@@ -116,10 +118,16 @@ class Tasks(Calls):
         return [int(task) for task in answer.get("task_ids", ())]
 
     def _among(
-        self, project: int, ids: Iterable[int], fields: Sequence[str], depth: str = "task_only"
+        self,
+        project: int,
+        ids: Iterable[int],
+        fields: Sequence[str],
+        depth: str = "task_only",
+        filters: Sequence[Json] = (),
     ) -> Iterator[Json]:
         for batch in batches(sorted(set(ids)), _IDS_A_QUERY):
-            yield from self._pages(project, [where("id", "in_list", list(batch))], fields, depth)
+            among = [*filters, where("id", "in_list", list(batch))]
+            yield from self._pages(project, among, fields, depth)
 
     def _pages(
         self,
@@ -131,9 +139,10 @@ class Tasks(Calls):
         last = 0
         while True:
             beyond = [*filters, where("id", "greater", last)]
-            page: list[Json] = self._page(project, beyond, fields, depth, self.page_size)["tasks"]
+            answer = self._page(project, beyond, fields, depth, self.page_size)
+            page: list[Json] = answer["tasks"]
             yield from page
-            if len(page) < self.page_size:
+            if not page or len(page) >= answer["total"]:
                 return
             last = page[-1]["id"]
 

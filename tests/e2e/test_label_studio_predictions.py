@@ -1,3 +1,5 @@
+import sqlite3
+
 import pytest
 
 from connectors.errors import Rejected
@@ -142,6 +144,36 @@ def test_undo_leaves_the_draft_that_a_person_has_begun(client, project, tasks):
 
     assert not list(client.labeled_tasks(project))
     assert len(client.http.request_json("GET", path)) == 1
+
+
+def test_undo_leaves_the_draft_of_somebody_else(client, project, tasks, label_studio):
+    client.import_predictions(project, [prediction(task) for task in tasks])
+    ours = client.accept_predictions(project, NEW, tasks)
+    path = f"/api/tasks/{tasks[0]}/drafts"
+    client.http.request_json("POST", path, json={"result": choice("dog")})
+    account = {"email": "other@b.co", "username": "other"}
+    other = client.http.request_json("POST", "/api/users/", json=account)["id"]
+    with sqlite3.connect(label_studio.data_dir / "label_studio.sqlite3", timeout=30) as database:
+        change = "UPDATE tasks_annotationdraft SET user_id = ? WHERE task_id = ?"
+        database.execute(change, (other, tasks[0]))
+
+    client.delete_annotations(project, tasks, ours)
+
+    assert not list(client.labeled_tasks(project))
+    drafted = "SELECT count(*) FROM tasks_annotationdraft WHERE task_id = ?"
+    assert database.execute(drafted, (tasks[0],)).fetchone() == (1,)
+    database.close()
+
+
+def test_what_somebody_annotated_or_skipped_meanwhile_is_not_accepted(client, project, tasks):
+    client.import_predictions(project, [prediction(task) for task in tasks])
+    client.annotate(tasks[0], choice("dog"))
+    client.annotate(tasks[1], [], was_cancelled=True)
+
+    made = client.accept_predictions(project, NEW, tasks)
+
+    assert len(made) == len(tasks) - 2
+    assert [len(client.annotations(task)) for task in tasks] == [1, 0, 1, 1, 1, 1]
 
 
 def test_accepting_a_task_without_a_prediction_makes_nothing(client, project, tasks):

@@ -29,16 +29,16 @@ def large_label_studio(tasks: int) -> Answer:
         value = {one["filter"].rpartition(":")[2] + one["operator"]: one["value"] for one in rules}
         after, size = value.get("idgreater", 0), int(asked.query["page_size"])
         if "idin_list" in value:
-            numbers = [number for number in value["idin_list"] if number > after][:size]
-            rows = [{**_task(number), "predictions": predicted(number)} for number in numbers]
-            return Reply(body={"tasks": rows, "total": len(value["idin_list"])})
+            left = [number for number in value["idin_list"] if number > after]
+            rows = [{**_task(number), "predictions": predicted(number)} for number in left[:size]]
+            return Reply(body={"tasks": rows, "total": len(left)})
         if "predictions_model_versionscontains" in value:
             return Reply(body={"tasks": [], "total": 0})
         labeled = "total_annotationsgreater" in value
         first, last = (1, LABELED) if labeled else (LABELED + 1, tasks)
         start = max(first, after + 1)
         rows = [_task(number) for number in range(start, min(last + 1, start + size))]
-        return Reply(body={"tasks": rows, "total": last + 1 - first})
+        return Reply(body={"tasks": rows, "total": max(0, last + 1 - start)})
 
     def predicted(number: int) -> list[dict[str, Any]]:
         return [{"id": number, "model_version": version} for version in versions]

@@ -1,0 +1,42 @@
+"""Listing tasks over pages; tests/e2e has the real Label Studio."""
+
+import json
+
+import pytest
+
+from connectors.label_studio import LabelStudioClient
+from tests.fakes.http_server import FakeHttpServer, Reply
+
+TASKS = range(1, 26)
+
+
+def answering(longest, tasks):
+    """Lists tasks like Label Studio with `TASK_API_PAGE_SIZE_MAX` set to `longest`."""
+
+    def reply(asked):
+        rules = json.loads(asked.query["query"])["filters"]["items"]
+        (after,) = (rule["value"] for rule in rules if rule["operator"] == "greater")
+        left = [task for task in tasks if task > after]
+        rows = left[: min(longest, int(asked.query["page_size"]))]
+        body = {"tasks": [{"id": task, "data": {}} for task in rows], "total": len(left)}
+        if after:
+            tasks.discard(25)
+        return Reply(body=body)
+
+    return reply
+
+
+@pytest.mark.parametrize("longest", [4, 10, 1000])
+def test_all_tasks_are_listed_whatever_page_size_label_studio_allows(longest):
+    with FakeHttpServer(answering(longest, set(TASKS[:24]))) as server:
+        client = LabelStudioClient(server.url, "f" * 40)
+        found = [task["id"] for task in client.unlabeled_tasks(1)]
+
+    assert found == list(TASKS[:24])
+
+
+def test_a_list_whose_last_task_vanishes_between_two_pages_ends():
+    with FakeHttpServer(answering(8, set(TASKS))) as server:
+        found = [task["id"] for task in LabelStudioClient(server.url, "f" * 40).unlabeled_tasks(1)]
+
+    assert found == list(TASKS[:24])
