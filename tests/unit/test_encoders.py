@@ -137,15 +137,30 @@ def test_a_missing_or_wrong_weights_file_is_named(tmp_path: Path, name: str) -> 
         assert "AUTOLABEL_BACKBONE_WEIGHTS" in raised.value.cure
 
 
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "dinov2_vits14", "torchvision:resnet18"])
+def test_a_file_that_holds_no_weights_at_all_is_named(tmp_path: Path, name: str) -> None:
+    torch.save(nn.Linear(1, 1), tmp_path / "model.pth")
+    torch.save(torch.zeros(3), tmp_path / "tensor.pth")
+    (tmp_path / "page.pth").write_bytes(b"<html>")
+    (tmp_path / "zeros.safetensors").write_bytes(bytes(40))
+    for path in tmp_path.iterdir():
+        with pytest.raises(NoWeights, match=path.name):
+            load_network(Backbone(name, path))
+
+
 def test_weights_that_cannot_be_downloaded_say_which_setting_takes_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    cwd = tmp_path / "cwd"
+    cwd.mkdir()
+    monkeypatch.chdir(cwd)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     for name in ("dinov2_vitb14", "torchvision:resnet18"):
         with pytest.raises(NoWeights, match="cannot be downloaded") as raised:
             load_network(Backbone(name))
         assert "AUTOLABEL_BACKBONE_WEIGHTS" in raised.value.cure
+    assert not list(cwd.iterdir()), "weights belong into torch's cache, not beside the user"
 
 
 @pytest.mark.parametrize(

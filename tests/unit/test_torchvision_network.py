@@ -78,6 +78,16 @@ def test_a_pickle_that_would_run_code_is_not_loaded(tmp_path: Path):
         started(start, 2, 96, "cpu", across_labels=False)
 
 
+def test_a_file_without_weights_is_named(tmp_path: Path):
+    torch.save(torch.zeros(3), tmp_path / "tensor.pth")
+    (tmp_path / "cut.pth").write_bytes((tmp_path / "tensor.pth").read_bytes()[:200])
+    torch.save({"epoch": 3, "model": {}}, tmp_path / "training.pth")
+    (tmp_path / "zeros.safetensors").write_bytes(bytes(40))
+    for path in tuple(tmp_path.iterdir()):
+        with pytest.raises(NoWeights, match=path.name):
+            started(Start.of(f"{SMALL}@{path}", tmp_path), 2, 96, "cpu", across_labels=False)
+
+
 def test_a_frozen_backbone_is_not_trained_and_the_rest_learns_faster_than_it(tmp_path: Path):
     module = network(tmp_path).module
     backbone, rest = groups(module)

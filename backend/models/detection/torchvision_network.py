@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.hub import load_state_dict_from_url
@@ -118,12 +118,18 @@ def load(folder: Path, device: str, *, across_labels: bool) -> TorchvisionNetwor
 
 def _state(file: Path) -> Mapping[str, Tensor]:
     """Weights from a safetensors file or a pickle that may hold nothing else."""
-    if file.suffix == ".safetensors":
-        return load_file(file)
+    cure = "Save a state_dict only"
     try:
-        return cast("Mapping[str, Tensor]", torch.load(file, "cpu", weights_only=True))
+        if file.suffix == ".safetensors":
+            return load_file(file)
+        state = cast("Mapping[str, Tensor]", torch.load(file, "cpu", weights_only=True))
     except pickle.UnpicklingError as exc:
-        raise NoWeights(f"{file} holds more than weights", "Save a state_dict only") from exc
+        raise NoWeights(f"{file} holds more than weights", cure) from exc
+    except (SafetensorError, RuntimeError, EOFError, ValueError) as exc:
+        raise NoWeights(f"{file} holds no weights: {exc}", cure) from exc
+    if not hasattr(state, "items"):
+        raise NoWeights(f"{file} holds no weights by name", cure)
+    return {name: value for name, value in state.items() if isinstance(value, Tensor)}
 
 
 def _downloaded(start: Start) -> Mapping[str, Tensor]:

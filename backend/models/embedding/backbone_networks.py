@@ -4,6 +4,7 @@ Normalisation of the colours and of the vector are part of the module, so that e
 computes the same thing.
 """
 
+import pickle
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -11,6 +12,7 @@ from urllib.error import URLError
 
 import torch
 import torchvision
+from safetensors import SafetensorError
 from safetensors import torch as safetensors
 from torch import Tensor, nn
 from torch.hub import load_state_dict_from_url
@@ -24,6 +26,12 @@ _LITE = (127 / 255,) * 3, (128 / 255,) * 3
 """MEAN_RGB and STDDEV_RGB of the original efficientnet_lite_builder.py."""
 
 _DINOV2_URL = "https://dl.fbaipublicfiles.com/dinov2/{name}/{name}_pretrain.pth"
+
+_NOT_WEIGHTS = (
+    RuntimeError, KeyError, EOFError, ValueError, OSError, TypeError, AttributeError,
+    pickle.UnpicklingError, SafetensorError,
+)  # fmt: skip
+"""What loading raises on files that hold another model's weights, or something else."""
 
 Colours = tuple[tuple[float, ...], tuple[float, ...]]
 
@@ -59,9 +67,9 @@ def load_network(backbone: Backbone) -> Embedder:
     except URLError as exc:
         what = f"the weights of {backbone.name} cannot be downloaded ({exc.reason})"
         raise NoWeights(what, cure) from exc
-    except (RuntimeError, KeyError, EOFError, ValueError, OSError) as exc:
+    except _NOT_WEIGHTS as exc:
         source = backbone.file or "the downloaded file"
-        why = str(exc).splitlines()[0]
+        why = (str(exc) or repr(exc)).splitlines()[0]
         raise NoWeights(
             f"{source} does not hold the weights of {backbone.name}: {why}", cure
         ) from exc
@@ -97,10 +105,15 @@ def _efficientnet_lite0(backbone: Backbone) -> Embedder:
 def _dinov2(backbone: Backbone) -> Embedder:
     width = 768 if "vitb" in backbone.name else 384
     url = _DINOV2_URL.format(name=backbone.name)
-    state = _state(backbone.file) if backbone.file else load_state_dict_from_url(url, "cpu")
+    state = _state(backbone.file) if backbone.file else _published(url)
     network = DinoV2(width, heads=width // 64)
     network.load(state)
     return Embedder(network, 224, _IMAGENET)
+
+
+def _published(url: str) -> Mapping[str, Tensor]:
+    """From torch's own cache of weights, where torchvision's lie too."""
+    return load_state_dict_from_url(url, map_location="cpu", progress=False, weights_only=True)
 
 
 def _torchvision(backbone: Backbone) -> Embedder:
