@@ -1,3 +1,6 @@
+import gc
+import weakref
+
 import pytest
 import torch
 
@@ -35,3 +38,31 @@ def test_other_errors_are_not_repeated():
     with pytest.raises(ValueError):
         with_smaller_batches(4, work)
     assert tried == [4]
+
+
+class Trainer:
+    """Holds memory and knows itself, as Ultralytics' trainer does through its callbacks."""
+
+    def __init__(self) -> None:
+        self.callbacks = [self.hear]
+
+    def hear(self) -> None:
+        """Nothing."""
+
+
+def test_what_failed_is_let_go_of_before_the_next_try():
+    earlier: list[weakref.ref[Trainer]] = []
+
+    def work(batch: int) -> list[Trainer | None]:
+        alive = [one() for one in earlier]
+        trainer = Trainer()
+        earlier.append(weakref.ref(trainer))
+        if batch > 2:
+            raise torch.OutOfMemoryError
+        return alive
+
+    gc.disable()
+    try:
+        assert with_smaller_batches(8, work) == [None, None]
+    finally:
+        gc.enable()

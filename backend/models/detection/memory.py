@@ -1,5 +1,6 @@
 """What to do when a GPU has too little memory: the same work in smaller batches."""
 
+import gc
 import logging
 from collections.abc import Callable
 from typing import TypeVar
@@ -24,5 +25,6 @@ def with_smaller_batches(batch: int, work: Callable[[int], Result]) -> Result:
             if batch <= 1:
                 raise
             log.warning("out of GPU memory with batches of %s, trying %s", batch, batch // 2)
+        gc.collect()  # a trainer and its callbacks hold each other
         torch.cuda.empty_cache()
         batch //= 2
