@@ -30,7 +30,7 @@ ANNOTATION_FIELDS = (
 )
 """Label Studio applies `include` to the objects inside a task too, so these are named as well."""
 
-_KINDS = {list: "List", str: "String", bool: "Boolean"}
+_KINDS = ((list, "List"), (str, "String"), (bool, "Boolean"), (object, "Number"))
 
 
 def where(column: str, operator: str, value: Any) -> Json:
@@ -42,7 +42,7 @@ def where(column: str, operator: str, value: Any) -> Json:
     return {
         "filter": f"filter:tasks:{column}",
         "operator": operator,
-        "type": _KINDS.get(type(value), "Number"),
+        "type": next(name for kind, name in _KINDS if isinstance(value, kind)),
         "value": value,
     }
 

@@ -41,8 +41,8 @@ IN_THE_BACKGROUND = {"async": True}
 
 def auto_labeling(project, queryset, **kwargs):
     """Start a job on the selected tasks; a refusal shows every reason."""
-    wish = {**job_wish(kwargs["request"].data), "task_ids": selected_tasks(project, queryset)}
     try:
+        wish = {**job_wish(kwargs["request"].data), "task_ids": selected_tasks(project, queryset)}
         answer, status = Backend(project).post("jobs", wish, START_SECONDS)
     except Trouble as trouble:
         raise ValidationError(trouble.sentences) from trouble
@@ -198,8 +198,13 @@ def fraction(percent):
 
 
 def selected_tasks(project, queryset):
-    """Ids of the selected tasks; an empty list means all of the project."""
+    """Ids of the selected tasks; an empty list means all of the project.
+
+    Raises Trouble where the selection is empty: a tab of everything unlabeled may be by now.
+    """
     tasks = list(queryset.values_list("id", flat=True))
+    if not tasks:
+        raise Trouble("The selection holds no task any more.", "Reload the page and choose again.")
     return [] if len(tasks) == project.tasks.count() else tasks
 
 
@@ -265,7 +270,8 @@ def answer_of(response, url):
         answer = response.json()
     except ValueError:
         answer = None
-    if not isinstance(answer, dict) or (not response.ok and "error" not in answer):
+    wanted = answer if response.ok else isinstance(answer, dict) and answer.get("error")
+    if not isinstance(wanted, dict):
         raise Trouble(
             f"The backend at {shown(url)} is no Autolabel that this action knows.",
             "Connect the right one with: autolabel connect PROJECT",

@@ -147,6 +147,12 @@ def test_every_choice_reaches_the_job(action, project, backend):
     assert request.task_ids == (1, 3)
 
 
+def test_an_empty_selection_does_not_mean_the_whole_project(action, project, backend):
+    with pytest.raises(ValidationError, match="no task any more"):
+        start(action, project, tasks=())
+    assert backend.started == []
+
+
 def test_a_refusal_tells_all_reasons(action, project, backend):
     backend.reasons = (SHORT, OTHER)
     with pytest.raises(ValidationError) as refused:
@@ -221,8 +227,11 @@ def test_calls_have_short_timeouts_and_are_not_repeated(action, project, api):
         assert options["allow_redirects"] is False
 
 
-def test_another_kind_of_backend_is_named_as_such(action):
+@pytest.mark.parametrize("error", ["", '{"error": "not found"}', '{"detail": "no"}', "[]"])
+def test_another_kind_of_backend_is_named_as_such(action, error):
     from flask import Flask
 
-    project = a_label_studio_project(FakeMLApi(URL, Flask("another")))
+    another = Flask("another")
+    another.register_error_handler(404, lambda _: (error, 404))
+    project = a_label_studio_project(FakeMLApi(URL, another))
     assert "is no Autolabel" in said(action.start_form(None, project))[0]
