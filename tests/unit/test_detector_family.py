@@ -1,5 +1,8 @@
-from dataclasses import replace
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import pytest
@@ -8,7 +11,7 @@ from backend.domain import Algorithm, Kind, Label
 from backend.errors import BadInput, NoWeights
 from backend.models.detection.detector import DetectorFamily, detector_family
 from backend.models.detection.torchvision_detector import TorchvisionEngine
-from backend.models.detection.ultralytics_detector import UltralyticsEngine
+from backend.models.detection.ultralytics_detector import UltralyticsEngine, UltralyticsNetwork
 from backend.settings import load
 from tests.fakes.detection_engine import ColourEngine, ColourNetwork
 from tests.fakes.detection_lessons import CONTROL, DISC, Ear, fetch, lesson, shapes
@@ -138,3 +141,28 @@ def test_a_version_of_another_kind_of_detector_is_refused_in_words(tmp_path: Pat
     DetectorFamily(ColourEngine([SEEING])).fit(lesson(tmp_path)).save(tmp_path)
     with pytest.raises(BadInput, match="AUTOLABEL_DETECTOR"):
         DetectorFamily(engine("name", tmp_path)).load(tmp_path, CONTROL)
+
+
+@dataclass
+class OneAtATime:
+    """As Ultralytics' model: two calls at once spoil what it keeps between its steps."""
+
+    busy: Lock = field(default_factory=Lock)
+    spoiled: bool = False
+
+    def predict(self, canvases: list[np.ndarray], **options: object) -> list[object]:
+        if not self.busy.acquire(blocking=False):
+            self.spoiled = True
+            return []
+        time.sleep(0.05)
+        self.busy.release()
+        return []
+
+
+def test_people_who_open_images_at_once_do_not_spoil_each_other_s_boxes():
+    model = OneAtATime()
+    network = UltralyticsNetwork(model, b"", 64, "cpu", across_labels=False)
+    canvases = np.zeros((1, 32, 32, 3), np.uint8)
+    with ThreadPoolExecutor(4) as people:
+        list(people.map(lambda _: network.detect(canvases, 0.1), range(4)))
+    assert not model.spoiled

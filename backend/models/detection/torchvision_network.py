@@ -122,7 +122,7 @@ def _state(file: Path) -> Mapping[str, Tensor]:
     try:
         if file.suffix == ".safetensors":
             return load_file(file)
-        state = cast("Mapping[str, Tensor]", torch.load(file, "cpu", weights_only=True))
+        state = cast("Mapping[str, Any]", torch.load(file, "cpu", weights_only=True))
     except pickle.UnpicklingError as exc:
         raise NoWeights(f"{file} holds more than weights", cure) from exc
     except (SafetensorError, RuntimeError, EOFError, ValueError) as exc:

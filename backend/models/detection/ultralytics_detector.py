@@ -8,8 +8,9 @@ those that we wrote ourselves into version folders.
 
 import importlib
 import tempfile
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -127,25 +128,31 @@ class UltralyticsEngine:
 
 @dataclass(frozen=True, slots=True)
 class UltralyticsNetwork:
-    """A YOLO network and the checkpoint that it was loaded from."""
+    """A YOLO network and the checkpoint that it was loaded from.
+
+    One call at a time: Ultralytics prepares its predictor at the first, and keeps the size of the
+    canvases in it.
+    """
 
     model: Any
     checkpoint: bytes
     image_size: int
     device: str
     across_labels: bool
+    _turn: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def detect(self, canvases: Canvases, floor: float) -> Sequence[Found]:
-        results = self.model.predict(
-            list(canvases),
-            imgsz=list(canvases.shape[1:3]),
-            conf=floor,
-            max_det=_MOST_BOXES,
-            agnostic_nms=self.across_labels,
-            device=self.device,
-            save=False,
-            verbose=False,
-        )
+        with self._turn:
+            results = self.model.predict(
+                list(canvases),
+                imgsz=list(canvases.shape[1:3]),
+                conf=floor,
+                max_det=_MOST_BOXES,
+                agnostic_nms=self.across_labels,
+                device=self.device,
+                save=False,
+                verbose=False,
+            )
         return [_found(result.boxes) for result in results]
 
     def save(self, folder: Path) -> None:
