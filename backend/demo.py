@@ -4,8 +4,10 @@ Told as a person would live it: start everything, upload images, label a few of 
 the button, look at what came back. The truth of all other images is kept back and compared.
 """
 
+import fcntl
 import random
 import shutil
+import signal
 import socket
 from collections import Counter
 from collections.abc import Generator, Mapping
@@ -30,7 +32,7 @@ from backend.domain import (
     TaskId,
     VersionName,
 )
-from backend.errors import OutOfSpace
+from backend.errors import OutOfSpace, Unavailable
 from backend.label_studio_process import BESIDE, LabelStudioProcess, free_port, installed_command
 from backend.policies import correctness
 from backend.settings import Settings
@@ -65,7 +67,7 @@ def run(settings: Settings, plan: Plan) -> int:
     """Run the demo; the exit status.
 
     Raises:
-        Unavailable: when Label Studio is not installed.
+        Unavailable: when Label Studio is not installed, or another demo runs.
         OutOfSpace: when the disk has no room for it.
     """
     folder = settings.data_dir / "demo"
@@ -73,11 +75,14 @@ def run(settings: Settings, plan: Plan) -> int:
     if binary == BESIDE.absolute():
         action_install.install(binary)
         terminal.say("Put 'Auto Labeling' into the menu of the Label Studio beside this clone")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    _require_room(folder)
-    images = _images(plan, folder)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)  # what runs is stopped on the way out
     with ExitStack() as running:
+        running.enter_context(_alone(folder))
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        _require_room(folder)
+        images = _images(plan, folder)
         studio = running.enter_context(_label_studio_running(binary, folder))
         ours = _settings(settings, folder, studio)
         supervisor = running.enter_context(_backend_running(ours, folder / "autolabel.log"))
@@ -90,11 +95,27 @@ def run(settings: Settings, plan: Plan) -> int:
         _invite(studio, ours, upload.project)
         if plan.keep:
             terminal.say("Running until Ctrl-C.")
+            with_signals(supervisor)
             supervisor.watch()
     return 0 if job.state is JobState.FINISHED else 1
 
 
 # --- what runs ---------------------------------------------------------------------------------
+
+
+@contextmanager
+def _alone(folder: Path) -> Generator[None]:
+    """Raises Unavailable, with nothing touched, where another demo runs in the folder."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Unavailable(
+                f"another `autolabel demo` runs in {folder}",
+                "Stop it, or set AUTOLABEL_DATA_DIR to another folder",
+            ) from None
+        yield
 
 
 def _require_room(folder: Path) -> None:
@@ -149,7 +170,6 @@ def _settings(settings: Settings, folder: Path, studio: LabelStudioProcess) -> S
 def _backend_running(settings: Settings, log: Path) -> Generator[Supervisor]:
     with log.open("a", encoding="utf-8", buffering=1) as lines:
         supervisor = Supervisor(settings, echo=lambda line: print(line, file=lines))
-        with_signals(supervisor)
         try:
             supervisor.start()
             yield supervisor

@@ -1,0 +1,49 @@
+"""The demo's processes: what it starts ends with it, and one at a time uses its folder."""
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from backend import demo
+from backend.domain import Kind
+from backend.errors import Unavailable
+from backend.settings import Settings
+from tests.integration.polling import eventually, lives
+
+
+def test_a_second_demo_leaves_the_first_one_alone(tmp_path: Path):
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "label-studio.sqlite3").write_text("of the first")
+    plan = demo.Plan(None, Kind.SINGLE, 10, keep=False, label_studio=tmp_path / "label-studio")
+    with (tmp_path / "demo.lock").open("w") as first:
+        fcntl.flock(first, fcntl.LOCK_EX)
+        with pytest.raises(Unavailable, match="another `autolabel demo` runs"):
+            demo.run(Settings(data_dir=tmp_path), plan)
+    assert (tmp_path / "demo" / "label-studio.sqlite3").read_text() == "of the first"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_label_studio_starts_ends_both(tmp_path: Path, number: signal.Signals):
+    pytest.importorskip("sklearn")
+    pid = tmp_path / "pid"
+    studio = tmp_path / "label-studio"
+    studio.write_text(f"#!/bin/sh\necho $$ > {pid}\nexec sleep 600\n")
+    studio.chmod(0o755)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "backend.cli", "demo", "--label-studio", str(studio)],
+        env=os.environ | {"AUTOLABEL_DATA_DIR": str(tmp_path / "data")},
+        start_new_session=True,
+    )
+    try:
+        started = int(eventually(lambda: pid.exists() and pid.read_text().strip()))
+        process.send_signal(number)
+        assert process.wait(60) != 0
+    finally:
+        process.kill()
+        process.wait()
+    eventually(lambda: not lives(started))
