@@ -235,13 +235,18 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """What one job accepted: the annotations that it made, so that they can be taken back."""
+    """What one job accepted: the annotations that it made, so that they can be taken back.
+
+    No annotations are known of a job that broke off while it accepted. `spent` are the validation
+    images that this acceptance took from the lane.
+    """
 
     version: VersionName
     tasks: tuple[TaskId, ...]
     annotations: tuple[int, ...]
     certificates: tuple[Certificate, ...]
     undone: bool = False
+    spent: frozenset[TaskId] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

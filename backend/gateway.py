@@ -170,6 +170,10 @@ class LabelStudioGateway:
         with in_our_words():
             return self._client.accept_predictions(project, version, tasks)
 
+    def untouched(self, project: ProjectId, tasks: Sequence[TaskId]) -> Sequence[int]:
+        with in_our_words():
+            return self._client.untouched_annotations(project, tasks)
+
     def take_back(
         self, project: ProjectId, tasks: Sequence[TaskId], annotations: Sequence[int]
     ) -> None:

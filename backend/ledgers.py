@@ -1,17 +1,19 @@
 """What each project must remember of its random lane and of what it accepted: `ledger.json`."""
 
+import fcntl
+from collections.abc import Callable
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
 from backend.domain import Ledger, ProjectId
-from backend.durable import write_whole
+from backend.durable import room_for, write_whole
 
 _LEDGER = TypeAdapter(Ledger)
 
 
 class LedgerFiles:
-    """Implements `ports.Ledgers`; one job of a project at a time writes."""
+    """Implements `ports.Ledgers`; a job and an undo may write at the same time."""
 
     def __init__(self, data_dir: Path) -> None:
         self._projects = data_dir / "projects"
@@ -26,6 +28,23 @@ class LedgerFiles:
     def save(self, project: ProjectId, ledger: Ledger) -> None:
         """Raises OutOfSpace, with the old one still in place."""
         write_whole(self._path(project), _LEDGER.dump_json(ledger, indent=2).decode())
+
+    def change(self, project: ProjectId, change: Callable[[Ledger], Ledger]) -> Ledger:
+        """Save what `change` makes of the newest one; one process at a time.
+
+        Raises OutOfSpace, with the old one still in place.
+        """
+        path = self._path(project).with_suffix(".lock")
+        with room_for(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = path.open("w")
+        with lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            before = self.load(project)
+            after = change(before)
+            if after != before:
+                self.save(project, after)
+        return after
 
     def _path(self, project: ProjectId) -> Path:
         return self._projects / str(project) / "ledger.json"

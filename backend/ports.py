@@ -175,13 +175,23 @@ class LabelStudio(Protocol):
     def accept(
         self, project: ProjectId, version: VersionName, tasks: Sequence[TaskId]
     ) -> Sequence[int]:
-        """Turn predictions into annotations that remember them; the annotations' ids."""
+        """Turn predictions into annotations that remember them; the annotations' ids.
+
+        A task that has an annotation, or was skipped, is left as it is.
+        """
+        ...
+
+    def untouched(self, project: ProjectId, tasks: Sequence[TaskId]) -> Sequence[int]:
+        """Annotations of these tasks that `accept` made and no person changed."""
         ...
 
     def take_back(
         self, project: ProjectId, tasks: Sequence[TaskId], annotations: Sequence[int]
     ) -> None:
-        """Delete these annotations of these tasks; one that is gone already is fine."""
+        """Delete these annotations of these tasks; one that is gone already is fine.
+
+        One that a person changed since is that person's, and stays.
+        """
         ...
 
     def connect(self, project: ProjectId, backend_url: str, user: str, password: str) -> str:
@@ -234,6 +244,10 @@ class Ledgers(Protocol):
         ...
 
     def save(self, project: ProjectId, ledger: Ledger) -> None: ...
+
+    def change(self, project: ProjectId, change: Callable[[Ledger], Ledger]) -> Ledger:
+        """Save what `change` makes of the newest one, which nobody else changes meanwhile."""
+        ...
 
 
 class StoredPredictions(Protocol):

@@ -120,27 +120,14 @@ class AutoAccept:
         The attempt and the tasks are remembered before anything is accepted, so that a crash in
         between neither hides an attempt nor lets a machine's label pass for a person's.
         """
-        project = job.request.project
-        ledger = self.ledgers.load(project)
-        acceptance = Acceptance(version, verdict.tasks, (), verdict.certificates)
-        ledger = replace(
-            ledger,
-            spent=ledger.spent | verdict.spent,
-            attempts=ledger.attempts + verdict.attempts,
-            acceptances={
-                **ledger.acceptances,
-                **({job.id: acceptance} if verdict.tasks else {}),
-            },
-        )
-        self.ledgers.save(project, ledger)
-        if not verdict.tasks:
+        project, tasks = job.request.project, verdict.tasks
+        acceptance = Acceptance(version, tasks, (), verdict.certificates, spent=verdict.spent)
+        self.ledgers.change(project, lambda ledger: _tested(ledger, job.id, verdict, acceptance))
+        if not tasks:
             return 0
-        made = tuple(self.label_studio.accept(project, version, verdict.tasks))
-        acceptances = {
-            **ledger.acceptances,
-            job.id: replace(acceptance, annotations=made),
-        }
-        self.ledgers.save(project, replace(ledger, acceptances=acceptances))
+        made = tuple(self.label_studio.accept(project, version, tasks))
+        done = replace(acceptance, annotations=made)
+        self.ledgers.change(project, lambda ledger: _with(ledger, job.id, done))
         return len(made)
 
     def undo(self, project: ProjectId, job: JobId) -> int:
@@ -149,24 +136,40 @@ class AutoAccept:
         Raises:
             NotFound: when the job accepted nothing, or was undone before.
         """
-        ledger = self.ledgers.load(project)
-        found = _standing(ledger, job)
+        found = _standing(self.ledgers.load(project), job)
         if found is None:
             raise NotFound(f"job {job} accepted nothing that could be taken back")
-        self.label_studio.take_back(project, found.tasks, found.annotations)
-        acceptances = {**ledger.acceptances, job: replace(found, undone=True)}
-        self.ledgers.save(project, replace(ledger, acceptances=acceptances))
-        return len(found.annotations)
+        made = found.annotations or self.label_studio.untouched(project, found.tasks)
+        self.label_studio.take_back(project, found.tasks, made)
+        self.ledgers.change(project, lambda ledger: _undone(ledger, job, found))
+        return len(made)
 
     def standing(self, project: ProjectId, job: JobId) -> int:
-        """How many annotations `undo` would take back."""
+        """How many annotations `undo` would take back, at most."""
         found = _standing(self.ledgers.load(project), job)
-        return len(found.annotations) if found else 0
+        return len(found.annotations or found.tasks) if found else 0
 
 
 def _standing(ledger: Ledger, job: JobId) -> Acceptance | None:
     found = ledger.acceptances.get(job)
     return None if found is None or found.undone else found
+
+
+def _tested(ledger: Ledger, job: JobId, verdict: Verdict, acceptance: Acceptance) -> Ledger:
+    tested = replace(
+        ledger, spent=ledger.spent | verdict.spent, attempts=ledger.attempts + verdict.attempts
+    )
+    return _with(tested, job, acceptance) if verdict.tasks else tested
+
+
+def _undone(ledger: Ledger, job: JobId, found: Acceptance) -> Ledger:
+    """The lane gets back what stood for the images that people get back."""
+    back = replace(ledger, spent=ledger.spent - found.spent)
+    return _with(back, job, replace(found, undone=True))
+
+
+def _with(ledger: Ledger, job: JobId, acceptance: Acceptance) -> Ledger:
+    return replace(ledger, acceptances={**ledger.acceptances, job: acceptance})
 
 
 Region = tuple[Certificate, Flags, Flags]

@@ -44,9 +44,8 @@ class Lanes:
         return self._extended(ledger, people, _first_size(request, people))
 
     def keep(self, project: ProjectId, ledger: Ledger, people: Census) -> None:
-        """Remember it, and list what is to be labeled, so that people may begin at once."""
-        if ledger != self.ledgers.load(project):
-            self.ledgers.save(project, ledger)
+        """Remember its lane, and list what is to be labeled, so that people may begin at once."""
+        self.ledgers.change(project, lambda now: _with_lane(now, ledger))
         if ledger.lane:
             self.label_studio.list_in_tab(project, TAB, waiting(ledger, people))
 
@@ -73,6 +72,12 @@ def terms(request: JobRequest, ledger: Ledger) -> Terms:
     """What the next test of this project has to keep."""
     assumption = LABELS_ARE_RANDOM if ledger.from_labels else ""
     return Terms(request.max_error, request.confidence, ledger.attempts + 1, assumption)
+
+
+def _with_lane(now: Ledger, drawn: Ledger) -> Ledger:
+    """What others remembered while the lane was drawn stays remembered."""
+    from_labels = now.from_labels or drawn.from_labels
+    return replace(now, lane=now.lane | drawn.lane, from_labels=from_labels)
 
 
 def _used(ledger: Ledger) -> frozenset[TaskId]:

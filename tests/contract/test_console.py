@@ -181,6 +181,12 @@ class TestForms:
         assert "labels were taken back" in text_of(client.get("/jobs/a"))
         assert submit(client, "/jobs/a/undo").status_code == 404
 
+    def test_take_back_what_a_job_accepted_before_it_failed(self, client, backend):
+        backend.jobs.jobs["a"] = a_job("a", JobState.FAILED)
+        assert "labels back" not in text_of(client.get("/jobs/a"))
+        backend.acceptances["a"] = 12
+        assert "Take 12 labels back" in text_of(client.get("/jobs/a"))
+
     @pytest.mark.parametrize(
         ("mode", "field", "number"), [("auto-grouping", "groups", 7), ("suggesting", "count", 30)]
     )

@@ -146,6 +146,21 @@ def test_undo_leaves_the_draft_that_a_person_has_begun(client, project, tasks):
     assert len(client.http.request_json("GET", path)) == 1
 
 
+def test_undo_leaves_what_a_person_corrected(client, project, tasks):
+    client.import_predictions(project, [prediction(task) for task in tasks])
+    ours = client.accept_predictions(project, NEW, tasks)
+    corrected = client.annotations(tasks[0])[0]["id"]
+    client.http.request_json(
+        "PATCH", f"/api/annotations/{corrected}/", json={"result": choice("dog")}
+    )
+
+    assert client.untouched_annotations(project, tasks) == sorted(set(ours) - {corrected})
+    client.delete_annotations(project, tasks, ours)
+
+    (left,) = client.labeled_tasks(project)
+    assert [one["id"] for one in left["annotations"]] == [corrected]
+
+
 def test_undo_leaves_the_draft_of_somebody_else(client, project, tasks, label_studio):
     client.import_predictions(project, [prediction(task) for task in tasks])
     ours = client.accept_predictions(project, NEW, tasks)

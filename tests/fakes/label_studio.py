@@ -40,6 +40,7 @@ class FakeLabelStudio:
     lists: dict[str, tuple[TaskId, ...]] = field(default_factory=dict)
     clusters: dict[tuple[TaskId, VersionName], int] = field(default_factory=dict)
     groups: dict[VersionName, tuple[TaskId, ...]] = field(default_factory=dict)
+    machine: set[TaskId] = field(default_factory=set)
 
     def project(self, project: ProjectId) -> Project:
         if project != self.id:
@@ -102,15 +103,21 @@ class FakeLabelStudio:
     def accept(
         self, project: ProjectId, version: VersionName, tasks: Sequence[TaskId]
     ) -> Sequence[int]:
-        for task in tasks:
+        free = [task for task in tasks if task in self.people and self.people[task] is None]
+        for task in free:
             self.people[task] = dict(self.predictions[task, version].answers)
-        return [1000 + task for task in tasks]
+            self.machine.add(task)
+        return [1000 + task for task in free]
+
+    def untouched(self, project: ProjectId, tasks: Sequence[TaskId]) -> Sequence[int]:
+        return [1000 + task for task in tasks if task in self.machine]
 
     def take_back(
         self, project: ProjectId, tasks: Sequence[TaskId], annotations: Sequence[int]
     ) -> None:
         for annotation in annotations:
             self.people[TaskId(annotation - 1000)] = None
+            self.machine.discard(TaskId(annotation - 1000))
 
     def connect(self, project: ProjectId, backend_url: str, user: str, password: str) -> str:
         return f"connected {backend_url}"

@@ -5,9 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backend.domain import Choice, Mode, ProjectId, TaskId, VersionName
-from backend.errors import BadInput, NotFound, Refused
+from backend.domain import Choice, JobId, Mode, ProjectId, TaskId, VersionName
+from backend.errors import BadInput, LabelStudioUnreachable, NotFound, Refused
 from backend.services import doubts, lanes, taught
+from backend.services.acceptance import Verdict
+from tests.fakes.label_studio import FakeLabelStudio
 from tests.fakes.models import ParityFamily, ParityModel
 from tests.unit.test_rounds import World, quiet
 
@@ -17,6 +19,10 @@ PROJECT = ProjectId(1)
 @pytest.fixture
 def world(tmp_path):
     return World(tmp_path, images=600)
+
+
+def unlabeled(world):
+    return [task for task, said in world.label_studio.people.items() if said is None]
 
 
 def lane_of(world):
@@ -112,6 +118,77 @@ def test_undo_gives_the_images_back_to_people_once(world):
     assert len(waiting) == report["accepted"] + report["withheld"]
     with pytest.raises(NotFound, match="nothing that could be taken back"):
         world.auto_accept.undo(PROJECT, job.id)
+
+
+def test_undo_gives_the_lane_back_what_stood_for_the_images(world):
+    job = world.job()
+    accepted(world)
+    before = world.ledgers.load(PROJECT)
+    assert before.spent
+    world.auto_accept.undo(PROJECT, job.id)
+    after = world.ledgers.load(PROJECT)
+    assert after.spent == frozenset()
+    assert after.lane == before.lane
+    assert after.attempts == before.attempts
+
+
+class BreakingOff(FakeLabelStudio):
+    """Accepts, and is away before it can say what it made."""
+
+    def accept(self, project, version, tasks):
+        super().accept(project, version, tasks)
+        raise LabelStudioUnreachable("Label Studio went away")
+
+
+def test_what_a_job_accepted_before_it_broke_off_can_be_taken_back(world):
+    job = world.job()
+    world.run(accept=True)
+    world.label(lane_of(world))
+    waiting = set(unlabeled(world))
+    broken = BreakingOff(**vars(world.label_studio))
+    finishing = world.auto_label.finishing
+    auto_accept = replace(world.auto_accept, label_studio=broken)
+    world.auto_label = replace(
+        world.auto_label, finishing=replace(finishing, auto_accept=auto_accept)
+    )
+    with pytest.raises(LabelStudioUnreachable):
+        world.run(accept=True)
+    made = waiting - set(unlabeled(world))
+    assert made
+    assert world.auto_accept.standing(PROJECT, job.id) == len(made)
+    assert world.auto_accept.undo(PROJECT, job.id) == len(made)
+    assert set(unlabeled(world)) == waiting
+
+
+def test_an_undo_while_another_job_runs_is_remembered(world):
+    first = world.job()
+    accepted(world)
+
+    class Undoing(ParityFamily):
+        def fit(self, lesson):
+            world.auto_accept.undo(PROJECT, first.id)
+            return super().fit(lesson)
+
+    world.auto_label.learning.families.update(dict.fromkeys(world.family.kinds, Undoing()))
+    world.label_studio.people[TaskId(601)] = None
+    second = replace(world.job(accept=True, max_error=0.001), id=JobId("job-2"))
+    world.auto_label(second, quiet)
+    assert world.ledgers.load(PROJECT).accepted == frozenset()
+
+
+def test_a_job_that_accepts_while_another_is_undone_is_remembered(world):
+    first = world.job()
+    accepted(world)
+    verdict = Verdict("", tasks=(), spent=frozenset(), attempts=3)
+
+    class Slow(FakeLabelStudio):
+        def take_back(self, project, tasks, annotations):
+            world.auto_accept.carry_out(first, VersionName("al"), verdict)
+
+    slow = Slow(**vars(world.label_studio))
+    before = world.ledgers.load(PROJECT).attempts
+    replace(world.auto_accept, label_studio=slow).undo(PROJECT, first.id)
+    assert world.ledgers.load(PROJECT).attempts == before + 3
 
 
 def test_each_test_uses_up_confidence_even_when_it_accepts_nothing(world):
