@@ -45,10 +45,12 @@ class Address:
         return self.place in {Place.UPLOAD, Place.INLINE}
 
     def __str__(self) -> str:
-        """As people may see it: without a query, which may be a signature."""
+        """As people may see it: without a query, which may be a signature, or a password."""
         if self.place is Place.INLINE:
             return self.at[:24] + "…"
-        return self.at if self.place in {Place.LOCAL, Place.CLOUD} else self.at.split("?")[0]
+        if self.place in {Place.LOCAL, Place.CLOUD}:
+            return self.at
+        return re.sub(r"^(\w+://)[^/]*@", r"\1", self.at.split("?")[0])
 
 
 _CLOUD_SCHEMES: Final = ("s3://", "gs://", "azure-blob://")

@@ -160,9 +160,10 @@ def _readable(url: str, base: httpx.URL | None = None) -> httpx.URL:
     """An absolute http address; `base` is what a redirect's address counts from."""
     try:
         parsed = base.join(url) if base else httpx.URL(url)
-    except httpx.InvalidURL as exc:
+        host = parsed.host
+    except (httpx.InvalidURL, ValueError) as exc:  # a host such as "xn--" shows when it is read
         raise FetchFailed(f"{url[:200]!r} is not an address", "Correct the task's data") from exc
-    if parsed.scheme not in {"http", "https"} or not parsed.host:
+    if parsed.scheme not in {"http", "https"} or not host:
         raise FetchFailed(f"{parsed.scheme}: addresses are not followed", "Use http or https")
     return parsed
 

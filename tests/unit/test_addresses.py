@@ -93,6 +93,9 @@ def test_an_address_is_shown_without_what_may_be_a_secret() -> None:
     assert (
         str(Address(Place.WEB, "https://a.example/1.jpg?sig=secret")) == "https://a.example/1.jpg"
     )
+    assert str(Address(Place.WEB, "https://me:se@cret@a.example/@1.jpg")) == (
+        "https://a.example/@1.jpg"
+    )
     assert len(str(Address(Place.INLINE, "data:image/png;base64," + "A" * 999))) < 30
 
 

@@ -207,6 +207,7 @@ def test_a_server_that_stumbles_is_asked_again(elsewhere: ImageServer, tmp_path:
         (truncated(b"half"), "broke off", 3),
         (redirect("ftp://a.example/1.jpg"), "ftp", 1),
         (redirect("/image"), "redirects", 6),
+        (redirect("http://xn--/1.jpg"), "not an address", 1),
         (redirect("http://169.254.169.254/latest/meta-data/"), "credentials", 1),
         (answer(304), "304", 1),
     ],
@@ -226,6 +227,14 @@ def test_what_a_server_does_wrong_is_said_with_a_cure_and_leaves_nothing(
 
 @pytest.mark.parametrize("route", [dripping, dripping_headers, silent])
 @pytest.mark.timeout(50)
+@pytest.mark.parametrize("uri", ["http://xn--/1.jpg", "http://xn--a/", "http://127.0.0.1:x/1.jpg"])
+def test_an_address_that_no_host_can_have_costs_one_image(
+    label_studio: ImageServer, tmp_path: Path, uri: str
+) -> None:
+    with pytest.raises(FetchFailed, match="not an address"):
+        fetch(storage_of(label_studio), uri, tmp_path / "image")
+
+
 def test_a_slow_server_is_left_when_the_time_is_over(
     elsewhere: ImageServer, tmp_path: Path, route: object
 ) -> None:
