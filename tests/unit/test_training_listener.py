@@ -22,12 +22,13 @@ class Training:
     fitness: float | None = None
     args: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(val=True))
     validated: list[int] = field(default_factory=list)
+    epoch_seconds: dict[int, float] = field(default_factory=dict)
 
     def run(self) -> int:
         self.listener(self, "on_train_start")
         while self.epoch < self.epochs and not self.stop:
             for _ in range(3):
-                self.clock[0] += 10 / 3
+                self.clock[0] += self.epoch_seconds.get(self.epoch, 10) / 3
                 self.listener(self, "on_train_batch_end")
                 if self.stop:
                     break
@@ -52,6 +53,29 @@ def test_with_time_enough_all_epochs_are_run():
 def test_the_schedule_is_shortened_to_what_the_time_affords():
     # given 2 minutes for epochs of 10 seconds
     assert 11 <= training(minutes=2).run() <= 13
+
+
+def test_what_came_before_the_first_epoch_does_not_count_as_its_pace():
+    # given 10 minutes, of which writing the images takes 100 seconds, for 40 epochs of 10 seconds
+    begun = training(minutes=10)
+    begun.clock[0] = 100
+    assert begun.run() == 40
+
+
+def test_a_slow_first_epoch_does_not_shorten_the_training_for_good():
+    # given 10 minutes for 40 epochs of 10 seconds, the first of which waits for others
+    begun = training(minutes=10)
+    begun.epoch_seconds[0] = 100
+    assert begun.run() == 40
+
+
+def test_a_training_that_begins_again_in_smaller_batches_counts_anew():
+    ear = Ear()
+    begun = training(ear=ear)
+    begun.run()
+    ear.heard.clear()
+    assert Training(begun.listener, begun.clock).run() == 40
+    assert ear.heard[0] == ("train: epoch 1 of 40", 0, 40)
 
 
 def test_not_even_one_epoch_fits_and_it_ends_at_a_batch():

@@ -36,7 +36,7 @@ class Listener:
         self._progress = progress
         self._choosing = choosing
         self._clock = clock
-        self._begun = clock()
+        self._begun = self._started = clock()
         self.epochs = 0
 
     def __call__(self, trainer: Running, event: str) -> None:
@@ -49,8 +49,11 @@ class Listener:
                 trainer.fitness = trainer.fitness if trainer.args.val else _NOT_VALIDATED
             case "on_fit_epoch_end":
                 self.epochs = trainer.epoch + 1
-                trainer.epochs = min(trainer.epochs, self._affordable())
-            case "on_train_start" | "on_val_batch_start":
+                trainer.epochs = min(self._plan.epochs, self._affordable())
+            case "on_train_start":
+                self._started, self.epochs = self._clock(), 0
+                self._report(trainer)
+            case "on_val_batch_start":
                 self._report(trainer)
             case _:
                 pass
@@ -72,4 +75,5 @@ class Listener:
 
     def _affordable(self) -> int:
         """Epochs that fit the budget at the pace so far; the learning rate's schedule follows."""
-        return max(self.epochs + 1, int(self._budget * self.epochs / self._elapsed))
+        pace = max(self._clock() - self._started, 1e-9) / self.epochs
+        return self.epochs + max(1, int((self._budget - self._elapsed) / pace))
