@@ -225,8 +225,6 @@ def test_what_a_server_does_wrong_is_said_with_a_cure_and_leaves_nothing(
     assert elsewhere.times_asked("/image") == attempts
 
 
-@pytest.mark.parametrize("route", [dripping, dripping_headers, silent])
-@pytest.mark.timeout(50)
 @pytest.mark.parametrize("uri", ["http://xn--/1.jpg", "http://xn--a/", "http://127.0.0.1:x/1.jpg"])
 def test_an_address_that_no_host_can_have_costs_one_image(
     label_studio: ImageServer, tmp_path: Path, uri: str
@@ -235,6 +233,8 @@ def test_an_address_that_no_host_can_have_costs_one_image(
         fetch(storage_of(label_studio), uri, tmp_path / "image")
 
 
+@pytest.mark.parametrize("route", [dripping, dripping_headers, silent])
+@pytest.mark.timeout(50)
 def test_a_slow_server_is_left_when_the_time_is_over(
     elsewhere: ImageServer, tmp_path: Path, route: object
 ) -> None:
