@@ -19,6 +19,12 @@ NO_ROOM = (
 )
 
 
+ONLY_SOME = (
+    "nothing accepted: the guarantee speaks of all unlabeled images, of which {left} are not among "
+    "the chosen ones; start a job without choosing images"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Findings:
     """`lane` and `guessed` are guesses on the validation lane and on the unlabeled images."""
@@ -65,6 +71,8 @@ class Inspection:
     ) -> Verdict:
         if not request.accept:
             return Verdict("")
+        if left := _not_chosen(request, people, ledger):
+            return Verdict(ONLY_SOME.format(left=left))
         if left := lanes.waiting(ledger, people):
             return Verdict(
                 f"nothing accepted: {len(left)} random images wait to be labeled in the tab "
@@ -77,3 +85,11 @@ class Inspection:
             return verdict
         extended = self.lanes.extend(request.project, ledger, people, verdict.more)
         return verdict if extended.lane != ledger.lane else replace(verdict, because=NO_ROOM)
+
+
+def _not_chosen(request: JobRequest, people: Census, ledger: Ledger) -> int:
+    """How many unlabeled images a job on chosen tasks leaves out; the lane waits anyway."""
+    if not request.task_ids:
+        return 0
+    known = ledger.lane | set(request.task_ids)
+    return sum(ref.task not in known for ref in people.unlabeled)

@@ -107,6 +107,17 @@ def test_neither_the_lane_nor_accepted_labels_ever_teach_a_model(world):
     assert taught.isdisjoint(ledger.accepted)
 
 
+def test_images_that_somebody_chose_are_not_certified_by_a_sample_of_all(world):
+    world.run(accept=True)
+    world.label(lane_of(world))
+    everything = unlabeled(world)
+    report = world.run(accept=True, task_ids=tuple(everything[:400]))
+    assert report["accepted"] == 0
+    assert f"{len(everything) - 400} are not among the chosen ones" in report["because"]
+    assert world.ledgers.load(PROJECT).attempts == 0
+    assert world.run(accept=True, task_ids=tuple(everything))["accepted"] > 0
+
+
 def test_undo_gives_the_images_back_to_people_once(world):
     job = world.job()
     report = accepted(world)
