@@ -52,7 +52,7 @@ class TorchvisionEngine:
             network.module,
             self.device,
             plan,
-            _fitness(network, lesson) if len(lesson.held_out) >= CHOOSING else None,
+            _fitness(network, lesson) if _can_choose(lesson) else None,
             lesson.progress,
             lesson.seed,
         )
@@ -74,6 +74,12 @@ class TorchvisionEngine:
             return self.load(previous)
         self.check()
         return started(self._start, classes, size, self.device, across_labels=self.across_labels)
+
+
+def _can_choose(lesson: Lesson) -> bool:
+    """Without a box on any held-out image there is no precision to choose an epoch by."""
+    boxes = any(answer.labels for answer in lesson.held_out_answers)
+    return boxes and len(lesson.held_out) >= CHOOSING
 
 
 def _fitness(network: Network, lesson: Lesson) -> Callable[[], float]:
