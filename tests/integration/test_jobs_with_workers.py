@@ -120,7 +120,7 @@ def test_a_running_job_stops_at_its_next_report(
 def test_a_job_that_does_not_react_is_killed(board: JobBoard, start_worker: Callable[[], Worker]):
     job = submitted(board, job_worker.IS_DEAF)
     start_worker()
-    in_state(board, job, JobState.RUNNING)
+    eventually(lambda: board.get(job.id).progress > 0)
     board.stop(job.id)
     stopped = ended(board, job)
     assert stopped.state is JobState.STOPPED
