@@ -253,17 +253,26 @@ class Acceptance:
 class Ledger:
     """What a project must remember so that the promises of all its rounds hold together.
 
-    `lane`: validation tasks drawn at random, never trained on. `from_labels`: it was drawn from
-    labels that somebody said were random, so every certificate has to say that this was assumed.
+    `lane`: validation tasks drawn at random, never trained on. `share` of the unlabeled images is
+    in it by lot, and of those that are imported later. `before`: labeled when the lane was drawn;
+    it does not stand for them. `from_labels`: it was drawn from labels that somebody said were
+    random, so every certificate has to say that this was assumed.
     `spent`: those of the lane whose like was accepted, so that they no longer stand for what is
     left. `attempts`: tests made so far, each of which used up a part of the confidence.
     """
 
     lane: frozenset[TaskId] = frozenset()
+    share: float = 0.0
+    before: frozenset[TaskId] = frozenset()
     from_labels: bool = False
     spent: frozenset[TaskId] = frozenset()
     attempts: int = 0
     acceptances: Mapping[JobId, Acceptance] = field(default_factory=dict["JobId", Acceptance])
+
+    @property
+    def open(self) -> frozenset[TaskId]:
+        """Tasks of the lane that still stand for what is left."""
+        return self.lane - self.spent
 
     @property
     def accepted(self) -> frozenset[TaskId]:

@@ -94,6 +94,13 @@ class LabelStudioGateway:
         with in_our_words():
             return self._client.count_unlabeled(project)
 
+    def refs(
+        self, project: ProjectId, schema: LabelSchema, tasks: Sequence[TaskId]
+    ) -> Iterator[ImageRef]:
+        with in_our_words():
+            for task in self._client.tasks_by_id(project, tasks):
+                yield codec.image_ref(task, schema)
+
     def predicted(self, project: ProjectId, version: VersionName) -> frozenset[TaskId]:
         with in_our_words():
             found = self._client.predicted_task_ids(project, version)
@@ -150,6 +157,12 @@ class LabelStudioGateway:
             for version in self._client.prediction_versions(project):
                 if VERSION_NAME.fullmatch(version) and version not in kept:
                     self._client.delete_predictions(project, version)
+
+    def forget_predictions(self, project: ProjectId, tasks: Sequence[TaskId]) -> None:
+        with in_our_words():
+            self._client.delete_predictions_of(
+                project, tasks, lambda version: bool(VERSION_NAME.fullmatch(version))
+            )
 
     def refresh_tabs(self, project: ProjectId) -> None:
         with in_our_words():

@@ -134,6 +134,12 @@ class LabelStudio(Protocol):
         """How many tasks `unlabeled` would yield; one quick call."""
         ...
 
+    def refs(
+        self, project: ProjectId, schema: LabelSchema, tasks: Sequence[TaskId]
+    ) -> Iterator[ImageRef]:
+        """Those of the tasks that are still there, labeled or not."""
+        ...
+
     def predicted(self, project: ProjectId, version: VersionName) -> frozenset[TaskId]:
         """Tasks that already carry a prediction of this version."""
         ...
@@ -150,6 +156,10 @@ class LabelStudio(Protocol):
 
     def forget_versions(self, project: ProjectId, keep: Iterable[VersionName]) -> None:
         """Remove predictions of our own versions, except those to keep."""
+        ...
+
+    def forget_predictions(self, project: ProjectId, tasks: Sequence[TaskId]) -> None:
+        """Remove predictions of all our versions from these tasks."""
         ...
 
     def refresh_tabs(self, project: ProjectId) -> None:

@@ -167,6 +167,7 @@ def backend(settings: Settings) -> App:
         auto_accept=AutoAccept(label_studio, ledgers),
         predictions=Predict(
             versions=versions,
+            ledgers=ledgers,
             stored=PredictionStore(settings.data_dir),
             shelf=ModelShelf(lambda: learning(settings, shown()), versions),
             gallery=shown,

@@ -1,6 +1,6 @@
 """Predictions of Label Studio, by their model version."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from connectors.errors import NotFound
@@ -31,6 +31,20 @@ class Predictions(Tasks, Projects):
             for prediction in task["predictions"]:
                 if prediction["model_version"] == version:
                     yield {**prediction, "task": task["id"]}
+
+    def delete_predictions_of(
+        self, project: int, tasks: Iterable[int], unwanted: Callable[[str], bool]
+    ) -> None:
+        """Delete the predictions of these tasks whose version is `unwanted`, one call each.
+
+        Tasks and predictions that are gone meanwhile are passed over.
+        """
+        predicted = [where("total_predictions", "greater", 0)]
+        fields = ("id", "predictions")
+        for task in self._among(project, tasks, fields, "all", predicted):
+            for prediction in task["predictions"]:
+                if unwanted(prediction["model_version"] or ""):
+                    self._delete(f"/api/predictions/{prediction['id']}/")
 
     def create_prediction(
         self,

@@ -43,6 +43,22 @@ class Terms:
         return (1 - self.confidence) * FIRST_ATTEMPT * left * self.share
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the model answered to the images of a `Validation`, as the position of its label:
+
+    to the validation images `sample` (n,), to the `pool` (N,), to those `overtaken` (m,).
+    """
+
+    sample: NDArray[np.intp]
+    pool: NDArray[np.intp]
+    overtaken: NDArray[np.intp]
+
+    def part(self, validation: Validation, label: int) -> Validation:
+        """Those that got this label."""
+        return validation.take(self.sample == label, self.pool == label, self.overtaken == label)
+
+
 def certify(validation: Validation, terms: Terms) -> Certificate | None:
     """The loosest threshold that the validation sample vouches for; None where there is none."""
     passed = walk(validation, terms.max_error, terms.risk)
@@ -50,22 +66,16 @@ def certify(validation: Validation, terms: Terms) -> Certificate | None:
 
 
 def certify_labels(
-    validation: Validation,
-    answers: NDArray[np.intp],
-    pool_answers: NDArray[np.intp],
-    labels: Sequence[Label],
-    terms: Terms,
+    validation: Validation, said: Said, labels: Sequence[Label], terms: Terms
 ) -> Mapping[Label, Certificate]:
     """A certificate for each label whose sample affords one; all hold at once (Bonferroni).
 
-    `answers` (n,) and `pool_answers` (N,) are the positions in `labels` of what the model answered.
+    `said` are positions in `labels`.
     """
-    sizes = np.bincount(answers, minlength=len(labels))
-    judged = _affordable_labels(sizes, terms)
-    shared = replace(terms, share=terms.share / max(1, len(judged)))
+    judged, shared = _sharing(said, labels, terms)
     certificates = dict[Label, Certificate]()
-    for position in map(int, judged):
-        part = validation.take(answers == position, pool_answers == position)
+    for position in judged:
+        part = said.part(validation, position)
         passed = walk(part, terms.max_error, shared.risk)
         if passed:
             label = labels[position]
@@ -93,19 +103,11 @@ def promising(validation: Validation, terms: Terms) -> bool:
 
 
 def promising_labels(
-    validation: Validation,
-    answers: NDArray[np.intp],
-    pool_answers: NDArray[np.intp],
-    labels: Sequence[Label],
-    terms: Terms,
+    validation: Validation, said: Said, labels: Sequence[Label], terms: Terms
 ) -> bool:
     """Whether that holds for a label that `certify_labels` would judge."""
-    judged = _affordable_labels(np.bincount(answers, minlength=len(labels)), terms)
-    shared = replace(terms, share=terms.share / max(1, len(judged)))
-    return any(
-        promising(validation.take(answers == position, pool_answers == position), shared)
-        for position in map(int, judged)
-    )
+    judged, shared = _sharing(said, labels, terms)
+    return any(promising(said.part(validation, position), shared) for position in judged)
 
 
 def stays(confidence: Floats, certificate: Certificate | None) -> Flags:
@@ -118,13 +120,15 @@ def stays(confidence: Floats, certificate: Certificate | None) -> Flags:
     return np.asarray(confidence, dtype=np.float64) < certificate.threshold
 
 
-def _affordable_labels(sizes: NDArray[np.intp], terms: Terms) -> NDArray[np.intp]:
-    """Positions of as many labels as can share the risk, those with the largest samples."""
+def _sharing(said: Said, labels: Sequence[Label], terms: Terms) -> tuple[list[int], Terms]:
+    """As many labels as can share the risk, those with the largest samples, and what each may."""
+    sizes = np.bincount(said.sample, minlength=len(labels))
     largest = np.argsort(-sizes, kind="stable")
     for count in range(len(largest), 0, -1):
         if (1 - terms.max_error) ** sizes[largest[count - 1]] <= terms.risk / count:
-            return np.sort(largest[:count])
-    return largest[:0]
+            shared = replace(terms, share=terms.share / count)
+            return sorted(map(int, largest[:count])), shared
+    return [], terms
 
 
 def _certificate(stop: Stop, sample: int, terms: Terms, what: str) -> Certificate:

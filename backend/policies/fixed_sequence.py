@@ -3,14 +3,16 @@
 Thresholds are tried from strict to loose, each by an exact test, until one fails (Angelopoulos et
 al. 2021, arXiv 2110.01052). The validation images above a threshold and the unlabeled ones above
 it are one population from which the former were drawn without replacement: the tail is
-hypergeometric, and with many unlabeled images the binomial one. Thresholds stand where one more
-mistake becomes affordable, which scores alone tell. Exact where the chance of a mistake does not
-fall as the score falls.
+hypergeometric, and with many unlabeled images the binomial one. Images that people labeled since
+the drawing belong to it too, all as right answers: whoever confirms right answers and leaves the
+wrong ones makes what is left worse than the sample. Thresholds stand where one more mistake
+becomes affordable, which scores alone tell. Exact where the chance of a mistake does not fall as
+the score falls.
 """
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from math import floor, lgamma
 from typing import Self
@@ -32,15 +34,22 @@ class Validation:
     """How sure the model is of its answers, and which answers people found right.
 
     `confidence` (n,) and `right` (n,) on validation images drawn at random that the model never
-    saw; `pool` (N,) confidence on the unlabeled images that might be accepted.
+    saw; `pool` (N,) confidence on the unlabeled images that might be accepted; `overtaken` (m,)
+    on those that left them since the drawing, because people chose to label them.
     """
 
     confidence: Floats
     right: Flags
     pool: Floats
+    overtaken: Floats = field(default_factory=lambda: np.empty(0))
 
-    def take(self, sample: Flags, pool: Flags) -> Self:
-        return type(self)(self.confidence[sample], self.right[sample], self.pool[pool])
+    def take(self, sample: Flags, pool: Flags, overtaken: Flags) -> Self:
+        return type(self)(
+            self.confidence[sample],
+            self.right[sample],
+            self.pool[pool],
+            self.overtaken[overtaken],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +79,16 @@ def stops(validation: Validation, max_error: float, risk: float) -> Iterator[Sto
     scores = validation.confidence.astype(np.float64)[order]
     mistakes = np.cumsum(~validation.right[order])
     ends = np.flatnonzero(np.diff(scores, append=-np.inf))
-    pool = np.sort(validation.pool.astype(np.float64))
-    above = len(pool) - np.searchsorted(pool, scores[ends], side="left")
+    above = _above(validation.pool, scores[ends])
+    overtaken = _above(validation.overtaken, scores[ends])
 
     def affords(wanted: int, end: int) -> bool:
-        return tail(wanted, int(ends[end]) + 1, int(above[end]), max_error) <= risk
+        sizes = int(ends[end]) + 1, int(above[end])
+        return tail(wanted, *sizes, max_error, int(overtaken[end])) <= risk
 
     def most(end: int) -> int:
-        return affordable(int(ends[end]) + 1, int(above[end]), max_error, risk)
+        sizes = int(ends[end]) + 1, int(above[end])
+        return affordable(*sizes, max_error, risk, int(overtaken[end]))
 
     limit = START_SHARE * len(scores) + START_EXTRA
     start = int(np.searchsorted(ends, limit, side="left")) - 1
@@ -91,15 +102,21 @@ def stops(validation: Validation, max_error: float, risk: float) -> Iterator[Sto
         wanted = allowed + 1
 
 
-def tail(mistakes: int, accepted: int, pool: int, max_error: float) -> float:
+def _above(values: Floats, thresholds: Floats) -> NDArray[np.intp]:
+    """How many of the values reach each threshold."""
+    ascending = np.sort(values.astype(np.float64))
+    return len(ascending) - np.searchsorted(ascending, thresholds, side="left")
+
+
+def tail(mistakes: int, accepted: int, pool: int, max_error: float, overtaken: int = 0) -> float:
     """The chance of so few mistakes in the sample if the pool broke the promise by one.
 
-    Hypergeometric: `accepted` images drawn from themselves and the `pool` unlabeled ones, of
-    which together `mistakes` plus one more than `max_error` of the pool are wrong.
+    Hypergeometric: `accepted` images drawn from themselves, the `pool` unlabeled ones and those
+    `overtaken`, of which together `mistakes` plus one more than `max_error` of the pool are wrong.
     """
     if not pool:
         return 1.0
-    population = pool + accepted
+    population = pool + accepted + overtaken
     wrong = mistakes + floor(max_error * pool + 1e-9) + 1
     least = max(0, wrong - pool)
     x = np.arange(least, mistakes)
@@ -113,12 +130,12 @@ def tail(mistakes: int, accepted: int, pool: int, max_error: float) -> float:
     return min(1.0, float(np.exp(logs).sum()))
 
 
-def affordable(accepted: int, pool: int, max_error: float, risk: float) -> int:
+def affordable(accepted: int, pool: int, max_error: float, risk: float, overtaken: int = 0) -> int:
     """The most mistakes among `accepted` validation images that still certify; -1 for none."""
     low, high = -1, accepted + 1
     while high - low > 1:
         middle = (low + high) // 2
-        if tail(middle, accepted, pool, max_error) <= risk:
+        if tail(middle, accepted, pool, max_error, overtaken) <= risk:
             low = middle
         else:
             high = middle

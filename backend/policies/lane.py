@@ -23,6 +23,8 @@ NOTHING = frozenset({Label("")})
 
 Positions = NDArray[np.intp]
 
+_PURPOSE = "lane"
+
 
 def lane(
     tasks: Iterable[TaskId], seed: int, share: float, taken: frozenset[TaskId] = frozenset()
@@ -38,8 +40,14 @@ def lane(
         share: of the candidates, in [0, 1].
         taken: what a model has trained on already; never enters the lane.
     """
-    drawn = ((_uniform(task, seed, "lane"), task) for task in tasks if task not in taken)
+    drawn = ((_uniform(task, seed, _PURPOSE), task) for task in tasks if task not in taken)
     return tuple(task for place, task in sorted(drawn) if place < share)
+
+
+def share_of(tasks: Iterable[TaskId], seed: int, count: int) -> float:
+    """The share at which the lane of these tasks has `count` images, or all if they are fewer."""
+    places = sorted(_uniform(task, seed, _PURPOSE) for task in tasks)[: max(0, count)]
+    return float(np.nextafter(places[-1], 1.0)) if places else 0.0
 
 
 def split(

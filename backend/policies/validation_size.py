@@ -18,9 +18,9 @@ def how_many_more(validation: Validation, terms: Terms) -> int | None:
     need = max(float(size), 20.0)
     while need <= 50 * max(size, 100):
         need *= 1.1
-        for share, error, pool in regions:
+        for share, error, pool, overtaken in regions:
             inside = int(share * need)
-            afforded = affordable(inside, pool, terms.max_error, terms.risk)
+            afforded = affordable(inside, pool, terms.max_error, terms.risk, overtaken)
             if _binomial_tail(afforded, inside, error) >= 0.8:
                 return ceil(need) - size
     return None
@@ -55,18 +55,19 @@ def unseen(images: int) -> Validation:
     return Validation(np.empty(0), np.empty(0, dtype=np.bool_), np.ones(images))
 
 
-def _regions(validation: Validation, max_error: float) -> list[tuple[float, float, int]]:
-    """For ten nested regions: share of the images, estimated error, unlabeled images within.
+def _regions(validation: Validation, max_error: float) -> list[tuple[float, float, int, int]]:
+    """For ten nested regions: share of the images, estimated error, unlabeled and overtaken ones.
 
     The estimate leans on a good model (a quarter of the error asked) with the weight of 20 images.
     """
     order = np.argsort(-validation.confidence, kind="stable")
     mistakes = np.concatenate([[0], np.cumsum(~validation.right[order])])
-    regions = list[tuple[float, float, int]]()
+    regions = list[tuple[float, float, int, int]]()
     for share in np.arange(0.1, 1.01, 0.1):
         inside = int(share * len(order))
         error = (mistakes[inside] + 20 * max_error / 4) / (inside + 20)
-        regions.append((float(share), float(error), max(1, int(share * len(validation.pool)))))
+        pool = max(1, int(share * len(validation.pool)))
+        regions.append((float(share), float(error), pool, int(share * len(validation.overtaken))))
     return regions
 
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from backend.domain import (
     Acceptance,
@@ -23,6 +22,7 @@ from backend.domain import (
 )
 from backend.errors import NotFound
 from backend.policies.certification import (
+    Said,
     Terms,
     certify,
     certify_labels,
@@ -60,6 +60,7 @@ def judge(
     truth: Mapping[TaskId, LabeledImage],
     lane: Guessed,
     pool: Guessed,
+    overtaken: Guessed,
 ) -> Verdict:
     """Test all labels together; where that fails, each label on its own, as a further attempt.
 
@@ -68,13 +69,14 @@ def judge(
     Args:
         terms: of the first of the two attempts.
         kinds: of the controls that were guessed.
-        truth: what people said about the lane's images.
+        truth: what people said about the lane's images; nothing about one means no answer.
         lane: guesses on validation images that the models never saw.
         pool: guesses on the images that may be accepted.
+        overtaken: guesses on those that people labeled since the lane was drawn.
     """
     rows = range(len(lane.pictures))
     right = np.array([_right(lane, row, truth) for row in rows], dtype=np.bool_)
-    sample, attempts = Validation(lane.score, right, pool.score), 0
+    sample, attempts = Validation(lane.score, right, pool.score, overtaken.score), 0
     if promising(sample, terms):
         attempts = 1
         if certificate := certify(sample, terms):
@@ -85,10 +87,10 @@ def judge(
             return _accepting([(certificate, *every)], lane, pool, attempts)
     if list(kinds.values()) == [Kind.SINGLE]:
         next_terms = replace(terms, attempt=terms.attempt + attempts)
-        columns = _columns(lane, pool)
-        if promising_labels(sample, *columns, next_terms):
+        said, labels = _said(lane, pool, overtaken)
+        if promising_labels(sample, said, labels, next_terms):
             attempts += 1
-            if by_label := _by_label(sample, columns, next_terms):
+            if by_label := _by_label(sample, said, labels, next_terms):
                 return _accepting(by_label, lane, pool, attempts)
     return _nothing(sample, terms, attempts)
 
@@ -175,27 +177,21 @@ def _with(ledger: Ledger, job: JobId, acceptance: Acceptance) -> Ledger:
 Region = tuple[Certificate, Flags, Flags]
 """A certificate with the images of the pool (N,) and of the lane (n,) that it speaks of."""
 
-Columns = tuple[NDArray[np.intp], NDArray[np.intp], tuple[Label, ...]]
-"""Answers on the lane (n,) and on the pool (N,) as positions in the labels."""
+
+def _said(*parts: Guessed) -> tuple[Said, tuple[Label, ...]]:
+    """The answers of lane, pool and overtaken images, and all labels that were answered."""
+    answers = [_labels(part) for part in parts]
+    names = tuple(dict.fromkeys(label for part in answers for label in part))
+    place = {label: position for position, label in enumerate(names)}
+    return Said(*(np.array([place[one] for one in part], dtype=np.intp) for part in answers)), names
 
 
-def _columns(lane: Guessed, pool: Guessed) -> Columns:
-    """The answers on both as positions in all that was answered."""
-    said, possible = _labels(lane), _labels(pool)
-    names = tuple(dict.fromkeys((*said, *possible)))
-    column = {label: position for position, label in enumerate(names)}
-    return (
-        np.array([column[label] for label in said], dtype=np.intp),
-        np.array([column[label] for label in possible], dtype=np.intp),
-        names,
-    )
-
-
-def _by_label(sample: Validation, columns: Columns, terms: Terms) -> list[Region]:
-    answers, pool_answers, names = columns
+def _by_label(
+    sample: Validation, said: Said, labels: tuple[Label, ...], terms: Terms
+) -> list[Region]:
     return [
-        (certificate, pool_answers == names.index(label), answers == names.index(label))
-        for label, certificate in certify_labels(sample, *columns, terms).items()
+        (certificate, said.pool == labels.index(label), said.sample == labels.index(label))
+        for label, certificate in certify_labels(sample, said, labels, terms).items()
     ]
 
 
@@ -228,9 +224,9 @@ def _tasks(guessed: Guessed, chosen: Flags) -> tuple[TaskId, ...]:
 
 
 def _right(guessed: Guessed, row: int, truth: Mapping[TaskId, LabeledImage]) -> bool:
-    """Whether every answer is what people said; a control that they left open counts as wrong."""
-    said = truth[guessed.pictures.refs[row].task].answers
-    return all(
-        name in said and is_right(guesses.answers[row], said[name])
+    """Whether every answer is what people said; where they gave none, it counts as wrong."""
+    person = truth.get(guessed.pictures.refs[row].task)
+    return person is not None and all(
+        name in person.answers and is_right(guesses.answers[row], person.answers[name])
         for name, guesses in guessed.guesses.items()
     )

@@ -71,6 +71,7 @@ class AutoLabel:
         with watch("list"):
             everyone = census.take(self.label_studio, request.project, schema, progress)
             ledger = self.lanes.draw(request, everyone)
+            everyone = self.lanes.with_unanswered(request.project, schema, ledger, everyone)
             people = everyone.only(request.task_ids) if request.task_ids else everyone
             self._require_enough(schema, people, ledger)
             self.lanes.keep(request.project, ledger, everyone)

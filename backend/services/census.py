@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from backend.domain import (
     Answer,
@@ -26,20 +26,24 @@ REPORT_EVERY = 500
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """All labeled images of a project and the addresses of all unlabeled ones."""
+    """All labeled images of a project and the addresses of all unlabeled ones.
+
+    `unanswered` of the random lane are neither: people opened them and gave no answer.
+    """
 
     labeled: tuple[LabeledImage, ...]
     unlabeled: tuple[ImageRef, ...]
+    unanswered: tuple[ImageRef, ...] = ()
 
     def only(self, tasks: Iterable[TaskId]) -> "Census":
         """Of the unlabeled, only these."""
         wanted = set(tasks)
-        return Census(self.labeled, tuple(ref for ref in self.unlabeled if ref.task in wanted))
+        return replace(self, unlabeled=tuple(ref for ref in self.unlabeled if ref.task in wanted))
 
     def without(self, tasks: Iterable[TaskId]) -> "Census":
         """Of the unlabeled, all but these."""
         done = set(tasks)
-        return Census(self.labeled, tuple(ref for ref in self.unlabeled if ref.task not in done))
+        return replace(self, unlabeled=tuple(ref for ref in self.unlabeled if ref.task not in done))
 
 
 def take(
@@ -79,7 +83,7 @@ def teachable(labeled: Iterable[LabeledImage], ledger: Ledger) -> tuple[LabeledI
     Not the validation lane, which has to stay unseen, and not what a machine labeled: a model
     would learn its own guesses.
     """
-    aside = (ledger.lane - ledger.spent) | ledger.accepted
+    aside = ledger.open | ledger.accepted
     return tuple(image for image in labeled if image.image.task not in aside)
 
 

@@ -1,6 +1,6 @@
 """What a version says of a project: guesses, hard examples, and what may be accepted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from backend.domain import HardExample, JobRequest, Ledger, NoPrediction, TaskId
@@ -27,13 +27,18 @@ ONLY_SOME = (
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """`lane` and `guessed` are guesses on the validation lane and on the unlabeled images."""
+    """`lane` and `guessed` are guesses on the validation lane and on the other unlabeled images."""
 
     guessed: Guessed
     lane: Guessed
     hard: Mapping[TaskId, HardExample]
     verdict: Verdict
     unreadable: Sequence[NoPrediction]
+
+    def without(self, tasks: Collection[TaskId]) -> "Findings":
+        """The same, with nothing said of these unlabeled tasks."""
+        hard = {task: example for task, example in self.hard.items() if task not in tasks}
+        return replace(self, guessed=self.guessed.without(tasks), hard=hard)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,34 +62,35 @@ class Inspection:
         guessed, gone = self.guessing.guess(models, material.unlabeled, progress)
         lane, _ = self.guessing.guess(models, material.validation, progress)
         hard = self.hard_examples.find(material, guessed, models, progress)
-        verdict = self._verdict(request, people, ledger, material, lane, guessed)
-        return Findings(guessed, lane, hard, verdict, gone)
-
-    def _verdict(
-        self,
-        request: JobRequest,
-        people: Census,
-        ledger: Ledger,
-        material: Material,
-        lane: Guessed,
-        guessed: Guessed,
-    ) -> Verdict:
+        found = Findings(guessed, lane, hard, Verdict(""), gone)
         if not request.accept:
-            return Verdict("")
-        if left := _not_chosen(request, people, ledger):
-            return Verdict(ONLY_SOME.format(left=left))
-        if left := lanes.waiting(ledger, people):
-            return Verdict(
-                f"nothing accepted: {len(left)} random images wait to be labeled in the tab "
-                f"'{lanes.TAB}'; the guarantee rests on all of them"
-            )
+            return found
+        if because := _untestable(request, people, ledger):
+            return replace(found, verdict=Verdict(because))
+        chosen = material.labeled.take(lanes.overtaken(ledger, material.labeled.tasks))
+        overtaken, _ = self.guessing.guess(models, chosen, progress)
         kinds = {control.name: control.kind for control in material.schema.controls}
         asked = {name: kinds[name] for name in guessed.guesses}
-        verdict = judge(lanes.terms(request, ledger), asked, material.people, lane, guessed)
+        terms = lanes.terms(request, ledger)
+        verdict = judge(terms, asked, material.people, lane, guessed, overtaken)
         if not verdict.more or request.labels_are_random:
-            return verdict
+            return replace(found, verdict=verdict)
         extended = self.lanes.extend(request.project, ledger, people, verdict.more)
-        return verdict if extended.lane != ledger.lane else replace(verdict, because=NO_ROOM)
+        if extended.lane == ledger.lane:
+            return replace(found, verdict=replace(verdict, because=NO_ROOM))
+        return replace(found.without(extended.lane), verdict=verdict)
+
+
+def _untestable(request: JobRequest, people: Census, ledger: Ledger) -> str:
+    """Why nothing can be accepted whatever the models say; empty where something may."""
+    if left := _not_chosen(request, people, ledger):
+        return ONLY_SOME.format(left=left)
+    if waiting := lanes.waiting(ledger, people):
+        return (
+            f"nothing accepted: {len(waiting)} random images wait to be labeled in the tab "
+            f"'{lanes.TAB}'; the guarantee rests on all of them"
+        )
+    return ""
 
 
 def _not_chosen(request: JobRequest, people: Census, ledger: Ledger) -> int:

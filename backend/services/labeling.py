@@ -4,7 +4,7 @@ Shared by both kinds of job. Everything is pushed before anything is switched, s
 early leaves what people see as it was.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +42,19 @@ class Guessed:
     pictures: Pictures
     guesses: Mapping[ControlName, Guesses]
     score: Floats
+
+    def without(self, tasks: Collection[TaskId]) -> "Guessed":
+        """The same but for these tasks."""
+        rows = [row for row, task in enumerate(self.pictures.tasks) if task not in tasks]
+        guesses = {
+            name: Guesses(
+                tuple(said.answers[row] for row in rows),
+                said.confidence[rows],
+                said.probabilities[rows],
+            )
+            for name, said in self.guesses.items()
+        }
+        return Guessed(self.pictures.take(rows), guesses, self.score[rows])
 
     def prediction(
         self, row: int, version: VersionName, hard: HardExample | None = None

@@ -1,15 +1,17 @@
 """The random validation lane: drawn by us, labeled by people, never trained on.
 
-Its images get no prediction before people labeled them, so that nothing leans on what the test will
-judge. Only a lane that is labeled as a whole counts: the part that people happened to label first
-is no random sample.
+Its images have no prediction before people labeled them, so that nothing leans on what the test
+will judge. Only a lane that is labeled as a whole counts: the part that people happened to label
+first is no random sample. Images that are imported later join it at the rate of those before, so
+that it keeps standing for all that is unlabeled.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from backend.domain import JobRequest, Ledger, ProjectId, TaskId
+from backend.domain import JobRequest, LabelSchema, Ledger, ProjectId, TaskId
 from backend.policies.certification import Terms
-from backend.policies.lane import LABELS_ARE_RANDOM, lane
+from backend.policies.lane import LABELS_ARE_RANDOM, lane, share_of
 from backend.policies.validation_size import how_many_more, unseen
 from backend.ports import LabelStudio, Ledgers
 from backend.services.census import Census
@@ -35,19 +37,25 @@ class Lanes:
     def draw(self, request: JobRequest, people: Census) -> Ledger:
         """The project's ledger, with a lane as soon as a guarantee is wanted; not kept yet."""
         ledger = self.ledgers.load(request.project)
-        if not request.accept or ledger.lane - ledger.spent:
+        if not request.accept:
+            return ledger
+        ledger = self._joined(ledger, people)
+        if ledger.open:
             return ledger
         if request.labels_are_random:
-            labeled = [image.image.task for image in people.labeled]
-            drawn = lane(labeled, self.seed, RANDOM_PART, _used(ledger))
-            return replace(ledger, lane=ledger.lane | set(drawn), from_labels=True)
-        return self._extended(ledger, people, _first_size(request, people))
+            drawn = lane(_labeled(people), self.seed, RANDOM_PART, _used(ledger))
+            part = replace(ledger, lane=ledger.lane | set(drawn), from_labels=True)
+        else:
+            part = self._extended(ledger, people, _first_size(request, people))
+        return replace(part, before=frozenset(_labeled(people)) - part.lane)
 
     def keep(self, project: ProjectId, ledger: Ledger, people: Census) -> None:
         """Remember its lane, and list what is to be labeled, so that people may begin at once."""
         self.ledgers.change(project, lambda now: _with_lane(now, ledger))
         if ledger.lane:
-            self.label_studio.list_in_tab(project, TAB, waiting(ledger, people))
+            left = waiting(ledger, people)
+            self.label_studio.forget_predictions(project, left)
+            self.label_studio.list_in_tab(project, TAB, left)
 
     def extend(self, project: ProjectId, ledger: Ledger, people: Census, more: int) -> Ledger:
         """The ledger with `more` unlabeled tasks in the lane, as far as that may grow; kept."""
@@ -55,17 +63,50 @@ class Lanes:
         self.keep(project, extended, people)
         return extended
 
-    def _extended(self, ledger: Ledger, people: Census, more: int) -> Ledger:
-        images = len(people.labeled) + len(people.unlabeled)
-        room = max(SMALLEST, int(LARGEST_PART * images)) - len(ledger.lane - ledger.spent)
+    def with_unanswered(
+        self, project: ProjectId, schema: LabelSchema, ledger: Ledger, people: Census
+    ) -> Census:
+        """With the images of the lane that people opened without answering: skipped, for example.
+
+        Their like are among the unlabeled images, so the test has to reckon with them.
+        """
+        known = {*_labeled(people), *(ref.task for ref in people.unlabeled)}
+        missing = sorted(ledger.open - known)
+        if not missing:
+            return people
+        return replace(people, unanswered=tuple(self.label_studio.refs(project, schema, missing)))
+
+    def _joined(self, ledger: Ledger, people: Census) -> Ledger:
+        """With newcomers by lot; where they are too many, with a smaller share of all."""
         unlabeled = [ref.task for ref in people.unlabeled]
-        drawn = lane(unlabeled, self.seed, 1.0, _used(ledger))[: max(0, min(more, room))]
-        return replace(ledger, lane=ledger.lane | set(drawn))
+        new = lane(unlabeled, self.seed, ledger.share, _used(ledger))
+        if not new:
+            return ledger
+        joined, most = ledger.open | set(new), _most(people)
+        if len(joined) <= most:
+            return replace(ledger, lane=ledger.lane | set(new))
+        share = share_of(joined, self.seed, most)
+        kept = frozenset(lane(joined, self.seed, share))
+        gone = (joined - kept).intersection(_labeled(people))
+        return replace(ledger, lane=ledger.spent | kept, share=share, before=ledger.before | gone)
+
+    def _extended(self, ledger: Ledger, people: Census, more: int) -> Ledger:
+        room = _most(people) - len(ledger.open)
+        unlabeled = [ref.task for ref in people.unlabeled if ref.task not in _used(ledger)]
+        share = share_of(unlabeled, self.seed, min(more, room))
+        drawn = lane(unlabeled, self.seed, share)
+        return replace(ledger, lane=ledger.lane | set(drawn), share=max(share, ledger.share))
 
 
 def waiting(ledger: Ledger, people: Census) -> tuple[TaskId, ...]:
     """Tasks of the lane that nobody labeled yet; those that people skipped do not wait."""
     return tuple(ref.task for ref in people.unlabeled if ref.task in ledger.lane)
+
+
+def overtaken(ledger: Ledger, labeled: Sequence[TaskId]) -> list[int]:
+    """Positions of those that people chose to label after the lane was drawn to stand for them."""
+    stood_for = ledger.before | ledger.lane | ledger.accepted
+    return [position for position, task in enumerate(labeled) if task not in stood_for]
 
 
 def terms(request: JobRequest, ledger: Ledger) -> Terms:
@@ -76,12 +117,26 @@ def terms(request: JobRequest, ledger: Ledger) -> Terms:
 
 def _with_lane(now: Ledger, drawn: Ledger) -> Ledger:
     """What others remembered while the lane was drawn stays remembered."""
-    from_labels = now.from_labels or drawn.from_labels
-    return replace(now, lane=now.lane | drawn.lane, from_labels=from_labels)
+    return replace(
+        now,
+        lane=drawn.lane,
+        share=drawn.share,
+        before=drawn.before,
+        from_labels=now.from_labels or drawn.from_labels,
+    )
 
 
 def _used(ledger: Ledger) -> frozenset[TaskId]:
     return ledger.lane | ledger.accepted
+
+
+def _labeled(people: Census) -> list[TaskId]:
+    return [image.image.task for image in people.labeled]
+
+
+def _most(people: Census) -> int:
+    """Images that the lane may have at a time."""
+    return max(SMALLEST, int(LARGEST_PART * (len(people.labeled) + len(people.unlabeled))))
 
 
 def _first_size(request: JobRequest, people: Census) -> int:

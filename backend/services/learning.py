@@ -35,8 +35,8 @@ Previous = Callable[[ControlName], Path | None]
 class Material:
     """What people said, and pictures of everything.
 
-    `labeled` may teach a model; `validation` is the labeled part of the random lane, which may
-    not; `unlabeled` is what waits for predictions.
+    `labeled` may teach a model; `validation` is the part of the random lane that people have
+    opened, whose labels may not; `unlabeled` is what waits for predictions.
     """
 
     schema: LabelSchema
@@ -44,6 +44,13 @@ class Material:
     labeled: Pictures
     validation: Pictures
     unlabeled: Pictures
+
+    @property
+    def unanswered(self) -> Pictures:
+        """What a model may look at without an answer: all that it may be certified on as well as
+        what it may then accept, since a test is fair only where it treated both alike.
+        """
+        return self.unlabeled.joined(self.validation)
 
     def unseen_by(self, known: frozenset[TaskId]) -> "Material":
         """The same without the validation images that a version knows, which would flatter it."""
@@ -117,7 +124,7 @@ class Learning:
             train_answers=[answers[int(row)] for row in learn],
             held_out=pictures.take(hold),
             held_out_answers=[answers[int(row)] for row in hold],
-            unlabeled=material.unlabeled,
+            unlabeled=material.unanswered,
             algorithm=algorithm,
             previous=folder if past.isdisjoint(material.validation.tasks) else None,
             fetch=self.fetch,

@@ -21,23 +21,24 @@ def look(
     """
     labeled = {image.image.task: image for image in people.labeled}
     refs = [image.image for image in people.labeled]
-    pictures, unreadable = gallery.look([*refs, *people.unlabeled], progress)
+    everything = [*refs, *people.unlabeled, *people.unanswered]
+    pictures, unreadable = gallery.look(everything, progress)
     if unreadable and not len(pictures):
         first = unreadable[0]
         raise UnreadableImage(f"no image can be read; task {first.task}: {first.because}")
     teachers = {image.image.task for image in census.teachable(people.labeled, ledger)}
-    lane = ledger.lane - ledger.spent
+    seen = labeled.keys() | {ref.task for ref in people.unanswered}
     return (
         Material(
             schema=schema,
             people=labeled,
             labeled=_part(pictures, [ref.task in teachers for ref in pictures.refs]),
             validation=_part(
-                pictures, [ref.task in lane and ref.task in labeled for ref in pictures.refs]
+                pictures, [ref.task in ledger.open and ref.task in seen for ref in pictures.refs]
             ),
             unlabeled=_part(
                 pictures,
-                [ref.task not in labeled and ref.task not in lane for ref in pictures.refs],
+                [ref.task not in seen and ref.task not in ledger.open for ref in pictures.refs],
             ),
         ),
         unreadable,

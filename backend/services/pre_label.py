@@ -46,6 +46,7 @@ class PreLabel:
         with watch("list"):
             everyone = census.take(self.label_studio, request.project, schema, progress)
             ledger = self.lanes.draw(request, everyone)
+            everyone = self.lanes.with_unanswered(request.project, schema, ledger, everyone)
             self.lanes.keep(request.project, ledger, everyone)
             people = self._waiting(request, version, everyone)
         material, unreadable = look(self.gallery, schema, people, ledger, progress)

@@ -11,7 +11,7 @@ from backend import schema as labeling_config
 from backend.domain import ImageRef, LabelSchema, ModelVersion, ProjectId
 from backend.errors import AutolabelError, Stopped
 from backend.policies import preconditions
-from backend.ports import Gallery, StoredPredictions, Versions
+from backend.ports import Gallery, Ledgers, StoredPredictions, Versions
 from backend.services.labeling import Guessing
 from backend.services.learning import Models
 from backend.services.model_shelf import ModelShelf
@@ -28,11 +28,13 @@ Wire = Mapping[str, Any]
 class Predict:
     """Predictions for tasks that Label Studio asks about, one element a task, in order.
 
+    Images of the random lane get none: people must label them on their own.
     `seconds` bounds the computing: Label Studio gives up after 100 s, gateways before it. What
     does not fit gets no prediction now and is asked for again when the task is opened.
     """
 
     versions: Versions
+    ledgers: Ledgers
     stored: StoredPredictions
     shelf: ModelShelf
     gallery: Callable[[], Gallery]
@@ -47,8 +49,10 @@ class Predict:
             return [[] for _ in tasks]
         schema = labeling_config.parse(label_config)
         refs = [codec.image_ref(task, schema) for task in tasks]
-        known = dict(self.stored.get(project, version.name, refs))
-        missing = [ref for ref in dict.fromkeys(refs) if ref not in known]
+        lane = self.ledgers.load(project).open
+        asked = [ref for ref in dict.fromkeys(refs) if ref.task not in lane]
+        known = dict(self.stored.get(project, version.name, asked))
+        missing = [ref for ref in asked if ref not in known]
         if missing and not preconditions.model_fits(schema, version):
             known |= self._computed(schema, version, missing)
         return [known.get(ref, []) for ref in refs]

@@ -29,7 +29,10 @@ FIRST = ProjectId(1)
 
 @dataclass
 class FakeLabelStudio:
-    """One project. `people` maps a task to its answers, None for a task nobody labeled."""
+    """One project. `people` maps a task to its answers, None for a task nobody labeled.
+
+    `skipped` are those of the latter that somebody opened and skipped.
+    """
 
     label_config: str = CHOICES
     people: dict[TaskId, dict[ControlName, Answer] | None] = field(default_factory=dict)
@@ -41,6 +44,7 @@ class FakeLabelStudio:
     clusters: dict[tuple[TaskId, VersionName], int] = field(default_factory=dict)
     groups: dict[VersionName, tuple[TaskId, ...]] = field(default_factory=dict)
     machine: set[TaskId] = field(default_factory=set)
+    skipped: set[TaskId] = field(default_factory=set)
 
     def project(self, project: ProjectId) -> Project:
         if project != self.id:
@@ -56,10 +60,20 @@ class FakeLabelStudio:
                 yield LabeledImage(self.ref(task), answers)
 
     def unlabeled(self, project: ProjectId, schema: LabelSchema) -> Iterator[ImageRef]:
-        return (self.ref(task) for task, said in sorted(self.people.items()) if said is None)
+        return (
+            self.ref(task)
+            for task, said in sorted(self.people.items())
+            if said is None and task not in self.skipped
+        )
 
     def count_unlabeled(self, project: ProjectId) -> int:
-        return sum(answers is None for answers in self.people.values())
+        waiting = {task for task, said in self.people.items() if said is None}
+        return len(waiting - self.skipped)
+
+    def refs(
+        self, project: ProjectId, schema: LabelSchema, tasks: Sequence[TaskId]
+    ) -> Iterator[ImageRef]:
+        return (self.ref(task) for task in tasks if task in self.people)
 
     def predicted(self, project: ProjectId, version: VersionName) -> frozenset[TaskId]:
         return frozenset(task for task, said_by in self.predictions if said_by == version)
@@ -79,6 +93,10 @@ class FakeLabelStudio:
     def forget_versions(self, project: ProjectId, keep: Iterable[VersionName]) -> None:
         kept = set(keep)
         self.predictions = {key: one for key, one in self.predictions.items() if key[1] in kept}
+
+    def forget_predictions(self, project: ProjectId, tasks: Sequence[TaskId]) -> None:
+        for key in [key for key in self.predictions if key[0] in set(tasks)]:
+            del self.predictions[key]
 
     def refresh_tabs(self, project: ProjectId) -> None:
         self.has_tabs = True

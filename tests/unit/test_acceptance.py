@@ -67,6 +67,95 @@ def test_images_of_the_lane_get_no_prediction_before_people_labeled_them(world):
     assert predicted.isdisjoint(lane_of(world))
 
 
+def test_an_image_that_joins_the_lane_loses_the_predictions_it_had(world):
+    world.run()
+    assert len({task for task, _ in world.label_studio.predictions}) == 588
+    world.run(accept=True)
+    predicted = {task for task, _ in world.label_studio.predictions}
+    assert predicted == set(range(13, 601)) - set(lane_of(world))
+
+
+def test_a_lane_that_was_drawn_for_pre_labeling_has_no_predictions_either(world):
+    version = VersionName(world.run()["version"])
+    request = {"mode": Mode.PRE_LABELING, "model_version": version, "accept": True}
+    world.pre_label(world.job(**request), quiet)
+    predicted = {task for task, _ in world.label_studio.predictions}
+    assert lane_of(world)
+    assert predicted.isdisjoint(lane_of(world))
+
+
+def imported(world, first, last):
+    world.label_studio.people |= {TaskId(task): None for task in range(first, last + 1)}
+
+
+def test_images_imported_later_join_the_lane_at_the_same_rate(world):
+    world.run(accept=True)
+    before = world.ledgers.load(PROJECT)
+    world.label(lane_of(world))
+    imported(world, 601, 1000)
+    report = world.run(accept=True)
+    joined = lane_of(world)
+    assert before.share * 400 / 2 < len(joined) < before.share * 400 * 2
+    assert all(task > 600 for task in joined)
+    assert report["accepted"] == 0
+    world.label(joined)
+    assert world.run(accept=True)["accepted"] > 0
+
+
+def test_a_lane_that_would_take_too_many_newcomers_gives_a_part_of_itself_back(world):
+    for task in range(101, 601):
+        del world.label_studio.people[task]
+    world.run(accept=True)
+    before = world.ledgers.load(PROJECT)
+    world.label(lane_of(world))
+    imported(world, 101, 1100)
+    world.run(accept=True)
+    after = world.ledgers.load(PROJECT)
+    assert before.share > 0.5 > after.share
+    assert len(after.lane) == 275, "a quarter of the project"
+    assert before.lane - after.lane <= after.before, "it stands for them no more"
+
+
+def test_a_skipped_image_of_the_lane_counts_as_a_wrong_answer(world):
+    world.run(accept=True)
+    lane = lane_of(world)
+    world.label(lane[:-20])
+    world.label_studio.skipped |= set(lane[-20:])
+    assert world.run(accept=True)["accepted"] == 0
+    assert world.ledgers.load(PROJECT).attempts > 0, "it was tested, and failed"
+
+
+def test_a_deleted_image_of_the_lane_counts_as_nothing(world):
+    world.run(accept=True)
+    lane = lane_of(world)
+    world.label(lane[:-5])
+    for task in lane[-5:]:
+        del world.label_studio.people[task]
+    assert world.run(accept=True)["certificate"]["sample"] == len(lane) - 5
+
+
+def test_what_people_labeled_since_the_lane_was_drawn_makes_the_test_harder(world):
+    world.run(accept=True)
+    drawn = world.ledgers.load(PROJECT)
+    assert drawn.before == set(range(1, 13))
+    world.label(lane_of(world))
+    some = unlabeled(world)[:20]
+    world.label(some)
+    labeled = [TaskId(task) for task in (*range(1, 13), *sorted(drawn.lane), *some)]
+    found = lanes.overtaken(drawn, labeled)
+    assert [labeled[position] for position in found] == some
+
+
+def test_what_is_certified_and_what_is_accepted_are_looked_at_alike_while_learning(world):
+    world.run(accept=True)
+    lane = lane_of(world)
+    world.label(lane)
+    world.run(accept=True)
+    looked_at = world.family.lessons[-1].unlabeled.tasks
+    assert set(lane) < set(looked_at)
+    assert list(looked_at) == sorted(looked_at)
+
+
 def test_a_lane_that_is_labeled_in_part_certifies_nothing(world):
     world.run(accept=True)
     lane = lane_of(world)
@@ -243,6 +332,8 @@ def test_a_lane_too_small_for_the_terms_is_extended_without_a_test(world):
     assert "are too few" in report["because"]
     assert world.ledgers.load(PROJECT).attempts == 0
     assert len(small) < 75 < len(small) + len(lane_of(world)) <= 150
+    predicted = {task for task, _ in world.label_studio.predictions}
+    assert predicted.isdisjoint(lane_of(world))
 
 
 def test_a_lane_that_may_not_grow_is_not_asked_to(world):

@@ -1,5 +1,6 @@
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from backend.domain import Label
 from backend.policies.certification import (
+    Said,
     Terms,
     certify,
     certify_labels,
@@ -89,6 +91,39 @@ def test_the_promise_is_kept_on_small_pools_too():
     assert accepted / 250 > 0.3
 
 
+def test_images_that_people_took_from_the_pool_count_as_right_ones():
+    # given 3 sampled, 5 open images and 4 taken: the one wrong image is among the 5 open ones
+    # then the sample shows it in 3 of 12 cases
+    assert tail(0, 3, 5, 0.05, overtaken=4) == pytest.approx(9 / 12)
+    for taken in (0, 10, 100):
+        assert affordable(100, 500, 0.05, 0.05, taken) >= affordable(
+            100, 500, 0.05, 0.05, taken + 50
+        )
+
+
+@pytest.mark.parametrize("confirmed", [0.5, 0.7])
+def test_the_promise_is_kept_when_people_confirm_what_is_right_and_leave_what_is_wrong(confirmed):
+    chance = np.random.default_rng(1)
+    broken, ignored = 0, 0
+    terms = Terms(max_error=0.1, confidence=0.8)
+    for _ in range(150):
+        found, right = evidence(chance, 300, 1500)
+        gone = right & (chance.random(len(right)) < confirmed)
+        left = Validation(found.confidence, found.right, found.pool[~gone])
+        told = replace(left, overtaken=found.pool[gone])
+        ignored += breaks(left, right[~gone], terms)
+        broken += breaks(told, right[~gone], terms)
+    assert broken / 150 <= terms.risk + 2 * math.sqrt(terms.risk * (1 - terms.risk) / 150)
+    assert ignored > broken, "otherwise this tests nothing"
+
+
+def breaks(found, right, terms):
+    certificate = certify(found, terms)
+    if certificate is None:
+        return False
+    return np.mean(~right[found.pool >= certificate.threshold]) > terms.max_error
+
+
 def test_a_perfect_sample_certifies_everything_and_a_bad_one_nothing():
     scores = np.linspace(0.5, 1, 400)
     good = certify(Validation(scores, np.ones(400, bool), scores), Terms())
@@ -152,7 +187,8 @@ def test_a_label_gets_a_certificate_where_its_own_sample_affords_one():
     right = np.where(answers == 1, np.arange(620) % 3 > 0, True)
     scores = np.random.default_rng(0).random(620)
     labels = (Label("cat"), Label("dog"), Label("emu"))
-    found = certify_labels(Validation(scores, right, scores), answers, answers, labels, Terms())
+    said = Said(answers, answers, np.empty(0, dtype=np.intp))
+    found = certify_labels(Validation(scores, right, scores), said, labels, Terms())
     assert list(found) == ["cat"]
     assert "'cat' labels" in found["cat"].promise
 
@@ -207,6 +243,7 @@ def test_one_sure_label_is_enough_to_test_label_by_label():
     validation = Validation(score, score > 0.9, np.tile(score, 10))
     answers = np.arange(400) % 2
     labels = (Label("cat"), Label("dog"))
-    assert promising_labels(validation, answers, np.tile(answers, 10), labels, Terms())
+    said = Said(answers, np.tile(answers, 10), np.empty(0, dtype=np.intp))
+    assert promising_labels(validation, said, labels, Terms())
     hopeless = Validation(np.full(400, 0.6), score > 0.9, np.full(4000, 0.6))
-    assert not promising_labels(hopeless, answers, np.tile(answers, 10), labels, Terms())
+    assert not promising_labels(hopeless, said, labels, Terms())

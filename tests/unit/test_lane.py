@@ -1,7 +1,7 @@
 import numpy as np
 
 from backend.domain import Choice, Label, TaskId
-from backend.policies.lane import MIN_TRAIN, lane, split
+from backend.policies.lane import MIN_TRAIN, lane, share_of, split
 
 TASKS = tuple(TaskId(number) for number in range(1, 2001))
 
@@ -21,6 +21,12 @@ def test_new_images_and_a_larger_share_only_add_to_the_lane():
     small = set(lane(TASKS[:1000], 1, 0.2))
     assert small == set(lane(TASKS, 1, 0.2)) & set(TASKS[:1000])
     assert small < set(lane(TASKS[:1000], 1, 0.3))
+
+
+def test_a_share_can_be_had_for_any_number_of_images():
+    for count in (1, 37, 2000):
+        assert len(lane(TASKS, 1, share_of(TASKS, 1, count))) == count
+    assert share_of(TASKS, 1, 0) == share_of(TASKS, 1, -5) == share_of((), 1, 3) == 0
 
 
 def test_the_order_of_the_lane_has_nothing_to_do_with_the_order_of_the_tasks():

@@ -1,5 +1,7 @@
 """/predict from stored and computed predictions."""
 
+from dataclasses import replace
+
 import pytest
 
 from backend.domain import Choice, Kind, ProjectId, TaskId
@@ -43,7 +45,13 @@ def predictor(world, seconds=10.0, clock=None):
 
     shelf = ModelShelf(learning, world.versions)
     predict = Predict(
-        world.versions, world.stored, shelf, lambda: world.gallery, seconds, clock or Clock()
+        world.versions,
+        world.ledgers,
+        world.stored,
+        shelf,
+        lambda: world.gallery,
+        seconds,
+        clock or Clock(),
     )
     return predict, loaded
 
@@ -60,6 +68,14 @@ def test_stored_predictions_are_answered_without_loading_a_model(world):
     assert [result["result"][0]["value"]["choices"] for result in results] == [["cat"], ["dog"]]
     assert {result["model_version"] for result in results} == {version}
     assert loaded == []
+
+
+def test_an_image_of_the_random_lane_gets_no_prediction_whoever_asks(world):
+    world.run()
+    world.ledgers.change(PROJECT, lambda ledger: replace(ledger, lane=frozenset({13, 101})))
+    predict, _ = predictor(world)
+    results = predict(PROJECT, CHOICES, [wire_task(13), wire_task(14), wire_task(101)])
+    assert [bool(result) for result in results] == [False, True, False]
 
 
 def test_what_is_not_stored_is_computed_once_and_in_its_place(world):
