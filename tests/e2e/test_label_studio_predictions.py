@@ -94,6 +94,16 @@ def test_deleting_one_version_leaves_the_others_and_the_shown_one(client, projec
     assert client.project(project)["model_version"] == NEW
 
 
+def test_some_tasks_lose_the_predictions_of_some_versions(client, project, tasks):
+    client.import_predictions(project, [prediction(task, OLD) for task in tasks])
+    client.import_predictions(project, [prediction(task, "theirs") for task in tasks])
+
+    client.delete_predictions_of(project, tasks[:2], lambda version: version == OLD)
+
+    assert client.predicted_task_ids(project, OLD) == set(tasks[2:])
+    assert client.predicted_task_ids(project, "theirs") == set(tasks)
+
+
 def test_a_version_without_predictions_cannot_be_shown(client, project):
     with pytest.raises(Rejected):
         client.set_model_version(project, "al-9999-ffff")
