@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 
 from backend.domain import (
@@ -19,6 +20,7 @@ from backend.domain import (
 )
 from backend.errors import BadInput, Refused, Stopped
 from backend.ledgers import LedgerFiles
+from backend.services import finishing
 from backend.services.acceptance import AutoAccept
 from backend.services.auto_label import AutoLabel
 from backend.services.comparison import Comparison
@@ -37,7 +39,7 @@ from backend.stored_predictions import PredictionStore
 from backend.versions import VersionStore
 from tests.fakes.illustrations import FakePictures
 from tests.fakes.label_studio import CHOICES, FakeLabelStudio
-from tests.fakes.models import FakeGallery, ParityFamily
+from tests.fakes.models import FakeGallery, ParityFamily, ParityModel
 
 PROJECT = ProjectId(1)
 
@@ -257,3 +259,32 @@ def test_pre_labeling_refuses_a_version_with_other_labels(world):
     world.label_studio.label_config = CHOICES.replace('"dog"', '"wolf"')
     with pytest.raises(Refused, match="does not fit"):
         world.pre_label(world.job(mode=Mode.PRE_LABELING, model_version=version), quiet)
+
+
+class Blind(ParityFamily):
+    """Finds nothing on every third image."""
+
+    def fit(self, lesson):
+        return SeesLittle(lesson.control.labels)
+
+
+class SeesLittle(ParityModel):
+    def predict(self, pictures, fetch, progress):
+        guesses = super().predict(pictures, fetch, progress)
+        answers = tuple(
+            Choice(()) if task % 3 == 0 else answer
+            for task, answer in zip(pictures.tasks, guesses.answers, strict=True)
+        )
+        return replace(guesses, answers=answers, confidence=np.linspace(0.1, 0.3, len(pictures)))
+
+
+def test_hard_examples_on_which_nothing_was_found_have_a_tab_of_their_own(world):
+    world.label_studio.label_config = CHOICES.replace("<Choices ", '<Choices choice="multiple" ')
+    world.auto_label.learning.families.update(dict.fromkeys(Kind, Blind()))
+    report = world.run()
+    listed = world.label_studio.lists[finishing.TAB]
+    assert listed
+    assert all(task % 3 == 0 for task in listed)
+    hardness = {example["task"]: example["coefficient"] for example in report["hardest"]}
+    found = [hardness[task] for task in listed if task in hardness]
+    assert found == sorted(found, reverse=True)
