@@ -3,7 +3,7 @@
     python -m tests.bench.bench_round [small|large]
 
 `small`: 500 digits of 10 classes, nothing cached, from the command to predictions in Label Studio.
-`large`: 5,000 tasks whose features are cached, their first round and a later one, beside the bare calls
+`large`: 5,000 tasks with features cached, their first round and a later one, beside the bare calls
 that list them and import as many predictions, timed in the same run.
 """
 
