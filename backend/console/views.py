@@ -1,6 +1,5 @@
 """What the templates show, worked out from the domain; pure."""
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -47,24 +46,11 @@ def label_bars(counts: Sequence[LabelCount], needed: int) -> list[Bar]:
 
 def reason_bars(report: Json) -> list[Bar]:
     """How often each reason made an image hard, most frequent first."""
-    tally = _reason_counts(report)
+    tally: Counter[str] = Counter()
+    for row in _rows(report.get("hard_reasons")):
+        tally[str(row["words"])] += row["images"]
     most = max(tally.values(), default=1)
     return [Bar(name, number, 100 * number / most) for name, number in tally.most_common(12)]
-
-
-def _reason_counts(report: Json) -> Counter[str]:
-    counted = _rows(report.get("hard_reasons"))
-    if counted:
-        return Counter({_without_numbers(str(row["words"])): row["images"] for row in counted})
-    return Counter(
-        _without_numbers(str(reason["words"]))
-        for example in _rows(report.get("hardest"))
-        for reason in _rows(example.get("reasons"))
-    )
-
-
-def _without_numbers(reason: str) -> str:
-    return re.sub(r"\s*\([^)]*\)", "", reason)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """What a job found out, as `report.json`: the numbers, each with its meaning in the docs."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -17,6 +18,7 @@ from backend.domain import (
 )
 from backend.pictures import Floats
 from backend.policies.label_errors import Suspect
+from backend.policies.miners.phrases import PHRASES
 from backend.ports import Gallery
 from backend.services import census
 from backend.services.findings import Findings
@@ -64,7 +66,7 @@ def content(
         "predicted": finished.delivered.predicted,
         "hard": len(findings.hard),
         "hardest": [_hard(example) for example in _worst(findings.hard)],
-        "hard_reasons": _reasons(findings.hard),
+        "hard_reasons": hard_reasons(findings.hard),
         "accepted": finished.accepted,
         "withheld": predicted - finished.accepted,
         "dropped": [_slot(slot) for slot in finished.delivered.dropped],
@@ -135,6 +137,17 @@ def hardest(findings: Findings) -> list[ImageRef]:
     return [refs[example.task] for example in _worst(findings.hard)]
 
 
+def hard_reasons(hard: Mapping[TaskId, HardExample]) -> list[Json]:
+    """On how many images each reason was given, the most frequent first."""
+    counts = Counter(
+        number for example in hard.values() for number in {number for number, _ in example.reasons}
+    )
+    return [
+        {"number": number, "words": PHRASES[number], "images": images}
+        for number, images in counts.most_common()
+    ]
+
+
 def metrics(models: Models) -> dict[str, float]:
     """The models' metrics; with several controls each name begins with its control's."""
     if len(models) == 1:
@@ -169,16 +182,6 @@ def _worst(hard: Mapping[TaskId, HardExample]) -> list[HardExample]:
 def _hard(example: HardExample) -> Json:
     reasons = [{"number": number, "words": words} for number, words in example.reasons]
     return {"task": example.task, "coefficient": example.coefficient, "reasons": reasons}
-
-
-def _reasons(hard: Mapping[TaskId, HardExample]) -> list[Json]:
-    """How often each reason was given, the most frequent first, with the words of one example."""
-    counts: dict[int, Json] = {}
-    for example in hard.values():
-        for number, words in example.reasons:
-            entry = counts.setdefault(number, {"number": number, "words": words, "images": 0})
-            entry["images"] += 1
-    return sorted(counts.values(), key=lambda entry: -entry["images"])
 
 
 def _slot(slot: NoPrediction) -> Json:

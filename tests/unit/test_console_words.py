@@ -95,25 +95,18 @@ def test_a_used_label_below_the_minimum_is_short_and_an_unused_one_is_not():
     assert [bar.enough for bar in views.label_bars(rows, 5)] == [True, False, True]
 
 
-def test_reasons_are_tallied_without_their_numbers_where_the_report_has_no_tally():
-    first = {"reasons": [{"words": "low confidence (0.41)"}, {"words": "blurred"}]}
-    second = {"reasons": [{"words": "low confidence (0.38)"}]}
-    bars = views.reason_bars({"hardest": [first, second]})
-    assert [(bar.name, bar.value, bar.length) for bar in bars] == [
-        ("low confidence", 2, 100),
-        ("blurred", 1, 50),
+def test_reasons_are_shown_as_bars_and_those_of_the_same_words_add_up():
+    rows = [("low confidence", 3), ("blurred (a label)", 7), ("low confidence", 2)]
+    report = {"hard_reasons": [{"words": words, "images": images} for words, images in rows]}
+    assert [(bar.name, bar.value) for bar in views.reason_bars(report)] == [
+        ("blurred (a label)", 7),
+        ("low confidence", 5),
     ]
 
 
-def test_the_tally_of_the_report_goes_before_our_own():
-    report = {
-        "hard_reasons": [{"words": "blurred (3.1)", "images": 7}],
-        "hardest": [{"reasons": []}],
-    }
-    assert [(bar.name, bar.value) for bar in views.reason_bars(report)] == [("blurred", 7)]
-
-
-@pytest.mark.parametrize("report", [{}, {"labels": ["cat"]}, {"labels": None}, {"hardest": "x"}])
+@pytest.mark.parametrize(
+    "report", [{}, {"labels": ["cat"]}, {"labels": None}, {"hard_reasons": "x"}]
+)
 def test_a_report_without_tables_has_none(report):
     assert views.per_label(report) == ([], [])
     assert views.reason_bars(report) == []
