@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from backend import job_requests, settings, terminal, wiring
+from backend import job_requests, settings, summary, terminal, wiring
 from backend.domain import Algorithm, JobId, JobState, Kind, Mode, ProjectId, VersionName
 from backend.errors import AutolabelError, BadInput, NotFound, Refused
 from backend.presenting import job_json, status_json, version_json
@@ -334,8 +334,8 @@ def main() -> None:
     try:
         app()
     except Refused as exc:
-        reasons = [reason.message for reason in exc.reasons]
-        _report("Refused", "\n".join(f"  - {reason}" for reason in reasons), Exit.REFUSED)
+        reasons = "\n".join(f"  - {reason.text}" for reason in exc.reasons)
+        _report(summary.NOT_STARTED, reasons, Exit.REFUSED)
     except (BadInput, NotFound) as exc:
         _report("Cannot do that", str(exc), Exit.USAGE)
     except AutolabelError as exc:

@@ -117,6 +117,7 @@ SCHEMAS: Json = {
         label=_or_null(TEXT),
         have=_or_null(COUNT),
         need=_or_null(COUNT),
+        cure={**TEXT, "description": "What to do."},
     ),
     "Status": _object(
         project=_object(id=COUNT, title=TEXT),
@@ -167,6 +168,7 @@ SCHEMAS: Json = {
                 "message": {**TEXT, "description": "What happened and why."},
                 "cure": {**TEXT, "description": "What to do."},
                 "reasons": _list(_ref("Reason")),
+                "summary": {**_list(TEXT), "description": "All of this in sentences, for people."},
             },
         }
     ),

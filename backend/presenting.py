@@ -47,6 +47,7 @@ def reason_json(reason: Reason) -> Json:
         "label": reason.label,
         "have": reason.have,
         "need": reason.need,
+        "cure": reason.cure,
     }
 
 

@@ -4,25 +4,41 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from backend.domain import Job, JobState, LabelCount, ProjectStatus
+from backend.errors import Reason
 
 LABELS_SHOWN = 30
+
+NOT_STARTED = "The job was not started"
+WAITING = "A job waits for a worker."
+WAITS_LONG = "If it goes on waiting, see what is wrong with: autolabel doctor"
 
 
 def sentences(status: ProjectStatus) -> tuple[str, ...]:
     """The verdict, every reason, the images of each label, and what a person should know."""
     return (
         _verdict(status),
-        *(reason.message for reason in status.reasons),
+        *(reason.text for reason in status.reasons),
         *_counts(status.labels),
         *(f"Note: {warning}" for warning in status.warnings),
     )
+
+
+def refusal(reasons: Iterable[Reason]) -> tuple[str, ...]:
+    """Why a job was not started: every reason, with what to do about it."""
+    return (f"{NOT_STARTED}:", *(reason.text for reason in reasons))
+
+
+def sentence(text: str) -> str:
+    """The text as a sentence; the name of a field in front stays as it is."""
+    begin = text[:1].upper() if text.partition(" ")[0].isalpha() else text[:1]
+    return begin + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")
 
 
 def doing(job: Job) -> str:
     """How far a job is, or how it ended."""
     match job.state:
         case JobState.QUEUED:
-            return "A job waits for a worker."
+            return f"{WAITING} {WAITS_LONG}"
         case JobState.RUNNING:
             return f"A job is running: {job.step or 'starting'}, {job.progress:.0%} done."
         case JobState.STOPPING:

@@ -46,7 +46,8 @@ def write(text: str) -> None:
 
 def complain(head: str, words: str) -> None:
     separator = "\n" if "\n" in words or words.startswith(" ") else " "
-    err.print(f"[bold red]{escape(head)}:[/]{separator}{escape(words)}", highlight=False)
+    said = f"[bold red]{escape(head)}:[/]{separator}{escape(words)}"
+    err.print(said, highlight=False, soft_wrap=True)
 
 
 def show(body: Json, as_json: bool, words: Words) -> None:

@@ -60,12 +60,6 @@ def metric_value(value: float | None, name: str) -> str:
     return f"{value:.1%}" if share else f"{value:.3g}"
 
 
-def sentence(text: str) -> str:
-    """The text as a sentence; the name of a field in front stays as it is."""
-    begin = text[:1].upper() if text.partition(" ")[0].isalpha() else text[:1]
-    return begin + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")
-
-
 def percent(share: float) -> str:
     return f"{share:.0%}"
 

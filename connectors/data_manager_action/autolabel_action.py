@@ -277,15 +277,8 @@ def answer_of(response, url):
             "Connect the right one with: autolabel connect PROJECT",
         )
     if not response.ok:
-        raise Trouble(*words_of(answer["error"]))
+        raise Trouble(*(answer["error"].get("summary") or [answer["error"]["message"]]))
     return answer
-
-
-def words_of(error):
-    """What happened, or every reason for a refusal, and the cure."""
-    reasons = [reason["message"] for reason in error.get("reasons", [])]
-    happened = ["The job was not started:", *reasons] if reasons else [error["message"]]
-    return [*happened, *([error["cure"]] if error.get("cure") else [])]
 
 
 def shown(url):

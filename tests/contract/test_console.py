@@ -21,7 +21,9 @@ from backend.errors import BadInput, LabelStudioUnreachable, Reason, ReasonCode
 from backend.web import create_app
 from tests.fakes.backend import NOW, a_job, a_project
 
-SHORT = Reason(ReasonCode.TOO_FEW_IMAGES, "class 'dog' has 3 of 5 images", "dog", 3, 5)
+SHORT = Reason(
+    ReasonCode.TOO_FEW_IMAGES, "class 'dog' has 3 of 5 images", "dog", 3, 5, "Label 2 more"
+)
 FORM = {"mode": "active-learning", "algorithm": "fast", "max_error": "5", "confidence": "95"}
 
 
@@ -72,6 +74,15 @@ class TestOverview:
         assert "No project yet" not in text_of(answer)
 
 
+class TestNothing:
+    @pytest.mark.parametrize(("path", "status"), [("/nothing", 404), ("/projects/2/start", 405)])
+    def test_a_person_is_led_back_to_the_projects(self, client, path, status):
+        answer = client.get(path, headers={"Accept": "text/html"})
+        assert answer.status_code == status
+        assert "Begin at the list of all projects, below." in text_of(answer)
+        assert 'href="/"' in text_of(answer)
+
+
 class TestProject:
     def test_shows_bars_against_the_minimum_and_the_reasons_in_words(self, client, backend):
         backend.reasons = (SHORT,)
@@ -80,7 +91,7 @@ class TestProject:
             for name, images in [("cat", 8), ("dog", 3)]
         )
         page = text_of(client.get("/projects/2"))
-        assert "class &#39;dog&#39; has 3 of 5 images" in page
+        assert "class &#39;dog&#39; has 3 of 5 images. Label 2 more." in page
         assert "3 of 5<span" in page
         assert "Not ready yet: 11 labeled, 100 unlabeled images." in page
 
@@ -155,6 +166,7 @@ class TestForms:
         page = text_of(answer)
         assert answer.status_code == 409
         assert "The job was not started" in page
+        assert page.count("Label 2 more.") == 2  # why it was not started, and the readiness
         assert "no image is left" in page
         assert re.search(r'value="precise" checked', page)
         assert re.search(r'name="accept" checked', page)

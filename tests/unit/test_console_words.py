@@ -131,18 +131,6 @@ def test_a_version_is_summed_up_by_its_main_metric(metrics, said):
     assert views.headline_metric(a_version(metrics=metrics)) == said
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("the disk is full", "The disk is full."),
-        ("Is it running?", "Is it running?"),
-        ("mode: what is this", "mode: what is this."),
-    ],
-)
-def test_a_message_becomes_a_sentence_of_its_own(text, said):
-    assert words.sentence(text) == said
-
-
 def test_what_a_training_tried_is_said_with_its_figures_and_its_fate():
     tried = [
         {"name": "pseudo-labels", "log_loss": 0.4123, "kept": True},

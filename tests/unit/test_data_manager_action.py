@@ -20,7 +20,7 @@ from tests.fakes.label_studio_inside import (
 )
 
 URL = "http://autolabel.test:9090"
-SHORT = Reason(ReasonCode.TOO_FEW_IMAGES, "class 'dog' has 3 of 5 images")
+SHORT = Reason(ReasonCode.TOO_FEW_IMAGES, "class 'dog' has 3 of 5 images", cure="Label 2 more")
 OTHER = Reason(ReasonCode.TOO_FEW_IMAGES, "class 'cow' has 1 of 5 images")
 
 
@@ -89,7 +89,7 @@ def test_the_dialog_says_what_is_missing_before_the_click(action, project, backe
     backend.reasons = (SHORT, OTHER)
     assert said(action.start_form(None, project))[:3] == [
         "Not ready yet: 15 labeled, 100 unlabeled images.",
-        SHORT.message,
+        "class 'dog' has 3 of 5 images. Label 2 more.",
         OTHER.message,
     ]
 
@@ -157,7 +157,11 @@ def test_a_refusal_tells_all_reasons(action, project, backend):
     backend.reasons = (SHORT, OTHER)
     with pytest.raises(ValidationError) as refused:
         start(action, project)
-    assert refused.value.detail == ["The job was not started:", SHORT.message, OTHER.message]
+    assert refused.value.detail == [
+        "The job was not started:",
+        "class 'dog' has 3 of 5 images. Label 2 more.",
+        OTHER.message,
+    ]
 
 
 def test_a_value_that_is_no_number_is_named_by_the_backend(action, project):

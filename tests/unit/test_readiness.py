@@ -104,7 +104,10 @@ def test_pre_labeling_needs_a_known_version_and_no_labels(world):
     with pytest.raises(Refused) as refusal:
         readiness(world).require(pre_labeling("al-0009-ffff"))
     assert codes(refusal) == [ReasonCode.UNKNOWN_VERSION]
+    assert refusal.value.cure == "Start an active-learning job"
     version = world.run()["version"]
+    with pytest.raises(Refused, match=f"Choose one that is there: {version}"):
+        readiness(world).require(pre_labeling("al-0009-ffff"))
     world.label_studio.people = {TaskId(70): None}
     readiness(world).require(pre_labeling(version))
 
