@@ -8,6 +8,9 @@ from backend.errors import Reason
 
 LABELS_SHOWN = 30
 
+NO_VERSION = (
+    "No model version yet: pre-labeling needs one, and the first active-learning job makes it."
+)
 NOT_STARTED = "The job was not started"
 WAITING = "A job waits for a worker."
 WAITS_LONG = "If it goes on waiting, see what is wrong with: autolabel doctor"
@@ -16,11 +19,17 @@ WAITS_LONG = "If it goes on waiting, see what is wrong with: autolabel doctor"
 def sentences(status: ProjectStatus) -> tuple[str, ...]:
     """The verdict, every reason, the images of each label, and what a person should know."""
     return (
-        _verdict(status),
+        doing(status.job) if status.job else verdict(status),
         *(reason.text for reason in status.reasons),
         *_counts(status.labels),
         *(f"Note: {warning}" for warning in status.warnings),
     )
+
+
+def verdict(status: ProjectStatus) -> str:
+    """Whether a job may start; `sentences` rather says what a running one does."""
+    head = "Ready to start" if status.ready else "Not ready yet"
+    return f"{head}: {status.labeled:,} labeled, {status.unlabeled:,} unlabeled images."
 
 
 def refusal(reasons: Iterable[Reason]) -> tuple[str, ...]:
@@ -45,13 +54,6 @@ def doing(job: Job) -> str:
             return f"A job is stopping at {job.progress:.0%}."
         case _:
             return f"The last job {job.state.value}" + (f": {job.because}" if job.because else ".")
-
-
-def _verdict(status: ProjectStatus) -> str:
-    if status.job:
-        return doing(status.job)
-    head = "Ready to start" if status.ready else "Not ready yet"
-    return f"{head}: {status.labeled:,} labeled, {status.unlabeled:,} unlabeled images."
 
 
 def _counts(counts: Sequence[LabelCount]) -> Iterable[str]:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
+from backend import quality
 from backend.console import words
-from backend.domain import Job, LabelCount, ModelVersion, ProjectId
+from backend.domain import Job, LabelCount, ProjectId
 
 Json = Mapping[str, Any]
 
@@ -86,7 +87,7 @@ def per_label(report: Json) -> tuple[list[str], list[list[str]]]:
     first: Json = rows[0] if rows else {}
     keys = [key for key in first if key not in {"label", "control"}]
     table = [[str(row["label"]), *(_cell(row.get(key), key) for key in keys)] for row in rows]
-    return [words.metric_name(key) for key in keys], table
+    return [quality.metric_name(key) for key in keys], table
 
 
 def tried(report: Json) -> list[str]:
@@ -98,7 +99,7 @@ def tried(report: Json) -> list[str]:
 
 def _attempt(entry: Json) -> str:
     figures = [
-        f"{name.replace('_', ' ')} {words.metric_value(value, name)}"
+        f"{name.replace('_', ' ')} {quality.metric_value(value, name)}"
         for name, value in entry.items()
         if isinstance(value, float)
     ]
@@ -112,7 +113,7 @@ def _cell(value: object, name: str) -> str:
         case int():
             return words.count(value)
         case float():
-            return words.metric_value(value, name)
+            return quality.metric_value(value, name)
         case None:
             return "not measured"
         case _:
@@ -123,12 +124,3 @@ def _rows(value: object) -> list[Json]:
     """The objects of a JSON list; none where it is no list, or a list of something else."""
     items = cast(list[object], value) if isinstance(value, list) else []
     return [cast(Json, item) for item in items if isinstance(item, dict)]
-
-
-def headline_metric(version: ModelVersion) -> str:
-    """The figure by which people compare versions: `Accuracy 93.0%`."""
-    for name in ("map50", "accuracy", *version.metrics):
-        if name in version.metrics:
-            shown = words.metric_value(version.metrics[name], name)
-            return f"{words.metric_name(name)} {shown}"
-    return "not measured"

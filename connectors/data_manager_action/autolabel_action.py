@@ -28,9 +28,6 @@ AS_TEXT = {
 }
 """Makes a field's label as high as its words, and its description as dark as the rest."""
 
-HEADLINES = ("accuracy", "map50", "ece")
-"""Metrics that a version is chosen by; the page shows the others."""
-
 LIVE = ("queued", "running", "stopping")
 IN_THE_BACKGROUND = {"async": True}
 """Label Studio answers it with a toast."""
@@ -76,10 +73,12 @@ def start_form(_user, project):
     """Where the project stands, then the choices."""
     try:
         backend = Backend(project)
-        versions = backend.get("versions")["versions"]
+        answer = backend.get("versions")
     except Trouble as trouble:
         return [text(trouble.sentences)]
-    return [text(standing(backend)), *choices(versions)]
+    versions, missing = answer["versions"], answer.get("summary")
+    said = [*standing(backend), *([missing] if missing else [])]
+    return [text(said), *choices(versions)]
 
 
 def status_form(_user, project):
@@ -132,8 +131,8 @@ def choices(versions):
     rows.append([select("accept", "Accept the sure labels", accept)])
     rows.append(
         [
-            share("max_error", "Wrong labels at most, percent", 5, 0.1),
-            share("confidence", "Confidence, percent", 95, 50),
+            share("max_error", "Wrong labels at most, percent", 5, 0.1, 99),
+            share("confidence", "Confidence, percent", 95, 50, 99.99),
         ]
     )
     random = {"no": "No", "yes": "Yes: all of them count for the guarantee"}
@@ -142,14 +141,9 @@ def choices(versions):
 
 
 def version_words(card):
-    """`al-0007-3f9c (in use): accuracy 0.930, ece 0.040`."""
-    measured = [
-        f"{name} {value:.3f}"
-        for name, value in card["metrics"].items()
-        if value is not None and name.rpartition(".")[2] in HEADLINES
-    ]
+    """`al-0007-3f9c (in use): Accuracy 93.0%, calibration error 0.04`."""
     used = " (in use)" if card["current"] else ""
-    return f"{card['name']}{used}: {', '.join(measured) or 'not measured'}"
+    return f"{card['name']}{used}: {card['summary']}"
 
 
 def text(sentences):
@@ -166,8 +160,9 @@ def select(name, label, options, value=None):
     return {"type": "select", "name": name, "label": label, "options": listed, "value": first}
 
 
-def share(name, label, value, least):
-    limits = {"min": least, "max": 99.9, "step": "any"}
+def share(name, label, value, least, most):
+    """A field for percents, with the limits that the page has."""
+    limits = {"min": least, "max": most, "step": "any"}
     return {"type": "number", "name": name, "label": label, "value": value, **limits}
 
 

@@ -162,7 +162,13 @@ class TestReading:
     def test_a_project_without_jobs_or_versions_has_empty_lists(self, client, backend):
         backend.versions.cards.clear()
         assert client.get("/api/projects/2/jobs").get_json() == {"jobs": []}
-        assert client.get("/api/projects/2/versions").get_json() == {"versions": []}
+        assert client.get("/api/projects/2/versions").get_json() == {
+            "versions": [],
+            "summary": (
+                "No model version yet: pre-labeling needs one, "
+                "and the first active-learning job makes it."
+            ),
+        }
 
 
 class TestActing:

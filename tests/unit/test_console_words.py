@@ -1,6 +1,5 @@
 """How the page says numbers and times, and what it works out of a report."""
 
-import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -19,7 +18,7 @@ from backend.domain import (
     Mode,
     ProjectId,
 )
-from tests.fakes.backend import a_job, a_version
+from tests.fakes.backend import a_job
 
 START = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 
@@ -65,21 +64,6 @@ def test_a_job_that_ended_has_no_time_left():
     assert words.time_left(job, START + timedelta(seconds=60)) == ""
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "said"),
-    [
-        ("accuracy", 0.934, "93.4%"),
-        ("ece", 0.0412, "0.0412"),
-        ("c.ece", 0.0412, "0.0412"),
-        ("images", 12.5, "12.5"),
-        ("accuracy", None, "not measured"),
-        ("map50", math.nan, "not measured"),
-    ],
-)
-def test_a_share_is_said_in_percent_and_an_error_as_it_is(name, value, said):
-    assert words.metric_value(value, name) == said
-
-
 @given(st.lists(st.integers(0, 10_000)), st.integers(5, 100))
 def test_bars_and_the_mark_of_the_minimum_stay_within_the_chart(counts, needed):
     rows = [LabelCount(ControlName("c"), Label(f"l{n}"), n) for n in counts]
@@ -117,18 +101,6 @@ def test_the_table_of_labels_takes_what_the_report_measured():
     heads, rows = views.per_label({"per_class": [row]})
     assert heads == ["Images", "Recall", "F1"]
     assert rows == [["cat", "1,200", "50.0%", "not measured"]]
-
-
-@pytest.mark.parametrize(
-    ("metrics", "said"),
-    [
-        ({"accuracy": 0.0, "map50": 0.8}, "mAP at IoU 0.5 80.0%"),
-        ({"kappa": 0.7}, "Kappa 70.0%"),
-        ({}, "not measured"),
-    ],
-)
-def test_a_version_is_summed_up_by_its_main_metric(metrics, said):
-    assert views.headline_metric(a_version(metrics=metrics)) == said
 
 
 def test_what_a_training_tried_is_said_with_its_figures_and_its_fate():

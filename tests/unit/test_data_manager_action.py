@@ -105,17 +105,27 @@ def test_the_dialog_offers_the_versions_with_their_metrics(action, project):
     field = fields(action.start_form(None, project))["model_version"]
     assert field["value"] == "al-0001-3f9c"
     assert [option["label"] for option in field["options"]] == [
-        "al-0002-77aa: accuracy 0.930, ece 0.040",
-        "al-0001-3f9c (in use): accuracy 0.930, ece 0.040",
+        "al-0002-77aa: Accuracy 93.0%, calibration error 0.04",
+        "al-0001-3f9c (in use): Accuracy 93.0%, calibration error 0.04",
     ]
 
 
 def test_pre_labeling_is_offered_only_when_there_is_a_version(action, project, backend):
     backend.versions.cards.clear()
     backend.versions.active.clear()
-    form = fields(action.start_form(None, project))
+    dialog = action.start_form(None, project)
+    assert said(dialog)[-1].startswith("No model version yet: pre-labeling needs one")
+    form = fields(dialog)
     assert "model_version" not in form
     assert [option["value"] for option in form["mode"]["options"]] == ["active-learning"]
+
+
+def test_the_dialog_has_the_limits_of_the_page(action, project, api):
+    page = api.app.test_client().get("/projects/2").get_data(as_text=True)
+    form = fields(action.start_form(None, project))
+    for name in ("max_error", "confidence"):
+        limits = f'name="{name}" type="number" min="{form[name]["min"]}" max="{form[name]["max"]}"'
+        assert limits in page
 
 
 def test_what_the_form_offers_starts_a_job(action, project, backend):
