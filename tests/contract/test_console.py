@@ -149,6 +149,7 @@ class TestForms:
             **{**FORM, "mode": "pre-labeling", "algorithm": "precise", "max_error": "2,5"},
             model_version="al-0002-77aa",
             accept="on",
+            labels_are_random="on",  # hidden by then: it is for active learning
         )
         assert answer.status_code == 303
         assert answer.headers["Location"].endswith("/projects/2#job")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from backend.domain import Choice, JobId, Mode, ProjectId, TaskId, VersionName
-from backend.errors import BadInput, LabelStudioUnreachable, NotFound, Refused
+from backend.errors import LabelStudioUnreachable, NotFound, Refused
 from backend.services import doubts, lanes, taught
 from backend.services.acceptance import Verdict
 from tests.fakes.label_studio import FakeLabelStudio
@@ -321,13 +321,6 @@ def test_what_taught_a_version_is_remembered_by_those_that_go_on_from_it(world):
     current = world.versions.current(PROJECT)
     assert 20 in taught.known(world.versions, current)
     assert 20 not in world.family.lessons[-1].train.tasks
-
-
-def test_a_chosen_version_may_not_be_certified_on_what_it_learned_from(world):
-    version = VersionName(world.run()["version"])
-    request = {"mode": Mode.PRE_LABELING, "model_version": version, "accept": True}
-    with pytest.raises(BadInput, match="may have learned from"):
-        world.pre_label(world.job(**request, labels_are_random=True), quiet)
 
 
 def test_pre_labeling_accepts_with_a_certificate_too(world):

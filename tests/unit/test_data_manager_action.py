@@ -147,14 +147,20 @@ def test_every_choice_reaches_the_job(action, project, backend):
         accept="yes",
         max_error=2,
         confidence=99,
-        labels_are_random="yes",
     )
     (request,) = backend.started
     assert (request.mode, request.algorithm) == ("pre-labeling", "precise")
     assert (request.model_version, request.accept) == ("al-0002-77aa", True)
     assert (request.max_error, request.confidence) == (0.02, 0.99)
-    assert request.labels_are_random
     assert request.task_ids == (1, 3)
+
+
+def test_labels_said_to_be_random_reach_a_job_that_learns_and_no_other(action, project, backend):
+    stated = {"accept": "yes", "labels_are_random": "yes"}
+    start(action, project, **stated)
+    assert backend.started[0].labels_are_random
+    with pytest.raises(ValidationError, match="may have learned from"):
+        start(action, project, mode="pre-labeling", model_version="al-0002-77aa", **stated)
 
 
 def test_an_empty_selection_does_not_mean_the_whole_project(action, project, backend):
