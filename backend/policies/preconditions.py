@@ -99,6 +99,15 @@ def model_fits(schema: LabelSchema, version: ModelVersion) -> tuple[Reason, ...]
     )
 
 
+def none_chosen(tasks: int) -> Reason:
+    """Why a job on chosen tasks would have nothing to do."""
+    message = f"none of the {tasks} chosen tasks is unlabeled"
+    if tasks == 1:
+        message = "the chosen task is labeled or skipped"
+    cure = "Choose tasks that nobody labeled or skipped"
+    return replace(NOTHING_LEFT, message=message, cure=cure)
+
+
 def _images(control: Control, counts: Sequence[LabelCount]) -> Mapping[Label, int]:
     found = {count.label: count.images for count in counts if count.control == control.name}
     return {label: found.get(label, 0) for label in control.labels}

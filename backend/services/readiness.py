@@ -67,8 +67,9 @@ class Readiness:
         unlabeled = self.label_studio.count_unlabeled(project)
         aside = census.set_aside(everyone, ledger)
         ready = self._check(schema, counts, len(labeled), unlabeled, aside)
+        reasons = (*ready.reasons, *(self._none_chosen(request, schema) if unlabeled else ()))
         return self._status(
-            found, ready.reasons, (*schema.warnings, *ready.warnings), counts, len(labeled)
+            found, reasons, (*schema.warnings, *ready.warnings), counts, len(labeled)
         )
 
     def require(self, request: JobRequest) -> None:
@@ -107,10 +108,10 @@ class Readiness:
         """Why there are no images to choose from; needs neither labels nor a model."""
         project = self.label_studio.project(request.project)
         try:
-            labeling_config.parse(project.label_config)
+            schema = labeling_config.parse(project.label_config)
         except UnsupportedConfig as exc:
             return (_reason(ReasonCode.UNSUPPORTED_LABELING_CONFIG, exc),)
-        return () if self.label_studio.count_unlabeled(project.id) else (NOTHING_LEFT,)
+        return self._nothing_left(request, schema)
 
     def _unfit_version(self, request: JobRequest) -> tuple[Reason, ...]:
         """Why the chosen version cannot label this project; needs no labeled image."""
@@ -125,8 +126,20 @@ class Readiness:
             cure = self._known_versions(request.project)
             return (Reason(ReasonCode.UNKNOWN_VERSION, exc.message, cure=cure),)
         unfit = preconditions.model_fits(schema, version)
-        left = request.task_ids or self.label_studio.count_unlabeled(project.id)
-        return unfit if left else (*unfit, NOTHING_LEFT)
+        return (*unfit, *self._nothing_left(request, schema))
+
+    def _nothing_left(self, request: JobRequest, schema: LabelSchema) -> tuple[Reason, ...]:
+        if not self.label_studio.count_unlabeled(request.project):
+            return (NOTHING_LEFT,)
+        return self._none_chosen(request, schema)
+
+    def _none_chosen(self, request: JobRequest, schema: LabelSchema) -> tuple[Reason, ...]:
+        """Chosen tasks without an unlabeled one among them, however many others there are."""
+        chosen = set(request.task_ids)
+        unlabeled = self.label_studio.unlabeled(request.project, schema)
+        if not chosen or any(ref.task in chosen for ref in unlabeled):
+            return ()
+        return (preconditions.none_chosen(len(chosen)),)
 
     def _known_versions(self, project: ProjectId) -> str:
         """What to name instead of a version that is not there."""
