@@ -1,7 +1,7 @@
 """What a job found out, as `report.json`: the numbers, each with its meaning in the docs."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -12,9 +12,11 @@ from backend.domain import (
     ImageRef,
     Job,
     LabelSchema,
+    Mode,
     ModelVersion,
     NoPrediction,
     TaskId,
+    VersionName,
 )
 from backend.pictures import Floats
 from backend.policies.label_errors import Suspect
@@ -27,6 +29,9 @@ from backend.services.learning import Learned, Material, Models
 
 HARDEST = 20
 """Hard examples listed one by one."""
+
+STEPS = ("list", "fetch", "embed", "train", "predict", "push")
+"""What every report gives the seconds of, also of a job that trained or pushed nothing."""
 
 HISTOGRAM_BINS = 20
 """Of equal width over [0, 1]."""
@@ -77,7 +82,7 @@ def content(
         "certificate": certificates[0] if certificates else None,
         "certificates": certificates,
         "verdict": findings.verdict.because,
-        "seconds": {name: round(spent, 3) for name, spent in seconds.items()},
+        "seconds": _seconds(seconds),
         "device": version.device,
         "backbone": version.backbone,
     }
@@ -103,9 +108,7 @@ def of_looking(
         "labeled": labeled,
         "unlabeled": unlabeled,
         "unreadable": [_slot(slot) for slot in unreadable],
-        "seconds": {
-            name: round(spent, 3) for name, spent in {**seconds, **gallery.timings()}.items()
-        },
+        "seconds": _seconds({**seconds, **gallery.timings()}),
         "device": gallery.device,
         "backbone": gallery.backbone,
     }
@@ -129,6 +132,15 @@ def of_training(learned: Learned, doubts: Sequence[Suspect]) -> Json:
         ],
         "doubted_labels": [asdict(suspect) for suspect in doubts],
     }
+
+
+def of_earlier_training(version: VersionName, reports: Iterable[Mapping[str, Any]]) -> Json:
+    """What was found out when a version was trained, by the report of that job if it is here."""
+    about: Json = {"notes": {}, "metrics_from": "held-out", "per_class": []}
+    for report in reports:
+        if report["version"] == version and report["mode"] == Mode.ACTIVE_LEARNING.value:
+            return {name: report.get(name, nothing) for name, nothing in about.items()}
+    return about
 
 
 def hardest(findings: Findings) -> list[ImageRef]:
@@ -182,6 +194,10 @@ def _worst(hard: Mapping[TaskId, HardExample]) -> list[HardExample]:
 def _hard(example: HardExample) -> Json:
     reasons = [{"number": number, "words": words} for number, words in example.reasons]
     return {"task": example.task, "coefficient": example.coefficient, "reasons": reasons}
+
+
+def _seconds(spent: Mapping[str, float]) -> dict[str, float]:
+    return {step: round(spent.get(step, 0.0), 3) for step in STEPS}
 
 
 def _slot(slot: NoPrediction) -> Json:

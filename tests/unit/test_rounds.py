@@ -74,7 +74,10 @@ class World:
             "inspection": Inspection(Guessing(self.gallery), HardExamples(), lanes),
             "finishing": Finishing(delivery, self.auto_accept, self.versions),
             "reporter": Reporter(
-                self.gallery, Prospects(self.ledgers, lambda _: self.reports), self.pictures
+                self.gallery,
+                Prospects(self.ledgers, lambda _: self.reports),
+                self.pictures,
+                lambda _: self.reports,
             ),
             "versions": self.versions,
         }
@@ -242,6 +245,27 @@ def test_pre_labeling_uses_the_chosen_version_and_trains_nothing(world):
     assert report["predicted"] == 28
     assert world.family.lessons == []
     assert world.label_studio.model_version == old
+
+
+def test_pre_labeling_reports_what_was_found_out_when_its_version_was_trained(world):
+    # given a version with the report of its training, and a newer one
+    training = world.run()
+    training = {**training, "notes": {"c": {"solver": "lbfgs"}}, "per_class": [{"label": "cat"}]}
+    world.reports = [world.run(), {**training, "mode": "pre-labeling", "notes": {}}, training]
+    # when it labels once more
+    job = world.job(mode=Mode.PRE_LABELING, model_version=training["version"])
+    report = world.pre_label(job, quiet)
+    # then its report says so, and that nothing was trained now
+    assert (report["notes"], report["per_class"]) == (training["notes"], training["per_class"])
+    assert list(report["seconds"]) == ["list", "fetch", "embed", "train", "predict", "push"]
+    assert report["seconds"]["train"] == 0
+
+
+def test_pre_labeling_with_a_version_of_unknown_training_says_nothing_of_it(world):
+    version = world.run()["version"]
+    job = world.job(mode=Mode.PRE_LABELING, model_version=version)
+    report = world.pre_label(job, quiet)
+    assert (report["notes"], report["per_class"]) == ({}, [])
 
 
 def test_pre_labeling_again_sends_nothing_twice(world):
