@@ -135,6 +135,8 @@ def job_words(job: Json) -> Iterable[RenderableType]:
         yield from _looked_words(report)
         return
     yield f"  version    {report['version']}"
+    if report.get("shown", report["version"]) != report["version"]:
+        yield f"  shown      {report['shown']}: the predictions are of this version"
     yield f"  labeled    {report['labeled']} images"
     yield f"  predicted  {report['predicted']} images, {report['hard']} of them hard"
     if report.get("accepted"):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from backend.domain import Job, LabelSchema, ModelVersion
+from backend.domain import Job, LabelSchema, ModelVersion, VersionName
 from backend.ports import Progress, Versions
 from backend.services.acceptance import AutoAccept
 from backend.services.findings import Findings
@@ -11,8 +11,9 @@ from backend.services.labeling import Delivered, Delivery
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What arrived in Label Studio; `accepted` counts annotations made."""
+    """What arrived in Label Studio, of the version `shown`; `accepted` counts annotations made."""
 
+    shown: VersionName
     delivered: Delivered
     accepted: int
 
@@ -48,4 +49,4 @@ class Finishing:
         current = self.versions.current(project)
         self.delivery.show(project, version.name, also=current)
         accepted = self.auto_accept.carry_out(job, version.name, findings.verdict)
-        return Finished(delivered, accepted)
+        return Finished(version.name, delivered, accepted)

@@ -50,7 +50,11 @@ def content(
     seconds: Mapping[str, float],
     because: str,
 ) -> Json:
-    """The report of one job; counts are of images, times in seconds."""
+    """The report of one job; counts are of images, times in seconds.
+
+    `version` is the one that the job made or chose. Where that was kept aside, `shown` is another:
+    the one whose predictions are counted and were accepted.
+    """
     predicted = len(findings.guessed.pictures)
     certificates = [asdict(one) for one in findings.verdict.certificates]
     return {
@@ -59,6 +63,7 @@ def content(
         "mode": job.request.mode.value,
         "algorithm": job.request.algorithm.value,
         "version": version.name,
+        "shown": finished.shown,
         "because": because,
         "task_kind": "+".join(dict.fromkeys(kind.value for kind in version.kinds.values())),
         "labels": [

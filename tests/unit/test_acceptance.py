@@ -341,6 +341,7 @@ def test_a_worse_version_is_kept_aside_and_says_why(world):
     assert not aside.promoted
     assert "worse, kept aside" in aside.because
     assert report["because"] == aside.because
+    assert (report["version"], report["shown"]) == (aside.name, good)
     assert world.versions.current(PROJECT).name == good
     assert world.label_studio.model_version == good
 

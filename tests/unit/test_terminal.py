@@ -19,6 +19,12 @@ def test_quality_is_said_as_everywhere():
     assert "  measured   Accuracy 50.0%" in list(words)
 
 
+def test_a_version_kept_aside_is_told_from_the_one_whose_predictions_are_shown():
+    other = {**REPORT, "metrics": {}, "shown": "al-0000-aaaa"}
+    words = list(terminal.job_words({**JOB, "report": other}))
+    assert "  shown      al-0000-aaaa: the predictions are of this version" in words
+
+
 def test_a_status_says_what_the_other_faces_say():
     # given a project that lacks two things and has a hint
     project = a_project()
