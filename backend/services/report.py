@@ -23,6 +23,7 @@ from backend.policies.label_errors import Suspect
 from backend.policies.miners.phrases import PHRASES
 from backend.ports import Gallery
 from backend.services import census
+from backend.services.census import Census
 from backend.services.findings import Findings
 from backend.services.finishing import Finished
 from backend.services.learning import Learned, Material, Models
@@ -43,6 +44,7 @@ def content(
     job: Job,
     version: ModelVersion,
     *,
+    people: Census,
     material: Material,
     findings: Findings,
     finished: Finished,
@@ -72,7 +74,7 @@ def content(
         ],
         "labeled": len(material.people),
         "validation": len(material.validation) or version.trained_on.get("validation", 0),
-        "unlabeled": len(material.unlabeled),
+        "unlabeled": len(people.unlabeled),
         "predicted": finished.delivered.predicted,
         "hard": len(findings.hard),
         "hardest": [_hard(example) for example in _worst(findings.hard)],
@@ -98,8 +100,7 @@ def of_looking(
     gallery: Gallery,
     *,
     because: str,
-    labeled: int,
-    unlabeled: int,
+    people: Census,
     unreadable: Sequence[NoPrediction],
     seconds: Mapping[str, float],
 ) -> Json:
@@ -110,8 +111,8 @@ def of_looking(
         "mode": job.request.mode.value,
         "version": None,
         "because": because,
-        "labeled": labeled,
-        "unlabeled": unlabeled,
+        "labeled": len(people.labeled),
+        "unlabeled": len(people.unlabeled),
         "unreadable": [_slot(slot) for slot in unreadable],
         "seconds": _seconds({**seconds, **gallery.timings()}),
         "device": gallery.device,

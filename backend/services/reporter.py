@@ -48,6 +48,7 @@ class Reporter:
         content = report.content(
             job,
             version,
+            people=people,
             material=material,
             findings=findings,
             finished=finished,

@@ -57,6 +57,7 @@ def test_the_first_accepting_job_draws_a_lane_and_asks_people_to_label_it(world)
     assert 50 <= len(lane) <= 300
     assert set(lane).isdisjoint(range(1, 13))
     assert report["accepted"] == 0
+    assert report["unlabeled"] == report["predicted"] + len(lane)
     assert f"{len(lane)} random images wait to be labeled" in report["because"]
     assert "Label first (random)" in report["because"]
 

@@ -167,7 +167,7 @@ def test_an_unreadable_image_costs_itself_only_and_is_reported(world):
         {"task": 3, "because": "not an image"},
         {"task": 20, "because": "the file is empty"},
     ]
-    assert report["predicted"] == 27
+    assert (report["predicted"], report["unlabeled"]) == (27, 28)
     assert TaskId(20) not in {task for task, _ in world.label_studio.predictions}
     assert 3 not in world.family.lessons[0].train.tasks
 
