@@ -147,6 +147,8 @@ def job_words(job: Json) -> Iterable[RenderableType]:
         yield f"  unreadable {len(report['unreadable'])} images, first: " + escape(
             str(report["unreadable"][0]["because"])
         )
+    for one in report.get("left_undone", ()):
+        yield f"  left       {escape(one['what'])}: {escape(one['because'])}"
     yield f"  measured   {escape(quality.figures(report['metrics']))}"
     yield f"  seconds    {', '.join(f'{k} {v:.1f}' for k, v in report['seconds'].items())}"
 

@@ -7,15 +7,20 @@ from backend.ports import Progress, Versions
 from backend.services.acceptance import AutoAccept
 from backend.services.findings import Findings
 from backend.services.labeling import Delivered, Delivery
+from backend.services.tidying import Tidying
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What arrived in Label Studio, of the version `shown`; `accepted` counts annotations made."""
+    """What arrived in Label Studio, of the version `shown`; `accepted` counts annotations made.
+
+    `tidying` is for what is left to put in order.
+    """
 
     shown: VersionName
     delivered: Delivered
     accepted: int
+    tidying: Tidying
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,7 @@ class Finishing:
         *,
         activate: bool,
     ) -> Finished:
-        """Push all, then switch, then accept: nobody sees a half-labeled project.
+        """Push all, then switch, then accept, then tidy: nobody sees a half-labeled project.
 
         `activate` makes the version the current one.
         """
@@ -46,7 +51,9 @@ class Finishing:
         )
         if activate:
             self.versions.activate(project, version.name)
-        current = self.versions.current(project)
-        self.delivery.show(project, version.name, also=current)
+        self.delivery.show(project, version.name)
         accepted = self.auto_accept.carry_out(job, version.name, findings.verdict)
-        return Finished(version.name, delivered, accepted)
+        current, tidying = self.versions.current(project), Tidying()
+        keep = {version.name, current.name} if current else {version.name}
+        self.delivery.tidy(project, keep, tidying)
+        return Finished(version.name, delivered, accepted, tidying)

@@ -1,7 +1,7 @@
 """The end of every job: its numbers, its outlook and its pictures."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from backend.domain import Job, ModelVersion, NoPrediction, ProjectId
 from backend.ports import Gallery, Illustrations
@@ -62,5 +62,9 @@ class Reporter:
             **self.prospects.look(job.request, people),
             "changed_images": dict(self.gallery.notes()),
         }
-        self.illustrations.draw(job, found, report.hardest(findings))
-        return found
+        finished.tidying(
+            "drawing pictures",
+            lambda: self.illustrations.draw(job, found, report.hardest(findings)),
+        )
+        left = [asdict(one) for one in finished.tidying.left_undone]
+        return {**found, "left_undone": left}

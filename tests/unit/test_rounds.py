@@ -17,7 +17,14 @@ from backend.domain import (
     ProjectId,
     TaskId,
 )
-from backend.errors import BadInput, Refused, Stopped
+from backend.errors import (
+    BadInput,
+    LabelStudioUnreachable,
+    OutOfSpace,
+    QueueUnreachable,
+    Refused,
+    Stopped,
+)
 from backend.ledgers import LedgerFiles
 from backend.services.acceptance import AutoAccept
 from backend.services.auto_label import AutoLabel
@@ -216,6 +223,52 @@ def test_a_stop_during_the_push_leaves_what_people_see_as_it_was(world):
         world.auto_label(world.job(), stop_at_push)
     assert world.label_studio.model_version == before
     assert world.versions.current(PROJECT).name == before
+
+
+def test_what_cannot_be_put_in_order_after_the_switch_is_left_to_the_next_job(world):
+    # given a Label Studio that goes away once the second version is shown
+    world.run()
+
+    def away(*_):
+        raise LabelStudioUnreachable("Label Studio does not answer", "Start it")
+
+    forget, world.label_studio.forget_versions = world.label_studio.forget_versions, away
+    # then the round counts, and its report says what is left
+    report = world.run()
+    assert world.label_studio.model_version == report["version"]
+    assert report["left_undone"] == [
+        {
+            "what": "removing the predictions of other versions",
+            "because": "Label Studio does not answer. Start it",
+        }
+    ]
+    # and the next job does it
+    world.label_studio.forget_versions = forget
+    report = world.run()
+    assert report["left_undone"] == []
+    assert {version for _, version in world.label_studio.predictions} == {report["version"]}
+
+
+def test_a_stop_after_the_switch_ends_the_tidying_and_keeps_the_round(world):
+    def stop(_):
+        raise Stopped
+
+    world.label_studio.refresh_tabs = stop
+    report = world.run()
+    assert world.versions.current(PROJECT).name == report["version"]
+    assert [one["because"] for one in report["left_undone"]] == ["stopped on request"] * 5
+    assert "Label next" not in world.label_studio.lists
+    assert world.pictures.shown == []
+
+
+@pytest.mark.parametrize("fatal", [OutOfSpace("the disk is full"), QueueUnreachable("lost")])
+def test_what_no_report_could_be_written_after_ends_the_job(world, fatal):
+    def fail(_):
+        raise fatal
+
+    world.label_studio.refresh_tabs = fail
+    with pytest.raises(type(fatal)):
+        world.run()
 
 
 def test_chosen_tasks_alone_are_labeled(world):
