@@ -28,6 +28,13 @@ AS_TEXT = {
 }
 """Makes a field's label as high as its words, and its description as dark as the rest."""
 
+ALGORITHM = "Only for active learning: algorithm"
+VERSION = "Only for pre-labeling: model version"
+MAX_ERROR = "Only if accepted: wrong labels at most, percent"
+CONFIDENCE = "Only if accepted: confidence, percent"
+RANDOM = "Only if accepted by active learning: the labeled images were drawn at random"
+"""Label Studio cannot hide a field that does not apply, so its name says when it does."""
+
 LIVE = ("queued", "running", "stopping")
 IN_THE_BACKGROUND = {"async": True}
 """Label Studio answers it with a toast."""
@@ -123,20 +130,20 @@ def choices(versions):
         "fast": "Fast: learn from the labeled images",
         "precise": "Precise: from the unlabeled ones too; takes longer",
     }
-    rows = [[select("mode", "Type", modes)], [select("algorithm", "Algorithm", algorithms)]]
+    rows = [[select("mode", "Type", modes)], [select("algorithm", ALGORITHM, algorithms)]]
     if versions:
         names = {card["name"]: version_words(card) for card in versions}
-        rows.append([select("model_version", "Model version for pre-labeling", names, current)])
+        rows.append([select("model_version", VERSION, names, current)])
     accept = {"no": "No: everything is to be confirmed", "yes": "Yes: they become annotations"}
     rows.append([select("accept", "Accept the sure labels", accept)])
     rows.append(
         [
-            share("max_error", "Wrong labels at most, percent", 5, 0.1, 99),
-            share("confidence", "Confidence, percent", 95, 50, 99.99),
+            share("max_error", MAX_ERROR, 5, 0.1, 99),
+            share("confidence", CONFIDENCE, 95, 50, 99.99),
         ]
     )
     random = {"no": "No", "yes": "Yes: all of them count for the guarantee"}
-    rows.append([select("labels_are_random", "The labeled images were drawn at random", random)])
+    rows.append([select("labels_are_random", RANDOM, random)])
     return [{"columnCount": len(row), "fields": row} for row in rows]
 
 

@@ -120,6 +120,17 @@ def test_pre_labeling_is_offered_only_when_there_is_a_version(action, project, b
     assert [option["value"] for option in form["mode"]["options"]] == ["active-learning"]
 
 
+def test_a_field_that_does_not_always_apply_says_when_it_does(action, project):
+    form = fields(action.start_form(None, project))
+    assert {name for name, field in form.items() if field["label"].startswith("Only ")} == {
+        "algorithm",
+        "model_version",
+        "max_error",
+        "confidence",
+        "labels_are_random",
+    }
+
+
 def test_the_dialog_has_the_limits_of_the_page(action, project, api):
     page = api.app.test_client().get("/projects/2").get_data(as_text=True)
     form = fields(action.start_form(None, project))
