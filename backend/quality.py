@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from math import isfinite
 
+from backend.summary import begun
+
 METRICS = {
     "accuracy": "accuracy",
     "macro_f1": "macro F1",
@@ -42,7 +44,7 @@ def figures(metrics: Metrics) -> str:
 
 def metric_name(name: str) -> str:
     """`Accuracy`, and `Accuracy of 'pets'` where a project asks several questions."""
-    return _begun(_name(name))
+    return begun(_name(name))
 
 
 def metric_value(value: float | None, name: str) -> str:
@@ -66,9 +68,4 @@ def _name(name: str) -> str:
 
 def _listed(metrics: Metrics, names: Iterable[str]) -> str:
     said = [f"{_name(name)} {metric_value(metrics[name], name)}" for name in names]
-    return _begun(", ".join(said) or NOT_MEASURED)
-
-
-def _begun(words: str) -> str:
-    """With a capital letter in front, but for `mAP`."""
-    return words if words[1:2].isupper() else words[:1].upper() + words[1:]
+    return begun(", ".join(said) or NOT_MEASURED)

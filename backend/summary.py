@@ -8,6 +8,13 @@ from backend.errors import Reason
 
 LABELS_SHOWN = 30
 
+STEPS = {
+    "list": "listing the tasks",
+    "embed": "looking at the images",
+    "train": "training",
+    "predict": "predicting",
+    "push": "writing to Label Studio",
+}
 NO_VERSION = (
     "No model version yet: pre-labeling needs one, and the first active-learning job makes it."
 )
@@ -22,7 +29,7 @@ def sentences(status: ProjectStatus) -> tuple[str, ...]:
         doing(status.job) if status.job else verdict(status),
         *(reason.text for reason in status.reasons),
         *_counts(status.labels),
-        *(f"Note: {warning}" for warning in status.warnings),
+        *(sentence(f"Note: {warning}") for warning in status.warnings),
     )
 
 
@@ -37,6 +44,11 @@ def refusal(reasons: Iterable[Reason]) -> tuple[str, ...]:
     return (f"{NOT_STARTED}:", *(reason.text for reason in reasons))
 
 
+def begun(words: str) -> str:
+    """With a capital letter in front, but for `mAP` and the like."""
+    return words if words[1:2].isupper() else words[:1].upper() + words[1:]
+
+
 def sentence(text: str) -> str:
     """The text as a sentence; the name of a field in front stays as it is."""
     begin = text[:1].upper() if text.partition(" ")[0].isalpha() else text[:1]
@@ -49,11 +61,18 @@ def doing(job: Job) -> str:
         case JobState.QUEUED:
             return f"{WAITING} {WAITS_LONG}"
         case JobState.RUNNING:
-            return f"A job is running: {job.step or 'starting'}, {job.progress:.0%} done."
+            return f"A job is running: {step(job)}, {job.progress:.0%} done."
         case JobState.STOPPING:
             return f"A job is stopping at {job.progress:.0%}."
         case _:
-            return f"The last job {job.state.value}" + (f": {job.because}" if job.because else ".")
+            because = f": {job.because}" if job.because else ""
+            return sentence(f"The last job {job.state.value}{because}")
+
+
+def step(job: Job) -> str:
+    """What a job is at, within a sentence: `training: epoch 3 of 17`."""
+    name, colon, more = job.step.partition(":")
+    return f"{STEPS.get(name, name)}{colon}{more}" or "starting"
 
 
 def _counts(counts: Sequence[LabelCount]) -> Iterable[str]:

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from backend import quality
+from backend import quality, summary
 from backend.domain import Job, JobState
 from backend.ports import Jobs
 from backend.presenting import job_json
@@ -82,7 +82,7 @@ def follow(jobs: Jobs, job: Job, *, quiet: bool = False) -> Job:
     if not out.is_terminal:
         return _wait(jobs, job, _PlainLines())
     bar = Progress(
-        TextColumn("{task.description:<10}"),
+        TextColumn("{task.description:<24}"),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f}%"),
         TimeRemainingColumn(),
@@ -110,7 +110,7 @@ class _PlainLines:
 
 
 def _doing(job: Job) -> str:
-    return job.step if job.state is JobState.RUNNING and job.step else job.state.value
+    return summary.step(job) if job.state is JobState.RUNNING else job.state.value
 
 
 def _wait(jobs: Jobs, job: Job, tell: Callable[[Job], None]) -> Job:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from backend import quality
+from backend import quality, summary
 from backend.console import words
-from backend.domain import Job, LabelCount, ProjectId
+from backend.domain import Job, JobState, LabelCount, ProjectId
 
 Json = Mapping[str, Any]
 
@@ -76,9 +76,18 @@ class Moving:
             live=job.state.is_live,
             percent=int(100 * job.progress),
             headline=words.STATES[job.state],
-            step=job.step if job.state.is_live else job.because,
+            step=_step(job),
             left=words.time_left(job, now),
         )
+
+
+def _step(job: Job) -> str:
+    """What a job is at, what to do while it waits, or how it ended."""
+    if job.state is JobState.QUEUED:
+        return summary.sentence(summary.WAITS_LONG)
+    if job.state.is_live:
+        return summary.begun(summary.step(job))
+    return summary.sentence(job.because) if job.because else ""
 
 
 def per_label(report: Json) -> tuple[list[str], list[list[str]]]:

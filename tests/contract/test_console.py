@@ -56,12 +56,12 @@ class TestOverview:
         assert "autolabel connect PROJECT" in page
 
     def test_names_each_project_with_its_version_and_its_newest_job(self, client, backend):
-        backend.jobs.jobs["a"] = a_job("a", progress=0.42, step="embed 4 of 10")
+        backend.jobs.jobs["a"] = a_job("a", progress=0.42, step="embed: 4 of 10")
         page = text_of(client.get("/"))
         assert "Pets" in page
         assert "al-0001-3f9c" in page
         assert 'value="42"' in page
-        assert "embed 4 of 10" in page
+        assert "Looking at the images: 4 of 10" in page
 
     def test_says_what_is_missing_while_label_studio_is_away(self, client, backend, monkeypatch):
         def away():
@@ -317,7 +317,7 @@ class TestReport:
     def test_of_a_job_that_failed_says_so(self, client, backend):
         backend.jobs.jobs["a"] = a_job("a", JobState.FAILED, because="the disk is full")
         page = text_of(client.get("/jobs/a"))
-        assert "the disk is full" in page
+        assert "The disk is full." in page
         assert "No report" in page
 
 

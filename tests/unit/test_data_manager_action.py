@@ -98,7 +98,9 @@ def test_the_dialog_says_how_far_a_running_job_is(action, project, backend):
     job, _ = backend.jobs.submit(JobRequest(ProjectId(2)))
     backend.jobs.jobs[job.id] = replace(job, state=JobState.RUNNING, step="embed", progress=0.42)
     for form in (action.start_form, action.status_form, action.stop_form):
-        assert said(form(None, project))[0] == "A job is running: embed, 42% done."
+        assert said(form(None, project))[0] == (
+            "A job is running: looking at the images, 42% done."
+        )
 
 
 def test_the_dialog_offers_the_versions_with_their_metrics(action, project):
@@ -219,7 +221,7 @@ def test_status_tells_how_the_last_job_ended(action, project, backend):
     backend.jobs.jobs[job.id] = replace(job, state=JobState.FAILED, because="the disk is full")
     form = action.status_form(None, project)
     assert said(form)[0].startswith("Ready to start")
-    assert said(form[1:])[0] == "The last job failed: the disk is full"
+    assert said(form[1:])[0] == "The last job failed: the disk is full."
     assert action.auto_labeling_status(project, None) == {}
 
 

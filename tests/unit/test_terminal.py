@@ -41,4 +41,4 @@ def test_a_status_says_what_the_other_faces_say():
         f"  - {SHORT.text}",
         f"  - {EMPTY.text}",
     ]
-    assert lines[4] == "Note: label on"
+    assert lines[4] == "Note: label on."
