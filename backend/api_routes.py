@@ -6,7 +6,7 @@ from backend.app_context import backend
 from backend.domain import JobId, ProjectId, VersionName
 from backend.job_requests import job_request
 from backend.openapi import DOCUMENT
-from backend.presenting import answer, job_json, status_json, version_json
+from backend.presenting import answer, job_json, status_json, version_json, versions_json
 from backend.request_body import json_object
 
 routes = Blueprint("api", __name__, url_prefix="/api")
@@ -43,7 +43,7 @@ def project_versions(project: int) -> Response:
     if not cards:
         _must_exist(project)
     current = backend().version(ProjectId(project))
-    return answer({"versions": [version_json(card, current) for card in cards]})
+    return answer(versions_json(cards, current))
 
 
 @routes.route("/projects/<int:project>/versions/<version>/activate", methods=["POST"])

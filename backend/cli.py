@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 
-from backend import job_requests, settings, terminal, wiring
+from backend import job_requests, settings, summary, terminal, wiring
 from backend.domain import Algorithm, JobId, JobState, Kind, Mode, ProjectId, VersionName
 from backend.errors import AutolabelError, BadInput, NotFound, Refused
-from backend.presenting import job_json, status_json, version_json
+from backend.presenting import job_json, status_json, versions_json
 
 app = typer.Typer(
     name="autolabel",
@@ -215,8 +215,8 @@ def models(project: Project, as_json: AsJson = False) -> None:
     """List the model versions of a project, the newest first."""
     backend = wiring.backend(settings.load())
     current = backend.version(ProjectId(project))
-    found = [version_json(card, current) for card in backend.versions.all(ProjectId(project))]
-    terminal.show({"versions": found}, as_json, terminal.versions_words)
+    found = versions_json(backend.versions.all(ProjectId(project)), current)
+    terminal.show(found, as_json, terminal.versions_words)
 
 
 @app.command()
@@ -229,7 +229,7 @@ def activate(
     card = wiring.backend(settings.load()).versions.activate(
         ProjectId(project), VersionName(version)
     )
-    found = {"versions": [version_json(card, card.name)]}
+    found = versions_json([card], card.name)
     terminal.show(found, as_json, terminal.versions_words)
 
 
@@ -248,7 +248,7 @@ def adopt(
     backend = wiring.backend(settings.load())
     backend.label_studio.project(ProjectId(project))
     card = backend.versions.adopt(ProjectId(project), folder)
-    found = {"versions": [version_json(card, backend.version(ProjectId(project)))]}
+    found = versions_json([card], backend.version(ProjectId(project)))
     terminal.show(found, as_json, terminal.versions_words)
 
 
@@ -334,8 +334,8 @@ def main() -> None:
     try:
         app()
     except Refused as exc:
-        reasons = [reason.message for reason in exc.reasons]
-        _report("Refused", "\n".join(f"  - {reason}" for reason in reasons), Exit.REFUSED)
+        reasons = "\n".join(f"  - {reason.text}" for reason in exc.reasons)
+        _report(summary.NOT_STARTED, reasons, Exit.REFUSED)
     except (BadInput, NotFound) as exc:
         _report("Cannot do that", str(exc), Exit.USAGE)
     except AutolabelError as exc:

@@ -325,6 +325,10 @@ class JobRequest:
             raise ValueError(f"max_error must lie between 0 and 1, not {self.max_error}")
         if not 0.5 <= self.confidence < 1:
             raise ValueError(f"confidence must lie between 0.5 and 1, not {self.confidence}")
+        if self.mode is Mode.PRE_LABELING and self.accept and self.labels_are_random:
+            raise ValueError(
+                "the chosen version may have learned from the labels that are said to be random"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,13 +35,19 @@ class ReasonCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One reason for a refusal, in words and in numbers."""
+    """One reason for a refusal, in words and in numbers, and what to do about it."""
 
     code: ReasonCode
     message: str
     label: str | None = None
     have: int | None = None
     need: int | None = None
+    cure: str = ""
+
+    @property
+    def text(self) -> str:
+        """What every face shows of it."""
+        return f"{self.message}. {self.cure.rstrip('.')}." if self.cure else self.message
 
 
 class AutolabelError(Exception):
@@ -69,7 +75,8 @@ class Refused(AutolabelError):
     """The preconditions of a job do not hold."""
 
     def __init__(self, reasons: Sequence[Reason]) -> None:
-        super().__init__("; ".join(reason.message for reason in reasons))
+        cures = dict.fromkeys(reason.cure for reason in reasons if reason.cure)
+        super().__init__("; ".join(reason.message for reason in reasons), ". ".join(cures))
         self.reasons = tuple(reasons)
 
 

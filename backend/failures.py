@@ -6,6 +6,7 @@ from unicodedata import combining
 
 from werkzeug.exceptions import HTTPException
 
+from backend import summary
 from backend.errors import (
     AutolabelError,
     BadInput,
@@ -43,6 +44,9 @@ TABLE: tuple[tuple[type[AutolabelError], int, str], ...] = (
 
 LONGEST_PHRASE = 120
 
+FOR_PEOPLE = "Begin at the list of all projects, below"
+"""What people are told who opened an address that shows nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -66,9 +70,16 @@ class Failure:
         others = len(self.reasons) - 1
         return self.reasons[0].message + (f" (and {others} more)" if others else "")
 
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What happened, or every reason for a refusal, and what to do."""
+        if self.reasons:
+            return summary.refusal(self.reasons)
+        return tuple(summary.sentence(said) for said in (self.message, self.cure) if said)
+
     def json(self) -> Json:
-        """The one shape of an error: `{"error": {"code", "message", "cure"?, "reasons"?}}`."""
-        error: Json = {"code": self.code, "message": self.message}
+        """The one shape of an error, below `error`; only `cure` and `reasons` may be missing."""
+        error: Json = {"code": self.code, "message": self.message, "summary": list(self.sentences)}
         if self.cure:
             error["cure"] = self.cure
         if self.reasons:
@@ -82,13 +93,18 @@ def of_ours(error: AutolabelError) -> Failure:
     return Failure(status, code, error.message, error.cure, reasons)
 
 
-def of_http(error: HTTPException, path: str) -> Failure:
-    """What the web framework refused by itself."""
+def of_http(error: HTTPException, path: str, *, person: bool) -> Failure:
+    """What the web framework refused by itself, to a program or to a person."""
     status = error.code or 500
     code = error.name.lower().replace(" ", "_")
+    cure = FOR_PEOPLE if person else "See /api/openapi.json"
     if status == 404:
-        return Failure(404, "not_found", f"there is nothing at {path}", "See /api/openapi.json")
-    return Failure(status, code, (error.description or error.name).rstrip("."))
+        return Failure(404, "not_found", f"there is nothing at {path}", cure)
+    message = (error.description or error.name).rstrip(".")
+    if status == 405:
+        shown = f"{path} only takes what a form sends" if person else message
+        return Failure(405, code, shown, cure)
+    return Failure(status, code, message)
 
 
 def of_a_bug(request_id: str) -> Failure:

@@ -48,6 +48,14 @@ def job_request(project: ProjectId, body: Mapping[str, Any]) -> JobRequest:
         first = exc.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the request"
         raise BadInput(f"{where}: {first['msg'].removeprefix('Value error, ')}") from exc
+    try:
+        return _request(project, fields)
+    except ValueError as exc:
+        cure = "Start an active-learning job, or do not state that the labels are random"
+        raise BadInput(str(exc), cure) from exc
+
+
+def _request(project: ProjectId, fields: _Fields) -> JobRequest:
     return JobRequest(
         project=project,
         mode=fields.mode,

@@ -117,6 +117,7 @@ SCHEMAS: Json = {
         label=_or_null(TEXT),
         have=_or_null(COUNT),
         need=_or_null(COUNT),
+        cure={**TEXT, "description": "What to do."},
     ),
     "Status": _object(
         project=_object(id=COUNT, title=TEXT),
@@ -138,6 +139,7 @@ SCHEMAS: Json = {
         kinds=_map(_one_of(Kind)),
         labels=_map(_list(TEXT)),
         metrics=_map(_or_null(NUMBER)),
+        summary={**TEXT, "description": "How good it is, in words."},
         trained_on=_map(COUNT),
         parent=_or_null(TEXT),
         created=TIME,
@@ -167,6 +169,7 @@ SCHEMAS: Json = {
                 "message": {**TEXT, "description": "What happened and why."},
                 "cure": {**TEXT, "description": "What to do."},
                 "reasons": _list(_ref("Reason")),
+                "summary": {**_list(TEXT), "description": "All of this in sentences, for people."},
             },
         }
     ),
@@ -191,6 +194,10 @@ def _route(summary: str, answers: Json, body: Json | None = None, **more: Any) -
 
 JOB = _object(job=_ref("Job"))
 JOBS = _object(jobs=_list(_ref("Job")))
+VERSIONS = _object(
+    versions=_list(_ref("Version")),
+    summary={**TEXT, "description": "Why there is none; empty where there are some."},
+)
 PROJECT = [_parameter("project", COUNT)]
 JOB_ID = [_parameter("job", TEXT)]
 
@@ -225,7 +232,7 @@ PATHS: Json = {
         "parameters": PROJECT,
         "get": _route(
             "The project's model versions, newest first",
-            {"200": _answer("Model cards.", _object(versions=_list(_ref("Version"))))},
+            {"200": _answer("Model cards.", VERSIONS)},
             operationId="listVersions",
         ),
     },

@@ -2,13 +2,13 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
 from flask import Response
 
-from backend import summary
+from backend import quality, summary
 from backend.domain import Certificate, Job, ModelVersion, ProjectStatus
 from backend.errors import Reason
 
@@ -47,6 +47,7 @@ def reason_json(reason: Reason) -> Json:
         "label": reason.label,
         "have": reason.have,
         "need": reason.need,
+        "cure": reason.cure,
     }
 
 
@@ -70,6 +71,14 @@ def status_json(status: ProjectStatus) -> Json:
     }
 
 
+def versions_json(cards: Sequence[ModelVersion], current: str) -> Json:
+    """All model cards; `summary` says why there is none."""
+    return {
+        "versions": [version_json(card, current) for card in cards],
+        "summary": "" if cards else summary.NO_VERSION,
+    }
+
+
 def version_json(version: ModelVersion, current: str) -> Json:
     """A model card, and whether it is the one in use."""
     return {
@@ -79,6 +88,7 @@ def version_json(version: ModelVersion, current: str) -> Json:
         "kinds": {control: kind.value for control, kind in version.kinds.items()},
         "labels": {control: list(labels) for control, labels in version.labels.items()},
         "metrics": dict(version.metrics),
+        "summary": quality.summary(version.metrics),
         "trained_on": dict(version.trained_on),
         "parent": version.parent,
         "created": _time(version.created),

@@ -4,38 +4,75 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from backend.domain import Job, JobState, LabelCount, ProjectStatus
+from backend.errors import Reason
 
 LABELS_SHOWN = 30
+
+STEPS = {
+    "list": "listing the tasks",
+    "embed": "looking at the images",
+    "train": "training",
+    "predict": "predicting",
+    "push": "writing to Label Studio",
+}
+NO_VERSION = (
+    "No model version yet: pre-labeling needs one, and the first active-learning job makes it."
+)
+NOT_STARTED = "The job was not started"
+WAITING = "A job waits for a worker."
+WAITS_LONG = "If it goes on waiting, see what is wrong with: autolabel doctor"
 
 
 def sentences(status: ProjectStatus) -> tuple[str, ...]:
     """The verdict, every reason, the images of each label, and what a person should know."""
     return (
-        _verdict(status),
-        *(reason.message for reason in status.reasons),
+        doing(status.job) if status.job else verdict(status),
+        *(reason.text for reason in status.reasons),
         *_counts(status.labels),
-        *(f"Note: {warning}" for warning in status.warnings),
+        *(sentence(f"Note: {warning}") for warning in status.warnings),
     )
+
+
+def verdict(status: ProjectStatus) -> str:
+    """Whether a job may start; `sentences` rather says what a running one does."""
+    head = "Ready to start" if status.ready else "Not ready yet"
+    return f"{head}: {status.labeled:,} labeled, {status.unlabeled:,} unlabeled images."
+
+
+def refusal(reasons: Iterable[Reason]) -> tuple[str, ...]:
+    """Why a job was not started: every reason, with what to do about it."""
+    return (f"{NOT_STARTED}:", *(reason.text for reason in reasons))
+
+
+def begun(words: str) -> str:
+    """With a capital letter in front, but for `mAP` and the like."""
+    return words if words[1:2].isupper() else words[:1].upper() + words[1:]
+
+
+def sentence(text: str) -> str:
+    """The text as a sentence; the name of a field in front stays as it is."""
+    begin = text[:1].upper() if text.partition(" ")[0].isalpha() else text[:1]
+    return begin + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")
 
 
 def doing(job: Job) -> str:
     """How far a job is, or how it ended."""
     match job.state:
         case JobState.QUEUED:
-            return "A job waits for a worker."
+            return f"{WAITING} {WAITS_LONG}"
         case JobState.RUNNING:
-            return f"A job is running: {job.step or 'starting'}, {job.progress:.0%} done."
+            return f"A job is running: {step(job)}, {job.progress:.0%} done."
         case JobState.STOPPING:
             return f"A job is stopping at {job.progress:.0%}."
         case _:
-            return f"The last job {job.state.value}" + (f": {job.because}" if job.because else ".")
+            because = f": {job.because}" if job.because else ""
+            return sentence(f"The last job {job.state.value}{because}")
 
 
-def _verdict(status: ProjectStatus) -> str:
-    if status.job:
-        return doing(status.job)
-    head = "Ready to start" if status.ready else "Not ready yet"
-    return f"{head}: {status.labeled:,} labeled, {status.unlabeled:,} unlabeled images."
+def step(job: Job) -> str:
+    """What a job is at, within a sentence: `training: epoch 3 of 17`."""
+    name, colon, more = job.step.partition(":")
+    return f"{STEPS.get(name, name)}{colon}{more}" or "starting"
 
 
 def _counts(counts: Sequence[LabelCount]) -> Iterable[str]:

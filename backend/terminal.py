@@ -1,7 +1,6 @@
 """What the command line prints: words and tables for people, JSON for scripts, progress."""
 
 import json
-import math
 import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
@@ -13,6 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from backend import quality, summary
 from backend.domain import Job, JobState
 from backend.ports import Jobs
 from backend.presenting import job_json
@@ -46,7 +46,8 @@ def write(text: str) -> None:
 
 def complain(head: str, words: str) -> None:
     separator = "\n" if "\n" in words or words.startswith(" ") else " "
-    err.print(f"[bold red]{escape(head)}:[/]{separator}{escape(words)}", highlight=False)
+    said = f"[bold red]{escape(head)}:[/]{separator}{escape(words)}"
+    err.print(said, highlight=False, soft_wrap=True)
 
 
 def show(body: Json, as_json: bool, words: Words) -> None:
@@ -81,7 +82,7 @@ def follow(jobs: Jobs, job: Job, *, quiet: bool = False) -> Job:
     if not out.is_terminal:
         return _wait(jobs, job, _PlainLines())
     bar = Progress(
-        TextColumn("{task.description:<10}"),
+        TextColumn("{task.description:<24}"),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f}%"),
         TimeRemainingColumn(),
@@ -109,7 +110,7 @@ class _PlainLines:
 
 
 def _doing(job: Job) -> str:
-    return job.step if job.state is JobState.RUNNING and job.step else job.state.value
+    return summary.step(job) if job.state is JobState.RUNNING else job.state.value
 
 
 def _wait(jobs: Jobs, job: Job, tell: Callable[[Job], None]) -> Job:
@@ -134,6 +135,8 @@ def job_words(job: Json) -> Iterable[RenderableType]:
         yield from _looked_words(report)
         return
     yield f"  version    {report['version']}"
+    if report.get("shown", report["version"]) != report["version"]:
+        yield f"  shown      {report['shown']}: the predictions are of this version"
     yield f"  labeled    {report['labeled']} images"
     yield f"  predicted  {report['predicted']} images, {report['hard']} of them hard"
     if report.get("accepted"):
@@ -144,7 +147,9 @@ def job_words(job: Json) -> Iterable[RenderableType]:
         yield f"  unreadable {len(report['unreadable'])} images, first: " + escape(
             str(report["unreadable"][0]["because"])
         )
-    yield f"  measured   {escape(_figures(report['metrics']))}"
+    for one in report.get("left_undone", ()):
+        yield f"  left       {escape(one['what'])}: {escape(one['because'])}"
+    yield f"  measured   {escape(quality.figures(report['metrics']))}"
     yield f"  seconds    {', '.join(f'{k} {v:.1f}' for k, v in report['seconds'].items())}"
 
 
@@ -163,16 +168,16 @@ def _looked_words(report: Json) -> Iterable[RenderableType]:
 
 
 def status_words(status: Json) -> Iterable[RenderableType]:
-    """A project: bars of images a label, readiness, version, last jobs."""
+    """A project: readiness, images a label, version, last jobs."""
     yield f"[bold]{escape(status['project']['title'])}[/]  project {status['project']['id']}"
-    yield f"{status['labeled']} labeled, {status['unlabeled']} unlabeled images"
+    verdict, *more = status["summary"]
+    yield f"[{'green' if status['ready'] else 'red'}]{escape(verdict)}[/]"
+    yield from (f"  - {escape(reason)}" for reason in more[: len(status["reasons"])])
     yield _table(
         ("control", "label", "images"),
         ((row["control"], row["label"], str(row["images"])) for row in status["labels"]),
     )
-    yield "[green]Ready to start.[/]" if status["ready"] else "[red]Not ready:[/]"
-    yield from (f"  - {escape(reason['message'])}" for reason in status["reasons"])
-    yield from (f"[yellow]Note:[/] {escape(warning)}" for warning in status["warnings"])
+    yield from (escape(note) for note in more[len(more) - len(status["warnings"]) :])
     yield f"Current version: {status['version'] or 'none yet'}"
     if status.get("trigger"):
         yield f"Training by itself: {escape(status['trigger'])}"
@@ -199,17 +204,17 @@ def jobs_words(body: Json) -> Iterable[RenderableType]:
 def versions_words(body: Json) -> Iterable[RenderableType]:
     """Model versions, one a line; a star marks the current one."""
     if not body["versions"]:
-        yield "No model version yet. Train one with: autolabel label PROJECT"
+        yield f"{body['summary']} Start it with: autolabel label PROJECT"
         return
     yield _table(
-        ("", "version", "kind", "trained on", "metrics", "created"),
+        ("", "version", "kind", "trained on", "quality", "created"),
         (
             (
                 "*" if card["current"] else "",
                 card["name"],
                 "+".join(dict.fromkeys(card["kinds"].values())),
                 f"{card['trained_on'].get('images', '?')} images",
-                _figures(card["metrics"]),
+                card["summary"],
                 str(card["created"])[:16],
             )
             for card in body["versions"]
@@ -244,15 +249,6 @@ def _newest_outlook(jobs: Sequence[Json]) -> Json | None:
     """What the last job that looked ahead saw; jobs are newest first."""
     reports: Iterable[Json] = (job["report"] for job in jobs if job["report"])
     return next((report["outlook"] for report in reports if report.get("outlook")), None)
-
-
-def _figures(metrics: Mapping[str, float | None]) -> str:
-    measured = [
-        f"{name} {value:.3f}"
-        for name, value in metrics.items()
-        if value is not None and math.isfinite(value)
-    ]
-    return ", ".join(measured) or "nothing: no labeled image could be held out yet"
 
 
 def _table(heads: Iterable[str], rows: Iterable[tuple[str, ...]]) -> Table:

@@ -124,6 +124,6 @@ def _failure(error: Exception) -> Failure:
     if isinstance(error, AutolabelError):
         return failures.of_ours(error)
     if isinstance(error, HTTPException):
-        return failures.of_http(error, request.path)
+        return failures.of_http(error, request.path, person=_wants_page())
     log.exception("%s failed", request_id(), exc_info=error)
     return failures.of_a_bug(request_id())

@@ -314,7 +314,10 @@ def _reporter(
         return files.folder(job.request.project, job.id)
 
     return Reporter(
-        pictures, Prospects(ledgers, reports), JobPictures(folder, versions.all, pictures.fetch)
+        pictures,
+        Prospects(ledgers, reports),
+        JobPictures(folder, versions.all, pictures.fetch),
+        reports,
     )
 
 

@@ -63,13 +63,12 @@ def _wish() -> dict[str, Any]:
         "mode": mode,
         "algorithm": form.get("algorithm", ""),
         "accept": "accept" in form,
-        "labels_are_random": "labels_are_random" in form,
         "max_error": _share("max_error"),
         "confidence": _share("confidence"),
     }
     if mode == Mode.PRE_LABELING.value:
-        wish["model_version"] = form.get("model_version") or None
-    return wish
+        return {**wish, "model_version": form.get("model_version") or None}
+    return {**wish, "labels_are_random": "labels_are_random" in form}
 
 
 def _number(name: str) -> int:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from flask import Blueprint, Response, abort, render_template, request, send_from_directory
 
+from backend import quality, summary
 from backend.app_context import backend, settings
 from backend.console import form_token, live, views, words
 from backend.domain import UNTRAINED, Job, JobId, ModelVersion, ProjectId
@@ -38,8 +39,16 @@ FEWEST = 5
 
 PICTURE = re.compile(r"(?:[a-z-]+-(?:light|dark)\.svg|task-\d+\.jpg)")
 
-for name in ("sentence", "percent", "count", "duration", "metric_name", "metric_value", "took"):
-    routes.add_app_template_filter(getattr(words, name), name)
+for shown in (
+    summary.sentence,
+    words.percent,
+    words.count,
+    words.duration,
+    quality.metric_name,
+    quality.metric_value,
+    words.took,
+):
+    routes.add_app_template_filter(shown, shown.__name__)
 
 
 @routes.app_context_processor
@@ -51,7 +60,9 @@ def common() -> dict[str, Any]:
         "moving": _moving,
         "states": words.STATES,
         "job_title": words.job_title,
-        "headline_metric": views.headline_metric,
+        "quality": quality.summary,
+        "verdict": summary.verdict,
+        "no_version": summary.NO_VERSION,
     }
 
 

@@ -1,14 +1,14 @@
 """What the templates show, worked out from the domain; pure."""
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
+from backend import quality, summary
 from backend.console import words
-from backend.domain import Job, LabelCount, ModelVersion, ProjectId
+from backend.domain import Job, JobState, LabelCount, ProjectId
 
 Json = Mapping[str, Any]
 
@@ -47,24 +47,11 @@ def label_bars(counts: Sequence[LabelCount], needed: int) -> list[Bar]:
 
 def reason_bars(report: Json) -> list[Bar]:
     """How often each reason made an image hard, most frequent first."""
-    tally = _reason_counts(report)
+    tally: Counter[str] = Counter()
+    for row in _rows(report.get("hard_reasons")):
+        tally[str(row["words"])] += row["images"]
     most = max(tally.values(), default=1)
     return [Bar(name, number, 100 * number / most) for name, number in tally.most_common(12)]
-
-
-def _reason_counts(report: Json) -> Counter[str]:
-    counted = _rows(report.get("hard_reasons"))
-    if counted:
-        return Counter({_without_numbers(str(row["words"])): row["images"] for row in counted})
-    return Counter(
-        _without_numbers(str(reason["words"]))
-        for example in _rows(report.get("hardest"))
-        for reason in _rows(example.get("reasons"))
-    )
-
-
-def _without_numbers(reason: str) -> str:
-    return re.sub(r"\s*\([^)]*\)", "", reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +76,18 @@ class Moving:
             live=job.state.is_live,
             percent=int(100 * job.progress),
             headline=words.STATES[job.state],
-            step=job.step if job.state.is_live else job.because,
+            step=_step(job),
             left=words.time_left(job, now),
         )
+
+
+def _step(job: Job) -> str:
+    """What a job is at, what to do while it waits, or how it ended."""
+    if job.state is JobState.QUEUED:
+        return summary.sentence(summary.WAITS_LONG)
+    if job.state.is_live:
+        return summary.begun(summary.step(job))
+    return summary.sentence(job.because) if job.because else ""
 
 
 def per_label(report: Json) -> tuple[list[str], list[list[str]]]:
@@ -100,7 +96,7 @@ def per_label(report: Json) -> tuple[list[str], list[list[str]]]:
     first: Json = rows[0] if rows else {}
     keys = [key for key in first if key not in {"label", "control"}]
     table = [[str(row["label"]), *(_cell(row.get(key), key) for key in keys)] for row in rows]
-    return [words.metric_name(key) for key in keys], table
+    return [quality.metric_name(key) for key in keys], table
 
 
 def tried(report: Json) -> list[str]:
@@ -112,7 +108,7 @@ def tried(report: Json) -> list[str]:
 
 def _attempt(entry: Json) -> str:
     figures = [
-        f"{name.replace('_', ' ')} {words.metric_value(value, name)}"
+        f"{name.replace('_', ' ')} {quality.metric_value(value, name)}"
         for name, value in entry.items()
         if isinstance(value, float)
     ]
@@ -126,7 +122,7 @@ def _cell(value: object, name: str) -> str:
         case int():
             return words.count(value)
         case float():
-            return words.metric_value(value, name)
+            return quality.metric_value(value, name)
         case None:
             return "not measured"
         case _:
@@ -137,12 +133,3 @@ def _rows(value: object) -> list[Json]:
     """The objects of a JSON list; none where it is no list, or a list of something else."""
     items = cast(list[object], value) if isinstance(value, list) else []
     return [cast(Json, item) for item in items if isinstance(item, dict)]
-
-
-def headline_metric(version: ModelVersion) -> str:
-    """The figure by which people compare versions: `Accuracy 93.0%`."""
-    for name in ("map50", "accuracy", *version.metrics):
-        if name in version.metrics:
-            shown = words.metric_value(version.metrics[name], name)
-            return f"{words.metric_name(name)} {shown}"
-    return "not measured"

@@ -1,25 +1,8 @@
 """How the page says numbers, times and states; pure, filters of the templates."""
 
 from datetime import datetime, timedelta
-from math import isfinite
 
 from backend.domain import Job, JobRequest, JobState, Mode
-
-METRICS = {
-    "accuracy": "Accuracy",
-    "macro_f1": "Macro F1",
-    "exact_match": "Exact match",
-    "map50": "mAP at IoU 0.5",
-    "map50_95": "mAP at IoU 0.5 to 0.95",
-    "edits_per_image": "Edits per image",
-    "ece": "Calibration error",
-    "ece_equal_width": "Calibration error, bins of equal width",
-    "log_loss": "Log loss",
-    "brier": "Brier score",
-}
-"""Names of metrics in words, where we know them."""
-
-NOT_SHARES = ("ece", "log_loss", "loss", "nll", "brier", "edits", "images")
 
 MODES = {
     "active-learning": "Active learning",
@@ -46,24 +29,6 @@ def job_title(request: JobRequest) -> str:
     title = MODES[request.mode.value]
     learns = request.mode is Mode.ACTIVE_LEARNING
     return f"{title}, {request.algorithm.value}" if learns else title
-
-
-def metric_name(name: str) -> str:
-    return METRICS.get(name) or name[:1].upper() + name[1:].replace("_", " ")
-
-
-def metric_value(value: float | None, name: str) -> str:
-    """A share as percent, an error as it is."""
-    if value is None or not isfinite(value):
-        return "not measured"
-    share = 0 <= value <= 1 and not name.rpartition(".")[2].startswith(NOT_SHARES)
-    return f"{value:.1%}" if share else f"{value:.3g}"
-
-
-def sentence(text: str) -> str:
-    """The text as a sentence; the name of a field in front stays as it is."""
-    begin = text[:1].upper() if text.partition(" ")[0].isalpha() else text[:1]
-    return begin + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")
 
 
 def percent(share: float) -> str:

@@ -9,6 +9,16 @@ from backend.errors import Reason, ReasonCode
 GOOD_IMAGES = 50
 """From this many images a class on, accuracy on held-out images means something."""
 
+NOTHING_LEFT = Reason(
+    ReasonCode.NO_UNLABELED_IMAGES,
+    "no unlabeled image left",
+    have=0,
+    need=1,
+    cure="Import more images into the project",
+)
+
+TRAIN_ANEW = "Train a new version in an active-learning job, or choose another one"
+
 LONG_NAME = 32
 NAMES_SHOWN = 5
 
@@ -52,7 +62,7 @@ def check(
         reasons = [replace(one, message=f"{one.message} to learn from") for one in reasons]
     if unlabeled < 1:
         message = f"no unlabeled image left ({labeled} labeled)"
-        reasons.append(Reason(ReasonCode.NO_UNLABELED_IMAGES, message, have=0, need=1))
+        reasons.append(replace(NOTHING_LEFT, message=message))
     warnings = [
         *(
             f"'{c.name}' is left out: nobody used it yet"
@@ -80,11 +90,22 @@ def model_fits(schema: LabelSchema, version: ModelVersion) -> tuple[Reason, ...]
         for difference in _differences(schema.control(name), str(name), version)
     ]
     if not version.kinds:
-        differences = ["it has learned nothing"]
+        differences = [("it has learned nothing", TRAIN_ANEW)]
     return tuple(
-        Reason(ReasonCode.MODEL_MISMATCH, f"model {version.name} does not fit: {difference}")
-        for difference in differences
+        Reason(
+            ReasonCode.MODEL_MISMATCH, f"model {version.name} does not fit: {difference}", cure=cure
+        )
+        for difference, cure in differences
     )
+
+
+def none_chosen(tasks: int) -> Reason:
+    """Why a job on chosen tasks would have nothing to do."""
+    message = f"none of the {tasks} chosen tasks is unlabeled"
+    if tasks == 1:
+        message = "the chosen task is labeled or skipped"
+    cure = "Choose tasks that nobody labeled or skipped"
+    return replace(NOTHING_LEFT, message=message, cure=cure)
 
 
 def _images(control: Control, counts: Sequence[LabelCount]) -> Mapping[Label, int]:
@@ -99,11 +120,19 @@ def _shortages(
     if used < min_labels:
         where = f" in '{control.name}'" if several else ""
         message = f"{used} of {min_labels} labels used{where}"
-        yield Reason(ReasonCode.TOO_FEW_LABELS, message, have=used, need=min_labels)
+        cure = f"Label images with {_many(min_labels - used, 'more label')}, {min_images} each"
+        if len(images) < min_labels:
+            cure = f"Give the labeling config at least {min_labels} labels{where}"
+        yield Reason(ReasonCode.TOO_FEW_LABELS, message, have=used, need=min_labels, cure=cure)
     for label, count in images.items():
         if 0 < count < min_images:
-            message = f"class '{_short(label)}' has {count} of {min_images} images"
-            yield Reason(ReasonCode.TOO_FEW_IMAGES, message, label, count, min_images)
+            name = _short(label)
+            message = f"class '{name}' has {count} of {min_images} images"
+            cure = (
+                f"Label {_many(min_images - count, 'more image')} of '{name}', "
+                "or remove the label from the others"
+            )
+            yield Reason(ReasonCode.TOO_FEW_IMAGES, message, label, count, min_images, cure)
 
 
 def _doubts(images: Mapping[Label, int], min_images: int) -> Iterable[str]:
@@ -118,25 +147,33 @@ def _doubts(images: Mapping[Label, int], min_images: int) -> Iterable[str]:
         yield f"label names longer than {LONG_NAME} characters: {_listed(long)}"
 
 
-def _differences(control: Control | None, name: str, version: ModelVersion) -> Iterable[str]:
+def _differences(
+    control: Control | None, name: str, version: ModelVersion
+) -> Iterable[tuple[str, str]]:
+    """What keeps a version from labeling with a control, each with its cure."""
     if control is None:
-        yield f"the labeling config has no '{name}'"
+        yield f"the labeling config has no '{name}'", TRAIN_ANEW
         return
     kind, labels = version.kinds[control.name], version.labels[control.name]
     if kind != control.kind:
-        yield f"'{name}' asks for {control.kind}, the model does {kind}"
+        yield f"'{name}' asks for {control.kind}, the model does {kind}", TRAIN_ANEW
     foreign = [label for label in labels if label not in control.labels]
     missing = [label for label in control.labels if label not in labels]
     if foreign:
-        yield f"'{name}' lacks its label {_listed(foreign)}"
+        cure = "Add it to the labeling config, or choose another version"
+        yield f"'{name}' lacks its label {_listed(foreign)}", cure
     if missing:
-        yield f"it was trained without {_listed(missing)}"
+        yield f"it was trained without {_listed(missing)}", TRAIN_ANEW
 
 
 def _listed(labels: Sequence[Label]) -> str:
     names = ", ".join(f"'{_short(label)}'" for label in labels[:NAMES_SHOWN])
     more = len(labels) - NAMES_SHOWN
     return f"{names} and {more} more" if more > 0 else names
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _short(name: str) -> str:

@@ -99,10 +99,18 @@ class AutoLabel:
             finished = self.finishing.finish(
                 job, schema, shown, findings, progress, activate=better.yes
             )
-            self.doubts.show(request.project, doubts)
             waiting = lanes.waiting(ledger, everyone)
-            self._show_next(request.project, shown.name, material, findings, waiting)
-            self.versions.prune(request.project, self.settings.keep_versions)
+            finished.tidying(
+                "listing the doubted labels", lambda: self.doubts.show(request.project, doubts)
+            )
+            finished.tidying(
+                "listing what to label next",
+                lambda: self._show_next(request.project, shown.name, material, findings, waiting),
+            )
+            finished.tidying(
+                "deleting the oldest versions",
+                lambda: self.versions.prune(request.project, self.settings.keep_versions),
+            )
         return self.reporter.tell(
             job,
             published,

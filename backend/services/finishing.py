@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from backend.domain import Job, Kind, LabelSchema, ModelVersion, TaskId
+from backend.domain import Job, Kind, LabelSchema, ModelVersion, TaskId, VersionName
 from backend.ports import Progress, Versions
 from backend.services.acceptance import AutoAccept
 from backend.services.findings import Findings
 from backend.services.labeling import Delivered, Delivery
+from backend.services.tidying import Tidying
 
 TAB = "Hard examples (nothing found)"
 """Lists what `Hard examples` cannot: a prediction without a region has no place for its reasons."""
@@ -14,10 +15,15 @@ TAB = "Hard examples (nothing found)"
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What arrived in Label Studio; `accepted` counts annotations made."""
+    """What arrived in Label Studio, of the version `shown`; `accepted` counts annotations made.
 
+    `tidying` is for what is left to put in order.
+    """
+
+    shown: VersionName
     delivered: Delivered
     accepted: int
+    tidying: Tidying
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +44,7 @@ class Finishing:
         *,
         activate: bool,
     ) -> Finished:
-        """Push all, then switch, then accept: nobody sees a half-labeled project.
+        """Push all, then switch, then accept, then tidy: nobody sees a half-labeled project.
 
         `activate` makes the version the current one.
         """
@@ -48,12 +54,17 @@ class Finishing:
         )
         if activate:
             self.versions.activate(project, version.name)
-        current = self.versions.current(project)
-        self.delivery.show(project, version.name, also=current)
-        if any(control.kind is not Kind.SINGLE for control in schema.controls):
-            self.delivery.label_studio.list_in_tab(project, TAB, hard_and_empty(findings))
+        self.delivery.show(project, version.name)
         accepted = self.auto_accept.carry_out(job, version.name, findings.verdict)
-        return Finished(delivered, accepted)
+        current, tidying = self.versions.current(project), Tidying()
+        keep = {version.name, current.name} if current else {version.name}
+        self.delivery.tidy(project, keep, tidying)
+        if any(control.kind is not Kind.SINGLE for control in schema.controls):
+            tidying(
+                "listing the hard examples on which nothing was found",
+                lambda: self.delivery.list_in_tab(project, TAB, hard_and_empty(findings)),
+            )
+        return Finished(version.name, delivered, accepted, tidying)
 
 
 def hard_and_empty(findings: Findings) -> list[TaskId]:

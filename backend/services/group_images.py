@@ -27,8 +27,8 @@ class GroupImages:
         request, watch = job.request, Stopwatch()
         schema = labeling_config.parse(self.label_studio.project(request.project).label_config)
         with watch("list"):
-            people = census.take(self.label_studio, request.project, schema, progress)
-            people = people.only(request.task_ids) if request.task_ids else people
+            everyone = census.take(self.label_studio, request.project, schema, progress)
+            people = everyone.only(request.task_ids) if request.task_ids else everyone
         pictures, unreadable = self.gallery.look(people.unlabeled, progress)
         groups = group(pictures, request.groups, np.random.default_rng(self.seed))
         with watch("push"):
@@ -41,8 +41,7 @@ class GroupImages:
                 job,
                 self.gallery,
                 because=f"{len(pictures)} images in {len(groups)} groups",
-                labeled=len(people.labeled),
-                unlabeled=len(pictures),
+                people=everyone,
                 unreadable=unreadable,
                 seconds=watch.seconds,
             ),

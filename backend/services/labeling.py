@@ -15,7 +15,6 @@ from backend.domain import (
     ControlName,
     HardExample,
     LabelSchema,
-    ModelVersion,
     NoPrediction,
     Prediction,
     ProjectId,
@@ -26,6 +25,7 @@ from backend.errors import BadInput, UnreadableImage
 from backend.pictures import Floats, Guesses, Pictures
 from backend.ports import Gallery, LabelStudio, Progress, StoredPredictions
 from backend.services.learning import Models
+from backend.services.tidying import Tidying
 
 BATCH = 2000
 """Predictions in one bulk import: Label Studio recounts the whole project at each call."""
@@ -158,15 +158,25 @@ class Delivery:
         progress("push", total, total)
         return Delivered(created, tuple(dropped))
 
-    def show(
-        self, project: ProjectId, version: VersionName, also: ModelVersion | None = None
-    ) -> None:
-        """Make `version` the one that people see; forget ours except it and `also`."""
-        keep = {version, also.name} if also else {version}
+    def show(self, project: ProjectId, version: VersionName) -> None:
+        """Make `version` the one that people see."""
         self.label_studio.show_version(project, version)
-        self.label_studio.forget_versions(project, keep)
-        self.stored.prune(project, keep)
-        self.label_studio.refresh_tabs(project)
+
+    def tidy(self, project: ProjectId, keep: Collection[VersionName], tidying: Tidying) -> None:
+        """Forget the predictions of all our versions but these, and bring the tabs up to date."""
+        tidying(
+            "removing the predictions of other versions",
+            lambda: self.label_studio.forget_versions(project, keep),
+        )
+        tidying(
+            "forgetting the stored predictions of other versions",
+            lambda: self.stored.prune(project, keep),
+        )
+        tidying("refreshing the tabs", lambda: self.label_studio.refresh_tabs(project))
+
+    def list_in_tab(self, project: ProjectId, title: str, tasks: Sequence[TaskId]) -> None:
+        """Make a tab that lists exactly these tasks; none at all removes the tab."""
+        self.label_studio.list_in_tab(project, title, tasks)
 
     def _require_same_config(self, project: ProjectId, schema: LabelSchema) -> None:
         now = labeling_config.parse(self.label_studio.project(project).label_config)

@@ -6,7 +6,7 @@ from typing import Any
 
 from backend import schema as labeling_config
 from backend.domain import UNTRAINED, Job, JobRequest, LabelSchema, ModelVersion
-from backend.errors import BadInput, Refused
+from backend.errors import Refused
 from backend.policies import preconditions
 from backend.ports import Gallery, LabelStudio, Progress, Versions
 from backend.services import census, taught
@@ -71,11 +71,6 @@ class PreLabel:
         )
 
     def _version(self, request: JobRequest, schema: LabelSchema) -> ModelVersion:
-        if request.accept and request.labels_are_random:
-            raise BadInput(
-                "the chosen version may have learned from the labels that are said to be random",
-                "Accept without --labels-are-random, or in an active-learning job",
-            )
         version = self.versions.get(request.project, request.model_version or UNTRAINED)
         if unfit := preconditions.model_fits(schema, version):
             raise Refused(unfit)

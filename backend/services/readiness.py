@@ -15,15 +15,24 @@ from backend.domain import (
     ProjectId,
     ProjectStatus,
 )
-from backend.errors import NotFound, NoWeights, Reason, ReasonCode, Refused, UnsupportedConfig
+from backend.errors import (
+    AutolabelError,
+    NotFound,
+    NoWeights,
+    Reason,
+    ReasonCode,
+    Refused,
+    UnsupportedConfig,
+)
 from backend.policies import preconditions
+from backend.policies.preconditions import NOTHING_LEFT
 from backend.ports import Jobs, LabelStudio, Versions
 from backend.services import census
 from backend.services.census import Census
 from backend.services.lanes import Lanes
 from backend.settings import Settings
 
-NOTHING_LEFT = Reason(ReasonCode.NO_UNLABELED_IMAGES, "no unlabeled image left", have=0, need=1)
+VERSIONS_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +57,7 @@ class Readiness:
         try:
             schema = labeling_config.parse(found.label_config)
         except UnsupportedConfig as exc:
-            reason = Reason(ReasonCode.UNSUPPORTED_LABELING_CONFIG, str(exc))
+            reason = _reason(ReasonCode.UNSUPPORTED_LABELING_CONFIG, exc)
             return self._status(found, (reason,), (), (), 0)
         everyone = tuple(self.label_studio.labeled(project, schema))
         takes = replace(request, accept=request.accept and request.labels_are_random)
@@ -58,8 +67,9 @@ class Readiness:
         unlabeled = self.label_studio.count_unlabeled(project)
         aside = census.set_aside(everyone, ledger)
         ready = self._check(schema, counts, len(labeled), unlabeled, aside)
+        reasons = (*ready.reasons, *(self._none_chosen(request, schema) if unlabeled else ()))
         return self._status(
-            found, ready.reasons, (*schema.warnings, *ready.warnings), counts, len(labeled)
+            found, reasons, (*schema.warnings, *ready.warnings), counts, len(labeled)
         )
 
     def require(self, request: JobRequest) -> None:
@@ -91,17 +101,17 @@ class Readiness:
         used = {count.control for count in counts if count.images}
         kinds = {control.kind for control in schema.controls if control.name in used}
         missing = [exc for kind in kinds if (exc := self.missing_weights(kind))]
-        weights = tuple(Reason(ReasonCode.NO_BASE_WEIGHTS, str(exc)) for exc in missing)
+        weights = tuple(_reason(ReasonCode.NO_BASE_WEIGHTS, exc) for exc in missing)
         return replace(found, reasons=(*found.reasons, *weights))
 
     def _nothing_to_look_at(self, request: JobRequest) -> tuple[Reason, ...]:
         """Why there are no images to choose from; needs neither labels nor a model."""
         project = self.label_studio.project(request.project)
         try:
-            labeling_config.parse(project.label_config)
+            schema = labeling_config.parse(project.label_config)
         except UnsupportedConfig as exc:
-            return (Reason(ReasonCode.UNSUPPORTED_LABELING_CONFIG, str(exc)),)
-        return () if self.label_studio.count_unlabeled(project.id) else (NOTHING_LEFT,)
+            return (_reason(ReasonCode.UNSUPPORTED_LABELING_CONFIG, exc),)
+        return self._nothing_left(request, schema)
 
     def _unfit_version(self, request: JobRequest) -> tuple[Reason, ...]:
         """Why the chosen version cannot label this project; needs no labeled image."""
@@ -109,14 +119,32 @@ class Readiness:
         try:
             schema = labeling_config.parse(project.label_config)
         except UnsupportedConfig as exc:
-            return (Reason(ReasonCode.UNSUPPORTED_LABELING_CONFIG, str(exc)),)
+            return (_reason(ReasonCode.UNSUPPORTED_LABELING_CONFIG, exc),)
         try:
             version = self.versions.get(request.project, request.model_version or UNTRAINED)
         except NotFound as exc:
-            return (Reason(ReasonCode.UNKNOWN_VERSION, str(exc)),)
+            cure = self._known_versions(request.project)
+            return (Reason(ReasonCode.UNKNOWN_VERSION, exc.message, cure=cure),)
         unfit = preconditions.model_fits(schema, version)
-        left = request.task_ids or self.label_studio.count_unlabeled(project.id)
-        return unfit if left else (*unfit, NOTHING_LEFT)
+        return (*unfit, *self._nothing_left(request, schema))
+
+    def _nothing_left(self, request: JobRequest, schema: LabelSchema) -> tuple[Reason, ...]:
+        if not self.label_studio.count_unlabeled(request.project):
+            return (NOTHING_LEFT,)
+        return self._none_chosen(request, schema)
+
+    def _none_chosen(self, request: JobRequest, schema: LabelSchema) -> tuple[Reason, ...]:
+        """Chosen tasks without an unlabeled one among them, however many others there are."""
+        chosen = set(request.task_ids)
+        unlabeled = self.label_studio.unlabeled(request.project, schema)
+        if not chosen or any(ref.task in chosen for ref in unlabeled):
+            return ()
+        return (preconditions.none_chosen(len(chosen)),)
+
+    def _known_versions(self, project: ProjectId) -> str:
+        """What to name instead of a version that is not there."""
+        names = ", ".join(card.name for card in self.versions.all(project)[:VERSIONS_SHOWN])
+        return f"Choose one that is there: {names}" if names else "Start an active-learning job"
 
     def _status(
         self,
@@ -136,3 +164,7 @@ class Readiness:
             version=self.versions.current(project.id),
             job=self.jobs.live(project.id),
         )
+
+
+def _reason(code: ReasonCode, error: AutolabelError) -> Reason:
+    return Reason(code, error.message, cure=error.cure)

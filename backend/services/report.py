@@ -1,6 +1,7 @@
 """What a job found out, as `report.json`: the numbers, each with its meaning in the docs."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,20 +12,27 @@ from backend.domain import (
     ImageRef,
     Job,
     LabelSchema,
+    Mode,
     ModelVersion,
     NoPrediction,
     TaskId,
+    VersionName,
 )
 from backend.pictures import Floats
 from backend.policies.label_errors import Suspect
+from backend.policies.miners.phrases import PHRASES
 from backend.ports import Gallery
 from backend.services import census
+from backend.services.census import Census
 from backend.services.findings import Findings
 from backend.services.finishing import Finished
 from backend.services.learning import Learned, Material, Models
 
 HARDEST = 20
 """Hard examples listed one by one."""
+
+STEPS = ("list", "fetch", "embed", "train", "predict", "push")
+"""What every report gives the seconds of, also of a job that trained or pushed nothing."""
 
 HISTOGRAM_BINS = 20
 """Of equal width over [0, 1]."""
@@ -36,6 +44,7 @@ def content(
     job: Job,
     version: ModelVersion,
     *,
+    people: Census,
     material: Material,
     findings: Findings,
     finished: Finished,
@@ -43,7 +52,11 @@ def content(
     seconds: Mapping[str, float],
     because: str,
 ) -> Json:
-    """The report of one job; counts are of images, times in seconds."""
+    """The report of one job; counts are of images, times in seconds.
+
+    `version` is the one that the job made or chose. Where that was kept aside, `shown` is another:
+    the one whose predictions are counted and were accepted.
+    """
     predicted = len(findings.guessed.pictures)
     certificates = [asdict(one) for one in findings.verdict.certificates]
     return {
@@ -52,6 +65,7 @@ def content(
         "mode": job.request.mode.value,
         "algorithm": job.request.algorithm.value,
         "version": version.name,
+        "shown": finished.shown,
         "because": because,
         "task_kind": "+".join(dict.fromkeys(kind.value for kind in version.kinds.values())),
         "labels": [
@@ -60,11 +74,11 @@ def content(
         ],
         "labeled": len(material.people),
         "validation": len(material.validation) or version.trained_on.get("validation", 0),
-        "unlabeled": len(material.unlabeled),
+        "unlabeled": len(people.unlabeled),
         "predicted": finished.delivered.predicted,
         "hard": len(findings.hard),
         "hardest": [_hard(example) for example in _worst(findings.hard)],
-        "hard_reasons": _reasons(findings.hard),
+        "hard_reasons": hard_reasons(findings.hard),
         "accepted": finished.accepted,
         "withheld": predicted - finished.accepted,
         "dropped": [_slot(slot) for slot in finished.delivered.dropped],
@@ -75,7 +89,7 @@ def content(
         "certificate": certificates[0] if certificates else None,
         "certificates": certificates,
         "verdict": findings.verdict.because,
-        "seconds": {name: round(spent, 3) for name, spent in seconds.items()},
+        "seconds": _seconds(seconds),
         "device": version.device,
         "backbone": version.backbone,
     }
@@ -86,8 +100,7 @@ def of_looking(
     gallery: Gallery,
     *,
     because: str,
-    labeled: int,
-    unlabeled: int,
+    people: Census,
     unreadable: Sequence[NoPrediction],
     seconds: Mapping[str, float],
 ) -> Json:
@@ -98,12 +111,10 @@ def of_looking(
         "mode": job.request.mode.value,
         "version": None,
         "because": because,
-        "labeled": labeled,
-        "unlabeled": unlabeled,
+        "labeled": len(people.labeled),
+        "unlabeled": len(people.unlabeled),
         "unreadable": [_slot(slot) for slot in unreadable],
-        "seconds": {
-            name: round(spent, 3) for name, spent in {**seconds, **gallery.timings()}.items()
-        },
+        "seconds": _seconds({**seconds, **gallery.timings()}),
         "device": gallery.device,
         "backbone": gallery.backbone,
     }
@@ -129,10 +140,30 @@ def of_training(learned: Learned, doubts: Sequence[Suspect]) -> Json:
     }
 
 
+def of_earlier_training(version: VersionName, reports: Iterable[Mapping[str, Any]]) -> Json:
+    """What was found out when a version was trained, by the report of that job if it is here."""
+    about: Json = {"notes": {}, "metrics_from": "held-out", "per_class": []}
+    for report in reports:
+        if report["version"] == version and report["mode"] == Mode.ACTIVE_LEARNING.value:
+            return {name: report.get(name, nothing) for name, nothing in about.items()}
+    return about
+
+
 def hardest(findings: Findings) -> list[ImageRef]:
     """The images of the hard examples that the report lists."""
     refs = {ref.task: ref for ref in findings.guessed.pictures.refs}
     return [refs[example.task] for example in _worst(findings.hard)]
+
+
+def hard_reasons(hard: Mapping[TaskId, HardExample]) -> list[Json]:
+    """On how many images each reason was given, the most frequent first."""
+    counts = Counter(
+        number for example in hard.values() for number in {number for number, _ in example.reasons}
+    )
+    return [
+        {"number": number, "words": PHRASES[number], "images": images}
+        for number, images in counts.most_common()
+    ]
 
 
 def metrics(models: Models) -> dict[str, float]:
@@ -171,14 +202,8 @@ def _hard(example: HardExample) -> Json:
     return {"task": example.task, "coefficient": example.coefficient, "reasons": reasons}
 
 
-def _reasons(hard: Mapping[TaskId, HardExample]) -> list[Json]:
-    """How often each reason was given, the most frequent first, with the words of one example."""
-    counts: dict[int, Json] = {}
-    for example in hard.values():
-        for number, words in example.reasons:
-            entry = counts.setdefault(number, {"number": number, "words": words, "images": 0})
-            entry["images"] += 1
-    return sorted(counts.values(), key=lambda entry: -entry["images"])
+def _seconds(spent: Mapping[str, float]) -> dict[str, float]:
+    return {step: round(spent.get(step, 0.0), 3) for step in STEPS}
 
 
 def _slot(slot: NoPrediction) -> Json:

@@ -1,26 +1,30 @@
 """The end of every job: its numbers, its outlook and its pictures."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 
-from backend.domain import Job, ModelVersion, NoPrediction
+from backend.domain import Job, ModelVersion, NoPrediction, ProjectId
 from backend.ports import Gallery, Illustrations
 from backend.services import report
 from backend.services.census import Census
 from backend.services.findings import Findings
 from backend.services.finishing import Finished
 from backend.services.learning import Material
-from backend.services.prospects import Prospects
+from backend.services.prospects import Prospects, Report
 from backend.services.report import Json
 
 
 @dataclass(frozen=True, slots=True)
 class Reporter:
-    """Puts a report together, and pictures beside it."""
+    """Puts a report together, and pictures beside it.
+
+    `reports` are those of a project's earlier jobs, newest first.
+    """
 
     gallery: Gallery
     prospects: Prospects
     illustrations: Illustrations
+    reports: Callable[[ProjectId], Iterable[Report]]
 
     def tell(
         self,
@@ -36,10 +40,15 @@ class Reporter:
         because: str,
         training: Json | None = None,
     ) -> Json:
-        """The content of `report.json`; `training` is what was found out while learning."""
+        """The content of `report.json`; `training` is what was found out while learning.
+
+        A job that learned nothing tells what was found out when its version was trained.
+        """
+        earlier = self.reports(job.request.project)
         content = report.content(
             job,
             version,
+            people=people,
             material=material,
             findings=findings,
             finished=finished,
@@ -49,9 +58,13 @@ class Reporter:
         )
         found = {
             **content,
-            **(training or {}),
+            **(training or report.of_earlier_training(version.name, earlier)),
             **self.prospects.look(job.request, people),
             "changed_images": dict(self.gallery.notes()),
         }
-        self.illustrations.draw(job, found, report.hardest(findings))
-        return found
+        finished.tidying(
+            "drawing pictures",
+            lambda: self.illustrations.draw(job, found, report.hardest(findings)),
+        )
+        left = [asdict(one) for one in finished.tidying.left_undone]
+        return {**found, "left_undone": left}

@@ -9,7 +9,6 @@ from backend.domain import Job, JobRequest, LabelSchema, ModelVersion
 from backend.policies import preconditions
 from backend.ports import Gallery, LabelStudio, Ledgers, Progress, Versions
 from backend.services import census, lanes, picks, report
-from backend.services.census import Census
 from backend.services.labeling import Guessed, Guessing
 from backend.services.learning import Learning, Material
 from backend.services.looking import look
@@ -33,7 +32,8 @@ class Suggest:
         request, watch = job.request, Stopwatch()
         schema = labeling_config.parse(self.label_studio.project(request.project).label_config)
         with watch("list"):
-            people = self._people(request, schema, progress)
+            everyone = census.take(self.label_studio, request.project, schema, progress)
+            people = everyone.only(request.task_ids) if request.task_ids else everyone
         ledger = self.ledgers.load(request.project)
         material, unreadable = look(self.gallery, schema, people, ledger, progress)
         version = self._version(request, schema)
@@ -50,8 +50,7 @@ class Suggest:
                 job,
                 self.gallery,
                 because=f"{len(chosen)} images to label next",
-                labeled=len(people.labeled),
-                unlabeled=len(material.unlabeled),
+                people=everyone,
                 unreadable=unreadable,
                 seconds=watch.seconds,
             ),
@@ -61,10 +60,6 @@ class Suggest:
                 for pick in chosen
             ],
         }
-
-    def _people(self, request: JobRequest, schema: LabelSchema, progress: Progress) -> Census:
-        people = census.take(self.label_studio, request.project, schema, progress)
-        return people.only(request.task_ids) if request.task_ids else people
 
     def _version(self, request: JobRequest, schema: LabelSchema) -> ModelVersion | None:
         """The current version, where it still fits the labeling config."""

@@ -28,8 +28,12 @@ AS_TEXT = {
 }
 """Makes a field's label as high as its words, and its description as dark as the rest."""
 
-HEADLINES = ("accuracy", "map50", "ece")
-"""Metrics that a version is chosen by; the page shows the others."""
+ALGORITHM = "Only for active learning: algorithm"
+VERSION = "Only for pre-labeling: model version"
+MAX_ERROR = "Only if accepted: wrong labels at most, percent"
+CONFIDENCE = "Only if accepted: confidence, percent"
+RANDOM = "Only if accepted by active learning: the labeled images were drawn at random"
+"""Label Studio cannot hide a field that does not apply, so its name says when it does."""
 
 LIVE = ("queued", "running", "stopping")
 IN_THE_BACKGROUND = {"async": True}
@@ -76,10 +80,12 @@ def start_form(_user, project):
     """Where the project stands, then the choices."""
     try:
         backend = Backend(project)
-        versions = backend.get("versions")["versions"]
+        answer = backend.get("versions")
     except Trouble as trouble:
         return [text(trouble.sentences)]
-    return [text(standing(backend)), *choices(versions)]
+    versions, missing = answer["versions"], answer.get("summary")
+    said = [*standing(backend), *([missing] if missing else [])]
+    return [text(said), *choices(versions)]
 
 
 def status_form(_user, project):
@@ -124,32 +130,27 @@ def choices(versions):
         "fast": "Fast: learn from the labeled images",
         "precise": "Precise: from the unlabeled ones too; takes longer",
     }
-    rows = [[select("mode", "Type", modes)], [select("algorithm", "Algorithm", algorithms)]]
+    rows = [[select("mode", "Type", modes)], [select("algorithm", ALGORITHM, algorithms)]]
     if versions:
         names = {card["name"]: version_words(card) for card in versions}
-        rows.append([select("model_version", "Model version for pre-labeling", names, current)])
+        rows.append([select("model_version", VERSION, names, current)])
     accept = {"no": "No: everything is to be confirmed", "yes": "Yes: they become annotations"}
     rows.append([select("accept", "Accept the sure labels", accept)])
     rows.append(
         [
-            share("max_error", "Wrong labels at most, percent", 5, 0.1),
-            share("confidence", "Confidence, percent", 95, 50),
+            share("max_error", MAX_ERROR, 5, 0.1, 99),
+            share("confidence", CONFIDENCE, 95, 50, 99.99),
         ]
     )
     random = {"no": "No", "yes": "Yes: all of them count for the guarantee"}
-    rows.append([select("labels_are_random", "The labeled images were drawn at random", random)])
+    rows.append([select("labels_are_random", RANDOM, random)])
     return [{"columnCount": len(row), "fields": row} for row in rows]
 
 
 def version_words(card):
-    """`al-0007-3f9c (in use): accuracy 0.930, ece 0.040`."""
-    measured = [
-        f"{name} {value:.3f}"
-        for name, value in card["metrics"].items()
-        if value is not None and name.rpartition(".")[2] in HEADLINES
-    ]
+    """`al-0007-3f9c (in use): Accuracy 93.0%, calibration error 0.04`."""
     used = " (in use)" if card["current"] else ""
-    return f"{card['name']}{used}: {', '.join(measured) or 'not measured'}"
+    return f"{card['name']}{used}: {card['summary']}"
 
 
 def text(sentences):
@@ -166,8 +167,9 @@ def select(name, label, options, value=None):
     return {"type": "select", "name": name, "label": label, "options": listed, "value": first}
 
 
-def share(name, label, value, least):
-    limits = {"min": least, "max": 99.9, "step": "any"}
+def share(name, label, value, least, most):
+    """A field for percents, with the limits that the page has."""
+    limits = {"min": least, "max": most, "step": "any"}
     return {"type": "number", "name": name, "label": label, "value": value, **limits}
 
 
@@ -277,15 +279,8 @@ def answer_of(response, url):
             "Connect the right one with: autolabel connect PROJECT",
         )
     if not response.ok:
-        raise Trouble(*words_of(answer["error"]))
+        raise Trouble(*(answer["error"].get("summary") or [answer["error"]["message"]]))
     return answer
-
-
-def words_of(error):
-    """What happened, or every reason for a refusal, and the cure."""
-    reasons = [reason["message"] for reason in error.get("reasons", [])]
-    happened = ["The job was not started:", *reasons] if reasons else [error["message"]]
-    return [*happened, *([error["cure"]] if error.get("cure") else [])]
 
 
 def shown(url):

@@ -117,7 +117,9 @@ class Project:
                 AutoAccept(self.studio, self.ledgers),
                 versions,
             ),
-            reporter=Reporter(gallery, Prospects(self.ledgers, lambda _: ()), FakePictures()),
+            reporter=Reporter(
+                gallery, Prospects(self.ledgers, lambda _: ()), FakePictures(), lambda _: ()
+            ),
             versions=versions,
             settings=settings,
             packages={},

@@ -18,7 +18,9 @@ from backend.errors import (
 from backend.job_requests import request_json
 from tests.fakes.backend import NOW, a_job, a_version
 
-REFUSAL = Reason(ReasonCode.TOO_FEW_IMAGES, "class 'dog' has 3 of 5 images", "dog", 3, 5)
+REFUSAL = Reason(
+    ReasonCode.TOO_FEW_IMAGES, "class 'dog' has 3 of 5 images", "dog", 3, 5, "Label 2 more"
+)
 
 
 def as_json_schema(schema):
@@ -88,7 +90,7 @@ class TestStart:
         assert again.status_code == 200
         assert conforms(again, self.PATH, "post")["job"]["id"] == first
 
-    def test_answers_409_with_every_reason(self, client, backend, conforms):
+    def test_answers_409_with_every_reason_and_its_cure(self, client, backend, conforms):
         backend.reasons = (REFUSAL,)
         answer = client.post("/api/projects/2/jobs", json={})
         assert answer.status_code == 409
@@ -101,7 +103,13 @@ class TestStart:
                 "label": "dog",
                 "have": 3,
                 "need": 5,
+                "cure": "Label 2 more",
             }
+        ]
+        assert error["cure"] == "Label 2 more"
+        assert error["summary"] == [
+            "The job was not started:",
+            "class 'dog' has 3 of 5 images. Label 2 more.",
         ]
 
     @pytest.mark.parametrize(
@@ -154,7 +162,13 @@ class TestReading:
     def test_a_project_without_jobs_or_versions_has_empty_lists(self, client, backend):
         backend.versions.cards.clear()
         assert client.get("/api/projects/2/jobs").get_json() == {"jobs": []}
-        assert client.get("/api/projects/2/versions").get_json() == {"versions": []}
+        assert client.get("/api/projects/2/versions").get_json() == {
+            "versions": [],
+            "summary": (
+                "No model version yet: pre-labeling needs one, "
+                "and the first active-learning job makes it."
+            ),
+        }
 
 
 class TestActing:
@@ -212,7 +226,12 @@ class TestFailing:
         backend.failure = failure
         answer = client.get("/api/projects/2/status")
         assert answer.status_code == status
-        assert answer.get_json() == {"error": {"code": code, "message": "gone", "cure": "start it"}}
+        assert answer.get_json()["error"] == {
+            "code": code,
+            "message": "gone",
+            "cure": "start it",
+            "summary": ["Gone.", "Start it."],
+        }
 
     def test_a_bug_answers_with_the_id_under_which_the_log_has_it(self, client, backend, caplog):
         backend.failure = RuntimeError("a secret of the inside")
@@ -244,6 +263,7 @@ class TestFailing:
         answer = client.get("/predict")
         assert answer.status_code == 405
         assert answer.get_json()["error"]["code"] == "method_not_allowed"
+        assert answer.get_json()["error"]["cure"] == "See /api/openapi.json"
 
 
 def test_metrics_count_requests_predictions_and_jobs(client, backend):

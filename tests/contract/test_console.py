@@ -21,7 +21,9 @@ from backend.errors import BadInput, LabelStudioUnreachable, Reason, ReasonCode
 from backend.web import create_app
 from tests.fakes.backend import NOW, a_job, a_project
 
-SHORT = Reason(ReasonCode.TOO_FEW_IMAGES, "class 'dog' has 3 of 5 images", "dog", 3, 5)
+SHORT = Reason(
+    ReasonCode.TOO_FEW_IMAGES, "class 'dog' has 3 of 5 images", "dog", 3, 5, "Label 2 more"
+)
 FORM = {"mode": "active-learning", "algorithm": "fast", "max_error": "5", "confidence": "95"}
 
 
@@ -54,12 +56,12 @@ class TestOverview:
         assert "autolabel connect PROJECT" in page
 
     def test_names_each_project_with_its_version_and_its_newest_job(self, client, backend):
-        backend.jobs.jobs["a"] = a_job("a", progress=0.42, step="embed 4 of 10")
+        backend.jobs.jobs["a"] = a_job("a", progress=0.42, step="embed: 4 of 10")
         page = text_of(client.get("/"))
         assert "Pets" in page
         assert "al-0001-3f9c" in page
         assert 'value="42"' in page
-        assert "embed 4 of 10" in page
+        assert "Looking at the images: 4 of 10" in page
 
     def test_says_what_is_missing_while_label_studio_is_away(self, client, backend, monkeypatch):
         def away():
@@ -72,6 +74,15 @@ class TestOverview:
         assert "No project yet" not in text_of(answer)
 
 
+class TestNothing:
+    @pytest.mark.parametrize(("path", "status"), [("/nothing", 404), ("/projects/2/start", 405)])
+    def test_a_person_is_led_back_to_the_projects(self, client, path, status):
+        answer = client.get(path, headers={"Accept": "text/html"})
+        assert answer.status_code == status
+        assert "Begin at the list of all projects, below." in text_of(answer)
+        assert 'href="/"' in text_of(answer)
+
+
 class TestProject:
     def test_shows_bars_against_the_minimum_and_the_reasons_in_words(self, client, backend):
         backend.reasons = (SHORT,)
@@ -80,7 +91,7 @@ class TestProject:
             for name, images in [("cat", 8), ("dog", 3)]
         )
         page = text_of(client.get("/projects/2"))
-        assert "class &#39;dog&#39; has 3 of 5 images" in page
+        assert "class &#39;dog&#39; has 3 of 5 images. Label 2 more." in page
         assert "3 of 5<span" in page
         assert "Not ready yet: 11 labeled, 100 unlabeled images." in page
 
@@ -138,6 +149,7 @@ class TestForms:
             **{**FORM, "mode": "pre-labeling", "algorithm": "precise", "max_error": "2,5"},
             model_version="al-0002-77aa",
             accept="on",
+            labels_are_random="on",  # hidden by then: it is for active learning
         )
         assert answer.status_code == 303
         assert answer.headers["Location"].endswith("/projects/2#job")
@@ -155,6 +167,7 @@ class TestForms:
         page = text_of(answer)
         assert answer.status_code == 409
         assert "The job was not started" in page
+        assert page.count("Label 2 more.") == 2  # why it was not started, and the readiness
         assert "no image is left" in page
         assert re.search(r'value="precise" checked', page)
         assert re.search(r'name="accept" checked', page)
@@ -304,7 +317,7 @@ class TestReport:
     def test_of_a_job_that_failed_says_so(self, client, backend):
         backend.jobs.jobs["a"] = a_job("a", JobState.FAILED, because="the disk is full")
         page = text_of(client.get("/jobs/a"))
-        assert "the disk is full" in page
+        assert "The disk is full." in page
         assert "No report" in page
 
 

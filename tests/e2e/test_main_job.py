@@ -145,6 +145,7 @@ def test_a_class_short_of_images_is_refused_with_the_reason(autolabel, client, t
     typed = autolabel.run("label", project.id)
     assert typed.returncode == 3
     assert "class '1' has 3 of 5 images" in typed.stderr
+    assert "Label 2 more images of '1'" in typed.stderr
     assert autolabel.json("jobs", project.id) == {"jobs": []}
 
     reasons = autolabel.json("status", project.id)["reasons"]

@@ -107,14 +107,14 @@ def test_a_job_is_started_followed_and_seen_to_finish_without_a_reload(page, add
 
     (job,) = backend.jobs.jobs.values()
     backend.jobs.jobs[job.id] = replace(job, state=JobState.RUNNING, progress=0.4, step="embed")
-    page.get_by_text("embed", exact=True).wait_for()
+    page.get_by_text("Looking at the images", exact=True).wait_for()
     assert page.get_by_role("progressbar").get_attribute("value") == "40"
 
     ended = replace(job, state=JobState.FINISHED, progress=1.0, because="the first version")
     backend.jobs.jobs[job.id] = ended
     page.get_by_role("row").filter(has_text="the first version").get_by_text("Finished").wait_for()
     assert page.get_by_role("progressbar").count() == 0
-    assert page.get_by_role("status").inner_text() == "Finished. the first version"
+    assert page.get_by_role("status").inner_text() == "Finished. The first version."
     assert page.evaluate("window.neverReloaded")
 
 
@@ -172,7 +172,7 @@ def test_without_scripts_the_page_reloads_itself(browser, address, backend):
     page.goto(f"{address}/projects/2")
     page.get_by_text("Waiting for a worker").first.wait_for()
     backend.jobs.jobs[job.id] = replace(job, state=JobState.RUNNING, step="embed")
-    page.get_by_text("embed").wait_for(timeout=60_000)
+    page.get_by_text("Looking at the images").wait_for(timeout=60_000)
     context.close()
 
 

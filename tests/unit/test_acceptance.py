@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from backend.domain import Choice, JobId, Mode, ProjectId, TaskId, VersionName
-from backend.errors import BadInput, LabelStudioUnreachable, NotFound, Refused
+from backend.errors import LabelStudioUnreachable, NotFound, Refused
 from backend.services import doubts, lanes, taught
 from backend.services.acceptance import Verdict
 from tests.fakes.label_studio import FakeLabelStudio
@@ -57,6 +57,7 @@ def test_the_first_accepting_job_draws_a_lane_and_asks_people_to_label_it(world)
     assert 50 <= len(lane) <= 300
     assert set(lane).isdisjoint(range(1, 13))
     assert report["accepted"] == 0
+    assert report["unlabeled"] == report["predicted"] + len(lane)
     assert f"{len(lane)} random images wait to be labeled" in report["because"]
     assert "Label first (random)" in report["because"]
 
@@ -414,13 +415,6 @@ def test_what_taught_a_version_is_remembered_by_those_that_go_on_from_it(world):
     assert 20 not in world.family.lessons[-1].train.tasks
 
 
-def test_a_chosen_version_may_not_be_certified_on_what_it_learned_from(world):
-    version = VersionName(world.run()["version"])
-    request = {"mode": Mode.PRE_LABELING, "model_version": version, "accept": True}
-    with pytest.raises(BadInput, match="may have learned from"):
-        world.pre_label(world.job(**request, labels_are_random=True), quiet)
-
-
 def test_pre_labeling_accepts_with_a_certificate_too(world):
     version = VersionName(world.run()["version"])
     request = {"mode": Mode.PRE_LABELING, "model_version": version, "accept": True}
@@ -439,6 +433,7 @@ def test_a_worse_version_is_kept_aside_and_says_why(world):
     assert not aside.promoted
     assert "worse, kept aside" in aside.because
     assert report["because"] == aside.because
+    assert (report["version"], report["shown"]) == (aside.name, good)
     assert world.versions.current(PROJECT).name == good
     assert world.label_studio.model_version == good
 

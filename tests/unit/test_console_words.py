@@ -1,6 +1,5 @@
 """How the page says numbers and times, and what it works out of a report."""
 
-import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -19,7 +18,7 @@ from backend.domain import (
     Mode,
     ProjectId,
 )
-from tests.fakes.backend import a_job, a_version
+from tests.fakes.backend import a_job
 
 START = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 
@@ -65,21 +64,6 @@ def test_a_job_that_ended_has_no_time_left():
     assert words.time_left(job, START + timedelta(seconds=60)) == ""
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "said"),
-    [
-        ("accuracy", 0.934, "93.4%"),
-        ("ece", 0.0412, "0.0412"),
-        ("c.ece", 0.0412, "0.0412"),
-        ("images", 12.5, "12.5"),
-        ("accuracy", None, "not measured"),
-        ("map50", math.nan, "not measured"),
-    ],
-)
-def test_a_share_is_said_in_percent_and_an_error_as_it_is(name, value, said):
-    assert words.metric_value(value, name) == said
-
-
 @given(st.lists(st.integers(0, 10_000)), st.integers(5, 100))
 def test_bars_and_the_mark_of_the_minimum_stay_within_the_chart(counts, needed):
     rows = [LabelCount(ControlName("c"), Label(f"l{n}"), n) for n in counts]
@@ -95,25 +79,18 @@ def test_a_used_label_below_the_minimum_is_short_and_an_unused_one_is_not():
     assert [bar.enough for bar in views.label_bars(rows, 5)] == [True, False, True]
 
 
-def test_reasons_are_tallied_without_their_numbers_where_the_report_has_no_tally():
-    first = {"reasons": [{"words": "low confidence (0.41)"}, {"words": "blurred"}]}
-    second = {"reasons": [{"words": "low confidence (0.38)"}]}
-    bars = views.reason_bars({"hardest": [first, second]})
-    assert [(bar.name, bar.value, bar.length) for bar in bars] == [
-        ("low confidence", 2, 100),
-        ("blurred", 1, 50),
+def test_reasons_are_shown_as_bars_and_those_of_the_same_words_add_up():
+    rows = [("low confidence", 3), ("blurred (a label)", 7), ("low confidence", 2)]
+    report = {"hard_reasons": [{"words": words, "images": images} for words, images in rows]}
+    assert [(bar.name, bar.value) for bar in views.reason_bars(report)] == [
+        ("blurred (a label)", 7),
+        ("low confidence", 5),
     ]
 
 
-def test_the_tally_of_the_report_goes_before_our_own():
-    report = {
-        "hard_reasons": [{"words": "blurred (3.1)", "images": 7}],
-        "hardest": [{"reasons": []}],
-    }
-    assert [(bar.name, bar.value) for bar in views.reason_bars(report)] == [("blurred", 7)]
-
-
-@pytest.mark.parametrize("report", [{}, {"labels": ["cat"]}, {"labels": None}, {"hardest": "x"}])
+@pytest.mark.parametrize(
+    "report", [{}, {"labels": ["cat"]}, {"labels": None}, {"hard_reasons": "x"}]
+)
 def test_a_report_without_tables_has_none(report):
     assert views.per_label(report) == ([], [])
     assert views.reason_bars(report) == []
@@ -124,30 +101,6 @@ def test_the_table_of_labels_takes_what_the_report_measured():
     heads, rows = views.per_label({"per_class": [row]})
     assert heads == ["Images", "Recall", "F1"]
     assert rows == [["cat", "1,200", "50.0%", "not measured"]]
-
-
-@pytest.mark.parametrize(
-    ("metrics", "said"),
-    [
-        ({"accuracy": 0.0, "map50": 0.8}, "mAP at IoU 0.5 80.0%"),
-        ({"kappa": 0.7}, "Kappa 70.0%"),
-        ({}, "not measured"),
-    ],
-)
-def test_a_version_is_summed_up_by_its_main_metric(metrics, said):
-    assert views.headline_metric(a_version(metrics=metrics)) == said
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("the disk is full", "The disk is full."),
-        ("Is it running?", "Is it running?"),
-        ("mode: what is this", "mode: what is this."),
-    ],
-)
-def test_a_message_becomes_a_sentence_of_its_own(text, said):
-    assert words.sentence(text) == said
 
 
 def test_what_a_training_tried_is_said_with_its_figures_and_its_fate():

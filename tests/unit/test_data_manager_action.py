@@ -20,7 +20,7 @@ from tests.fakes.label_studio_inside import (
 )
 
 URL = "http://autolabel.test:9090"
-SHORT = Reason(ReasonCode.TOO_FEW_IMAGES, "class 'dog' has 3 of 5 images")
+SHORT = Reason(ReasonCode.TOO_FEW_IMAGES, "class 'dog' has 3 of 5 images", cure="Label 2 more")
 OTHER = Reason(ReasonCode.TOO_FEW_IMAGES, "class 'cow' has 1 of 5 images")
 
 
@@ -89,7 +89,7 @@ def test_the_dialog_says_what_is_missing_before_the_click(action, project, backe
     backend.reasons = (SHORT, OTHER)
     assert said(action.start_form(None, project))[:3] == [
         "Not ready yet: 15 labeled, 100 unlabeled images.",
-        SHORT.message,
+        "class 'dog' has 3 of 5 images. Label 2 more.",
         OTHER.message,
     ]
 
@@ -98,24 +98,47 @@ def test_the_dialog_says_how_far_a_running_job_is(action, project, backend):
     job, _ = backend.jobs.submit(JobRequest(ProjectId(2)))
     backend.jobs.jobs[job.id] = replace(job, state=JobState.RUNNING, step="embed", progress=0.42)
     for form in (action.start_form, action.status_form, action.stop_form):
-        assert said(form(None, project))[0] == "A job is running: embed, 42% done."
+        assert said(form(None, project))[0] == (
+            "A job is running: looking at the images, 42% done."
+        )
 
 
 def test_the_dialog_offers_the_versions_with_their_metrics(action, project):
     field = fields(action.start_form(None, project))["model_version"]
     assert field["value"] == "al-0001-3f9c"
     assert [option["label"] for option in field["options"]] == [
-        "al-0002-77aa: accuracy 0.930, ece 0.040",
-        "al-0001-3f9c (in use): accuracy 0.930, ece 0.040",
+        "al-0002-77aa: Accuracy 93.0%, calibration error 0.04",
+        "al-0001-3f9c (in use): Accuracy 93.0%, calibration error 0.04",
     ]
 
 
 def test_pre_labeling_is_offered_only_when_there_is_a_version(action, project, backend):
     backend.versions.cards.clear()
     backend.versions.active.clear()
-    form = fields(action.start_form(None, project))
+    dialog = action.start_form(None, project)
+    assert said(dialog)[-1].startswith("No model version yet: pre-labeling needs one")
+    form = fields(dialog)
     assert "model_version" not in form
     assert [option["value"] for option in form["mode"]["options"]] == ["active-learning"]
+
+
+def test_a_field_that_does_not_always_apply_says_when_it_does(action, project):
+    form = fields(action.start_form(None, project))
+    assert {name for name, field in form.items() if field["label"].startswith("Only ")} == {
+        "algorithm",
+        "model_version",
+        "max_error",
+        "confidence",
+        "labels_are_random",
+    }
+
+
+def test_the_dialog_has_the_limits_of_the_page(action, project, api):
+    page = api.app.test_client().get("/projects/2").get_data(as_text=True)
+    form = fields(action.start_form(None, project))
+    for name in ("max_error", "confidence"):
+        limits = f'name="{name}" type="number" min="{form[name]["min"]}" max="{form[name]["max"]}"'
+        assert limits in page
 
 
 def test_what_the_form_offers_starts_a_job(action, project, backend):
@@ -137,14 +160,20 @@ def test_every_choice_reaches_the_job(action, project, backend):
         accept="yes",
         max_error=2,
         confidence=99,
-        labels_are_random="yes",
     )
     (request,) = backend.started
     assert (request.mode, request.algorithm) == ("pre-labeling", "precise")
     assert (request.model_version, request.accept) == ("al-0002-77aa", True)
     assert (request.max_error, request.confidence) == (0.02, 0.99)
-    assert request.labels_are_random
     assert request.task_ids == (1, 3)
+
+
+def test_labels_said_to_be_random_reach_a_job_that_learns_and_no_other(action, project, backend):
+    stated = {"accept": "yes", "labels_are_random": "yes"}
+    start(action, project, **stated)
+    assert backend.started[0].labels_are_random
+    with pytest.raises(ValidationError, match="may have learned from"):
+        start(action, project, mode="pre-labeling", model_version="al-0002-77aa", **stated)
 
 
 def test_an_empty_selection_does_not_mean_the_whole_project(action, project, backend):
@@ -157,7 +186,11 @@ def test_a_refusal_tells_all_reasons(action, project, backend):
     backend.reasons = (SHORT, OTHER)
     with pytest.raises(ValidationError) as refused:
         start(action, project)
-    assert refused.value.detail == ["The job was not started:", SHORT.message, OTHER.message]
+    assert refused.value.detail == [
+        "The job was not started:",
+        "class 'dog' has 3 of 5 images. Label 2 more.",
+        OTHER.message,
+    ]
 
 
 def test_a_value_that_is_no_number_is_named_by_the_backend(action, project):
@@ -188,7 +221,7 @@ def test_status_tells_how_the_last_job_ended(action, project, backend):
     backend.jobs.jobs[job.id] = replace(job, state=JobState.FAILED, because="the disk is full")
     form = action.status_form(None, project)
     assert said(form)[0].startswith("Ready to start")
-    assert said(form[1:])[0] == "The last job failed: the disk is full"
+    assert said(form[1:])[0] == "The last job failed: the disk is full."
     assert action.auto_labeling_status(project, None) == {}
 
 

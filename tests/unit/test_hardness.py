@@ -19,6 +19,7 @@ from backend.geometry import Box
 from backend.pictures import Guesses, Pictures
 from backend.policies.hardness import DEFAULT, MODELARTS_WEIGHTS, Table, examine
 from backend.policies.miners.evidence import Evidence
+from backend.policies.miners.phrases import PHRASES
 from backend.policies.miners.views import changing_answers
 
 CAT, DOG = Label("cat"), Label("dog")
@@ -206,6 +207,11 @@ def test_every_coefficient_lies_between_0_and_1():
 def test_every_reason_of_modelarts_has_a_weight():
     assert set(range(31)) <= set(MODELARTS_WEIGHTS)
     assert all(0 < weight < 1 for weight in DEFAULT.weights.values())
+
+
+def test_every_reason_has_words_that_hold_for_any_image():
+    assert set(PHRASES) == set(MODELARTS_WEIGHTS)
+    assert len(set(PHRASES.values())) == len(PHRASES)
 
 
 def test_no_image_and_no_labeled_image_are_no_trouble():

@@ -48,8 +48,20 @@ def test_every_reason_is_given_at_once_with_counts():
         "class 'dog' has 3 of 5 images",
         "no unlabeled image left (3 labeled)",
     ]
+    assert [reason.cure for reason in readiness.reasons] == [
+        "Label images with 1 more label, 5 each",
+        "Label 2 more images of 'dog', or remove the label from the others",
+        "Import more images into the project",
+    ]
     assert [(reason.have, reason.need) for reason in readiness.reasons] == [(1, 2), (3, 5), (0, 1)]
     assert readiness.reasons[1].label == "dog"
+
+
+def test_a_config_of_a_single_label_is_told_to_have_more():
+    readiness = ready([control(PETS, "cat")], counts(PETS, cat=9))
+    assert [reason.text for reason in readiness.reasons] == [
+        "1 of 2 labels used. Give the labeling config at least 2 labels."
+    ]
 
 
 def test_a_control_that_nobody_used_is_left_out_with_a_warning():
@@ -134,3 +146,12 @@ def test_a_model_of_another_kind_and_other_labels_is_refused_by_naming_each_diff
 def test_a_model_of_a_control_that_is_gone_is_refused():
     reasons = model_fits(schema(control(MOOD, "sad")), version(Kind.SINGLE, "cat"))
     assert "the labeling config has no 'pets'" in reasons[0].message
+
+
+def test_what_keeps_a_model_from_fitting_has_a_cure():
+    wider = model_fits(schema(control(PETS, "cat", "dog")), version(Kind.SINGLE, "cat"))
+    narrower = model_fits(schema(control(PETS, "cat")), version(Kind.SINGLE, "cat", "dog"))
+    assert [reason.cure for reason in (*wider, *narrower)] == [
+        "Train a new version in an active-learning job, or choose another one",
+        "Add it to the labeling config, or choose another version",
+    ]

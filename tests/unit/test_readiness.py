@@ -1,5 +1,7 @@
 """May a job start, asked of a faked Label Studio."""
 
+from dataclasses import replace
+
 import pytest
 
 from backend.domain import Choice, JobRequest, Ledger, Mode, ProjectId, TaskId, VersionName
@@ -104,9 +106,26 @@ def test_pre_labeling_needs_a_known_version_and_no_labels(world):
     with pytest.raises(Refused) as refusal:
         readiness(world).require(pre_labeling("al-0009-ffff"))
     assert codes(refusal) == [ReasonCode.UNKNOWN_VERSION]
+    assert refusal.value.cure == "Start an active-learning job"
     version = world.run()["version"]
+    with pytest.raises(Refused, match=f"Choose one that is there: {version}"):
+        readiness(world).require(pre_labeling("al-0009-ffff"))
     world.label_studio.people = {TaskId(70): None}
     readiness(world).require(pre_labeling(version))
+
+
+def test_a_choice_of_labeled_tasks_alone_is_refused_whatever_the_job(world):
+    version = world.run()["version"]
+    labeled = (TaskId(1), TaskId(2), TaskId(3))
+    for request in (
+        JobRequest(PROJECT),
+        JobRequest(PROJECT, Mode.GROUPING),
+        pre_labeling(version),
+    ):
+        with pytest.raises(Refused, match="none of the 3 chosen tasks is unlabeled") as refusal:
+            readiness(world).require(replace(request, task_ids=labeled))
+        assert codes(refusal) == [ReasonCode.NO_UNLABELED_IMAGES]
+        readiness(world).require(replace(request, task_ids=(*labeled, TaskId(30))))
 
 
 def test_pre_labeling_a_finished_project_is_refused(world):

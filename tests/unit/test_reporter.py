@@ -5,10 +5,18 @@ import errno
 import pytest
 
 from backend import terminal
-from backend.domain import Acceptance, JobRequest, LabeledImage, Ledger, ProjectId
+from backend.domain import (
+    Acceptance,
+    HardExample,
+    JobRequest,
+    LabeledImage,
+    Ledger,
+    ProjectId,
+    TaskId,
+)
 from backend.errors import OutOfSpace, UnreadableImage
 from backend.illustrations import JobPictures
-from backend.services import lanes
+from backend.services import lanes, report
 from backend.services.census import Census
 from backend.services.prospects import Prospects
 from tests.fakes.backend import a_job
@@ -58,6 +66,17 @@ def test_the_outlook_is_judged_by_all_rounds_so_far(world):
 
 def test_who_wants_no_certificate_is_told_no_outlook(world):
     assert world.run()["outlook"] is None
+
+
+def test_a_reason_is_counted_once_an_image_whatever_its_words_were():
+    # given two images of one reason in different words, one of them doubted by two controls
+    cat = HardExample(TaskId(1), 0.8, ((7, "darker"), (3, "unlike the labeled 'cat' images")))
+    dog = HardExample(TaskId(2), 0.7, ((7, "brighter"), (7, "brighter")))
+    # then each counts under words that hold for all
+    assert report.hard_reasons({cat.task: cat, dog.task: dog}) == [
+        {"number": 7, "words": "darker or brighter than the labeled images", "images": 2},
+        {"number": 3, "words": "unlike the labeled images of its label", "images": 1},
+    ]
 
 
 def test_every_listed_hard_example_is_to_be_shown(world):

@@ -18,7 +18,14 @@ from backend.domain import (
     ProjectId,
     TaskId,
 )
-from backend.errors import BadInput, Refused, Stopped
+from backend.errors import (
+    BadInput,
+    LabelStudioUnreachable,
+    OutOfSpace,
+    QueueUnreachable,
+    Refused,
+    Stopped,
+)
 from backend.ledgers import LedgerFiles
 from backend.services import finishing
 from backend.services.acceptance import AutoAccept
@@ -76,7 +83,10 @@ class World:
             "inspection": Inspection(Guessing(self.gallery), HardExamples(), lanes),
             "finishing": Finishing(delivery, self.auto_accept, self.versions),
             "reporter": Reporter(
-                self.gallery, Prospects(self.ledgers, lambda _: self.reports), self.pictures
+                self.gallery,
+                Prospects(self.ledgers, lambda _: self.reports),
+                self.pictures,
+                lambda _: self.reports,
             ),
             "versions": self.versions,
         }
@@ -166,7 +176,7 @@ def test_an_unreadable_image_costs_itself_only_and_is_reported(world):
         {"task": 3, "because": "not an image"},
         {"task": 20, "because": "the file is empty"},
     ]
-    assert report["predicted"] == 27
+    assert (report["predicted"], report["unlabeled"]) == (27, 28)
     assert TaskId(20) not in {task for task, _ in world.label_studio.predictions}
     assert 3 not in world.family.lessons[0].train.tasks
 
@@ -217,6 +227,52 @@ def test_a_stop_during_the_push_leaves_what_people_see_as_it_was(world):
     assert world.versions.current(PROJECT).name == before
 
 
+def test_what_cannot_be_put_in_order_after_the_switch_is_left_to_the_next_job(world):
+    # given a Label Studio that goes away once the second version is shown
+    world.run()
+
+    def away(*_):
+        raise LabelStudioUnreachable("Label Studio does not answer", "Start it")
+
+    forget, world.label_studio.forget_versions = world.label_studio.forget_versions, away
+    # then the round counts, and its report says what is left
+    report = world.run()
+    assert world.label_studio.model_version == report["version"]
+    assert report["left_undone"] == [
+        {
+            "what": "removing the predictions of other versions",
+            "because": "Label Studio does not answer. Start it",
+        }
+    ]
+    # and the next job does it
+    world.label_studio.forget_versions = forget
+    report = world.run()
+    assert report["left_undone"] == []
+    assert {version for _, version in world.label_studio.predictions} == {report["version"]}
+
+
+def test_a_stop_after_the_switch_ends_the_tidying_and_keeps_the_round(world):
+    def stop(_):
+        raise Stopped
+
+    world.label_studio.refresh_tabs = stop
+    report = world.run()
+    assert world.versions.current(PROJECT).name == report["version"]
+    assert [one["because"] for one in report["left_undone"]] == ["stopped on request"] * 5
+    assert "Label next" not in world.label_studio.lists
+    assert world.pictures.shown == []
+
+
+@pytest.mark.parametrize("fatal", [OutOfSpace("the disk is full"), QueueUnreachable("lost")])
+def test_what_no_report_could_be_written_after_ends_the_job(world, fatal):
+    def fail(_):
+        raise fatal
+
+    world.label_studio.refresh_tabs = fail
+    with pytest.raises(type(fatal)):
+        world.run()
+
+
 def test_chosen_tasks_alone_are_labeled(world):
     report = world.run(task_ids=(TaskId(30), TaskId(31)))
     assert report["predicted"] == 2
@@ -244,6 +300,27 @@ def test_pre_labeling_uses_the_chosen_version_and_trains_nothing(world):
     assert report["predicted"] == 28
     assert world.family.lessons == []
     assert world.label_studio.model_version == old
+
+
+def test_pre_labeling_reports_what_was_found_out_when_its_version_was_trained(world):
+    # given a version with the report of its training, and a newer one
+    training = world.run()
+    training = {**training, "notes": {"c": {"solver": "lbfgs"}}, "per_class": [{"label": "cat"}]}
+    world.reports = [world.run(), {**training, "mode": "pre-labeling", "notes": {}}, training]
+    # when it labels once more
+    job = world.job(mode=Mode.PRE_LABELING, model_version=training["version"])
+    report = world.pre_label(job, quiet)
+    # then its report says so, and that nothing was trained now
+    assert (report["notes"], report["per_class"]) == (training["notes"], training["per_class"])
+    assert list(report["seconds"]) == ["list", "fetch", "embed", "train", "predict", "push"]
+    assert report["seconds"]["train"] == 0
+
+
+def test_pre_labeling_with_a_version_of_unknown_training_says_nothing_of_it(world):
+    version = world.run()["version"]
+    job = world.job(mode=Mode.PRE_LABELING, model_version=version)
+    report = world.pre_label(job, quiet)
+    assert (report["notes"], report["per_class"]) == ({}, [])
 
 
 def test_pre_labeling_again_sends_nothing_twice(world):

@@ -1,8 +1,7 @@
-import math
-
-import pytest
-
 from backend import terminal
+from backend.presenting import status_json
+from tests.fakes.backend import FakeBackend, FakeLabelStudio, a_project
+from tests.unit.test_summary import EMPTY, SHORT
 
 REPORT = {
     "version": "al-0001-3f9c",
@@ -15,15 +14,31 @@ REPORT = {
 JOB = {"id": "job-1", "state": "finished", "because": ""}
 
 
-def measured(metrics):
-    words = terminal.job_words({**JOB, "report": {**REPORT, "metrics": metrics}})
-    return next(line for line in words if "measured" in line)
+def test_quality_is_said_as_everywhere():
+    words = terminal.job_words({**JOB, "report": {**REPORT, "metrics": {"accuracy": 0.5}}})
+    assert "  measured   Accuracy 50.0%" in list(words)
 
 
-@pytest.mark.parametrize("metrics", [{}, {"map50": None}, {"map50": math.nan}])
-def test_quality_that_was_not_measured_is_said_in_words(metrics):
-    assert measured(metrics).endswith("nothing: no labeled image could be held out yet")
+def test_a_version_kept_aside_is_told_from_the_one_whose_predictions_are_shown():
+    other = {**REPORT, "metrics": {}, "shown": "al-0000-aaaa"}
+    words = list(terminal.job_words({**JOB, "report": other}))
+    assert "  shown      al-0000-aaaa: the predictions are of this version" in words
 
 
-def test_only_figures_that_were_measured_are_listed():
-    assert measured({"map50": 0.5, "ece": None}).endswith("measured   map50 0.500")
+def test_a_status_says_what_the_other_faces_say():
+    # given a project that lacks two things and has a hint
+    project = a_project()
+    backend = FakeBackend(
+        label_studio=FakeLabelStudio({project.id: project}),
+        reasons=(SHORT, EMPTY),
+        warnings=("label on",),
+    )
+    status = {**status_json(backend.status(project.id)), "jobs": []}
+    # then its sentences are those of the summary
+    lines = [line for line in terminal.status_words(status) if isinstance(line, str)]
+    assert lines[1:4] == [
+        "[red]Not ready yet: 0 labeled, 100 unlabeled images.[/]",
+        f"  - {SHORT.text}",
+        f"  - {EMPTY.text}",
+    ]
+    assert lines[4] == "Note: label on."

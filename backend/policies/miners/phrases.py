@@ -1,0 +1,34 @@
+"""What each reason number means of any image: the words under which hard images are counted.
+
+A miner's own words speak of one image: its label, its figures, which of two ways it is unusual.
+"""
+
+from collections.abc import Mapping
+
+from backend.policies.miners.answers import CLOSE, LOW_CONFIDENCE
+from backend.policies.miners.views import ALTERATIONS
+
+PHRASES: Mapping[int, str] = {
+    0: "nothing found",
+    LOW_CONFIDENCE: "low confidence",
+    2: "answer differs from similar labeled images",
+    3: "unlike the labeled images of its label",
+    4: "near-identical image answered differently",
+    5: "smaller or larger than the labeled images",
+    6: "taller or wider than the labeled images",
+    7: "darker or brighter than the labeled images",
+    8: "paler or more saturated than the labeled images",
+    9: "less or more colorful than the labeled images",
+    10: "more blurred or sharper than the labeled images",
+    11: "fewer or more boxes than in the labeled images",
+    12: "boxes more or less alike in size than in the labeled images",
+    13: "taller or wider boxes than in the labeled images",
+    14: "smaller or larger boxes than in the labeled images",
+    15: "fewer or more boxes at the edge than in the labeled images",
+    16: "darker or brighter boxes than in the labeled images",
+    17: "more blurred or sharper boxes than in the labeled images",
+    18: "boxes overlap less or more than in the labeled images",
+    **{number: f"answer changes when {altered}" for number, altered in ALTERATIONS.items()},
+    30: "far from all labeled images",
+    CLOSE: "top labels close, or undecided about one",
+}

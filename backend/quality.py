@@ -1,0 +1,71 @@
+"""How good a model is, in the words of every face."""
+
+from collections.abc import Iterable, Mapping
+from math import isfinite
+
+from backend.summary import begun
+
+METRICS = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
+    "exact_match": "exact match",
+    "map50": "mAP at IoU 0.5",
+    "map50_95": "mAP at IoU 0.5 to 0.95",
+    "edits_per_image": "edits per image",
+    "ece": "calibration error",
+    "ece_equal_width": "calibration error, bins of equal width",
+    "log_loss": "log loss",
+    "brier": "Brier score",
+}
+"""Names of metrics in words, where we know them."""
+
+HEADLINES = ("map50", "accuracy")
+"""By these, where they are, people compare versions; beside them stands the calibration error."""
+
+NOT_SHARES = ("ece", "log_loss", "loss", "nll", "brier", "edits", "images")
+
+NOT_MEASURED = "not measured: no labeled image could be held out yet"
+
+Metrics = Mapping[str, float | None]
+
+
+def summary(metrics: Metrics) -> str:
+    """The figures by which people choose a version: `Accuracy 93.0%, calibration error 0.04`."""
+    ends = {name.rpartition(".")[2] for name in _measured(metrics)}
+    main = next((end for end in HEADLINES if end in ends), None)
+    names = [name for name in _measured(metrics) if name.rpartition(".")[2] in {main, "ece"}]
+    return _listed(metrics, names or _measured(metrics)[:1])
+
+
+def figures(metrics: Metrics) -> str:
+    """All that was measured."""
+    return _listed(metrics, _measured(metrics))
+
+
+def metric_name(name: str) -> str:
+    """`Accuracy`, and `Accuracy of 'pets'` where a project asks several questions."""
+    return begun(_name(name))
+
+
+def metric_value(value: float | None, name: str) -> str:
+    """A share as percent, an error as it is."""
+    if value is None or not isfinite(value):
+        return "not measured"
+    share = 0 <= value <= 1 and not name.rpartition(".")[2].startswith(NOT_SHARES)
+    return f"{value:.1%}" if share else f"{value:.3g}"
+
+
+def _measured(metrics: Metrics) -> list[str]:
+    return [name for name, value in metrics.items() if value is not None and isfinite(value)]
+
+
+def _name(name: str) -> str:
+    """As it is written within a sentence."""
+    control, _, metric = name.rpartition(".")
+    words = METRICS.get(metric) or metric.replace("_", " ")
+    return f"{words} of '{control}'" if control else words
+
+
+def _listed(metrics: Metrics, names: Iterable[str]) -> str:
+    said = [f"{_name(name)} {metric_value(metrics[name], name)}" for name in names]
+    return begun(", ".join(said) or NOT_MEASURED)

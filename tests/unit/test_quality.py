@@ -1,0 +1,49 @@
+"""How good a model is, in words."""
+
+import math
+
+import pytest
+
+from backend import quality
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("accuracy", 0.934, "93.4%"),
+        ("ece", 0.0412, "0.0412"),
+        ("c.ece", 0.0412, "0.0412"),
+        ("images", 12.5, "12.5"),
+        ("accuracy", None, "not measured"),
+        ("map50", math.nan, "not measured"),
+    ],
+)
+def test_a_share_is_said_in_percent_and_an_error_as_it_is(name, value, said):
+    assert quality.metric_value(value, name) == said
+
+
+@pytest.mark.parametrize(
+    ("metrics", "said"),
+    [
+        (
+            {"accuracy": 0.93, "log_loss": 0.2, "ece": 0.04},
+            "Accuracy 93.0%, calibration error 0.04",
+        ),
+        ({"accuracy": 0.0, "map50": 0.8}, "mAP at IoU 0.5 80.0%"),
+        (
+            {"pets.accuracy": 0.9, "mood.accuracy": 0.8},
+            "Accuracy of 'pets' 90.0%, accuracy of 'mood' 80.0%",
+        ),
+        ({"kappa": 0.7, "other": 0.1}, "Kappa 70.0%"),
+        ({"accuracy": None}, "Not measured: no labeled image could be held out yet"),
+        ({"map50": math.nan}, "Not measured: no labeled image could be held out yet"),
+    ],
+)
+def test_a_version_is_summed_up_by_its_main_figures(metrics, said):
+    assert quality.summary(metrics) == said
+
+
+def test_only_figures_that_were_measured_are_listed():
+    assert quality.figures({"macro_f1": 0.5, "log_loss": 0.25, "ece": None}) == (
+        "Macro F1 50.0%, log loss 0.25"
+    )
