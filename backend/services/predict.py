@@ -47,7 +47,8 @@ class Predict:
             return [[] for _ in tasks]
         schema = labeling_config.parse(label_config)
         refs = [codec.image_ref(task, schema) for task in tasks]
-        known = dict(self.stored.get(project, version.name, refs))
+        stored = self.stored.get(project, version.name, refs)
+        known = {ref: said for ref, said in stored.items() if codec.fits(said, schema)}
         missing = [ref for ref in dict.fromkeys(refs) if ref not in known]
         if missing and not preconditions.model_fits(schema, version):
             known |= self._computed(schema, version, missing)
