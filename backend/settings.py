@@ -159,11 +159,13 @@ def load(environment: Mapping[str, str] | None = None, **overrides: Any) -> Sett
     environment = os.environ if environment is None else environment
     _refuse_unknown({**_lines_of_file(), **environment})
     try:
-        return Settings(**overrides)
+        settings = Settings(**overrides)
     except ValidationError as exc:
         first = exc.errors(include_url=False, include_input=False)[0]
         name = _variable(str(first["loc"][0]))
         raise BadInput(f"{name}: {first['msg']}", "Correct it in the environment or .env") from exc
+    _refuse_half_of_a_login(settings)
+    return settings
 
 
 def variables() -> tuple[str, ...]:
@@ -208,6 +210,17 @@ def _lines_of_file() -> Mapping[str, str | None]:
         return dotenv_values(_FILE)
     except (OSError, UnicodeDecodeError) as exc:
         raise BadInput(f"cannot read {_FILE}: {exc}", "Save it as UTF-8 text") from exc
+
+
+def _refuse_half_of_a_login(settings: Settings) -> None:
+    """It would protect nothing, and seem to."""
+    given = {
+        "basic_auth_user": settings.basic_auth_user,
+        "basic_auth_password": settings.basic_auth_password.get_secret_value(),
+    }
+    missing = [_variable(name) for name, value in given.items() if not value]
+    if len(missing) == 1:
+        raise BadInput(f"{missing[0]} is missing", "A user needs a password and the other way round; set both or none")
 
 
 def _refuse_unknown(environment: Mapping[str, object]) -> None:

@@ -74,9 +74,24 @@ def test_a_value_that_does_not_fit_is_an_error_that_names_the_variable(monkeypat
         load(monkeypatch, **{name: value})
 
 
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ("AUTOLABEL_BASIC_AUTH_USER", "AUTOLABEL_BASIC_AUTH_PASSWORD"),
+        ("AUTOLABEL_BASIC_AUTH_PASSWORD", "AUTOLABEL_BASIC_AUTH_USER"),
+    ],
+)
+def test_half_of_a_login_protects_nothing_and_is_refused(monkeypatch, given, missing):
+    with pytest.raises(BadInput, match=f"{missing} is missing"):
+        load(monkeypatch, **{given: "ann"})
+
+
 def test_secrets_are_masked_wherever_settings_are_shown(monkeypatch):
     read = load(
-        monkeypatch, LABEL_STUDIO_API_KEY="top-secret", AUTOLABEL_BASIC_AUTH_PASSWORD="hidden"
+        monkeypatch,
+        LABEL_STUDIO_API_KEY="top-secret",
+        AUTOLABEL_BASIC_AUTH_USER="ann",
+        AUTOLABEL_BASIC_AUTH_PASSWORD="hidden",
     )
     shown = repr(read) + str(settings.table(read))
     assert "top-secret" not in shown
