@@ -7,6 +7,7 @@ with a typo that is silently ignored costs an afternoon.
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -179,11 +180,16 @@ def table(settings: Settings) -> list[tuple[str, str, str]]:
     return [
         (
             _variable(name),
-            "" if values[name] is None else str(values[name]),
+            "" if values[name] is None else _without_login(str(values[name])),
             field.description or "",
         )
         for name, field in Settings.model_fields.items()
     ]
+
+
+def _without_login(value: str) -> str:
+    """An address that holds a user or a password shows neither."""
+    return re.sub(r"(?<=://).*@", "**********@", value)
 
 
 def environment(settings: Settings) -> dict[str, str]:

@@ -99,6 +99,13 @@ def test_secrets_are_masked_wherever_settings_are_shown(monkeypatch):
     assert read.label_studio_api_key.get_secret_value() == "top-secret"
 
 
+@pytest.mark.parametrize("login", [":hidden", "ann:hidden", "ann:hid/d@en"])
+def test_the_login_of_an_address_is_masked_and_its_host_shown(monkeypatch, login):
+    read = load(monkeypatch, AUTOLABEL_REDIS_URL=f"redis://{login}@redis:6379/0")
+    shown = {name: value for name, value, _ in settings.table(read)}
+    assert shown["AUTOLABEL_REDIS_URL"] == "redis://**********@redis:6379/0"
+
+
 def test_every_setting_says_what_it_means():
     assert all(words for _, _, words in settings.table(Settings.model_construct()))
 
