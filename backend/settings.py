@@ -226,7 +226,7 @@ def _refuse_half_of_a_login(settings: Settings) -> None:
     }
     missing = [_variable(name) for name, value in given.items() if not value]
     if len(missing) == 1:
-        raise BadInput(f"{missing[0]} is missing", "A user needs a password and the other way round; set both or none")
+        raise BadInput(f"{missing[0]} is missing", "Set user and password, or none of them")
 
 
 def _refuse_unknown(environment: Mapping[str, object]) -> None:
