@@ -41,6 +41,7 @@ class FakeLabelStudio:
     clusters: dict[tuple[TaskId, VersionName], int] = field(default_factory=dict)
     groups: dict[VersionName, tuple[TaskId, ...]] = field(default_factory=dict)
     machine: set[TaskId] = field(default_factory=set)
+    looked_through: list[VersionName] = field(default_factory=list)
 
     def project(self, project: ProjectId) -> Project:
         if project != self.id:
@@ -62,6 +63,7 @@ class FakeLabelStudio:
         return sum(answers is None for answers in self.people.values())
 
     def predicted(self, project: ProjectId, version: VersionName) -> frozenset[TaskId]:
+        self.looked_through.append(version)
         return frozenset(task for task, said_by in self.predictions if said_by == version)
 
     def push(
