@@ -19,7 +19,7 @@ from backend.domain import Kind, LabelSchema, ProjectId
 from backend.errors import AutolabelError, BadInput, NotFound, OutOfSpace, Unavailable
 from backend.gateway import in_our_words
 from backend.job_records import QUEUE
-from backend.models.embedding import backbones
+from backend.models.embedding import backbones, encoders
 from backend.redis_client import RedisClient
 from backend.redis_server import redis_url
 from backend.settings import Settings
@@ -112,15 +112,13 @@ def web(settings: Settings) -> str:
 
 
 def device(settings: Settings) -> str:
-    from backend.models.embedding.encoders import compute_device  # noqa: PLC0415 - loads a model runtime
-
-    return compute_device(settings.device)
+    return encoders.compute_device(settings.device)
 
 
 def backbone(settings: Settings) -> str:
-    """Published weights that have to be downloaded are found missing only when needed."""
     found = backbones.backbone(settings)
-    return f"{found.name} from {found.file or 'its publisher'}"
+    encoders.check(found, settings.data_dir)
+    return f"{found.name} from {found.file or found.downloaded() or found.host}"
 
 
 def detector(settings: Settings) -> str:

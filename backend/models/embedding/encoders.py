@@ -14,8 +14,10 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.models.embedding.backbones import Backbone
+from backend.errors import NoWeights
+from backend.models.embedding.backbones import WEIGHTS_CURE, Backbone
 from backend.models.embedding.images import Pixels
+from backend.models.published_weights import answers
 from backend.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -84,6 +86,21 @@ def compute_device(asked: str) -> str:
     from backend.models.embedding.torch_encoder import torch_device  # noqa: PLC0415 - imports torch
 
     return torch_device(asked)
+
+
+def check(backbone: Backbone, data_dir: Path) -> None:
+    """Whether a backbone could be opened; quick, downloads nothing.
+
+    Raises:
+        NoWeights: when its weights are neither on this machine nor to be had from here.
+    """
+    if backbone.file or export_path(backbone, data_dir).is_file() or backbone.downloaded():
+        return
+    if not answers(backbone.host):
+        raise NoWeights(
+            f"the weights of {backbone.name} are not here, and {backbone.host} does not answer",
+            WEIGHTS_CURE.format(name=backbone.name),
+        )
 
 
 def open_encoder(backbone: Backbone, device: str, settings: Settings) -> Encoder:
