@@ -199,9 +199,13 @@ def _is_ours(url: str, settings: Settings) -> bool:
 
 
 def _reach_cure(settings: Settings) -> str:
-    if urlsplit(settings.public_url).hostname in LOCAL:
-        return (
-            "Start Label Studio with ML_BLOCK_LOCAL_IP=false and SSRF_PROTECTION_ENABLED=false: "
-            "since 1.23.1 it blocks backends on local addresses"
-        )
-    return "Set AUTOLABEL_PUBLIC_URL to an address that Label Studio can reach"
+    """Both cures where the address may be private: names are resolved there, not here."""
+    unblock = (
+        "start Label Studio with ML_BLOCK_LOCAL_IP=false and SSRF_PROTECTION_ENABLED=false: since "
+        "1.23.1 it blocks backends on local and private addresses"
+    )
+    elsewhere = "Set AUTOLABEL_PUBLIC_URL to an address that Label Studio can reach"
+    host = urlsplit(settings.public_url).hostname
+    if host in LOCAL:
+        return unblock[:1].upper() + unblock[1:]
+    return f"{elsewhere}; if this is one, {unblock}"
