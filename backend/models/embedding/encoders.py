@@ -7,14 +7,15 @@ that is half as fast again as all threads sharing one batch, and stays fast on a
 import logging
 import os
 import sys
-from importlib import import_module, metadata
+from importlib import metadata
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backend.errors import NoWeights
+from backend.models.embedding import onnx
 from backend.models.embedding.backbones import WEIGHTS_CURE, Backbone
 from backend.models.embedding.images import Pixels
 from backend.models.published_weights import answers
@@ -54,12 +55,12 @@ class OnnxEncoder:
     batch = 8
 
     def __init__(self, path: Path) -> None:
-        runtime = cast(Any, import_module("onnxruntime"))  # starts threads when imported
-        options = runtime.SessionOptions()
+        onnxruntime = onnx.runtime()
+        options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         providers = ["CPUExecutionProvider"]
-        self._session = runtime.InferenceSession(path, options, providers=providers)
+        self._session = onnxruntime.InferenceSession(path, options, providers=providers)
         self.side = int(self._session.get_inputs()[0].shape[1])
         self.width = int(self._session.get_outputs()[0].shape[1])
 
