@@ -14,7 +14,9 @@ def cure_for(address: str) -> str:
     lost = [{"url": address, "state": "ER", "error_message": "no answer", "title": "Autolabel"}]
     with FakeHttpServer(lambda _: Reply(body=lost)) as studio:
         settings = Settings(
-            label_studio_url=studio.url, label_studio_api_key=SecretStr("f" * 40), public_url=address
+            label_studio_url=studio.url,
+            label_studio_api_key=SecretStr("f" * 40),
+            public_url=address,
         )
         with pytest.raises(Unavailable, match="cannot reach us: no answer") as raised:
             doctor.connection(settings, ProjectId(1))
