@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from backend.errors import NoWeights
 from backend.models.embedding import onnx
 from backend.models.embedding.backbones import WEIGHTS_CURE, Backbone
-from backend.models.embedding.images import Pixels
 from backend.models.published_weights import answers
 from backend.settings import Settings
 
@@ -48,7 +47,7 @@ class Encoder(Protocol):
         """How many images a call should bring."""
         ...
 
-    def embed(self, images: Pixels) -> Vectors:
+    def embed(self, images: NDArray[np.uint8]) -> Vectors:
         """(n, side, side, 3) uint8 RGB to (n, width), each row of length 1."""
         ...
 
@@ -68,7 +67,7 @@ class OnnxEncoder:
         self.side = int(self._session.get_inputs()[0].shape[1])
         self.width = int(self._session.get_outputs()[0].shape[1])
 
-    def embed(self, images: Pixels) -> Vectors:
+    def embed(self, images: NDArray[np.uint8]) -> Vectors:
         (vectors,) = self._session.run(None, {"images": images})
         return cast(NDArray[np.float32], vectors).astype(np.float16)
 
