@@ -8,6 +8,7 @@ ML_VENV := .venv-label-studio-ml
 BIN := $(VENV)/bin
 LABEL_STUDIO_VERSION := 1.23.2
 export YOLO_OFFLINE ?= 1
+export ORT_DISABLE_TELEMETRY := 1
 # nothing outside this folder: no cache of pip's, and those of libraries here
 export PIP_NO_CACHE_DIR := 1
 export XDG_CACHE_HOME := $(CURDIR)/.cache

@@ -69,11 +69,12 @@ def serve() -> None:
 @app.command()
 def worker() -> None:
     """Run one worker alone: it takes jobs from the queue, one at a time."""
-    from backend import tasks, worker  # noqa: PLC0415 - other commands need not load them
+    from backend import tasks, warm_up, worker  # noqa: PLC0415 - other commands need not load them
 
     configured = settings.load()
-    tasks.preload(configured)
-    worker.run_worker(configured)
+    with warm_up.beside(configured):
+        tasks.preload(configured)
+        worker.run_worker(configured)
 
 
 @app.command()

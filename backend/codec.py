@@ -174,6 +174,23 @@ def _parts(prediction: Prediction, schema: LabelSchema) -> Iterable[dict[str, An
                 continue
 
 
+def fits(said: Json, schema: LabelSchema) -> bool:
+    """Whether a labeling config still asks what an earlier prediction answers."""
+    return all(
+        _part_fits(part, schema.control(str(part.get("from_name"))))
+        for part in _items(said, "result")
+    )
+
+
+def _part_fits(part: Json, control: Control | None) -> bool:
+    if control is None or part.get("to_name") != control.image:
+        return False
+    key = "rectanglelabels" if control.kind is Kind.DETECTION else "choices"
+    labels = _labels(_value(part), key)
+    too_many = control.kind is Kind.SINGLE and len(labels) > 1
+    return bool(labels) and not too_many and set(labels) <= set(control.labels)
+
+
 def _rectangle(region: Region, size: tuple[int, int]) -> dict[str, Any]:
     value = {**to_percent(region.box), "rotation": 0, "rectanglelabels": [region.label]}
     return {

@@ -230,7 +230,12 @@ def _annotation(upload: Upload, task: TaskId) -> list[dict[str, Any]]:
 
 def _auto_label(settings: Settings, project: ProjectId) -> Job:
     backend = wiring.backend(settings)
-    connected = backend.label_studio.connect(project, settings.public_url, "", "")
+    connected = backend.label_studio.connect(
+        project,
+        settings.public_url,
+        settings.basic_auth_user,
+        settings.basic_auth_password.get_secret_value(),
+    )
     terminal.say(connected)
     job, _ = backend.start(JobRequest(project))
     job = terminal.follow(backend.jobs, job)

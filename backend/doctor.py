@@ -19,7 +19,7 @@ from backend.domain import Kind, LabelSchema, ProjectId
 from backend.errors import AutolabelError, BadInput, NotFound, OutOfSpace, Unavailable
 from backend.gateway import in_our_words
 from backend.job_records import QUEUE
-from backend.models.embedding import backbones
+from backend.models.embedding import backbones, encoders
 from backend.redis_client import RedisClient
 from backend.redis_server import redis_url
 from backend.settings import Settings
@@ -112,15 +112,13 @@ def web(settings: Settings) -> str:
 
 
 def device(settings: Settings) -> str:
-    from backend.models.embedding.encoders import compute_device  # noqa: PLC0415 - loads a model runtime
-
-    return compute_device(settings.device)
+    return encoders.compute_device(settings.device)
 
 
 def backbone(settings: Settings) -> str:
-    """Published weights that have to be downloaded are found missing only when needed."""
     found = backbones.backbone(settings)
-    return f"{found.name} from {found.file or 'its publisher'}"
+    encoders.check(found, settings.data_dir)
+    return f"{found.name} from {found.file or found.downloaded() or found.host}"
 
 
 def detector(settings: Settings) -> str:
@@ -201,9 +199,13 @@ def _is_ours(url: str, settings: Settings) -> bool:
 
 
 def _reach_cure(settings: Settings) -> str:
-    if urlsplit(settings.public_url).hostname in LOCAL:
-        return (
-            "Start Label Studio with ML_BLOCK_LOCAL_IP=false and SSRF_PROTECTION_ENABLED=false: "
-            "since 1.23.1 it blocks backends on local addresses"
-        )
-    return "Set AUTOLABEL_PUBLIC_URL to an address that Label Studio can reach"
+    """Both cures where the address may be private: names are resolved there, not here."""
+    unblock = (
+        "start Label Studio with ML_BLOCK_LOCAL_IP=false and SSRF_PROTECTION_ENABLED=false: since "
+        "1.23.1 it blocks backends on local and private addresses"
+    )
+    elsewhere = "Set AUTOLABEL_PUBLIC_URL to an address that Label Studio can reach"
+    host = urlsplit(settings.public_url).hostname
+    if host in LOCAL:
+        return unblock[:1].upper() + unblock[1:]
+    return f"{elsewhere}; if this is one, {unblock}"

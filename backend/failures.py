@@ -17,6 +17,7 @@ from backend.errors import (
     OutOfSpace,
     QueueUnreachable,
     Reason,
+    ReasonCode,
     Refused,
     Stopped,
     Unavailable,
@@ -82,9 +83,15 @@ class Failure:
         error: Json = {"code": self.code, "message": self.message, "summary": list(self.sentences)}
         if self.cure:
             error["cure"] = self.cure
-        if self.reasons:
-            error["reasons"] = [reason_json(reason) for reason in self.reasons]
+        if reasons := self.reasons or self._itself:
+            error["reasons"] = [reason_json(reason) for reason in reasons]
         return {"error": error}
+
+    @property
+    def _itself(self) -> tuple[Reason, ...]:
+        """An error that has a reason code says so where programs look for reasons."""
+        known = self.code in set(ReasonCode)
+        return (Reason(ReasonCode(self.code), self.message, cure=self.cure),) if known else ()
 
 
 def of_ours(error: AutolabelError) -> Failure:

@@ -17,6 +17,8 @@ from backend.errors import LabelStudioUnreachable, Unavailable
 
 _POLL_SECONDS = 0.3
 _GRACE_SECONDS = 10.0
+_KINDS = ("CONFIG", "CACHE", "DATA")
+"""Of folders that programs make below a user's home."""
 
 BESIDE = Path(".venv-label-studio/bin/label-studio")
 """Where `make label-studio` installs it, seen from the clone."""
@@ -149,8 +151,11 @@ class LabelStudioProcess:
 
     def _environment(self) -> dict[str, str]:
         root = str(self.files_root.absolute())
+        home = self.data_dir.absolute() / "home"
         return {
             "LABEL_STUDIO_BASE_DATA_DIR": str(self.data_dir.absolute()),
+            # it writes a user's id and caches beside its data
+            **{f"XDG_{kind}_HOME": str(home / kind.lower()) for kind in _KINDS},
             "LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN": "true",
             "LABEL_STUDIO_HOST": "",
             "LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED": "true",

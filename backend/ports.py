@@ -345,8 +345,10 @@ class Backend(Protocol):
         """Counts labels through Label Studio: seconds for a large project."""
         ...
 
-    def start(self, request: JobRequest) -> tuple[Job, bool]:
+    def start(self, request: JobRequest, *, count: bool = True) -> tuple[Job, bool]:
         """The project's live job, and whether it is new.
+
+        Without `count` the job itself counts labels, and fails where they are too few.
 
         Raises:
             Refused: with every reason, when the preconditions do not hold.

@@ -66,10 +66,10 @@ def _check_size() -> None:
 
 def _check_credentials() -> None:
     user = settings().basic_auth_user
-    if not user:
+    password = settings().basic_auth_password.get_secret_value()
+    if not user and not password:
         return
     given = request.authorization
-    password = settings().basic_auth_password.get_secret_value()
     right_user = _same(given.username if given else None, user)
     right_password = _same(given.password if given else None, password)
     if not (right_user and right_password):

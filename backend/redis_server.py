@@ -56,6 +56,7 @@ class EmbeddedRedis:
         self._data_dir = data_dir
         self._folder = data_dir / "redis"
         self._lock: IO[str] | None = None
+        self._elsewhere: Path | None = None
         self.process: subprocess.Popen[str] | None = None
 
     def start(self) -> str:
@@ -71,7 +72,7 @@ class EmbeddedRedis:
         self._make_folder()
         self._take_lock()
         _shut_down_leftover(self._folder)
-        socket = _socket_path(self._folder)
+        socket = self._socket_path()
         url = f"unix://{quote(str(socket))}?db=0"
         self.process = self._launch(binary, socket)
         self._await_answer(url)
@@ -87,6 +88,9 @@ class EmbeddedRedis:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+        if self._elsewhere:
+            shutil.rmtree(self._elsewhere, ignore_errors=True)
+            self._elsewhere = None
         if self._lock:
             _url_file(self._data_dir).unlink(missing_ok=True)
             self._lock.close()
@@ -118,6 +122,13 @@ class EmbeddedRedis:
         lock.write(str(os.getpid()))
         lock.flush()
         self._lock = lock
+
+    def _socket_path(self) -> Path:
+        socket = self._folder / "redis.sock"
+        if len(os.fsencode(socket)) <= _SOCKET_PATH_LIMIT:
+            return socket
+        self._elsewhere = Path(tempfile.mkdtemp(prefix="autolabel-"))
+        return self._elsewhere / "redis.sock"
 
     def _launch(self, binary: str, socket: Path) -> subprocess.Popen[str]:
         options = {
@@ -177,13 +188,6 @@ def redis_binary() -> str:
 
 def _url_file(data_dir: Path) -> Path:
     return data_dir / "redis" / "url"
-
-
-def _socket_path(folder: Path) -> Path:
-    socket = folder / "redis.sock"
-    if len(os.fsencode(socket)) <= _SOCKET_PATH_LIMIT:
-        return socket
-    return Path(tempfile.mkdtemp(prefix="autolabel-")) / "redis.sock"
 
 
 def _answers(url: str) -> bool:

@@ -7,6 +7,7 @@ with a typo that is silently ignored costs an afternoon.
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -159,11 +160,13 @@ def load(environment: Mapping[str, str] | None = None, **overrides: Any) -> Sett
     environment = os.environ if environment is None else environment
     _refuse_unknown({**_lines_of_file(), **environment})
     try:
-        return Settings(**overrides)
+        settings = Settings(**overrides)
     except ValidationError as exc:
         first = exc.errors(include_url=False, include_input=False)[0]
         name = _variable(str(first["loc"][0]))
         raise BadInput(f"{name}: {first['msg']}", "Correct it in the environment or .env") from exc
+    _refuse_half_of_a_login(settings)
+    return settings
 
 
 def variables() -> tuple[str, ...]:
@@ -177,11 +180,16 @@ def table(settings: Settings) -> list[tuple[str, str, str]]:
     return [
         (
             _variable(name),
-            "" if values[name] is None else str(values[name]),
+            "" if values[name] is None else _without_login(str(values[name])),
             field.description or "",
         )
         for name, field in Settings.model_fields.items()
     ]
+
+
+def _without_login(value: str) -> str:
+    """An address that holds a user or a password shows neither."""
+    return re.sub(r"(?<=://).*@", "**********@", value)
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -208,6 +216,17 @@ def _lines_of_file() -> Mapping[str, str | None]:
         return dotenv_values(_FILE)
     except (OSError, UnicodeDecodeError) as exc:
         raise BadInput(f"cannot read {_FILE}: {exc}", "Save it as UTF-8 text") from exc
+
+
+def _refuse_half_of_a_login(settings: Settings) -> None:
+    """It would protect nothing, and seem to."""
+    given = {
+        "basic_auth_user": settings.basic_auth_user,
+        "basic_auth_password": settings.basic_auth_password.get_secret_value(),
+    }
+    missing = [_variable(name) for name, value in given.items() if not value]
+    if len(missing) == 1:
+        raise BadInput(f"{missing[0]} is missing", "Set user and password, or none of them")
 
 
 def _refuse_unknown(environment: Mapping[str, object]) -> None:

@@ -105,11 +105,11 @@ class App:
         obstacle = found.reasons[0].message if found.reasons else ""
         return replace(found, trigger=self.trigger.decide(project, lambda: obstacle))
 
-    def start(self, request: JobRequest) -> tuple[Job, bool]:
+    def start(self, request: JobRequest, *, count: bool = True) -> tuple[Job, bool]:
         running = self.jobs.live(request.project)
         if running:
             return running, False
-        self.readiness.require(request)
+        self.readiness.require(request, count=count)
         return self.jobs.submit(request)
 
     def undo(self, job: JobId) -> int:

@@ -36,12 +36,13 @@ class Pace:
     """Seconds: how often a worker looks after its job, and how patient it is.
 
     `lease` is how long a job counts as alive after the last look; `grace` is how long a job may
-    take to stop before it is killed.
+    take to stop before it is killed; an idle worker that died is forgotten 60 s after `idle`.
     """
 
     look: int = 5
     lease: int = LEASE
     grace: float = 30
+    idle: int = 30
 
 
 class JobWorker(Worker):
@@ -54,6 +55,7 @@ class JobWorker(Worker):
             connection=redis,
             serializer=JSONSerializer,
             job_monitoring_interval=pace.look,
+            worker_ttl=pace.idle,
         )
         self._board = board
         self._pace = pace

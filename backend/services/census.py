@@ -1,8 +1,9 @@
 """Who labeled what: the state of a project as Label Studio tells it."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from backend.domain import (
     Answer,
@@ -19,6 +20,8 @@ from backend.domain import (
     TaskId,
 )
 from backend.ports import LabelStudio, Progress
+
+Item = TypeVar("Item")
 
 REPORT_EVERY = 500
 """Tasks between two progress calls while listing."""
@@ -50,15 +53,26 @@ def take(
     label_studio: LabelStudio, project: ProjectId, schema: LabelSchema, progress: Progress
 ) -> Census:
     """List every task; `progress` may stop it between pages."""
-    total = label_studio.count_unlabeled(project)
-    labeled = tuple(label_studio.labeled(project, schema))
-    unlabeled: list[ImageRef] = []
-    for ref in label_studio.unlabeled(project, schema):
-        if len(unlabeled) % REPORT_EVERY == 0:
-            progress("list", len(unlabeled), total)
-        unlabeled.append(ref)
-    progress("list", len(unlabeled), len(unlabeled))
-    return Census(labeled, tuple(unlabeled))
+    left = label_studio.count_unlabeled(project)
+    labeled = _listed(
+        label_studio.labeled(project, schema),
+        lambda done: progress("list", done, done + left),
+    )
+    unlabeled = _listed(
+        label_studio.unlabeled(project, schema),
+        lambda done: progress("list", len(labeled) + done, len(labeled) + left),
+    )
+    progress("list", 1, 1)
+    return Census(labeled, unlabeled)
+
+
+def _listed(items: Iterable[Item], report: Callable[[int], None]) -> tuple[Item, ...]:
+    listed: list[Item] = []
+    for item in items:
+        if len(listed) % REPORT_EVERY == 0:
+            report(len(listed))
+        listed.append(item)
+    return tuple(listed)
 
 
 def count(schema: LabelSchema, labeled: Iterable[LabeledImage]) -> tuple[LabelCount, ...]:

@@ -46,11 +46,17 @@ class Finishing:
     ) -> Finished:
         """Push all, then switch, then accept, then tidy: nobody sees a half-labeled project.
 
-        `activate` makes the version the current one.
+        `activate` makes the version, which this job published, the current one.
         """
         project = job.request.project
         delivered = self.delivery.deliver(
-            project, schema, version.name, findings.guessed, findings.hard, progress
+            project,
+            schema,
+            version.name,
+            findings.guessed,
+            findings.hard,
+            progress,
+            is_new=activate,
         )
         if activate:
             self.versions.activate(project, version.name)

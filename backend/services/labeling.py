@@ -132,14 +132,18 @@ class Delivery:
         guessed: Guessed,
         hard: Mapping[TaskId, HardExample],
         progress: Progress,
+        *,
+        is_new: bool,
     ) -> Delivered:
         """Push all predictions that are not there yet, in large batches.
+
+        Of a version that `is_new` there are none, which saves a look through the whole project.
 
         Raises:
             BadInput: when the labeling config changed since the job read it.
         """
         self._require_same_config(project, schema)
-        there = self.label_studio.predicted(project, version)
+        there = frozenset[TaskId]() if is_new else self.label_studio.predicted(project, version)
         created, dropped = 0, list[NoPrediction]()
         total = len(guessed.pictures)
         for start in range(0, total, BATCH):

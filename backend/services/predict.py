@@ -51,7 +51,8 @@ class Predict:
         refs = [codec.image_ref(task, schema) for task in tasks]
         lane = self.ledgers.load(project).open
         asked = [ref for ref in dict.fromkeys(refs) if ref.task not in lane]
-        known = dict(self.stored.get(project, version.name, asked))
+        stored = self.stored.get(project, version.name, asked)
+        known = {ref: said for ref, said in stored.items() if codec.fits(said, schema)}
         missing = [ref for ref in asked if ref not in known]
         if missing and not preconditions.model_fits(schema, version):
             known |= self._computed(schema, version, missing)

@@ -1,6 +1,6 @@
 """May a job of this project start? Counts labels through Label Studio and asks the policies."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from backend import schema as labeling_config
@@ -57,36 +57,42 @@ class Readiness:
         try:
             schema = labeling_config.parse(found.label_config)
         except UnsupportedConfig as exc:
-            reason = _reason(ReasonCode.UNSUPPORTED_LABELING_CONFIG, exc)
-            return self._status(found, (reason,), (), (), 0)
+            return self._status(found, (_unsupported(exc),), (), (), 0, self._unlabeled(project))
         everyone = tuple(self.label_studio.labeled(project, schema))
         takes = replace(request, accept=request.accept and request.labels_are_random)
         ledger = self.lanes.draw(takes, Census(everyone, ()))
         labeled = census.teachable(everyone, ledger)
         counts = census.count(schema, labeled)
-        unlabeled = self.label_studio.count_unlabeled(project)
+        unlabeled = self._unlabeled(project)
         aside = census.set_aside(everyone, ledger)
         ready = self._check(schema, counts, len(labeled), unlabeled, aside)
         reasons = (*ready.reasons, *(self._none_chosen(request, schema) if unlabeled else ()))
-        return self._status(
-            found, reasons, (*schema.warnings, *ready.warnings), counts, len(labeled)
-        )
+        warnings = (*schema.warnings, *ready.warnings)
+        return self._status(found, reasons, warnings, counts, len(labeled), unlabeled)
 
-    def require(self, request: JobRequest) -> None:
+    def require(self, request: JobRequest, *, count: bool = True) -> None:
         """Pass, or say every reason why this job may not start.
+
+        Without `count` labels are left to the job to count: of many, that takes seconds.
 
         Raises:
             Refused: with all reasons at once.
         """
-        match request.mode:
-            case Mode.ACTIVE_LEARNING:
-                reasons = self._before(request).reasons
-            case Mode.PRE_LABELING:
-                reasons = self._unfit_version(request)
-            case Mode.GROUPING | Mode.SUGGESTING:
-                reasons = self._nothing_to_look_at(request)
+        try:
+            reasons = self._reasons(request, count=count)
+        except UnsupportedConfig as exc:
+            reasons = (_unsupported(exc),)
         if reasons:
             raise Refused(reasons)
+
+    def _reasons(self, request: JobRequest, *, count: bool) -> tuple[Reason, ...]:
+        match request.mode:
+            case Mode.ACTIVE_LEARNING:
+                return self._before(request).reasons if count else self._at_a_glance(request)
+            case Mode.PRE_LABELING:
+                return self._unfit_version(request)
+            case Mode.GROUPING | Mode.SUGGESTING:
+                return self._nothing_to_look_at(request)
 
     def _check(
         self,
@@ -100,26 +106,26 @@ class Readiness:
         found = preconditions.check(schema, counts, labeled, unlabeled, *minimum, aside)
         used = {count.control for count in counts if count.images}
         kinds = {control.kind for control in schema.controls if control.name in used}
+        return replace(found, reasons=(*found.reasons, *self._weightless(kinds)))
+
+    def _weightless(self, kinds: Collection[Kind]) -> tuple[Reason, ...]:
         missing = [exc for kind in kinds if (exc := self.missing_weights(kind))]
-        weights = tuple(_reason(ReasonCode.NO_BASE_WEIGHTS, exc) for exc in missing)
-        return replace(found, reasons=(*found.reasons, *weights))
+        return tuple(_reason(ReasonCode.NO_BASE_WEIGHTS, exc) for exc in missing)
+
+    def _at_a_glance(self, request: JobRequest) -> tuple[Reason, ...]:
+        """What keeps a training from starting whatever people labeled."""
+        kinds = {control.kind for control in self._schema(request.project).controls}
+        nothing_left = () if self._unlabeled(request.project) else (NOTHING_LEFT,)
+        weightless = self._weightless(kinds)
+        return (*nothing_left, *weightless) if len(weightless) == len(kinds) else nothing_left
 
     def _nothing_to_look_at(self, request: JobRequest) -> tuple[Reason, ...]:
         """Why there are no images to choose from; needs neither labels nor a model."""
-        project = self.label_studio.project(request.project)
-        try:
-            schema = labeling_config.parse(project.label_config)
-        except UnsupportedConfig as exc:
-            return (_reason(ReasonCode.UNSUPPORTED_LABELING_CONFIG, exc),)
-        return self._nothing_left(request, schema)
+        return self._nothing_left(request, self._schema(request.project))
 
     def _unfit_version(self, request: JobRequest) -> tuple[Reason, ...]:
         """Why the chosen version cannot label this project; needs no labeled image."""
-        project = self.label_studio.project(request.project)
-        try:
-            schema = labeling_config.parse(project.label_config)
-        except UnsupportedConfig as exc:
-            return (_reason(ReasonCode.UNSUPPORTED_LABELING_CONFIG, exc),)
+        schema = self._schema(request.project)
         try:
             version = self.versions.get(request.project, request.model_version or UNTRAINED)
         except NotFound as exc:
@@ -129,7 +135,7 @@ class Readiness:
         return (*unfit, *self._nothing_left(request, schema))
 
     def _nothing_left(self, request: JobRequest, schema: LabelSchema) -> tuple[Reason, ...]:
-        if not self.label_studio.count_unlabeled(request.project):
+        if not self._unlabeled(request.project):
             return (NOTHING_LEFT,)
         return self._none_chosen(request, schema)
 
@@ -146,6 +152,12 @@ class Readiness:
         names = ", ".join(card.name for card in self.versions.all(project)[:VERSIONS_SHOWN])
         return f"Choose one that is there: {names}" if names else "Start an active-learning job"
 
+    def _schema(self, project: ProjectId) -> LabelSchema:
+        return labeling_config.parse(self.label_studio.project(project).label_config)
+
+    def _unlabeled(self, project: ProjectId) -> int:
+        return self.label_studio.count_unlabeled(project)
+
     def _status(
         self,
         project: Project,
@@ -153,6 +165,7 @@ class Readiness:
         warnings: tuple[str, ...],
         counts: tuple[LabelCount, ...],
         labeled: int,
+        unlabeled: int,
     ) -> ProjectStatus:
         return ProjectStatus(
             project=project,
@@ -160,10 +173,14 @@ class Readiness:
             warnings=warnings,
             labels=counts,
             labeled=labeled,
-            unlabeled=self.label_studio.count_unlabeled(project.id),
+            unlabeled=unlabeled,
             version=self.versions.current(project.id),
             job=self.jobs.live(project.id),
         )
+
+
+def _unsupported(exc: UnsupportedConfig) -> Reason:
+    return _reason(ReasonCode.UNSUPPORTED_LABELING_CONFIG, exc)
 
 
 def _reason(code: ReasonCode, error: AutolabelError) -> Reason:

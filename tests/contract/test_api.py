@@ -9,11 +9,14 @@ from openapi_spec_validator import validate
 
 from backend.domain import JobRequest, JobState, ProjectId
 from backend.errors import (
+    LabelStudioDenied,
     LabelStudioUnreachable,
     NotFound,
+    NoWeights,
     QueueUnreachable,
     Reason,
     ReasonCode,
+    UnsupportedConfig,
 )
 from backend.job_requests import request_json
 from tests.fakes.backend import NOW, a_job, a_version
@@ -215,7 +218,7 @@ class TestFailing:
     @pytest.mark.parametrize(
         ("failure", "status", "code"),
         [
-            (LabelStudioUnreachable("gone", "start it"), 503, "label_studio_unreachable"),
+            (LabelStudioDenied("gone", "start it"), 503, "label_studio_denied"),
             (QueueUnreachable("gone", "start it"), 503, "queue_unreachable"),
             (NotFound("gone", "start it"), 404, "not_found"),
         ],
@@ -232,6 +235,24 @@ class TestFailing:
             "cure": "start it",
             "summary": ["Gone.", "Start it."],
         }
+
+    @pytest.mark.parametrize(
+        ("failure", "status", "code"),
+        [
+            (LabelStudioUnreachable("gone", "start it"), 503, "label_studio_unreachable"),
+            (NoWeights("gone", "start it"), 503, "no_base_weights"),
+            (UnsupportedConfig("gone", "start it"), 400, "unsupported_labeling_config"),
+        ],
+    )
+    def test_an_error_that_has_a_reason_code_is_among_the_reasons(
+        self, client, backend, failure, status, code
+    ):
+        backend.failure = failure
+        answer = client.post("/api/projects/2/jobs")
+        assert answer.status_code == status
+        error = answer.get_json()["error"]
+        assert (error["code"], error["message"], error["cure"]) == (code, "gone", "start it")
+        assert [(one["code"], one["message"]) for one in error["reasons"]] == [(code, "gone")]
 
     def test_a_bug_answers_with_the_id_under_which_the_log_has_it(self, client, backend, caplog):
         backend.failure = RuntimeError("a secret of the inside")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from backend.contract_routes import COUNTABLE
 from backend.domain import UNTRAINED, JobState
 from backend.errors import LabelStudioUnreachable, Reason, ReasonCode
 from tests.fakes.backend import a_job, a_version
@@ -107,6 +108,11 @@ class TestPredict:
         assert answer.get_json()["error"]["message"].startswith(named + ":")
 
 
+def with_labeled(tasks):
+    project = WRITTEN["start_training"]["body"]["project"]
+    return {**project, "num_tasks_with_annotations": tasks}
+
+
 class TestStartTraining:
     def test_starts_a_job(self, client, backend):
         answer = send(client, WRITTEN["start_training"])
@@ -120,16 +126,19 @@ class TestStartTraining:
         assert again.status_code == 200
         assert again.get_json()["job"] == first
 
-    def test_of_a_large_project_leaves_the_counting_to_the_job(self, client, backend):
+    @pytest.mark.parametrize(("labeled", "status"), [(COUNTABLE, 409), (COUNTABLE + 1, 201)])
+    def test_of_a_very_large_project_leaves_the_counting_to_the_job(
+        self, client, backend, labeled, status
+    ):
         backend.reasons = (Reason(ReasonCode.TOO_FEW_IMAGES, "class 'dog' has 3 of 5 images"),)
-        project = {
-            **WRITTEN["start_training"]["body"]["project"],
-            "num_tasks_with_annotations": 5000,
-        }
-        answer = send(client, WRITTEN["start_training"], project=project)
-        assert answer.status_code == 201
-        assert backend.started == []
-        assert backend.jobs.live(2) is not None
+        answer = send(client, WRITTEN["start_training"], project=with_labeled(labeled))
+        assert answer.status_code == status
+        assert (backend.jobs.live(2) is not None) == (status == 201)
+
+    def test_of_a_very_large_project_is_refused_for_what_needs_no_counting(self, client, backend):
+        backend.reasons = (Reason(ReasonCode.NO_UNLABELED_IMAGES, "no unlabeled image left"),)
+        answer = send(client, WRITTEN["start_training"], project=with_labeled(COUNTABLE + 1))
+        assert answer.status == "409 no unlabeled image left"
 
     def test_refusal_says_the_first_reason_in_the_reason_phrase_and_all_in_the_body(
         self, client, backend

@@ -47,6 +47,10 @@ class TestCredentials:
         answer = guarded.get("/versions", headers={"Authorization": header})
         assert answer.status_code == 401
 
+    def test_are_wanted_where_only_a_password_is_set(self, backend, tmp_path):
+        settings = Settings(data_dir=tmp_path, basic_auth_password=SecretStr("open: sesame"))
+        assert create_app(backend, settings).test_client().get("/versions").status_code == 401
+
     def test_are_not_wanted_where_no_user_is_set(self, client):
         assert client.get("/versions").status_code == 200
 

@@ -47,7 +47,7 @@ def new_project(
     """A project with `per_class` uploaded images of each label, nothing annotated."""
     options = "".join(f'<Choice value="{label}"/>' for label in labels)
     project = client.create_project("digits", CONFIG.format(options))["id"]
-    pictures = _write(folder, per_class, labels)
+    pictures = write_images(folder, per_class, labels)
     tasks = client.upload_images(project, [path for path, _ in pictures])
     return DigitProject(project, dict(zip(tasks, (label for _, label in pictures), strict=True)))
 
@@ -63,7 +63,8 @@ def answer(label: str) -> list[dict[str, Any]]:
     return [{**head, "value": {"choices": [label]}}]
 
 
-def _write(folder: Path, per_class: int, labels: Sequence[str]) -> list[tuple[Path, str]]:
+def write_images(folder: Path, per_class: int, labels: Sequence[str]) -> list[tuple[Path, str]]:
+    """So many images of each label, with what they show."""
     folder.mkdir(parents=True, exist_ok=True)
     found = load_digits()
     written = []

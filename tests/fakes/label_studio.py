@@ -45,6 +45,7 @@ class FakeLabelStudio:
     groups: dict[VersionName, tuple[TaskId, ...]] = field(default_factory=dict)
     machine: set[TaskId] = field(default_factory=set)
     skipped: set[TaskId] = field(default_factory=set)
+    looked_through: list[VersionName] = field(default_factory=list)
 
     def project(self, project: ProjectId) -> Project:
         if project != self.id:
@@ -76,6 +77,7 @@ class FakeLabelStudio:
         return (self.ref(task) for task in tasks if task in self.people)
 
     def predicted(self, project: ProjectId, version: VersionName) -> frozenset[TaskId]:
+        self.looked_through.append(version)
         return frozenset(task for task, said_by in self.predictions if said_by == version)
 
     def push(

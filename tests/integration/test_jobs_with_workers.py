@@ -14,6 +14,7 @@ import redis
 from backend.domain import Job, JobId, JobRequest, JobState, ProjectId
 from backend.jobs import JobBoard
 from backend.redis_server import EmbeddedRedis
+from backend.worker import JobWorker, Pace
 from tests.integration import job_worker
 from tests.integration.polling import eventually, lives
 
@@ -285,6 +286,15 @@ def test_an_idle_worker_ends_when_asked(start_worker: Callable[..., Worker], tmp
     eventually(lambda: "Listening" in (tmp_path / "worker.log").read_text())
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(60) == 0
+
+
+def test_an_idle_worker_that_was_killed_is_soon_counted_no_more(board: JobBoard, redis_url: str):
+    with redis.Redis.from_url(redis_url) as connection:
+        worker = JobWorker(board, connection, Pace())
+        worker.register_birth()
+        assert 0 < connection.ttl(worker.key) <= 120
+        worker.heartbeat()
+        assert 0 < connection.ttl(worker.key) <= 120
 
 
 def test_a_job_stopped_just_before_it_starts_does_not_run(board: JobBoard):

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -156,11 +157,17 @@ def test_no_redis_outlives_a_killed_parent(embedded: Callable[[], EmbeddedRedis]
     assert connect(embedded().start()).ping()
 
 
-def test_a_folder_with_a_long_name_is_no_obstacle(tmp_path: Path):
-    server = EmbeddedRedis(tmp_path / ("deep" * 30))
-    url = server.start()
-    assert connect(url).ping()
-    server.stop()
+def test_a_folder_with_a_long_name_is_no_obstacle_and_leaves_nothing_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    with tempfile.TemporaryDirectory(prefix="t") as elsewhere:
+        monkeypatch.setattr(tempfile, "tempdir", elsewhere)
+        server = EmbeddedRedis(tmp_path / ("deep" * 30))
+        url = server.start()
+        assert connect(url).ping()
+        assert len(list(Path(elsewhere).iterdir())) == 1
+        server.stop()
+        assert not list(Path(elsewhere).iterdir())
 
 
 def test_the_server_inside_the_package_does_where_the_system_has_none(

@@ -80,6 +80,28 @@ sys.exit("torch" in sys.modules)
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
+def test_an_exported_backbone_writes_nothing_into_the_home_of_the_user(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    program = f"""
+import numpy as np
+from pathlib import Path
+from backend.models.embedding.backbones import backbone
+from backend.models.embedding.encoders import open_encoder
+from backend.settings import Settings
+settings = Settings(data_dir=Path({str(data_dir)!r}), device="cpu", threads=1)
+open_encoder(backbone(settings), "cpu", settings).embed(np.zeros((2, 224, 224, 3), np.uint8))
+"""
+    dropped = ("XDG_", "ORT_", "CI", "GITHUB_", "PYTEST_")  # whatever else makes it write nothing
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+    environment = {**kept, "HOME": str(tmp_path)}
+    assert (
+        subprocess.run([sys.executable, "-c", program], env=environment, check=False).returncode
+        == 0
+    )
+    assert not list(tmp_path.iterdir())
+
+
 def test_opening_the_gallery_starts_no_thread_and_loads_no_runtime_of_torch(
     data_dir: Path,
 ) -> None:

@@ -98,3 +98,16 @@ def test_its_account_goes_to_the_command_and_nothing_is_sent_outside(tmp_path):
     assert f"--username {one.username}" in words
     for line in ("COLLECT_ANALYTICS=False", "LATEST_VERSION_CHECK=false", "SENTRY_DSN="):
         assert line in words.splitlines()
+
+
+def test_it_writes_nothing_into_the_home_of_the_user(tmp_path):
+    seen = tmp_path / "seen"
+    one = process(tmp_path, f"env > {seen}; echo done >> {seen}")
+    one.start()
+    eventually(lambda: seen.exists() and "done" in seen.read_text())
+    one.stop()
+
+    lines = seen.read_text().splitlines()
+    given = dict(line.split("=", 1) for line in lines if line.startswith("XDG_") and "=" in line)
+    for kind in ("CONFIG", "CACHE", "DATA"):
+        assert given[f"XDG_{kind}_HOME"].startswith(str(one.data_dir))

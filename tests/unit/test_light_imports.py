@@ -18,7 +18,7 @@ print(*{"torch", "torchvision", "ultralytics", "onnxruntime"} & sys.modules.keys
 """
 
 
-@pytest.mark.parametrize("module", ["worker", "supervisor", "job_run"])
+@pytest.mark.parametrize("module", ["worker", "warm_up", "supervisor", "job_run"])
 def test_the_parents_of_work_horses_load_no_model_runtime(module: str):
     command = [sys.executable, "-c", LOOK.format(module=module)]
     found = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)

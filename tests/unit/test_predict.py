@@ -13,6 +13,10 @@ from tests.fakes.label_studio import CHOICES
 from tests.unit.test_rounds import World, quiet
 
 PROJECT = ProjectId(1)
+BOXES = (
+    '<View><Image name="img" value="$image"/><RectangleLabels name="c" toName="img">'
+    '<Label value="cat"/><Label value="dog"/></RectangleLabels></View>'
+)
 
 
 class Clock:
@@ -119,6 +123,34 @@ def test_a_version_that_does_not_fit_the_config_predicts_nothing(world):
     predict, _ = predictor(world)
     other = CHOICES.replace('"dog"', '"wolf"')
     assert predict(PROJECT, other, [wire_task(101)]) == [[]]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [CHOICES.replace('"dog"', '"wolf"'), CHOICES.replace('"c"', '"kind"'), BOXES],
+)
+def test_a_stored_prediction_that_the_config_does_not_ask_for_any_more_is_not_served(world, config):
+    world.run()
+    predict, _ = predictor(world)
+    assert all(predict(PROJECT, CHOICES, [wire_task(13)]))
+    assert predict(PROJECT, config, [wire_task(13)]) == [[]]
+
+
+def test_a_stored_prediction_is_served_while_all_that_it_names_is_in_the_config(world):
+    world.run()
+    predict, loaded = predictor(world)
+    changed = CHOICES.replace('"dog"', '"wolf"')
+    assert predict(PROJECT, changed, [wire_task(14)]) == predict(PROJECT, CHOICES, [wire_task(14)])
+    assert loaded == []
+
+
+def test_a_stored_prediction_of_an_image_that_has_another_name_now_is_made_anew(world):
+    world.run()
+    predict, loaded = predictor(world)
+    renamed = CHOICES.replace('"img"', '"picture"')
+    (said,) = predict(PROJECT, renamed, [wire_task(14)])
+    assert [part["to_name"] for part in said["result"]] == ["picture"]
+    assert loaded == [1]
 
 
 def test_a_prediction_of_two_controls_is_as_sure_as_both_together(world):

@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from backend.domain import Choice, JobRequest, Ledger, Mode, ProjectId, TaskId, VersionName
+from backend.domain import Choice, JobRequest, Kind, Ledger, Mode, ProjectId, TaskId, VersionName
 from backend.errors import NotFound, NoWeights, ReasonCode, Refused
 from backend.services.readiness import Readiness
 from backend.settings import Settings
 from tests.fakes.jobs import FakeJobs
+from tests.fakes.label_studio import CHOICES, FakeLabelStudio
 from tests.unit.test_rounds import World
 
 PROJECT = ProjectId(1)
@@ -39,6 +40,23 @@ def test_a_project_with_enough_of_everything_is_ready(world):
     assert status.ready
     assert (status.labeled, status.unlabeled) == (12, 28)
     assert [(count.label, count.images) for count in status.labels] == [("cat", 6), ("dog", 6)]
+
+
+class Asked(FakeLabelStudio):
+    """One that remembers how often its unlabeled tasks were counted."""
+
+    times = 0
+
+    def count_unlabeled(self, project):
+        self.times += 1
+        return super().count_unlabeled(project)
+
+
+@pytest.mark.parametrize("config", [CHOICES, "<View/>"])
+def test_label_studio_counts_the_unlabeled_once_a_look(world, config):
+    world.label_studio = Asked(config, {TaskId(1): None})
+    assert readiness(world).status(PROJECT).unlabeled == 1
+    assert world.label_studio.times == 1
 
 
 def test_every_reason_is_given_at_once(world):
@@ -75,6 +93,48 @@ def test_missing_base_weights_are_a_reason(world):
     with pytest.raises(Refused, match="AUTOLABEL_DETECTOR") as refusal:
         readiness(world, lambda _: missing).require(JobRequest(PROJECT))
     assert codes(refusal) == [ReasonCode.NO_BASE_WEIGHTS]
+
+
+class Uncountable(FakeLabelStudio):
+    """One whose labels nobody may list."""
+
+    def labeled(self, project, schema):
+        raise AssertionError("labels were counted")
+
+
+@pytest.fixture
+def uncounted(world):
+    """A world of one unlabeled image, and a training of it that counts no labels."""
+    world.label_studio = Uncountable(people={TaskId(1): None})
+    return world, lambda *given: readiness(world, *given).require(JobRequest(PROJECT), count=False)
+
+
+def test_without_counting_a_training_may_start(uncounted):
+    _, require = uncounted
+    require()
+
+
+def test_without_counting_all_else_is_still_a_reason(uncounted):
+    world, require = uncounted
+    world.label_studio.people.clear()
+    with pytest.raises(Refused) as refusal:
+        require(lambda _: NoWeights("yolo11n.pt is not here"))
+    assert codes(refusal) == [ReasonCode.NO_UNLABELED_IMAGES, ReasonCode.NO_BASE_WEIGHTS]
+    world.label_studio.label_config = "<View/>"
+    with pytest.raises(Refused) as refusal:
+        require()
+    assert codes(refusal) == [ReasonCode.UNSUPPORTED_LABELING_CONFIG]
+
+
+def test_without_counting_weights_are_missed_only_where_nothing_can_be_learned(uncounted):
+    world, require = uncounted
+    world.label_studio.label_config = (
+        '<View><Image name="i" value="$image"/><Choices name="c" toName="i"><Choice value="a"/>'
+        '<Choice value="b"/></Choices><RectangleLabels name="r" toName="i"><Label value="x"/>'
+        "</RectangleLabels></View>"
+    )
+    no_boxes = NoWeights("yolo11n.pt is not here")
+    require(lambda kind: no_boxes if kind is Kind.DETECTION else None)
 
 
 def test_labels_that_would_be_set_aside_do_not_count(world):

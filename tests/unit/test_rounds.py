@@ -144,6 +144,14 @@ def test_a_second_round_replaces_the_predictions_of_the_first(world):
     assert world.versions.get(PROJECT, second).parent == first
 
 
+def test_nobody_looks_for_predictions_of_a_version_that_was_just_published(world):
+    world.run()
+    first = world.label_studio.model_version
+    world.run()
+    assert world.label_studio.model_version != first
+    assert world.label_studio.looked_through == []
+
+
 def test_a_version_that_this_machine_cannot_load_any_more_is_replaced(world):
     world.run()
 

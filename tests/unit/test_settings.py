@@ -74,14 +74,36 @@ def test_a_value_that_does_not_fit_is_an_error_that_names_the_variable(monkeypat
         load(monkeypatch, **{name: value})
 
 
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ("AUTOLABEL_BASIC_AUTH_USER", "AUTOLABEL_BASIC_AUTH_PASSWORD"),
+        ("AUTOLABEL_BASIC_AUTH_PASSWORD", "AUTOLABEL_BASIC_AUTH_USER"),
+    ],
+)
+def test_half_of_a_login_protects_nothing_and_is_refused(monkeypatch, given, missing):
+    with pytest.raises(BadInput, match=f"{missing} is missing"):
+        load(monkeypatch, **{given: "ann"})
+
+
 def test_secrets_are_masked_wherever_settings_are_shown(monkeypatch):
     read = load(
-        monkeypatch, LABEL_STUDIO_API_KEY="top-secret", AUTOLABEL_BASIC_AUTH_PASSWORD="hidden"
+        monkeypatch,
+        LABEL_STUDIO_API_KEY="top-secret",
+        AUTOLABEL_BASIC_AUTH_USER="ann",
+        AUTOLABEL_BASIC_AUTH_PASSWORD="hidden",
     )
     shown = repr(read) + str(settings.table(read))
     assert "top-secret" not in shown
     assert "hidden" not in shown
     assert read.label_studio_api_key.get_secret_value() == "top-secret"
+
+
+@pytest.mark.parametrize("login", [":hidden", "ann:hidden", "ann:hid/d@en"])
+def test_the_login_of_an_address_is_masked_and_its_host_shown(monkeypatch, login):
+    read = load(monkeypatch, AUTOLABEL_REDIS_URL=f"redis://{login}@redis:6379/0")
+    shown = {name: value for name, value, _ in settings.table(read)}
+    assert shown["AUTOLABEL_REDIS_URL"] == "redis://**********@redis:6379/0"
 
 
 def test_every_setting_says_what_it_means():

@@ -4,8 +4,9 @@ Prediction needs NumPy only, so that the web process can answer without torch.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,6 +22,7 @@ from backend.models.classification.head import Head, read, write
 from backend.models.classification.teaching import Taught, teach
 from backend.models.classification.tuning import ENCODER_FILE, Tuning
 from backend.models.embedding.backbones import backbone
+from backend.models.embedding.encoders import check
 from backend.models.links import SIGMOID, SOFTMAX, Link
 from backend.pictures import Guesses, Pictures
 from backend.ports import Fetch, Progress
@@ -82,17 +84,20 @@ class FittedClassifier:
 class Classifier:
     """The model family of classification, single- and multi-label.
 
-    Without `tuning` the `precise` algorithm leaves the backbone as it is.
+    Without `tuning` the `precise` algorithm leaves the backbone as it is. `check_backbone` raises
+    NoWeights where there is nothing to look at images through.
     """
 
     tuning: Tuning | None = None
+    check_backbone: Callable[[], None] = lambda: None
 
     @property
     def kinds(self) -> frozenset[Kind]:
         return frozenset({Kind.SINGLE, Kind.MULTI})
 
     def check(self) -> None:
-        """A head starts from nothing, so nothing can be missing."""
+        """A head starts from nothing, but it needs features."""
+        self.check_backbone()
 
     def fit(self, lesson: Lesson) -> FittedClassifier:
         """Learn the labels that people used in `lesson.train`; the others get probability 0.
@@ -158,7 +163,11 @@ class Classifier:
 
 def classifier_family(settings: Settings, device: str) -> Classifier:
     """The family that the settings ask for; `device` is what torch may compute on."""
-    return Classifier(Tuning(backbone(settings), device, settings.max_image_megapixels))
+    chosen = backbone(settings)
+    return Classifier(
+        Tuning(chosen, device, settings.max_image_megapixels),
+        partial(check, chosen, settings.data_dir),
+    )
 
 
 def flags_of(answers: Sequence[Answer], labels: Sequence[Label]) -> Flags:

@@ -3,12 +3,11 @@
 Imports no torch, so that the web process can ask whether they are at hand.
 """
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from backend.errors import NoWeights
-from backend.models.detection.reachability import answers
+from backend.models.published_weights import answers, torch_folder
 
 HOST = "download.pytorch.org"
 _CURE = (
@@ -87,11 +86,5 @@ class Start:
         return f"https://{HOST}/models/{PUBLISHED[self.name].coco}"
 
     def _cached(self, name: str) -> Path | None:
-        places = (self.weights / name, hub() / "checkpoints" / name)
+        places = (self.weights / name, torch_folder() / name)
         return next((path for path in places if path.is_file()), None)
-
-
-def hub() -> Path:
-    """Torch's own cache of weights, which other programs may have filled."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "torch"
-    return (Path(os.environ.get("TORCH_HOME", cache)) / "hub").expanduser()

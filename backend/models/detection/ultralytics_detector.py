@@ -18,9 +18,9 @@ from backend.errors import NoWeights
 from backend.model_family import Lesson
 from backend.models.detection import ultralytics_home
 from backend.models.detection.networks import Canvases, Found, Trained, saved
-from backend.models.detection.reachability import answers
 from backend.models.detection.training_listener import Listener
 from backend.models.detection.training_plan import CHOOSING, TrainingPlan
+from backend.models.published_weights import answers
 
 _CHECKPOINT = "weights.pt"
 _CURE = (

@@ -18,14 +18,19 @@ from torch import Tensor, nn
 from torch.hub import load_state_dict_from_url
 
 from backend.errors import BadInput, NoWeights
-from backend.models.embedding.backbones import DINOV2, LITE0, TORCHVISION, WEIGHTS_CURE, Backbone
+from backend.models.embedding.backbones import (
+    DINOV2,
+    DINOV2_URL,
+    LITE0,
+    TORCHVISION,
+    WEIGHTS_CURE,
+    Backbone,
+)
 from backend.models.embedding.vision_transformer import DinoV2
 
 _IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _LITE = (127 / 255,) * 3, (128 / 255,) * 3
 """MEAN_RGB and STDDEV_RGB of the original efficientnet_lite_builder.py."""
-
-_DINOV2_URL = "https://dl.fbaipublicfiles.com/dinov2/{name}/{name}_pretrain.pth"
 
 _NOT_WEIGHTS = (
     RuntimeError, KeyError, EOFError, ValueError, OSError, TypeError, AttributeError,
@@ -104,7 +109,7 @@ def _efficientnet_lite0(backbone: Backbone) -> Embedder:
 
 def _dinov2(backbone: Backbone) -> Embedder:
     width = 768 if "vitb" in backbone.name else 384
-    url = _DINOV2_URL.format(name=backbone.name)
+    url = DINOV2_URL.format(name=backbone.name)
     state = _state(backbone.file) if backbone.file else _published(url)
     network = DinoV2(width, heads=width // 64)
     network.load(state)

@@ -11,13 +11,18 @@ from functools import cached_property
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from backend.errors import BadInput, NoWeights
+from backend.models.published_weights import torch_folder
 from backend.settings import Settings
 
 LITE0 = "efficientnet_lite0"
 DINOV2 = ("dinov2_vits14", "dinov2_vitb14")
 TORCHVISION = "torchvision:"
+
+DINOV2_URL = "https://dl.fbaipublicfiles.com/dinov2/{name}/{name}_pretrain.pth"
+TORCHVISION_HOST = "download.pytorch.org"
 
 WEIGHTS_CURE = "Set AUTOLABEL_BACKBONE_WEIGHTS to a local weights file of {name}"
 
@@ -45,6 +50,17 @@ class Backbone:
             return _existing(self.weights, self.name)
         return _packaged_lite0() if self.name == LITE0 else None
 
+    @property
+    def host(self) -> str:
+        """Who publishes the weights that are no `file`."""
+        return urlsplit(DINOV2_URL).netloc if self.name in DINOV2 else TORCHVISION_HOST
+
+    def downloaded(self) -> Path | None:
+        """The published weights, where torch has downloaded them already."""
+        name = _plain(self.name.removeprefix(TORCHVISION).removesuffix("_0"))
+        files = torch_folder().glob("*.pth")
+        return next((path for path in files if _plain(path.name).startswith(name)), None)
+
     @cached_property
     def _identity(self) -> str:
         source = _digest(self.file) if self.file else self._published()
@@ -71,6 +87,11 @@ def backbone(settings: Settings) -> Backbone:
             f"Use {', '.join(known)} or {TORCHVISION}NAME; did you mean {near[0]}?",
         )
     return Backbone(name, settings.backbone_weights)
+
+
+def _plain(name: str) -> str:
+    """Torchvision spells its files a little otherwise: mnasnet0.5_top1, shufflenetv2_x0.5."""
+    return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def _existing(path: Path, name: str) -> Path:

@@ -4,18 +4,24 @@ On a CPU each caller computes its batch in its own thread: without barriers betw
 that is half as fast again as all threads sharing one batch, and stays fast on a busy machine.
 """
 
+import fcntl
 import logging
 import os
+import shutil
 import sys
-from importlib import import_module, metadata
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager, suppress
+from importlib import metadata
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.models.embedding.backbones import Backbone
-from backend.models.embedding.images import Pixels
+from backend.errors import NoWeights
+from backend.models.embedding import onnx
+from backend.models.embedding.backbones import WEIGHTS_CURE, Backbone
+from backend.models.published_weights import answers
 from backend.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -41,7 +47,7 @@ class Encoder(Protocol):
         """How many images a call should bring."""
         ...
 
-    def embed(self, images: Pixels) -> Vectors:
+    def embed(self, images: NDArray[np.uint8]) -> Vectors:
         """(n, side, side, 3) uint8 RGB to (n, width), each row of length 1."""
         ...
 
@@ -52,16 +58,16 @@ class OnnxEncoder:
     batch = 8
 
     def __init__(self, path: Path) -> None:
-        runtime = cast(Any, import_module("onnxruntime"))  # starts threads when imported
-        options = runtime.SessionOptions()
+        onnxruntime = onnx.runtime()
+        options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         providers = ["CPUExecutionProvider"]
-        self._session = runtime.InferenceSession(path, options, providers=providers)
+        self._session = onnxruntime.InferenceSession(path, options, providers=providers)
         self.side = int(self._session.get_inputs()[0].shape[1])
         self.width = int(self._session.get_outputs()[0].shape[1])
 
-    def embed(self, images: Pixels) -> Vectors:
+    def embed(self, images: NDArray[np.uint8]) -> Vectors:
         (vectors,) = self._session.run(None, {"images": images})
         return cast(NDArray[np.float32], vectors).astype(np.float16)
 
@@ -79,11 +85,31 @@ def compute_device(asked: str) -> str:
     Raises:
         BadInput: when a device is asked for by name that is not there.
     """
-    if asked == "cpu" or (asked == "auto" and not _accelerator_hinted()):
+    if is_cpu_for_sure(asked):
         return "cpu"
     from backend.models.embedding.torch_encoder import torch_device  # noqa: PLC0415 - imports torch
 
     return torch_device(asked)
+
+
+def is_cpu_for_sure(asked: str) -> bool:
+    """Whether `compute_device` answers `cpu` without asking torch."""
+    return asked == "cpu" or (asked == "auto" and not _accelerator_hinted())
+
+
+def check(backbone: Backbone, data_dir: Path) -> None:
+    """Whether a backbone could be opened; quick, downloads nothing.
+
+    Raises:
+        NoWeights: when its weights are neither on this machine nor to be had from here.
+    """
+    if backbone.file or export_path(backbone, data_dir).is_file() or backbone.downloaded():
+        return
+    if not answers(backbone.host):
+        raise NoWeights(
+            f"the weights of {backbone.name} are not here, and {backbone.host} does not answer",
+            WEIGHTS_CURE.format(name=backbone.name),
+        )
 
 
 def open_encoder(backbone: Backbone, device: str, settings: Settings) -> Encoder:
@@ -92,21 +118,46 @@ def open_encoder(backbone: Backbone, device: str, settings: Settings) -> Encoder
     Raises:
         NoWeights: when its weights cannot be had.
     """
+    if device != "cpu":
+        return _on_torch(backbone, device, settings)
     path = export_path(backbone, settings.data_dir)
-    if device == "cpu" and path.is_file():
+    if path.is_file():
         return OnnxEncoder(path)
+    with _in_turn(path.parent):
+        return OnnxEncoder(path) if path.is_file() else _exported(backbone, path, settings)
+
+
+def _exported(backbone: Backbone, path: Path, settings: Settings) -> Encoder:
     from backend.models.embedding.backbone_networks import load_network  # noqa: PLC0415 - imports torch
     from backend.models.embedding.export import ExportFailed, export  # noqa: PLC0415 - imports torch
     from backend.models.embedding.torch_encoder import TorchEncoder  # noqa: PLC0415 - imports torch
 
     network = load_network(backbone)
-    if device == "cpu":
-        try:
-            export(network, path)
-            return OnnxEncoder(path)
-        except ExportFailed as exc:
-            logger.warning("%s runs on torch, which is slower: %s", backbone.name, exc)
-    return TorchEncoder(network, device, cpu_threads(settings))
+    try:
+        export(network, path)
+    except ExportFailed as exc:
+        logger.warning("%s runs on torch, which is slower: %s", backbone.name, exc)
+        return TorchEncoder(network, "cpu", cpu_threads(settings))
+    return OnnxEncoder(path)
+
+
+def _on_torch(backbone: Backbone, device: str, settings: Settings) -> Encoder:
+    from backend.models.embedding.backbone_networks import load_network  # noqa: PLC0415 - imports torch
+    from backend.models.embedding.torch_encoder import TorchEncoder  # noqa: PLC0415 - imports torch
+
+    return TorchEncoder(load_network(backbone), device, cpu_threads(settings))
+
+
+@contextmanager
+def _in_turn(folder: Path) -> Generator[None]:
+    """One process at a time: who waited finds the export done. Without a lock, all at once."""
+    with ExitStack() as held:
+        with suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            fcntl.flock(held.enter_context((folder / "lock").open("w")), fcntl.LOCK_EX)
+            for left in folder.glob(".export-*"):  # by a process that was killed
+                shutil.rmtree(left, ignore_errors=True)
+        yield
 
 
 def export_path(backbone: Backbone, data_dir: Path) -> Path:

@@ -1,0 +1,129 @@
+"""What a worker prepares beside itself before its first job."""
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from backend import warm_up
+from backend.models.embedding.backbones import backbone
+from backend.models.embedding.encoders import export_path
+from backend.settings import Settings, environment
+from tests.integration.polling import eventually, lives
+
+WORKER = """
+import signal, sys
+from backend import settings, warm_up
+with warm_up.beside(settings.load()) as process:
+    print(process.pid, "torch" in sys.modules, flush=True)
+    signal.pause()
+"""
+OPEN = """
+import sys
+from backend.models.embedding.backbones import backbone
+from backend.models.embedding.encoders import open_encoder
+from backend.settings import load
+open_encoder(backbone(load()), "cpu", load())
+sys.exit("torch" in sys.modules)
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file that a process beside the worker made."""
+    settings = Settings(data_dir=tmp_path_factory.mktemp("data"), device="cpu")
+    with warm_up.beside(settings) as process:
+        assert process
+        assert process.wait(240) == 0
+    return place(settings)
+
+
+def place(settings: Settings) -> Path:
+    return export_path(backbone(settings), settings.data_dir)
+
+
+@contextmanager
+def somebody_exports(settings: Settings) -> Iterator[None]:
+    """All others wait while the block runs."""
+    folder = place(settings).parent
+    folder.mkdir(parents=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def waits(pid: int) -> bool:
+    """Whether a process waits for a lock."""
+    locks = Path("/proc/locks").read_text().splitlines()
+    return any("->" in line and f" {pid} " in line for line in locks)
+
+
+def python(program: str, settings: Settings) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", program],
+        env={**os.environ, **environment(settings)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_the_backbone_is_exported_beside_the_worker_and_once(exported: Path) -> None:
+    there = Settings(data_dir=exported.parents[1], device="cpu")
+    assert exported.is_file()
+    with warm_up.beside(there) as process:
+        assert process is None
+
+
+def test_a_job_waits_for_an_export_that_runs_and_needs_no_torch_then(
+    settings: Settings, exported: Path
+) -> None:
+    with somebody_exports(settings):
+        job = python(OPEN, settings)
+        eventually(lambda: waits(job.pid))
+        place(settings).hardlink_to(exported)
+    assert job.wait(60) == 0
+
+
+def test_what_prepares_ends_with_the_worker_which_imports_no_torch(settings: Settings) -> None:
+    with somebody_exports(settings):
+        worker = python(WORKER, settings)
+        assert worker.stdout
+        pid, imports_torch = worker.stdout.readline().split()
+        eventually(lambda: waits(int(pid)))
+        worker.send_signal(signal.SIGKILL)
+        worker.wait()
+        worker.stdout.close()
+        eventually(lambda: not lives(int(pid)))
+    assert imports_torch == "False"
+
+
+def test_weights_that_are_missing_keep_no_worker_from_starting(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    missing = Settings(data_dir=tmp_path, device="cpu", backbone_weights=tmp_path / "none.pth")
+    with warm_up.beside(missing) as process:
+        assert process is None
+    assert "none.pth" in caplog.text
+
+    (tmp_path / "wrong.pth").write_bytes(b"<html>")
+    wrong = Settings(data_dir=tmp_path, device="cpu", backbone_weights=tmp_path / "wrong.pth")
+    with warm_up.beside(wrong) as process:
+        assert process
+        assert process.wait(120) == 0
+    assert not place(wrong).exists()
+
+
+def test_a_worker_on_a_gpu_prepares_nothing(tmp_path: Path) -> None:
+    with warm_up.beside(Settings(data_dir=tmp_path, device="cuda")) as process:
+        assert process is None

@@ -1,0 +1,50 @@
+"""Listing a project: where it is said how far it is, and where it can be stopped."""
+
+import pytest
+
+from backend import schema
+from backend.domain import Choice, ProjectId, TaskId
+from backend.errors import Stopped
+from backend.services import census
+from backend.services.census import REPORT_EVERY
+from tests.fakes.label_studio import CHOICES, FakeLabelStudio
+
+PROJECT = ProjectId(1)
+SCHEMA = schema.parse(CHOICES)
+
+
+def label_studio(labeled, unlabeled):
+    people = {TaskId(task): {"c": Choice(("cat",))} for task in range(labeled)}
+    return FakeLabelStudio(people=people | {TaskId(-task - 1): None for task in range(unlabeled)})
+
+
+def test_progress_grows_over_labeled_and_unlabeled_tasks():
+    heard = []
+    taken = census.take(
+        label_studio(3 * REPORT_EVERY, 2 * REPORT_EVERY),
+        PROJECT,
+        SCHEMA,
+        lambda step, done, of: heard.append(done / of),
+    )
+    assert (len(taken.labeled), len(taken.unlabeled)) == (3 * REPORT_EVERY, 2 * REPORT_EVERY)
+    assert len(heard) == 6
+    assert heard == sorted(heard)
+    assert (heard[0], heard[-1]) == (0, 1)
+
+
+def test_a_stop_is_heard_between_two_labeled_tasks():
+    class Listed(FakeLabelStudio):
+        reached = 0
+
+        def labeled(self, project, schema):
+            for self.reached, image in enumerate(super().labeled(project, schema)):
+                yield image
+
+    def stop(_step, done, _of):
+        if done:
+            raise Stopped
+
+    large = Listed(people=label_studio(10 * REPORT_EVERY, 1).people)
+    with pytest.raises(Stopped):
+        census.take(large, PROJECT, SCHEMA, stop)
+    assert large.reached == REPORT_EVERY
