@@ -55,7 +55,8 @@ class Guesses:
 
     `confidence` (n,): calibrated probability that the whole answer is right.
     `probabilities` (n, K) in the order of the control's labels; for rectangles the best score
-    of each label, 0 where it was not found.
+    of each label, 0 where it was not found. The score of a rectangle is the calibrated chance
+    that it is right.
     """
 
     answers: tuple[Answer, ...]

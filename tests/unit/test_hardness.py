@@ -139,6 +139,15 @@ def boxed(*boxes):
     return Regions(tuple(Region(Box(*box), CAT, 0.9) for box in boxes))
 
 
+def crowd(*chances):
+    return Regions(
+        tuple(
+            Region(Box(i / 20, 0.2, i / 20 + 0.04, 0.24), CAT, chance)
+            for i, chance in enumerate(chances)
+        )
+    )
+
+
 def cells(*answers):
     """Answers to images that look like thirty labeled ones, each with two middling boxes."""
     usual = boxed((0.2, 0.2, 0.3, 0.3), (0.6, 0.6, 0.7, 0.7))
@@ -171,6 +180,19 @@ def test_boxes_unlike_those_that_people_drew_say_in_what(boxes, number, words):
     found = reasons(cells(boxed(*boxes), usual))
     assert found[0][number].startswith(words)
     assert number not in found[1]
+
+
+def test_many_boxes_are_unsure_by_their_own_chances_and_not_by_that_of_the_whole_image():
+    # given images of many boxes, of which no model is sure as a whole
+    many = cells(crowd(*[0.95] * 14), crowd(*[0.9] * 4, 0.4, 0.3), crowd(0.8, 0.6), Regions(()))
+    many = replace(many, guesses=replace(many.guesses, confidence=np.full(4, 0.02)))
+    found = reasons(many, Table(weights={1: 0.39}, threshold=0, most=1, spoken=0))
+    assert [said[1] for said in found] == [
+        "low confidence (0.95)",
+        "low confidence (0.72, 2 of 6 boxes below 0.5)",
+        "low confidence (0.70)",
+        "low confidence (0.02)",
+    ]
 
 
 def test_boxes_too_dark_or_too_blurred_are_said():
