@@ -83,6 +83,7 @@ def pace(settings: Settings) -> Pace:
         cooldown=settings.train_cooldown_seconds,
         gain=settings.train_gain,
         fewest=settings.train_fewest,
+        least_share=settings.train_least_share,
     )
 
 

@@ -20,6 +20,8 @@ from backend.pictures import Guesses, Pictures
 from backend.policies.hardness import DEFAULT, MODELARTS_WEIGHTS, Table, examine
 from backend.policies.miners.evidence import Evidence
 from backend.policies.miners.views import changing_answers
+from backend.services.hard_examples import table
+from backend.settings import Settings
 
 CAT, DOG = Label("cat"), Label("dog")
 PETS = Control(ControlName("pets"), "image", Kind.SINGLE, (CAT, DOG))
@@ -219,6 +221,17 @@ def test_only_images_over_the_threshold_are_hard_in_the_order_of_tasks():
     assert [example.task for example in every] == [1, 3]
 
 
+def test_of_a_single_image_that_one_may_be_hard():
+    alone = evidence(labels=(CAT,), top=(0.51,), features=np.eye(3)[:1])
+    assert len(examine(alone).examples) == 1
+
+
+def test_settings_change_the_cut_and_single_weights():
+    said = Settings(hard_threshold=0.4, hard_share=0.25, hard_weights={1: 0.9})
+    assert table(said) == Table({**MODELARTS_WEIGHTS, 1: 0.9}, threshold=0.4, most=0.25)
+    assert table(Settings()) == DEFAULT
+
+
 def test_every_coefficient_lies_between_0_and_1():
     coefficients = examine(evidence(top=(0.5, 0.7, 0.5))).coefficients
     assert len(coefficients) == 3
@@ -226,7 +239,7 @@ def test_every_coefficient_lies_between_0_and_1():
 
 
 def test_every_reason_of_modelarts_has_a_weight():
-    assert set(range(31)) <= set(MODELARTS_WEIGHTS)
+    assert set(range(32)) == set(MODELARTS_WEIGHTS), "the numbers that settings may name"
     assert all(0 < weight < 1 for weight in DEFAULT.weights.values())
 
 

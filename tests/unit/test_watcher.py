@@ -243,6 +243,5 @@ def test_a_job_that_trains_nothing_consumes_nothing(world):
 
 
 def test_the_settings_set_the_pace():
-    assert pace(Settings(train_debounce_seconds=7, train_fewest=3)) == Pace(
-        debounce=7, cooldown=120, gain=0.1, fewest=3
-    )
+    said = Settings(train_debounce_seconds=7, train_fewest=3, train_least_share=0.2)
+    assert pace(said) == Pace(debounce=7, cooldown=120, gain=0.1, fewest=3, least_share=0.2)
