@@ -287,7 +287,7 @@ def _use_case(
         learning=taught,
         comparison=Comparison(taught, versions),
         inspection=inspection,
-        doubts=Doubts(label_studio),
+        doubts=Doubts(label_studio, taught),
         finishing=finishing,
         reporter=reporter,
         versions=versions,
