@@ -101,6 +101,24 @@ def test_near_identical_images_with_different_answers_name_each_other():
     assert found[1][4] == "near-identical task 1 got 'cat'"
 
 
+def test_all_of_several_near_identical_images_are_asked():
+    # given three that look the same, of which only one is answered differently
+    burst = evidence(
+        labels=(CAT, CAT, DOG), top=(0.9, 0.9, 0.1), features=[[0, 0, 1], [0, 0, 1], [0, 0.05, 1]]
+    )
+    found = reasons(burst)
+    assert [said[4] for said in found[:2]] == ["near-identical task 3 got 'dog'"] * 2
+
+
+def test_one_box_and_twenty_of_the_same_label_are_different_answers():
+    few, many = crowd(0.9), crowd(*[0.9] * 20)
+    twins = cells(few, many, few, few)
+    features = np.eye(3)[[2, 2, 0, 0]] * [[1], [1], [1], [-1]]
+    found = reasons(replace(twins, pictures=pictures(features)), Table({4: 0.4}, 0, 1, 0))
+    assert found[0][4] == "near-identical task 2 got 20 boxes of 'cat'"
+    assert found[1][4] == "near-identical task 1 got 1 box of 'cat'"
+
+
 def test_an_answer_that_changes_when_the_picture_is_altered_says_how():
     flipped = guesses((DOG, CAT, DOG), (0.2, 0.99, 0.01))
     found = reasons(evidence(views={20: flipped}))

@@ -172,11 +172,12 @@ def test_twins_are_found_in_large_sets_too(monkeypatch):
     # given 300 different images, each twice, in cells of at most 100
     monkeypatch.setattr(neighbors, "CELL", 100)
     features = pictures(np.tile(chance().normal(size=(300, DIMENSIONS)), (2, 1))).features
-    twin, cosine = neighbors.twins(features)
+    twin, cosine = (found[:, 0] for found in neighbors.twins(features, 2))
     found = twin == (np.arange(600) + 300) % 600
     assert found.mean() > 0.95
     assert cosine[found] == pytest.approx(1, abs=0.01)
 
 
 def test_a_vector_alone_has_no_twin():
-    assert [array.tolist() for array in neighbors.twins(np.ones((1, 3)))] == [[-1], [-1]]
+    found = neighbors.twins(np.ones((1, 3)), 2)
+    assert [array.tolist() for array in found] == [[[-1, -1]], [[-1, -1]]]
