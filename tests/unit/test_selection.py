@@ -128,6 +128,17 @@ def test_for_boxes_the_doubtful_ones_are_picked_across_labels():
     assert sorted(task // 4 for task in picks) == [0, 1]
 
 
+def test_of_images_full_of_boxes_the_more_doubtful_lead_though_others_look_more_different():
+    # given twenty images, most of them with fifteen doubtful boxes and some with forty
+    many = [40 if row % 4 == 0 else 15 for row in range(20)]
+    pool = pictures(chance().random((20, DIMENSIONS)) + 0.5)
+    drawn = Guesses(
+        tuple(found("cell", [0.5] * boxes) for boxes in many), np.ones(20), np.ones((20, 1))
+    )
+    picks = tasks(select(Kind.DETECTION, pool, drawn, NONE, 5, chance()))
+    assert sum(task % 4 == 0 for task in picks) >= 4
+
+
 def test_for_boxes_the_first_picks_are_random():
     pool = pictures(islands([500]))
     picks = tasks(select(Kind.DETECTION, pool, None, NONE, 200, chance()))
