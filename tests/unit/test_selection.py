@@ -86,15 +86,6 @@ def test_where_only_repeats_are_left_they_are_picked_all_the_same():
     assert len(set(tasks(select(Kind.SINGLE, pool, None, NONE, 6, chance())))) == 6
 
 
-def test_a_share_of_the_picks_comes_from_the_lane_in_its_order_and_the_rest_never():
-    pool = pictures(chance().normal(size=(200, DIMENSIONS)))
-    lane = [TaskId(task) for task in (150, 3, 77, 9999, 12, 60)]
-    picks = select(Kind.SINGLE, pool, None, NONE, 10, chance(), lane, random_share=0.3)
-    assert [pick.task for pick in picks if pick.random] == [150, 3, 77]
-    assert not {12, 60} & set(tasks(picks))
-    assert len(picks) == 10
-
-
 def test_fewer_images_than_asked_for_are_all_picked():
     pool = pictures(islands([2, 1]))
     assert sorted(tasks(select(Kind.SINGLE, pool, None, NONE, 10, chance()))) == [0, 1, 2]
