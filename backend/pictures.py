@@ -62,3 +62,13 @@ class Guesses:
     answers: tuple[Answer, ...]
     confidence: Floats
     probabilities: Floats
+
+    def with_rows(self, rows: Sequence[int] | NDArray[np.integer[Any]], other: Self) -> Self:
+        """The same with these rows answered as in `other`, which has no more than them."""
+        answers = list(self.answers)
+        confidence, probabilities = self.confidence.copy(), self.probabilities.copy()
+        for place, row in enumerate(rows):
+            answers[row] = other.answers[place]
+        confidence[rows] = other.confidence
+        probabilities[rows] = other.probabilities
+        return type(self)(tuple(answers), confidence, probabilities)
