@@ -66,9 +66,20 @@ class Guesses:
 
     `confidence` (n,): calibrated probability that the whole answer is right.
     `probabilities` (n, K) in the order of the control's labels; for rectangles the best score
-    of each label, 0 where it was not found.
+    of each label, 0 where it was not found. The score of a rectangle is the calibrated chance
+    that it is right.
     """
 
     answers: tuple[Answer, ...]
     confidence: Floats
     probabilities: Floats
+
+    def with_rows(self, rows: Sequence[int] | NDArray[np.integer[Any]], other: Self) -> Self:
+        """The same with these rows answered as in `other`, which has no more than them."""
+        answers = list(self.answers)
+        confidence, probabilities = self.confidence.copy(), self.probabilities.copy()
+        for place, row in enumerate(rows):
+            answers[row] = other.answers[place]
+        confidence[rows] = other.confidence
+        probabilities[rows] = other.probabilities
+        return type(self)(tuple(answers), confidence, probabilities)

@@ -16,9 +16,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from backend.domain import ModelVersion
+from backend.policies.headlines import headlines
 
 QUALITY = {"map50": "mAP at IoU 0.5", "accuracy": "accuracy"}
-"""Metrics that a learning curve may show: of each control, the first that its versions have."""
+"""How a learning curve calls the metric that stands for a control."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,24 +107,10 @@ def _curves(versions: Sequence[ModelVersion]) -> dict[str, list[tuple[int, float
     """(images learned from, quality) of the versions, oldest first, by the metric's name."""
     curves: dict[str, list[tuple[int, float]]] = {}
     for version in sorted(versions, key=lambda version: version.created):
-        for name in _headlines(version.metrics):
+        for name in headlines(version.metrics):
             point = version.trained_on.get("images", 0), version.metrics[name]
             curves.setdefault(name, []).append(point)
     return curves
-
-
-def _headlines(metrics: Mapping[str, float]) -> list[str]:
-    """One metric of each control; with several controls its name stands before the metric's."""
-    controls = dict.fromkeys(name.rpartition(".")[0] for name in metrics)
-    return [
-        next(name for quality in QUALITY if (name := _named(control, quality)) in metrics)
-        for control in controls
-        if any(_named(control, quality) in metrics for quality in QUALITY)
-    ]
-
-
-def _named(control: str, metric: str) -> str:
-    return f"{control}.{metric}" if control else metric
 
 
 def _learning_curve(curves: Mapping[str, Sequence[tuple[int, float]]], theme: Theme) -> Figure:

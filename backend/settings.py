@@ -6,6 +6,7 @@ with a typo that is silently ignored costs an afternoon.
 """
 
 import difflib
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -21,7 +22,7 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from backend.errors import BadInput
 
@@ -34,6 +35,8 @@ def _without_trailing_slash(url: str) -> str:
 
 
 Url = Annotated[str, AfterValidator(_without_trailing_slash)]
+Reason = Annotated[int, Field(ge=0, le=31)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Settings(BaseSettings):
@@ -119,6 +122,19 @@ class Settings(BaseSettings):
     train_fewest: int = Field(
         10, ge=1, description="fewest new annotations that are worth another training"
     )
+    train_least_share: float = Field(
+        0.1, gt=0, le=1, description="fewest of them as a share of the labeled images"
+    )
+    hard_threshold: float = Field(
+        0.2, ge=0, le=1, description="coefficient from which on an image is a hard example"
+    )
+    hard_share: float = Field(
+        0.5, gt=0, le=1, description="largest share of the images that is called hard"
+    )
+    hard_weights: Annotated[Mapping[Reason, Share], NoDecode] = Field(
+        {},
+        description='by number of a reason, instead of ModelArts\' weight: `{"1": 0.5, "20": 0}`',
+    )
     next_picks: int = Field(20, ge=0, le=200, description="images in the tab `Label next`")
     viewed_images: int = Field(
         100, ge=0, description="least certain images whose altered copies are looked at"
@@ -135,6 +151,16 @@ class Settings(BaseSettings):
     label_studio_patience: float = Field(
         120, ge=0, description="how long a job waits for a Label Studio that went away"
     )
+
+    @field_validator("hard_weights", mode="before")
+    @classmethod
+    def _decoded(cls, weights: object) -> object:
+        if not isinstance(weights, str):
+            return weights
+        try:
+            return json.loads(weights or "{}")
+        except json.JSONDecodeError as exc:
+            raise ValueError(f"not JSON: {exc}") from exc
 
     @field_validator("data_dir", "local_files_root", "backbone_weights", mode="before")
     @classmethod
@@ -180,7 +206,7 @@ def table(settings: Settings) -> list[tuple[str, str, str]]:
     return [
         (
             _variable(name),
-            "" if values[name] is None else _without_login(str(values[name])),
+            "" if values[name] is None else _without_login(_written(values[name])),
             field.description or "",
         )
         for name, field in Settings.model_fields.items()
@@ -196,10 +222,17 @@ def environment(settings: Settings) -> dict[str, str]:
     """What to set in a child process so that it loads the same settings."""
     given = ((field, getattr(settings, field)) for field in settings.model_fields_set)
     return {
-        _variable(field): value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        _variable(field): (
+            value.get_secret_value() if isinstance(value, SecretStr) else _written(value)
+        )
         for field, value in given
         if value is not None
     }
+
+
+def _written(value: object) -> str:
+    """As it stands in the environment."""
+    return json.dumps(value) if isinstance(value, dict) else str(value)
 
 
 def _variable(field: str) -> str:

@@ -46,7 +46,7 @@ from backend.services.doubts import Doubts
 from backend.services.findings import Inspection
 from backend.services.finishing import Finishing
 from backend.services.group_images import GroupImages
-from backend.services.hard_examples import HardExamples
+from backend.services.hard_examples import HardExamples, table
 from backend.services.labeling import Delivery, Guessing
 from backend.services.lanes import Lanes
 from backend.services.learning import Learning
@@ -288,7 +288,7 @@ def _use_case(
         learning=taught,
         comparison=Comparison(taught, versions),
         inspection=inspection,
-        doubts=Doubts(label_studio),
+        doubts=Doubts(label_studio, taught),
         finishing=finishing,
         reporter=reporter,
         versions=versions,
@@ -299,7 +299,7 @@ def _use_case(
 
 def _hard_examples(settings: Settings, pictures: Gallery) -> HardExamples:
     most = settings.viewed_images
-    return HardExamples(Viewing(pictures, most), Cropping(pictures, most))
+    return HardExamples(Viewing(pictures, most), Cropping(pictures, most), table(settings))
 
 
 def _reporter(

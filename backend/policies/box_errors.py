@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 
 from backend.domain import Answer, Region, Regions, TaskId
 from backend.geometry import iou
-from backend.policies.correctness import SAME_BOX
+from backend.policies.correctness import SAME_BOX, pairs
 from backend.policies.label_errors import Suspect
 
 SURE, LIKELY = 0.9, 0.5
-"""Scores from which a found box speaks against a person's, and against its place only."""
+"""Chances from which a found box speaks against a person's, and against its place only."""
 
 TOUCHING = 0.1
 """Below this intersection over union, two boxes have nothing to do with each other."""
@@ -33,24 +33,38 @@ def doubted_boxes(
 
 
 def _doubts(truth: Regions, answer: Regions) -> Iterable[tuple[float, str]]:
+    confirmed = [drawn for _, drawn in pairs(answer, truth)]
+    open_to_doubt = [drawn for drawn in truth.regions if drawn not in confirmed]
     for region in answer.regions:
         score = region.score or 0.0
-        nearest = max(truth.regions, key=lambda drawn: iou(drawn.box, region.box), default=None)
-        overlap = iou(nearest.box, region.box) if nearest else 0.0
-        doubt = _doubt(region, score, nearest, overlap)
+        doubt = _doubt(region, score, truth.regions, open_to_doubt)
         if doubt and not _agrees(region, truth):
             yield score, f"{doubt} ({score:.2f})"
 
 
-def _doubt(region: Region, score: float, nearest: Region | None, overlap: float) -> str:
-    """What a found box says against the drawn one nearest to it, if anything."""
+def _doubt(
+    region: Region, score: float, drawn: Sequence[Region], open_to_doubt: Sequence[Region]
+) -> str:
+    """What a found box says against the drawn one nearest to it, if anything.
+
+    It says nothing against one that another found box confirms, whose neighbor it may be.
+    """
+    nearest, overlap = _nearest(region, drawn)
     if nearest is None or overlap < TOUCHING:
         return f"a '{region.label}' seems to be missed" if score >= SURE else ""
+    nearest, overlap = _nearest(region, open_to_doubt)
+    if nearest is None or overlap < TOUCHING:
+        return ""
     if nearest.label == region.label:
         return f"a '{region.label}' seems misplaced" if score >= LIKELY else ""
     if overlap >= SAME_BOX and score >= SURE:
         return f"a '{nearest.label}' looks like '{region.label}'"
     return ""
+
+
+def _nearest(region: Region, drawn: Sequence[Region]) -> tuple[Region | None, float]:
+    best = max(drawn, key=lambda other: iou(other.box, region.box), default=None)
+    return best, iou(best.box, region.box) if best else 0.0
 
 
 def _agrees(region: Region, truth: Regions) -> bool:

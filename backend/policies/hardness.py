@@ -58,7 +58,8 @@ class Table:
 
     `weights` by reason number, in [0, 1]; a number that is missing weighs nothing. The
     alterations (19 to 29) share their weight. `threshold` is a coefficient; `most` is the largest
-    share of the images that may be called hard; reasons weaker than `spoken` go unsaid.
+    share of the images that may be called hard, one at least; reasons weaker than `spoken` go
+    unsaid.
     """
 
     weights: Mapping[int, float] = field(default_factory=lambda: MODELARTS_WEIGHTS)
@@ -102,7 +103,8 @@ def _weight(finding: Finding, table: Table, views: int) -> float:
 
 def _hard(coefficients: Floats, table: Table) -> Sequence[int]:
     """Positions over the threshold, ascending; only the hardest where they are too many."""
-    hardest = np.argsort(-coefficients, kind="stable")[: int(table.most * len(coefficients))]
+    most = max(1, int(table.most * len(coefficients)))
+    hardest = np.argsort(-coefficients, kind="stable")[:most]
     return sorted(int(i) for i in hardest if coefficients[i] >= table.threshold)
 
 

@@ -56,17 +56,18 @@ def similarities(queries: Floats, keys: Floats) -> Iterator[tuple[slice, NDArray
         yield rows, queries[rows].astype(np.float32) @ columns
 
 
-def twins(vectors: Floats) -> tuple[NDArray[np.intp], Floats]:
-    """(n,) the nearest other vector and its cosine; -1 where a vector is alone.
+def twins(vectors: Floats, count: int) -> tuple[NDArray[np.intp], Floats]:
+    """(n, count) the nearest other vectors and their cosines, best first; -1 where there is none.
 
     Exact up to CELL vectors. Larger sets are halved along their main direction until they fit, so
     that a pair may be missed where a cut runs between the two.
     """
-    near, cosine = np.full(len(vectors), -1, dtype=np.intp), np.full(len(vectors), -1.0)
+    near = np.full((len(vectors), count), -1, dtype=np.intp)
+    cosine = np.full((len(vectors), count), -1.0)
     for rows in _cells(vectors, np.arange(len(vectors))):
-        found, how_near = nearest(vectors[rows], vectors[rows], 1, skip_self=True)
-        if found.shape[1]:
-            near[rows], cosine[rows] = rows[found[:, 0]], how_near[:, 0]
+        found, how_near = nearest(vectors[rows], vectors[rows], count, skip_self=True)
+        near[rows, : found.shape[1]] = rows[found]
+        cosine[rows, : found.shape[1]] = how_near
     return near, cosine
 
 

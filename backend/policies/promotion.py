@@ -1,39 +1,44 @@
 """Does a new version replace the current one?"""
 
-from collections.abc import Mapping
-from math import sqrt
+from collections.abc import Sequence
+from math import inf, sqrt
+
+import numpy as np
 
 from backend.domain import Decision
 
-SCORES = ("agreement", "accuracy", "map50")
-"""The metric that decides, the first that both versions have; all are shares in [0, 1]."""
+TINY = 1e-9
+"""Below this two figures are the same: one image alone that got worse is just within chance."""
 
 
-def decide(
-    new: Mapping[str, float], current: Mapping[str, float] | None, held_out: int
-) -> Decision:
+def decide(new: Sequence[float], current: Sequence[float] | None) -> Decision:
     """Yes unless the new version is worse by more than chance explains.
 
     Args:
-        new: metrics of the new version.
-        current: metrics of the current version on the same held-out images; None without one,
-            or when its labels are others.
-        held_out: how many images both were measured on.
+        new: how far each held-out answer of the new version agrees with people, in [0, 1].
+        current: the same of the current version, on the same images in the same order; None
+            without one, or when its labels are others.
     """
     if current is None:
         return Decision(True, "the first version for these labels")
-    name = next((score for score in SCORES if score in new and score in current), None)
-    if name is None or not held_out:
+    if not new:
         return Decision(True, "no held-out images to compare on yet")
-    one, other = new[name], current[name]
-    compared = f"{name} {one:.3f} against {other:.3f} on the same {held_out} held-out images"
-    if one >= other:
+    one, other = float(np.mean(new)), float(np.mean(current))
+    compared = f"agreement {one:.3f} against {other:.3f} on the same {len(new)} held-out images"
+    if one >= other - TINY:
         return Decision(True, compared)
-    if other - one <= standard_error(one, other, held_out):
-        return Decision(True, f"{compared}: no worse than chance explains")
-    return Decision(False, f"{compared}: worse, kept aside")
+    error = standard_error(new, current)
+    if other - one <= error + TINY:
+        return Decision(True, f"{compared}: no worse than chance explains ({error:.3f})")
+    return Decision(False, f"{compared}: worse, kept aside; chance explains {error:.3f}")
 
 
-def standard_error(one: float, other: float, images: int) -> float:
-    """Of the difference of two shares, as if measured on different images: never too small."""
-    return sqrt((one * (1 - one) + other * (1 - other)) / images)
+def standard_error(new: Sequence[float], current: Sequence[float]) -> float:
+    """Of the mean difference, from each image's own: images that both get right say nothing.
+
+    Infinite for a single image, which could be any.
+    """
+    if len(new) < 2:
+        return inf
+    differences = np.subtract(new, current)
+    return float(differences.std(ddof=1)) / sqrt(len(differences))

@@ -2,10 +2,8 @@
 
 One rule for all budgets: uncertainty herding. Boxes differ, since pure coverage loses to chance
 there: the most uncertain images, spread over what they show (after PPAL, Yang et al., CVPR 2024).
-A share of the picks comes from the random validation lane.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,8 +38,6 @@ def select(
     labeled: Pictures,
     count: int,
     chance: np.random.Generator,
-    lane: Sequence[TaskId] = (),
-    random_share: float = 0.2,
 ) -> tuple[Pick, ...]:
     """At most `count` of the unlabeled `pictures`, the most useful first.
 
@@ -52,22 +48,13 @@ def select(
         labeled: what people answered already.
         count: how many picks.
         chance: same state, same picks.
-        lane: the project's random validation lane, in its order; used for nothing else.
-        random_share: of the picks, taken from the lane.
     """
-    rows = {task: row for row, task in enumerate(pictures.tasks)}
-    validation = [rows[task] for task in lane if task in rows]
-    random = validation[: round(random_share * count)]
-    kept_aside = set(validation)
-    free = np.array([row for row in rows.values() if row not in kept_aside], dtype=np.intp)
-    wanted = min(count - len(random), len(free))
-    useful = _useful(kind, pictures, guesses, labeled, free, wanted, chance)
-    chosen = [*useful, *random]
+    chosen = _useful(kind, pictures, guesses, labeled, min(count, len(pictures)), chance)
     groups = kmeans(pictures.features[chosen], max(2, round(len(chosen) ** 0.5)), chance).of
     tasks = pictures.tasks
     return tuple(
-        Pick(tasks[row], int(group), place >= len(useful))
-        for place, (row, group) in enumerate(zip(chosen, groups, strict=True))
+        Pick(tasks[row], int(group), random=False)
+        for row, group in zip(chosen, groups, strict=True)
     )
 
 
@@ -76,22 +63,20 @@ def _useful(
     pictures: Pictures,
     guesses: Guesses | None,
     labeled: Pictures,
-    free: NDArray[np.intp],
     count: int,
     chance: np.random.Generator,
 ) -> list[int]:
-    """Rows of `pictures` among the `free`, best first."""
+    """Rows of `pictures`, best first."""
     if count <= 0:
         return []
     if kind is Kind.DETECTION:
         if guesses is None:
-            return [int(row) for row in chance.choice(free, count, replace=False)]
-        return _doubtful_boxes(pictures.features, guesses, free, count)
+            return [int(row) for row in chance.choice(len(pictures), count, replace=False)]
+        return _doubtful_boxes(pictures.features, guesses, count)
     unsure = np.ones(len(pictures)) if guesses is None else uncertainty(kind, guesses)
-    pool = Pool(pictures.features[free], unsure[free], labeled.features)
-    shortlist = _shortlist(pool.uncertainty, count, chance)
+    pool = Pool(pictures.features, unsure, labeled.features)
     reach = REACH_BLIND if guesses is None else REACH
-    return [int(free[position]) for position in herd(pool, shortlist, count, reach, chance)]
+    return herd(pool, _shortlist(unsure, count, chance), count, reach, chance)
 
 
 def _shortlist(unsure: Floats, count: int, chance: np.random.Generator) -> NDArray[np.intp]:
@@ -104,12 +89,10 @@ def _shortlist(unsure: Floats, count: int, chance: np.random.Generator) -> NDArr
     return np.sort(np.concatenate([top, chance.choice(rest, size - len(top), replace=False)]))
 
 
-def _doubtful_boxes(
-    features: Floats, guesses: Guesses, free: NDArray[np.intp], count: int
-) -> list[int]:
+def _doubtful_boxes(features: Floats, guesses: Guesses, count: int) -> list[int]:
     """Greedy: doubt times distance from the picks, in pictures and in the labels found in them."""
     doubt = uncertainty(Kind.DETECTION, guesses) + 1e-6
-    top = free[np.argsort(-doubt[free], kind="stable")[: BOX_SHORTLIST * count]]
+    top = np.argsort(-doubt, kind="stable")[: BOX_SHORTLIST * count]
     shown = features[top].astype(np.float32)
     found = guesses.probabilities[top].astype(np.float32)
     found = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-6)

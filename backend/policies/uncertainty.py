@@ -1,13 +1,15 @@
 """How unsure a model is of each answer: probabilities to a score in [0, 1], 1 for no idea.
 
-The classic scores of Settles, "Active Learning Literature Survey" (2009), scaled to [0, 1].
+The classic scores of Settles, "Active Learning Literature Survey" (2009), scaled to [0, 1]; that of
+boxes is a sum and has no bound.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from backend.domain import Answer, Kind, Regions
+from backend.domain import Answer, Kind, Label, Region, Regions
 from backend.pictures import Floats, Guesses
 
 TINY = 1e-12
@@ -49,18 +51,37 @@ def any_label(probabilities: Floats) -> Floats:
 
 
 def boxes(answers: Sequence[Answer]) -> Floats:
-    """For boxes: their binary entropies, summed and saturated.
+    """The sum of the boxes' binary entropies, each times the difficulty of its label.
 
-    The sum is that of PPAL's uncertainty (Yang et al., CVPR 2024) without its class weights: an
-    image with many doubtful boxes costs a person most. 1 - exp(-sum) keeps it within [0, 1].
+    As in PPAL (Yang et al., CVPR 2024): an image with many doubtful boxes costs a person most, and
+    teaches most. Nothing saturates, so that of two images full of boxes the more doubtful leads.
     """
-    sums = [
-        sum(float(_binary_entropy(np.float64(region.score or 0))) for region in answer.regions)
-        if isinstance(answer, Regions)
-        else 0.0
-        for answer in answers
-    ]
-    return 1 - np.exp(-np.asarray(sums, dtype=np.float64))
+    found = [answer.regions if isinstance(answer, Regions) else () for answer in answers]
+    weight = _difficulty([region for regions in found for region in regions])
+    return np.array(
+        [
+            sum(
+                weight[region.label] * float(_binary_entropy(_chance(region))) for region in regions
+            )
+            for regions in found
+        ],
+        dtype=np.float64,
+    )
+
+
+def _difficulty(regions: Sequence[Region]) -> Mapping[Label, float]:
+    """1 for a label whose boxes are all sure, up to 2; ours, since PPAL's comes from its training.
+
+    One plus the share of a label's boxes that is wrong, as far as their chances tell.
+    """
+    chances = defaultdict[Label, list[float]](list)
+    for region in regions:
+        chances[region.label].append(float(_chance(region)))
+    return {label: 2 - sum(found) / len(found) for label, found in chances.items()}
+
+
+def _chance(region: Region) -> np.float64:
+    return np.float64(region.score or 0)
 
 
 def _binary_entropy(probability: Floats | np.float64) -> Floats:

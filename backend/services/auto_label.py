@@ -90,7 +90,7 @@ class AutoLabel:
             findings = self.inspection.findings(
                 request, everyone, ledger, material.unseen_by(known), models, progress
             )
-            doubts = self.doubts.find(learned, progress)
+            doubts = self.doubts.find(learned, current, progress)
         published = self._publish(
             request, schema, material, learned, better, findings.verdict.certificates
         )

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from backend.domain import ControlName, Decision, LabelSchema, ModelVersion
 from backend.errors import BadInput, UnreadableImage
 from backend.model_family import Lesson, Model
@@ -30,7 +28,7 @@ class Comparison:
     ) -> Decision:
         """Whether the new version replaces the current one, and why."""
         if current is None or preconditions.model_fits(schema, current):
-            return promotion.decide({}, None, 0)
+            return promotion.decide((), None)
         if set(current.kinds) != set(learned.models):
             return Decision(True, "it learned other controls than the current version")
         try:
@@ -41,7 +39,7 @@ class Comparison:
             return Decision(True, f"the current version cannot be asked: {exc.message}")
         except UnreadableImage as exc:
             return Decision(True, f"the held-out images cannot be compared on: {exc}")
-        return promotion.decide(_mean(new_scores), _mean(old_scores), len(new_scores))
+        return promotion.decide(new_scores, old_scores)
 
     def _scores(
         self, learned: Learned, models: Mapping[ControlName, Model], progress: Progress
@@ -59,7 +57,3 @@ class Comparison:
         said = model.predict(lesson.held_out, lesson.fetch, progress).answers
         pairs = zip(said, lesson.held_out_answers, strict=True)
         return [agreement(answer, truth) for answer, truth in pairs]
-
-
-def _mean(scores: list[float]) -> Mapping[str, float]:
-    return {"agreement": float(np.mean(scores))} if scores else {}

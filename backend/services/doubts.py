@@ -5,13 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backend.domain import Answer, Kind, ProjectId, TaskId
+from backend.domain import Answer, Control, Kind, ModelVersion, ProjectId, TaskId
+from backend.errors import BadInput
 from backend.model_family import Lesson, Model
 from backend.pictures import Guesses
 from backend.policies.box_errors import doubted_boxes
 from backend.policies.label_errors import Suspect, doubted
 from backend.ports import LabelStudio, Progress
-from backend.services.learning import Learned
+from backend.services import taught
+from backend.services.learning import Learned, Learning
 
 TAB = "Check these labels"
 MOST = 100
@@ -23,13 +25,18 @@ class Doubts:
     """Finds doubted labels and keeps their tab."""
 
     label_studio: LabelStudio
+    learning: Learning
 
-    def find(self, learned: Learned, progress: Progress) -> Sequence[Suspect]:
-        """The most doubtful labels of all controls."""
+    def find(
+        self, learned: Learned, current: ModelVersion | None, progress: Progress
+    ) -> Sequence[Suspect]:
+        """The most doubtful labels of all controls; `current` is what was shown until now."""
         found = [
             suspect
             for name, lesson in learned.lessons.items()
-            for suspect in _suspects(lesson, *_unseen(lesson, learned.models[name], progress))
+            for suspect in _suspects(
+                lesson.control, self._unseen(lesson, learned.models[name], current, progress)
+            )
         ]
         return sorted(found, key=lambda suspect: -suspect.doubt)[:MOST]
 
@@ -38,36 +45,58 @@ class Doubts:
         tasks = tuple(dict.fromkeys(suspect.task for suspect in suspects))
         self.label_studio.list_in_tab(project, TAB, tasks)
 
+    def _unseen(
+        self, lesson: Lesson, model: Model, current: ModelVersion | None, progress: Progress
+    ) -> "_Unseen":
+        said = model.predict(lesson.held_out, lesson.fetch, progress)
+        held_out = _Unseen(lesson.held_out.tasks, lesson.held_out_answers, said)
+        if model.out_of_fold is not None:
+            return _Unseen(lesson.train.tasks, lesson.train_answers, model.out_of_fold) + held_out
+        newer = self._newly_labeled(lesson, current, progress)
+        return newer + held_out if newer else held_out
 
-Unseen = tuple[Sequence[TaskId], Sequence[Answer], Guesses]
+    def _newly_labeled(
+        self, lesson: Lesson, current: ModelVersion | None, progress: Progress
+    ) -> "_Unseen | None":
+        """Labeled since the current version, which has not seen them; it must know all labels."""
+        name, folder = lesson.control.name, lesson.previous
+        if folder is None or not current or current.labels.get(name) != lesson.control.labels:
+            return None
+        known = taught.known_to(folder)
+        rows = [row for row, task in enumerate(lesson.train.tasks) if task not in known]
+        if not rows:
+            return None
+        try:
+            model = self.learning.families[lesson.control.kind].load(folder, lesson.control)
+        except BadInput:  # made for another detector; what it would doubt is no loss
+            return None
+        pictures = lesson.train.take(rows)
+        answers = [lesson.train_answers[row] for row in rows]
+        said = model.predict(pictures, lesson.fetch, progress)
+        return _Unseen(pictures.tasks, answers, said)
 
 
-def _unseen(lesson: Lesson, model: Model, progress: Progress) -> Unseen:
+@dataclass(frozen=True, slots=True)
+class _Unseen:
     """Labeled tasks, what people said, and guesses of models that never saw them."""
-    held_out = model.predict(lesson.held_out, lesson.fetch, progress)
-    if model.out_of_fold is None:
-        return lesson.held_out.tasks, lesson.held_out_answers, held_out
-    return (
-        (*lesson.train.tasks, *lesson.held_out.tasks),
-        (*lesson.train_answers, *lesson.held_out_answers),
-        _joined(model.out_of_fold, held_out),
-    )
+
+    tasks: Sequence[TaskId]
+    answers: Sequence[Answer]
+    guesses: Guesses
+
+    def __add__(self, other: "_Unseen") -> "_Unseen":
+        one, two = self.guesses, other.guesses
+        guesses = Guesses(
+            (*one.answers, *two.answers),
+            np.concatenate([one.confidence, two.confidence]),
+            np.concatenate([one.probabilities, two.probabilities]),
+        )
+        return _Unseen((*self.tasks, *other.tasks), (*self.answers, *other.answers), guesses)
 
 
-def _joined(one: Guesses, other: Guesses) -> Guesses:
-    """The rows of both."""
-    return Guesses(
-        (*one.answers, *other.answers),
-        np.concatenate([one.confidence, other.confidence]),
-        np.concatenate([one.probabilities, other.probabilities]),
-    )
-
-
-def _suspects(
-    lesson: Lesson, tasks: Sequence[TaskId], answers: Sequence[Answer], guesses: Guesses
-) -> Sequence[Suspect]:
-    if not tasks:
+def _suspects(control: Control, seen: _Unseen) -> Sequence[Suspect]:
+    if not seen.tasks:
         return ()
-    if lesson.control.kind is Kind.DETECTION:
-        return doubted_boxes(tasks, answers, guesses.answers)
-    return doubted(lesson.control, tasks, answers, guesses.probabilities)
+    if control.kind is Kind.DETECTION:
+        return doubted_boxes(seen.tasks, seen.answers, seen.guesses.answers)
+    return doubted(control, seen.tasks, seen.answers, seen.guesses.probabilities)

@@ -7,13 +7,14 @@ import numpy as np
 
 from backend.domain import Control, HardExample, Kind, TaskId
 from backend.model_family import Model
-from backend.policies.hardness import DEFAULT, Table, examine
+from backend.policies.hardness import DEFAULT, MODELARTS_WEIGHTS, Table, examine
 from backend.policies.miners.evidence import Evidence
 from backend.ports import Progress
 from backend.services.cropping import Cropping
 from backend.services.labeling import Guessed
 from backend.services.learning import Material, Models, answered
 from backend.services.viewing import Viewing
+from backend.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,15 @@ class HardExamples:
         if self.cropping and control.kind is Kind.DETECTION:
             evidence = _with_crops(evidence, self.cropping, progress)
         return evidence
+
+
+def table(settings: Settings) -> Table:
+    """The published weights with what the settings change."""
+    return Table(
+        weights={**MODELARTS_WEIGHTS, **settings.hard_weights},
+        threshold=settings.hard_threshold,
+        most=settings.hard_share,
+    )
 
 
 def _with_crops(evidence: Evidence, cropping: Cropping, progress: Progress) -> Evidence:

@@ -30,8 +30,12 @@ def read(folder: Path | None) -> frozenset[TaskId]:
 def known(versions: Versions, version: ModelVersion) -> frozenset[TaskId]:
     """All tasks that some control of a version knows."""
     folders = [versions.folder(version.project, version.name, name) for name in version.kinds]
-    parts = (_read(folder, part) for folder in folders for part in ("taught", "measured"))
-    return frozenset[TaskId]().union(*parts)
+    return frozenset[TaskId]().union(*map(known_to, folders))
+
+
+def known_to(folder: Path) -> frozenset[TaskId]:
+    """All tasks that one control of a version knows."""
+    return _read(folder, "taught") | _read(folder, "measured")
 
 
 def _read(folder: Path | None, part: str) -> frozenset[TaskId]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from backend.domain import Decision, Events, Job, JobState, Mode, ProjectId
 from backend.policies import triggers
-from backend.policies.promotion import SCORES
+from backend.policies.headlines import headlines
 from backend.policies.triggers import Pace, Situation, Trained
 from backend.ports import Changes, Jobs, Progress, Versions
 from backend.settings import Settings
@@ -83,6 +83,7 @@ def pace(settings: Settings) -> Pace:
         cooldown=settings.train_cooldown_seconds,
         gain=settings.train_gain,
         fewest=settings.train_fewest,
+        least_share=settings.train_least_share,
     )
 
 
@@ -114,6 +115,6 @@ def _in_vain(last: Job | None, events: Events) -> str:
 
 
 def _score(metrics: Mapping[str, float]) -> float:
-    """The mean over the controls, whose names stand before their metrics."""
-    scores = [value for name, value in metrics.items() if name.rpartition(".")[2] in SCORES]
+    """The mean over the controls of the figure that stands for each."""
+    scores = [metrics[name] for name in headlines(metrics)]
     return sum(scores) / len(scores) if scores else 0.0

@@ -5,7 +5,7 @@ these pictures mean (a mirrored letter) shows on the labeled images, and is left
 """
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -63,7 +63,7 @@ class Viewing:
             look = partial(self._look, control, model, number, progress)
             try:
                 if self._keeps_meaning(control, material, look):
-                    found[number] = _with_rows(plain, rows, look(guessed.pictures.take(rows)))
+                    found[number] = plain.with_rows(rows, look(guessed.pictures.take(rows)))
             except UnreadableImage:  # gone since the first look; its views are no loss
                 continue
         return found
@@ -110,16 +110,6 @@ _Look = partial[Guesses]
 
 def _altered_file(gallery: Gallery, number: int, folder: Path, ref: ImageRef) -> Path:
     return gallery.fetch_altered(ref, number, folder)
-
-
-def _with_rows(plain: Guesses, rows: Sequence[int], seen: Guesses) -> Guesses:
-    answers = list(plain.answers)
-    confidence, probabilities = plain.confidence.copy(), plain.probabilities.copy()
-    for place, row in enumerate(rows):
-        answers[row] = seen.answers[place]
-    confidence[rows] = seen.confidence
-    probabilities[rows] = seen.probabilities
-    return Guesses(tuple(answers), confidence, probabilities)
 
 
 def _mirrored_back(seen: Guesses) -> Guesses:

@@ -1,50 +1,69 @@
 """Do the hard examples hold the mistakes? Prints what share of them lies in the hard tenth.
 
-Against confidence alone, against what the best order could reach, with and without answers to
-altered copies of the images; means over seeds, on the clothing photos:
+Against confidence alone and against what the best order could reach, with and without a second
+look at altered copies of the least certain images, as a job takes it; means over seeds, on the
+clothing photos:
 
     python -m tests.bench.bench_hardness
 """
 
 import sys
 import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageFilter, ImageOps
 
-from backend.domain import Algorithm, Choice, ImageRef, TaskId
+from backend.domain import Algorithm, Choice, LabeledImage, LabelSchema
+from backend.model_family import Lesson, Model
 from backend.models.classification.classifier import Classifier
 from backend.models.embedding.gallery import open_gallery
-from backend.pictures import Pictures
+from backend.pictures import Guesses
 from backend.policies.correctness import right
 from backend.policies.hardness import examine
 from backend.policies.miners.evidence import Evidence
+from backend.services.labeling import Guessed
+from backend.services.learning import Material
+from backend.services.viewing import Viewing
 from backend.settings import Settings
-from tests.bench.bench_few_shot import DATA, Data, Folder, drawn, lesson, load, silent
+from tests.bench.bench_few_shot import DATA, Data, drawn, lesson, load, silent
 
-SHOTS, SEEDS = (5, 20, 60), range(3)
-
-ALTERED = {
-    19: lambda image: image.filter(ImageFilter.GaussianBlur(max(image.size) / 150)),
-    20: ImageOps.mirror,
-    21: lambda image: ImageOps.crop(image, round(min(image.size) / 10)),
-}
+SHOTS, SEEDS = (5, 20, 60), range(10)
 
 
-def views(data: Data, folder: Path) -> dict[int, Pictures]:
-    """The same images blurred, mirrored and cropped, as the backbone sees them."""
-    found = {}
-    for number, alter in ALTERED.items():
-        paths = []
-        for position, path in enumerate(data.files.paths):
-            paths.append(folder / f"{number}-{position}.jpg")
-            with Image.open(path) as image:
-                alter(image.convert("RGB")).save(paths[-1], quality=95)
-        refs = [ImageRef(TaskId(position), str(path)) for position, path in enumerate(paths)]
-        settings = Settings(data_dir=folder, device="cpu")
-        found[number] = open_gallery(settings, Folder(tuple(paths))).look(refs, silent)[0]
-    return found
+@dataclass(frozen=True)
+class Looked:
+    """What a job knows of the unlabeled images before it weighs the reasons."""
+
+    evidence: Evidence
+    wrong: np.ndarray
+
+
+def looked(data: Data, viewing: Viewing, shots: int, seed: int) -> Looked:
+    """A model of so many labels a class, its guesses on the rest, and the second looks at those."""
+    train, rest = drawn(data.truth, shots, seed)
+    task = lesson(data, train, rest, Algorithm.FAST, seed)
+    model = Classifier().fit(task)
+    said = model.predict(task.unlabeled, data.files.path, silent)
+    views = second_looks(viewing, task, model, said)
+    evidence = Evidence(data.control, task.unlabeled, said, task.train, task.train_answers, views)
+    truths = [Choice((data.labels[k],)) for k in data.truth[rest]]
+    return Looked(evidence, ~right(said.answers, truths))
+
+
+def second_looks(
+    viewing: Viewing, task: Lesson, model: Model, said: Guesses
+) -> Mapping[int, Guesses]:
+    name = task.control.name
+    people = {
+        ref.task: LabeledImage(ref, {name: answer})
+        for ref, answer in zip(task.train.refs, task.train_answers, strict=True)
+    }
+    schema = LabelSchema("image", (task.control,))
+    material = Material(schema, people, task.train, task.held_out, task.unlabeled)
+    guessed = Guessed(task.unlabeled, {name: said}, said.confidence)
+    return viewing.views(task.control, model, material, guessed, silent)
 
 
 def share_caught(hardness: np.ndarray, wrong: np.ndarray, share: float = 0.1) -> float:
@@ -52,30 +71,15 @@ def share_caught(hardness: np.ndarray, wrong: np.ndarray, share: float = 0.1) ->
     return float(wrong[first].sum() / wrong.sum())
 
 
-def measure(data: Data, altered: dict[int, Pictures], shots: int, seed: int) -> dict[str, float]:
-    train, rest = drawn(data.truth, shots, seed)
-    task = lesson(data, train, rest, Algorithm.FAST, seed)
-    model = Classifier().fit(task)
-    said = model.predict(task.unlabeled, data.files.path, silent)
-    wrong = ~right(said.answers, [Choice((data.labels[k],)) for k in data.truth[rest]])
-    evidence = Evidence(data.control, task.unlabeled, said, task.train, task.train_answers)
-    seen = {
-        number: model.predict(pictures.take(rest), data.files.path, silent)
-        for number, pictures in altered.items()
-    }
-    plain = examine(evidence)
-    full = examine(
-        Evidence(data.control, task.unlabeled, said, task.train, task.train_answers, seen)
-    )
+def measure(found: Looked) -> dict[str, float]:
+    evidence, wrong = found.evidence, found.wrong
+    plain, full = examine(replace(evidence, views={})), examine(evidence)
     hard = {example.task for example in full.examples}
-    is_hard = np.array([position in hard for position in rest])
-    if seed == 0:
-        for example in full.examples[:2]:
-            print(f"    {example.text}")
+    is_hard = np.array([task in hard for task in evidence.pictures.tasks])
     return {
         "wrong": wrong.mean(),
-        "confidence alone": share_caught(1 - said.confidence, wrong),
-        "ours, no views": share_caught(plain.coefficients, wrong),
+        "confidence alone": share_caught(1 - evidence.guesses.confidence, wrong),
+        "ours, without views": share_caught(plain.coefficients, wrong),
         "ours": share_caught(full.coefficients, wrong),
         "best possible": min(1.0, round(0.1 * len(wrong)) / wrong.sum()),
         "called hard": is_hard.mean(),
@@ -87,14 +91,15 @@ def main() -> None:
     if not DATA.is_dir():
         sys.exit(f"no images to find mistakes in: {DATA} is missing")
     data = load()
+    print(f"share of all mistakes in the hard tenth; means over {len(SEEDS)} seeds")
     with tempfile.TemporaryDirectory() as folder:
-        altered = views(data, Path(folder))
-    print("share of all mistakes in the hard tenth; then how many are called hard")
-    for shots in SHOTS:
-        rows = [measure(data, altered, shots, seed) for seed in SEEDS]
-        means = {name: np.mean([row[name] for row in rows]) for name in rows[0]}
-        words = ", ".join(f"{name} {mean:.3f}" for name, mean in means.items())
-        print(f"{shots:3} labels a class: {words}", flush=True)
+        settings = Settings(data_dir=Path(folder), device="cpu")
+        viewing = Viewing(open_gallery(settings, data.files), settings.viewed_images)
+        for shots in SHOTS:
+            rows = [measure(looked(data, viewing, shots, seed)) for seed in SEEDS]
+            means = {name: np.mean([row[name] for row in rows]) for name in rows[0]}
+            words = ", ".join(f"{name} {mean:.3f}" for name, mean in means.items())
+            print(f"{shots:3} labels a class: {words}", flush=True)
 
 
 if __name__ == "__main__":

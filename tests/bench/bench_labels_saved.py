@@ -111,7 +111,7 @@ class Project:
             learning=learning,
             comparison=Comparison(learning, versions),
             inspection=Inspection(guessing, HardExamples(), drawing),
-            doubts=Doubts(self.studio),
+            doubts=Doubts(self.studio, learning),
             finishing=Finishing(
                 Delivery(self.studio, PredictionStore(folder)),
                 AutoAccept(self.studio, self.ledgers),

@@ -452,3 +452,17 @@ def test_doubted_labels_are_listed_for_a_second_look(world):
     report = world.run()
     assert world.label_studio.lists[doubts.TAB] == (20,)
     assert [entry["task"] for entry in report["doubted_labels"]] == [20]
+
+
+def test_labels_given_since_the_current_version_are_doubted_by_it_though_the_new_one_saw_them(
+    world,
+):
+    # given a family without out-of-fold answers, as detectors are
+    world.label(range(13, 150))
+    world.run()
+    world.label(range(150, 200))
+    mistaken = {TaskId(task): {"c": Choice((world.truth(task + 1),))} for task in range(150, 160)}
+    world.label_studio.people |= mistaken
+    world.run()
+    assert set(world.family.lessons[-1].train.tasks) & set(mistaken)
+    assert set(world.label_studio.lists[doubts.TAB]) == set(mistaken)

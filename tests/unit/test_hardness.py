@@ -21,6 +21,8 @@ from backend.policies.hardness import DEFAULT, MODELARTS_WEIGHTS, Table, examine
 from backend.policies.miners.evidence import Evidence
 from backend.policies.miners.phrases import PHRASES
 from backend.policies.miners.views import changing_answers
+from backend.services.hard_examples import table
+from backend.settings import Settings
 
 CAT, DOG = Label("cat"), Label("dog")
 PETS = Control(ControlName("pets"), "image", Kind.SINGLE, (CAT, DOG))
@@ -100,6 +102,24 @@ def test_near_identical_images_with_different_answers_name_each_other():
     assert found[1][4] == "near-identical task 1 got 'cat'"
 
 
+def test_all_of_several_near_identical_images_are_asked():
+    # given three that look the same, of which only one is answered differently
+    burst = evidence(
+        labels=(CAT, CAT, DOG), top=(0.9, 0.9, 0.1), features=[[0, 0, 1], [0, 0, 1], [0, 0.05, 1]]
+    )
+    found = reasons(burst)
+    assert [said[4] for said in found[:2]] == ["near-identical task 3 got 'dog'"] * 2
+
+
+def test_one_box_and_twenty_of_the_same_label_are_different_answers():
+    few, many = crowd(0.9), crowd(*[0.9] * 20)
+    twins = cells(few, many, few, few)
+    features = np.eye(3)[[2, 2, 0, 0]] * [[1], [1], [1], [-1]]
+    found = reasons(replace(twins, pictures=pictures(features)), Table({4: 0.4}, 0, 1, 0))
+    assert found[0][4] == "near-identical task 2 got 20 boxes of 'cat'"
+    assert found[1][4] == "near-identical task 1 got 1 box of 'cat'"
+
+
 def test_an_answer_that_changes_when_the_picture_is_altered_says_how():
     flipped = guesses((DOG, CAT, DOG), (0.2, 0.99, 0.01))
     found = reasons(evidence(views={20: flipped}))
@@ -140,6 +160,15 @@ def boxed(*boxes):
     return Regions(tuple(Region(Box(*box), CAT, 0.9) for box in boxes))
 
 
+def crowd(*chances):
+    return Regions(
+        tuple(
+            Region(Box(i / 20, 0.2, i / 20 + 0.04, 0.24), CAT, chance)
+            for i, chance in enumerate(chances)
+        )
+    )
+
+
 def cells(*answers):
     """Answers to images that look like thirty labeled ones, each with two middling boxes."""
     usual = boxed((0.2, 0.2, 0.3, 0.3), (0.6, 0.6, 0.7, 0.7))
@@ -174,6 +203,19 @@ def test_boxes_unlike_those_that_people_drew_say_in_what(boxes, number, words):
     assert number not in found[1]
 
 
+def test_many_boxes_are_unsure_by_their_own_chances_and_not_by_that_of_the_whole_image():
+    # given images of many boxes, of which no model is sure as a whole
+    many = cells(crowd(*[0.95] * 14), crowd(*[0.9] * 4, 0.4, 0.3), crowd(0.8, 0.6), Regions(()))
+    many = replace(many, guesses=replace(many.guesses, confidence=np.full(4, 0.02)))
+    found = reasons(many, Table(weights={1: 0.39}, threshold=0, most=1, spoken=0))
+    assert [said[1] for said in found] == [
+        "low confidence (0.95)",
+        "low confidence (0.72, 2 of 6 boxes below 0.5)",
+        "low confidence (0.70)",
+        "low confidence (0.02)",
+    ]
+
+
 def test_boxes_too_dark_or_too_blurred_are_said():
     found = cells(*[boxed((0.2, 0.2, 0.3, 0.3), (0.6, 0.6, 0.7, 0.7))] * 3)
     crops = np.array([[0.05, 100.0], [0.5, 5.0], [np.nan, np.nan]])
@@ -198,6 +240,17 @@ def test_only_images_over_the_threshold_are_hard_in_the_order_of_tasks():
     assert [example.task for example in every] == [1, 3]
 
 
+def test_of_a_single_image_that_one_may_be_hard():
+    alone = evidence(labels=(CAT,), top=(0.51,), features=np.eye(3)[:1])
+    assert len(examine(alone).examples) == 1
+
+
+def test_settings_change_the_cut_and_single_weights():
+    said = Settings(hard_threshold=0.4, hard_share=0.25, hard_weights={1: 0.9})
+    assert table(said) == Table({**MODELARTS_WEIGHTS, 1: 0.9}, threshold=0.4, most=0.25)
+    assert table(Settings()) == DEFAULT
+
+
 def test_every_coefficient_lies_between_0_and_1():
     coefficients = examine(evidence(top=(0.5, 0.7, 0.5))).coefficients
     assert len(coefficients) == 3
@@ -205,7 +258,7 @@ def test_every_coefficient_lies_between_0_and_1():
 
 
 def test_every_reason_of_modelarts_has_a_weight():
-    assert set(range(31)) <= set(MODELARTS_WEIGHTS)
+    assert set(range(32)) == set(MODELARTS_WEIGHTS), "the numbers that settings may name"
     assert all(0 < weight < 1 for weight in DEFAULT.weights.values())
 
 

@@ -96,6 +96,18 @@ def test_a_missed_a_misplaced_and_a_mislabeled_box_are_told_apart():
     ]
 
 
+def test_a_box_that_is_found_is_not_doubted_for_a_spurious_neighbor():
+    found = region(0.1, score=0.95)
+    assert doubts([region(0.1)], [found, region(0.22, score=0.6)]) == []
+    assert doubts([region(0.1)], [found, region(0.1, NAMES[1], score=0.95)]) == []
+
+
+def test_a_box_that_is_found_leaves_its_misplaced_neighbor_in_doubt():
+    drawn = [region(0.1), region(0.5)]
+    found = [region(0.1, score=0.95), region(0.6, score=0.7)]
+    assert doubts(drawn, found) == ["a 'cat' seems misplaced (0.70)"]
+
+
 def test_an_unsure_model_doubts_no_box():
     assert doubts([], [region(0.6, score=0.7)]) == []
     assert doubts([region(0.1)], [region(0.1, NAMES[1], 0.7)]) == []

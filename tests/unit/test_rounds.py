@@ -93,7 +93,7 @@ class World:
         self.auto_label = AutoLabel(
             **shared,
             comparison=Comparison(learning, self.versions),
-            doubts=Doubts(self.label_studio),
+            doubts=Doubts(self.label_studio, learning),
             settings=settings,
             packages={},
         )

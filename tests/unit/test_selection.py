@@ -86,15 +86,6 @@ def test_where_only_repeats_are_left_they_are_picked_all_the_same():
     assert len(set(tasks(select(Kind.SINGLE, pool, None, NONE, 6, chance())))) == 6
 
 
-def test_a_share_of_the_picks_comes_from_the_lane_in_its_order_and_the_rest_never():
-    pool = pictures(chance().normal(size=(200, DIMENSIONS)))
-    lane = [TaskId(task) for task in (150, 3, 77, 9999, 12, 60)]
-    picks = select(Kind.SINGLE, pool, None, NONE, 10, chance(), lane, random_share=0.3)
-    assert [pick.task for pick in picks if pick.random] == [150, 3, 77]
-    assert not {12, 60} & set(tasks(picks))
-    assert len(picks) == 10
-
-
 def test_fewer_images_than_asked_for_are_all_picked():
     pool = pictures(islands([2, 1]))
     assert sorted(tasks(select(Kind.SINGLE, pool, None, NONE, 10, chance()))) == [0, 1, 2]
@@ -126,6 +117,17 @@ def test_for_boxes_the_doubtful_ones_are_picked_across_labels():
     drawn = Guesses(answers, np.full(24, 0.5), table)
     picks = tasks(select(Kind.DETECTION, pool, drawn, NONE, 2, chance()))
     assert sorted(task // 4 for task in picks) == [0, 1]
+
+
+def test_of_images_full_of_boxes_the_more_doubtful_lead_though_others_look_more_different():
+    # given twenty images, most of them with fifteen doubtful boxes and some with forty
+    many = [40 if row % 4 == 0 else 15 for row in range(20)]
+    pool = pictures(chance().random((20, DIMENSIONS)) + 0.5)
+    drawn = Guesses(
+        tuple(found("cell", [0.5] * boxes) for boxes in many), np.ones(20), np.ones((20, 1))
+    )
+    picks = tasks(select(Kind.DETECTION, pool, drawn, NONE, 5, chance()))
+    assert sum(task % 4 == 0 for task in picks) >= 4
 
 
 def test_for_boxes_the_first_picks_are_random():
@@ -172,11 +174,12 @@ def test_twins_are_found_in_large_sets_too(monkeypatch):
     # given 300 different images, each twice, in cells of at most 100
     monkeypatch.setattr(neighbors, "CELL", 100)
     features = pictures(np.tile(chance().normal(size=(300, DIMENSIONS)), (2, 1))).features
-    twin, cosine = neighbors.twins(features)
+    twin, cosine = (found[:, 0] for found in neighbors.twins(features, 2))
     found = twin == (np.arange(600) + 300) % 600
     assert found.mean() > 0.95
     assert cosine[found] == pytest.approx(1, abs=0.01)
 
 
 def test_a_vector_alone_has_no_twin():
-    assert [array.tolist() for array in neighbors.twins(np.ones((1, 3)))] == [[-1], [-1]]
+    found = neighbors.twins(np.ones((1, 3)), 2)
+    assert [array.tolist() for array in found] == [[[-1, -1]], [[-1, -1]]]

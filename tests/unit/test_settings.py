@@ -66,6 +66,12 @@ def test_an_empty_folder_is_none_and_not_the_working_directory(monkeypatch):
         ("AUTOLABEL_MIN_LABELS", "1"),
         ("AUTOLABEL_PORT", "many"),
         ("AUTOLABEL_DEVICE", "gpu"),
+        ("AUTOLABEL_HARD_THRESHOLD", "1.5"),
+        ("AUTOLABEL_HARD_SHARE", "0"),
+        ("AUTOLABEL_HARD_WEIGHTS", '{"1": 1.5}'),
+        ("AUTOLABEL_HARD_WEIGHTS", '{"32": 0.5}'),
+        ("AUTOLABEL_HARD_WEIGHTS", '{"low confidence": 0.5}'),
+        ("AUTOLABEL_HARD_WEIGHTS", "1: 0.5"),
         ("AUTOLABEL_DATA_DIR", "~nobody-of-this-name/data"),
     ],
 )
@@ -84,6 +90,17 @@ def test_a_value_that_does_not_fit_is_an_error_that_names_the_variable(monkeypat
 def test_half_of_a_login_protects_nothing_and_is_refused(monkeypatch, given, missing):
     with pytest.raises(BadInput, match=f"{missing} is missing"):
         load(monkeypatch, **{given: "ann"})
+
+
+def test_weights_of_single_reasons_are_a_json_object(monkeypatch):
+    read = load(monkeypatch, AUTOLABEL_HARD_WEIGHTS='{"1": 0.5, "20": 0}')
+    assert read.hard_weights == {1: 0.5, 20: 0}
+    assert load(monkeypatch, AUTOLABEL_HARD_WEIGHTS="").hard_weights == {}
+
+
+def test_a_child_process_reads_the_weights_that_its_parent_read(monkeypatch):
+    read = load(monkeypatch, AUTOLABEL_HARD_WEIGHTS='{"1": 0.5}')
+    assert load(monkeypatch, **settings.environment(read)) == read
 
 
 def test_secrets_are_masked_wherever_settings_are_shown(monkeypatch):

@@ -19,8 +19,8 @@ from backend.policies.uncertainty import (
 SURE, UNDECIDED, NO_IDEA = [1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [1 / 3, 1 / 3, 1 / 3]
 
 
-def region(score):
-    return Region(Box(0.1, 0.1, 0.2, 0.2), Label("cell"), score)
+def region(score, label):
+    return Region(Box(0.1, 0.1, 0.2, 0.2), Label(label), score)
 
 
 def test_the_scores_have_their_known_values():
@@ -41,11 +41,21 @@ def test_of_several_labels_the_least_certain_one_decides():
     assert any_label(np.array([[0.99, 0.01], [0.99, 0.5]])) == pytest.approx([0.0808, 1], abs=1e-3)
 
 
-def test_an_image_with_more_doubtful_boxes_is_more_uncertain():
-    sure, one, two = (Regions(tuple(map(region, scores))) for scores in ([1], [0.5], [0.5, 0.5]))
-    assert boxes([Regions(()), sure, one, two]) == pytest.approx(
-        [0, 0, 1 - np.exp(-1), 1 - np.exp(-2)], abs=1e-6
-    )
+def found(*scores, label="cell"):
+    return Regions(tuple(region(score, label) for score in scores))
+
+
+def test_an_image_with_more_doubtful_boxes_is_more_uncertain_however_many_there_are():
+    answers = [Regions(()), found(1), found(0.5), found(0.5, 0.5), found(*[0.5] * 40)]
+    scores = boxes(answers)
+    assert scores[:2] == pytest.approx([0, 0], abs=1e-6)
+    assert scores[3:] / scores[2] == pytest.approx([2, 40])
+
+
+def test_a_doubtful_box_of_a_difficult_label_weighs_more():
+    # given cells that are sure but for one, and rods that never are
+    scores = boxes([found(0.5), found(*[1] * 9), found(0.5, label="rod")])
+    assert scores == pytest.approx([1.05, 0, 1.5], abs=1e-6)
 
 
 def test_each_kind_of_control_has_its_score():

@@ -124,6 +124,21 @@ def test_what_is_missing_is_said_and_asked_again_only_after_a_change(world):
     assert len(world.started) == 1
 
 
+def test_images_that_need_no_edit_do_not_bend_the_curve_of_boxes(world):
+    """Nearly every image of many boxes needs some edit, whatever the detector learned."""
+
+    def asked_for(*curve):
+        world.backend.versions.cards = [
+            a_version(trained_on={"images": 100 * 4**at}, metrics=metrics)
+            for at, metrics in enumerate(curve)
+        ][::-1]
+        return world.because()
+
+    world.changes.changed(PETS, 5)
+    alone = asked_for({"map50": 0.5}, {"map50": 0.9})
+    assert asked_for({"map50": 0.5, "accuracy": 0.0}, {"map50": 0.9, "accuracy": 0.01}) == alone
+
+
 def test_the_next_training_waits_for_what_the_learning_curve_asks(world):
     world.backend.versions.cards = [a_version(trained_on={"images": 100})]
     world.changes.changed(PETS, 5)
@@ -228,6 +243,5 @@ def test_a_job_that_trains_nothing_consumes_nothing(world):
 
 
 def test_the_settings_set_the_pace():
-    assert pace(Settings(train_debounce_seconds=7, train_fewest=3)) == Pace(
-        debounce=7, cooldown=120, gain=0.1, fewest=3
-    )
+    said = Settings(train_debounce_seconds=7, train_fewest=3, train_least_share=0.2)
+    assert pace(said) == Pace(debounce=7, cooldown=120, gain=0.1, fewest=3, least_share=0.2)

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from backend.domain import Algorithm, Answer, Control, Kind, Label
 from backend.errors import BadInput
 from backend.model_family import Lesson
-from backend.models.classification import evaluation, semi_supervised
+from backend.models.classification import evaluation, left_out, semi_supervised
 from backend.models.classification.decision import rule
 from backend.models.classification.head import Head, read, write
 from backend.models.classification.teaching import Taught, teach
 from backend.models.classification.tuning import ENCODER_FILE, Tuning
 from backend.models.embedding.backbones import backbone
 from backend.models.embedding.encoders import check
+from backend.models.folds import stratified
 from backend.models.links import SIGMOID, SOFTMAX, Link
 from backend.pictures import Guesses, Pictures
 from backend.ports import Fetch, Progress
@@ -33,6 +34,9 @@ Flags = NDArray[np.bool_]
 
 ENOUGH_HELD_OUT = 20
 """Held-out images below which out-of-fold predictions say more about the model."""
+
+FOLDS = 5
+"""Into which the images are dealt that a fine-tuned backbone was not trained on."""
 
 BATCH = 8192
 """Images between two reports of progress while predicting."""
@@ -202,9 +206,8 @@ def _measured(
     lesson: Lesson, head: Head, taught: Taught, rows: NDArray[np.intp], notes: Mapping[str, Any]
 ) -> FittedClassifier:
     """The model on frozen features, with its figures."""
-    logits = np.zeros((len(lesson.train), len(head.labels)), dtype=np.float32)
-    logits[rows] = taught.out_of_fold
-    out_of_fold = head.answer(lesson.control, logits)
+    folds = np.where(taught.judged, taught.folds, left_out.NO_FOLD)
+    out_of_fold = _left_out(lesson, head, taught.out_of_fold, folds, rows)
     model = FittedClassifier(lesson.control, head, {}, notes, out_of_fold)
     return _with_figures(model, lesson, out_of_fold, rows[taught.judged])
 
@@ -228,21 +231,36 @@ def _tuned(
     better = replace(
         model, head=tuned.head, encoder=tuned.encoder, notes={**model.notes, "tried": tried}
     )
-    logits = np.zeros((len(lesson.train), len(tuned.head.labels)), dtype=np.float32)
-    logits[tuned.rows] = tuned.logits
-    left_out = tuned.head.answer(lesson.control, logits)
-    return _with_figures(better, lesson, left_out, tuned.rows)
+    truth = flags_of(lesson.train_answers, tuned.head.labels)[tuned.rows]
+    folds = stratified(truth, FOLDS, lesson.seed)
+    said = _left_out(lesson, tuned.head, tuned.logits, folds, tuned.rows)
+    return _with_figures(better, lesson, said, tuned.rows)
+
+
+def _left_out(
+    lesson: Lesson,
+    head: Head,
+    logits: Floats,
+    folds: NDArray[np.intp],
+    rows: NDArray[np.intp],
+) -> Guesses:
+    """Answers to all of `lesson.train`, given logits and folds of the `rows` that have any."""
+    flags = flags_of(lesson.train_answers, head.labels)
+    everything = np.zeros(flags.shape, dtype=np.float32)
+    dealt = np.full(len(flags), left_out.NO_FOLD, dtype=np.intp)
+    everything[rows], dealt[rows] = logits, folds
+    return left_out.answers(lesson.control, head, everything, flags, dealt)
 
 
 def _with_figures(
-    model: FittedClassifier, lesson: Lesson, left_out: Guesses, judged: NDArray[np.intp]
+    model: FittedClassifier, lesson: Lesson, said_left_out: Guesses, judged: NDArray[np.intp]
 ) -> FittedClassifier:
     """Figures on held-out images where they suffice, else on training images left out of folds.
 
     Args:
         model: to judge.
         lesson: with the held-out images.
-        left_out: answers to `lesson.train`, of which the rows `judged` were not trained on.
+        said_left_out: answers to `lesson.train`, of which the rows `judged` were not trained on.
         judged: where there are none, any held-out image is better than nothing.
     """
     control = model.control
@@ -250,7 +268,7 @@ def _with_figures(
     if len(rows) >= ENOUGH_HELD_OUT or (len(rows) and not len(judged)):
         source, said = "held-out", model.predict(lesson.held_out, lesson.fetch, lesson.progress)
     else:
-        source, said = "out-of-fold", left_out
+        source, said = "out-of-fold", said_left_out
         truth, rows = flags_of(lesson.train_answers, control.labels), judged
     figures, tables = _figures(control, said, truth, rows)
     return replace(model, metrics=figures, notes={**model.notes, "metrics_from": source, **tables})

@@ -9,7 +9,7 @@ the training; on it the best epoch is picked, and tuned and frozen model are com
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -19,11 +19,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from backend.model_family import Lesson
-from backend.models.classification.decision import rule
+from backend.models.classification import left_out
 from backend.models.classification.head import Head
 from backend.models.classification.logistic import Linear, Space
 from backend.models.classification.pulse import Pulse
-from backend.models.classification.teaching import Taught, calibrated, calibrated_loss, fit_known
+from backend.models.classification.teaching import Taught, calibrated_loss, fit_known
 from backend.models.classification.tuned_encoder import (
     BATCH,
     TunedEncoder,
@@ -101,7 +101,7 @@ def tune(
     kept = loss < MARGIN * frozen
     if not kept:
         return None, {**entry, "kept": False}
-    fitted = _head(head, linear, logits, flags[check], taught.link)
+    fitted = left_out.fitted(replace(head, linear=linear), logits, flags[check])
     return Tuned(encoder, fitted, rows[check], logits), {**entry, "kept": True}
 
 
@@ -135,12 +135,6 @@ def _frozen(features: Floats, flags: Flags, taught: Taught, pulse: Pulse) -> Lin
     head = space.back(fit_known(space.rows, targets, taught.link, taught.c, pulse))
     slope, offset = taught.calibration.slope, taught.calibration.offset
     return Linear(head.weights * slope, head.bias * slope + offset)
-
-
-def _head(head: Head, linear: Linear, logits: Floats, flags: Flags, link: Link) -> Head:
-    calibration = calibrated(logits, flags, link)
-    chance = link.probabilities(calibration(logits))
-    return Head(head.labels, linear, calibration, rule(link, chance, flags))
 
 
 class _Training:

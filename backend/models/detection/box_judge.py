@@ -8,7 +8,7 @@ against whole answers (Platt's fit, drawn to the product itself where there are 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -79,6 +79,12 @@ class BoxJudge:
     def confidence(self, candidates: Sequence[Regions]) -> Floats:
         """The calibrated chance that each answer needs no edit, (n,)."""
         return self.answer(np.array([self.product(image) for image in candidates]))
+
+    def calibrated(self, candidates: Regions) -> Regions:
+        """The same with each box's score made the chance that it is right: what people read."""
+        chances = self.box(np.array([score(box) for box in candidates.regions]))
+        pairs = zip(candidates.regions, chances, strict=True)
+        return Regions(tuple(replace(box, score=float(chance)) for box, chance in pairs))
 
     def _is_shown(self, box: Region) -> bool:
         return score(box) >= self.thresholds.get(box.label, USUAL)

@@ -43,10 +43,11 @@ class Detector:
         from backend.models.detection.canvases import find  # noqa: PLC0415  imports OpenCV
 
         found = find(self.network, pictures.refs, fetch, self.known, CANDIDATE, progress)
+        calibrated = [self.judge.calibrated(image) for image in found]
         return Guesses(
-            tuple(self.judge.shown(image) for image in found),
+            tuple(self.judge.calibrated(self.judge.shown(image)) for image in found),
             self.judge.confidence(found),
-            np.array([self._best(image) for image in found]).reshape(-1, len(self.labels)),
+            np.array([self._best(image) for image in calibrated]).reshape(-1, len(self.labels)),
         )
 
     def save(self, folder: Path) -> None:

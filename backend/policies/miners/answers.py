@@ -1,10 +1,10 @@
 """What the answer itself tells: low confidence, two labels close to each other."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from backend.domain import Kind
+from backend.domain import Answer, Kind, Regions
 from backend.pictures import Floats
 from backend.policies.miners.evidence import Evidence, Finding, ramp
 
@@ -12,11 +12,42 @@ LOW_CONFIDENCE = 1
 CLOSE = 31
 """Ours: ModelArts has no number for it."""
 
+TOSS_UP = 0.5
+"""A box below it is more likely wrong than right."""
+
 
 def low_confidence(evidence: Evidence) -> Iterable[Finding]:
-    """ModelArts' predict_score: one minus the calibrated confidence in the whole answer."""
+    """ModelArts' predict_score: one minus the calibrated confidence.
+
+    In the whole answer; for boxes in the mean one shown, since a whole image of many small boxes
+    hardly ever needs no edit at all, and the least sure box of many is never sure.
+    """
     confidence = evidence.guesses.confidence.astype(np.float64)
+    if evidence.control.kind is Kind.DETECTION:
+        yield _unsure_boxes(evidence.guesses.answers, confidence)
+        return
     yield Finding(LOW_CONFIDENCE, 1 - confidence, lambda i: f"low confidence ({confidence[i]:.2f})")
+
+
+def _unsure_boxes(answers: Sequence[Answer], confidence: Floats) -> Finding:
+    """Where no box is shown, `confidence` is that there is none."""
+    chances = [_chances(answer) for answer in answers]
+    pairs = zip(chances, confidence, strict=True)
+    usual = np.array([np.mean(boxes) if boxes else whole for boxes, whole in pairs])
+
+    def words(i: int) -> str:
+        unsure = sum(chance < TOSS_UP for chance in chances[i])
+        which = f", {unsure} of {len(chances[i])} boxes below {TOSS_UP}" if unsure else ""
+        return f"low confidence ({usual[i]:.2f}{which})"
+
+    return Finding(LOW_CONFIDENCE, 1 - usual, words)
+
+
+def _chances(answer: Answer) -> Sequence[float]:
+    """The chance of each box to be right."""
+    if not isinstance(answer, Regions):
+        return ()
+    return [region.score for region in answer.regions if region.score is not None]
 
 
 def close_labels(evidence: Evidence) -> Iterable[Finding]:

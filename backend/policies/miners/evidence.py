@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from backend.domain import Answer, Control, Label
+from backend.domain import Answer, Control, Label, Regions
 from backend.pictures import Floats, Guesses, Pictures
 
 
@@ -62,6 +62,9 @@ def hot(answers: Sequence[Answer], labels: Sequence[Label]) -> Floats:
 def spoken(answer: Answer) -> str:
     """An answer in a few words."""
     names = ", ".join(f"'{label}'" for label in answer.labels[:3])
+    if isinstance(answer, Regions) and names:
+        count = len(answer.regions)
+        return f"{count} {'box' if count == 1 else 'boxes'} of {names}"
     return names or "nothing"
 
 

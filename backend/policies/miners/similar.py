@@ -6,10 +6,14 @@ import numpy as np
 
 from backend.domain import Kind
 from backend.pictures import Floats
+from backend.policies.correctness import agreement
 from backend.policies.miners.evidence import Evidence, Finding, ramp, robust_z, spoken
 from backend.policies.neighbors import NEAR_IDENTICAL, nearest, twins
 
 NEIGHBORS = 5
+TWINS = 5
+"""Near-identical images that are asked, the nearest first: a burst may have hundreds."""
+
 FAR, VERY_FAR = 3.0, 6.0
 """Robust standard deviations at which a distance begins to tell, and at which it says all."""
 
@@ -68,14 +72,15 @@ def differs_from_its_twin(evidence: Evidence) -> Iterable[Finding]:
     features = np.concatenate([evidence.pictures.features, evidence.labeled.features])
     answers = [*evidence.guesses.answers, *evidence.labeled_answers]
     tasks = [*evidence.pictures.tasks, *evidence.labeled.tasks]
-    said = np.concatenate([evidence.said, evidence.labeled_said])
-    twin, cosine = twins(features)
-    many = len(evidence.pictures)
-    differs = (cosine >= NEAR_IDENTICAL)[:many] & (said[:many] != said[twin[:many]]).any(axis=1)
+    near, cosine = twins(features, TWINS)
+    apart = np.zeros((len(evidence.pictures), TWINS))
+    for i, k in np.argwhere(cosine[: len(apart)] >= NEAR_IDENTICAL):
+        apart[i, k] = 1 - agreement(answers[i], answers[near[i, k]])
+    twin = near[np.arange(len(apart)), apart.argmax(axis=1)]
     yield Finding(
         4,
-        differs.astype(np.float64),
-        lambda i: f"near-identical task {tasks[twin[i]]} got {spoken(answers[int(twin[i])])}",
+        apart.max(axis=1),
+        lambda i: f"near-identical task {tasks[twin[i]]} got {spoken(answers[twin[i]])}",
     )
 
 

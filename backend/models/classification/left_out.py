@@ -1,0 +1,50 @@
+"""What a head says of images that were left out of its training.
+
+Their logits are honest; a calibration and thresholds that were fitted on the very same images are
+not. So each image is judged by what the other folds teach, as boxes are.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.domain import Control
+from backend.models.classification.decision import rule
+from backend.models.classification.head import Head
+from backend.models.classification.teaching import calibrated
+from backend.pictures import Guesses
+
+Floats = NDArray[np.floating[Any]]
+Flags = NDArray[np.bool_]
+
+NO_FOLD = -1
+"""Of rows that teach nothing and are not judged."""
+
+
+def fitted(head: Head, logits: Floats, flags: Flags) -> Head:
+    """The head with the calibration and the rule that suit these images, (n, K) both."""
+    link = head.rule.link
+    calibration = calibrated(logits, flags, link)
+    chances = link.probabilities(calibration(logits))
+    return replace(head, calibration=calibration, rule=rule(link, chances, flags))
+
+
+def answers(
+    control: Control, head: Head, logits: Floats, flags: Flags, folds: NDArray[np.intp]
+) -> Guesses:
+    """Answers to all rows, each fold's calibrated and decided by what the other folds teach.
+
+    Args:
+        control: whose labels the answers are in.
+        head: what rows of `NO_FOLD` are answered by as it is.
+        logits, flags: (n, K) of images that were left out, and which labels they have.
+        folds: (n,).
+    """
+    said = head.answer(control, logits)
+    for fold in range(int(folds.max(initial=NO_FOLD)) + 1):
+        own, others = np.flatnonzero(folds == fold), (folds != fold) & (folds != NO_FOLD)
+        judge = fitted(head, logits[others], flags[others])
+        said = said.with_rows(own, judge.answer(control, logits[own]))
+    return said
