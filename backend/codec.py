@@ -27,7 +27,7 @@ from backend.domain import (
     Regions,
     TaskId,
 )
-from backend.geometry import from_percent, to_percent
+from backend.geometry import Box, from_percent, to_percent
 
 Json = Mapping[str, Any]
 
@@ -168,21 +168,32 @@ def _parts(prediction: Prediction, schema: LabelSchema) -> Iterable[dict[str, An
                 value = {"choices": list(labels)}
                 yield {**head, "type": "choices", "value": value, "score": prediction.score}
             case Regions(regions):
-                for region in regions:
-                    yield {**head, **_rectangle(region, prediction.size)}
+                for box, same in _by_box(regions).items():
+                    yield {**head, **_rectangle(box, same, prediction.size)}
             case Choice():
                 continue
 
 
-def _rectangle(region: Region, size: tuple[int, int]) -> dict[str, Any]:
-    value = {**to_percent(region.box), "rotation": 0, "rectanglelabels": [region.label]}
+def _by_box(regions: Iterable[Region]) -> Mapping[Box, Sequence[Region]]:
+    """Regions that are one rectangle to people, in order of first appearance."""
+    found: dict[Box, list[Region]] = {}
+    for region in regions:
+        found.setdefault(region.box, []).append(region)
+    return found
+
+
+def _rectangle(box: Box, same: Sequence[Region], size: tuple[int, int]) -> dict[str, Any]:
+    """One rectangle with all its labels; its score is that of the least certain one."""
+    scores = [region.score for region in same if region.score is not None]
+    labels = [region.label for region in same]
+    value = {**to_percent(box), "rotation": 0, "rectanglelabels": labels}
     return {
         "type": "rectanglelabels",
         "original_width": size[0],
         "original_height": size[1],
         "image_rotation": 0,
         "value": value,
-        "score": region.score,
+        "score": min(scores, default=None),
     }
 
 

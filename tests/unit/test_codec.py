@@ -89,6 +89,16 @@ def test_several_labels_on_one_rectangle_are_several_regions():
     assert read.answers["r"].labels == ("a", "b")
 
 
+def test_regions_of_one_box_are_one_rectangle_with_all_their_labels():
+    box, other = Box(0.1, 0.2, 0.3, 0.4), Box(0.5, 0.5, 0.6, 0.6)
+    found = (Region(box, "b", 0.7), Region(other, "b", 0.6), Region(box, "a", 0.5))
+    wire = codec.wire(Prediction(ImageRef(7, "x"), {"r": Regions(found)}, 0.5, "v"), BOXES)
+    assert [one["value"]["rectanglelabels"] for one in wire["result"]] == [["b", "a"], ["b"]]
+    assert [one["score"] for one in wire["result"]] == [0.5, 0.6]
+    back = codec.answers(wire["result"], BOXES)["r"]
+    assert sorted(region.label for region in back.regions) == ["a", "b", "b"]
+
+
 def test_a_hard_example_says_so_on_its_first_region():
     ref = ImageRef(7, "x")
     hard = HardExample(7, 0.812, ((1, "low confidence (0.41)"), (1, "top two labels close")))
