@@ -1,6 +1,6 @@
 """May a job of this project start? Counts labels through Label Studio and asks the policies."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from backend import schema as labeling_config
@@ -9,6 +9,7 @@ from backend.domain import (
     JobRequest,
     Kind,
     LabelCount,
+    LabeledImage,
     LabelSchema,
     Mode,
     Project,
@@ -58,9 +59,8 @@ class Readiness:
         unlabeled = self.label_studio.count_unlabeled(project)
         aside = census.set_aside(everyone, ledger)
         ready = self._check(schema, counts, len(labeled), unlabeled, aside)
-        return self._status(
-            found, ready.reasons, (*schema.warnings, *ready.warnings), counts, len(labeled)
-        )
+        warnings = (*schema.warnings, *ready.warnings, *_mended(labeled))
+        return self._status(found, ready.reasons, warnings, counts, len(labeled))
 
     def require(self, request: JobRequest) -> None:
         """Pass, or say every reason why this job may not start.
@@ -136,3 +136,14 @@ class Readiness:
             version=self.versions.current(project.id),
             job=self.jobs.live(project.id),
         )
+
+
+def _mended(labeled: Iterable[LabeledImage]) -> Iterable[str]:
+    """What learning makes of answers that people may have meant otherwise."""
+    match sum(image.repairs.get("rotated", 0) for image in labeled):
+        case 0:
+            return
+        case 1:
+            yield "1 rotated rectangle counts as the upright one around it"
+        case rotated:
+            yield f"{rotated} rotated rectangles count as the upright ones around them"

@@ -41,6 +41,7 @@ class FakeLabelStudio:
     clusters: dict[tuple[TaskId, VersionName], int] = field(default_factory=dict)
     groups: dict[VersionName, tuple[TaskId, ...]] = field(default_factory=dict)
     machine: set[TaskId] = field(default_factory=set)
+    repairs: dict[TaskId, dict[str, int]] = field(default_factory=dict)
 
     def project(self, project: ProjectId) -> Project:
         if project != self.id:
@@ -53,7 +54,7 @@ class FakeLabelStudio:
     def labeled(self, project: ProjectId, schema: LabelSchema) -> Iterator[LabeledImage]:
         for task, answers in sorted(self.people.items()):
             if answers is not None:
-                yield LabeledImage(self.ref(task), answers)
+                yield LabeledImage(self.ref(task), answers, self.repairs.get(task, {}))
 
     def unlabeled(self, project: ProjectId, schema: LabelSchema) -> Iterator[ImageRef]:
         return (self.ref(task) for task, said in sorted(self.people.items()) if said is None)
