@@ -27,7 +27,7 @@ from backend.domain import (
     Regions,
     TaskId,
 )
-from backend.geometry import Box, from_percent, to_percent
+from backend.geometry import NOWHERE, Box, clipped, from_percent, is_cut, to_percent
 
 Json = Mapping[str, Any]
 
@@ -97,11 +97,13 @@ def _regions(control: Control, results: Iterable[Json], repairs: Counter[str]) -
         aspect = _number(result, "original_width", 1) / _number(result, "original_height", 1)
         numbers = [_number(value, key) for key in ("x", "y", "width", "height")]
         sound = all(map(math.isfinite, (rotation, aspect, *numbers)))
-        box = from_percent(*numbers, rotation=rotation, aspect=aspect) if sound else None
+        corners = from_percent(*numbers, rotation=rotation, aspect=aspect) if sound else NOWHERE
+        box = clipped(*corners)
         repairs["rotated"] += rotation % 360 != 0
         if box is None:
             repairs["degenerate"] += 1
             continue
+        repairs["clipped"] += is_cut(box, corners)
         for label in _labels(value, "rectanglelabels"):
             region = Region(box, label)
             if label not in control.labels:

@@ -80,7 +80,16 @@ def test_boxes_are_mended_and_what_was_mended_is_counted():
     assert [region.label for region in regions] == ["a", "a", "b", "a"]
     assert regions[1].box == Box(0.9, 0.9, 1, 1)
     assert (regions[3].box.left, regions[3].box.bottom) == pytest.approx((0.4, 0.9))
-    assert read.repairs == {"duplicate": 1, "degenerate": 1, "unknown_label": 1, "rotated": 1}
+    mended = {"duplicate": 1, "degenerate": 1, "unknown_label": 1, "rotated": 1, "clipped": 1}
+    assert read.repairs == mended
+
+
+def test_the_rounding_of_percents_is_no_clipping():
+    edge = rectangle(66.666667, 33.333334, 33.333334, 66.666667)
+    read = codec.labeled_image(task({"result": [edge]}), BOXES)
+    assert read is not None
+    assert read.answers["r"].regions[0].box.right == 1
+    assert read.repairs == {}
 
 
 def test_several_labels_on_one_rectangle_are_several_regions():
