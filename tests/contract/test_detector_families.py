@@ -168,9 +168,11 @@ def test_labels_in_another_order_keep_their_meaning(case: Case, guesses: Guesses
 
 def test_training_goes_on_from_the_previous_version(case: Case, tmp_path: Path):
     case.model.save(tmp_path)
-    model = case.family(epochs=1).fit(replace(case.lesson, previous=tmp_path))
+    family = replace(case.family(epochs=1), image_size=SIZE + 32)
+    model = family.fit(replace(case.lesson, previous=tmp_path))
     assert model.notes["start"] == "previous version"
     assert model.metrics["map50"] > 0.5, "what was learned before is not lost"
+    assert model.network.image_size == SIZE + 32, "as planned for the images that there are now"
 
 
 def test_a_rectangle_with_several_labels_is_found_as_one(case: Case):

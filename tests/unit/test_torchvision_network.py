@@ -55,6 +55,16 @@ def test_a_saved_network_finds_the_same_and_holds_no_code(tmp_path: Path):
     assert [path.suffix for path in tmp_path.glob("weights.*")] == [".safetensors"]
 
 
+def test_a_saved_network_goes_on_with_canvases_of_another_size(tmp_path: Path):
+    built = network(tmp_path)
+    built.save(tmp_path)
+    larger = load(tmp_path, "cpu", across_labels=False, image_size=160)
+    assert larger.image_size == 160
+    assert larger.module.transform.max_size == 160
+    old, new = built.module.state_dict(), larger.module.state_dict()
+    assert all(torch.equal(old[name], new[name]) for name in old)
+
+
 def test_a_start_for_other_labels_gives_all_but_its_last_layer(tmp_path: Path):
     five = network(tmp_path, classes=5).module.state_dict()
     start = Start.of(f"{SMALL}@{tmp_path / 'start.safetensors'}", tmp_path)

@@ -59,19 +59,22 @@ class TorchvisionEngine:
         return Trained(network, training.run(Examples(lesson, plan.image_size)))
 
     def load(self, folder: Path) -> "TorchvisionNetwork":
-        from backend.models.detection import torchvision_network  # noqa: PLC0415  imports torch
-
-        return torchvision_network.load(folder, self.device, across_labels=self.across_labels)
+        return self._loaded(folder, None)
 
     @property
     def _start(self) -> Start:
         return Start.of(self.start, self.data_dir / "weights")
 
+    def _loaded(self, folder: Path, size: int | None) -> "TorchvisionNetwork":
+        from backend.models.detection.torchvision_network import load  # noqa: PLC0415  imports torch
+
+        return load(folder, self.device, across_labels=self.across_labels, image_size=size)
+
     def _network(self, classes: int, size: int, previous: Path | None) -> "TorchvisionNetwork":
         from backend.models.detection.torchvision_network import started  # noqa: PLC0415  imports torch
 
         if previous:
-            return self.load(previous)
+            return self._loaded(previous, size)
         self.check()
         return started(self._start, classes, size, self.device, across_labels=self.across_labels)
 

@@ -106,11 +106,17 @@ def start_from(module: nn.Module, state: Mapping[str, Tensor]) -> int:
     return len(fitting)
 
 
-def load(folder: Path, device: str, *, across_labels: bool) -> TorchvisionNetwork:
-    """A network as `TorchvisionNetwork.save` wrote it; safetensors hold no code."""
+def load(
+    folder: Path, device: str, *, across_labels: bool, image_size: int | None = None
+) -> TorchvisionNetwork:
+    """A network as `TorchvisionNetwork.save` wrote it; safetensors hold no code.
+
+    `image_size`: for canvases of another size than those that it saw so far.
+    """
     with safe_open(saved(folder / _WEIGHTS), "pt") as file:
         about = cast("dict[str, str]", cast(Any, file).metadata())
-    name, classes, size = about["name"], int(about["classes"]), int(about["image_size"])
+    name, classes = about["name"], int(about["classes"])
+    size = image_size or int(about["image_size"])
     module = build(name, classes, size)
     module.load_state_dict(load_file(folder / _WEIGHTS))
     return TorchvisionNetwork(module.to(device), name, classes, size, device, across_labels)
