@@ -81,6 +81,32 @@ def test_a_file_for_another_network_is_refused(tmp_path: Path):
         started(start, 2, 96, "cpu", across_labels=False)
 
 
+@pytest.mark.parametrize("name", ["nonsense", "resnet50", "maskrcnn_resnet50_fpn"])
+def test_a_name_of_no_detector_is_answered_with_those_there_are(tmp_path: Path, name: str):
+    save_file({"other": torch.zeros(1)}, tmp_path / "any.safetensors")
+    with pytest.raises(NoWeights, match=rf"no detector {name}.*fasterrcnn"):
+        started(
+            Start.of(f"{name}@{tmp_path / 'any.safetensors'}", tmp_path),
+            2,
+            96,
+            "cpu",
+            across_labels=False,
+        )
+
+
+def test_a_download_that_was_spoiled_is_told_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def spoiled(*_: object, **__: object) -> None:
+        raise RuntimeError("invalid hash value")
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", spoiled)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    start = Start.of("ssdlite320_mobilenet_v3_large", tmp_path)
+    with pytest.raises(NoWeights, match="invalid hash"):
+        started(start, 2, 96, "cpu", across_labels=False)
+
+
 def test_a_pickle_that_would_run_code_is_not_loaded(tmp_path: Path):
     torch.save({"weights": Path}, tmp_path / "evil.pth")
     start = Start.of(f"{SMALL}@{tmp_path / 'evil.pth'}", tmp_path)
