@@ -88,13 +88,13 @@ def _can_choose(lesson: Lesson) -> bool:
 def _fitness(network: Network, lesson: Lesson) -> Callable[[], float]:
     """mAP50 on the held-out images, as the network is when asked."""
     from backend.models.detection.canvases import find  # noqa: PLC0415  imports OpenCV
-    from backend.models.metrics import box_metrics  # noqa: PLC0415
+    from backend.models.metrics import mean_average_precision  # noqa: PLC0415
 
     truths = [answer for answer in lesson.held_out_answers if isinstance(answer, Regions)]
     refs, labels = lesson.held_out.refs, lesson.control.labels
 
     def fitness() -> float:
         found = find(network, refs, lesson.fetch, labels, _CHOSEN_BY, lesson.progress)
-        return box_metrics(found, truths, labels)["map50"]
+        return mean_average_precision(found, truths, labels)
 
     return fitness
