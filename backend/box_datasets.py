@@ -18,7 +18,7 @@ from defusedxml import ElementTree
 
 from backend.domain import Label, Region, Regions
 from backend.errors import BadInput
-from backend.geometry import Box, clipped
+from backend.geometry import Corners, clipped, is_cut
 
 _IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 _KINDS = frozenset({"images", "labels", "annotations", "jpegimages"})
@@ -63,9 +63,7 @@ def read(folder: Path) -> BoxDataset:
     )
 
 
-Corners = tuple[Label, float, float, float, float]
-
-
+Rectangle = tuple[Label, Corners]
 Key = tuple[str, ...]
 
 
@@ -80,7 +78,7 @@ def _pairs(images: Mapping[Key, Path], files: Mapping[Key, Path]) -> list[tuple[
 
 
 def _collected(
-    pairs: Sequence[tuple[Path, Path]], boxes: Callable[[Path], Sequence[Corners]]
+    pairs: Sequence[tuple[Path, Path]], boxes: Callable[[Path], Sequence[Rectangle]]
 ) -> BoxDataset:
     repairs: Counter[str] = Counter()
     read = [(image, _mended(boxes(path), repairs)) for image, path in pairs]
@@ -90,26 +88,21 @@ def _collected(
     return BoxDataset(tuple(read), tuple(sorted(labels)), dict(+repairs))
 
 
-def _mended(boxes: Sequence[Corners], repairs: Counter[str]) -> Regions:
+def _mended(boxes: Sequence[Rectangle], repairs: Counter[str]) -> Regions:
     """Regions that can be shown; counts what had to be done to the others."""
     regions: dict[Region, None] = {}
-    for label, *corners in boxes:
+    for label, corners in boxes:
         box = clipped(*corners)
         if box is None:
             repairs["degenerate"] += 1
             continue
-        repairs["clipped"] += _differs(box, corners)
+        repairs["clipped"] += is_cut(box, corners)
         repairs["duplicate"] += Region(box, label) in regions
         regions[Region(box, label)] = None
     return Regions(tuple(regions))
 
 
-def _differs(box: Box, corners: Sequence[float]) -> bool:
-    within = (box.left, box.top, box.right, box.bottom)
-    return any(abs(one - other) > 1e-6 for one, other in zip(within, corners, strict=True))
-
-
-def _voc_boxes(path: Path) -> list[Corners]:
+def _voc_boxes(path: Path) -> list[Rectangle]:
     """Corners as labeling tools write them: in pixels, from 0 on."""
     try:
         root = cast("Element", ElementTree.parse(path).getroot())
@@ -119,12 +112,12 @@ def _voc_boxes(path: Path) -> list[Corners]:
         raise BadInput(f"{path} is not Pascal VOC: {exc}") from exc
 
 
-def _voc_box(item: Element, width: float, height: float) -> Corners:
+def _voc_box(item: Element, width: float, height: float) -> Rectangle:
     left, top, right, bottom = (
         _number(item, f"bndbox/{name}") for name in ("xmin", "ymin", "xmax", "ymax")
     )
     label = Label((item.findtext("name") or "").strip())
-    return (label, left / width, top / height, right / width, bottom / height)
+    return label, (left / width, top / height, right / width, bottom / height)
 
 
 def _number(element: Element, path: str) -> float:
@@ -134,7 +127,7 @@ def _number(element: Element, path: str) -> float:
     return float(text)
 
 
-def _yolo_boxes(path: Path, names: Mapping[int, Label]) -> list[Corners]:
+def _yolo_boxes(path: Path, names: Mapping[int, Label]) -> list[Rectangle]:
     try:
         rows = [line.split() for line in path.read_text("utf-8-sig").splitlines() if line.strip()]
         return [_yolo_box(row, names) for row in rows]
@@ -142,12 +135,12 @@ def _yolo_boxes(path: Path, names: Mapping[int, Label]) -> list[Corners]:
         raise BadInput(f"{path} is not YOLO: {exc}") from exc
 
 
-def _yolo_box(row: Sequence[str], names: Mapping[int, Label]) -> Corners:
+def _yolo_box(row: Sequence[str], names: Mapping[int, Label]) -> Rectangle:
     if len(row) != 5:
         raise ValueError(f"a line has {len(row)} fields instead of 5")
     number, (x, y, width, height) = int(row[0]), (float(part) for part in row[1:])
     label = names.get(number, Label(f"class {number}"))
-    return (label, x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+    return label, (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
 
 
 def _names(folder: Path) -> Mapping[int, Label]:

@@ -27,7 +27,7 @@ from backend.domain import (
     Regions,
     TaskId,
 )
-from backend.geometry import from_percent, to_percent
+from backend.geometry import NOWHERE, Box, clipped, from_percent, is_cut, to_percent
 
 Json = Mapping[str, Any]
 
@@ -97,11 +97,13 @@ def _regions(control: Control, results: Iterable[Json], repairs: Counter[str]) -
         aspect = _number(result, "original_width", 1) / _number(result, "original_height", 1)
         numbers = [_number(value, key) for key in ("x", "y", "width", "height")]
         sound = all(map(math.isfinite, (rotation, aspect, *numbers)))
-        box = from_percent(*numbers, rotation=rotation, aspect=aspect) if sound else None
+        corners = from_percent(*numbers, rotation=rotation, aspect=aspect) if sound else NOWHERE
+        box = clipped(*corners)
         repairs["rotated"] += rotation % 360 != 0
         if box is None:
             repairs["degenerate"] += 1
             continue
+        repairs["clipped"] += is_cut(box, corners)
         for label in _labels(value, "rectanglelabels"):
             region = Region(box, label)
             if label not in control.labels:
@@ -168,8 +170,8 @@ def _parts(prediction: Prediction, schema: LabelSchema) -> Iterable[dict[str, An
                 value = {"choices": list(labels)}
                 yield {**head, "type": "choices", "value": value, "score": prediction.score}
             case Regions(regions):
-                for region in regions:
-                    yield {**head, **_rectangle(region, prediction.size)}
+                for box, same in _by_box(regions).items():
+                    yield {**head, **_rectangle(box, same, prediction.size)}
             case Choice():
                 continue
 
@@ -191,15 +193,26 @@ def _part_fits(part: Json, control: Control | None) -> bool:
     return bool(labels) and not too_many and set(labels) <= set(control.labels)
 
 
-def _rectangle(region: Region, size: tuple[int, int]) -> dict[str, Any]:
-    value = {**to_percent(region.box), "rotation": 0, "rectanglelabels": [region.label]}
+def _by_box(regions: Iterable[Region]) -> Mapping[Box, Sequence[Region]]:
+    """Regions that are one rectangle to people, in order of first appearance."""
+    found: dict[Box, list[Region]] = {}
+    for region in regions:
+        found.setdefault(region.box, []).append(region)
+    return found
+
+
+def _rectangle(box: Box, same: Sequence[Region], size: tuple[int, int]) -> dict[str, Any]:
+    """One rectangle with all its labels; its score is that of the least certain one."""
+    scores = [region.score for region in same if region.score is not None]
+    labels = [region.label for region in same]
+    value = {**to_percent(box), "rotation": 0, "rectanglelabels": labels}
     return {
         "type": "rectanglelabels",
         "original_width": size[0],
         "original_height": size[1],
         "image_rotation": 0,
         "value": value,
-        "score": region.score,
+        "score": min(scores, default=None),
     }
 
 

@@ -5,12 +5,10 @@ the button, look at what came back. The truth of all other images is kept back a
 """
 
 import fcntl
-import random
 import shutil
 import signal
 import socket
-from collections import Counter
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +30,7 @@ from backend.domain import (
     TaskId,
     VersionName,
 )
-from backend.errors import OutOfSpace, Unavailable
+from backend.errors import BadInput, OutOfSpace, Unavailable
 from backend.label_studio_process import BESIDE, LabelStudioProcess, free_port, installed_command
 from backend.policies import correctness
 from backend.settings import Settings
@@ -41,11 +39,17 @@ from connectors.label_studio import LabelStudioClient
 
 NEEDED_BYTES = 500_000_000
 USERNAME = "demo@localhost.local"
+NAMED = 5
+"""Labels left out that are named, at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to try. `images` None means handwritten digits."""
+    """What to try. `images` None means handwritten digits.
+
+    Raises:
+        BadInput: when there are no images for the kind.
+    """
 
     images: Path | None
     kind: Kind
@@ -53,10 +57,15 @@ class Plan:
     keep: bool
     label_studio: Path | None
 
+    def __post_init__(self) -> None:
+        if self.images is None and self.kind is Kind.DETECTION:
+            cure = "Give a folder of images with Pascal VOC or YOLO files with --images"
+            raise BadInput("the demo brings no images with rectangles of its own", cure)
+
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """The project in Label Studio, and the sample behind each of its tasks."""
+    """The project in Label Studio, and the sample behind each of its tasks, in their order."""
 
     project: ProjectId
     schema: LabelSchema
@@ -82,13 +91,13 @@ def run(settings: Settings, plan: Plan) -> int:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         _require_room(folder)
-        images = _images(plan, folder)
+        images = _images(plan, folder, 2 * settings.min_images_per_label)
         studio = running.enter_context(_label_studio_running(binary, folder))
-        ours = _settings(settings, folder, studio)
+        ours = own_settings(settings, folder, studio.url, studio.token)
         supervisor = running.enter_context(_backend_running(ours, folder / "autolabel.log"))
         client = running.enter_context(wiring.label_studio_client(ours, patience=30))
         upload = _upload(client, images)
-        annotated = _annotate(client, upload, plan.per_class)
+        annotated = _annotate(client, upload, demo_images.to_annotate(images, plan.per_class))
         job = _auto_label(ours, upload.project)
         if job.state is JobState.FINISHED and job.version:
             _compare(client, upload, annotated, job.version)
@@ -127,7 +136,17 @@ def _require_room(folder: Path) -> None:
         )
 
 
-def _images(plan: Plan, folder: Path) -> DemoSet:
+def _images(plan: Plan, folder: Path, least: int) -> DemoSet:
+    """What to upload, and truth about labels on enough images for one half to teach a job."""
+    found = _found(plan, folder)
+    kept = demo_images.common(found, least)
+    if rare := [label for label in found.labels if label not in kept.labels]:
+        names = ", ".join(rare[:NAMED]) + (" and others" if len(rare) > NAMED else "")
+        terminal.say(f"Left out {len(rare)} labels on fewer than {least} images: {names}")
+    return kept
+
+
+def _found(plan: Plan, folder: Path) -> DemoSet:
     if plan.images is None:
         return demo_images.digits(folder / "digits")
     if plan.kind is Kind.DETECTION:
@@ -152,18 +171,28 @@ def _label_studio_running(binary: Path, folder: Path) -> Generator[LabelStudioPr
         studio.stop()
 
 
-def _settings(settings: Settings, folder: Path, studio: LabelStudioProcess) -> Settings:
+def own_settings(settings: Settings, folder: Path, url: str, token: str) -> Settings:
+    """The user's settings, but for a backend of the demo's own, with the user's weights."""
     port = _port(settings.port, "the backend")
+    ours = folder / "autolabel"
+    _link(settings.data_dir / "weights", ours / "weights")
     changes = {
-        "label_studio_url": studio.url,
-        "label_studio_api_key": SecretStr(studio.token),
-        "data_dir": folder / "autolabel",
+        "label_studio_url": url,
+        "label_studio_api_key": SecretStr(token),
+        "data_dir": ours,
         "redis_url": "",
         "host": "127.0.0.1",
         "port": port,
         "public_url": f"http://127.0.0.1:{port}",
     }
     return settings.model_copy(update=changes)
+
+
+def _link(weights: Path, place: Path) -> None:
+    """Weights outlive the demo: they lie where the user's own do."""
+    weights.mkdir(parents=True, exist_ok=True)
+    place.parent.mkdir(parents=True)
+    place.symlink_to(weights.absolute(), target_is_directory=True)
 
 
 @contextmanager
@@ -198,17 +227,12 @@ def _upload(client: LabelStudioClient, images: DemoSet) -> Upload:
     return Upload(ProjectId(project["id"]), schema.parse(images.label_config()), samples)
 
 
-def _annotate(client: LabelStudioClient, upload: Upload, per_class: int) -> frozenset[TaskId]:
-    """Label some images of each class, in a random order, as a person would."""
+def _annotate(
+    client: LabelStudioClient, upload: Upload, positions: Sequence[int]
+) -> frozenset[TaskId]:
+    """Label some images as a person would."""
     tasks = list(upload.samples)
-    random.Random(0).shuffle(tasks)  # noqa: S311 - no secret
-    counts: Counter[str] = Counter()
-    chosen: list[TaskId] = []
-    for task in tasks:
-        labels = upload.samples[task].truth.labels
-        if any(counts[label] < per_class for label in labels):
-            counts.update(labels)
-            chosen.append(task)
+    chosen = [tasks[position] for position in positions]
     with terminal.waiting(f"Labeling {len(chosen)} of {len(tasks)} images as a person would"):
         for task in chosen:
             client.annotate(task, _annotation(upload, task))

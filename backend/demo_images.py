@@ -1,7 +1,9 @@
 """Real images with a known truth for the demo: handwritten digits, or a folder of the user's."""
 
+import random
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 from xml.sax.saxutils import quoteattr
@@ -10,10 +12,12 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from backend import box_datasets
-from backend.domain import Answer, Choice, Kind, Label
+from backend.domain import Answer, Choice, Kind, Label, Regions
 from backend.errors import BadInput
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif"}
+"""Files that Label Studio takes as uploads and browsers can show."""
+
 TAGS = {Kind.SINGLE: ("Choices", "Choice"), Kind.DETECTION: ("RectangleLabels", "Label")}
 DIGITS = 300
 DIGIT_SIZE = 96
@@ -36,6 +40,11 @@ class DemoSet:
     labels: tuple[Label, ...]
     samples: Sequence[Sample]
 
+    @property
+    def images(self) -> Counter[Label]:
+        """On how many images each label is."""
+        return Counter(label for sample in self.samples for label in sample.truth.labels)
+
     def label_config(self) -> str:
         """The labeling config that asks for these labels."""
         control, option = TAGS[self.kind]
@@ -44,6 +53,50 @@ class DemoSet:
             f'<View><Image name="image" value="$image"/>'
             f'<{control} name="label" toName="image">{options}</{control}></View>'
         )
+
+
+def common(images: DemoSet, least: int) -> DemoSet:
+    """The set as if nobody asked for labels on fewer than `least` images.
+
+    Raises:
+        BadInput: when fewer than two labels are left.
+    """
+    counts = images.images
+    labels = tuple(label for label in images.labels if counts[label] >= least)
+    if len(labels) < 2:
+        what = f"{images.name} has {len(labels)} labels on {least} images or more, a job needs 2"
+        raise BadInput(what, "Give a folder with more images")
+    truths = [(sample.path, _about(sample.truth, labels)) for sample in images.samples]
+    samples = [Sample(path, truth) for path, truth in truths if truth]
+    return replace(images, labels=labels, samples=samples)
+
+
+def _about(truth: Answer, labels: Sequence[Label]) -> Answer | None:
+    """What is said about these labels; no choice is no answer, no rectangle is one."""
+    match truth:
+        case Choice():
+            kept = tuple(label for label in truth.labels if label in labels)
+            return Choice(kept) if kept else None
+        case Regions():
+            return Regions(tuple(region for region in truth.regions if region.label in labels))
+
+
+def to_annotate(images: DemoSet, per_class: int) -> list[int]:
+    """Positions of images of each label, in a random order: at most half of those it is on.
+
+    Of the label that is reached last, the other half is surely left to predict.
+    """
+    wanted = {label: min(per_class, count // 2) for label, count in images.images.items()}
+    order = list(range(len(images.samples)))
+    random.Random(0).shuffle(order)  # noqa: S311 - no secret
+    counts: Counter[Label] = Counter()
+    chosen: list[int] = []
+    for position in order:
+        labels = images.samples[position].truth.labels
+        if any(counts[label] < wanted[label] for label in labels):
+            counts.update(labels)
+            chosen.append(position)
+    return chosen
 
 
 def digits(folder: Path) -> DemoSet:
@@ -90,13 +143,15 @@ def class_folders(folder: Path) -> DemoSet:
 
 
 def box_folder(folder: Path) -> DemoSet:
-    """Images with Pascal VOC or YOLO files beside them.
+    """Images with Pascal VOC or YOLO files beside them, of formats that Label Studio takes.
 
     Raises:
         BadInput: when there are none.
     """
     found = box_datasets.read(_existing(folder))
-    samples = [Sample(path, regions) for path, regions in found.images]
+    samples = [
+        Sample(path, regions) for path, regions in found.images if path.suffix.lower() in SUFFIXES
+    ]
     return DemoSet(folder.name, Kind.DETECTION, found.labels, samples)
 
 

@@ -7,6 +7,14 @@ Percent (Label Studio) and pixels (detectors) appear only in the conversions bel
 import math
 from dataclasses import dataclass
 
+Corners = tuple[float, float, float, float]
+"""Left, top, right, bottom as fractions of the image."""
+
+NOWHERE: Corners = (math.nan, math.nan, math.nan, math.nan)
+
+ROUNDING = 1e-4
+"""A hundredth of a percent, to which tools round coordinates: less than a pixel."""
+
 
 @dataclass(frozen=True, slots=True)
 class Box:
@@ -47,10 +55,16 @@ def clipped(left: float, top: float, right: float, bottom: float) -> Box | None:
     return Box(left, top, right, bottom) if left < right and top < bottom else None
 
 
+def is_cut(box: Box, corners: Corners) -> bool:
+    """Whether clipping these corners to `box` took more than rounding had added."""
+    within = (box.left, box.top, box.right, box.bottom)
+    return any(abs(one - other) > ROUNDING for one, other in zip(within, corners, strict=True))
+
+
 def from_percent(
     x: float, y: float, width: float, height: float, rotation: float = 0, aspect: float = 1
-) -> Box | None:
-    """A Label Studio rectangle as the upright box that encloses it, clipped to the image.
+) -> Corners:
+    """A Label Studio rectangle as the upright one that encloses it; may reach beyond the image.
 
     Args:
         x, y: top-left corner, in percent of the image's width and height.
@@ -66,7 +80,7 @@ def from_percent(
         for down in (0, height)
     ]
     xs, ys = zip(*corners, strict=True)
-    return clipped(min(xs) / 100, min(ys) / 100, max(xs) / 100, max(ys) / 100)
+    return (min(xs) / 100, min(ys) / 100, max(xs) / 100, max(ys) / 100)
 
 
 def to_percent(box: Box) -> dict[str, float]:

@@ -81,6 +81,8 @@ def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> Floats:
 LOOSE = 0.1
 """IoU from which a box of the right label counts as misplaced rather than as another object."""
 
+COCO_LEVELS = tuple(at / 100 for at in range(50, 100, 5))
+
 
 @dataclass(frozen=True, slots=True)
 class Edits:
@@ -127,32 +129,32 @@ def average_precision(
     return float(np.append(precision, 0.0)[np.minimum(reached, len(precision))].mean())
 
 
-def box_metrics(
+def mean_average_precision(
     predictions: Sequence[Regions],
     truths: Sequence[Regions],
     labels: Sequence[Label],
-    shown: float = 0.0,
-) -> Mapping[str, float]:
-    """`map50`, `map50_95`, and of the boxes shown: `precision`, `recall`, `edits_per_image`.
+    levels: Sequence[float] = (0.5,),
+) -> float:
+    """Over the labels that have a true box, as COCO has it, and these levels of IoU.
 
-    Args:
-        predictions, truths: one a image, in the same order.
-        labels: those to average over; labels without a true box are left out, as COCO does.
-        shown: score from which a box reaches the person; average precision uses all boxes.
+    nan where none has one; 0.5 alone is mAP50, `COCO_LEVELS` are mAP50-95.
     """
-    levels = np.arange(50, 100, 5) / 100
     table = [
         [average_precision(predictions, truths, label, at) for at in levels] for label in labels
     ]
-    known = np.array([row for row in table if not np.isnan(row[0])]).reshape(-1, len(levels))
-    visible = [at_least(prediction, shown) for prediction in predictions]
-    ranked = [_ranked(visible, truths, label, 0.5)[1] for label in labels]
+    known = [row for row in table if not np.isnan(row[0])]
+    return float(np.mean(known)) if known else float("nan")
+
+
+def shown_metrics(
+    shown: Sequence[Regions], truths: Sequence[Regions], labels: Sequence[Label]
+) -> Mapping[str, float]:
+    """`precision`, `recall` and `edits_per_image` of the boxes that a person sees."""
+    ranked = [_ranked(shown, truths, label, 0.5)[1] for label in labels]
     hits = sum(int(flags.sum()) for flags in ranked)
     boxes = sum(len(_of_label(truth, label)) for truth in truths for label in labels)
-    work = [edits(*pair).total for pair in zip(visible, truths, strict=True)]
+    work = [edits(*pair).total for pair in zip(shown, truths, strict=True)]
     return {
-        "map50": float(known[:, 0].mean()) if len(known) else float("nan"),
-        "map50_95": float(known.mean()) if len(known) else float("nan"),
         "precision": hits / max(1, sum(len(flags) for flags in ranked)),
         "recall": hits / max(1, boxes),
         "edits_per_image": float(np.mean(work)) if work else float("nan"),
@@ -163,13 +165,11 @@ def box_table(
     predictions: Sequence[Regions],
     truths: Sequence[Regions],
     labels: Sequence[Label],
-    shown: float = 0.0,
 ) -> tuple[BoxRow, ...]:
-    """One row a label; arguments as in `box_metrics`."""
-    visible = [at_least(prediction, shown) for prediction in predictions]
+    """One row a label; all boxes count as shown."""
     rows: list[BoxRow] = []
     for label in labels:
-        hits = _ranked(visible, truths, label, 0.5)[1]
+        hits = _ranked(predictions, truths, label, 0.5)[1]
         boxes = sum(len(_of_label(truth, label)) for truth in truths)
         found = int(hits.sum())
         ap50 = average_precision(predictions, truths, label, 0.5)

@@ -1,6 +1,6 @@
 """May a job of this project start? Counts labels through Label Studio and asks the policies."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 
 from backend import schema as labeling_config
@@ -9,6 +9,7 @@ from backend.domain import (
     JobRequest,
     Kind,
     LabelCount,
+    LabeledImage,
     LabelSchema,
     Mode,
     Project,
@@ -67,7 +68,7 @@ class Readiness:
         aside = census.set_aside(everyone, ledger)
         ready = self._check(schema, counts, len(labeled), unlabeled, aside)
         reasons = (*ready.reasons, *(self._none_chosen(request, schema) if unlabeled else ()))
-        warnings = (*schema.warnings, *ready.warnings)
+        warnings = (*schema.warnings, *ready.warnings, *_mended(labeled))
         return self._status(found, reasons, warnings, counts, len(labeled), unlabeled)
 
     def require(self, request: JobRequest, *, count: bool = True) -> None:
@@ -185,3 +186,14 @@ def _unsupported(exc: UnsupportedConfig) -> Reason:
 
 def _reason(code: ReasonCode, error: AutolabelError) -> Reason:
     return Reason(code, error.message, cure=error.cure)
+
+
+def _mended(labeled: Iterable[LabeledImage]) -> Iterable[str]:
+    """What learning makes of answers that people may have meant otherwise."""
+    match sum(image.repairs.get("rotated", 0) for image in labeled):
+        case 0:
+            return
+        case 1:
+            yield "1 rotated rectangle counts as the upright one around it"
+        case rotated:
+            yield f"{rotated} rotated rectangles count as the upright ones around them"

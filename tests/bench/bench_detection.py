@@ -30,7 +30,7 @@ from backend.models.detection.canvases import find
 from backend.models.detection.detection_data import write
 from backend.models.detection.detector import DetectorFamily
 from backend.models.detection.ultralytics_detector import UltralyticsEngine
-from backend.models.metrics import box_metrics
+from backend.models.metrics import mean_average_precision
 from tests.fakes.detection_lessons import Ear, fetch, pictures
 
 SHARED = Path(__file__).parents[3] / "shared"
@@ -120,7 +120,7 @@ def yaml_of(split: Split, folder: Path) -> Path:
 def judged(network: Any, split: Split) -> float:
     labels = split.lesson.control.labels
     found = find(network, split.test, fetch, labels, 0.001, Ear())
-    return box_metrics(found, split.truths, labels, shown=2.0)["map50"]
+    return mean_average_precision(found, split.truths, labels)
 
 
 def judged_by_ultralytics(checkpoint: Path, split: Split, folder: Path) -> float:

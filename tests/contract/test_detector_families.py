@@ -20,7 +20,16 @@ from backend.models.detection.torchvision_network import build
 from backend.models.detection.ultralytics_detector import UltralyticsEngine
 from backend.models.metrics import overlaps
 from backend.pictures import Guesses
-from tests.fakes.detection_lessons import CONTROL, DISC, SQUARE, Ear, fetch, lesson
+from tests.fakes.detection_lessons import (
+    CONTROL,
+    DISC,
+    RED,
+    SQUARE,
+    Ear,
+    fetch,
+    lesson,
+    red_squares,
+)
 from tests.fakes.small_detector import SMALL
 
 YOLO = Path(__file__).parents[3] / "shared" / "weights" / "yolo11n.pt"
@@ -39,6 +48,7 @@ class Case:
     home: Path
     model: Detector | None = None
     heard: tuple[tuple[str, int, int], ...] = ()
+    enough: int = 2
 
     def family(self, epochs: int = 2) -> DetectorFamily:
         return DetectorFamily(self.engine(self.start, self.home), image_size=SIZE, epochs=epochs)
@@ -69,7 +79,7 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     ear = Ear()
     case = Case(engine, start(folder), lesson(folder, train=12, progress=ear), folder / "home")
     model = case.family(epochs).fit(case.lesson)
-    return replace(case, model=model, heard=tuple(ear.heard))
+    return replace(case, model=model, heard=tuple(ear.heard), enough=epochs)
 
 
 @pytest.fixture(scope="module")
@@ -158,9 +168,29 @@ def test_labels_in_another_order_keep_their_meaning(case: Case, guesses: Guesses
 
 def test_training_goes_on_from_the_previous_version(case: Case, tmp_path: Path):
     case.model.save(tmp_path)
-    model = case.family(epochs=1).fit(replace(case.lesson, previous=tmp_path))
+    family = replace(case.family(epochs=1), image_size=SIZE + 32)
+    model = family.fit(replace(case.lesson, previous=tmp_path))
     assert model.notes["start"] == "previous version"
     assert model.metrics["map50"] > 0.5, "what was learned before is not lost"
+    assert model.network.image_size == SIZE + 32, "as planned for the images that there are now"
+
+
+def test_a_rectangle_with_several_labels_is_found_as_one(case: Case):
+    # given squares that are red too, and of two overlapping boxes only one
+    asked = red_squares(case.lesson)
+    family = case.family(case.enough)
+    family = replace(family, engine=replace(family.engine, across_labels=True))
+    # when
+    model = family.fit(asked)
+    found = model.predict(asked.held_out, fetch, Ear()).answers
+    # then
+    squares, red = (
+        {region.box for answer in found for region in answer.regions if region.label == label}
+        for label in (SQUARE, RED)
+    )
+    assert squares & red, "the very same box has both labels"
+    assert len(squares ^ red) < len(squares & red)
+    assert model.metrics["recall/red"] > 0.5
 
 
 def test_a_stop_is_honoured_within_one_batch(case: Case):

@@ -15,11 +15,15 @@ from backend.models.detection.training_plan import TrainingPlan
 
 @dataclass
 class ColourNetwork:
-    """Red is a square, blue a disc; `blind_to` labels it misses, `score` it gives to the rest."""
+    """Red is a square, blue a disc; `blind_to` labels it misses, `score` it gives to the rest.
+
+    `calls_squares`: the class under which it knows squares.
+    """
 
     image_size: int = 160
     score: float = 0.9
     blind_to: frozenset[int] = frozenset()
+    calls_squares: int = 0
     batches: list[tuple[int, ...]] = field(default_factory=list)
 
     def detect(self, canvases: Canvases, floor: float) -> Sequence[Found]:
@@ -27,7 +31,9 @@ class ColourNetwork:
         return [self._found(canvas.astype(int)) for canvas in canvases]
 
     def save(self, folder: Path) -> None:
-        (folder / "colours.txt").write_text(f"{self.image_size} {self.score}", "utf-8")
+        (folder / "colours.txt").write_text(
+            f"{self.image_size} {self.score} {self.calls_squares}", "utf-8"
+        )
 
     def _found(self, canvas: np.ndarray) -> Found:
         blue, green, red = canvas[..., 0], canvas[..., 1], canvas[..., 2]
@@ -38,7 +44,7 @@ class ColourNetwork:
             if label not in self.blind_to:
                 spots = cv2.connectedComponentsWithStats(mask.astype(np.uint8))[2][1:]
                 boxes += [(x, y, x + w, y + h) for x, y, w, h, area in spots if area > 200]
-                labels += [label for *_, area in spots if area > 200]
+                labels += [label or self.calls_squares for *_, area in spots if area > 200]
         return Found(
             np.array(boxes, dtype=np.float32).reshape(-1, 4),
             np.array(labels, dtype=np.int64),
@@ -70,5 +76,5 @@ class ColourEngine:
         return Trained(self.networks[min(len(self.lessons), len(self.networks)) - 1], plan.epochs)
 
     def load(self, folder: Path) -> ColourNetwork:
-        size, score = (folder / "colours.txt").read_text("utf-8").split()
-        return ColourNetwork(int(size), float(score))
+        size, score, squares = (folder / "colours.txt").read_text("utf-8").split()
+        return ColourNetwork(int(size), float(score), calls_squares=int(squares))

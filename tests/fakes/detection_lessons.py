@@ -1,7 +1,7 @@
 """Lessons about coloured shapes, and ears that follow or stop the work."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw
 
 from backend.domain import (
     Algorithm,
+    Answer,
     Control,
     ControlName,
     ImageRef,
@@ -23,7 +24,7 @@ from backend.geometry import Box
 from backend.model_family import Lesson
 from backend.pictures import TRAITS, Pictures
 
-SQUARE, DISC = Label("square"), Label("disc")
+SQUARE, DISC, RED = Label("square"), Label("disc"), Label("red")
 CONTROL = Control(ControlName("box"), "image", Kind.DETECTION, (SQUARE, DISC))
 
 
@@ -91,6 +92,22 @@ def lesson(folder: Path, train: int = 10, held_out: int = 10, **changes: object)
         "max_minutes": 10.0,
     }
     return Lesson(**{**values, **changes})
+
+
+def red_squares(plain: Lesson) -> Lesson:
+    """The lesson with a third label, which every square has too."""
+    return replace(
+        plain,
+        control=replace(CONTROL, labels=(*CONTROL.labels, RED)),
+        train_answers=[_reddened(answer) for answer in plain.train_answers],
+        held_out_answers=[_reddened(answer) for answer in plain.held_out_answers],
+    )
+
+
+def _reddened(answer: Answer) -> Regions:
+    assert isinstance(answer, Regions)
+    red = [Region(one.box, RED) for one in answer.regions if one.label == SQUARE]
+    return Regions((*answer.regions, *red))
 
 
 def _draw(

@@ -46,6 +46,7 @@ class FakeLabelStudio:
     machine: set[TaskId] = field(default_factory=set)
     skipped: set[TaskId] = field(default_factory=set)
     looked_through: list[VersionName] = field(default_factory=list)
+    repairs: dict[TaskId, dict[str, int]] = field(default_factory=dict)
 
     def project(self, project: ProjectId) -> Project:
         if project != self.id:
@@ -58,7 +59,7 @@ class FakeLabelStudio:
     def labeled(self, project: ProjectId, schema: LabelSchema) -> Iterator[LabeledImage]:
         for task, answers in sorted(self.people.items()):
             if answers is not None:
-                yield LabeledImage(self.ref(task), answers)
+                yield LabeledImage(self.ref(task), answers, self.repairs.get(task, {}))
 
     def unlabeled(self, project: ProjectId, schema: LabelSchema) -> Iterator[ImageRef]:
         return (

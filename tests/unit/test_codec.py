@@ -80,13 +80,32 @@ def test_boxes_are_mended_and_what_was_mended_is_counted():
     assert [region.label for region in regions] == ["a", "a", "b", "a"]
     assert regions[1].box == Box(0.9, 0.9, 1, 1)
     assert (regions[3].box.left, regions[3].box.bottom) == pytest.approx((0.4, 0.9))
-    assert read.repairs == {"duplicate": 1, "degenerate": 1, "unknown_label": 1, "rotated": 1}
+    mended = {"duplicate": 1, "degenerate": 1, "unknown_label": 1, "rotated": 1, "clipped": 1}
+    assert read.repairs == mended
+
+
+def test_the_rounding_of_percents_is_no_clipping():
+    edge = rectangle(66.666667, 33.333334, 33.333334, 66.666667)
+    read = codec.labeled_image(task({"result": [edge]}), BOXES)
+    assert read is not None
+    assert read.answers["r"].regions[0].box.right == 1
+    assert read.repairs == {}
 
 
 def test_several_labels_on_one_rectangle_are_several_regions():
     read = codec.labeled_image(task({"result": [rectangle(1, 1, 5, 5, ("a", "b"))]}), BOXES)
     assert read is not None
     assert read.answers["r"].labels == ("a", "b")
+
+
+def test_regions_of_one_box_are_one_rectangle_with_all_their_labels():
+    box, other = Box(0.1, 0.2, 0.3, 0.4), Box(0.5, 0.5, 0.6, 0.6)
+    found = (Region(box, "b", 0.7), Region(other, "b", 0.6), Region(box, "a", 0.5))
+    wire = codec.wire(Prediction(ImageRef(7, "x"), {"r": Regions(found)}, 0.5, "v"), BOXES)
+    assert [one["value"]["rectanglelabels"] for one in wire["result"]] == [["b", "a"], ["b"]]
+    assert [one["score"] for one in wire["result"]] == [0.5, 0.6]
+    back = codec.answers(wire["result"], BOXES)["r"]
+    assert sorted(region.label for region in back.regions) == ["a", "b", "b"]
 
 
 def test_a_hard_example_says_so_on_its_first_region():

@@ -5,11 +5,11 @@ import pytest
 from PIL import Image
 
 from backend.domain import Choice, ImageRef, Label, Region, Regions, TaskId
-from backend.errors import OutOfSpace, UnreadableImage
+from backend.errors import OutOfSpace, Stopped, UnreadableImage
 from backend.geometry import Box
 from backend.models.detection import detection_data
 from backend.models.detection.detection_data import label_lines, write
-from tests.fakes.detection_lessons import CONTROL, DISC, SQUARE, lesson, pictures
+from tests.fakes.detection_lessons import CONTROL, DISC, SQUARE, Ear, lesson, pictures
 
 
 def test_a_box_is_a_line_of_label_centre_and_size():
@@ -60,6 +60,24 @@ def test_plain_files_are_linked_and_others_written_upright(tmp_path: Path):
     assert not clear.is_symlink()
     with Image.open(turned) as image:
         assert image.size == (40, 60)
+
+
+def test_an_image_that_is_written_anew_is_no_larger_than_networks_need(tmp_path: Path):
+    Image.new("RGBA", (4000, 1000)).save(tmp_path / "large.png")
+    ref = ImageRef(TaskId(1), str(tmp_path / "large.png"))
+    images = write(replace(lesson(tmp_path, train=1), train=pictures([ref])), tmp_path / "yolo")
+    (written,) = images["train"].iterdir()
+    with Image.open(written) as image:
+        assert image.size == (1280, 320)
+
+
+def test_progress_is_told_of_each_image_and_may_stop_the_writing(tmp_path: Path):
+    ear = Ear()
+    write(lesson(tmp_path, train=3, held_out=2, progress=ear), tmp_path / "yolo")
+    assert [(done, of) for _, done, of in ear.heard] == [(0, 3), (1, 3), (2, 3), (0, 2), (1, 2)]
+    with pytest.raises(Stopped):
+        write(lesson(tmp_path, progress=Ear(stop_in="reading", after=2)), tmp_path / "stopped")
+    assert len(list((tmp_path / "stopped" / "images" / "train").iterdir())) == 2
 
 
 def test_an_image_that_is_gone_is_named(tmp_path: Path):

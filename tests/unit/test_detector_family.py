@@ -3,9 +3,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from backend.domain import Algorithm, Kind, Label
 from backend.errors import BadInput, NoWeights
@@ -177,3 +179,23 @@ def test_people_who_open_images_at_once_do_not_spoil_each_other_s_boxes():
     with ThreadPoolExecutor(4) as people:
         list(people.map(lambda _: network.detect(canvases, 0.1), range(4)))
     assert not model.spoiled
+
+
+class EndToEnd:
+    """As an end-to-end network answers: one object under two labels, and another beside it."""
+
+    def predict(self, canvases: list[np.ndarray], **options: object) -> list[object]:
+        xyxy = torch.tensor([[0, 0, 10, 10], [0, 0, 10, 11], [20, 20, 30, 30]]).float()
+        labels, scores = torch.tensor([0.0, 1.0, 1.0]), torch.tensor([0.6, 0.9, 0.5])
+        boxes = SimpleNamespace(xyxy=xyxy, cls=labels, conf=scores)
+        return [SimpleNamespace(boxes=boxes) for _ in canvases]
+
+
+@pytest.mark.parametrize(("across", "labels"), [(False, [0, 1, 1]), (True, [1, 1])])
+def test_of_boxes_of_different_labels_only_the_best_stays_where_wanted_also_end_to_end(
+    across: bool, labels: list[int]
+):
+    network = UltralyticsNetwork(EndToEnd(), b"", 64, "cpu", across_labels=across)
+    (found,) = network.detect(np.zeros((1, 32, 32, 3), np.uint8), 0.1)
+    assert found.labels.tolist() == labels
+    assert found.scores.max() == pytest.approx(0.9)

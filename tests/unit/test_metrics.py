@@ -9,16 +9,18 @@ from sklearn.metrics import f1_score, precision_recall_fscore_support
 from backend.domain import Label, Region, Regions
 from backend.geometry import Box, iou
 from backend.models.metrics import (
+    COCO_LEVELS,
     Edits,
     accuracy,
     average_precision,
-    box_metrics,
     box_table,
     confusion,
     edits,
     label_table,
     macro_f1,
+    mean_average_precision,
     overlaps,
+    shown_metrics,
 )
 
 CAT, DOG = Label("cat"), Label("dog")
@@ -136,24 +138,24 @@ def test_average_precision_without_predictions_is_zero():
     assert average_precision([of()], [of(slot(1))], CAT, 0.5) == 0.0
 
 
-def test_box_metrics_average_over_thresholds_and_known_labels():
+def test_mean_average_precision_is_over_thresholds_and_known_labels():
     # IoU of the one box is 0.8: right at 0.50 to 0.80, seven of the ten thresholds.
     truth = of(region(0, 0, 0.5, 0.5))
     found = of(region(0, 0, 0.4, 0.5, score=0.9))
 
-    metrics = box_metrics([found], [truth], [CAT, DOG])
+    assert mean_average_precision([found], [truth], [CAT, DOG]) == 1.0
+    every = mean_average_precision([found], [truth], [CAT, DOG], COCO_LEVELS)
+    assert every == pytest.approx(0.7)
 
-    assert metrics["map50"] == 1.0
-    assert metrics["map50_95"] == pytest.approx(0.7)
+
+def test_mean_average_precision_without_a_true_box_is_not_a_number():
+    assert math.isnan(mean_average_precision([of(slot(1, score=0.9))], [of()], [CAT, DOG]))
 
 
-def test_boxes_that_are_not_shown_cost_no_edits_but_count_for_average_precision():
+def test_what_is_shown_is_counted_by_precision_recall_and_edits():
     truth = of(slot(1), slot(2))
-    found = of(slot(1, score=0.9), slot(2, score=0.2), slot(5, score=0.1))
+    metrics = shown_metrics([of(slot(1, score=0.9))], [truth], [CAT])
 
-    metrics = box_metrics([found], [truth], [CAT], shown=0.5)
-
-    assert metrics["map50"] == 1.0
     assert (metrics["precision"], metrics["recall"]) == (1.0, 0.5)
     assert metrics["edits_per_image"] == 1.0
 

@@ -153,6 +153,20 @@ def test_labels_that_are_set_aside_are_mentioned(world):
     assert any("3 labeled images are not learned from" in line for line in status.warnings)
 
 
+@pytest.mark.parametrize(
+    ("rotated", "words"),
+    [
+        ([2, 1], "3 rotated rectangles count as the upright ones around them"),
+        ([1], "1 rotated rectangle counts as the upright one around it"),
+    ],
+)
+def test_rotated_rectangles_are_mentioned(world, rotated, words):
+    assert not any("rotated" in line for line in readiness(world).status(PROJECT).warnings)
+    repairs = {TaskId(task): {"rotated": count} for task, count in enumerate(rotated, start=1)}
+    world.label_studio.repairs = repairs
+    assert words in readiness(world).status(PROJECT).warnings
+
+
 def test_an_unknown_project_is_not_found(world):
     with pytest.raises(NotFound):
         readiness(world).status(ProjectId(99))

@@ -55,6 +55,16 @@ def test_a_saved_network_finds_the_same_and_holds_no_code(tmp_path: Path):
     assert [path.suffix for path in tmp_path.glob("weights.*")] == [".safetensors"]
 
 
+def test_a_saved_network_goes_on_with_canvases_of_another_size(tmp_path: Path):
+    built = network(tmp_path)
+    built.save(tmp_path)
+    larger = load(tmp_path, "cpu", across_labels=False, image_size=160)
+    assert larger.image_size == 160
+    assert larger.module.transform.max_size == 160
+    old, new = built.module.state_dict(), larger.module.state_dict()
+    assert all(torch.equal(old[name], new[name]) for name in old)
+
+
 def test_a_start_for_other_labels_gives_all_but_its_last_layer(tmp_path: Path):
     five = network(tmp_path, classes=5).module.state_dict()
     start = Start.of(f"{SMALL}@{tmp_path / 'start.safetensors'}", tmp_path)
@@ -68,6 +78,32 @@ def test_a_file_for_another_network_is_refused(tmp_path: Path):
     save_file({"other": torch.zeros(1)}, tmp_path / "other.safetensors")
     start = Start.of(f"{SMALL}@{tmp_path / 'other.safetensors'}", tmp_path)
     with pytest.raises(NoWeights, match=SMALL):
+        started(start, 2, 96, "cpu", across_labels=False)
+
+
+@pytest.mark.parametrize("name", ["nonsense", "resnet50", "maskrcnn_resnet50_fpn"])
+def test_a_name_of_no_detector_is_answered_with_those_there_are(tmp_path: Path, name: str):
+    save_file({"other": torch.zeros(1)}, tmp_path / "any.safetensors")
+    with pytest.raises(NoWeights, match=rf"no detector {name}.*fasterrcnn"):
+        started(
+            Start.of(f"{name}@{tmp_path / 'any.safetensors'}", tmp_path),
+            2,
+            96,
+            "cpu",
+            across_labels=False,
+        )
+
+
+def test_a_download_that_was_spoiled_is_told_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def spoiled(*_: object, **__: object) -> None:
+        raise RuntimeError("invalid hash value")
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", spoiled)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    start = Start.of("ssdlite320_mobilenet_v3_large", tmp_path)
+    with pytest.raises(NoWeights, match="invalid hash"):
         started(start, 2, 96, "cpu", across_labels=False)
 
 

@@ -12,12 +12,16 @@ from backend.models.calibration import expected_calibration_error, reliability
 from backend.models.detection.box_judge import BoxJudge
 from backend.models.detection.box_thresholds import CANDIDATE, NOTHING_EXPECTED, Floats
 from backend.models.folds import stratified
-from backend.models.metrics import at_least, box_metrics, box_table, edits
+from backend.models.metrics import (
+    COCO_LEVELS,
+    at_least,
+    box_table,
+    edits,
+    mean_average_precision,
+    shown_metrics,
+)
 
 FOLDS = 5
-
-_NOTHING = 2.0
-"""A score that no box has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +76,12 @@ def evaluate(
     rows = box_table(shown.answers, truths, labels)
     there = [row for row in rows if row.boxes]
     figures = {
-        **_ranking(found, truths, labels),
+        "map50": mean_average_precision(found, truths, labels),
+        "map50_95": mean_average_precision(found, truths, labels, COCO_LEVELS),
         "accuracy": float(right.mean()),
         "ece": expected_calibration_error(shown.confidence, right),
         "brier": float(((shown.confidence - right) ** 2).mean()),
-        **_seen(shown.answers, truths, labels),
+        **shown_metrics(shown.answers, truths, labels),
         **{f"precision/{row.label}": row.precision for row in there},
         **{f"recall/{row.label}": row.recall for row in there},
         "images": float(len(truths)),
@@ -92,20 +97,6 @@ def evaluate(
     return Evaluation(
         {name: figure for name, figure in figures.items() if np.isfinite(figure)}, tables
     )
-
-
-def _ranking(
-    found: Sequence[Regions], truths: Sequence[Regions], labels: Sequence[Label]
-) -> Mapping[str, float]:
-    figures = box_metrics(found, truths, labels, shown=_NOTHING)
-    return {name: figures[name] for name in ("map50", "map50_95")}
-
-
-def _seen(
-    answers: Sequence[Regions], truths: Sequence[Regions], labels: Sequence[Label]
-) -> Mapping[str, float]:
-    figures = box_metrics(answers, truths, labels)
-    return {name: figures[name] for name in ("edits_per_image", "precision", "recall")}
 
 
 def cross_fitted(

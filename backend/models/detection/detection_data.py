@@ -9,14 +9,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
+import numpy as np
 from PIL import Image
 
 from backend.domain import Answer, Label, Region, Regions
 from backend.errors import OutOfSpace
 from backend.model_family import Lesson
-from backend.models.upright import is_plain, read
+from backend.models.detection.training_plan import SIZES
+from backend.models.upright import Pixels, is_plain, read
 from backend.pictures import Pictures
-from backend.ports import Fetch
+
+LONGEST = 2 * SIZES[-1]
+"""Longer side, in pixels, of an image that is written anew; networks see half of it at most."""
 
 
 def write(lesson: Lesson, folder: Path) -> Mapping[str, Path]:
@@ -28,15 +32,13 @@ def write(lesson: Lesson, folder: Path) -> Mapping[str, Path]:
     Raises:
         UnreadableImage: when an image cannot be fetched or decoded.
         OutOfSpace: when the disk is full.
+        Stopped: when `lesson.progress` says so.
     """
     held_out = lesson.held_out, lesson.held_out_answers
     train = lesson.train, lesson.train_answers
     splits = {"train": train, "val": held_out if len(lesson.held_out) else train}
     try:
-        return {
-            name: _write_split(folder, name, *split, lesson.control.labels, lesson.fetch)
-            for name, split in splits.items()
-        }
+        return {name: _write_split(folder, name, *split, lesson) for name, split in splits.items()}
     except OSError as exc:
         if exc.errno == errno.ENOSPC:
             raise OutOfSpace("no space for the images to train on", "Free some disk") from exc
@@ -61,16 +63,17 @@ def _write_split(
     name: str,
     pictures: Pictures,
     answers: Sequence[Answer],
-    labels: Sequence[Label],
-    fetch: Fetch,
+    lesson: Lesson,
 ) -> Path:
     images, lines = folder / "images" / name, folder / "labels" / name
     images.mkdir(parents=True)
     lines.mkdir(parents=True)
     for position, (ref, answer) in enumerate(zip(pictures.refs, answers, strict=True)):
+        lesson.progress("train: reading images", position, len(pictures))
         stem = f"{position:06d}-task-{ref.task}"
-        _place(fetch(ref), images, stem)
-        (lines / f"{stem}.txt").write_text("\n".join(label_lines(answer, labels)), "utf-8")
+        _place(lesson.fetch(ref), images, stem)
+        said = "\n".join(label_lines(answer, lesson.control.labels))
+        (lines / f"{stem}.txt").write_text(said, "utf-8")
     return images
 
 
@@ -81,6 +84,15 @@ def _place(source: Path, images: Path, stem: str) -> None:
             suffix = {"JPEG": ".jpg", "PNG": ".png"}.get(image.format or "", ".bmp")
         (images / f"{stem}{suffix}").symlink_to(source.absolute())
         return
-    written = cv2.imwrite(str(images / f"{stem}.png"), read(source))
+    written = cv2.imwrite(str(images / f"{stem}.png"), _no_larger(read(source)))
     if not written:
         raise OSError(errno.ENOSPC, "OpenCV could not write an image")
+
+
+def _no_larger(pixels: Pixels) -> Pixels:
+    height, width = pixels.shape[:2]
+    scale = LONGEST / max(height, width)
+    if scale >= 1:
+        return pixels
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)

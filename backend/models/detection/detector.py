@@ -11,7 +11,7 @@ import numpy as np
 from backend.domain import Algorithm, Control, ImageRef, Kind, Label, Regions
 from backend.errors import UnreadableImage
 from backend.model_family import Lesson
-from backend.models.detection import box_teaching, detector_model
+from backend.models.detection import box_teaching, detector_model, label_sets
 from backend.models.detection.box_evaluation import evaluate
 from backend.models.detection.box_judge import BoxJudge
 from backend.models.detection.box_thresholds import CANDIDATE, NOTHING_EXPECTED, Floats, surplus
@@ -49,6 +49,14 @@ def detector_family(settings: Settings, device: str) -> "DetectorFamily":
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """What a network is to know, and the folder of one that knows it already, to go on from."""
+
+    classes: tuple[Label, ...]
+    previous: Path | None
+
+
+@dataclass(frozen=True, slots=True)
 class DetectorFamily:
     """Implements `model_family.Family` for rectangles.
 
@@ -68,13 +76,13 @@ class DetectorFamily:
 
     def fit(self, lesson: Lesson) -> Detector:
         begun = time.monotonic()
-        goes_on = _previous(lesson, self.engine.start)
-        chosen = self._plan(lesson, goes_on=goes_on is not None)
+        start = _start(lesson, self.engine.start)
+        chosen = self._plan(lesson, goes_on=start.previous is not None)
         if lesson.algorithm is Algorithm.FAST or not len(lesson.unlabeled):
-            return self._trained(lesson, chosen, goes_on)
-        teacher = self._trained(lesson, replace(chosen, minutes=lesson.max_minutes / 2), goes_on)
+            return self._trained(lesson, chosen, start)
+        teacher = self._trained(lesson, replace(chosen, minutes=lesson.max_minutes / 2), start)
         left = lesson.max_minutes - (time.monotonic() - begun) / 60
-        return self._student(lesson, replace(chosen, minutes=left), teacher)
+        return self._student(lesson, replace(chosen, minutes=left), teacher, start)
 
     def load(self, folder: Path, control: Control) -> Detector:
         return detector_model.load(folder, control, self.engine.load(folder))
@@ -89,41 +97,33 @@ class DetectorFamily:
         size = self.image_size or chosen.image_size
         return replace(chosen, image_size=size, epochs=self.epochs or chosen.epochs)
 
-    def _trained(self, lesson: Lesson, chosen: TrainingPlan, previous: Path | None) -> Detector:
+    def _trained(self, lesson: Lesson, chosen: TrainingPlan, start: Start) -> Detector:
         """Train, and judge the result on the held-out images."""
         begun = time.monotonic()
-        trained = self.engine.train(lesson, chosen, previous)
+        merged = label_sets.merged(lesson, start.classes)
+        trained = self.engine.train(merged, chosen, start.previous)
         seconds = time.monotonic() - begun
         truths = [answer for answer in lesson.held_out_answers if isinstance(answer, Regions)]
-        found = _find(trained.network, lesson, lesson.held_out.refs, _EVALUATED)
+        found = _find(trained.network, start.classes, lesson, lesson.held_out.refs, _EVALUATED)
         candidates = [at_least(image, CANDIDATE) for image in found]
-        expected = self._expected(trained.network, lesson)
+        expected = _expected(trained.network, start.classes, lesson)
         judged = evaluate(found, truths, lesson.control.labels, lesson.seed, expected)
-        about = _notes(self.engine.start, chosen, trained, len(lesson.train), seconds, previous)
+        about = _notes(
+            self.engine.start, chosen, trained, len(lesson.train), seconds, start.previous
+        )
         return Detector(
             trained.network,
             self.engine.start,
-            lesson.control.labels,
+            start.classes,
             lesson.control.labels,
             BoxJudge.fit(candidates, truths, lesson.control.labels, expected),
             judged.figures,
             {**about, **judged.tables},
         )
 
-    def _expected(self, network: Network, lesson: Lesson) -> Mapping[Label, Floats]:
-        """What to expect of a threshold, where too few held-out images would tell."""
-        if len(lesson.held_out) >= ENOUGH:
-            return NOTHING_EXPECTED
-        rows = np.random.default_rng(lesson.seed).permutation(len(lesson.unlabeled))[:SAMPLE]
-        try:
-            seen = _find(network, lesson, lesson.unlabeled.take(np.sort(rows)).refs, CANDIDATE)
-        except UnreadableImage:  # gone since the first look; the prediction names it
-            return NOTHING_EXPECTED
-        answers = (*lesson.train_answers, *lesson.held_out_answers)
-        drawn = [answer for answer in answers if isinstance(answer, Regions)]
-        return surplus(seen, drawn, lesson.control.labels)
-
-    def _student(self, lesson: Lesson, chosen: TrainingPlan, teacher: Detector) -> Detector:
+    def _student(
+        self, lesson: Lesson, chosen: TrainingPlan, teacher: Detector, start: Start
+    ) -> Detector:
         """The student, if it beats the teacher on the held-out images, else the teacher."""
         lesson = box_teaching.sampled(lesson)
         taught = self._taught(lesson, teacher)
@@ -139,7 +139,6 @@ class DetectorFamily:
             return _with(teacher, tried | {"because": "the teacher was sure of no unlabeled image"})
         if chosen.minutes <= 0:
             return _with(teacher, tried | {"because": "the training time was used up"})
-        start = _previous(lesson, self.engine.start)
         student = self._trained(box_teaching.extended(lesson, taught), chosen, start)
         tried["after"] = student.metrics["map50"]
         if student.metrics["map50"] > teacher.metrics["map50"]:
@@ -148,24 +147,45 @@ class DetectorFamily:
 
     def _taught(self, lesson: Lesson, teacher: Detector) -> box_teaching.Taught:
         truths = [answer for answer in lesson.held_out_answers if isinstance(answer, Regions)]
-        seen = _find(teacher.network, lesson, lesson.held_out.refs, CANDIDATE)
+        seen = _find(teacher.network, teacher.classes, lesson, lesson.held_out.refs, CANDIDATE)
         sure = box_teaching.sure_thresholds(seen, truths, teacher.judge)
-        found = _find(teacher.network, lesson, lesson.unlabeled.refs, CANDIDATE)
+        found = _find(teacher.network, teacher.classes, lesson, lesson.unlabeled.refs, CANDIDATE)
         limit = box_teaching.PER_LABELED * len(lesson.train)
         return box_teaching.teach(found, teacher.judge.confidence(found), sure, limit)
 
 
+def _expected(network: Network, classes: Sequence[Label], lesson: Lesson) -> Mapping[Label, Floats]:
+    """What to expect of a threshold, where too few held-out images would tell."""
+    if len(lesson.held_out) >= ENOUGH:
+        return NOTHING_EXPECTED
+    rows = np.random.default_rng(lesson.seed).permutation(len(lesson.unlabeled))[:SAMPLE]
+    try:
+        refs = lesson.unlabeled.take(np.sort(rows)).refs
+        seen = _find(network, classes, lesson, refs, CANDIDATE)
+    except UnreadableImage:  # gone since the first look; the prediction names it
+        return NOTHING_EXPECTED
+    answers = (*lesson.train_answers, *lesson.held_out_answers)
+    drawn = [answer for answer in answers if isinstance(answer, Regions)]
+    return surplus(seen, drawn, lesson.control.labels)
+
+
 def _find(
-    network: Network, lesson: Lesson, refs: Sequence[ImageRef], floor: float
+    network: Network,
+    classes: Sequence[Label],
+    lesson: Lesson,
+    refs: Sequence[ImageRef],
+    floor: float,
 ) -> list[Regions]:
-    from backend.models.detection.canvases import find  # noqa: PLC0415  imports OpenCV
-
-    return find(network, refs, lesson.fetch, lesson.control.labels, floor, lesson.progress)
+    return detector_model.find(network, refs, lesson.fetch, classes, floor, lesson.progress)
 
 
-def _previous(lesson: Lesson, start: str) -> Path | None:
-    folder = lesson.previous
-    return folder if folder and detector_model.fits(folder, start, lesson.control) else None
+def _start(lesson: Lesson, start: str) -> Start:
+    """The previous version, where it began likewise, with the same labels and all sets needed."""
+    labels = lesson.control.labels
+    wanted = label_sets.classes(labels, lesson.train_answers)
+    known = detector_model.classes(lesson.previous, start) if lesson.previous else ()
+    goes_on = known[: len(labels)] == labels and set(wanted) <= set(known)
+    return Start(known, lesson.previous) if goes_on else Start(wanted, None)
 
 
 def _with(model: Detector, tried: Mapping[str, Any]) -> Detector:

@@ -1,15 +1,16 @@
 """A trained detector: the same model around the network of either family."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
-from backend.domain import Control, Label, Regions
+from backend.domain import Control, ImageRef, Label, Regions
 from backend.models.calibration import ScoreCalibration
+from backend.models.detection import label_sets
 from backend.models.detection.box_judge import BoxJudge
 from backend.models.detection.box_thresholds import CANDIDATE, score
 from backend.models.detection.networks import Network
@@ -24,12 +25,12 @@ class Detector:
     """Implements `model_family.Model` for rectangles.
 
     `start` names the network that training began from; one of another start cannot go on from it.
-    `known` are the labels in the network's order, `labels` those of the control, in its order.
+    `classes` are the network's, as `label_sets` names them, `labels` those of the control.
     """
 
     network: Network
     start: str
-    known: tuple[Label, ...]
+    classes: tuple[Label, ...]
     labels: tuple[Label, ...]
     judge: BoxJudge
     metrics: Mapping[str, float]
@@ -40,9 +41,7 @@ class Detector:
         """Too dear for a detector; the held-out images serve instead."""
 
     def predict(self, pictures: Pictures, fetch: Fetch, progress: Progress) -> Guesses:
-        from backend.models.detection.canvases import find  # noqa: PLC0415  imports OpenCV
-
-        found = find(self.network, pictures.refs, fetch, self.known, CANDIDATE, progress)
+        found = find(self.network, pictures.refs, fetch, self.classes, CANDIDATE, progress)
         calibrated = [self.judge.calibrated(image) for image in found]
         return Guesses(
             tuple(self.judge.calibrated(self.judge.shown(image)) for image in found),
@@ -54,7 +53,7 @@ class Detector:
         self.network.save(folder)
         card = {
             "start": self.start,
-            "labels": self.known,
+            "labels": self.classes,
             "judge": asdict(self.judge),
             "metrics": dict(self.metrics),
             "notes": dict(self.notes),
@@ -66,6 +65,21 @@ class Detector:
             max((score(box) for box in found.regions if box.label == label), default=0.0)
             for label in self.labels
         ]
+
+
+def find(
+    network: Network,
+    refs: Sequence[ImageRef],
+    fetch: Fetch,
+    classes: Sequence[Label],
+    floor: float,
+    progress: Progress,
+) -> list[Regions]:
+    """What the network finds, as `canvases.find` says, by label."""
+    from backend.models.detection import canvases  # noqa: PLC0415  imports OpenCV
+
+    found = canvases.find(network, refs, fetch, classes, floor, progress)
+    return [label_sets.expanded(image) for image in found]
 
 
 def load(folder: Path, control: Control, network: Network) -> Detector:
@@ -88,12 +102,12 @@ def load(folder: Path, control: Control, network: Network) -> Detector:
     )
 
 
-def fits(folder: Path, start: str, control: Control) -> bool:
-    """Whether training can go on from this folder: same start, same labels in the same order."""
+def classes(folder: Path, start: str) -> tuple[Label, ...]:
+    """What the network in this folder knows; nothing where it began from another start."""
     if not (folder / CARD).is_file():
-        return False
+        return ()
     card = _card(folder)
-    return card["start"] == start and tuple(card["labels"]) == control.labels
+    return tuple(Label(name) for name in card["labels"]) if card["start"] == start else ()
 
 
 def _card(folder: Path) -> dict[str, Any]:

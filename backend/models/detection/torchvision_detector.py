@@ -59,19 +59,22 @@ class TorchvisionEngine:
         return Trained(network, training.run(Examples(lesson, plan.image_size)))
 
     def load(self, folder: Path) -> "TorchvisionNetwork":
-        from backend.models.detection import torchvision_network  # noqa: PLC0415  imports torch
-
-        return torchvision_network.load(folder, self.device, across_labels=self.across_labels)
+        return self._loaded(folder, None)
 
     @property
     def _start(self) -> Start:
         return Start.of(self.start, self.data_dir / "weights")
 
+    def _loaded(self, folder: Path, size: int | None) -> "TorchvisionNetwork":
+        from backend.models.detection.torchvision_network import load  # noqa: PLC0415  imports torch
+
+        return load(folder, self.device, across_labels=self.across_labels, image_size=size)
+
     def _network(self, classes: int, size: int, previous: Path | None) -> "TorchvisionNetwork":
         from backend.models.detection.torchvision_network import started  # noqa: PLC0415  imports torch
 
         if previous:
-            return self.load(previous)
+            return self._loaded(previous, size)
         self.check()
         return started(self._start, classes, size, self.device, across_labels=self.across_labels)
 
@@ -85,13 +88,13 @@ def _can_choose(lesson: Lesson) -> bool:
 def _fitness(network: Network, lesson: Lesson) -> Callable[[], float]:
     """mAP50 on the held-out images, as the network is when asked."""
     from backend.models.detection.canvases import find  # noqa: PLC0415  imports OpenCV
-    from backend.models.metrics import box_metrics  # noqa: PLC0415
+    from backend.models.metrics import mean_average_precision  # noqa: PLC0415
 
     truths = [answer for answer in lesson.held_out_answers if isinstance(answer, Regions)]
     refs, labels = lesson.held_out.refs, lesson.control.labels
 
     def fitness() -> float:
         found = find(network, refs, lesson.fetch, labels, _CHOSEN_BY, lesson.progress)
-        return box_metrics(found, truths, labels)["map50"]
+        return mean_average_precision(found, truths, labels)
 
     return fitness

@@ -16,15 +16,20 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.hub import load_state_dict_from_url
 from torchvision.models import get_model
+from torchvision.models.detection import FCOS, FasterRCNN, RetinaNet
+from torchvision.models.detection.ssd import SSD
 from torchvision.ops import nms
 
 from backend.errors import NoWeights
 from backend.models.detection.networks import Canvases, Found, saved
-from backend.models.detection.torchvision_start import Start
+from backend.models.detection.torchvision_start import Start, known
 
 _WEIGHTS = "weights.safetensors"
 _BACKGROUND = 1
 """torchvision's class 0 is the background; ours begin after it."""
+
+_DETECTORS = (FasterRCNN, RetinaNet, FCOS, SSD)
+"""What learns from boxes alone; its relatives want masks or points too."""
 
 _OVERLAP = 0.5
 """IoU from which two boxes are one, where labels exclude each other; torchvision's own value."""
@@ -76,7 +81,7 @@ def started(
     Raises:
         NoWeights: when they cannot be downloaded, or hold nothing for this network.
     """
-    module = build(start.name, classes, image_size)
+    module = _detector(start.name, classes, image_size)
     file = start.file or start.coco()
     if file:
         taken = start_from(module, _state(file))
@@ -89,6 +94,17 @@ def started(
     return TorchvisionNetwork(
         module.to(device), start.name, classes, image_size, device, across_labels
     )
+
+
+def _detector(name: str, classes: int, image_size: int) -> nn.Module:
+    what = f"torchvision has no detector {name}"
+    try:
+        module = build(name, classes, image_size)
+    except (ValueError, TypeError) as exc:
+        raise NoWeights(what, known()) from exc
+    if type(module) not in _DETECTORS:
+        raise NoWeights(what, known())
+    return module
 
 
 def start_from(module: nn.Module, state: Mapping[str, Tensor]) -> int:
@@ -106,11 +122,17 @@ def start_from(module: nn.Module, state: Mapping[str, Tensor]) -> int:
     return len(fitting)
 
 
-def load(folder: Path, device: str, *, across_labels: bool) -> TorchvisionNetwork:
-    """A network as `TorchvisionNetwork.save` wrote it; safetensors hold no code."""
+def load(
+    folder: Path, device: str, *, across_labels: bool, image_size: int | None = None
+) -> TorchvisionNetwork:
+    """A network as `TorchvisionNetwork.save` wrote it; safetensors hold no code.
+
+    `image_size`: for canvases of another size than those that it saw so far.
+    """
     with safe_open(saved(folder / _WEIGHTS), "pt") as file:
         about = cast("dict[str, str]", cast(Any, file).metadata())
-    name, classes, size = about["name"], int(about["classes"]), int(about["image_size"])
+    name, classes = about["name"], int(about["classes"])
+    size = image_size or int(about["image_size"])
     module = build(name, classes, size)
     module.load_state_dict(load_file(folder / _WEIGHTS))
     return TorchvisionNetwork(module.to(device), name, classes, size, device, across_labels)
@@ -142,7 +164,7 @@ def _downloaded(start: Start) -> Mapping[str, Tensor]:
             check_hash=True,
             weights_only=True,
         )
-    except OSError as exc:
+    except (OSError, RuntimeError) as exc:  # no network; another file than was published
         raise NoWeights(f"the weights of {start.name} cannot be downloaded", str(exc)) from exc
 
 

@@ -69,8 +69,7 @@ class Start:
             if not self.file.is_file():
                 raise NoWeights(f"{self.file}, the start of {self.name}, is not a file", _CURE)
         elif self.name not in PUBLISHED:
-            known = ", ".join(sorted(PUBLISHED))
-            raise NoWeights(f"torchvision has no detector {self.name}", f"It has {known}")
+            raise NoWeights(f"torchvision has no detector {self.name}", known())
         elif not self.coco() and not self.imagenet() and not answers(HOST):
             raise NoWeights(f"the weights of {self.name} are not on this machine", _CURE)
 
@@ -88,3 +87,7 @@ class Start:
     def _cached(self, name: str) -> Path | None:
         places = (self.weights / name, torch_folder() / name)
         return next((path for path in places if path.is_file()), None)
+
+
+def known() -> str:
+    return f"It has {', '.join(sorted(PUBLISHED))}"

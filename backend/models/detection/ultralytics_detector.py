@@ -30,6 +30,9 @@ _CURE = (
 _MOST_BOXES = 300
 """Boxes that one image may have, Ultralytics' own default."""
 
+_OVERLAP = 0.7
+"""IoU from which two boxes are one, Ultralytics' own default."""
+
 
 @dataclass(frozen=True, slots=True)
 class UltralyticsEngine:
@@ -147,18 +150,23 @@ class UltralyticsNetwork:
                 list(canvases),
                 imgsz=list(canvases.shape[1:3]),
                 conf=floor,
+                iou=_OVERLAP,
                 max_det=_MOST_BOXES,
                 agnostic_nms=self.across_labels,
                 device=self.device,
                 save=False,
                 verbose=False,
             )
-        return [_found(result.boxes) for result in results]
+        return [_found(result.boxes, across_labels=self.across_labels) for result in results]
 
     def save(self, folder: Path) -> None:
         (folder / _CHECKPOINT).write_bytes(self.checkpoint)
 
 
-def _found(boxes: Any) -> Found:
-    arrays = (boxes.xyxy, boxes.cls.int(), boxes.conf)
+def _found(boxes: Any, *, across_labels: bool) -> Found:
+    """End-to-end networks, such as YOLO26, leave overlaps as they are, whatever they are told."""
+    from torchvision.ops import nms  # noqa: PLC0415  imports torch
+
+    kept = nms(boxes.xyxy, boxes.conf, _OVERLAP) if across_labels else slice(None)
+    arrays = (boxes.xyxy[kept], boxes.cls[kept].int(), boxes.conf[kept])
     return Found(*(array.cpu().numpy() for array in arrays))

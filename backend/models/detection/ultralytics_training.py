@@ -15,10 +15,14 @@ from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.nn.tasks import load_checkpoint
 from ultralytics.utils.torch_utils import strip_optimizer
 
+from backend.errors import NoWeights
 from backend.model_family import Lesson
 from backend.models.detection.detection_data import write
 from backend.models.detection.memory import with_smaller_batches
 from backend.models.detection.training_listener import Listener, Running
+
+_BROKEN = (TypeError, RuntimeError, ImportError, AttributeError, LookupError, ValueError, EOFError)
+"""What Ultralytics' loader raises, by the way in which a file is no checkpoint."""
 
 
 class LessonTrainer(DetectionTrainer):
@@ -75,7 +79,11 @@ def train(
         batch: images a step; fewer where memory runs out, which Ultralytics itself sees to in
             the first epoch only.
         listener: hears of every batch.
+
+    Raises:
+        NoWeights: when the starting checkpoint cannot be loaded, or finds no boxes.
     """
+    weights = _loaded(start)
     images, control = write(lesson, folder), lesson.control
     data = {
         "train": str(images["train"]),
@@ -84,7 +92,6 @@ def train(
         "nc": len(control.labels),
         "channels": 3,
     }
-    weights = cast(Any, load_checkpoint(str(start))[0])
     weights.names = {
         at: control.outside_names.get(name, name) for at, name in weights.names.items()
     }
@@ -99,6 +106,17 @@ def train(
         return trainer.best if trainer.best.exists() else trainer.last
 
     return with_smaller_batches(batch, attempt)
+
+
+def _loaded(start: Path) -> Any:
+    cure = "Fetch the file again, or set AUTOLABEL_DETECTOR to another detection checkpoint"
+    try:
+        weights = cast(Any, load_checkpoint(str(start))[0])
+    except _BROKEN as exc:
+        raise NoWeights(f"{start} is no checkpoint that Ultralytics can load", cure) from exc
+    if weights.task != "detect":
+        raise NoWeights(f"{start} is a checkpoint for another task, {weights.task}", cure)
+    return weights
 
 
 def _stepping(batch: int) -> dict[str, int]:
