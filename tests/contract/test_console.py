@@ -228,6 +228,19 @@ class TestForms:
         assert backend.jobs.get("a").state is JobState.RUNNING
         assert backend.version(ProjectId(2)) == "al-0001-3f9c"
 
+    @pytest.mark.parametrize(
+        ("path", "page"),
+        [
+            ("/projects/2/start", "/projects/2"),
+            ("/projects/2/versions/al-0002-77aa/activate", "/projects/2"),
+            ("/jobs/a/stop", "/jobs/a"),
+            ("/jobs/a/undo", "/jobs/a"),
+        ],
+    )
+    def test_leave_an_address_that_leads_back_to_the_page(self, client, path, page):
+        answer = client.get(path)
+        assert (answer.status_code, answer.headers["Location"][-len(page) :]) == (303, page)
+
     def test_with_an_empty_cookie_do_nothing(self, client, backend):
         headers = {"Cookie": "autolabel_form="}
         answer = client.post("/projects/2/start", data={**FORM, "form_token": ""}, headers=headers)

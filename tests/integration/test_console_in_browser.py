@@ -86,7 +86,7 @@ def complaints():
 
 
 @pytest.fixture
-def page(browser, complaints):
+def page(browser, address, complaints):
     """A page that fails the test for anything that its policy or its script refused."""
     context = browser.new_context()
     page = context.new_page()
@@ -128,6 +128,18 @@ def test_a_refusal_is_shown_with_its_reasons_and_has_the_focus(page, address, ba
     assert "class 'dog' has 3 of 5 images" in alert.inner_text()
     assert page.evaluate("document.activeElement.getAttribute('role')") == "alert"
     assert page.get_by_label("Precise").is_checked()
+
+
+def test_after_a_refusal_the_page_still_follows_the_jobs(page, address, backend):
+    backend.reasons = (Reason(ReasonCode.TOO_FEW_IMAGES, "class 'dog' has 3 of 5 images"),)
+    page.goto(f"{address}/projects/2")
+    page.get_by_role("button", name="Start", exact=True).click()
+    page.get_by_role("alert").wait_for()
+    job, _ = backend.jobs.submit(WISH)
+    page.get_by_role("button", name="Stop this job").wait_for()
+    backend.jobs.jobs[job.id] = replace(job, state=JobState.RUNNING, step="embed")
+    page.goto(page.url)
+    page.get_by_text("embed", exact=True).wait_for()
 
 
 def test_a_job_is_started_by_keyboard_alone(page, address, backend):

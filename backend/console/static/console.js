@@ -15,7 +15,7 @@ async function fetched(address) {
 
 // Replaces the parts of the page that change on the server; forms that people fill in stay.
 async function refresh() {
-  const fresh = await fetched(location.pathname + location.search);
+  const fresh = await fetched(document.body.dataset.page);
   if (!fresh) return;
   for (const part of document.querySelectorAll("[data-part]")) {
     const other = fresh.querySelector(`[data-part="${part.dataset.part}"]`);
