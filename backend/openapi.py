@@ -157,6 +157,7 @@ SCHEMAS: Json = {
         sample=COUNT,
         promise=TEXT,
         assumption=TEXT,
+        label=_or_null(TEXT),
     ),
     "Error": _object(
         error={

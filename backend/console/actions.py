@@ -26,7 +26,7 @@ def check_form() -> None:
 
 @routes.route("/projects/<int:project>/start")
 @routes.route("/projects/<int:project>/versions/<version>/activate")
-def back_to_project(project: int, version: str = "") -> Response:
+def back_to_project(project: int, **_: str) -> Response:
     """Where a refused form leaves the browser; who reloads or comes back sees the page itself."""
     return _see(f"/projects/{project}")
 

@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 from flask import Blueprint, Response, abort, render_template, request, send_from_directory
 
+from backend import metric_names
 from backend.app_context import backend, settings
-from backend.console import form_token, live, views, words
+from backend.console import figures, form_token, live, views, words
 from backend.domain import UNTRAINED, Job, JobId, ModelVersion, ProjectId
 from backend.errors import AutolabelError, NotFound
 from backend.failures import Failure, of_ours
@@ -51,7 +52,8 @@ def common() -> dict[str, Any]:
         "moving": _moving,
         "states": words.STATES,
         "job_title": words.job_title,
-        "headline_metric": views.headline_metric,
+        "headlines": figures.headlines,
+        "summed_up": figures.summed_up,
     }
 
 
@@ -97,16 +99,15 @@ def readiness(project: int) -> str:
 def job(job: str) -> str:
     found = backend().jobs.get(JobId(job))
     folder, report = backend().report_folder(found), found.report or {}
-    heads, rows = views.per_label(report)
     return render_template(
         "job.html",
         job=found,
         report=report,
         accepted=backend().accepted(found),
-        heads=heads,
-        rows=rows,
+        metrics=metric_names.by_control(report.get("metrics") or {}),
+        label_tables=figures.label_tables(report),
         reason_bars=views.reason_bars(report),
-        tried=views.tried(report),
+        tried=figures.tried(report),
         plots={name: text for name, text in PLOTS.items() if _has(folder, f"{name}-light.svg")},
         thumbnails={path.name for path in folder.glob("task-*.jpg")},
     )

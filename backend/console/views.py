@@ -2,15 +2,13 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
 
 from backend.console import words
-from backend.domain import Job, LabelCount, ModelVersion, ProjectId
-
-Json = Mapping[str, Any]
+from backend.console.figures import Json, objects
+from backend.domain import Job, LabelCount, ProjectId
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +51,13 @@ def reason_bars(report: Json) -> list[Bar]:
 
 
 def _reason_counts(report: Json) -> Counter[str]:
-    counted = _rows(report.get("hard_reasons"))
+    counted = objects(report.get("hard_reasons"))
     if counted:
         return Counter({_without_numbers(str(row["words"])): row["images"] for row in counted})
     return Counter(
         _without_numbers(str(reason["words"]))
-        for example in _rows(report.get("hardest"))
-        for reason in _rows(example.get("reasons"))
+        for example in objects(report.get("hardest"))
+        for reason in objects(example.get("reasons"))
     )
 
 
@@ -92,57 +90,3 @@ class Moving:
             step=job.step if job.state.is_live else job.because,
             left=words.time_left(job, now),
         )
-
-
-def per_label(report: Json) -> tuple[list[str], list[list[str]]]:
-    """The per-class table of a report: column heads and rows, with the label in front."""
-    rows = _rows(report.get("per_class")) or _rows(report.get("labels"))
-    first: Json = rows[0] if rows else {}
-    keys = [key for key in first if key not in {"label", "control"}]
-    table = [[str(row["label"]), *(_cell(row.get(key), key) for key in keys)] for row in rows]
-    return [words.metric_name(key) for key in keys], table
-
-
-def tried(report: Json) -> list[str]:
-    """What a training tried besides the usual, and what became of it, a sentence each."""
-    notes = cast(Mapping[str, Json], report.get("notes") or {})
-    entries = [entry for about in notes.values() for entry in _rows(about.get("tried"))]
-    return [_attempt(entry) for entry in entries]
-
-
-def _attempt(entry: Json) -> str:
-    figures = [
-        f"{name.replace('_', ' ')} {words.metric_value(value, name)}"
-        for name, value in entry.items()
-        if isinstance(value, float)
-    ]
-    outcome = "kept" if entry.get("kept") else "not kept"
-    because = f" ({entry['because']})" if entry.get("because") else ""
-    return f"{entry['name']}: {', '.join([*figures, outcome])}{because}"
-
-
-def _cell(value: object, name: str) -> str:
-    match value:
-        case int():
-            return words.count(value)
-        case float():
-            return words.metric_value(value, name)
-        case None:
-            return "not measured"
-        case _:
-            return str(value)
-
-
-def _rows(value: object) -> list[Json]:
-    """The objects of a JSON list; none where it is no list, or a list of something else."""
-    items = cast(list[object], value) if isinstance(value, list) else []
-    return [cast(Json, item) for item in items if isinstance(item, dict)]
-
-
-def headline_metric(version: ModelVersion) -> str:
-    """The figure by which people compare versions: `Accuracy 93.0%`."""
-    for name in ("map50", "accuracy", *version.metrics):
-        if name in version.metrics:
-            shown = words.metric_value(version.metrics[name], name)
-            return f"{words.metric_name(name)} {shown}"
-    return "not measured"

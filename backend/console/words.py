@@ -10,6 +10,7 @@ METRICS = {
     "macro_f1": "Macro F1",
     "exact_match": "Exact match",
     "map50": "mAP at IoU 0.5",
+    "ap50": "AP at IoU 0.5",
     "map50_95": "mAP at IoU 0.5 to 0.95",
     "edits_per_image": "Edits per image",
     "ece": "Calibration error",
@@ -49,15 +50,19 @@ def job_title(request: JobRequest) -> str:
 
 
 def metric_name(name: str) -> str:
-    return METRICS.get(name) or name[:1].upper() + name[1:].replace("_", " ")
+    metric, _, label = name.partition("/")
+    said = METRICS.get(metric) or metric[:1].upper() + metric[1:].replace("_", " ")
+    return f"{said} of {label}" if label else said
 
 
 def metric_value(value: float | None, name: str) -> str:
-    """A share as percent, an error as it is."""
+    """A share as percent, a number of images or an error as it is."""
     if value is None or not isfinite(value):
         return "not measured"
-    share = 0 <= value <= 1 and not name.rpartition(".")[2].startswith(NOT_SHARES)
-    return f"{value:.1%}" if share else f"{value:.3g}"
+    share = 0 <= value <= 1 and not name.startswith(NOT_SHARES)
+    if share:
+        return f"{value:.1%}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def sentence(text: str) -> str:

@@ -121,6 +121,14 @@ class TestProject:
         backend.jobs.jobs["a"] = a_job("a")
         assert 'http-equiv="refresh"' in text_of(client.get("/projects/2"))
 
+    def test_names_the_figures_of_each_control_of_a_version(self, client, backend):
+        metrics = {"kind.accuracy": 0.9, "kind.ece": 0.05, "parts.map50": 0.4}
+        backend.versions.cards[0] = replace(backend.versions.cards[0], metrics=metrics)
+        page = text_of(client.get("/projects/2"))
+        assert "kind: Accuracy 90.0%" in page
+        assert "calibration error 0.05" in page
+        assert "parts: mAP at IoU 0.5 40.0%" in page
+
     def test_escapes_what_people_typed(self, client, backend):
         evil = "<script>alert(1)</script>"
         backend.label_studio.known[ProjectId(2)] = a_project(title=evil)
@@ -290,6 +298,15 @@ class TestReport:
         assert "No threshold carries the promise yet." in page
         assert "labeled cat, looks like dog" in page
         assert "About 20 more labels would certify about 90 more." in page
+
+    def test_of_several_controls_has_the_figures_of_each(self, client, backend):
+        metrics = {"kind.accuracy": 0.9, "parts.map50": 0.4, "parts.precision/St. Bernard": 0.5}
+        rows = [{"control": control, "label": "x"} for control in ("kind", "parts")]
+        report = {"predicted": 1, "metrics": metrics, "per_class": rows}
+        backend.jobs.jobs["a"] = a_job("a", JobState.FINISHED, report=report)
+        page = text_of(client.get("/jobs/a"))
+        for said in ("<h3>kind</h3>", "Precision of St. Bernard", "Labels of parts"):
+            assert said in page
 
     def test_of_a_grouping_or_a_suggestion_has_what_they_found(self, client, backend):
         report = {"groups": [{"name": "Group 1", "images": 30}], "picks": [{"task": 4}]}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.console import views, words
+from backend.console import figures, views, words
 from backend.domain import (
     Algorithm,
     ControlName,
@@ -19,7 +19,7 @@ from backend.domain import (
     Mode,
     ProjectId,
 )
-from tests.fakes.backend import a_job, a_version
+from tests.fakes.backend import a_job
 
 START = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 
@@ -70,8 +70,8 @@ def test_a_job_that_ended_has_no_time_left():
     [
         ("accuracy", 0.934, "93.4%"),
         ("ece", 0.0412, "0.0412"),
-        ("c.ece", 0.0412, "0.0412"),
         ("images", 12.5, "12.5"),
+        ("images", 1240.0, "1,240"),
         ("accuracy", None, "not measured"),
         ("map50", math.nan, "not measured"),
     ],
@@ -115,15 +115,26 @@ def test_the_tally_of_the_report_goes_before_our_own():
 
 @pytest.mark.parametrize("report", [{}, {"labels": ["cat"]}, {"labels": None}, {"hardest": "x"}])
 def test_a_report_without_tables_has_none(report):
-    assert views.per_label(report) == ([], [])
+    assert figures.label_tables(report) == []
     assert views.reason_bars(report) == []
 
 
 def test_the_table_of_labels_takes_what_the_report_measured():
     row = {"control": "c", "label": "cat", "images": 1200, "recall": 0.5, "f1": None}
-    heads, rows = views.per_label({"per_class": [row]})
-    assert heads == ["Images", "Recall", "F1"]
-    assert rows == [["cat", "1,200", "50.0%", "not measured"]]
+    (table,) = figures.label_tables({"per_class": [row]})
+    assert table.heads == ["Images", "Recall", "F1"]
+    assert table.rows == [["cat", "1,200", "50.0%", "not measured"]]
+    assert table.control == ""
+
+
+def test_each_of_several_controls_has_a_table_of_its_own():
+    rows = [
+        {"control": "kind", "label": "cat", "f1": 0.5},
+        {"control": "parts", "label": "paw", "ap50": 0.25},
+    ]
+    kind, parts = figures.label_tables({"per_class": rows})
+    assert (kind.control, kind.heads, kind.rows) == ("kind", ["F1"], [["cat", "50.0%"]])
+    assert (parts.control, parts.heads) == ("parts", ["AP at IoU 0.5"])
 
 
 @pytest.mark.parametrize(
@@ -132,10 +143,24 @@ def test_the_table_of_labels_takes_what_the_report_measured():
         ({"accuracy": 0.0, "map50": 0.8}, "mAP at IoU 0.5 80.0%"),
         ({"kappa": 0.7}, "Kappa 70.0%"),
         ({}, "not measured"),
+        ({"accuracy": 0.9, "precision/St. Bernard": 0.5}, "Accuracy 90.0%"),
+        (
+            {"the.kind.accuracy": 0.9, "the.kind.ece": 0.1, "parts.map50": 0.4},
+            "the.kind: Accuracy 90.0%, parts: mAP at IoU 0.5 40.0%",
+        ),
     ],
 )
-def test_a_version_is_summed_up_by_its_main_metric(metrics, said):
-    assert views.headline_metric(a_version(metrics=metrics)) == said
+def test_a_version_is_summed_up_by_the_main_metric_of_each_control(metrics, said):
+    assert figures.summed_up(metrics) == said
+
+
+def test_a_calibration_error_is_that_of_its_own_control():
+    kind, parts = figures.headlines({"kind.accuracy": 0.9, "kind.ece": 0.041, "parts.map50": 0.4})
+    assert (kind.calibration, parts.calibration) == ("0.041", "")
+
+
+def test_a_metric_of_a_label_names_it():
+    assert words.metric_name("precision/St. Bernard") == "Precision of St. Bernard"
 
 
 @pytest.mark.parametrize(
@@ -155,8 +180,8 @@ def test_what_a_training_tried_is_said_with_its_figures_and_its_fate():
         {"name": "pseudo-labels", "log_loss": 0.4123, "kept": True},
         {"name": "teacher and student", "images": 30, "kept": False, "because": "time was up"},
     ]
-    assert views.tried({"notes": {"kind": {"tried": tried}, "parts": {}}}) == [
+    assert figures.tried({"notes": {"kind": {"tried": tried}, "parts": {}}}) == [
         "pseudo-labels: log loss 0.412, kept",
         "teacher and student: not kept (time was up)",
     ]
-    assert views.tried({}) == []
+    assert figures.tried({}) == []
