@@ -145,7 +145,7 @@ def _learning_curve(curves: Mapping[str, Sequence[tuple[int, float]]], theme: Th
 def _reliability(measured: Measured, theme: Theme) -> Figure:
     figure, axes = _blank("Reliability", "stated confidence", "share that was right")
     axes.plot([0, 1], [0, 1], "--", color=theme.quiet, linewidth=1.2, label="perfectly honest")
-    several = len(measured.reliability) > 1
+    several, images = len(measured.reliability) > 1, f"{measured.source} images (area: how many)"
     for (control, bins), (color, marker) in zip(
         measured.reliability.items(), _series(theme), strict=False
     ):
@@ -157,12 +157,13 @@ def _reliability(measured: Measured, theme: Theme) -> Figure:
             color=color,
             marker=marker,
             alpha=0.85,
-            label=f"{f'{control}, ' if several else ''}{measured.source} images (area: how many)",
+            label=control if several else images,
             zorder=3,
         )
     axes.set_xlim(0, 1.03)
     axes.set_ylim(0, 1.06)
-    axes.legend(loc="upper left", frameon=False)
+    title = images if several else None
+    axes.legend(loc="upper left", frameon=False, title=title, alignment="left")
     return figure
 
 

@@ -83,10 +83,8 @@ def test_thresholds_of_labels_are_named_and_many_are_counted(tmp_path):
 def test_the_reliability_of_several_controls_is_told_apart(tmp_path):
     measured = plots.Measured({"kind": BINS, "parts": BINS})
     said = legend(tmp_path, measured, "reliability")
-    assert [text for text in said if "images" in text] == [
-        "kind, held-out images (area: how many)",
-        "parts, held-out images (area: how many)",
-    ]
+    assert "held-out images (area: how many)" in said
+    assert said[-2:] == ["kind", "parts"]
 
 
 def test_a_thumbnail_is_small_upright_and_on_white(tmp_path):
