@@ -66,7 +66,7 @@ def keep_form_token(response: Response) -> Response:
 def overview() -> str:
     troubles: list[Failure] = []
     projects = _or_trouble(backend().label_studio.projects, [], troubles)
-    jobs = _or_trouble(lambda: backend().jobs.history(limit=50), [], troubles)
+    jobs = _or_trouble(lambda: backend().jobs.history(limit=50, reports=False), [], troubles)
     newest: dict[ProjectId, Job] = {}
     for job in jobs:
         newest.setdefault(job.request.project, job)
@@ -136,7 +136,7 @@ def project_page(
     """The project, with why a start was refused and what was asked for."""
     troubles: list[Failure] = []
     status = _or_trouble(lambda: backend().status(project), None, troubles)
-    jobs = _or_trouble(lambda: backend().jobs.history(project, 20), [], troubles)
+    jobs = _or_trouble(lambda: backend().jobs.history(project, 20, reports=False), [], troubles)
     cards = _or_trouble(lambda: backend().versions.all(project), [], troubles)
     in_use = _current(project, troubles)
     needed = settings().min_images_per_label

@@ -53,7 +53,7 @@ class TrainingTrigger:
         return triggers.decide(replace(situation, obstacle=obstacle()), self.pace)
 
     def _situation(self, project: ProjectId, events: Events) -> Situation:
-        jobs = self.jobs.history(project, RECENT_JOBS)
+        jobs = self.jobs.history(project, RECENT_JOBS, reports=False)
         last = next((job for job in jobs if job.request.mode is Mode.ACTIVE_LEARNING), None)
         return Situation(
             obstacle=_in_vain(last, events),

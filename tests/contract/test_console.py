@@ -351,6 +351,14 @@ class TestEvents:
             (news,) = self.first_news(answer)
         assert (news["id"], news["state"], news["percent"]) == ("a", "running", 50)
 
+    def test_read_no_report_to_tell_how_far_jobs_are(self, client, backend):
+        backend.jobs.jobs["a"] = a_job("a", JobState.FINISHED, report={"predicted": 3})
+        with client.get("/events", buffered=False) as answer:
+            self.first_news(answer)
+        for path in ("/", "/projects/2", "/versions", "/metrics"):
+            assert client.get(path).status_code == 200
+        assert backend.jobs.reports_read == 0
+
     def test_are_empty_while_redis_is_down(self, client, backend):
         backend.jobs.redis_is_up = False
         with client.get("/events", buffered=False) as answer:
