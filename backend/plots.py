@@ -137,6 +137,7 @@ def _learning_curve(curves: Mapping[str, Sequence[tuple[int, float]]], theme: Th
         )
     every = [quality for curve in curves.values() for _, quality in curve]
     axes.set_ylim(max(0, min(every) - 0.1), min(1.05, max(every) + 0.1))
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.legend(loc="lower right", frameon=False)
     return figure

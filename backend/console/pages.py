@@ -37,6 +37,9 @@ PLOTS = {
 FEWEST = 5
 """Labels that the overview shows of a project."""
 
+VERSIONS_SHOWN = 3
+"""The newest; older ones are a click away."""
+
 PICTURE = re.compile(r"(?:[a-z-]+-(?:light|dark)\.svg|task-\d+\.jpg)")
 
 for name in ("sentence", "percent", "count", "duration", "metric_name", "metric_value", "took"):
@@ -150,6 +153,7 @@ def project_page(
         current=next((job for job in jobs if job.state.is_live), None),
         jobs=jobs,
         cards=cards,
+        shown=VERSIONS_SHOWN,
         version=in_use.name if in_use else UNTRAINED,
         troubles=troubles,
         refused=refused,

@@ -10,6 +10,7 @@ from backend.console import live
 from backend.domain import (
     Algorithm,
     ControlName,
+    Decision,
     JobState,
     Label,
     LabelCount,
@@ -19,7 +20,7 @@ from backend.domain import (
 )
 from backend.errors import BadInput, LabelStudioUnreachable, Reason, ReasonCode
 from backend.web import create_app
-from tests.fakes.backend import NOW, a_job, a_project
+from tests.fakes.backend import NOW, a_job, a_project, a_version
 
 SHORT = Reason(ReasonCode.TOO_FEW_IMAGES, "class 'dog' has 3 of 5 images", "dog", 3, 5)
 FORM = {"mode": "active-learning", "algorithm": "fast", "max_error": "5", "confidence": "95"}
@@ -128,6 +129,19 @@ class TestProject:
         assert "kind: Accuracy 90.0%" in page
         assert "calibration error 0.05" in page
         assert "parts: mAP at IoU 0.5 40.0%" in page
+
+    def test_says_in_a_sentence_why_no_training_starts_by_itself(self, client, backend):
+        backend.trigger = Decision(False, "nothing new since the last training")
+        assert "Nothing new since the last training." in text_of(client.get("/projects/2"))
+
+    def test_keeps_older_versions_a_click_away(self, client, backend):
+        backend.versions.cards = [a_version(f"al-{number:04}-3f9c") for number in range(9, 0, -1)]
+        newest, _, older = text_of(client.get("/projects/2")).partition("6 older versions")
+        assert "activate-al-0007-3f9c" in newest
+        assert "activate-al-0006-3f9c" in older
+
+    def test_gives_times_in_utc_to_those_without_scripts(self, client):
+        assert "2026-11-21 08:00 UTC</time>" in text_of(client.get("/projects/2"))
 
     def test_escapes_what_people_typed(self, client, backend):
         evil = "<script>alert(1)</script>"

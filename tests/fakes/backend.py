@@ -9,6 +9,7 @@ from typing import Any
 from backend.domain import (
     UNTRAINED,
     ControlName,
+    Decision,
     Job,
     JobId,
     JobRequest,
@@ -149,6 +150,7 @@ class FakeBackend:
     counts: tuple[LabelCount, ...] = ()
     warnings: tuple[str, ...] = ()
     unlabeled: int = 100
+    trigger: Decision | None = None
     failure: Exception | None = None
     started: list[JobRequest] = field(default_factory=list)
     changes: list[tuple[ProjectId, int]] = field(default_factory=list)
@@ -173,6 +175,7 @@ class FakeBackend:
             unlabeled=self.unlabeled,
             version=self.versions.current(project),
             job=self.jobs.live(project),
+            trigger=self.trigger,
         )
 
     def start(self, request: JobRequest) -> tuple[Job, bool]:

@@ -253,6 +253,24 @@ def test_the_overview_fills_in_readiness_by_itself(page, address):
     page.get_by_text("Ready to start: 11 labeled").wait_for()
 
 
+def test_times_are_those_of_the_reader_also_after_news(browser, address, backend):
+    context = browser.new_context(timezone_id="Asia/Tokyo", locale="en-GB")
+    page = context.new_page()
+    page.goto(f"{address}/projects/2")
+    assert page.locator("#versions time").first.inner_text() == "21 Nov 2026, 17:00"
+    backend.jobs.submit(WISH)
+    page.locator("#history time").wait_for()
+    assert page.locator("#history time").inner_text() == "21 Nov 2026, 17:00"
+    context.close()
+
+
+def test_versions_stand_below_readiness_however_long_the_forms_beside_them(page, address):
+    page.goto(f"{address}/projects/2")
+    above, below = (page.locator(part).bounding_box() for part in ("#readiness", "#versions"))
+    assert above["x"] == below["x"]
+    assert 0 < below["y"] - (above["y"] + above["height"]) < 40
+
+
 @pytest.mark.parametrize("path", ["/", "/projects/2", "/jobs/job-1"])
 def test_nothing_sticks_out_of_a_phone(browser, address, backend, path):
     job, _ = backend.jobs.submit(WISH)
