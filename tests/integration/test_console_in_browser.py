@@ -10,7 +10,9 @@ from pathlib import Path
 
 import axe_playwright_python
 import pytest
+from PIL import Image
 
+from backend import plots
 from backend.domain import ControlName, JobRequest, JobState, Label, LabelCount, ProjectId
 from backend.errors import Reason, ReasonCode
 from backend.settings import Settings
@@ -294,21 +296,54 @@ def test_without_scripts_the_page_reloads_itself(browser, address, backend):
     context.close()
 
 
-@pytest.mark.parametrize("colors", ["light", "dark"])
-@pytest.mark.parametrize("path", ["/", "/projects/2", "/jobs/job-1"])
-def test_axe_finds_no_serious_fault(browser, address, backend, path, colors):
+def refused(page):
+    page.get_by_role("button", name="Start", exact=True).click()
+    page.get_by_role("alert").wait_for()
+
+
+@pytest.mark.parametrize(
+    ("path", "state", "act"),
+    [
+        ("/", JobState.RUNNING, None),
+        ("/projects/2", JobState.RUNNING, None),
+        ("/projects/2", JobState.FINISHED, refused),
+        ("/jobs/job-1", JobState.RUNNING, None),
+        ("/jobs/job-1", JobState.FINISHED, None),
+    ],
+    ids=["overview", "running", "refusal", "running job", "report"],
+)
+def test_axe_finds_no_serious_fault(page, address, backend, path, state, act):
     script = Path(axe_playwright_python.__file__).with_name("axe.min.js")
+    backend.reasons = (Reason(ReasonCode.TOO_FEW_IMAGES, "class 'dog' has 3 of 5 images"),)
     job, _ = backend.jobs.submit(WISH)
-    backend.jobs.jobs[job.id] = replace(job, state=JobState.FINISHED, report=REPORT)
-    context = browser.new_context(color_scheme=colors)
-    page = context.new_page()
+    report = None if state.is_live else REPORT
+    backend.jobs.jobs[job.id] = replace(job, state=state, report=report)
     page.goto(address + path)
-    page.wait_for_load_state("load")
-    session = context.new_cdp_session(page)
+    if act:
+        act(page)
+    session = page.context.new_cdp_session(page)
     session.send("Runtime.evaluate", {"expression": script.read_text()})
-    found = session.send(
-        "Runtime.evaluate",
-        {"expression": FAULTS, "awaitPromise": True, "returnByValue": True},
-    )
-    context.close()
-    assert found["result"]["value"] == []
+    for colors in ("light", "dark"):
+        page.emulate_media(color_scheme=colors)
+        found = session.send(
+            "Runtime.evaluate",
+            {"expression": FAULTS, "awaitPromise": True, "returnByValue": True},
+        )
+        assert (colors, found["result"]["value"]) == (colors, [])
+
+
+def test_plots_and_thumbnails_of_a_report_are_shown_under_the_policy(
+    page, address, backend, tmp_path
+):
+    job, _ = backend.jobs.submit(WISH)
+    backend.reports = tmp_path
+    backend.jobs.jobs[job.id] = replace(job, state=JobState.FINISHED, report=REPORT)
+    measured = plots.Measured({"c": [(0.9, 0.8, 10)]}, histogram=[1, 2], thresholds={"": 0.9})
+    plots.draw(backend.report_folder(job), measured, [])
+    Image.new("RGB", (8, 8)).save(backend.report_folder(job) / "task-7.jpg")
+    page.goto(f"{address}/jobs/{job.id}")
+    pictures = page.locator("main img")
+    assert pictures.count() == 3
+    for picture in pictures.all():
+        picture.scroll_into_view_if_needed()
+        page.wait_for_function("(img) => img.naturalWidth > 0", arg=picture.element_handle())
