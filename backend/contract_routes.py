@@ -117,7 +117,8 @@ def _tasks(body: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 def _recent_projects() -> Sequence[ProjectId]:
     try:
-        return list(dict.fromkeys(job.request.project for job in backend().jobs.history()))
+        jobs = backend().jobs.history(reports=False)
+        return list(dict.fromkeys(job.request.project for job in jobs))
     except QueueUnreachable as exc:
         log.warning("cannot tell which projects have versions: %s", exc)
         return []

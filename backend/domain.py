@@ -220,7 +220,8 @@ class Certificate:
 
     With confidence `confidence` (0 to 1), at most `error_rate` of the labels accepted at score
     `threshold` or more are wrong. `accepted` validation images stood above the threshold,
-    `mistakes` of them were wrong, out of `sample` validation images.
+    `mistakes` of them were wrong, out of `sample` validation images. `label` is the only one that
+    the promise is about; None: all.
     """
 
     threshold: float
@@ -231,6 +232,7 @@ class Certificate:
     sample: int
     promise: str
     assumption: str = ""
+    label: Label | None = None
 
 
 @dataclass(frozen=True, slots=True)

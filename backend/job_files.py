@@ -41,13 +41,14 @@ class JobFiles:
         if not _ID.fullmatch(job_id):
             return None
         found = next(self._projects.glob(f"*/jobs/{job_id}"), None)
-        return _job(found) if found else None
+        return _whole(found) if found else None
 
-    def newest(self, project: ProjectId | None) -> Iterator[Job]:
+    def newest(self, project: ProjectId | None, *, reports: bool = True) -> Iterator[Job]:
         """Newest first, of one project or of all; a broken file is left out with a warning."""
+        read = _whole if reports else _job
         folders = self._projects.glob(f"{'*' if project is None else project}/jobs/job-*")
         for folder in sorted(folders, key=lambda folder: folder.name, reverse=True):
-            if job := _job(folder):
+            if job := read(folder):
                 yield job
 
     def folder(self, project: ProjectId, job_id: JobId) -> Path:
@@ -56,13 +57,17 @@ class JobFiles:
 
 def _job(folder: Path) -> Job | None:
     try:
-        job = job_from((folder / "job.json").read_bytes())
+        return job_from((folder / "job.json").read_bytes())
     except FileNotFoundError:
         return None
     except (BadInput, OSError) as exc:
         log.warning("leaving out %s: %s", folder, exc)
         return None
-    return replace(job, report=_report(folder))
+
+
+def _whole(folder: Path) -> Job | None:
+    job = _job(folder)
+    return job and replace(job, report=_report(folder))
 
 
 def _report(folder: Path) -> Mapping[str, Any] | None:

@@ -71,9 +71,12 @@ class JobBoard:
         newest = self.records.latest(project)
         return _only_live(self._look(newest)) if newest else None
 
-    def history(self, project: ProjectId | None = None, limit: int = 50) -> Sequence[Job]:
-        """Newest first."""
-        return [self._settled(job) for job in islice(self.files.newest(project), limit)]
+    def history(
+        self, project: ProjectId | None = None, limit: int = 50, *, reports: bool = True
+    ) -> Sequence[Job]:
+        """Newest first; without their `reports`, which take time to read, jobs have none."""
+        newest = self.files.newest(project, reports=reports)
+        return [self._settled(job) for job in islice(newest, limit)]
 
     def stop(self, job: JobId, because: str = ON_REQUEST) -> Job:
         """Ask a job to stop; a queued one stops at once, one that ended stays as it is.

@@ -65,12 +65,13 @@ class _JobFigures:
         is_up = bool(self._backend.health().get("redis"))
         yield GaugeMetricFamily("autolabel_queue_up", "Whether Redis answers.", value=is_up)
         try:
-            states = Counter(job.state for job in self._backend.jobs.history(limit=RECENT_JOBS))
+            jobs = self._backend.jobs.history(limit=RECENT_JOBS, reports=False)
+            states = Counter(job.state for job in jobs)
         except QueueUnreachable:
             return
         waiting = states[JobState.QUEUED]
         yield GaugeMetricFamily("autolabel_queue_length", "Jobs that wait.", value=waiting)
-        jobs = GaugeMetricFamily("autolabel_jobs", "Remembered jobs by state.", labels=["state"])
+        gauge = GaugeMetricFamily("autolabel_jobs", "Remembered jobs by state.", labels=["state"])
         for state in JobState:
-            jobs.add_metric([state.value], states[state])
-        yield jobs
+            gauge.add_metric([state.value], states[state])
+        yield gauge

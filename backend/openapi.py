@@ -159,6 +159,7 @@ SCHEMAS: Json = {
         sample=COUNT,
         promise=TEXT,
         assumption=TEXT,
+        label=_or_null(TEXT),
     ),
     "Error": _object(
         error={

@@ -5,7 +5,7 @@ Drawn by the worker into the job's folder; the web process only hands the files 
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import StringIO
 from itertools import cycle
 from pathlib import Path
@@ -15,26 +15,35 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from backend import metric_names
 from backend.domain import ModelVersion
-from backend.policies.headlines import headlines
 
 QUALITY = {"map50": "mAP at IoU 0.5", "accuracy": "accuracy"}
-"""How a learning curve calls the metric that stands for a control."""
+"""What the metrics of `metric_names.QUALITY` are called in a legend."""
+
+MARKERS = ("o", "s", "^")
+DASHES = ("-", "--", ":", "-.")
+"""With the colors, these tell the series of a plot apart."""
+
+MOST_NAMED = 6
+"""Thresholds that a legend names."""
+
+Points = Sequence[tuple[float, float, int]]
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
     """What the plots show.
 
-    `reliability` has (mean confidence, share right, images) of each bin, measured on `source`
-    images; `histogram` counts the predictions in bins of equal width over [0, 1]; `threshold` is
-    the certified one, None without a certificate, or with one for each label.
+    `reliability` has (mean confidence, share right, images) of each bin for each control, measured
+    on `source` images; `histogram` counts the predictions in bins of equal width over [0, 1];
+    `thresholds` are the certified ones by label, or by '' the one of all labels.
     """
 
-    reliability: Sequence[tuple[float, float, int]] = ()
+    reliability: Mapping[str, Points] = field(default_factory=dict[str, Points])
     source: str = "held-out"
     histogram: Sequence[int] = ()
-    threshold: float | None = None
+    thresholds: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +86,15 @@ def _recolored(plot: str, drawn_for: Theme, theme: Theme) -> str:
 
 def measured(report: Mapping[str, Any]) -> Measured:
     """What the content of a `report.json` gives to plot."""
-    points = [
-        point
-        for about in report.get("notes", {}).values()
-        for point in about.get("reliability", ())
-    ]
-    certificates = report["certificates"]
     return Measured(
-        [(point["confidence"], point["accuracy"], point["count"]) for point in points],
+        {
+            control: [(point["confidence"], point["accuracy"], point["count"]) for point in points]
+            for control, about in report.get("notes", {}).items()
+            if (points := about.get("reliability"))
+        },
         report.get("metrics_from", "held-out"),
         report["confidence_histogram"],
-        certificates[0]["threshold"] if len(certificates) == 1 else None,
+        {one["label"] or "": one["threshold"] for one in report["certificates"]},
     )
 
 
@@ -104,22 +111,22 @@ def _figures(
 
 
 def _curves(versions: Sequence[ModelVersion]) -> dict[str, list[tuple[int, float]]]:
-    """(images learned from, quality) of the versions, oldest first, by the metric's name."""
+    """(images learned from, quality) of the versions, oldest first, by what is drawn."""
     curves: dict[str, list[tuple[int, float]]] = {}
     for version in sorted(versions, key=lambda version: version.created):
-        for name in headlines(version.metrics):
-            point = version.trained_on.get("images", 0), version.metrics[name]
-            curves.setdefault(name, []).append(point)
+        measured = metric_names.by_control(version.metrics)
+        for control, quality in metric_names.headlines(version.metrics).items():
+            point = version.trained_on.get("images", 0), measured[control][quality]
+            curves.setdefault(f"{control} {QUALITY[quality]}".strip(), []).append(point)
     return curves
 
 
 def _learning_curve(curves: Mapping[str, Sequence[tuple[int, float]]], theme: Theme) -> Figure:
     figure, axes = _blank("Learning curve", "images learned from", "quality")
-    for (name, curve), color in zip(curves.items(), cycle((theme.accent, theme.second))):
-        control, _, metric = name.rpartition(".")
+    for (name, curve), (color, marker) in zip(curves.items(), _series(theme), strict=False):
         images, quality = zip(*curve, strict=True)
-        label = f"{control} {QUALITY[metric]}".strip()
-        axes.plot(images, quality, "o-", color=color, linewidth=2, markersize=6, label=label)
+        look = {"color": color, "marker": marker, "linewidth": 2, "markersize": 6}
+        axes.plot(images, quality, label=name, **look)
         axes.annotate(
             f"{quality[-1]:.1%}",
             (images[-1], quality[-1]),
@@ -129,6 +136,7 @@ def _learning_curve(curves: Mapping[str, Sequence[tuple[int, float]]], theme: Th
         )
     every = [quality for curve in curves.values() for _, quality in curve]
     axes.set_ylim(max(0, min(every) - 0.1), min(1.05, max(every) + 0.1))
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.legend(loc="lower right", frameon=False)
     return figure
@@ -136,20 +144,26 @@ def _learning_curve(curves: Mapping[str, Sequence[tuple[int, float]]], theme: Th
 
 def _reliability(measured: Measured, theme: Theme) -> Figure:
     figure, axes = _blank("Reliability", "stated confidence", "share that was right")
-    confidence, right, sizes = zip(*measured.reliability, strict=True)
     axes.plot([0, 1], [0, 1], "--", color=theme.quiet, linewidth=1.2, label="perfectly honest")
-    axes.scatter(
-        confidence,
-        right,
-        s=[30 + 170 * size / max(sizes) for size in sizes],
-        color=theme.accent,
-        alpha=0.85,
-        label=f"{measured.source} images (area: how many)",
-        zorder=3,
-    )
+    several, images = len(measured.reliability) > 1, f"{measured.source} images (area: how many)"
+    for (control, bins), (color, marker) in zip(
+        measured.reliability.items(), _series(theme), strict=False
+    ):
+        confidence, right, sizes = zip(*bins, strict=True)
+        axes.scatter(
+            confidence,
+            right,
+            s=[30 + 170 * size / max(sizes) for size in sizes],
+            color=color,
+            marker=marker,
+            alpha=0.85,
+            label=control if several else images,
+            zorder=3,
+        )
     axes.set_xlim(0, 1.03)
     axes.set_ylim(0, 1.06)
-    axes.legend(loc="upper left", frameon=False)
+    title = images if several else None
+    axes.legend(loc="upper left", frameon=False, title=title, alignment="left")
     return figure
 
 
@@ -158,13 +172,26 @@ def _confidence(measured: Measured, theme: Theme) -> Figure:
     bins = len(measured.histogram)
     edges = [place / bins for place in range(bins)]
     axes.bar(edges, measured.histogram, 1 / bins, align="edge", color=theme.accent)
-    if measured.threshold is not None:
-        label = f"certified: {measured.threshold:.2f}"
-        axes.axvline(measured.threshold, color=theme.second, linewidth=2, label=label)
-        axes.legend(loc="upper left", frameon=False)
+    _mark_thresholds(axes, measured.thresholds, theme)
     axes.set_xlim(0, 1)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
+
+
+def _mark_thresholds(axes: Any, thresholds: Mapping[str, float], theme: Theme) -> None:
+    for number, ((label, threshold), dashes) in enumerate(zip(thresholds.items(), cycle(DASHES))):
+        words = f"certified{label and f' {label}'}: {threshold:.2f}"
+        named = {"label": words} if number < MOST_NAMED else {}
+        axes.axvline(threshold, color=theme.second, linewidth=2, linestyle=dashes, **named)
+    if len(thresholds) > MOST_NAMED:
+        axes.plot([], [], " ", label=f"and {len(thresholds) - MOST_NAMED} more")
+    if thresholds:
+        axes.legend(loc="upper left", frameon=False)
+
+
+def _series(theme: Theme) -> Iterator[tuple[str, str]]:
+    """Color and marker of one series after the other."""
+    return zip(cycle((theme.accent, theme.second)), cycle(MARKERS))
 
 
 def _blank(title: str, x: str, y: str) -> tuple[Figure, Any]:

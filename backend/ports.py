@@ -300,8 +300,10 @@ class Jobs(Protocol):
 
     def live(self, project: ProjectId) -> Job | None: ...
 
-    def history(self, project: ProjectId | None = None, limit: int = 50) -> Sequence[Job]:
-        """Newest first."""
+    def history(
+        self, project: ProjectId | None = None, limit: int = 50, *, reports: bool = True
+    ) -> Sequence[Job]:
+        """Newest first; without their `reports`, which take time to read, jobs have none."""
         ...
 
     def stop(self, job: JobId) -> Job:

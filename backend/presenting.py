@@ -111,6 +111,7 @@ def certificate_json(certificate: Certificate) -> Json:
         "sample": certificate.sample,
         "promise": certificate.promise,
         "assumption": certificate.assumption,
+        "label": certificate.label,
     }
 
 

@@ -2,9 +2,13 @@
 
 Label Studio's own calls carry Basic credentials where they are set; browsers carry an `Origin`
 that must be ours. No cross-site form can send `application/json`, so our API takes nothing else.
+A backend without credentials on a loopback address answers to names of that address only: another
+site could give its own name this address, and its scripts would pass for ours (DNS rebinding).
 """
 
 import hmac
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from flask import Response, abort, request
 
@@ -43,6 +47,7 @@ def check_request() -> None:
     """Refuse what may not pass. Raises an HTTPException."""
     _check_size()
     if request.path != "/health":
+        _check_host()
         _check_credentials()
     if request.method in CHANGING:
         _check_origin()
@@ -62,6 +67,34 @@ def _check_size() -> None:
     size = request.content_length or 0
     if size > largest:
         abort(413, f"the request body has {size:,} bytes; {request.path} takes up to {largest:,}")
+
+
+def _check_host() -> None:
+    if settings().basic_auth_user or not _is_loopback(settings().host):
+        return
+    host = _host_of(f"//{request.headers.get('Host', '')}")
+    if not _is_loopback(host) and host != _host_of(settings().public_url):
+        abort(
+            403,
+            f"this backend does not answer to the name {host[:200]!r}; if it is ours, set "
+            "AUTOLABEL_PUBLIC_URL to it, or protect the backend with AUTOLABEL_BASIC_AUTH_USER",
+        )
+
+
+def _host_of(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _check_credentials() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from math import isfinite
 
+from backend import metric_names
 from backend.summary import begun
 
 METRICS = {
@@ -10,6 +11,7 @@ METRICS = {
     "macro_f1": "macro F1",
     "exact_match": "exact match",
     "map50": "mAP at IoU 0.5",
+    "ap50": "AP at IoU 0.5",
     "map50_95": "mAP at IoU 0.5 to 0.95",
     "edits_per_image": "edits per image",
     "ece": "calibration error",
@@ -18,9 +20,6 @@ METRICS = {
     "brier": "Brier score",
 }
 """Names of metrics in words, where we know them."""
-
-HEADLINES = ("map50", "accuracy")
-"""By these, where they are, people compare versions; beside them stands the calibration error."""
 
 NOT_SHARES = ("ece", "log_loss", "loss", "nll", "brier", "edits", "images")
 
@@ -31,10 +30,15 @@ Metrics = Mapping[str, float | None]
 
 def summary(metrics: Metrics) -> str:
     """The figures by which people choose a version: `Accuracy 93.0%, calibration error 0.04`."""
-    ends = {name.rpartition(".")[2] for name in _measured(metrics)}
-    main = next((end for end in HEADLINES if end in ends), None)
-    names = [name for name in _measured(metrics) if name.rpartition(".")[2] in {main, "ece"}]
-    return _listed(metrics, names or _measured(metrics)[:1])
+    measured = {name: metrics[name] for name in _measured(metrics)}
+    main = metric_names.headlines(measured)
+    names = [
+        metric_names.joined(control, name)
+        for control, own in metric_names.by_control(measured).items()
+        for name in dict.fromkeys((main.get(control, next(iter(own))), "ece"))
+        if name in own
+    ]
+    return _listed(metrics, names)
 
 
 def figures(metrics: Metrics) -> str:
@@ -43,16 +47,20 @@ def figures(metrics: Metrics) -> str:
 
 
 def metric_name(name: str) -> str:
-    """`Accuracy`, and `Accuracy of 'pets'` where a project asks several questions."""
+    """`Accuracy`, and `Accuracy of 'pets'` where a project asks several questions.
+
+    So is the label named that a figure is about.
+    """
     return begun(_name(name))
 
 
 def metric_value(value: float | None, name: str) -> str:
-    """A share as percent, an error as it is."""
+    """A share as percent, a number of images or an error as it is."""
     if value is None or not isfinite(value):
         return "not measured"
-    share = 0 <= value <= 1 and not name.rpartition(".")[2].startswith(NOT_SHARES)
-    return f"{value:.1%}" if share else f"{value:.3g}"
+    if 0 <= value <= 1 and not metric_names.split(name)[1].startswith(NOT_SHARES):
+        return f"{value:.1%}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _measured(metrics: Metrics) -> list[str]:
@@ -61,9 +69,10 @@ def _measured(metrics: Metrics) -> list[str]:
 
 def _name(name: str) -> str:
     """As it is written within a sentence."""
-    control, _, metric = name.rpartition(".")
-    words = METRICS.get(metric) or metric.replace("_", " ")
-    return f"{words} of '{control}'" if control else words
+    control, metric = metric_names.split(name)
+    figure, _, label = metric.partition("/")
+    words = METRICS.get(figure) or figure.replace("_", " ")
+    return " of ".join([words, *(f"'{about}'" for about in (label, control) if about)])
 
 
 def _listed(metrics: Metrics, names: Iterable[str]) -> str:

@@ -20,7 +20,21 @@ _NUMBERS: Final = {Mode.GROUPING.value: "groups", Mode.SUGGESTING.value: "count"
 
 @routes.before_request
 def check_form() -> None:
-    form_token.check()
+    if request.method == "POST":
+        form_token.check()
+
+
+@routes.route("/projects/<int:project>/start")
+@routes.route("/projects/<int:project>/versions/<version>/activate")
+def back_to_project(project: int, **_: str) -> Response:
+    """Where a refused form leaves the browser; who reloads or comes back sees the page itself."""
+    return _see(f"/projects/{project}")
+
+
+@routes.route("/jobs/<job>/stop")
+@routes.route("/jobs/<job>/undo")
+def back_to_job(job: str) -> Response:
+    return _see(f"/jobs/{job}")
 
 
 @routes.route("/projects/<int:project>/start", methods=["POST"])

@@ -63,7 +63,7 @@ def _news(jobs: Jobs, project: ProjectId | None) -> Iterator[str]:
 
 def _newest(jobs: Jobs, project: ProjectId | None) -> str:
     try:
-        newest = jobs.history(project, NEWEST)
+        newest = jobs.history(project, NEWEST, reports=False)
     except AutolabelError:
         return "[]"
     return json.dumps([asdict(Moving.of(job, datetime.now(UTC))) for job in newest])

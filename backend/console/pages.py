@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 from flask import Blueprint, Response, abort, render_template, request, send_from_directory
 
-from backend import quality, summary
+from backend import metric_names, quality, summary
 from backend.app_context import backend, settings
-from backend.console import form_token, live, views, words
+from backend.console import figures, form_token, live, views, words
 from backend.domain import UNTRAINED, Job, JobId, ModelVersion, ProjectId
 from backend.errors import AutolabelError, NotFound
 from backend.failures import Failure, of_ours
@@ -36,6 +36,9 @@ PLOTS = {
 
 FEWEST = 5
 """Labels that the overview shows of a project."""
+
+VERSIONS_SHOWN = 3
+"""The newest; older ones are a click away."""
 
 PICTURE = re.compile(r"(?:[a-z-]+-(?:light|dark)\.svg|task-\d+\.jpg)")
 
@@ -75,7 +78,7 @@ def keep_form_token(response: Response) -> Response:
 def overview() -> str:
     troubles: list[Failure] = []
     projects = _or_trouble(backend().label_studio.projects, [], troubles)
-    jobs = _or_trouble(lambda: backend().jobs.history(limit=50), [], troubles)
+    jobs = _or_trouble(lambda: backend().jobs.history(limit=50, reports=False), [], troubles)
     newest: dict[ProjectId, Job] = {}
     for job in jobs:
         newest.setdefault(job.request.project, job)
@@ -108,16 +111,15 @@ def readiness(project: int) -> str:
 def job(job: str) -> str:
     found = backend().jobs.get(JobId(job))
     folder, report = backend().report_folder(found), found.report or {}
-    heads, rows = views.per_label(report)
     return render_template(
         "job.html",
         job=found,
         report=report,
         accepted=backend().accepted(found),
-        heads=heads,
-        rows=rows,
+        metrics=metric_names.by_control(report.get("metrics") or {}),
+        label_tables=figures.label_tables(report),
         reason_bars=views.reason_bars(report),
-        tried=views.tried(report),
+        tried=figures.tried(report),
         plots={name: text for name, text in PLOTS.items() if _has(folder, f"{name}-light.svg")},
         thumbnails={path.name for path in folder.glob("task-*.jpg")},
     )
@@ -146,7 +148,7 @@ def project_page(
     """The project, with why a start was refused and what was asked for."""
     troubles: list[Failure] = []
     status = _or_trouble(lambda: backend().status(project), None, troubles)
-    jobs = _or_trouble(lambda: backend().jobs.history(project, 20), [], troubles)
+    jobs = _or_trouble(lambda: backend().jobs.history(project, 20, reports=False), [], troubles)
     cards = _or_trouble(lambda: backend().versions.all(project), [], troubles)
     in_use = _current(project, troubles)
     needed = settings().min_images_per_label
@@ -160,6 +162,7 @@ def project_page(
         current=next((job for job in jobs if job.state.is_live), None),
         jobs=jobs,
         cards=cards,
+        shown=VERSIONS_SHOWN,
         version=in_use.name if in_use else UNTRAINED,
         troubles=troubles,
         refused=refused,

@@ -1,16 +1,14 @@
 """What the templates show, worked out from the domain; pure."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
 
-from backend import quality, summary
+from backend import summary
 from backend.console import words
+from backend.console.figures import Json, objects
 from backend.domain import Job, JobState, LabelCount, ProjectId
-
-Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,7 @@ def label_bars(counts: Sequence[LabelCount], needed: int) -> list[Bar]:
 def reason_bars(report: Json) -> list[Bar]:
     """How often each reason made an image hard, most frequent first."""
     tally: Counter[str] = Counter()
-    for row in _rows(report.get("hard_reasons")):
+    for row in objects(report.get("hard_reasons")):
         tally[str(row["words"])] += row["images"]
     most = max(tally.values(), default=1)
     return [Bar(name, number, 100 * number / most) for name, number in tally.most_common(12)]
@@ -88,48 +86,3 @@ def _step(job: Job) -> str:
     if job.state.is_live:
         return summary.begun(summary.step(job))
     return summary.sentence(job.because) if job.because else ""
-
-
-def per_label(report: Json) -> tuple[list[str], list[list[str]]]:
-    """The per-class table of a report: column heads and rows, with the label in front."""
-    rows = _rows(report.get("per_class")) or _rows(report.get("labels"))
-    first: Json = rows[0] if rows else {}
-    keys = [key for key in first if key not in {"label", "control"}]
-    table = [[str(row["label"]), *(_cell(row.get(key), key) for key in keys)] for row in rows]
-    return [quality.metric_name(key) for key in keys], table
-
-
-def tried(report: Json) -> list[str]:
-    """What a training tried besides the usual, and what became of it, a sentence each."""
-    notes = cast(Mapping[str, Json], report.get("notes") or {})
-    entries = [entry for about in notes.values() for entry in _rows(about.get("tried"))]
-    return [_attempt(entry) for entry in entries]
-
-
-def _attempt(entry: Json) -> str:
-    figures = [
-        f"{name.replace('_', ' ')} {quality.metric_value(value, name)}"
-        for name, value in entry.items()
-        if isinstance(value, float)
-    ]
-    outcome = "kept" if entry.get("kept") else "not kept"
-    because = f" ({entry['because']})" if entry.get("because") else ""
-    return f"{entry['name']}: {', '.join([*figures, outcome])}{because}"
-
-
-def _cell(value: object, name: str) -> str:
-    match value:
-        case int():
-            return words.count(value)
-        case float():
-            return quality.metric_value(value, name)
-        case None:
-            return "not measured"
-        case _:
-            return str(value)
-
-
-def _rows(value: object) -> list[Json]:
-    """The objects of a JSON list; none where it is no list, or a list of something else."""
-    items = cast(list[object], value) if isinstance(value, list) else []
-    return [cast(Json, item) for item in items if isinstance(item, dict)]

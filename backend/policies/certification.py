@@ -62,7 +62,7 @@ class Said:
 def certify(validation: Validation, terms: Terms) -> Certificate | None:
     """The loosest threshold that the validation sample vouches for; None where there is none."""
     passed = walk(validation, terms.max_error, terms.risk)
-    return passed and _certificate(passed, len(validation.right), terms, "labels")
+    return passed and _certificate(passed, len(validation.right), terms)
 
 
 def certify_labels(
@@ -79,7 +79,7 @@ def certify_labels(
         passed = walk(part, terms.max_error, shared.risk)
         if passed:
             label = labels[position]
-            certificates[label] = _certificate(passed, len(part.right), terms, f"'{label}' labels")
+            certificates[label] = _certificate(passed, len(part.right), terms, label)
     return certificates
 
 
@@ -131,7 +131,8 @@ def _sharing(said: Said, labels: Sequence[Label], terms: Terms) -> tuple[list[in
     return [], terms
 
 
-def _certificate(stop: Stop, sample: int, terms: Terms, what: str) -> Certificate:
+def _certificate(stop: Stop, sample: int, terms: Terms, label: Label | None = None) -> Certificate:
+    what = "labels" if label is None else f"'{label}' labels"
     promise = (
         f"With {terms.confidence * 100:.4g} % confidence over all rounds of this project, at most "
         f"{terms.max_error * 100:.4g} % of the {stop.pool} {what} accepted at score "
@@ -146,4 +147,5 @@ def _certificate(stop: Stop, sample: int, terms: Terms, what: str) -> Certificat
         sample=sample,
         promise=f"{promise}, {terms.assumption}." if terms.assumption else f"{promise}.",
         assumption=terms.assumption,
+        label=label,
     )

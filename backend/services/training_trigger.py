@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from backend import metric_names
 from backend.domain import Decision, Events, Job, JobState, Mode, ProjectId
 from backend.policies import triggers
-from backend.policies.headlines import headlines
 from backend.policies.triggers import Pace, Situation, Trained
 from backend.ports import Changes, Jobs, Progress, Versions
 from backend.settings import Settings
@@ -53,7 +53,7 @@ class TrainingTrigger:
         return triggers.decide(replace(situation, obstacle=obstacle()), self.pace)
 
     def _situation(self, project: ProjectId, events: Events) -> Situation:
-        jobs = self.jobs.history(project, RECENT_JOBS)
+        jobs = self.jobs.history(project, RECENT_JOBS, reports=False)
         last = next((job for job in jobs if job.request.mode is Mode.ACTIVE_LEARNING), None)
         return Situation(
             obstacle=_in_vain(last, events),
@@ -116,5 +116,6 @@ def _in_vain(last: Job | None, events: Events) -> str:
 
 def _score(metrics: Mapping[str, float]) -> float:
     """The mean over the controls of the figure that stands for each."""
-    scores = [metrics[name] for name in headlines(metrics)]
+    measured = metric_names.by_control(metrics)
+    scores = [measured[control][name] for control, name in metric_names.headlines(metrics).items()]
     return sum(scores) / len(scores) if scores else 0.0

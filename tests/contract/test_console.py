@@ -10,6 +10,7 @@ from backend.console import live
 from backend.domain import (
     Algorithm,
     ControlName,
+    Decision,
     JobState,
     Label,
     LabelCount,
@@ -19,7 +20,7 @@ from backend.domain import (
 )
 from backend.errors import BadInput, LabelStudioUnreachable, Reason, ReasonCode
 from backend.web import create_app
-from tests.fakes.backend import NOW, a_job, a_project
+from tests.fakes.backend import NOW, a_job, a_project, a_version
 
 SHORT = Reason(
     ReasonCode.TOO_FEW_IMAGES, "class 'dog' has 3 of 5 images", "dog", 3, 5, "Label 2 more"
@@ -75,7 +76,7 @@ class TestOverview:
 
 
 class TestNothing:
-    @pytest.mark.parametrize(("path", "status"), [("/nothing", 404), ("/projects/2/start", 405)])
+    @pytest.mark.parametrize(("path", "status"), [("/nothing", 404), ("/webhook", 405)])
     def test_a_person_is_led_back_to_the_projects(self, client, path, status):
         answer = client.get(path, headers={"Accept": "text/html"})
         assert answer.status_code == status
@@ -131,6 +132,27 @@ class TestProject:
         assert 'http-equiv="refresh"' not in text_of(client.get("/projects/2"))
         backend.jobs.jobs["a"] = a_job("a")
         assert 'http-equiv="refresh"' in text_of(client.get("/projects/2"))
+
+    def test_names_the_figures_of_each_control_of_a_version(self, client, backend):
+        metrics = {"kind.accuracy": 0.9, "kind.ece": 0.05, "parts.map50": 0.4}
+        backend.versions.cards[0] = replace(backend.versions.cards[0], metrics=metrics)
+        page = text_of(client.get("/projects/2"))
+        assert "Accuracy of &#39;kind&#39; 90.0%" in page
+        assert "calibration error of &#39;kind&#39; 0.05" in page
+        assert "mAP at IoU 0.5 of &#39;parts&#39; 40.0%" in page
+
+    def test_says_in_a_sentence_why_no_training_starts_by_itself(self, client, backend):
+        backend.trigger = Decision(False, "nothing new since the last training")
+        assert "Nothing new since the last training." in text_of(client.get("/projects/2"))
+
+    def test_keeps_older_versions_a_click_away(self, client, backend):
+        backend.versions.cards = [a_version(f"al-{number:04}-3f9c") for number in range(9, 0, -1)]
+        newest, _, older = text_of(client.get("/projects/2")).partition("6 older versions")
+        assert "activate-al-0007-3f9c" in newest
+        assert "activate-al-0006-3f9c" in older
+
+    def test_gives_times_in_utc_to_those_without_scripts(self, client):
+        assert "2026-11-21 08:00 UTC</time>" in text_of(client.get("/projects/2"))
 
     def test_escapes_what_people_typed(self, client, backend):
         evil = "<script>alert(1)</script>"
@@ -241,6 +263,19 @@ class TestForms:
         assert backend.jobs.get("a").state is JobState.RUNNING
         assert backend.version(ProjectId(2)) == "al-0001-3f9c"
 
+    @pytest.mark.parametrize(
+        ("path", "page"),
+        [
+            ("/projects/2/start", "/projects/2"),
+            ("/projects/2/versions/al-0002-77aa/activate", "/projects/2"),
+            ("/jobs/a/stop", "/jobs/a"),
+            ("/jobs/a/undo", "/jobs/a"),
+        ],
+    )
+    def test_leave_an_address_that_leads_back_to_the_page(self, client, path, page):
+        answer = client.get(path)
+        assert (answer.status_code, answer.headers["Location"][-len(page) :]) == (303, page)
+
     def test_with_an_empty_cookie_do_nothing(self, client, backend):
         headers = {"Cookie": "autolabel_form="}
         answer = client.post("/projects/2/start", data={**FORM, "form_token": ""}, headers=headers)
@@ -291,6 +326,15 @@ class TestReport:
         assert "labeled cat, looks like dog" in page
         assert "About 20 more labels would certify about 90 more." in page
 
+    def test_of_several_controls_has_the_figures_of_each(self, client, backend):
+        metrics = {"kind.accuracy": 0.9, "parts.map50": 0.4, "parts.precision/St. Bernard": 0.5}
+        rows = [{"control": control, "label": "x"} for control in ("kind", "parts")]
+        report = {"predicted": 1, "metrics": metrics, "per_class": rows}
+        backend.jobs.jobs["a"] = a_job("a", JobState.FINISHED, report=report)
+        page = text_of(client.get("/jobs/a"))
+        for said in ("<h3>kind</h3>", "Precision of &#39;St. Bernard&#39;", "Labels of parts"):
+            assert said in page
+
     def test_of_a_grouping_or_a_suggestion_has_what_they_found(self, client, backend):
         report = {"groups": [{"name": "Group 1", "images": 30}], "picks": [{"task": 4}]}
         backend.jobs.jobs["a"] = a_job("a", JobState.FINISHED, report=report)
@@ -333,6 +377,14 @@ class TestEvents:
             assert answer.mimetype == "text/event-stream"
             (news,) = self.first_news(answer)
         assert (news["id"], news["state"], news["percent"]) == ("a", "running", 50)
+
+    def test_read_no_report_to_tell_how_far_jobs_are(self, client, backend):
+        backend.jobs.jobs["a"] = a_job("a", JobState.FINISHED, report={"predicted": 3})
+        with client.get("/events", buffered=False) as answer:
+            self.first_news(answer)
+        for path in ("/", "/projects/2", "/versions", "/metrics"):
+            assert client.get(path).status_code == 200
+        assert backend.jobs.reports_read == 0
 
     def test_are_empty_while_redis_is_down(self, client, backend):
         backend.jobs.redis_is_up = False

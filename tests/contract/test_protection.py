@@ -70,6 +70,37 @@ class TestOrigin:
         assert answer.status_code == 201
 
 
+class TestHost:
+    @pytest.mark.parametrize(
+        "host", ["evil.example", "evil.example:9090", "localhost.evil.example", "10.0.0.7", "[", ""]
+    )
+    def test_that_another_site_may_have_pointed_at_us_is_refused_with_the_cure(self, client, host):
+        answer = client.get("/api/projects/2/status", headers={"Host": host})
+        assert answer.status_code == 403
+        assert "AUTOLABEL_PUBLIC_URL" in answer.get_json()["error"]["message"]
+        assert client.get("/health", headers={"Host": host}).status_code == 200
+
+    @pytest.mark.parametrize(
+        "host", ["localhost:9090", "127.0.0.1:9090", "127.0.0.2", "[::1]:9090", "pets.localhost"]
+    )
+    def test_of_this_machine_is_taken(self, client, host):
+        assert client.get("/", headers={"Host": host}).status_code == 200
+
+    def test_that_is_known_to_be_ours_is_taken(self, backend, settings):
+        ours = settings.model_copy(update={"public_url": "https://label.example/autolabel"})
+        client = create_app(backend, ours).test_client()
+        assert client.get("/", headers={"Host": "label.example"}).status_code == 200
+
+    def test_does_not_matter_where_credentials_protect(self, guarded):
+        answer = guarded.get("/", headers={"Host": "x.example"}, auth=("ann", "open: sesame"))
+        assert answer.status_code == 200
+
+    def test_does_not_matter_where_all_of_a_network_may_call(self, backend, settings):
+        open_to_all = settings.model_copy(update={"host": "0.0.0.0"})
+        client = create_app(backend, open_to_all).test_client()
+        assert client.get("/", headers={"Host": "autolabel.internal:9090"}).status_code == 200
+
+
 class TestContentType:
     @pytest.mark.parametrize(
         "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"]

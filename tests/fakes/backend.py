@@ -9,6 +9,7 @@ from typing import Any
 from backend.domain import (
     UNTRAINED,
     ControlName,
+    Decision,
     Job,
     JobId,
     JobRequest,
@@ -64,6 +65,7 @@ def a_job(
 class FakeJobs:
     jobs: dict[JobId, Job] = field(default_factory=dict)
     redis_is_up: bool = True
+    reports_read: int = 0
 
     def _ask(self) -> None:
         if not self.redis_is_up:
@@ -85,12 +87,17 @@ class FakeJobs:
         return self.jobs[job]
 
     def live(self, project: ProjectId) -> Job | None:
-        return next((job for job in self.history(project) if job.state.is_live), None)
+        jobs = self.history(project, reports=False)
+        return next((job for job in jobs if job.state.is_live), None)
 
-    def history(self, project: ProjectId | None = None, limit: int = 50) -> Sequence[Job]:
+    def history(
+        self, project: ProjectId | None = None, limit: int = 50, *, reports: bool = True
+    ) -> Sequence[Job]:
         self._ask()
         jobs = [job for job in self.jobs.values() if project in {None, job.request.project}]
-        return jobs[::-1][:limit]
+        shown = jobs[::-1][:limit]
+        self.reports_read += sum(reports and job.report is not None for job in shown)
+        return shown if reports else [replace(job, report=None) for job in shown]
 
     def stop(self, job: JobId) -> Job:
         self.jobs[job] = replace(self.get(job), state=JobState.STOPPING)
@@ -144,6 +151,7 @@ class FakeBackend:
     counts: tuple[LabelCount, ...] = ()
     warnings: tuple[str, ...] = ()
     unlabeled: int = 100
+    trigger: Decision | None = None
     failure: Exception | None = None
     started: list[JobRequest] = field(default_factory=list)
     changes: list[tuple[ProjectId, int]] = field(default_factory=list)
@@ -168,6 +176,7 @@ class FakeBackend:
             unlabeled=self.unlabeled,
             version=self.versions.current(project),
             job=self.jobs.live(project),
+            trigger=self.trigger,
         )
 
     def start(self, request: JobRequest, *, count: bool = True) -> tuple[Job, bool]:

@@ -29,9 +29,12 @@ class FakeJobs:
     def live(self, project: ProjectId) -> Job | None:
         return next((job for job in self.history(project) if job.state.is_live), None)
 
-    def history(self, project: ProjectId | None = None, limit: int = 50) -> Sequence[Job]:
+    def history(
+        self, project: ProjectId | None = None, limit: int = 50, *, reports: bool = True
+    ) -> Sequence[Job]:
         jobs = [job for job in self._jobs.values() if project in {None, job.request.project}]
-        return jobs[::-1][:limit]
+        shown = jobs[::-1][:limit]
+        return shown if reports else [replace(job, report=None) for job in shown]
 
     def stop(self, job: JobId) -> Job:
         found = self.get(job)

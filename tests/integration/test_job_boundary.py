@@ -116,6 +116,12 @@ def test_a_folder_that_cannot_be_written_costs_the_history_and_nothing_else(
     assert board.history() == []
 
 
+def test_a_report_is_not_read_where_nobody_asked_for_it(board: JobBoard, run_one: RunOne):
+    run_one(lambda _job, _progress: {"predicted": 3})
+    assert [job.report for job in board.history()] == [{"predicted": 3}]
+    assert [job.report for job in board.history(reports=False)] == [None]
+
+
 @pytest.mark.parametrize("left", [b"", b'{"predicted": ', b"[]", b"3", b"\xff"])
 def test_a_report_that_is_no_report_is_left_out(
     board: JobBoard, run_one: RunOne, tmp_path: Path, left: bytes

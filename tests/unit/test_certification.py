@@ -189,6 +189,7 @@ def test_a_label_gets_a_certificate_where_its_own_sample_affords_one():
     found = certify_labels(Validation(scores, right, scores), said, labels, Terms())
     assert list(found) == ["cat"]
     assert "'cat' labels" in found["cat"].promise
+    assert found["cat"].label == "cat"
 
 
 def test_the_message_says_how_many_more_and_so_many_suffice_in_most_cases():

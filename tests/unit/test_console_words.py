@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.console import views, words
+from backend.console import figures, views, words
 from backend.domain import (
     Algorithm,
     ControlName,
@@ -92,15 +92,26 @@ def test_reasons_are_shown_as_bars_and_those_of_the_same_words_add_up():
     "report", [{}, {"labels": ["cat"]}, {"labels": None}, {"hard_reasons": "x"}]
 )
 def test_a_report_without_tables_has_none(report):
-    assert views.per_label(report) == ([], [])
+    assert figures.label_tables(report) == []
     assert views.reason_bars(report) == []
 
 
 def test_the_table_of_labels_takes_what_the_report_measured():
     row = {"control": "c", "label": "cat", "images": 1200, "recall": 0.5, "f1": None}
-    heads, rows = views.per_label({"per_class": [row]})
-    assert heads == ["Images", "Recall", "F1"]
-    assert rows == [["cat", "1,200", "50.0%", "not measured"]]
+    (table,) = figures.label_tables({"per_class": [row]})
+    assert table.heads == ["Images", "Recall", "F1"]
+    assert table.rows == [["cat", "1,200", "50.0%", "not measured"]]
+    assert table.control == ""
+
+
+def test_each_of_several_controls_has_a_table_of_its_own():
+    rows = [
+        {"control": "kind", "label": "cat", "f1": 0.5},
+        {"control": "parts", "label": "paw", "ap50": 0.25},
+    ]
+    kind, parts = figures.label_tables({"per_class": rows})
+    assert (kind.control, kind.heads, kind.rows) == ("kind", ["F1"], [["cat", "50.0%"]])
+    assert (parts.control, parts.heads) == ("parts", ["AP at IoU 0.5"])
 
 
 def test_what_a_training_tried_is_said_with_its_figures_and_its_fate():
@@ -108,8 +119,8 @@ def test_what_a_training_tried_is_said_with_its_figures_and_its_fate():
         {"name": "pseudo-labels", "log_loss": 0.4123, "kept": True},
         {"name": "teacher and student", "images": 30, "kept": False, "because": "time was up"},
     ]
-    assert views.tried({"notes": {"kind": {"tried": tried}, "parts": {}}}) == [
+    assert figures.tried({"notes": {"kind": {"tried": tried}, "parts": {}}}) == [
         "pseudo-labels: log loss 0.412, kept",
         "teacher and student: not kept (time was up)",
     ]
-    assert views.tried({}) == []
+    assert figures.tried({}) == []

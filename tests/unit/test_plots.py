@@ -1,7 +1,9 @@
 """Plots and thumbnails of a report."""
 
+import re
 from dataclasses import replace
 
+import matplotlib
 from PIL import Image
 
 from backend import plots, thumbnails
@@ -9,7 +11,8 @@ from backend.domain import ImageRef, TaskId
 from backend.errors import UnreadableImage
 from tests.fakes.backend import NOW, a_version
 
-SOME = plots.Measured([(0.3, 0.2, 10), (0.9, 1.0, 40)], histogram=[0, 3, 7, 20], threshold=0.8)
+BINS = [(0.3, 0.2, 10), (0.9, 1.0, 40)]
+SOME = plots.Measured({"c": BINS}, histogram=[0, 3, 7, 20], thresholds={"": 0.8})
 CARDS = [a_version(), a_version("al-0002-77aa", created=NOW.replace(hour=9))]
 
 
@@ -50,14 +53,38 @@ def test_what_is_plotted_is_read_from_the_report():
         "notes": {"kind": {"reliability": [point]}, "parts": {}},
         "metrics_from": "out-of-fold",
         "confidence_histogram": [1, 2],
-        "certificates": [{"threshold": 0.9}],
+        "certificates": [{"threshold": 0.9, "label": None}],
     }
-    assert plots.measured(report) == plots.Measured([(0.4, 0.3, 6)], "out-of-fold", [1, 2], 0.9)
+    assert plots.measured(report) == plots.Measured(
+        {"kind": [(0.4, 0.3, 6)]}, "out-of-fold", [1, 2], {"": 0.9}
+    )
 
 
-def test_a_certificate_for_each_label_gives_no_line_for_all():
-    report = {"confidence_histogram": [1], "certificates": [{"threshold": 0.9}, {"threshold": 0.7}]}
-    assert plots.measured(report).threshold is None
+def test_each_certificate_of_a_label_has_a_threshold_of_its_own():
+    by_label = [{"threshold": 0.9, "label": "cat"}, {"threshold": 0.7, "label": "dog"}]
+    report = {"confidence_histogram": [1], "certificates": by_label}
+    assert plots.measured(report).thresholds == {"cat": 0.9, "dog": 0.7}
+
+
+def legend(tmp_path, measured, plot):
+    """What the legend of a plot says; without letters as paths, an SVG has it as text."""
+    with matplotlib.rc_context({"svg.fonttype": "none"}):
+        plots.draw(tmp_path, measured, [])
+    return re.findall(r">([^<>\n]+)</text>", (tmp_path / f"{plot}-light.svg").read_text())
+
+
+def test_thresholds_of_labels_are_named_and_many_are_counted(tmp_path):
+    thresholds = {f"label {number}": 0.5 + number / 20 for number in range(8)}
+    said = legend(tmp_path, plots.Measured(histogram=[1, 2], thresholds=thresholds), "confidence")
+    assert "certified label 0: 0.50" in said
+    assert "and 2 more" in said
+
+
+def test_the_reliability_of_several_controls_is_told_apart(tmp_path):
+    measured = plots.Measured({"kind": BINS, "parts": BINS})
+    said = legend(tmp_path, measured, "reliability")
+    assert "held-out images (area: how many)" in said
+    assert said[-2:] == ["kind", "parts"]
 
 
 def test_a_thumbnail_is_small_upright_and_on_white(tmp_path):

@@ -14,6 +14,7 @@ from backend import quality
         ("ece", 0.0412, "0.0412"),
         ("c.ece", 0.0412, "0.0412"),
         ("images", 12.5, "12.5"),
+        ("images", 1240.0, "1,240"),
         ("accuracy", None, "not measured"),
         ("map50", math.nan, "not measured"),
     ],
@@ -34,6 +35,12 @@ def test_a_share_is_said_in_percent_and_an_error_as_it_is(name, value, said):
             {"pets.accuracy": 0.9, "mood.accuracy": 0.8},
             "Accuracy of 'pets' 90.0%, accuracy of 'mood' 80.0%",
         ),
+        ({"accuracy": 0.9, "precision/St. Bernard": 0.5}, "Accuracy 90.0%"),
+        (
+            {"the.kind.accuracy": 0.9, "the.kind.ece": 0.1, "parts.map50": 0.4},
+            "Accuracy of 'the.kind' 90.0%, calibration error of 'the.kind' 0.1, "
+            "mAP at IoU 0.5 of 'parts' 40.0%",
+        ),
         ({"kappa": 0.7, "other": 0.1}, "Kappa 70.0%"),
         ({"accuracy": None}, "Not measured: no labeled image could be held out yet"),
         ({"map50": math.nan}, "Not measured: no labeled image could be held out yet"),
@@ -47,3 +54,7 @@ def test_only_figures_that_were_measured_are_listed():
     assert quality.figures({"macro_f1": 0.5, "log_loss": 0.25, "ece": None}) == (
         "Macro F1 50.0%, log loss 0.25"
     )
+
+
+def test_a_metric_of_a_label_names_it():
+    assert quality.metric_name("precision/St. Bernard") == "Precision of 'St. Bernard'"
