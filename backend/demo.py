@@ -7,16 +7,21 @@ the button, look at what came back. The truth of all other images is kept back a
 import fcntl
 import shutil
 import signal
-import socket
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr
-
-from backend import action_install, codec, demo_images, schema, terminal, wiring
+from backend import (
+    action_install,
+    codec,
+    demo_images,
+    demo_processes,
+    schema,
+    terminal,
+    wiring,
+)
 from backend.demo_images import DemoSet, Sample
 from backend.domain import (
     ImageRef,
@@ -31,14 +36,13 @@ from backend.domain import (
     VersionName,
 )
 from backend.errors import BadInput, OutOfSpace, Unavailable
-from backend.label_studio_process import BESIDE, LabelStudioProcess, free_port, installed_command
+from backend.label_studio_process import BESIDE, LabelStudioProcess, installed_command
 from backend.policies import correctness
 from backend.settings import Settings
-from backend.supervisor import Supervisor, with_signals
+from backend.supervisor import with_signals
 from connectors.label_studio import LabelStudioClient
 
 NEEDED_BYTES = 500_000_000
-USERNAME = "demo@localhost.local"
 NAMED = 5
 """Labels left out that are named, at most."""
 
@@ -92,9 +96,9 @@ def run(settings: Settings, plan: Plan) -> int:
         folder.mkdir(parents=True)
         _require_room(folder)
         images = _images(plan, folder, 2 * settings.min_images_per_label)
-        studio = running.enter_context(_label_studio_running(binary, folder))
-        ours = own_settings(settings, folder, studio.url, studio.token)
-        supervisor = running.enter_context(_backend_running(ours, folder / "autolabel.log"))
+        studio = running.enter_context(demo_processes.label_studio(binary, folder))
+        ours = demo_processes.own_settings(settings, folder, studio.url, studio.token)
+        supervisor = running.enter_context(demo_processes.backend(ours, folder / "autolabel.log"))
         client = running.enter_context(wiring.label_studio_client(ours, patience=30))
         upload = _upload(client, images)
         annotated = _annotate(client, upload, demo_images.to_annotate(images, plan.per_class))
@@ -109,7 +113,7 @@ def run(settings: Settings, plan: Plan) -> int:
     return 0 if job.state is JobState.FINISHED else 1
 
 
-# --- what runs ---------------------------------------------------------------------------------
+# --- what it needs -----------------------------------------------------------------------------
 
 
 @contextmanager
@@ -152,67 +156,6 @@ def _found(plan: Plan, folder: Path) -> DemoSet:
     if plan.kind is Kind.DETECTION:
         return demo_images.box_folder(plan.images)
     return demo_images.class_folders(plan.images)
-
-
-@contextmanager
-def _label_studio_running(binary: Path, folder: Path) -> Generator[LabelStudioProcess]:
-    port = _port(8080, "Label Studio")
-    studio = LabelStudioProcess(binary, folder / "label-studio", port, username=USERNAME)
-    with terminal.waiting("Starting Label Studio (the first start takes up to a minute)"):
-        studio.start()
-        try:
-            studio.wait()
-        except BaseException:
-            studio.stop()
-            raise
-    try:
-        yield studio
-    finally:
-        studio.stop()
-
-
-def own_settings(settings: Settings, folder: Path, url: str, token: str) -> Settings:
-    """The user's settings, but for a backend of the demo's own, with the user's weights."""
-    port = _port(settings.port, "the backend")
-    ours = folder / "autolabel"
-    _link(settings.data_dir / "weights", ours / "weights")
-    changes = {
-        "label_studio_url": url,
-        "label_studio_api_key": SecretStr(token),
-        "data_dir": ours,
-        "redis_url": "",
-        "host": "127.0.0.1",
-        "port": port,
-        "public_url": f"http://127.0.0.1:{port}",
-    }
-    return settings.model_copy(update=changes)
-
-
-def _link(weights: Path, place: Path) -> None:
-    """Weights outlive the demo: they lie where the user's own do."""
-    weights.mkdir(parents=True, exist_ok=True)
-    place.parent.mkdir(parents=True)
-    place.symlink_to(weights.absolute(), target_is_directory=True)
-
-
-@contextmanager
-def _backend_running(settings: Settings, log: Path) -> Generator[Supervisor]:
-    with log.open("a", encoding="utf-8", buffering=1) as lines:
-        supervisor = Supervisor(settings, echo=lambda line: print(line, file=lines))
-        try:
-            supervisor.start()
-            yield supervisor
-        finally:
-            supervisor.stop()
-
-
-def _port(wanted: int, whose: str) -> int:
-    with socket.socket() as probe:
-        if probe.connect_ex(("127.0.0.1", wanted)) != 0:
-            return wanted
-    port = free_port()
-    terminal.say(f"Port {wanted} is in use; {whose} takes {port} instead.")
-    return port
 
 
 # --- what a person does ------------------------------------------------------------------------

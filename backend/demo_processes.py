@@ -1,0 +1,76 @@
+"""What runs during the demo: a Label Studio and a backend of its own, on free ports."""
+
+import socket
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from backend import terminal
+from backend.label_studio_process import LabelStudioProcess, free_port
+from backend.settings import Settings
+from backend.supervisor import Supervisor
+
+USERNAME = "demo@localhost.local"
+
+
+@contextmanager
+def label_studio(binary: Path, folder: Path) -> Generator[LabelStudioProcess]:
+    port = _port(8080, "Label Studio")
+    studio = LabelStudioProcess(binary, folder / "label-studio", port, username=USERNAME)
+    with terminal.waiting("Starting Label Studio (the first start takes up to a minute)"):
+        studio.start()
+        try:
+            studio.wait()
+        except BaseException:
+            studio.stop()
+            raise
+    try:
+        yield studio
+    finally:
+        studio.stop()
+
+
+def own_settings(settings: Settings, folder: Path, url: str, token: str) -> Settings:
+    """The user's settings, but for a backend of the demo's own, with the user's weights."""
+    port = _port(settings.port, "the backend")
+    ours = folder / "autolabel"
+    _link(settings.data_dir / "weights", ours / "weights")
+    changes = {
+        "label_studio_url": url,
+        "label_studio_api_key": SecretStr(token),
+        "data_dir": ours,
+        "redis_url": "",
+        "host": "127.0.0.1",
+        "port": port,
+        "public_url": f"http://127.0.0.1:{port}",
+    }
+    return settings.model_copy(update=changes)
+
+
+def _link(weights: Path, place: Path) -> None:
+    """Weights outlive the demo: they lie where the user's own do."""
+    weights.mkdir(parents=True, exist_ok=True)
+    place.parent.mkdir(parents=True)
+    place.symlink_to(weights.absolute(), target_is_directory=True)
+
+
+@contextmanager
+def backend(settings: Settings, log: Path) -> Generator[Supervisor]:
+    with log.open("a", encoding="utf-8", buffering=1) as lines:
+        supervisor = Supervisor(settings, echo=lambda line: print(line, file=lines))
+        try:
+            supervisor.start()
+            yield supervisor
+        finally:
+            supervisor.stop()
+
+
+def _port(wanted: int, whose: str) -> int:
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", wanted)) != 0:
+            return wanted
+    port = free_port()
+    terminal.say(f"Port {wanted} is in use; {whose} takes {port} instead.")
+    return port
