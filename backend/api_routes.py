@@ -39,7 +39,7 @@ def project_status(project: int) -> Response:
 
 @routes.route("/projects/<int:project>/versions")
 def project_versions(project: int) -> Response:
-    cards = backend().versions.all(ProjectId(project))
+    cards = backend().cards(ProjectId(project))
     if not cards:
         _must_exist(project)
     current = backend().version(ProjectId(project))

@@ -216,7 +216,7 @@ def models(project: Project, as_json: AsJson = False) -> None:
     """List the model versions of a project, the newest first."""
     backend = wiring.backend(settings.load())
     current = backend.version(ProjectId(project))
-    found = versions_json(backend.versions.all(ProjectId(project)), current)
+    found = versions_json(backend.cards(ProjectId(project)), current)
     terminal.show(found, as_json, terminal.versions_words)
 
 

@@ -343,6 +343,10 @@ class Backend(Protocol):
         """The current version, UNTRAINED without one; reads one small file."""
         ...
 
+    def cards(self, project: ProjectId) -> Sequence[ModelVersion]:
+        """All versions, newest first, with what was certified after they were published."""
+        ...
+
     def status(self, project: ProjectId) -> ProjectStatus:
         """Counts labels through Label Studio: seconds for a large project."""
         ...

@@ -23,6 +23,7 @@ from backend.domain import (
     JobRequest,
     Kind,
     Mode,
+    ModelVersion,
     ProjectId,
     ProjectStatus,
     VersionName,
@@ -99,6 +100,13 @@ class App:
     def version(self, project: ProjectId) -> VersionName:
         current = self.versions.current(project)
         return current.name if current else UNTRAINED
+
+    def cards(self, project: ProjectId) -> Sequence[ModelVersion]:
+        certified = self.auto_accept.certified(project)
+        return [
+            replace(card, certificate=card.certificate or certified.get(card.name))
+            for card in self.versions.all(project)
+        ]
 
     def status(self, project: ProjectId) -> ProjectStatus:
         found = self.readiness.status(project)

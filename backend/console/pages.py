@@ -149,7 +149,7 @@ def project_page(
     troubles: list[Failure] = []
     status = _or_trouble(lambda: backend().status(project), None, troubles)
     jobs = _or_trouble(lambda: backend().jobs.history(project, 20, reports=False), [], troubles)
-    cards = _or_trouble(lambda: backend().versions.all(project), [], troubles)
+    cards = _or_trouble(lambda: backend().cards(project), [], troubles)
     in_use = _current(project, troubles)
     needed = settings().min_images_per_label
     return render_template(

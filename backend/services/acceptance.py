@@ -146,6 +146,17 @@ class AutoAccept:
         self.ledgers.change(project, lambda ledger: _undone(ledger, job, found))
         return len(made)
 
+    def certified(self, project: ProjectId) -> Mapping[VersionName, Certificate]:
+        """The first certificate of each version's newest acceptance that stands.
+
+        A version's own card is written before its job accepts, and never again: it knows of no
+        certificate that came later, by pre-labeling or because the version was kept.
+        """
+        made = self.ledgers.load(project).acceptances.values()
+        return {
+            one.version: one.certificates[0] for one in made if one.certificates and not one.undone
+        }
+
     def standing(self, project: ProjectId, job: JobId) -> int:
         """How many annotations `undo` would take back, at most."""
         found = _standing(self.ledgers.load(project), job)

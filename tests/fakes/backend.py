@@ -165,6 +165,9 @@ class FakeBackend:
     def version(self, project: ProjectId) -> VersionName:
         return self.versions.active.get(project, UNTRAINED)
 
+    def cards(self, project: ProjectId) -> Sequence[ModelVersion]:
+        return self.versions.all(project)
+
     def status(self, project: ProjectId) -> ProjectStatus:
         self._may_fail()
         return ProjectStatus(

@@ -186,6 +186,18 @@ def test_a_labeled_lane_certifies_and_the_sure_ones_become_annotations(world):
     assert world.versions.current(PROJECT).certificate is not None
 
 
+def test_a_version_that_was_certified_later_is_known_to_be_until_that_is_undone(world):
+    version = VersionName(world.run()["version"])
+    request = {"mode": Mode.PRE_LABELING, "model_version": version, "accept": True}
+    world.pre_label(world.job(**request), quiet)
+    world.label(lane_of(world))
+    world.pre_label(world.job(**request), quiet)
+    assert world.versions.get(PROJECT, version).certificate is None
+    assert "at most 5 %" in world.auto_accept.certified(PROJECT)[version].promise
+    world.auto_accept.undo(PROJECT, world.job().id)
+    assert world.auto_accept.certified(PROJECT) == {}
+
+
 def test_neither_the_lane_nor_accepted_labels_ever_teach_a_model(world):
     accepted(world)
     ledger = world.ledgers.load(PROJECT)
