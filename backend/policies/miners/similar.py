@@ -74,7 +74,7 @@ def differs_from_its_twin(evidence: Evidence) -> Iterable[Finding]:
     tasks = [*evidence.pictures.tasks, *evidence.labeled.tasks]
     near, cosine = twins(features, TWINS)
     apart = np.zeros((len(evidence.pictures), TWINS))
-    for i, k in np.argwhere(cosine[: len(apart)] >= NEAR_IDENTICAL):
+    for i, k in np.argwhere(cosine[: len(apart)] >= NEAR_IDENTICAL).tolist():
         apart[i, k] = 1 - agreement(answers[i], answers[near[i, k]])
     twin = near[np.arange(len(apart)), apart.argmax(axis=1)]
     yield Finding(
