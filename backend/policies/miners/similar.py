@@ -74,13 +74,13 @@ def differs_from_its_twin(evidence: Evidence) -> Iterable[Finding]:
     tasks = [*evidence.pictures.tasks, *evidence.labeled.tasks]
     near, cosine = twins(features, TWINS)
     apart = np.zeros((len(evidence.pictures), TWINS))
-    for i, k in np.argwhere(cosine[: len(apart)] >= NEAR_IDENTICAL):
-        apart[i, k] = 1 - agreement(answers[i], answers[near[i, k]])
+    for i, k in zip(*np.nonzero(cosine[: len(apart)] >= NEAR_IDENTICAL), strict=True):
+        apart[i, k] = 1 - agreement(answers[int(i)], answers[int(near[i, k])])
     twin = near[np.arange(len(apart)), apart.argmax(axis=1)]
     yield Finding(
         4,
         apart.max(axis=1),
-        lambda i: f"near-identical task {tasks[twin[i]]} got {spoken(answers[twin[i]])}",
+        lambda i: f"near-identical task {tasks[twin[i]]} got {spoken(answers[int(twin[i])])}",
     )
 
 
