@@ -74,6 +74,11 @@ class Guesses:
     confidence: Floats
     probabilities: Floats
 
+    def take(self, rows: Sequence[int]) -> Self:
+        """These rows in this order."""
+        answers = tuple(self.answers[row] for row in rows)
+        return type(self)(answers, self.confidence[rows], self.probabilities[rows])
+
     def with_rows(self, rows: Sequence[int] | NDArray[np.integer[Any]], other: Self) -> Self:
         """The same with these rows answered as in `other`, which has no more than them."""
         answers = list(self.answers)

@@ -46,14 +46,7 @@ class Guessed:
     def without(self, tasks: Collection[TaskId]) -> "Guessed":
         """The same but for these tasks."""
         rows = [row for row, task in enumerate(self.pictures.tasks) if task not in tasks]
-        guesses = {
-            name: Guesses(
-                tuple(said.answers[row] for row in rows),
-                said.confidence[rows],
-                said.probabilities[rows],
-            )
-            for name, said in self.guesses.items()
-        }
+        guesses = {name: said.take(rows) for name, said in self.guesses.items()}
         return Guessed(self.pictures.take(rows), guesses, self.score[rows])
 
     def prediction(
