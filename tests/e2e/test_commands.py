@@ -25,7 +25,7 @@ def test_status_in_words_and_in_json(first_round, autolabel):
     words = autolabel.run("status", first_round.project.id)
     assert words.returncode == 0
     assert "32 labeled, 88 unlabeled images" in words.stdout
-    assert "Ready to start." in words.stdout
+    assert "Ready to start: 32 labeled, 88 unlabeled images." in words.stdout
 
 
 def test_jobs_and_models_list_what_the_round_left(first_round, autolabel):

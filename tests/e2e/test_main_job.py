@@ -177,4 +177,4 @@ def test_a_second_start_joins_the_job_and_stop_ends_it_with_nothing_changed(
     assert ended["because"] == "stopped on request"
     assert not any(client.prediction_versions(project.id).values())
     assert client.project(project.id)["model_version"] in {"", "Autolabel"}
-    assert autolabel.json("models", project.id) == {"versions": []}
+    assert autolabel.json("models", project.id)["versions"] == []

@@ -7,6 +7,7 @@ from PIL import Image
 from backend.domain import Choice, ImageRef, Label, Region, Regions, TaskId
 from backend.geometry import Box
 from backend.models.embedding.crops import brightness_and_sharpness
+from backend.policies.hardness import Table
 from backend.services.cropping import Cropping
 from backend.services.hard_examples import HardExamples
 from tests.fakes.models import FakeGallery
@@ -71,7 +72,8 @@ def test_unusually_dark_boxes_make_an_image_hard_and_say_so():
             return (0.01 if ref.task == 102 else 0.5), 100.0
 
     people = material(CELLS, range(1, 31), boxes(DARK))
-    hard = HardExamples(cropping=Cropping(Dim(), 50)).find(
+    sensitive = Table(threshold=0.01)
+    hard = HardExamples(cropping=Cropping(Dim(), 50), table=sensitive).find(
         people, guessed(CELLS, boxes(DARK)), {CELLS.name: Opinion()}, quiet
     )
     said = dict(hard[TaskId(102)].reasons)
