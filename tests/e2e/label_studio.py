@@ -1,5 +1,6 @@
 """A real Label Studio for tests: found, set up once, copied for each run."""
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -59,11 +60,13 @@ def new_data_dir(parent: Path, templates: Path) -> Path:
     Setting up a database takes Label Studio a minute, starting on a ready one takes seconds.
     """
     template = templates / _identity(binary())
-    if not template.exists():
-        fresh = Path(tempfile.mkdtemp(dir=templates))
-        with running(fresh):
-            pass
-        fresh.rename(template)
+    with (templates / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests run in several processes
+        if not template.exists():
+            fresh = Path(tempfile.mkdtemp(dir=templates))
+            with running(fresh):
+                pass
+            fresh.rename(template)
     return Path(shutil.copytree(template, parent / "label-studio"))
 
 
