@@ -54,8 +54,9 @@ check: install ## lint, types, import arrows
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports --no-cache
 
+# Two files of tests at a time, the slow ones first: most of them wait for other programs
 test: check label-studio label-studio-ml ## all checks and tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 unit: install ## the pure tests, in seconds
 	$(BIN)/python -m pytest tests/unit
