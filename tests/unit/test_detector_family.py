@@ -29,6 +29,13 @@ def test_a_network_that_sees_everything_needs_no_edit(tmp_path: Path):
     assert model.notes["tried"] == []
 
 
+def test_only_epochs_move_the_bar_of_a_training(tmp_path: Path):
+    ear = Ear()
+    DetectorFamily(ColourEngine([SEEING])).fit(lesson(tmp_path, held_out=30, progress=ear))
+    assert {step.partition(":")[0] for step, _, _ in ear.heard} == {"train"}
+    assert {done for step, done, _ in ear.heard if "epoch" not in step} == {0}
+
+
 def test_a_sharper_network_is_more_confident(tmp_path: Path):
     one = DetectorFamily(ColourEngine([SEEING])).fit(lesson(tmp_path, held_out=30))
     other = DetectorFamily(ColourEngine([HALF_BLIND])).fit(lesson(tmp_path, held_out=30))

@@ -19,6 +19,7 @@ from backend.models.detection.detector_model import Detector
 from backend.models.detection.networks import Engine, Network, Trained
 from backend.models.detection.training_plan import TrainingPlan, plan
 from backend.models.metrics import at_least
+from backend.ports import Progress
 from backend.settings import Settings
 
 PERMISSIVE = "torchvision:"
@@ -176,7 +177,17 @@ def _find(
     refs: Sequence[ImageRef],
     floor: float,
 ) -> list[Regions]:
-    return detector_model.find(network, refs, lesson.fetch, classes, floor, lesson.progress)
+    progress = _measuring(lesson.progress)
+    return detector_model.find(network, refs, lesson.fetch, classes, floor, progress)
+
+
+def _measuring(progress: Progress) -> Progress:
+    """To look at images is a part of the training here, whose bar epochs alone move."""
+
+    def report(_step: str, _done: int, _of: int) -> None:
+        progress("train: measuring", 0, 1)
+
+    return report
 
 
 def _start(lesson: Lesson, start: str) -> Start:

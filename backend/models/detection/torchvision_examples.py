@@ -28,8 +28,8 @@ class Examples(torch.utils.data.Dataset[Example]):
     def __init__(self, lesson: Lesson, size: int) -> None:
         self._examples: list[tuple[Letterboxed, Target]] = []
         pairs = zip(lesson.train.refs, lesson.train_answers, strict=True)
-        for position, (ref, answer) in enumerate(pairs):
-            lesson.progress("train: reading images", position, len(lesson.train))
+        for ref, answer in pairs:
+            lesson.progress("train: reading images", 0, 1)  # epochs alone move the bar
             picture = letterbox(read(lesson.fetch(ref)), size)
             self._examples.append((picture, target(picture, answer, lesson.control.labels)))
         self._vary = variation()
