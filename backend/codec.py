@@ -148,14 +148,14 @@ def wire(prediction: Prediction, schema: LabelSchema) -> dict[str, Any]:
 
     A hard example carries its reasons in `meta.text` of the first region, where the region panel
     shows them and the Data Manager's "Prediction results contains" finds them. The id of a region
-    begins with how hard the image is: ordered by "Prediction results", the hardest come first.
+    begins with how hard the image is: ordered by "Prediction results", the hardest come first. The
+    reasons follow at once, as that column shows no more than the begin.
     """
+    hard = {"meta": {"text": [prediction.hard.text]}} if prediction.hard else {}
     result = [
-        {"id": _region_id(prediction, position), **part}
+        {"id": _region_id(prediction, position), **({} if position else hard), **part}
         for position, part in enumerate(_parts(prediction, schema))
     ]
-    if prediction.hard and result:
-        result[0]["meta"] = {"text": [prediction.hard.text]}
     return {"model_version": prediction.version, "score": prediction.score, "result": result}
 
 

@@ -30,10 +30,11 @@ AS_TEXT = {
 
 ALGORITHM = "Only for active learning: algorithm"
 VERSION = "Only for pre-labeling: model version"
-MAX_ERROR = "Only if accepted: wrong labels at most, percent"
-CONFIDENCE = "Only if accepted: confidence, percent"
-RANDOM = "Only if accepted by active learning: the labeled images were drawn at random"
-"""Label Studio cannot hide a field that does not apply, so its name says when it does."""
+MAX_ERROR = "If accepted: wrong at most, %"
+CONFIDENCE = "If accepted: confidence, %"
+RANDOM = "If accepted, in active learning: the labeled images were drawn at random"
+"""Label Studio cannot hide a field that does not apply, so its name says when it does. Names of
+two fields in a row are cut after some thirty letters."""
 
 LIVE = ("queued", "running", "stopping")
 IN_THE_BACKGROUND = {"async": True}

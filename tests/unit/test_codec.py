@@ -117,6 +117,7 @@ def test_a_hard_example_says_so_on_its_first_region():
     assert wire["model_version"] == "al-0001-aaaa"
     first, second = wire["result"]
     assert first["meta"] == {"text": ["hard 0.81: low confidence (0.41); top two labels close"]}
+    assert list(first)[:2] == ["id", "meta"], "a narrow column shows the begin"
     assert "meta" not in second
     assert first["value"].pop("rectanglelabels") == ["a"]
     assert first["value"] == pytest.approx(

@@ -124,7 +124,9 @@ def test_pre_labeling_is_offered_only_when_there_is_a_version(action, project, b
 
 def test_a_field_that_does_not_always_apply_says_when_it_does(action, project):
     form = fields(action.start_form(None, project))
-    assert {name for name, field in form.items() if field["label"].startswith("Only ")} == {
+    assert {
+        name for name, field in form.items() if field["label"].startswith(("Only ", "If "))
+    } == {
         "algorithm",
         "model_version",
         "max_error",
