@@ -114,11 +114,11 @@ def tail(mistakes: int, accepted: int, pool: int, max_error: float, overtaken: i
     Hypergeometric: `accepted` images drawn from themselves, the `pool` unlabeled ones and those
     `overtaken`, of which together `mistakes` plus one more than `max_error` of the pool are wrong.
     """
-    if not pool:
+    if not pool or mistakes >= accepted:
         return 1.0
     population = pool + accepted + overtaken
     wrong = mistakes + floor(max_error * pool + 1e-9) + 1
-    least = max(0, wrong - pool)
+    least = max(0, accepted + wrong - population)
     x = np.arange(least, mistakes)
     ratios = (wrong - x) * (accepted - x) / ((x + 1) * (population - wrong - accepted + x + 1.0))
     first = (

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import hypergeom
 
 from backend.domain import Label
 from backend.policies.certification import (
@@ -64,6 +65,20 @@ def test_the_smallest_samples_that_afford_each_mistake_are_the_known_ones(max_er
     for mistakes, size in enumerate(sizes):
         assert affordable(size, MANY, max_error, risk) == mistakes
         assert affordable(size - 1, MANY, max_error, risk) == mistakes - 1
+
+
+@settings(deadline=None)
+@given(
+    st.integers(1, 60), st.integers(1, 60), st.integers(0, 60), st.sampled_from([0.02, 0.05, 0.2])
+)
+def test_the_tail_is_the_hypergeometric_one(accepted, pool, taken, max_error):
+    for mistakes in range(accepted + 3):
+        wrong = mistakes + math.floor(max_error * pool + 1e-9) + 1
+        population = pool + accepted + taken
+        exact = 1.0
+        if mistakes < accepted:
+            exact = hypergeom.cdf(mistakes, population, wrong, accepted)
+        assert tail(mistakes, accepted, pool, max_error, taken) == pytest.approx(exact, abs=1e-9)
 
 
 @settings(deadline=None)
