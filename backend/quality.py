@@ -18,7 +18,6 @@ METRICS = {
     "ece_equal_width": "calibration error, bins of equal width",
     "log_loss": "log loss",
     "brier": "Brier score",
-    "images": "images measured",
 }
 """Names of metrics in words, where we know them."""
 
