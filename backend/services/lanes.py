@@ -91,8 +91,8 @@ class Lanes:
         return replace(ledger, lane=ledger.spent | kept, share=share, before=ledger.before | gone)
 
     def _extended(self, ledger: Ledger, people: Census, more: int) -> Ledger:
-        room = _most(people) - len(ledger.open)
-        unlabeled = [ref.task for ref in people.unlabeled if ref.task not in _used(ledger)]
+        room, used = _most(people) - len(ledger.open), _used(ledger)
+        unlabeled = [ref.task for ref in people.unlabeled if ref.task not in used]
         share = share_of(unlabeled, self.seed, min(more, room))
         drawn = lane(unlabeled, self.seed, share)
         return replace(ledger, lane=ledger.lane | set(drawn), share=max(share, ledger.share))
