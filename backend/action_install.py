@@ -6,7 +6,7 @@ import subprocess
 from importlib import resources
 from pathlib import Path
 
-from backend.errors import BadInput, Unavailable
+from backend.domain.errors import BadInput, Unavailable
 from backend.label_studio_process import installed_command
 
 FILE_NAME = "autolabel_action.py"

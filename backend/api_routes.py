@@ -3,7 +3,7 @@
 from flask import Blueprint, Response
 
 from backend.app_context import backend
-from backend.domain import JobId, ProjectId, VersionName
+from backend.domain.answers import JobId, ProjectId, VersionName
 from backend.job_requests import job_request
 from backend.openapi import DOCUMENT
 from backend.presenting import answer, job_json, status_json, version_json, versions_json

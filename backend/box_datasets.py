@@ -16,9 +16,9 @@ from xml.etree.ElementTree import Element, ParseError
 import yaml
 from defusedxml import ElementTree
 
-from backend.domain import Label, Region, Regions
-from backend.errors import BadInput
-from backend.geometry import Corners, clipped, is_cut
+from backend.domain.answers import Label, Region, Regions
+from backend.domain.errors import BadInput
+from backend.domain.geometry import Corners, clipped, is_cut
 
 _IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 _KINDS = frozenset({"images", "labels", "annotations", "jpegimages"})

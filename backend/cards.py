@@ -8,8 +8,8 @@ from urllib.parse import quote
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
-from backend.domain import ControlName, Job, ModelVersion, VersionName
-from backend.errors import BadInput
+from backend.domain.answers import ControlName, Job, ModelVersion, VersionName
+from backend.domain.errors import BadInput
 
 VERSION_NAME = re.compile(r"al-[0-9]{4,}-[0-9a-f]{4}")
 """Of one width up to the 9,999th version, so no name is the beginning of another."""

@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from backend import job_requests, settings, summary, terminal, wiring
-from backend.domain import Algorithm, JobId, JobState, Kind, Mode, ProjectId, VersionName
-from backend.errors import AutolabelError, BadInput, NotFound, Refused
+from backend.domain.answers import Algorithm, JobId, JobState, Kind, Mode, ProjectId, VersionName
+from backend.domain.errors import AutolabelError, BadInput, NotFound, Refused
 from backend.presenting import job_json, status_json, versions_json
 
 app = typer.Typer(

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
-from backend.domain import (
+from backend.domain.answers import (
     Answer,
     Choice,
     Control,
@@ -27,7 +27,7 @@ from backend.domain import (
     Regions,
     TaskId,
 )
-from backend.geometry import NOWHERE, Box, clipped, from_percent, is_cut, to_percent
+from backend.domain.geometry import NOWHERE, Box, clipped, from_percent, is_cut, to_percent
 
 Json = Mapping[str, Any]
 

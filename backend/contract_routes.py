@@ -13,8 +13,8 @@ from flask import Blueprint, Response, g, request
 
 from backend import schema, webhook_events
 from backend.app_context import backend
-from backend.domain import JobId, JobRequest, JobState, ProjectId
-from backend.errors import BadInput, NotFound, QueueUnreachable
+from backend.domain.answers import JobId, JobRequest, JobState, ProjectId
+from backend.domain.errors import BadInput, NotFound, QueueUnreachable
 from backend.presenting import answer
 from backend.request_body import field, json_object
 

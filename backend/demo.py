@@ -23,7 +23,7 @@ from backend import (
     wiring,
 )
 from backend.demo_images import DemoSet, Sample
-from backend.domain import (
+from backend.domain.answers import (
     ImageRef,
     Job,
     JobRequest,
@@ -35,7 +35,7 @@ from backend.domain import (
     TaskId,
     VersionName,
 )
-from backend.errors import BadInput, OutOfSpace, Unavailable
+from backend.domain.errors import BadInput, OutOfSpace, Unavailable
 from backend.label_studio_process import BESIDE, LabelStudioProcess, installed_command
 from backend.policies import correctness
 from backend.settings import Settings

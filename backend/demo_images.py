@@ -12,8 +12,8 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from backend import box_datasets
-from backend.domain import Answer, Choice, Kind, Label, Regions
-from backend.errors import BadInput
+from backend.domain.answers import Answer, Choice, Kind, Label, Regions
+from backend.domain.errors import BadInput
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif"}
 """Files that Label Studio takes as uploads and browsers can show."""

@@ -15,8 +15,8 @@ from rq import Queue, Worker
 from rq.serializers import JSONSerializer
 
 from backend import schema, wiring
-from backend.domain import Kind, LabelSchema, ProjectId
-from backend.errors import AutolabelError, BadInput, NotFound, OutOfSpace, Unavailable
+from backend.domain.answers import Kind, LabelSchema, ProjectId
+from backend.domain.errors import AutolabelError, BadInput, NotFound, OutOfSpace, Unavailable
 from backend.gateway import in_our_words
 from backend.job_records import QUEUE
 from backend.models.embedding import backbones, encoders

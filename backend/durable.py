@@ -7,7 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from backend.errors import OutOfSpace
+from backend.domain.errors import OutOfSpace
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -7,8 +7,8 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from backend.domain import Events, ProjectId
-from backend.errors import QueueUnreachable
+from backend.domain.answers import Events, ProjectId
+from backend.domain.errors import QueueUnreachable
 from backend.redis_client import RedisClient
 
 log = logging.getLogger(__name__)

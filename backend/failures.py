@@ -7,7 +7,7 @@ from unicodedata import combining
 from werkzeug.exceptions import HTTPException
 
 from backend import summary
-from backend.errors import (
+from backend.domain.errors import (
     AutolabelError,
     BadInput,
     LabelStudioDenied,

@@ -12,7 +12,7 @@ from typing import Any
 from backend import codec
 from backend import schema as labeling_config
 from backend.cards import GROUP_NAME, VERSION_NAME, group_name
-from backend.domain import (
+from backend.domain.answers import (
     ImageRef,
     LabeledImage,
     LabelSchema,
@@ -23,7 +23,7 @@ from backend.domain import (
     TaskId,
     VersionName,
 )
-from backend.errors import (
+from backend.domain.errors import (
     AutolabelError,
     BadInput,
     LabelStudioDenied,

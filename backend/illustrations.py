@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backend.domain import ImageRef, Job, ModelVersion, ProjectId
+from backend.domain.answers import ImageRef, Job, ModelVersion, ProjectId
 from backend.durable import room_for
 from backend.ports import Fetch
 

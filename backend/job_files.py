@@ -11,9 +11,9 @@ from pydantic import TypeAdapter
 from pydantic_core import to_json
 
 from backend.cards import job_card, job_from
-from backend.domain import Job, JobId, ProjectId
+from backend.domain.answers import Job, JobId, ProjectId
+from backend.domain.errors import BadInput
 from backend.durable import write_whole
-from backend.errors import BadInput
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from backend.cards import job_card, job_from
-from backend.domain import Job, JobId, JobState, ProjectId
+from backend.domain.answers import Job, JobId, JobState, ProjectId
 from backend.redis_client import RedisClient
 
 QUEUE = "autolabel"

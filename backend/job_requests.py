@@ -5,8 +5,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from backend.domain import Algorithm, JobRequest, Mode, ProjectId, TaskId, VersionName
-from backend.errors import BadInput
+from backend.domain.answers import Algorithm, JobRequest, Mode, ProjectId, TaskId, VersionName
+from backend.domain.errors import BadInput
 from backend.policies.grouping import FEWEST, MOST
 
 MOST_PICKS = 200

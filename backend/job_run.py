@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from backend.domain import Job, JobId, JobState, VersionName
+from backend.domain.answers import Job, JobId, JobState, VersionName
+from backend.domain.errors import AutolabelError, QueueUnreachable, Stopped
 from backend.durable import room_for
-from backend.errors import AutolabelError, QueueUnreachable, Stopped
 from backend.job_records import LOST
 from backend.jobs import JobBoard
 from backend.ports import Progress

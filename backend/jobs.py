@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
-from backend.domain import Job, JobId, JobRequest, JobState, ProjectId, VersionName
-from backend.errors import NotFound, OutOfSpace, QueueUnreachable
+from backend.domain.answers import Job, JobId, JobRequest, JobState, ProjectId, VersionName
+from backend.domain.errors import NotFound, OutOfSpace, QueueUnreachable
 from backend.job_files import JobFiles
 from backend.job_records import ENTRY, LAST_LEASE, LOST, JobRecords
 from backend.redis_client import RedisClient

@@ -21,8 +21,8 @@ from label_studio_ml import api  # pyright: ignore
 from label_studio_ml.model import LabelStudioMLBase  # pyright: ignore
 
 from backend import settings, webhook_events, wiring
-from backend.domain import JobRequest, ProjectId
-from backend.errors import Refused
+from backend.domain.answers import JobRequest, ProjectId
+from backend.domain.errors import Refused
 from backend.ports import Backend
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from typing import IO
 
 import httpx
 
-from backend.errors import LabelStudioUnreachable, Unavailable
+from backend.domain.errors import LabelStudioUnreachable, Unavailable
 
 _POLL_SECONDS = 0.3
 _GRACE_SECONDS = 10.0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from backend.domain import Ledger, ProjectId
+from backend.domain.answers import Ledger, ProjectId
 from backend.durable import room_for, write_whole
 
 _LEDGER = TypeAdapter(Ledger)

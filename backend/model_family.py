@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from backend.domain import Algorithm, Answer, Control, Kind
-from backend.pictures import Guesses, Pictures
+from backend.domain.answers import Algorithm, Answer, Control, Kind
+from backend.domain.batches import Guesses, Pictures
 from backend.ports import Fetch, Progress
 
 

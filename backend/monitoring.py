@@ -10,8 +10,8 @@ from prometheus_client import Counter as Total
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from backend.domain import JobState
-from backend.errors import QueueUnreachable
+from backend.domain.answers import JobState
+from backend.domain.errors import QueueUnreachable
 from backend.ports import Backend
 
 RECENT_JOBS = 1000

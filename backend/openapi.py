@@ -3,8 +3,8 @@
 from enum import StrEnum
 from typing import Any
 
-from backend.domain import Algorithm, JobState, Kind, Mode
-from backend.errors import ReasonCode
+from backend.domain.answers import Algorithm, JobState, Kind, Mode
+from backend.domain.errors import ReasonCode
 
 Json = dict[str, Any]
 

@@ -15,8 +15,8 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from backend import metric_names
-from backend.domain import ModelVersion
+from backend.domain import metric_names
+from backend.domain.answers import ModelVersion
 
 QUALITY = {"map50": "mAP at IoU 0.5", "accuracy": "accuracy"}
 """What the metrics of `metric_names.QUALITY` are called in a legend."""

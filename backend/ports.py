@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from backend.domain import (
+from backend.domain.answers import (
     ControlName,
     Events,
     ImageRef,
@@ -29,8 +29,8 @@ from backend.domain import (
     TaskId,
     VersionName,
 )
-from backend.geometry import Box
-from backend.pictures import Pictures
+from backend.domain.batches import Pictures
+from backend.domain.geometry import Box
 
 
 class Progress(Protocol):

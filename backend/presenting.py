@@ -9,8 +9,8 @@ from typing import Any, cast
 from flask import Response
 
 from backend import quality, summary
-from backend.domain import Certificate, Job, ModelVersion, ProjectStatus
-from backend.errors import Reason
+from backend.domain.answers import Certificate, Job, ModelVersion, ProjectStatus
+from backend.domain.errors import Reason
 
 Json = dict[str, Any]
 

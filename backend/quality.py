@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from math import isfinite
 
-from backend import metric_names
+from backend.domain import metric_names
 from backend.summary import begun
 
 METRICS = {

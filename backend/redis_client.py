@@ -9,7 +9,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from backend.errors import QueueUnreachable
+from backend.domain.errors import QueueUnreachable
 
 CURE = "Start `autolabel up`, or set AUTOLABEL_REDIS_URL to a Redis that runs"
 

@@ -19,8 +19,8 @@ from urllib.parse import quote
 
 from redis.exceptions import RedisError
 
+from backend.domain.errors import AutolabelError, QueueUnreachable
 from backend.durable import write_whole
-from backend.errors import AutolabelError, QueueUnreachable
 from backend.orphans import tied
 from backend.redis_client import CURE, connect
 from backend.settings import Settings

@@ -6,7 +6,7 @@ from typing import Any, TypeVar, cast
 
 from flask import request
 
-from backend.errors import BadInput
+from backend.domain.errors import BadInput
 
 T = TypeVar("T")
 

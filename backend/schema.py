@@ -10,8 +10,8 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from backend.domain import Control, ControlName, Kind, Label, LabelSchema
-from backend.errors import UnsupportedConfig
+from backend.domain.answers import Control, ControlName, Kind, Label, LabelSchema
+from backend.domain.errors import UnsupportedConfig
 
 LEARNED = {"Choices": "Choice", "RectangleLabels": "Label"}
 """Tags that we learn, and the tag of their options."""

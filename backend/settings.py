@@ -24,7 +24,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from backend.errors import BadInput
+from backend.domain.errors import BadInput
 
 PREFIX = "AUTOLABEL_"
 _FILE = ".env"

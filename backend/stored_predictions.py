@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from backend.domain import ImageRef, ProjectId, VersionName
+from backend.domain.answers import ImageRef, ProjectId, VersionName
+from backend.domain.errors import OutOfSpace
 from backend.durable import room_for
-from backend.errors import OutOfSpace
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS predictions (

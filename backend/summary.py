@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from backend.domain import Job, JobState, LabelCount, ProjectStatus
-from backend.errors import Reason
+from backend.domain.answers import Job, JobState, LabelCount, ProjectStatus
+from backend.domain.errors import Reason
 
 LABELS_SHOWN = 30
 

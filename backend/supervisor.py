@@ -17,7 +17,7 @@ from contextlib import suppress
 from types import FrameType
 from typing import IO
 
-from backend.errors import AutolabelError
+from backend.domain.errors import AutolabelError
 from backend.orphans import tied
 from backend.redis_server import EmbeddedRedis
 from backend.settings import Settings, environment

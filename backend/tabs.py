@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from backend.domain import TaskId
+from backend.domain.answers import TaskId
 from connectors.label_studio_tabs import Tab
 from connectors.label_studio_tasks import where
 

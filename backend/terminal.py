@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from backend import quality, summary
-from backend.domain import Job, JobState
+from backend.domain.answers import Job, JobState
 from backend.ports import Jobs
 from backend.presenting import job_json
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from backend.domain import ImageRef
-from backend.errors import UnreadableImage
+from backend.domain.answers import ImageRef
+from backend.domain.errors import UnreadableImage
 from backend.ports import Fetch
 
 LARGEST = (320, 320)

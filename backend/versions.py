@@ -18,9 +18,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from backend.cards import VERSION_NAME, control_folder, version_card, version_from
-from backend.domain import ControlName, ModelVersion, ProjectId, VersionName
+from backend.domain.answers import ControlName, ModelVersion, ProjectId, VersionName
+from backend.domain.errors import BadInput, NotFound
 from backend.durable import room_for, sync, write_whole
-from backend.errors import BadInput, NotFound
 
 log = logging.getLogger(__name__)
 

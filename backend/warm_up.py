@@ -11,7 +11,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from backend import settings
-from backend.errors import AutolabelError
+from backend.domain.errors import AutolabelError
 from backend.models.embedding.backbones import backbone
 from backend.models.embedding.encoders import export_path, is_cpu_for_sure, open_encoder
 from backend.orphans import tied

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
-from backend.domain import Events, Job, JobRequest, ProjectId, ProjectStatus
-from backend.errors import AutolabelError, NotFound
+from backend.domain.answers import Events, Job, JobRequest, ProjectId, ProjectStatus
+from backend.domain.errors import AutolabelError, NotFound
 from backend.ports import Changes
 from backend.services.training_trigger import TrainingTrigger
 

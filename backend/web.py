@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException
 from backend import api_routes, contract_routes, failures, protection
 from backend.app_context import BACKEND, SETTINGS, request_id
 from backend.console import actions, pages
-from backend.errors import AutolabelError, BadInput
+from backend.domain.errors import AutolabelError, BadInput
 from backend.failures import Failure
 from backend.monitoring import Monitoring
 from backend.ports import Backend

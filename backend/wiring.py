@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from backend import job_run
-from backend.domain import (
+from backend.domain.answers import (
     UNTRAINED,
     Job,
     JobId,
@@ -28,7 +28,7 @@ from backend.domain import (
     ProjectStatus,
     VersionName,
 )
-from backend.errors import NoWeights, QueueUnreachable
+from backend.domain.errors import NoWeights, QueueUnreachable
 from backend.events import EventCounter
 from backend.gateway import GatewayFiles, LabelStudioGateway
 from backend.illustrations import JobPictures

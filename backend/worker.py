@@ -17,8 +17,8 @@ from rq.job import Job as QueuedJob
 from rq.serializers import JSONSerializer
 from typing_extensions import override
 
-from backend.domain import JobId, JobState
-from backend.errors import AutolabelError, NotFound, QueueUnreachable
+from backend.domain.answers import JobId, JobState
+from backend.domain.errors import AutolabelError, NotFound, QueueUnreachable
 from backend.job_records import LEASE, QUEUE
 from backend.jobs import JobBoard
 from backend.orphans import die_with_parent

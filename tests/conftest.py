@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from backend.errors import AutolabelError
+from backend.domain.errors import AutolabelError
 from backend.redis_server import EmbeddedRedis
 
 

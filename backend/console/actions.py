@@ -7,8 +7,8 @@ from flask import Blueprint, Response, make_response, redirect, request
 from backend.app_context import backend
 from backend.console import form_token
 from backend.console.pages import project_page
-from backend.domain import JobId, Mode, ProjectId, VersionName
-from backend.errors import AutolabelError, BadInput
+from backend.domain.answers import JobId, Mode, ProjectId, VersionName
+from backend.domain.errors import AutolabelError, BadInput
 from backend.failures import of_ours
 from backend.job_requests import job_request
 

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from flask import Response, abort
 
 from backend.console.views import Moving
-from backend.domain import ProjectId
-from backend.errors import AutolabelError
+from backend.domain.answers import ProjectId
+from backend.domain.errors import AutolabelError
 from backend.ports import Jobs
 
 LISTENERS = 8

@@ -8,11 +8,12 @@ from typing import Any, TypeVar
 
 from flask import Blueprint, Response, abort, render_template, request, send_from_directory
 
-from backend import metric_names, quality, summary
+from backend import quality, summary
 from backend.app_context import backend, settings
 from backend.console import figures, form_token, live, views, words
-from backend.domain import UNTRAINED, Job, JobId, ModelVersion, ProjectId
-from backend.errors import AutolabelError, NotFound
+from backend.domain import metric_names
+from backend.domain.answers import UNTRAINED, Job, JobId, ModelVersion, ProjectId
+from backend.domain.errors import AutolabelError, NotFound
 from backend.failures import Failure, of_ours
 from backend.job_requests import MOST_PICKS
 from backend.policies import grouping

@@ -8,7 +8,7 @@ from datetime import datetime
 from backend import summary
 from backend.console import words
 from backend.console.figures import Json, objects
-from backend.domain import Job, JobState, LabelCount, ProjectId
+from backend.domain.answers import Job, JobState, LabelCount, ProjectId
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain import Label, Region, Regions
+from backend.domain.answers import Label, Region, Regions
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
-from backend.errors import UnreadableImage
+from backend.domain.errors import UnreadableImage
 from backend.models.embedding.images import PILLOW_ERRORS, is_deep, orientation_of, to_8_bit
 
 Pixels = NDArray[np.uint8]

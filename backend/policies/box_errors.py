@@ -6,8 +6,8 @@ thresholds on a model that did not see the image.
 
 from collections.abc import Iterable, Sequence
 
-from backend.domain import Answer, Region, Regions, TaskId
-from backend.geometry import iou
+from backend.domain.answers import Answer, Region, Regions, TaskId
+from backend.domain.geometry import iou
 from backend.policies.correctness import SAME_BOX, pairs
 from backend.policies.label_errors import Suspect
 

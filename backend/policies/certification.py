@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain import Certificate, Label
-from backend.pictures import Floats
+from backend.domain.answers import Certificate, Label
+from backend.domain.batches import Floats
 from backend.policies.fixed_sequence import Flags, Stop, Validation, stops, walk
 
 FIRST_ATTEMPT = 0.75

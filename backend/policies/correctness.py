@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain import Answer, Choice, Region, Regions
-from backend.geometry import iou
+from backend.domain.answers import Answer, Choice, Region, Regions
+from backend.domain.geometry import iou
 
 SAME_BOX = 0.5
 """Two boxes are the same object from this intersection over union on (PASCAL VOC)."""

@@ -20,7 +20,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.pictures import Floats
+from backend.domain.batches import Floats
 
 START_SHARE, START_EXTRA = 0.2, 25
 """The strictest threshold accepts at most this share of the sample plus this many images: stricter

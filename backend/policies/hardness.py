@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from backend.domain import HardExample
-from backend.pictures import Floats
+from backend.domain.answers import HardExample
+from backend.domain.batches import Floats
 from backend.policies.miners.answers import CLOSE, LOW_CONFIDENCE, close_labels, low_confidence
 from backend.policies.miners.boxes import nothing_found, unusual_boxes
 from backend.policies.miners.evidence import Evidence, Finding

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain import Answer, Control, Kind, TaskId
-from backend.pictures import Floats
+from backend.domain.answers import Answer, Control, Kind, TaskId
+from backend.domain.batches import Floats
 from backend.policies.miners.evidence import hot
 
 

@@ -11,7 +11,7 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain import Answer, Label, TaskId
+from backend.domain.answers import Answer, Label, TaskId
 
 LABELS_ARE_RANDOM = "assuming that the labeled images are a random sample of all, as was stated"
 

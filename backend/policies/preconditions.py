@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from backend.domain import Control, Label, LabelCount, LabelSchema, ModelVersion
-from backend.errors import Reason, ReasonCode
+from backend.domain.answers import Control, Label, LabelCount, LabelSchema, ModelVersion
+from backend.domain.errors import Reason, ReasonCode
 
 GOOD_IMAGES = 50
 """From this many images a class on, accuracy on held-out images means something."""

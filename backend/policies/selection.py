@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain import Kind, TaskId
-from backend.pictures import Floats, Guesses, Pictures
+from backend.domain.answers import Kind, TaskId
+from backend.domain.batches import Floats, Guesses, Pictures
 from backend.policies.herding import REACH, REACH_BLIND, Pool, herd
 from backend.policies.kmeans import kmeans
 from backend.policies.uncertainty import uncertainty

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from backend.domain import Answer, Kind, Label, Region, Regions
-from backend.pictures import Floats, Guesses
+from backend.domain.answers import Answer, Kind, Label, Region, Regions
+from backend.domain.batches import Floats, Guesses
 
 TINY = 1e-12
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from backend.domain import (
+from backend.domain.answers import (
     Acceptance,
     Certificate,
     Choice,
@@ -20,7 +20,7 @@ from backend.domain import (
     TaskId,
     VersionName,
 )
-from backend.errors import NotFound
+from backend.domain.errors import NotFound
 from backend.policies.certification import (
     Said,
     Terms,

@@ -8,7 +8,7 @@ from typing import Any
 
 from backend import schema as labeling_config
 from backend.cards import control_folder
-from backend.domain import (
+from backend.domain.answers import (
     Certificate,
     ControlName,
     Decision,
@@ -21,7 +21,7 @@ from backend.domain import (
     TaskId,
     VersionName,
 )
-from backend.errors import Refused
+from backend.domain.errors import Refused
 from backend.policies import preconditions
 from backend.ports import Gallery, LabelStudio, Progress, Versions
 from backend.services import census, lanes, picks, report, taught

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from backend.domain import (
+from backend.domain.answers import (
     Answer,
     Choice,
     ControlName,

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from backend.domain import ControlName, Decision, LabelSchema, ModelVersion
-from backend.errors import BadInput, UnreadableImage
+from backend.domain.answers import ControlName, Decision, LabelSchema, ModelVersion
+from backend.domain.errors import BadInput, UnreadableImage
 from backend.model_family import Lesson, Model
 from backend.policies import preconditions, promotion
 from backend.policies.correctness import agreement

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backend.domain import Answer, ImageRef, Regions
-from backend.errors import UnreadableImage
-from backend.pictures import Floats
+from backend.domain.answers import Answer, ImageRef, Regions
+from backend.domain.batches import Floats
+from backend.domain.errors import UnreadableImage
 from backend.ports import Gallery, Progress
 
 STEP = "predict"

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backend.domain import Answer, Control, Kind, ModelVersion, ProjectId, TaskId
-from backend.errors import BadInput
+from backend.domain.answers import Answer, Control, Kind, ModelVersion, ProjectId, TaskId
+from backend.domain.batches import Guesses
+from backend.domain.errors import BadInput
 from backend.model_family import Lesson, Model
-from backend.pictures import Guesses
 from backend.policies.box_errors import doubted_boxes
 from backend.policies.label_errors import Suspect, doubted
 from backend.ports import LabelStudio, Progress

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from backend.domain import HardExample, JobRequest, Ledger, NoPrediction, TaskId
+from backend.domain.answers import HardExample, JobRequest, Ledger, NoPrediction, TaskId
 from backend.ports import Progress
 from backend.services import lanes
 from backend.services.acceptance import Verdict, judge

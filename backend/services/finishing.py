@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from backend.domain import Job, Kind, LabelSchema, ModelVersion, TaskId, VersionName
+from backend.domain.answers import Job, Kind, LabelSchema, ModelVersion, TaskId, VersionName
 from backend.ports import Progress, Versions
 from backend.services.acceptance import AutoAccept
 from backend.services.findings import Findings

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from backend import schema as labeling_config
-from backend.domain import Job
+from backend.domain.answers import Job
 from backend.policies.grouping import group
 from backend.ports import Gallery, LabelStudio, Progress
 from backend.services import census, report

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from backend.domain import Control, HardExample, Kind, TaskId
+from backend.domain.answers import Control, HardExample, Kind, TaskId
 from backend.model_family import Model
 from backend.policies.hardness import DEFAULT, MODELARTS_WEIGHTS, Table, examine
 from backend.policies.miners.evidence import Evidence

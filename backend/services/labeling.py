@@ -11,7 +11,7 @@ import numpy as np
 
 from backend import codec
 from backend import schema as labeling_config
-from backend.domain import (
+from backend.domain.answers import (
     ControlName,
     HardExample,
     LabelSchema,
@@ -21,8 +21,8 @@ from backend.domain import (
     TaskId,
     VersionName,
 )
-from backend.errors import BadInput, UnreadableImage
-from backend.pictures import Floats, Guesses, Pictures
+from backend.domain.batches import Floats, Guesses, Pictures
+from backend.domain.errors import BadInput, UnreadableImage
 from backend.ports import Gallery, LabelStudio, Progress, StoredPredictions
 from backend.services.learning import Models
 from backend.services.tidying import Tidying

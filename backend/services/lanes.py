@@ -9,7 +9,7 @@ that it keeps standing for all that is unlabeled.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from backend.domain import JobRequest, LabelSchema, Ledger, ProjectId, TaskId
+from backend.domain.answers import JobRequest, LabelSchema, Ledger, ProjectId, TaskId
 from backend.policies.certification import Terms
 from backend.policies.lane import LABELS_ARE_RANDOM, lane, share_of
 from backend.policies.validation_size import how_many_more, unseen

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from backend.domain import (
+from backend.domain.answers import (
     Algorithm,
     Answer,
     Choice,
@@ -16,8 +16,8 @@ from backend.domain import (
     ModelVersion,
     TaskId,
 )
+from backend.domain.batches import Pictures
 from backend.model_family import Family, Lesson, Model
-from backend.pictures import Pictures
 from backend.policies import lane
 from backend.ports import Fetch, Progress, Versions
 from backend.services import taught

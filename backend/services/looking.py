@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from backend.domain import LabelSchema, Ledger, NoPrediction
-from backend.errors import UnreadableImage
-from backend.pictures import Pictures
+from backend.domain.answers import LabelSchema, Ledger, NoPrediction
+from backend.domain.batches import Pictures
+from backend.domain.errors import UnreadableImage
 from backend.ports import Gallery, Progress
 from backend.services import census
 from backend.services.census import Census

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from threading import Lock
 
-from backend.domain import LabelSchema, ModelVersion, ProjectId, VersionName
+from backend.domain.answers import LabelSchema, ModelVersion, ProjectId, VersionName
 from backend.ports import Versions
 from backend.services.learning import Learning, Models
 

@@ -5,7 +5,7 @@ from itertools import zip_longest
 
 import numpy as np
 
-from backend.domain import Control, Kind, ProjectId, TaskId, VersionName
+from backend.domain.answers import Control, Kind, ProjectId, TaskId, VersionName
 from backend.policies.selection import Pick, select
 from backend.ports import LabelStudio
 from backend.services.labeling import Guessed

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from backend import schema as labeling_config
-from backend.domain import UNTRAINED, Job, JobRequest, LabelSchema, ModelVersion
-from backend.errors import Refused
+from backend.domain.answers import UNTRAINED, Job, JobRequest, LabelSchema, ModelVersion
+from backend.domain.errors import Refused
 from backend.policies import preconditions
 from backend.ports import Gallery, LabelStudio, Progress, Versions
 from backend.services import census, taught

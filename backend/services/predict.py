@@ -8,8 +8,8 @@ from typing import Any
 
 from backend import codec
 from backend import schema as labeling_config
-from backend.domain import ImageRef, LabelSchema, ModelVersion, ProjectId
-from backend.errors import AutolabelError, Stopped
+from backend.domain.answers import ImageRef, LabelSchema, ModelVersion, ProjectId
+from backend.domain.errors import AutolabelError, Stopped
 from backend.policies import preconditions
 from backend.ports import Gallery, Ledgers, StoredPredictions, Versions
 from backend.services.labeling import Guessing

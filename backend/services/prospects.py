@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from backend.domain import JobRequest, ProjectId
+from backend.domain.answers import JobRequest, ProjectId
 from backend.policies.stopping import Round, outlook
 from backend.ports import Ledgers
 from backend.services.census import Census

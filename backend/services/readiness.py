@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 
 from backend import schema as labeling_config
-from backend.domain import (
+from backend.domain.answers import (
     UNTRAINED,
     JobRequest,
     Kind,
@@ -16,7 +16,7 @@ from backend.domain import (
     ProjectId,
     ProjectStatus,
 )
-from backend.errors import (
+from backend.domain.errors import (
     AutolabelError,
     NotFound,
     NoWeights,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from backend.domain import (
+from backend.domain.answers import (
     HardExample,
     ImageRef,
     Job,
@@ -18,7 +18,7 @@ from backend.domain import (
     TaskId,
     VersionName,
 )
-from backend.pictures import Floats
+from backend.domain.batches import Floats
 from backend.policies.label_errors import Suspect
 from backend.policies.miners.phrases import PHRASES
 from backend.ports import Gallery

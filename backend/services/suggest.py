@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backend import schema as labeling_config
-from backend.domain import Job, JobRequest, LabelSchema, ModelVersion
+from backend.domain.answers import Job, JobRequest, LabelSchema, ModelVersion
 from backend.policies import preconditions
 from backend.ports import Gallery, LabelStudio, Ledgers, Progress, Versions
 from backend.services import census, lanes, picks, report

@@ -8,7 +8,7 @@ says: the figures would flatter whoever had seen it.
 import json
 from pathlib import Path
 
-from backend.domain import ModelVersion, TaskId
+from backend.domain.answers import ModelVersion, TaskId
 from backend.model_family import Lesson
 from backend.ports import Versions
 

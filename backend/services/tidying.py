@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from backend.errors import AutolabelError, OutOfSpace, QueueUnreachable, Stopped
+from backend.domain.errors import AutolabelError, OutOfSpace, QueueUnreachable, Stopped
 
 log = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from backend import metric_names
-from backend.domain import Decision, Events, Job, JobState, Mode, ProjectId
+from backend.domain import metric_names
+from backend.domain.answers import Decision, Events, Job, JobState, Mode, ProjectId
 from backend.policies import triggers
 from backend.policies.triggers import Pace, Situation, Trained
 from backend.ports import Changes, Jobs, Progress, Versions

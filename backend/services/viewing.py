@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from backend.domain import Answer, Control, ImageRef, Kind, Region, Regions
-from backend.errors import UnreadableImage
-from backend.geometry import clipped
+from backend.domain.answers import Answer, Control, ImageRef, Kind, Region, Regions
+from backend.domain.batches import Guesses, Pictures
+from backend.domain.errors import UnreadableImage
+from backend.domain.geometry import clipped
 from backend.model_family import Model
-from backend.pictures import Guesses, Pictures
 from backend.policies.correctness import is_right
 from backend.ports import Fetch, Gallery, Progress
 from backend.services.labeling import Guessed

@@ -13,9 +13,9 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 
-from backend.domain import Algorithm, Kind
+from backend.domain.answers import Algorithm, Kind
+from backend.domain.batches import Guesses
 from backend.models.classification.classifier import Classifier
-from backend.pictures import Guesses
 from backend.policies.selection import select
 from backend.policies.uncertainty import least_confidence
 from tests.bench.bench_few_shot import DATA, Data, lesson, load, silent

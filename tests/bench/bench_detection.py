@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.box_datasets import read
-from backend.domain import Algorithm, Control, ControlName, ImageRef, Kind, Regions, TaskId
+from backend.domain.answers import Algorithm, Control, ControlName, ImageRef, Kind, Regions, TaskId
 from backend.model_family import Lesson
 from backend.models.detection import ultralytics_home
 from backend.models.detection.canvases import find

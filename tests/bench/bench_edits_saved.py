@@ -19,13 +19,22 @@ from pathlib import Path
 import numpy as np
 
 from backend.box_datasets import read
-from backend.domain import Algorithm, Control, ControlName, ImageRef, Kind, Label, Regions, TaskId
+from backend.domain.answers import (
+    Algorithm,
+    Control,
+    ControlName,
+    ImageRef,
+    Kind,
+    Label,
+    Regions,
+    TaskId,
+)
+from backend.domain.batches import Guesses, Pictures
 from backend.model_family import Lesson
 from backend.models.detection.detector import DetectorFamily
 from backend.models.detection.ultralytics_detector import UltralyticsEngine
 from backend.models.embedding.gallery import open_gallery
 from backend.models.metrics import edits
-from backend.pictures import Guesses, Pictures
 from backend.policies import lane
 from backend.policies.selection import select
 from backend.services.learning import HELD_OUT

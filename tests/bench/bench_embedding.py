@@ -22,7 +22,7 @@ import numpy as np
 import onnxruntime
 from PIL import Image
 
-from backend.domain import ImageRef, TaskId
+from backend.domain.answers import ImageRef, TaskId
 from backend.models.embedding.backbones import backbone
 from backend.models.embedding.encoders import Encoder, cpu_threads, export_path, open_encoder
 from backend.models.embedding.gallery import open_gallery

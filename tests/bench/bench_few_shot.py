@@ -15,13 +15,22 @@ from pathlib import Path
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from backend.domain import Algorithm, Choice, Control, ControlName, ImageRef, Kind, Label, TaskId
+from backend.domain.answers import (
+    Algorithm,
+    Choice,
+    Control,
+    ControlName,
+    ImageRef,
+    Kind,
+    Label,
+    TaskId,
+)
+from backend.domain.batches import Guesses, Pictures
 from backend.model_family import Lesson
 from backend.models.calibration import expected_calibration_error
 from backend.models.classification.classifier import Classifier
 from backend.models.classification.evaluation import SMALLEST
 from backend.models.embedding.gallery import open_gallery
-from backend.pictures import Guesses, Pictures
 from backend.settings import Settings
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "clothing"

@@ -17,7 +17,7 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 
-from backend.domain import Algorithm, Choice
+from backend.domain.answers import Algorithm, Choice
 from backend.models.classification.classifier import Classifier
 from backend.policies.certification import FIRST_ATTEMPT, Terms, certify, stays
 from backend.policies.correctness import right

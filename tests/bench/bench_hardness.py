@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from backend.domain import Algorithm, Choice, LabeledImage, LabelSchema
+from backend.domain.answers import Algorithm, Choice, LabeledImage, LabelSchema
+from backend.domain.batches import Guesses
 from backend.model_family import Lesson, Model
 from backend.models.classification.classifier import Classifier
 from backend.models.embedding.gallery import open_gallery
-from backend.pictures import Guesses
 from backend.policies.correctness import right
 from backend.policies.hardness import examine
 from backend.policies.miners.evidence import Evidence

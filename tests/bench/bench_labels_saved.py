@@ -22,7 +22,7 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 
-from backend.domain import (
+from backend.domain.answers import (
     Choice,
     ImageRef,
     Job,
@@ -34,7 +34,7 @@ from backend.domain import (
     ProjectId,
     TaskId,
 )
-from backend.errors import Refused
+from backend.domain.errors import Refused
 from backend.ledgers import LedgerFiles
 from backend.models.classification.classifier import Classifier
 from backend.services import lanes

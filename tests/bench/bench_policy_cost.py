@@ -9,8 +9,8 @@ import time
 
 import numpy as np
 
-from backend.domain import Choice, Control, ControlName, ImageRef, Kind, Label, TaskId
-from backend.pictures import TRAITS, Guesses, Pictures
+from backend.domain.answers import Choice, Control, ControlName, ImageRef, Kind, Label, TaskId
+from backend.domain.batches import TRAITS, Guesses, Pictures
 from backend.policies.certification import Terms, certify
 from backend.policies.fixed_sequence import Validation
 from backend.policies.grouping import group

@@ -7,8 +7,8 @@ import jsonschema
 import pytest
 from openapi_spec_validator import validate
 
-from backend.domain import JobRequest, JobState, ProjectId
-from backend.errors import (
+from backend.domain.answers import JobRequest, JobState, ProjectId
+from backend.domain.errors import (
     LabelStudioDenied,
     LabelStudioUnreachable,
     NotFound,

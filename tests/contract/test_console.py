@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from backend.console import live
-from backend.domain import (
+from backend.domain.answers import (
     Algorithm,
     ControlName,
     Decision,
@@ -18,7 +18,7 @@ from backend.domain import (
     ProjectId,
     VersionName,
 )
-from backend.errors import BadInput, LabelStudioUnreachable, Reason, ReasonCode
+from backend.domain.errors import BadInput, LabelStudioUnreachable, Reason, ReasonCode
 from backend.web import create_app
 from tests.fakes.backend import NOW, a_job, a_project, a_version
 

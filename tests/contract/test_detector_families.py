@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from backend.domain import Kind, Regions
-from backend.errors import NoWeights, Stopped, UnreadableImage
+from backend.domain.answers import Kind, Regions
+from backend.domain.batches import Guesses
+from backend.domain.errors import NoWeights, Stopped, UnreadableImage
 from backend.model_family import Lesson
 from backend.models.detection.detector import DetectorFamily
 from backend.models.detection.detector_model import Detector
@@ -19,7 +20,6 @@ from backend.models.detection.torchvision_detector import TorchvisionEngine
 from backend.models.detection.torchvision_network import build
 from backend.models.detection.ultralytics_detector import UltralyticsEngine
 from backend.models.metrics import overlaps
-from backend.pictures import Guesses
 from tests.fakes.detection_lessons import (
     CONTROL,
     DISC,

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from backend.domain import JobId, JobRequest, JobState, ProjectId
-from backend.errors import NotFound
+from backend.domain.answers import JobId, JobRequest, JobState, ProjectId
+from backend.domain.errors import NotFound
 from backend.jobs import JobBoard
 from backend.ports import Jobs
 from tests.fakes.jobs import FakeJobs

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from backend.contract_routes import COUNTABLE
-from backend.domain import UNTRAINED, JobState
-from backend.errors import LabelStudioUnreachable, Reason, ReasonCode
+from backend.domain.answers import UNTRAINED, JobState
+from backend.domain.errors import LabelStudioUnreachable, Reason, ReasonCode
 from tests.fakes.backend import a_job, a_version
 
 HERE = Path(__file__).parent

@@ -13,8 +13,8 @@ from types import ModuleType
 
 import pytest
 
-from backend.domain import JobRequest, ProjectId
-from backend.errors import Reason, ReasonCode
+from backend.domain.answers import JobRequest, ProjectId
+from backend.domain.errors import Reason, ReasonCode
 from tests.integration.polling import eventually
 
 REPOSITORY = Path(__file__).parents[2]

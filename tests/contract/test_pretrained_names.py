@@ -6,7 +6,16 @@ from pathlib import Path
 import pytest
 
 from backend.box_datasets import read
-from backend.domain import Control, ControlName, ImageRef, Kind, Label, Region, Regions, TaskId
+from backend.domain.answers import (
+    Control,
+    ControlName,
+    ImageRef,
+    Kind,
+    Label,
+    Region,
+    Regions,
+    TaskId,
+)
 from backend.models.detection.detector import DetectorFamily
 from backend.models.detection.ultralytics_detector import UltralyticsEngine
 from tests.fakes.detection_lessons import lesson, pictures

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from backend.cards import control_folder
-from backend.domain import ControlName, ModelVersion, ProjectId, VersionName
-from backend.errors import NotFound
+from backend.domain.answers import ControlName, ModelVersion, ProjectId, VersionName
+from backend.domain.errors import NotFound
 from backend.ports import Versions
 from backend.versions import VersionStore
 from tests.fakes.backend import a_version

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from backend import box_datasets
-from backend.domain import Regions
+from backend.domain.answers import Regions
 from connectors.label_studio import LabelStudioClient
 
 SHARED = Path(__file__).parents[3] / "shared"

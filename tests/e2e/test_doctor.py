@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from backend import doctor
-from backend.domain import ProjectId
+from backend.domain.answers import ProjectId
 from backend.label_studio_process import free_port
 from backend.settings import Settings
 from connectors.label_studio import LabelStudioClient

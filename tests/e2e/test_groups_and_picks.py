@@ -6,7 +6,7 @@ import pytest
 
 from backend import schema as labeling_config
 from backend.cards import GROUP_NAME
-from backend.domain import (
+from backend.domain.answers import (
     Choice,
     ControlName,
     ImageRef,

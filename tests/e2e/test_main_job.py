@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from backend.domain import ProjectId
+from backend.domain.answers import ProjectId
 from backend.events import EventCounter
 from backend.redis_server import redis_url
 from connectors.label_studio import LabelStudioClient

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from backend.domain import (
+from backend.domain.answers import (
     UNTRAINED,
     ControlName,
     Decision,
@@ -23,7 +23,7 @@ from backend.domain import (
     ProjectStatus,
     VersionName,
 )
-from backend.errors import NotFound, QueueUnreachable, Reason, ReasonCode, Refused
+from backend.domain.errors import NotFound, QueueUnreachable, Reason, ReasonCode, Refused
 
 COUNTED = {ReasonCode.TOO_FEW_LABELS, ReasonCode.TOO_FEW_IMAGES}
 NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from backend.domain import Events, ProjectId
+from backend.domain.answers import Events, ProjectId
 
 
 @dataclass

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from backend.errors import NoWeights
+from backend.domain.errors import NoWeights
 from backend.model_family import Lesson
 from backend.models.detection.networks import Canvases, Found, Trained
 from backend.models.detection.training_plan import TrainingPlan

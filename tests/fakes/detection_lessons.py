@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from backend.domain import (
+from backend.domain.answers import (
     Algorithm,
     Answer,
     Control,
@@ -19,10 +19,10 @@ from backend.domain import (
     Regions,
     TaskId,
 )
-from backend.errors import Stopped, UnreadableImage
-from backend.geometry import Box
+from backend.domain.batches import TRAITS, Pictures
+from backend.domain.errors import Stopped, UnreadableImage
+from backend.domain.geometry import Box
 from backend.model_family import Lesson
-from backend.pictures import TRAITS, Pictures
 
 SQUARE, DISC, RED = Label("square"), Label("disc"), Label("red")
 CONTROL = Control(ControlName("box"), "image", Kind.DETECTION, (SQUARE, DISC))

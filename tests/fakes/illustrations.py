@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from backend.domain import ImageRef, Job, TaskId
+from backend.domain.answers import ImageRef, Job, TaskId
 
 
 @dataclass

@@ -5,8 +5,8 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from backend.domain import ImageRef, NoPrediction
-from backend.errors import UnreadableImage
+from backend.domain.answers import ImageRef, NoPrediction
+from backend.domain.errors import UnreadableImage
 
 
 class FakeImageFiles:

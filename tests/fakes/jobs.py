@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from backend.domain import Job, JobId, JobRequest, JobState, ProjectId
-from backend.errors import NotFound
+from backend.domain.answers import Job, JobId, JobRequest, JobState, ProjectId
+from backend.domain.errors import NotFound
 
 
 class FakeJobs:

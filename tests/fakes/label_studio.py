@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from backend.domain import (
+from backend.domain.answers import (
     Answer,
     ControlName,
     ImageRef,
@@ -16,7 +16,7 @@ from backend.domain import (
     TaskId,
     VersionName,
 )
-from backend.errors import NotFound
+from backend.domain.errors import NotFound
 from backend.ports import Pushed
 
 CHOICES = (

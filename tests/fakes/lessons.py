@@ -2,9 +2,18 @@
 
 import numpy as np
 
-from backend.domain import Algorithm, Choice, Control, ControlName, ImageRef, Kind, Label, TaskId
+from backend.domain.answers import (
+    Algorithm,
+    Choice,
+    Control,
+    ControlName,
+    ImageRef,
+    Kind,
+    Label,
+    TaskId,
+)
+from backend.domain.batches import TRAITS, Pictures
 from backend.model_family import Lesson
-from backend.pictures import TRAITS, Pictures
 
 LABELS = tuple(Label(name) for name in ("cat", "dog", "owl", "fox"))
 

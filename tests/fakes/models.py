@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from backend.domain import Choice, Control, ImageRef, Kind, Label, NoPrediction, TaskId
-from backend.errors import NoWeights, UnreadableImage
-from backend.geometry import Box
+from backend.domain.answers import Choice, Control, ImageRef, Kind, Label, NoPrediction, TaskId
+from backend.domain.batches import Guesses, Pictures
+from backend.domain.errors import NoWeights, UnreadableImage
+from backend.domain.geometry import Box
 from backend.model_family import Lesson
-from backend.pictures import Guesses, Pictures
 from backend.ports import Fetch, Progress
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from backend.domain import ImageRef, ProjectId, VersionName
+from backend.domain.answers import ImageRef, ProjectId, VersionName
 
 
 class FakeStoredPredictions:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from backend.cards import control_folder
-from backend.domain import ControlName, ModelVersion, ProjectId, VersionName
-from backend.errors import NotFound
+from backend.domain.answers import ControlName, ModelVersion, ProjectId, VersionName
+from backend.domain.errors import NotFound
 
 
 class FakeVersions:

@@ -9,7 +9,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from backend.errors import OutOfSpace
+from backend.domain.errors import OutOfSpace
 from tests.unit.test_rounds import PROJECT, World
 
 

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from backend.domain import Job, JobId
-from backend.errors import NoWeights
+from backend.domain.answers import Job, JobId
+from backend.domain.errors import NoWeights
 from backend.job_run import run
 from backend.jobs import JobBoard
 from backend.ports import Progress

@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from backend import plots
-from backend.domain import ControlName, JobRequest, JobState, Label, LabelCount, ProjectId
-from backend.errors import Reason, ReasonCode
+from backend.domain.answers import ControlName, JobRequest, JobState, Label, LabelCount, ProjectId
+from backend.domain.errors import Reason, ReasonCode
 from backend.settings import Settings
 from backend.web import server
 from tests.fakes.backend import FakeBackend, FakeLabelStudio, FakeVersions, a_project, a_version

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from backend import demo
-from backend.domain import Kind
-from backend.errors import Unavailable
+from backend.domain.answers import Kind
+from backend.domain.errors import Unavailable
 from backend.settings import Settings
 from tests.integration.polling import eventually, lives
 

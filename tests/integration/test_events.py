@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from backend.domain import Events, ProjectId
+from backend.domain.answers import Events, ProjectId
 from backend.events import EventCounter
 
 PETS, CARS = ProjectId(1), ProjectId(2)

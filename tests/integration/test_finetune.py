@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backend.domain import Algorithm
-from backend.errors import Stopped
+from backend.domain.answers import Algorithm
+from backend.domain.errors import Stopped
 from backend.models.classification.classifier import Classifier
 from backend.models.classification.tuning import ENCODER_FILE, Tuning
 from backend.models.embedding.backbones import LITE0, Backbone

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import redis
 
-from backend.domain import Job, JobRequest, JobState, ProjectId
-from backend.errors import Stopped
+from backend.domain.answers import Job, JobRequest, JobState, ProjectId
+from backend.domain.errors import Stopped
 from backend.job_run import Work, run
 from backend.jobs import JobBoard
 from backend.ports import Progress

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from backend.domain import Job, JobId, JobRequest, JobState, ProjectId
+from backend.domain.answers import Job, JobId, JobRequest, JobState, ProjectId
 from backend.jobs import JobBoard
 from backend.redis_server import EmbeddedRedis
 from backend.worker import JobWorker, Pace

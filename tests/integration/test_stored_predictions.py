@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from backend.domain import ImageRef, ProjectId, TaskId, VersionName
-from backend.errors import OutOfSpace
+from backend.domain.answers import ImageRef, ProjectId, TaskId, VersionName
+from backend.domain.errors import OutOfSpace
 from backend.stored_predictions import PredictionStore
 
 PETS, VERSION = ProjectId(1), VersionName("al-0001-3f9c")

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from pydantic import SecretStr
 
 from backend import web, wiring
-from backend.domain import Choice, JobState, Label, ProjectId, TaskId
+from backend.domain.answers import Choice, JobState, Label, ProjectId, TaskId
 from backend.settings import Settings
 from tests.fakes.label_studio import FakeLabelStudio
 from tests.integration.polling import eventually

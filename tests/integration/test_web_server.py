@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pytest
 
-from backend.errors import BadInput, Reason, ReasonCode
+from backend.domain.errors import BadInput, Reason, ReasonCode
 from backend.settings import Settings
 from backend.web import server
 from tests.fakes.backend import FakeBackend, FakeLabelStudio, a_project

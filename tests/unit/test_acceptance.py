@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backend.domain import Choice, JobId, Mode, ProjectId, TaskId, VersionName
-from backend.errors import LabelStudioUnreachable, NotFound, Refused
+from backend.domain.answers import Choice, JobId, Mode, ProjectId, TaskId, VersionName
+from backend.domain.errors import LabelStudioUnreachable, NotFound, Refused
 from backend.services import doubts, lanes, taught
 from backend.services.acceptance import Verdict
 from tests.fakes.label_studio import FakeLabelStudio

@@ -3,7 +3,7 @@ import sys
 import pytest
 
 from backend import action_install
-from backend.errors import BadInput, Unavailable
+from backend.domain.errors import BadInput, Unavailable
 
 
 @pytest.fixture

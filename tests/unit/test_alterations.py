@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backend.domain import ImageRef, TaskId
-from backend.errors import UnreadableImage
+from backend.domain.answers import ImageRef, TaskId
+from backend.domain.errors import UnreadableImage
 from backend.models.embedding.alterations import ALTER, altered_file, blurred, cropped, mirrored
 from tests.fakes.image_files import FakeImageFiles
 from tests.unit.test_gallery import MeanColour, gallery_of, painted, quiet

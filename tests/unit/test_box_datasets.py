@@ -4,9 +4,9 @@ import pytest
 from PIL import Image
 
 from backend.box_datasets import read
-from backend.domain import Label, Region, Regions
-from backend.errors import BadInput
-from backend.geometry import Box
+from backend.domain.answers import Label, Region, Regions
+from backend.domain.errors import BadInput
+from backend.domain.geometry import Box
 
 OBJECT = (
     "<object><name>{}</name><bndbox><xmin>{}</xmin><ymin>{}</ymin><xmax>{}</xmax><ymax>{}</ymax>"

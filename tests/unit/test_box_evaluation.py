@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from backend.domain import Label, Region, Regions
-from backend.geometry import Box
+from backend.domain.answers import Label, Region, Regions
+from backend.domain.geometry import Box
 from backend.models.detection.box_evaluation import cross_fitted, evaluate
 
 CAT, DOG = Label("cat"), Label("dog")

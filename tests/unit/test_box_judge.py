@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.domain import Label, Region, Regions
-from backend.geometry import Box
+from backend.domain.answers import Label, Region, Regions
+from backend.domain.geometry import Box
 from backend.models.detection.box_judge import BoxJudge, hits
 from backend.models.detection.box_thresholds import USUAL, surplus
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import numpy as np
 
-from backend.domain import Label, Region, Regions
-from backend.geometry import Box
+from backend.domain.answers import Label, Region, Regions
+from backend.domain.geometry import Box
 from backend.models.detection.box_judge import BoxJudge
 from backend.models.detection.box_teaching import extended, sure_thresholds, teach
 from tests.fakes.detection_lessons import lesson, shapes

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backend.domain import ImageRef, Regions, TaskId
-from backend.errors import Stopped, UnreadableImage
+from backend.domain.answers import ImageRef, Regions, TaskId
+from backend.domain.errors import Stopped, UnreadableImage
 from backend.models.detection.canvases import BATCH, find
 from backend.models.metrics import edits
 from tests.fakes.detection_engine import ColourNetwork

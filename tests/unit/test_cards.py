@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.cards import job_card, job_from, version_card, version_from
-from backend.domain import Certificate, Job, JobRequest, ModelVersion
-from backend.errors import BadInput
+from backend.domain.answers import Certificate, Job, JobRequest, ModelVersion
+from backend.domain.errors import BadInput
 from tests.fakes.backend import a_job, a_version
 
 times = st.datetimes(timezones=st.just(UTC))

@@ -3,8 +3,8 @@
 import pytest
 
 from backend import schema
-from backend.domain import Choice, ProjectId, TaskId
-from backend.errors import Stopped
+from backend.domain.answers import Choice, ProjectId, TaskId
+from backend.domain.errors import Stopped
 from backend.services import census
 from backend.services.census import REPORT_EVERY
 from tests.fakes.label_studio import CHOICES, FakeLabelStudio

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import hypergeom
 
-from backend.domain import Label
+from backend.domain.answers import Label
 from backend.policies.certification import (
     Said,
     Terms,

@@ -5,8 +5,8 @@ import sys
 import numpy as np
 import pytest
 
-from backend.domain import Choice, Kind, Label
-from backend.errors import BadInput, Stopped
+from backend.domain.answers import Choice, Kind, Label
+from backend.domain.errors import BadInput, Stopped
 from backend.models.classification.classifier import Classifier
 from backend.models.classification.tuning import Tuning
 from backend.models.embedding.backbones import Backbone

@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend import codec, schema
-from backend.domain import Choice, HardExample, ImageRef, Prediction, Region, Regions
-from backend.geometry import Box
+from backend.domain.answers import Choice, HardExample, ImageRef, Prediction, Region, Regions
+from backend.domain.geometry import Box
 
 CHOICES = schema.parse(
     '<View><Image name="img" value="$image"/><Choices name="c" toName="img">'

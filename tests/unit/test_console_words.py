@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.console import figures, views, words
-from backend.domain import (
+from backend.domain.answers import (
     Algorithm,
     ControlName,
     JobRequest,

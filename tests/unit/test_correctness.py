@@ -1,5 +1,5 @@
-from backend.domain import Choice, Label, Region, Regions
-from backend.geometry import Box
+from backend.domain.answers import Choice, Label, Region, Regions
+from backend.domain.geometry import Box
 from backend.policies.correctness import is_right, right
 
 CAT, DOG = Label("cat"), Label("dog")

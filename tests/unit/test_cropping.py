@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backend.domain import Choice, ImageRef, Label, Region, Regions, TaskId
-from backend.geometry import Box
+from backend.domain.answers import Choice, ImageRef, Label, Region, Regions, TaskId
+from backend.domain.geometry import Box
 from backend.models.embedding.crops import brightness_and_sharpness
 from backend.policies.hardness import Table
 from backend.services.cropping import Cropping

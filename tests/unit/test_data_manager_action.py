@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 import requests
 
-from backend.domain import ControlName, JobRequest, JobState, Label, LabelCount, ProjectId
-from backend.errors import Reason, ReasonCode
+from backend.domain.answers import ControlName, JobRequest, JobState, Label, LabelCount, ProjectId
+from backend.domain.errors import Reason, ReasonCode
 from backend.settings import Settings
 from backend.web import create_app
 from tests.fakes.backend import FakeBackend, FakeLabelStudio, FakeVersions, a_project, a_version

@@ -8,9 +8,9 @@ from PIL import Image
 from backend import demo, schema
 from backend.demo_images import DemoSet, Sample, box_folder, common, to_annotate
 from backend.demo_processes import own_settings
-from backend.domain import Choice, Kind, Label, Region, Regions
-from backend.errors import BadInput
-from backend.geometry import Box
+from backend.domain.answers import Choice, Kind, Label, Region, Regions
+from backend.domain.errors import BadInput
+from backend.domain.geometry import Box
 from backend.settings import Settings
 
 CAT, DOG, OWL = Label("cat"), Label("dog"), Label("owl")

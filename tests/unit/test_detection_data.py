@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from backend.domain import Choice, ImageRef, Label, Region, Regions, TaskId
-from backend.errors import OutOfSpace, Stopped, UnreadableImage
-from backend.geometry import Box
+from backend.domain.answers import Choice, ImageRef, Label, Region, Regions, TaskId
+from backend.domain.errors import OutOfSpace, Stopped, UnreadableImage
+from backend.domain.geometry import Box
 from backend.models.detection import detection_data
 from backend.models.detection.detection_data import label_lines, write
 from tests.fakes.detection_lessons import CONTROL, DISC, SQUARE, Ear, lesson, pictures

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from backend.domain import Algorithm, Kind, Label
-from backend.errors import BadInput, NoWeights
+from backend.domain.answers import Algorithm, Kind, Label
+from backend.domain.errors import BadInput, NoWeights
 from backend.models.detection.detector import DetectorFamily, detector_family
 from backend.models.detection.torchvision_detector import TorchvisionEngine
 from backend.models.detection.ultralytics_detector import UltralyticsEngine, UltralyticsNetwork

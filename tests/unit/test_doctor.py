@@ -4,8 +4,8 @@ import pytest
 from pydantic import SecretStr
 
 from backend import doctor
-from backend.domain import ProjectId
-from backend.errors import Unavailable
+from backend.domain.answers import ProjectId
+from backend.domain.errors import Unavailable
 from backend.settings import Settings
 from tests.fakes.http_server import FakeHttpServer, Reply
 

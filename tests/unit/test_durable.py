@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from backend.domain.errors import OutOfSpace
 from backend.durable import room_for, write_whole
-from backend.errors import OutOfSpace
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path: Path):

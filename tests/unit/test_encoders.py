@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from backend.errors import BadInput, NoWeights
+from backend.domain.errors import BadInput, NoWeights
 from backend.models.embedding.backbone_networks import Embedder, load_network
 from backend.models.embedding.backbones import Backbone, backbone
 from backend.models.embedding.encoders import OnnxEncoder, compute_device, export_path, open_encoder

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backend.domain import ImageRef, TaskId
-from backend.errors import NoWeights, Stopped
+from backend.domain.answers import ImageRef, TaskId
+from backend.domain.errors import NoWeights, Stopped
 from backend.models.embedding.backbones import Backbone
 from backend.models.embedding.encoders import Vectors
 from backend.models.embedding.features import FeatureCache

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from backend.geometry import Box, clipped, from_percent, iou, to_percent
+from backend.domain.geometry import Box, clipped, from_percent, iou, to_percent
 
 
 def test_a_box_without_area_is_refused():

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backend.domain import (
+from backend.domain.answers import (
     Choice,
     Control,
     ControlName,
@@ -15,8 +15,8 @@ from backend.domain import (
     Regions,
     TaskId,
 )
-from backend.geometry import Box
-from backend.pictures import Guesses, Pictures
+from backend.domain.batches import Guesses, Pictures
+from backend.domain.geometry import Box
 from backend.policies.hardness import DEFAULT, MODELARTS_WEIGHTS, Table, examine
 from backend.policies.miners.evidence import Evidence
 from backend.policies.miners.phrases import PHRASES

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from backend.errors import UnreadableImage
+from backend.domain.batches import TRAITS
+from backend.domain.errors import UnreadableImage
 from backend.models.embedding.images import Note, decode
-from backend.pictures import TRAITS
 
 SIDE = 224
 

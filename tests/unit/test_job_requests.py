@@ -1,7 +1,7 @@
 import pytest
 
-from backend.domain import Algorithm, JobRequest, Mode
-from backend.errors import BadInput
+from backend.domain.answers import Algorithm, JobRequest, Mode
+from backend.domain.errors import BadInput
 from backend.job_requests import job_request, request_json
 
 

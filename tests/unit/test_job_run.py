@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.errors import QueueUnreachable, Stopped
+from backend.domain.errors import QueueUnreachable, Stopped
 from backend.job_run import JobProgress, share_done
 
 WEIGHTS = {"list": 1.0, "embed": 3.0, "train": 4.0}

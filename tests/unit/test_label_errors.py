@@ -1,6 +1,6 @@
 import numpy as np
 
-from backend.domain import (
+from backend.domain.answers import (
     Choice,
     Control,
     ControlName,
@@ -10,7 +10,7 @@ from backend.domain import (
     Regions,
     TaskId,
 )
-from backend.geometry import Box
+from backend.domain.geometry import Box
 from backend.policies.box_errors import doubted_boxes
 from backend.policies.label_errors import confident_other, doubted
 

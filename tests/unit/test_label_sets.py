@@ -1,8 +1,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-from backend.domain import Label, Region, Regions
-from backend.geometry import Box
+from backend.domain.answers import Label, Region, Regions
+from backend.domain.geometry import Box
 from backend.models.detection import label_sets
 from backend.models.detection.detector import DetectorFamily
 from tests.fakes.detection_engine import ColourEngine, ColourNetwork

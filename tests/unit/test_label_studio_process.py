@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from backend.errors import LabelStudioUnreachable, Unavailable
+from backend.domain.errors import LabelStudioUnreachable, Unavailable
 from backend.label_studio_process import LabelStudioProcess, free_port
 
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from backend.domain import Choice, Label, TaskId
+from backend.domain.answers import Choice, Label, TaskId
 from backend.policies.lane import MIN_TRAIN, lane, share_of, split
 
 TASKS = tuple(TaskId(number) for number in range(1, 2001))

@@ -1,7 +1,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from backend.domain import Ledger, ProjectId
+from backend.domain.answers import Ledger, ProjectId
 from backend.ledgers import LedgerFiles
 
 PROJECT = ProjectId(1)

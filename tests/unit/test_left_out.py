@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from backend.domain import Kind
+from backend.domain.answers import Kind
 from backend.models.calibration import Calibration
 from backend.models.classification import left_out
 from backend.models.classification.decision import rule

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from backend.errors import Stopped
+from backend.domain.errors import Stopped
 from backend.models.classification import logistic
 from backend.models.classification.logistic import Linear, Space
 from backend.models.links import SIGMOID, SOFTMAX

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from backend import terminal
-from backend.domain import (
+from backend.domain.answers import (
     Choice,
     Job,
     JobId,
@@ -17,7 +17,7 @@ from backend.domain import (
     Regions,
     TaskId,
 )
-from backend.errors import Refused
+from backend.domain.errors import Refused
 from backend.presenting import job_json
 from backend.services.group_images import GroupImages
 from backend.services.labeling import Guessing

@@ -7,8 +7,8 @@ import matplotlib
 from PIL import Image
 
 from backend import plots, thumbnails
-from backend.domain import ImageRef, TaskId
-from backend.errors import UnreadableImage
+from backend.domain.answers import ImageRef, TaskId
+from backend.domain.errors import UnreadableImage
 from tests.fakes.backend import NOW, a_version
 
 BINS = [(0.3, 0.2, 10), (0.9, 1.0, 40)]

@@ -1,6 +1,6 @@
 from datetime import UTC, datetime
 
-from backend.domain import (
+from backend.domain.answers import (
     Control,
     ControlName,
     Kind,
@@ -11,7 +11,7 @@ from backend.domain import (
     ProjectId,
     VersionName,
 )
-from backend.errors import ReasonCode
+from backend.domain.errors import ReasonCode
 from backend.policies.preconditions import check, model_fits
 
 PETS = ControlName("pets")

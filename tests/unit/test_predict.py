@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from backend.domain import Choice, Kind, ProjectId, TaskId
+from backend.domain.answers import Choice, Kind, ProjectId, TaskId
 from backend.services.learning import Learning
 from backend.services.model_shelf import ModelShelf
 from backend.services.predict import BATCH, Predict

@@ -4,8 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-from backend.domain import Choice, JobRequest, Kind, Ledger, Mode, ProjectId, TaskId, VersionName
-from backend.errors import NotFound, NoWeights, ReasonCode, Refused
+from backend.domain.answers import (
+    Choice,
+    JobRequest,
+    Kind,
+    Ledger,
+    Mode,
+    ProjectId,
+    TaskId,
+    VersionName,
+)
+from backend.domain.errors import NotFound, NoWeights, ReasonCode, Refused
 from backend.services.readiness import Readiness
 from backend.settings import Settings
 from tests.fakes.jobs import FakeJobs

@@ -5,7 +5,7 @@ import errno
 import pytest
 
 from backend import terminal
-from backend.domain import (
+from backend.domain.answers import (
     Acceptance,
     HardExample,
     JobRequest,
@@ -14,7 +14,7 @@ from backend.domain import (
     ProjectId,
     TaskId,
 )
-from backend.errors import OutOfSpace, UnreadableImage
+from backend.domain.errors import OutOfSpace, UnreadableImage
 from backend.illustrations import JobPictures
 from backend.services import lanes, report
 from backend.services.census import Census

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from backend.domain import (
+from backend.domain.answers import (
     Algorithm,
     Choice,
     Job,
@@ -18,7 +18,7 @@ from backend.domain import (
     ProjectId,
     TaskId,
 )
-from backend.errors import (
+from backend.domain.errors import (
     BadInput,
     LabelStudioUnreachable,
     OutOfSpace,

@@ -1,8 +1,8 @@
 import pytest
 
 from backend import schema
-from backend.domain import Kind
-from backend.errors import UnsupportedConfig
+from backend.domain.answers import Kind
+from backend.domain.errors import UnsupportedConfig
 
 CHOICES = """<View><Image name="img" value="$photo"/>
 <Choices name="c" toName="img"><Choice value="cat" alias="k"/><Choice value="dog"/></Choices>

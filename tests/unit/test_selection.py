@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from backend.domain import Choice, ImageRef, Kind, Label, Region, Regions, TaskId
-from backend.geometry import Box
-from backend.pictures import Guesses, Pictures
+from backend.domain.answers import Choice, ImageRef, Kind, Label, Region, Regions, TaskId
+from backend.domain.batches import Guesses, Pictures
+from backend.domain.geometry import Box
 from backend.policies import neighbors
 from backend.policies.grouping import group
 from backend.policies.kmeans import kmeans

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.domain import Algorithm, Kind
-from backend.errors import Stopped
+from backend.domain.answers import Algorithm, Kind
+from backend.domain.errors import Stopped
 from backend.models.classification.classifier import Classifier
 from backend.models.classification.graph import neighbour_graph, spread
 from backend.models.classification.semi_supervised import FEWEST, surest

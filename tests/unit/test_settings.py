@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from backend import settings, terminal
-from backend.errors import BadInput
+from backend.domain.errors import BadInput
 from backend.settings import Settings
 
 DOCS = Path(__file__).parents[2] / "docs"

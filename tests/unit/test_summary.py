@@ -3,8 +3,8 @@
 import pytest
 
 from backend import summary
-from backend.domain import JobState
-from backend.errors import Reason, ReasonCode, Refused
+from backend.domain.answers import JobState
+from backend.domain.errors import Reason, ReasonCode, Refused
 from tests.fakes.backend import a_job
 
 SHORT = Reason(ReasonCode.TOO_FEW_IMAGES, "class 'dog' has 3 of 5 images", cure="Label 2 more")

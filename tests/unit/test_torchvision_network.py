@@ -5,7 +5,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from backend.errors import NoWeights
+from backend.domain.errors import NoWeights
 from backend.models.detection.torchvision_network import build, load, started
 from backend.models.detection.torchvision_start import Start
 from backend.models.detection.torchvision_training import freeze, groups

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from torchvision.models import get_model_builder, get_model_weights
 
-from backend.errors import NoWeights
+from backend.domain.errors import NoWeights
 from backend.models.detection import torchvision_start
 from backend.models.detection.torchvision_start import HOST, PUBLISHED, Start
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from backend.domain import Regions
+from backend.domain.answers import Regions
 from backend.models.detection.torchvision_detector import TorchvisionEngine
 from backend.models.detection.torchvision_examples import Examples
 from backend.models.detection.torchvision_network import build

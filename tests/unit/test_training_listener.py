@@ -3,8 +3,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from backend.domain import Regions
-from backend.errors import Stopped
+from backend.domain.answers import Regions
+from backend.domain.errors import Stopped
 from backend.models.detection.training_listener import Listener
 from backend.models.detection.training_plan import plan
 from tests.fakes.detection_lessons import Ear

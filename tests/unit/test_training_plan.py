@@ -1,7 +1,7 @@
 import pytest
 
-from backend.domain import Answer, Label, Region, Regions
-from backend.geometry import Box
+from backend.domain.answers import Answer, Label, Region, Regions
+from backend.domain.geometry import Box
 from backend.models.detection.training_plan import HURRY, SIZES, image_size, plan
 
 

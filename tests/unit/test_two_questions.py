@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from backend import codec, schema
-from backend.domain import Choice, ControlName, Kind, Label, Regions, TaskId
+from backend.domain.answers import Choice, ControlName, Kind, Label, Regions, TaskId
 from backend.models.detection.detector import DetectorFamily
 from backend.models.metrics import overlaps
 from tests.fakes.detection_engine import ColourEngine, ColourNetwork

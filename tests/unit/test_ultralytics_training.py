@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from backend.errors import NoWeights
+from backend.domain.errors import NoWeights
 from backend.models.detection.detector import DetectorFamily
 from backend.models.detection.ultralytics_detector import UltralyticsEngine
 from tests.fakes.detection_lessons import lesson

@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from backend.domain import Choice, Kind, Label, Region, Regions
-from backend.geometry import Box
-from backend.pictures import Guesses
+from backend.domain.answers import Choice, Kind, Label, Region, Regions
+from backend.domain.batches import Guesses
+from backend.domain.geometry import Box
 from backend.policies.uncertainty import (
     any_label,
     boxes,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from backend.errors import UnreadableImage
+from backend.domain.errors import UnreadableImage
 from backend.models.embedding.images import decode
 from backend.models.upright import is_plain, read
 

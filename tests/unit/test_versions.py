@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from backend.cards import control_folder, version_card
-from backend.domain import ControlName, ModelVersion, ProjectId, VersionName
-from backend.errors import BadInput, NotFound, OutOfSpace
+from backend.domain.answers import ControlName, ModelVersion, ProjectId, VersionName
+from backend.domain.errors import BadInput, NotFound, OutOfSpace
 from backend.versions import VersionStore
 from tests.fakes.backend import a_version
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from backend.domain import (
+from backend.domain.answers import (
     Choice,
     Control,
     ControlName,
@@ -18,9 +18,9 @@ from backend.domain import (
     Regions,
     TaskId,
 )
-from backend.geometry import Box
+from backend.domain.batches import Guesses
+from backend.domain.geometry import Box
 from backend.models.detection.detector import DetectorFamily
-from backend.pictures import Guesses
 from backend.policies.correctness import is_right
 from backend.services.labeling import Guessed
 from backend.services.learning import Material

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from backend.domain import JobRequest, JobState, Mode, ProjectId
-from backend.errors import LabelStudioUnreachable, NotFound, OutOfSpace, Reason, ReasonCode
+from backend.domain.answers import JobRequest, JobState, Mode, ProjectId
+from backend.domain.errors import LabelStudioUnreachable, NotFound, OutOfSpace, Reason, ReasonCode
 from backend.policies.triggers import Pace
 from backend.services.training_trigger import (
     NOTHING_NEW,

@@ -1,6 +1,6 @@
 import pytest
 
-from backend.errors import BadInput
+from backend.domain.errors import BadInput
 from backend.webhook_events import Changed, Ignored, TrainNow, event
 
 

@@ -9,7 +9,7 @@ from torchvision import models
 from torchvision.models import get_model_weights, list_models
 
 from backend import doctor
-from backend.errors import NoWeights
+from backend.domain.errors import NoWeights
 from backend.models.classification.classifier import classifier_family
 from backend.models.embedding.backbones import Backbone, backbone
 from backend.models.embedding.encoders import check, export_path

@@ -13,8 +13,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain import Algorithm, Answer, Control, Kind, Label
-from backend.errors import BadInput
+from backend.domain.answers import Algorithm, Answer, Control, Kind, Label
+from backend.domain.batches import Guesses, Pictures
+from backend.domain.errors import BadInput
 from backend.model_family import Lesson
 from backend.models.classification import evaluation, left_out, semi_supervised
 from backend.models.classification.decision import rule
@@ -25,7 +26,6 @@ from backend.models.embedding.backbones import backbone
 from backend.models.embedding.encoders import check
 from backend.models.folds import stratified
 from backend.models.links import SIGMOID, SOFTMAX, Link
-from backend.pictures import Guesses, Pictures
 from backend.ports import Fetch, Progress
 from backend.settings import Settings
 

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import numpy as tensors
 
-from backend.domain import Choice, Control, Label
+from backend.domain.answers import Choice, Control, Label
+from backend.domain.batches import Guesses
 from backend.models.calibration import Calibration, ScoreCalibration
 from backend.models.classification.decision import Rule
 from backend.models.classification.logistic import Linear
 from backend.models.links import SIGMOID, SOFTMAX
-from backend.pictures import Guesses
 
 Floats = NDArray[np.floating[Any]]
 

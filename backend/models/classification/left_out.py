@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain import Control
+from backend.domain.answers import Control
+from backend.domain.batches import Guesses
 from backend.models.classification.decision import rule
 from backend.models.classification.head import Head
 from backend.models.classification.teaching import calibrated
-from backend.pictures import Guesses
 
 Floats = NDArray[np.floating[Any]]
 Flags = NDArray[np.bool_]

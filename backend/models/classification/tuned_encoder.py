@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from safetensors import torch as tensors
 from torch import Tensor
 
-from backend.domain import ImageRef
-from backend.errors import BadInput
+from backend.domain.answers import ImageRef
+from backend.domain.batches import Pictures
+from backend.domain.errors import BadInput
 from backend.models.classification.tuning import ENCODER_FILE, Tuning
 from backend.models.embedding.backbone_networks import Embedder, load_network
 from backend.models.embedding.images import Pixels, decode
-from backend.pictures import Pictures
 from backend.ports import Fetch, Progress
 
 Floats = NDArray[np.floating[Any]]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain import Label, Regions
+from backend.domain.answers import Label, Regions
 from backend.models.calibration import expected_calibration_error, reliability
 from backend.models.detection.box_judge import BoxJudge
 from backend.models.detection.box_thresholds import CANDIDATE, NOTHING_EXPECTED, Floats

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain import Label, Regions
+from backend.domain.answers import Label, Regions
+from backend.domain.batches import Pictures
 from backend.model_family import Lesson
 from backend.models.detection.box_judge import BoxJudge, hits
 from backend.models.detection.box_thresholds import score
-from backend.pictures import Pictures
 
 SURE = 0.9
 """Precision that a label's boxes should have on held-out images from its threshold on."""

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain import ImageRef, Label, Region, Regions
-from backend.geometry import clipped
+from backend.domain.answers import ImageRef, Label, Region, Regions
+from backend.domain.geometry import clipped
 from backend.models.detection.letterbox import Letterboxed, letterbox
 from backend.models.detection.networks import Found, Network
 from backend.models.upright import read

@@ -12,12 +12,12 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from backend.domain import Answer, Label, Region, Regions
-from backend.errors import OutOfSpace
+from backend.domain.answers import Answer, Label, Region, Regions
+from backend.domain.batches import Pictures
+from backend.domain.errors import OutOfSpace
 from backend.model_family import Lesson
 from backend.models.detection.training_plan import SIZES
 from backend.models.upright import Pixels, is_plain, read
-from backend.pictures import Pictures
 
 LONGEST = 2 * SIZES[-1]
 """Longer side, in pixels, of an image that is written anew; networks see half of it at most."""

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from backend.domain import Algorithm, Control, ImageRef, Kind, Label, Regions
-from backend.errors import UnreadableImage
+from backend.domain.answers import Algorithm, Control, ImageRef, Kind, Label, Regions
+from backend.domain.errors import UnreadableImage
 from backend.model_family import Lesson
 from backend.models.detection import box_teaching, detector_model, label_sets
 from backend.models.detection.box_evaluation import evaluate

@@ -8,13 +8,13 @@ from typing import Any, cast
 
 import numpy as np
 
-from backend.domain import Control, ImageRef, Label, Regions
+from backend.domain.answers import Control, ImageRef, Label, Regions
+from backend.domain.batches import Guesses, Pictures
 from backend.models.calibration import ScoreCalibration
 from backend.models.detection import label_sets
 from backend.models.detection.box_judge import BoxJudge
 from backend.models.detection.box_thresholds import CANDIDATE, score
 from backend.models.detection.networks import Network
-from backend.pictures import Guesses, Pictures
 from backend.ports import Fetch, Progress
 
 CARD = "detector.json"

@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from backend.domain import Answer, Label, Region, Regions
-from backend.geometry import Box
+from backend.domain.answers import Answer, Label, Region, Regions
+from backend.domain.geometry import Box
 from backend.model_family import Lesson
 from backend.models.metrics import overlaps
 

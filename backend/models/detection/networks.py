@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.errors import BadInput
+from backend.domain.errors import BadInput
 from backend.model_family import Lesson
 from backend.models.detection.training_plan import TrainingPlan
 

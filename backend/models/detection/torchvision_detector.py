@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backend.domain import Regions
+from backend.domain.answers import Regions
 from backend.model_family import Lesson
 from backend.models.detection.networks import Network, Trained
 from backend.models.detection.torchvision_start import Start

@@ -12,7 +12,7 @@ from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from backend.domain import Answer, Label, Regions
+from backend.domain.answers import Answer, Label, Regions
 from backend.model_family import Lesson
 from backend.models.detection.letterbox import Letterboxed, letterbox
 from backend.models.detection.torchvision_network import to_tensor

@@ -20,7 +20,7 @@ from torchvision.models.detection import FCOS, FasterRCNN, RetinaNet
 from torchvision.models.detection.ssd import SSD
 from torchvision.ops import nms
 
-from backend.errors import NoWeights
+from backend.domain.errors import NoWeights
 from backend.models.detection.networks import Canvases, Found, saved
 from backend.models.detection.torchvision_start import Start, known
 

@@ -6,7 +6,7 @@ Imports no torch, so that the web process can ask whether they are at hand.
 from dataclasses import dataclass
 from pathlib import Path
 
-from backend.errors import NoWeights
+from backend.domain.errors import NoWeights
 from backend.models.published_weights import answers, torch_folder
 
 HOST = "download.pytorch.org"

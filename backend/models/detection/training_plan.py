@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backend.domain import Answer, Regions
+from backend.domain.answers import Answer, Regions
 
 SIZES = (320, 480, 640)
 """Image sizes to choose from: longer side in pixels."""

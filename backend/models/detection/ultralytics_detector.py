@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from backend.errors import NoWeights
+from backend.domain.errors import NoWeights
 from backend.model_family import Lesson
 from backend.models.detection import ultralytics_home
 from backend.models.detection.networks import Canvases, Found, Trained, saved

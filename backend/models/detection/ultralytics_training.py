@@ -15,7 +15,7 @@ from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.nn.tasks import load_checkpoint
 from ultralytics.utils.torch_utils import strip_optimizer
 
-from backend.errors import NoWeights
+from backend.domain.errors import NoWeights
 from backend.model_family import Lesson
 from backend.models.detection.detection_data import write
 from backend.models.detection.memory import with_smaller_batches

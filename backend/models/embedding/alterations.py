@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from backend.domain import ImageRef, NoPrediction
+from backend.domain.answers import ImageRef, NoPrediction
 from backend.models.embedding.encoders import Encoder, Vectors
 from backend.models.embedding.images import Pixels
 from backend.models.upright import read

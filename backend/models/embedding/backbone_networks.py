@@ -17,7 +17,7 @@ from safetensors import torch as safetensors
 from torch import Tensor, nn
 from torch.hub import load_state_dict_from_url
 
-from backend.errors import BadInput, NoWeights
+from backend.domain.errors import BadInput, NoWeights
 from backend.models.embedding.backbones import (
     DINOV2,
     DINOV2_URL,

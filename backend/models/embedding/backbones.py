@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from backend.errors import BadInput, NoWeights
+from backend.domain.errors import BadInput, NoWeights
 from backend.models.published_weights import torch_folder
 from backend.settings import Settings
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from backend.geometry import Box
+from backend.domain.batches import TRAITS
+from backend.domain.geometry import Box
 from backend.models.embedding.traits import SIDE, measure
 from backend.models.upright import Pixels, read
-from backend.pictures import TRAITS
 
 BRIGHTNESS, SHARPNESS = TRAITS.index("brightness"), TRAITS.index("sharpness")
 

@@ -16,7 +16,7 @@ from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any
 
-from backend.domain import ImageRef, NoPrediction
+from backend.domain.answers import ImageRef, NoPrediction
 from backend.models.embedding.encoders import Encoder
 from backend.models.embedding.features import Entry, FeatureCache
 from backend.models.embedding.lanes import Lane, Outcome, Waiting, open_lanes

@@ -18,7 +18,7 @@ from typing import Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.errors import NoWeights
+from backend.domain.errors import NoWeights
 from backend.models.embedding import onnx
 from backend.models.embedding.backbones import WEIGHTS_CURE, Backbone
 from backend.models.published_weights import answers

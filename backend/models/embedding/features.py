@@ -16,7 +16,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.errors import OutOfSpace
+from backend.domain.errors import OutOfSpace
 from backend.models.embedding.images import Note
 
 logger = logging.getLogger(__name__)

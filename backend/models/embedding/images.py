@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from backend.errors import UnreadableImage
+from backend.domain.errors import UnreadableImage
 from backend.models.embedding.traits import measure
 
 Image.init()

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backend.domain import ImageRef
-from backend.errors import UnreadableImage
+from backend.domain.answers import ImageRef
+from backend.domain.errors import UnreadableImage
 from backend.models.embedding.encoders import Encoder
 from backend.models.embedding.features import Entry
 from backend.models.embedding.images import Thumbnail, decode

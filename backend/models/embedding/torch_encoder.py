@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backend.errors import BadInput
+from backend.domain.errors import BadInput
 from backend.models.embedding.backbone_networks import Embedder
 from backend.models.embedding.encoders import Vectors
 from backend.models.embedding.images import Pixels

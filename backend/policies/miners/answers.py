@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from backend.domain import Answer, Kind, Regions
-from backend.pictures import Floats
+from backend.domain.answers import Answer, Kind, Regions
+from backend.domain.batches import Floats
 from backend.policies.miners.evidence import Evidence, Finding, ramp
 
 LOW_CONFIDENCE = 1

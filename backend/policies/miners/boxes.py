@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from backend.domain import Answer, Kind, Regions
-from backend.geometry import Box, intersection
-from backend.pictures import Floats
+from backend.domain.answers import Answer, Kind, Regions
+from backend.domain.batches import Floats
+from backend.domain.geometry import Box, intersection
 from backend.policies.miners.evidence import Evidence, Finding
 from backend.policies.miners.pictures import unusual
 

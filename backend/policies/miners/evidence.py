@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from backend.domain import Answer, Control, Label, Regions
-from backend.pictures import Floats, Guesses, Pictures
+from backend.domain.answers import Answer, Control, Label, Regions
+from backend.domain.batches import Floats, Guesses, Pictures
 
 
 @dataclass(frozen=True, slots=True)

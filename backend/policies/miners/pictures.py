@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from backend.pictures import TRAITS, Floats
+from backend.domain.batches import TRAITS, Floats
 from backend.policies.miners.evidence import Evidence, Finding, ramp, robust_z
 
 UNUSUAL, VERY_UNUSUAL = 3.5, 7.0

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from backend.domain import Kind
-from backend.pictures import Floats
+from backend.domain.answers import Kind
+from backend.domain.batches import Floats
 from backend.policies.correctness import agreement
 from backend.policies.miners.evidence import Evidence, Finding, ramp, robust_z, spoken
 from backend.policies.neighbors import NEAR_IDENTICAL, nearest, twins

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from backend.domain import Kind
-from backend.pictures import Guesses
+from backend.domain.answers import Kind
+from backend.domain.batches import Guesses
 from backend.policies.correctness import agreement
 from backend.policies.miners.evidence import Evidence, Finding, spoken
 

@@ -10,8 +10,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NewType
 
-from backend.errors import Reason
-from backend.geometry import Box
+from backend.domain.errors import Reason
+from backend.domain.geometry import Box
 
 ProjectId = NewType("ProjectId", int)
 TaskId = NewType("TaskId", int)
