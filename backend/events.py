@@ -35,7 +35,7 @@ end
 
 
 class EventCounter:
-    """Implements `backend.ports.Changes`."""
+    """Implements `backend.ports.label_studio.Changes`."""
 
     def __init__(
         self,

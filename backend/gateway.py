@@ -32,7 +32,7 @@ from backend.domain.errors import (
     OutOfSpace,
     UnreadableImage,
 )
-from backend.ports import Pushed
+from backend.ports.label_studio import Pushed
 from backend.tabs import TABS, of_groups, of_tasks
 from connectors import errors as outside
 from connectors.cache import ImageCache
@@ -61,7 +61,7 @@ def in_our_words() -> Generator[None]:
 
 
 class LabelStudioGateway:
-    """Implements `backend.ports.LabelStudio`."""
+    """Implements `backend.ports.label_studio.LabelStudio`."""
 
     def __init__(self, client: LabelStudioClient) -> None:
         self._client = client
@@ -207,7 +207,7 @@ class LabelStudioGateway:
 
 
 class GatewayFiles:
-    """Implements `backend.ports.ImageFiles` over the connectors' image cache."""
+    """Implements `backend.ports.label_studio.ImageFiles` over the connectors' image cache."""
 
     def __init__(self, cache: ImageCache) -> None:
         self._cache = cache

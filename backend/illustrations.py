@@ -8,7 +8,7 @@ from typing import Any
 
 from backend.domain.answers import ImageRef, Job, ModelVersion, ProjectId
 from backend.durable import room_for
-from backend.ports import Fetch
+from backend.ports.label_studio import Fetch
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from backend.domain.errors import AutolabelError, QueueUnreachable, Stopped
 from backend.durable import room_for
 from backend.job_records import LOST
 from backend.jobs import JobBoard
-from backend.ports import Progress
+from backend.ports.label_studio import Progress
 
 log = logging.getLogger(__name__)
 

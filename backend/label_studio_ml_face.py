@@ -23,7 +23,7 @@ from label_studio_ml.model import LabelStudioMLBase  # pyright: ignore
 from backend import settings, webhook_events, wiring
 from backend.domain.answers import JobRequest, ProjectId
 from backend.domain.errors import Refused
-from backend.ports import Backend
+from backend.ports.label_studio import Backend
 
 log = logging.getLogger(__name__)
 

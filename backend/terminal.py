@@ -14,7 +14,7 @@ from rich.table import Table
 
 from backend import quality, summary
 from backend.domain.answers import Job, JobState
-from backend.ports import Jobs
+from backend.ports.label_studio import Jobs
 from backend.presenting import job_json
 
 POLL_SECONDS = 0.25

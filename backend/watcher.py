@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from backend.domain.answers import Events, Job, JobRequest, ProjectId, ProjectStatus
 from backend.domain.errors import AutolabelError, NotFound
-from backend.ports import Changes
+from backend.ports.label_studio import Changes
 from backend.services.training_trigger import TrainingTrigger
 
 log = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ from backend.console import actions, pages
 from backend.domain.errors import AutolabelError, BadInput
 from backend.failures import Failure
 from backend.monitoring import Monitoring
-from backend.ports import Backend
+from backend.ports.label_studio import Backend
 from backend.presenting import answer
 from backend.settings import Settings
 

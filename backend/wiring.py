@@ -35,8 +35,8 @@ from backend.illustrations import JobPictures
 from backend.job_files import JobFiles
 from backend.jobs import JobBoard
 from backend.ledgers import LedgerFiles
-from backend.model_family import Family
-from backend.ports import Gallery, LabelStudio, Progress
+from backend.ports.label_studio import Gallery, LabelStudio, Progress
+from backend.ports.model_family import Family
 from backend.redis_client import RedisClient
 from backend.redis_server import redis_url
 from backend.services.acceptance import AutoAccept
@@ -84,7 +84,7 @@ FACE_PATIENCE = 2.0
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """Implements `backend.ports.Backend`."""
+    """Implements `backend.ports.label_studio.Backend`."""
 
     settings: Settings
     label_studio: LabelStudio

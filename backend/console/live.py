@@ -12,7 +12,7 @@ from flask import Response, abort
 from backend.console.views import Moving
 from backend.domain.answers import ProjectId
 from backend.domain.errors import AutolabelError
-from backend.ports import Jobs
+from backend.ports.label_studio import Jobs
 
 LISTENERS = 8
 """Each one holds a thread of the web process."""

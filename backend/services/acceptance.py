@@ -34,7 +34,7 @@ from backend.policies.certification import (
 from backend.policies.correctness import is_right
 from backend.policies.fixed_sequence import Flags, Validation
 from backend.policies.validation_size import how_many_more, too_few, too_small, unseen
-from backend.ports import LabelStudio, Ledgers
+from backend.ports.label_studio import LabelStudio, Ledgers
 from backend.services.labeling import Guessed
 
 

@@ -23,7 +23,7 @@ from backend.domain.answers import (
 )
 from backend.domain.errors import Refused
 from backend.policies import preconditions
-from backend.ports import Gallery, LabelStudio, Progress, Versions
+from backend.ports.label_studio import Gallery, LabelStudio, Progress, Versions
 from backend.services import census, lanes, picks, report, taught
 from backend.services.census import Census
 from backend.services.comparison import Comparison

@@ -19,7 +19,7 @@ from backend.domain.answers import (
     Regions,
     TaskId,
 )
-from backend.ports import LabelStudio, Progress
+from backend.ports.label_studio import LabelStudio, Progress
 
 Item = TypeVar("Item")
 

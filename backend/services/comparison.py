@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from backend.domain.answers import ControlName, Decision, LabelSchema, ModelVersion
 from backend.domain.errors import BadInput, UnreadableImage
-from backend.model_family import Lesson, Model
 from backend.policies import preconditions, promotion
 from backend.policies.correctness import agreement
-from backend.ports import Progress, Versions
+from backend.ports.label_studio import Progress, Versions
+from backend.ports.model_family import Lesson, Model
 from backend.services.learning import Learned, Learning
 
 

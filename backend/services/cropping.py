@@ -8,7 +8,7 @@ import numpy as np
 from backend.domain.answers import Answer, ImageRef, Regions
 from backend.domain.batches import Floats
 from backend.domain.errors import UnreadableImage
-from backend.ports import Gallery, Progress
+from backend.ports.label_studio import Gallery, Progress
 
 STEP = "predict"
 

@@ -8,10 +8,10 @@ import numpy as np
 from backend.domain.answers import Answer, Control, Kind, ModelVersion, ProjectId, TaskId
 from backend.domain.batches import Guesses
 from backend.domain.errors import BadInput
-from backend.model_family import Lesson, Model
 from backend.policies.box_errors import doubted_boxes
 from backend.policies.label_errors import Suspect, doubted
-from backend.ports import LabelStudio, Progress
+from backend.ports.label_studio import LabelStudio, Progress
+from backend.ports.model_family import Lesson, Model
 from backend.services import taught
 from backend.services.learning import Learned, Learning
 

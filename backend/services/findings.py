@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from backend.domain.answers import HardExample, JobRequest, Ledger, NoPrediction, TaskId
-from backend.ports import Progress
+from backend.ports.label_studio import Progress
 from backend.services import lanes
 from backend.services.acceptance import Verdict, judge
 from backend.services.census import Census

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from backend.domain.answers import Job, Kind, LabelSchema, ModelVersion, TaskId, VersionName
-from backend.ports import Progress, Versions
+from backend.ports.label_studio import Progress, Versions
 from backend.services.acceptance import AutoAccept
 from backend.services.findings import Findings
 from backend.services.labeling import Delivered, Delivery

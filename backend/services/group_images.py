@@ -9,7 +9,7 @@ import numpy as np
 from backend import schema as labeling_config
 from backend.domain.answers import Job
 from backend.policies.grouping import group
-from backend.ports import Gallery, LabelStudio, Progress
+from backend.ports.label_studio import Gallery, LabelStudio, Progress
 from backend.services import census, report
 from backend.services.stopwatch import Stopwatch
 

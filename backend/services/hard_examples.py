@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from backend.domain.answers import Control, HardExample, Kind, TaskId
-from backend.model_family import Model
 from backend.policies.hardness import DEFAULT, MODELARTS_WEIGHTS, Table, examine
 from backend.policies.miners.evidence import Evidence
-from backend.ports import Progress
+from backend.ports.label_studio import Progress
+from backend.ports.model_family import Model
 from backend.services.cropping import Cropping
 from backend.services.labeling import Guessed
 from backend.services.learning import Material, Models, answered

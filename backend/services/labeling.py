@@ -23,7 +23,7 @@ from backend.domain.answers import (
 )
 from backend.domain.batches import Floats, Guesses, Pictures
 from backend.domain.errors import BadInput, UnreadableImage
-from backend.ports import Gallery, LabelStudio, Progress, StoredPredictions
+from backend.ports.label_studio import Gallery, LabelStudio, Progress, StoredPredictions
 from backend.services.learning import Models
 from backend.services.tidying import Tidying
 

@@ -13,7 +13,7 @@ from backend.domain.answers import JobRequest, LabelSchema, Ledger, ProjectId, T
 from backend.policies.certification import Terms
 from backend.policies.lane import LABELS_ARE_RANDOM, lane, share_of
 from backend.policies.validation_size import how_many_more, unseen
-from backend.ports import LabelStudio, Ledgers
+from backend.ports.label_studio import LabelStudio, Ledgers
 from backend.services.census import Census
 
 TAB = "Label first (random)"

@@ -17,9 +17,9 @@ from backend.domain.answers import (
     TaskId,
 )
 from backend.domain.batches import Pictures
-from backend.model_family import Family, Lesson, Model
 from backend.policies import lane
-from backend.ports import Fetch, Progress, Versions
+from backend.ports.label_studio import Fetch, Progress, Versions
+from backend.ports.model_family import Family, Lesson, Model
 from backend.services import taught
 from backend.settings import Settings
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from backend.domain.answers import LabelSchema, Ledger, NoPrediction
 from backend.domain.batches import Pictures
 from backend.domain.errors import UnreadableImage
-from backend.ports import Gallery, Progress
+from backend.ports.label_studio import Gallery, Progress
 from backend.services import census
 from backend.services.census import Census
 from backend.services.learning import Material

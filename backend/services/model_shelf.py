@@ -5,7 +5,7 @@ from collections.abc import Callable
 from threading import Lock
 
 from backend.domain.answers import LabelSchema, ModelVersion, ProjectId, VersionName
-from backend.ports import Versions
+from backend.ports.label_studio import Versions
 from backend.services.learning import Learning, Models
 
 CAPACITY = 4

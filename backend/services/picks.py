@@ -7,7 +7,7 @@ import numpy as np
 
 from backend.domain.answers import Control, Kind, ProjectId, TaskId, VersionName
 from backend.policies.selection import Pick, select
-from backend.ports import LabelStudio
+from backend.ports.label_studio import LabelStudio
 from backend.services.labeling import Guessed
 from backend.services.learning import Material, answered
 

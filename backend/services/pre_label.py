@@ -8,7 +8,7 @@ from backend import schema as labeling_config
 from backend.domain.answers import UNTRAINED, Job, JobRequest, LabelSchema, ModelVersion
 from backend.domain.errors import Refused
 from backend.policies import preconditions
-from backend.ports import Gallery, LabelStudio, Progress, Versions
+from backend.ports.label_studio import Gallery, LabelStudio, Progress, Versions
 from backend.services import census, taught
 from backend.services.census import Census
 from backend.services.findings import Inspection

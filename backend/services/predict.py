@@ -11,7 +11,7 @@ from backend import schema as labeling_config
 from backend.domain.answers import ImageRef, LabelSchema, ModelVersion, ProjectId
 from backend.domain.errors import AutolabelError, Stopped
 from backend.policies import preconditions
-from backend.ports import Gallery, Ledgers, StoredPredictions, Versions
+from backend.ports.label_studio import Gallery, Ledgers, StoredPredictions, Versions
 from backend.services.labeling import Guessing
 from backend.services.learning import Models
 from backend.services.model_shelf import ModelShelf

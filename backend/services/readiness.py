@@ -27,7 +27,7 @@ from backend.domain.errors import (
 )
 from backend.policies import preconditions
 from backend.policies.preconditions import NOTHING_LEFT
-from backend.ports import Jobs, LabelStudio, Versions
+from backend.ports.label_studio import Jobs, LabelStudio, Versions
 from backend.services import census
 from backend.services.census import Census
 from backend.services.lanes import Lanes

@@ -21,7 +21,7 @@ from backend.domain.answers import (
 from backend.domain.batches import Floats
 from backend.policies.label_errors import Suspect
 from backend.policies.miners.phrases import PHRASES
-from backend.ports import Gallery
+from backend.ports.label_studio import Gallery
 from backend.services import census
 from backend.services.census import Census
 from backend.services.findings import Findings

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from backend.domain.answers import Job, ModelVersion, NoPrediction, ProjectId
-from backend.ports import Gallery, Illustrations
+from backend.ports.label_studio import Gallery, Illustrations
 from backend.services import report
 from backend.services.census import Census
 from backend.services.findings import Findings

@@ -7,7 +7,7 @@ from typing import Any
 from backend import schema as labeling_config
 from backend.domain.answers import Job, JobRequest, LabelSchema, ModelVersion
 from backend.policies import preconditions
-from backend.ports import Gallery, LabelStudio, Ledgers, Progress, Versions
+from backend.ports.label_studio import Gallery, LabelStudio, Ledgers, Progress, Versions
 from backend.services import census, lanes, picks, report
 from backend.services.labeling import Guessed, Guessing
 from backend.services.learning import Learning, Material

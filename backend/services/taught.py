@@ -9,8 +9,8 @@ import json
 from pathlib import Path
 
 from backend.domain.answers import ModelVersion, TaskId
-from backend.model_family import Lesson
-from backend.ports import Versions
+from backend.ports.label_studio import Versions
+from backend.ports.model_family import Lesson
 
 FILE = "taught.json"
 

@@ -9,7 +9,7 @@ from backend.domain import metric_names
 from backend.domain.answers import Decision, Events, Job, JobState, Mode, ProjectId
 from backend.policies import triggers
 from backend.policies.triggers import Pace, Situation, Trained
-from backend.ports import Changes, Jobs, Progress, Versions
+from backend.ports.label_studio import Changes, Jobs, Progress, Versions
 from backend.settings import Settings
 
 SWITCHED_OFF = Decision(False, "trainings do not start by themselves: AUTOLABEL_AUTO_TRAIN is off")

@@ -16,9 +16,9 @@ from backend.domain.answers import Answer, Control, ImageRef, Kind, Region, Regi
 from backend.domain.batches import Guesses, Pictures
 from backend.domain.errors import UnreadableImage
 from backend.domain.geometry import clipped
-from backend.model_family import Model
 from backend.policies.correctness import is_right
-from backend.ports import Fetch, Gallery, Progress
+from backend.ports.label_studio import Fetch, Gallery, Progress
+from backend.ports.model_family import Model
 from backend.services.labeling import Guessed
 from backend.services.learning import Material, answered
 

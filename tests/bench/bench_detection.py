@@ -24,13 +24,13 @@ from typing import Any
 
 from backend.box_datasets import read
 from backend.domain.answers import Algorithm, Control, ControlName, ImageRef, Kind, Regions, TaskId
-from backend.model_family import Lesson
 from backend.models.detection import ultralytics_home
 from backend.models.detection.canvases import find
 from backend.models.detection.detection_data import write
 from backend.models.detection.detector import DetectorFamily
 from backend.models.detection.ultralytics_detector import UltralyticsEngine
 from backend.models.metrics import mean_average_precision
+from backend.ports.model_family import Lesson
 from tests.fakes.detection_lessons import Ear, fetch, pictures
 
 SHARED = Path(__file__).parents[3] / "shared"

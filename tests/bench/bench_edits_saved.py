@@ -30,13 +30,13 @@ from backend.domain.answers import (
     TaskId,
 )
 from backend.domain.batches import Guesses, Pictures
-from backend.model_family import Lesson
 from backend.models.detection.detector import DetectorFamily
 from backend.models.detection.ultralytics_detector import UltralyticsEngine
 from backend.models.embedding.gallery import open_gallery
 from backend.models.metrics import edits
 from backend.policies import lane
 from backend.policies.selection import select
+from backend.ports.model_family import Lesson
 from backend.services.learning import HELD_OUT
 from backend.settings import Settings
 from tests.bench.bench_detection import SHARED, SIZE, START

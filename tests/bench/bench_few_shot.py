@@ -26,11 +26,11 @@ from backend.domain.answers import (
     TaskId,
 )
 from backend.domain.batches import Guesses, Pictures
-from backend.model_family import Lesson
 from backend.models.calibration import expected_calibration_error
 from backend.models.classification.classifier import Classifier
 from backend.models.classification.evaluation import SMALLEST
 from backend.models.embedding.gallery import open_gallery
+from backend.ports.model_family import Lesson
 from backend.settings import Settings
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "clothing"

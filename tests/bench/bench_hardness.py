@@ -17,12 +17,12 @@ import numpy as np
 
 from backend.domain.answers import Algorithm, Choice, LabeledImage, LabelSchema
 from backend.domain.batches import Guesses
-from backend.model_family import Lesson, Model
 from backend.models.classification.classifier import Classifier
 from backend.models.embedding.gallery import open_gallery
 from backend.policies.correctness import right
 from backend.policies.hardness import examine
 from backend.policies.miners.evidence import Evidence
+from backend.ports.model_family import Lesson, Model
 from backend.services.labeling import Guessed
 from backend.services.learning import Material
 from backend.services.viewing import Viewing

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from backend.domain.answers import ImageRef, ProjectId, TaskId, VersionName
-from backend.ports import StoredPredictions
+from backend.ports.label_studio import StoredPredictions
 from backend.stored_predictions import PredictionStore
 from tests.fakes.stored_predictions import FakeStoredPredictions
 

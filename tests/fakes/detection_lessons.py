@@ -22,7 +22,7 @@ from backend.domain.answers import (
 from backend.domain.batches import TRAITS, Pictures
 from backend.domain.errors import Stopped, UnreadableImage
 from backend.domain.geometry import Box
-from backend.model_family import Lesson
+from backend.ports.model_family import Lesson
 
 SQUARE, DISC, RED = Label("square"), Label("disc"), Label("red")
 CONTROL = Control(ControlName("box"), "image", Kind.DETECTION, (SQUARE, DISC))

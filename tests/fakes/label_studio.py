@@ -1,4 +1,4 @@
-"""A Label Studio in memory, in the words of `backend.ports.LabelStudio`."""
+"""A Label Studio in memory, in the words of `backend.ports.label_studio.LabelStudio`."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from backend.domain.answers import (
     VersionName,
 )
 from backend.domain.errors import NotFound
-from backend.ports import Pushed
+from backend.ports.label_studio import Pushed
 
 CHOICES = (
     '<View><Image name="img" value="$image"/><Choices name="c" toName="img">'

@@ -13,7 +13,7 @@ from backend.domain.answers import (
     TaskId,
 )
 from backend.domain.batches import TRAITS, Pictures
-from backend.model_family import Lesson
+from backend.ports.model_family import Lesson
 
 LABELS = tuple(Label(name) for name in ("cat", "dog", "owl", "fox"))
 

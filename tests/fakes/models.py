@@ -10,8 +10,8 @@ from backend.domain.answers import Choice, Control, ImageRef, Kind, Label, NoPre
 from backend.domain.batches import Guesses, Pictures
 from backend.domain.errors import NoWeights, UnreadableImage
 from backend.domain.geometry import Box
-from backend.model_family import Lesson
-from backend.ports import Fetch, Progress
+from backend.ports.label_studio import Fetch, Progress
+from backend.ports.model_family import Lesson
 
 
 @dataclass

@@ -16,7 +16,7 @@ from backend.domain.answers import Job, JobId
 from backend.domain.errors import NoWeights
 from backend.job_run import run
 from backend.jobs import JobBoard
-from backend.ports import Progress
+from backend.ports.label_studio import Progress
 from backend.redis_client import connect
 from backend.worker import JobWorker, Pace
 

@@ -14,7 +14,7 @@ from backend.domain.answers import Job, JobRequest, JobState, ProjectId
 from backend.domain.errors import Stopped
 from backend.job_run import Work, run
 from backend.jobs import JobBoard
-from backend.ports import Progress
+from backend.ports.label_studio import Progress
 
 RunOne = Callable[[Work], Job]
 

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from backend.domain.answers import Algorithm, Answer, Control, Kind, Label
 from backend.domain.batches import Guesses, Pictures
 from backend.domain.errors import BadInput
-from backend.model_family import Lesson
 from backend.models.classification import evaluation, left_out, semi_supervised
 from backend.models.classification.decision import rule
 from backend.models.classification.head import Head, read, write
@@ -26,7 +25,8 @@ from backend.models.embedding.backbones import backbone
 from backend.models.embedding.encoders import check
 from backend.models.folds import stratified
 from backend.models.links import SIGMOID, SOFTMAX, Link
-from backend.ports import Fetch, Progress
+from backend.ports.label_studio import Fetch, Progress
+from backend.ports.model_family import Lesson
 from backend.settings import Settings
 
 Floats = NDArray[np.floating[Any]]

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from backend.model_family import Lesson
 from backend.models.classification import left_out
 from backend.models.classification.head import Head
 from backend.models.classification.logistic import Linear, Space
@@ -34,6 +33,7 @@ from backend.models.classification.tuning import Tuning
 from backend.models.embedding.backbone_networks import load_network
 from backend.models.embedding.images import Pixels
 from backend.models.links import SOFTMAX, Link
+from backend.ports.model_family import Lesson
 
 logger = logging.getLogger(__name__)
 

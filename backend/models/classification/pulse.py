@@ -2,7 +2,7 @@
 
 import time
 
-from backend.ports import Progress
+from backend.ports.label_studio import Progress
 
 
 class Pulse:

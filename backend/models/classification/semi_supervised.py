@@ -24,7 +24,7 @@ from backend.models.classification.teaching import (
     fit_known,
 )
 from backend.models.links import SOFTMAX, Link
-from backend.ports import Progress
+from backend.ports.label_studio import Progress
 
 Floats = NDArray[np.floating[Any]]
 Flags = NDArray[np.bool_]

@@ -17,7 +17,7 @@ from backend.domain.errors import BadInput
 from backend.models.classification.tuning import ENCODER_FILE, Tuning
 from backend.models.embedding.backbone_networks import Embedder, load_network
 from backend.models.embedding.images import Pixels, decode
-from backend.ports import Fetch, Progress
+from backend.ports.label_studio import Fetch, Progress
 
 Floats = NDArray[np.floating[Any]]
 

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from backend.domain.answers import Label, Regions
 from backend.domain.batches import Pictures
-from backend.model_family import Lesson
 from backend.models.detection.box_judge import BoxJudge, hits
 from backend.models.detection.box_thresholds import score
+from backend.ports.model_family import Lesson
 
 SURE = 0.9
 """Precision that a label's boxes should have on held-out images from its threshold on."""

@@ -15,7 +15,7 @@ from backend.domain.geometry import clipped
 from backend.models.detection.letterbox import Letterboxed, letterbox
 from backend.models.detection.networks import Found, Network
 from backend.models.upright import read
-from backend.ports import Fetch, Progress
+from backend.ports.label_studio import Fetch, Progress
 
 BATCH = 16
 READERS = min(8, os.cpu_count() or 1)

@@ -15,9 +15,9 @@ from PIL import Image
 from backend.domain.answers import Answer, Label, Region, Regions
 from backend.domain.batches import Pictures
 from backend.domain.errors import OutOfSpace
-from backend.model_family import Lesson
 from backend.models.detection.training_plan import SIZES
 from backend.models.upright import Pixels, is_plain, read
+from backend.ports.model_family import Lesson
 
 LONGEST = 2 * SIZES[-1]
 """Longer side, in pixels, of an image that is written anew; networks see half of it at most."""

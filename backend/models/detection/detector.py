@@ -10,7 +10,6 @@ import numpy as np
 
 from backend.domain.answers import Algorithm, Control, ImageRef, Kind, Label, Regions
 from backend.domain.errors import UnreadableImage
-from backend.model_family import Lesson
 from backend.models.detection import box_teaching, detector_model, label_sets
 from backend.models.detection.box_evaluation import evaluate
 from backend.models.detection.box_judge import BoxJudge
@@ -19,7 +18,8 @@ from backend.models.detection.detector_model import Detector
 from backend.models.detection.networks import Engine, Network, Trained
 from backend.models.detection.training_plan import TrainingPlan, plan
 from backend.models.metrics import at_least
-from backend.ports import Progress
+from backend.ports.label_studio import Progress
+from backend.ports.model_family import Lesson
 from backend.settings import Settings
 
 PERMISSIVE = "torchvision:"

@@ -15,7 +15,7 @@ from backend.models.detection import label_sets
 from backend.models.detection.box_judge import BoxJudge
 from backend.models.detection.box_thresholds import CANDIDATE, score
 from backend.models.detection.networks import Network
-from backend.ports import Fetch, Progress
+from backend.ports.label_studio import Fetch, Progress
 
 CARD = "detector.json"
 

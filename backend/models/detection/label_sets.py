@@ -12,8 +12,8 @@ from dataclasses import replace
 
 from backend.domain.answers import Answer, Label, Region, Regions
 from backend.domain.geometry import Box
-from backend.model_family import Lesson
 from backend.models.metrics import overlaps
+from backend.ports.model_family import Lesson
 
 _AND = "\x1f"
 """Between the labels in a class's name; no XML, so no label, can hold it."""

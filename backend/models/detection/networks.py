@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.domain.errors import BadInput
-from backend.model_family import Lesson
 from backend.models.detection.training_plan import TrainingPlan
+from backend.ports.model_family import Lesson
 
 Canvases = NDArray[np.uint8]
 """(b, height, width, 3), blue first, sides in whole strides."""

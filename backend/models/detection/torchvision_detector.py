@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backend.domain.answers import Regions
-from backend.model_family import Lesson
 from backend.models.detection.networks import Network, Trained
 from backend.models.detection.torchvision_start import Start
 from backend.models.detection.training_plan import CHOOSING, TrainingPlan
+from backend.ports.model_family import Lesson
 
 if TYPE_CHECKING:
     from backend.models.detection.torchvision_network import TorchvisionNetwork

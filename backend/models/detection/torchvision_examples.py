@@ -13,10 +13,10 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from backend.domain.answers import Answer, Label, Regions
-from backend.model_family import Lesson
 from backend.models.detection.letterbox import Letterboxed, letterbox
 from backend.models.detection.torchvision_network import to_tensor
 from backend.models.upright import read
+from backend.ports.model_family import Lesson
 
 Target = dict[str, Tensor]
 Example = tuple[Tensor, Target]

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 from backend.models.detection.memory import with_smaller_batches
 from backend.models.detection.torchvision_examples import Example, Examples
 from backend.models.detection.training_plan import TrainingPlan
-from backend.ports import Progress
+from backend.ports.label_studio import Progress
 
 WARM_UP = 0.1
 """Share of the training during which the learning rate rises."""

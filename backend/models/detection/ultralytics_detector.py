@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from backend.domain.errors import NoWeights
-from backend.model_family import Lesson
 from backend.models.detection import ultralytics_home
 from backend.models.detection.networks import Canvases, Found, Trained, saved
 from backend.models.detection.training_listener import Listener
 from backend.models.detection.training_plan import CHOOSING, TrainingPlan
 from backend.models.published_weights import answers
+from backend.ports.model_family import Lesson
 
 _CHECKPOINT = "weights.pt"
 _CURE = (

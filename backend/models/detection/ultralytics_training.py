@@ -16,10 +16,10 @@ from ultralytics.nn.tasks import load_checkpoint
 from ultralytics.utils.torch_utils import strip_optimizer
 
 from backend.domain.errors import NoWeights
-from backend.model_family import Lesson
 from backend.models.detection.detection_data import write
 from backend.models.detection.memory import with_smaller_batches
 from backend.models.detection.training_listener import Listener, Running
+from backend.ports.model_family import Lesson
 
 _BROKEN = (TypeError, RuntimeError, ImportError, AttributeError, LookupError, ValueError, EOFError)
 """What Ultralytics' loader raises, by the way in which a file is no checkpoint."""

@@ -14,7 +14,7 @@ from backend.domain.answers import ImageRef, NoPrediction
 from backend.models.embedding.encoders import Encoder, Vectors
 from backend.models.embedding.images import Pixels
 from backend.models.upright import read
-from backend.ports import ImageFiles
+from backend.ports.label_studio import ImageFiles
 
 BLUR = 0.004
 """Standard deviation of the Gaussian, as a share of the image's larger side."""

@@ -20,7 +20,7 @@ from backend.domain.answers import ImageRef, NoPrediction
 from backend.models.embedding.encoders import Encoder
 from backend.models.embedding.features import Entry, FeatureCache
 from backend.models.embedding.lanes import Lane, Outcome, Waiting, open_lanes
-from backend.ports import ImageFiles, Progress
+from backend.ports.label_studio import ImageFiles, Progress
 
 _STEP = "embed"
 

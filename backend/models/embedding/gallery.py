@@ -16,7 +16,7 @@ from backend.models.embedding.crops import brightness_and_sharpness
 from backend.models.embedding.embedding import Embedding, Workshop
 from backend.models.embedding.encoders import Encoder, compute_device, cpu_threads, open_encoder
 from backend.models.embedding.features import Entry, FeatureCache
-from backend.ports import ImageFiles, Progress
+from backend.ports.label_studio import ImageFiles, Progress
 from backend.settings import Settings
 
 _ROWS = 4096

@@ -14,7 +14,7 @@ from backend.domain.errors import UnreadableImage
 from backend.models.embedding.encoders import Encoder
 from backend.models.embedding.features import Entry
 from backend.models.embedding.images import Thumbnail, decode
-from backend.ports import ImageFiles
+from backend.ports.label_studio import ImageFiles
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from backend.domain.answers import Algorithm, Answer, Control, Kind
 from backend.domain.batches import Guesses, Pictures
-from backend.ports import Fetch, Progress
+from backend.ports.label_studio import Fetch, Progress
 
 
 @dataclass(frozen=True, slots=True)
