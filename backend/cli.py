@@ -216,7 +216,7 @@ def models(project: Project, as_json: AsJson = False) -> None:
     """List the model versions of a project, the newest first."""
     backend = wiring.backend(settings.load())
     current = backend.version(ProjectId(project))
-    found = versions_json(backend.cards(ProjectId(project)), current)
+    found = versions_json(backend.stores.cards(ProjectId(project)), current)
     terminal.show(found, as_json, terminal.versions_words)
 
 
@@ -248,7 +248,7 @@ def adopt(
     """
     backend = wiring.backend(settings.load())
     backend.label_studio.project(ProjectId(project))
-    card = backend.versions.adopt(ProjectId(project), folder)
+    card = backend.stores.versions.adopt(ProjectId(project), folder)
     found = versions_json([card], backend.version(ProjectId(project)))
     terminal.show(found, as_json, terminal.versions_words)
 

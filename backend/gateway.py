@@ -11,7 +11,6 @@ from typing import Any
 
 from backend import codec
 from backend import schema as labeling_config
-from backend.cards import GROUP_NAME, VERSION_NAME, group_name
 from backend.domain.answers import (
     ImageRef,
     LabeledImage,
@@ -33,6 +32,7 @@ from backend.domain.errors import (
     UnreadableImage,
 )
 from backend.ports.label_studio import Pushed
+from backend.stores.cards import GROUP_NAME, VERSION_NAME, group_name
 from backend.tabs import TABS, of_groups, of_tasks
 from connectors import errors as outside
 from connectors.cache import ImageCache

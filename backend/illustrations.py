@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from backend.domain.answers import ImageRef, Job, ModelVersion, ProjectId
-from backend.durable import room_for
 from backend.ports.label_studio import Fetch
+from backend.stores.atomic_files import room_for
 
 log = logging.getLogger(__name__)
 

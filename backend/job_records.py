@@ -17,9 +17,9 @@ from typing import Any
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from backend.cards import job_card, job_from
 from backend.domain.answers import Job, JobId, JobState, ProjectId
 from backend.redis_client import RedisClient
+from backend.stores.cards import job_card, job_from
 
 QUEUE = "autolabel"
 ENTRY = "backend.tasks.run_job"

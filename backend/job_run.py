@@ -9,10 +9,10 @@ from typing import Any
 
 from backend.domain.answers import Job, JobId, JobState, VersionName
 from backend.domain.errors import AutolabelError, QueueUnreachable, Stopped
-from backend.durable import room_for
 from backend.job_records import LOST
 from backend.jobs import JobBoard
 from backend.ports.label_studio import Progress
+from backend.stores.atomic_files import room_for
 
 log = logging.getLogger(__name__)
 

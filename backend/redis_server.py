@@ -20,10 +20,10 @@ from urllib.parse import quote
 from redis.exceptions import RedisError
 
 from backend.domain.errors import AutolabelError, QueueUnreachable
-from backend.durable import write_whole
 from backend.orphans import tied
 from backend.redis_client import CURE, connect
 from backend.settings import Settings
+from backend.stores.atomic_files import write_whole
 
 START_SECONDS = 20
 _SOCKET_PATH_LIMIT = 100

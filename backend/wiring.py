@@ -32,9 +32,7 @@ from backend.domain.errors import NoWeights, QueueUnreachable
 from backend.events import EventCounter
 from backend.gateway import GatewayFiles, LabelStudioGateway
 from backend.illustrations import JobPictures
-from backend.job_files import JobFiles
 from backend.jobs import JobBoard
-from backend.ledgers import LedgerFiles
 from backend.ports.label_studio import Gallery, LabelStudio, Progress
 from backend.ports.model_family import Family
 from backend.redis_client import RedisClient
@@ -61,8 +59,10 @@ from backend.services.suggest import Suggest
 from backend.services.training_trigger import TrainingTrigger, consuming, pace
 from backend.services.viewing import Viewing
 from backend.settings import Settings
-from backend.stored_predictions import PredictionStore
-from backend.versions import VersionStore
+from backend.stores.jobs import JobFiles
+from backend.stores.ledgers import LedgerFiles
+from backend.stores.predictions import PredictionStore
+from backend.stores.versions import VersionStore
 from backend.watcher import Watcher
 from connectors.cache import ImageCache
 from connectors.content import Limits

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from backend import schema as labeling_config
-from backend.cards import control_folder
 from backend.domain.answers import (
     Certificate,
     ControlName,
@@ -36,6 +35,7 @@ from backend.services.looking import look
 from backend.services.reporter import Reporter
 from backend.services.stopwatch import Stopwatch
 from backend.settings import Settings
+from backend.stores.cards import control_folder
 
 
 def _now() -> datetime:

@@ -35,7 +35,6 @@ from backend.domain.answers import (
     TaskId,
 )
 from backend.domain.errors import Refused
-from backend.ledgers import LedgerFiles
 from backend.models.classification.classifier import Classifier
 from backend.services import lanes
 from backend.services.acceptance import AutoAccept
@@ -51,8 +50,9 @@ from backend.services.prospects import Prospects
 from backend.services.reporter import Reporter
 from backend.services.suggest import Suggest
 from backend.settings import Settings
-from backend.stored_predictions import PredictionStore
-from backend.versions import VersionStore
+from backend.stores.ledgers import LedgerFiles
+from backend.stores.predictions import PredictionStore
+from backend.stores.versions import VersionStore
 from tests.bench.bench_few_shot import DATA, Data, load, silent
 from tests.fakes.illustrations import FakePictures
 from tests.fakes.label_studio import FakeLabelStudio

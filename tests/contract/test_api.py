@@ -163,7 +163,7 @@ class TestReading:
         ]
 
     def test_a_project_without_jobs_or_versions_has_empty_lists(self, client, backend):
-        backend.versions.cards.clear()
+        backend.stores.versions.cards.clear()
         assert client.get("/api/projects/2/jobs").get_json() == {"jobs": []}
         assert client.get("/api/projects/2/versions").get_json() == {
             "versions": [],
@@ -309,5 +309,5 @@ def test_metrics_say_that_redis_is_down(client, backend):
 
 
 def test_a_version_with_a_certificate_that_is_none_conforms(client, backend, conforms):
-    backend.versions.cards[:] = [a_version(metrics={"ece": math.nan})]
+    backend.stores.versions.cards[:] = [a_version(metrics={"ece": math.nan})]
     conforms(client.get("/api/projects/2/versions"), "/api/projects/{project}/versions")

@@ -116,7 +116,7 @@ class TestProject:
         def broken(_):
             raise BadInput("the card of al-0001-3f9c is not readable")
 
-        monkeypatch.setattr(backend.versions, "all", broken)
+        monkeypatch.setattr(backend.stores.versions, "all", broken)
         answer = client.get("/projects/2")
         assert answer.status_code == 200
         assert "The card of al-0001-3f9c is not readable." in text_of(answer)
@@ -135,7 +135,9 @@ class TestProject:
 
     def test_names_the_figures_of_each_control_of_a_version(self, client, backend):
         metrics = {"kind.accuracy": 0.9, "kind.ece": 0.05, "parts.map50": 0.4}
-        backend.versions.cards[0] = replace(backend.versions.cards[0], metrics=metrics)
+        backend.stores.versions.cards[0] = replace(
+            backend.stores.versions.cards[0], metrics=metrics
+        )
         page = text_of(client.get("/projects/2"))
         assert "Accuracy of &#39;kind&#39; 90.0%" in page
         assert "calibration error of &#39;kind&#39; 0.05" in page
@@ -146,7 +148,9 @@ class TestProject:
         assert "Nothing new since the last training." in text_of(client.get("/projects/2"))
 
     def test_keeps_older_versions_a_click_away(self, client, backend):
-        backend.versions.cards = [a_version(f"al-{number:04}-3f9c") for number in range(9, 0, -1)]
+        backend.stores.versions.cards = [
+            a_version(f"al-{number:04}-3f9c") for number in range(9, 0, -1)
+        ]
         newest, _, older = text_of(client.get("/projects/2")).partition("6 older versions")
         assert "activate-al-0007-3f9c" in newest
         assert "activate-al-0006-3f9c" in older

@@ -48,7 +48,7 @@ class TestSetup:
         assert send(client, WRITTEN["setup"]).get_json() == {"model_version": "al-0001-3f9c"}
 
     def test_reports_a_string_for_a_project_without_a_model(self, client, backend):
-        backend.versions.active.clear()
+        backend.stores.versions.active.clear()
         assert send(client, WRITTEN["setup"]).get_json() == {"model_version": UNTRAINED}
 
     @pytest.mark.parametrize("extra", [None, {"k": 1}, "text", 3, [1], True])
@@ -199,7 +199,7 @@ class TestVersions:
 
     def test_are_those_of_recent_projects_where_none_is_named(self, client, backend):
         backend.jobs.jobs["job-1"] = a_job()
-        backend.versions.cards.append(a_version("al-0001-aaaa", project=3))
+        backend.stores.versions.cards.append(a_version("al-0001-aaaa", project=3))
         answer = client.get("/versions")
         assert answer.get_json() == {"versions": ["al-0002-77aa", "al-0001-3f9c"]}
 

@@ -6,7 +6,7 @@ import pytest
 
 from backend.domain.answers import ImageRef, ProjectId, TaskId, VersionName
 from backend.ports.label_studio import StoredPredictions
-from backend.stored_predictions import PredictionStore
+from backend.stores.predictions import PredictionStore
 from tests.fakes.stored_predictions import FakeStoredPredictions
 
 PETS, CARS = ProjectId(1), ProjectId(2)

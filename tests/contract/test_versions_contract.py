@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from backend.cards import control_folder
 from backend.domain.answers import ControlName, ModelVersion, ProjectId, VersionName
 from backend.domain.errors import NotFound
 from backend.ports.label_studio import Versions
-from backend.versions import VersionStore
+from backend.stores.cards import control_folder
+from backend.stores.versions import VersionStore
 from tests.fakes.backend import a_version
 from tests.fakes.versions import FakeVersions
 

@@ -5,7 +5,6 @@ from collections import Counter
 import pytest
 
 from backend import schema as labeling_config
-from backend.cards import GROUP_NAME
 from backend.domain.answers import (
     Choice,
     ControlName,
@@ -17,6 +16,7 @@ from backend.domain.answers import (
     VersionName,
 )
 from backend.gateway import LabelStudioGateway
+from backend.stores.cards import GROUP_NAME
 from connectors.label_studio import LabelStudioClient
 from tests.e2e.digits import LABELS, annotate, new_project
 from tests.e2e.rounds import shown

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from backend.cards import control_folder
 from backend.domain.answers import ControlName, ModelVersion, ProjectId, VersionName
 from backend.domain.errors import NotFound
+from backend.stores.cards import control_folder
 
 
 class FakeVersions:

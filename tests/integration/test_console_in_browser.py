@@ -158,12 +158,12 @@ def test_after_a_refusal_the_page_still_follows_the_jobs(page, address, backend)
 
 
 def test_the_start_form_learns_of_versions_and_keeps_what_was_chosen(page, address, backend):
-    cards, backend.versions.cards = backend.versions.cards, []
-    backend.versions.active.clear()
+    cards, backend.stores.versions.cards = backend.stores.versions.cards, []
+    backend.stores.versions.active.clear()
     page.goto(f"{address}/projects/2")
     assert page.get_by_label("Pre-labeling").is_disabled()
 
-    backend.versions.cards = cards
+    backend.stores.versions.cards = cards
     job, _ = backend.jobs.submit(WISH)
     page.get_by_role("button", name="Stop this job").wait_for()
     page.get_by_label("Pre-labeling").check()

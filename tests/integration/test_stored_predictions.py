@@ -9,7 +9,7 @@ import pytest
 
 from backend.domain.answers import ImageRef, ProjectId, TaskId, VersionName
 from backend.domain.errors import OutOfSpace
-from backend.stored_predictions import PredictionStore
+from backend.stores.predictions import PredictionStore
 
 PETS, VERSION = ProjectId(1), VersionName("al-0001-3f9c")
 SAID = {"score": 0.5, "result": [{"from_name": "c", "value": {"choices": ["cat"]}}]}

@@ -113,8 +113,8 @@ def test_the_dialog_offers_the_versions_with_their_metrics(action, project):
 
 
 def test_pre_labeling_is_offered_only_when_there_is_a_version(action, project, backend):
-    backend.versions.cards.clear()
-    backend.versions.active.clear()
+    backend.stores.versions.cards.clear()
+    backend.stores.versions.active.clear()
     dialog = action.start_form(None, project)
     assert said(dialog)[-1].startswith("No model version yet: pre-labeling needs one")
     form = fields(dialog)

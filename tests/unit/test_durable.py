@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from backend.domain.errors import OutOfSpace
-from backend.durable import room_for, write_whole
+from backend.stores.atomic_files import room_for, write_whole
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path: Path):

@@ -2,7 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from backend.domain.answers import Ledger, ProjectId
-from backend.ledgers import LedgerFiles
+from backend.stores.ledgers import LedgerFiles
 
 PROJECT = ProjectId(1)
 

@@ -26,7 +26,6 @@ from backend.domain.errors import (
     Refused,
     Stopped,
 )
-from backend.ledgers import LedgerFiles
 from backend.services import finishing
 from backend.services.acceptance import AutoAccept
 from backend.services.auto_label import AutoLabel
@@ -42,8 +41,9 @@ from backend.services.pre_label import PreLabel
 from backend.services.prospects import Prospects
 from backend.services.reporter import Reporter
 from backend.settings import Settings
-from backend.stored_predictions import PredictionStore
-from backend.versions import VersionStore
+from backend.stores.ledgers import LedgerFiles
+from backend.stores.predictions import PredictionStore
+from backend.stores.versions import VersionStore
 from tests.fakes.illustrations import FakePictures
 from tests.fakes.label_studio import CHOICES, FakeLabelStudio
 from tests.fakes.models import FakeGallery, ParityFamily, ParityModel

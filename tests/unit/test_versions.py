@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from backend.cards import control_folder, version_card
 from backend.domain.answers import ControlName, ModelVersion, ProjectId, VersionName
 from backend.domain.errors import BadInput, NotFound, OutOfSpace
-from backend.versions import VersionStore
+from backend.stores.cards import control_folder, version_card
+from backend.stores.versions import VersionStore
 from tests.fakes.backend import a_version
 
 PETS = ProjectId(2)

@@ -17,10 +17,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from backend.cards import VERSION_NAME, control_folder, version_card, version_from
 from backend.domain.answers import ControlName, ModelVersion, ProjectId, VersionName
 from backend.domain.errors import BadInput, NotFound
-from backend.durable import room_for, sync, write_whole
+from backend.stores.atomic_files import room_for, sync, write_whole
+from backend.stores.cards import VERSION_NAME, control_folder, version_card, version_from
 
 log = logging.getLogger(__name__)
 

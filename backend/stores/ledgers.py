@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from backend.domain.answers import Ledger, ProjectId
-from backend.durable import room_for, write_whole
+from backend.stores.atomic_files import room_for, write_whole
 
 _LEDGER = TypeAdapter(Ledger)
 

@@ -10,10 +10,10 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 
-from backend.cards import job_card, job_from
 from backend.domain.answers import Job, JobId, ProjectId
 from backend.domain.errors import BadInput
-from backend.durable import write_whole
+from backend.stores.atomic_files import write_whole
+from backend.stores.cards import job_card, job_from
 
 log = logging.getLogger(__name__)
 

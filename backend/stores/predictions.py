@@ -14,7 +14,7 @@ from typing import Any
 
 from backend.domain.answers import ImageRef, ProjectId, VersionName
 from backend.domain.errors import OutOfSpace
-from backend.durable import room_for
+from backend.stores.atomic_files import room_for
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS predictions (
