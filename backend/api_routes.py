@@ -4,7 +4,7 @@ from flask import Blueprint, Response
 
 from backend.app_context import backend
 from backend.domain.answers import JobId, ProjectId, VersionName
-from backend.job_requests import job_request
+from backend.jobs.requests import job_request
 from backend.openapi import DOCUMENT
 from backend.presenting import answer, job_json, status_json, version_json, versions_json
 from backend.request_body import json_object

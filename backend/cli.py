@@ -9,9 +9,10 @@ from typing import Annotated
 
 import typer
 
-from backend import job_requests, settings, summary, terminal, wiring
+from backend import settings, summary, terminal, wiring
 from backend.domain.answers import Algorithm, JobId, JobState, Kind, Mode, ProjectId, VersionName
 from backend.domain.errors import AutolabelError, BadInput, NotFound, Refused
+from backend.jobs import requests
 from backend.presenting import job_json, status_json, versions_json
 
 app = typer.Typer(
@@ -165,11 +166,11 @@ def suggest(
 
 def _run_job(project: int, body: Mapping[str, object], *, wait: bool, as_json: bool) -> None:
     backend = wiring.backend(settings.load())
-    job, is_new = backend.start(job_requests.job_request(ProjectId(project), body))
+    job, is_new = backend.start(requests.job_request(ProjectId(project), body))
     if not is_new and not as_json:
         terminal.say(f"Joining job {job.id}, which runs already.")
     if wait:
-        job = terminal.follow(backend.jobs, job, quiet=as_json)
+        job = terminal.follow(backend.jobs.board, job, quiet=as_json)
     terminal.show(job_json(job), as_json, terminal.job_words)
     if job.state in {JobState.FAILED, JobState.STOPPED}:
         raise typer.Exit(Exit.FAILED)
@@ -180,7 +181,7 @@ def status(project: Project, as_json: AsJson = False) -> None:
     """Show label counts, readiness with reasons, the current version and the last jobs."""
     backend = wiring.backend(settings.load())
     found = status_json(backend.status(ProjectId(project)))
-    found["jobs"] = [job_json(job) for job in backend.jobs.history(ProjectId(project), 5)]
+    found["jobs"] = [job_json(job) for job in backend.jobs.board.history(ProjectId(project), 5)]
     terminal.show(found, as_json, terminal.status_words)
 
 

@@ -3,7 +3,7 @@
 Facts about the format: rectangles are in percent of the upright image with the corner at the top
 left, rotated about that corner; a control that is missing from a submitted annotation was left
 empty by the person, which for rectangles and multiple choice is an answer. Our own job requests
-are read in `backend.job_requests`.
+are read in `backend.jobs.requests`.
 """
 
 import hashlib

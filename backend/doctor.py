@@ -18,9 +18,9 @@ from backend import schema, wiring
 from backend.domain.answers import Kind, LabelSchema, ProjectId
 from backend.domain.errors import AutolabelError, BadInput, NotFound, OutOfSpace, Unavailable
 from backend.gateway import in_our_words
-from backend.job_records import QUEUE
+from backend.jobs.records import QUEUE
+from backend.jobs.redis_client import RedisClient
 from backend.models.embedding import backbones, encoders
-from backend.redis_client import RedisClient
 from backend.redis_server import redis_url
 from backend.settings import Settings
 

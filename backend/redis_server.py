@@ -20,8 +20,8 @@ from urllib.parse import quote
 from redis.exceptions import RedisError
 
 from backend.domain.errors import AutolabelError, QueueUnreachable
+from backend.jobs.redis_client import CURE, connect
 from backend.orphans import tied
-from backend.redis_client import CURE, connect
 from backend.settings import Settings
 from backend.stores.atomic_files import write_whole
 

@@ -15,7 +15,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from backend import job_run
 from backend.domain.answers import (
     UNTRAINED,
     Job,
@@ -29,13 +28,14 @@ from backend.domain.answers import (
     VersionName,
 )
 from backend.domain.errors import NoWeights, QueueUnreachable
-from backend.events import EventCounter
 from backend.gateway import GatewayFiles, LabelStudioGateway
 from backend.illustrations import JobPictures
-from backend.jobs import JobBoard
+from backend.jobs import boundary
+from backend.jobs.annotation_counter import EventCounter
+from backend.jobs.board import JobBoard
+from backend.jobs.redis_client import RedisClient
 from backend.ports.label_studio import Gallery, LabelStudio, Progress
 from backend.ports.model_family import Family
-from backend.redis_client import RedisClient
 from backend.redis_server import redis_url
 from backend.services.acceptance import AutoAccept
 from backend.services.auto_label import AutoLabel
@@ -198,7 +198,7 @@ def runner(settings: Settings) -> Callable[[JobId], None]:
     def work(job: Job, progress: Progress) -> Mapping[str, Any]:
         return _use_case(settings, job.request.mode, progress)(job, progress)
 
-    return lambda job: job_run.run(board, job, consuming(changes, work), STEPS)
+    return lambda job: boundary.run(board, job, consuming(changes, work), STEPS)
 
 
 def label_studio_client(

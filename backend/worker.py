@@ -19,10 +19,10 @@ from typing_extensions import override
 
 from backend.domain.answers import JobId, JobState
 from backend.domain.errors import AutolabelError, NotFound, QueueUnreachable
-from backend.job_records import LEASE, QUEUE
-from backend.jobs import JobBoard
+from backend.jobs.board import JobBoard
+from backend.jobs.records import LEASE, QUEUE
+from backend.jobs.redis_client import connect
 from backend.orphans import die_with_parent
-from backend.redis_client import connect
 from backend.redis_server import redis_url
 from backend.settings import Settings
 

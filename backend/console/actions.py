@@ -10,7 +10,7 @@ from backend.console.pages import project_page
 from backend.domain.answers import JobId, Mode, ProjectId, VersionName
 from backend.domain.errors import AutolabelError, BadInput
 from backend.failures import of_ours
-from backend.job_requests import job_request
+from backend.jobs.requests import job_request
 
 routes = Blueprint("actions", __name__)
 

@@ -15,7 +15,7 @@ from backend.domain import metric_names
 from backend.domain.answers import UNTRAINED, Job, JobId, ModelVersion, ProjectId
 from backend.domain.errors import AutolabelError, NotFound
 from backend.failures import Failure, of_ours
-from backend.job_requests import MOST_PICKS
+from backend.jobs.requests import MOST_PICKS
 from backend.policies import grouping
 
 T = TypeVar("T")

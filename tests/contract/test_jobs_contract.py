@@ -7,7 +7,7 @@ import pytest
 
 from backend.domain.answers import JobId, JobRequest, JobState, ProjectId
 from backend.domain.errors import NotFound
-from backend.jobs import JobBoard
+from backend.jobs.board import JobBoard
 from backend.ports.label_studio import Jobs
 from tests.fakes.jobs import FakeJobs
 

@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from backend.domain.answers import ProjectId
-from backend.events import EventCounter
+from backend.jobs.annotation_counter import EventCounter
 from backend.redis_server import redis_url
 from connectors.label_studio import LabelStudioClient
 from tests.e2e.digits import LABELS, annotate, new_project

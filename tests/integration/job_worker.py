@@ -14,10 +14,10 @@ from typing import Any
 
 from backend.domain.answers import Job, JobId
 from backend.domain.errors import NoWeights
-from backend.job_run import run
-from backend.jobs import JobBoard
+from backend.jobs.board import JobBoard
+from backend.jobs.boundary import run
+from backend.jobs.redis_client import connect
 from backend.ports.label_studio import Progress
-from backend.redis_client import connect
 from backend.worker import JobWorker, Pace
 
 FINISHES, WAITS, CRASHES, HAS_NO_WEIGHTS, IS_KILLED, IS_DEAF = range(1, 7)

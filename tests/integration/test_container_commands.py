@@ -13,7 +13,7 @@ import redis
 import yaml
 from rq import Worker
 
-from backend.job_records import QUEUE
+from backend.jobs.records import QUEUE
 from backend.label_studio_process import free_port
 from tests.integration.polling import eventually
 from tests.unit.test_docker import DOCKER, Compose

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from backend.domain.answers import Events, ProjectId
-from backend.events import EventCounter
+from backend.jobs.annotation_counter import EventCounter
 
 PETS, CARS = ProjectId(1), ProjectId(2)
 NINE = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)

@@ -12,8 +12,8 @@ import redis
 
 from backend.domain.answers import Job, JobRequest, JobState, ProjectId
 from backend.domain.errors import Stopped
-from backend.job_run import Work, run
-from backend.jobs import JobBoard
+from backend.jobs.board import JobBoard
+from backend.jobs.boundary import Work, run
 from backend.ports.label_studio import Progress
 
 RunOne = Callable[[Work], Job]

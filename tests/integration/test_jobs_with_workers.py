@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from backend.domain.answers import Job, JobId, JobRequest, JobState, ProjectId
-from backend.jobs import JobBoard
+from backend.jobs.board import JobBoard
 from backend.redis_server import EmbeddedRedis
 from backend.worker import JobWorker, Pace
 from tests.integration import job_worker

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from backend.domain.errors import AutolabelError, QueueUnreachable
-from backend.redis_client import connect
+from backend.jobs.redis_client import connect
 from backend.redis_server import EmbeddedRedis, redis_binary, redis_url
 from backend.settings import Settings
 from tests.integration.polling import eventually, lives

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from backend.domain.errors import AutolabelError
-from backend.redis_client import connect
+from backend.jobs.redis_client import connect
 from backend.redis_server import redis_url
 from backend.settings import Settings
 from backend.supervisor import Part, Supervisor

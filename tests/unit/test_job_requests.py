@@ -2,7 +2,7 @@ import pytest
 
 from backend.domain.answers import Algorithm, JobRequest, Mode
 from backend.domain.errors import BadInput
-from backend.job_requests import job_request, request_json
+from backend.jobs.requests import job_request, request_json
 
 
 def test_an_empty_request_asks_for_fast_active_learning_without_accepting():

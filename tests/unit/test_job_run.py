@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.domain.errors import QueueUnreachable, Stopped
-from backend.job_run import JobProgress, share_done
+from backend.jobs.boundary import JobProgress, share_done
 
 WEIGHTS = {"list": 1.0, "embed": 3.0, "train": 4.0}
 

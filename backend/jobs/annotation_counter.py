@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from backend.domain.answers import Events, ProjectId
 from backend.domain.errors import QueueUnreachable
-from backend.redis_client import RedisClient
+from backend.jobs.redis_client import RedisClient
 
 log = logging.getLogger(__name__)
 

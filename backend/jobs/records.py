@@ -18,7 +18,7 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from backend.domain.answers import Job, JobId, JobState, ProjectId
-from backend.redis_client import RedisClient
+from backend.jobs.redis_client import RedisClient
 from backend.stores.cards import job_card, job_from
 
 QUEUE = "autolabel"

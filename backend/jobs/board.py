@@ -1,6 +1,6 @@
 """The job board: one live job a project, and the history of all.
 
-Redis decides what is live (`backend.job_records`), the disk remembers (`backend.stores.jobs`). A
+Redis decides what is live (`backend.jobs.records`), the disk remembers (`backend.stores.jobs`). A
 job that ended on disk has ended; one that should be live and is not in Redis was lost with it.
 """
 
@@ -14,8 +14,8 @@ from pathlib import Path
 
 from backend.domain.answers import Job, JobId, JobRequest, JobState, ProjectId, VersionName
 from backend.domain.errors import NotFound, OutOfSpace, QueueUnreachable
-from backend.job_records import ENTRY, LAST_LEASE, LOST, JobRecords
-from backend.redis_client import RedisClient
+from backend.jobs.records import ENTRY, LAST_LEASE, LOST, JobRecords
+from backend.jobs.redis_client import RedisClient
 from backend.stores.jobs import JobFiles
 
 log = logging.getLogger(__name__)

@@ -9,8 +9,8 @@ from typing import Any
 
 from backend.domain.answers import Job, JobId, JobState, VersionName
 from backend.domain.errors import AutolabelError, QueueUnreachable, Stopped
-from backend.job_records import LOST
-from backend.jobs import JobBoard
+from backend.jobs.board import JobBoard
+from backend.jobs.records import LOST
 from backend.ports.label_studio import Progress
 from backend.stores.atomic_files import room_for
 
