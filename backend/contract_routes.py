@@ -11,10 +11,10 @@ from typing import Any, cast
 
 from flask import Blueprint, Response, g, request
 
-from backend import schema, webhook_events
 from backend.app_context import backend
 from backend.domain.answers import JobId, JobRequest, JobState, ProjectId
 from backend.domain.errors import BadInput, NotFound, QueueUnreachable
+from backend.label_studio import labeling_config, webhooks
 from backend.presenting import answer
 from backend.request_body import field, json_object
 
@@ -45,8 +45,8 @@ def health() -> Response:
 def setup() -> Response:
     """Say which version answers for the project; refuse a config that we cannot learn."""
     body = json_object()
-    project = webhook_events.project_of(field(body, "project", str))
-    schema.parse(field(body, "schema", str))
+    project = webhooks.project_of(field(body, "project", str))
+    labeling_config.parse(field(body, "schema", str))
     return answer({"model_version": backend().version(project)})
 
 
@@ -54,7 +54,7 @@ def setup() -> Response:
 def predict() -> Response:
     """One element a task, in order, whatever fails once the request is understood."""
     body = json_object()
-    project = webhook_events.project_of(field(body, "project", str))
+    project = webhooks.project_of(field(body, "project", str))
     config, tasks = field(body, "label_config", str), _tasks(body)
     g.answer_in_any_case = {"results": [[] for _ in tasks]}
     results = backend().predict(project, config, tasks)
@@ -64,27 +64,27 @@ def predict() -> Response:
 
 @routes.route("/webhook", methods=["POST"])
 def webhook() -> Response:
-    match webhook_events.event(json_object()):
-        case webhook_events.TrainNow(project, labeled):
+    match webhooks.event(json_object()):
+        case webhooks.TrainNow(project, labeled):
             return _train(project, count=labeled <= COUNTABLE)
-        case webhook_events.Changed(project, annotations):
+        case webhooks.Changed(project, annotations):
             backend().changed(project, annotations)
             return answer({"status": "noted"})
-        case webhook_events.Ignored(because):
+        case webhooks.Ignored(because):
             return answer({"status": "ignored", "because": because})
 
 
 @routes.route("/train", methods=["POST"])
 def train() -> Response:
     """Start training for a Label Studio whose webhooks are switched off; tasks are ignored."""
-    return _train(webhook_events.project_of(field(json_object(), "project", str)))
+    return _train(webhooks.project_of(field(json_object(), "project", str)))
 
 
 @routes.route("/versions", methods=["GET", "POST"])
 def versions() -> Response:
     """Version names, newest first. Label Studio's GET names no project: then of recent jobs'."""
     name = json_object().get("project") or request.args.get("project")
-    projects = [webhook_events.project_of(str(name))] if name else _recent_projects()
+    projects = [webhooks.project_of(str(name))] if name else _recent_projects()
     cards = [card for project in projects for card in backend().versions.all(project)]
     return answer({"versions": [card.name for card in cards]})
 

@@ -13,15 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backend import (
-    action_install,
-    codec,
-    demo_images,
-    demo_processes,
-    schema,
-    terminal,
-    wiring,
-)
+from backend import action_install, demo_images, demo_processes, terminal, wiring
 from backend.demo_images import DemoSet, Sample
 from backend.domain.answers import (
     ImageRef,
@@ -36,6 +28,7 @@ from backend.domain.answers import (
     VersionName,
 )
 from backend.domain.errors import BadInput, OutOfSpace, Unavailable
+from backend.label_studio import codec, labeling_config
 from backend.label_studio_process import BESIDE, LabelStudioProcess, installed_command
 from backend.policies import correctness
 from backend.settings import Settings
@@ -167,7 +160,7 @@ def _upload(client: LabelStudioClient, images: DemoSet) -> Upload:
     with terminal.waiting(f"Uploading {len(paths)} images"):
         tasks = client.upload_images(project["id"], paths)
     samples = dict(zip(map(TaskId, tasks), images.samples, strict=True))
-    return Upload(ProjectId(project["id"]), schema.parse(images.label_config()), samples)
+    return Upload(ProjectId(project["id"]), labeling_config.parse(images.label_config()), samples)
 
 
 def _annotate(

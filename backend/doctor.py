@@ -14,12 +14,13 @@ import httpx
 from rq import Queue, Worker
 from rq.serializers import JSONSerializer
 
-from backend import schema, wiring
+from backend import wiring
 from backend.domain.answers import Kind, LabelSchema, ProjectId
 from backend.domain.errors import AutolabelError, BadInput, NotFound, OutOfSpace, Unavailable
-from backend.gateway import in_our_words
 from backend.jobs.records import QUEUE
 from backend.jobs.redis_client import RedisClient
+from backend.label_studio import labeling_config as schema
+from backend.label_studio.gateway import in_our_words
 from backend.models.embedding import backbones, encoders
 from backend.redis_server import redis_url
 from backend.settings import Settings

@@ -20,9 +20,10 @@ from typing import Any, cast
 from label_studio_ml import api  # pyright: ignore
 from label_studio_ml.model import LabelStudioMLBase  # pyright: ignore
 
-from backend import settings, webhook_events, wiring
+from backend import settings, wiring
 from backend.domain.answers import JobRequest, ProjectId
 from backend.domain.errors import Refused
+from backend.label_studio import webhooks
 from backend.ports.label_studio import Backend
 
 log = logging.getLogger(__name__)
@@ -63,18 +64,18 @@ def predictions(backend: Backend, tasks: Sequence[Json]) -> list[Json | list[Any
 
 def note(backend: Backend, event: str, data: Json) -> dict[str, Any]:
     """Start a job or count a change; the answer is for the log of label-studio-ml."""
-    match webhook_events.event({**data, "action": event}):
-        case webhook_events.TrainNow(project):
+    match webhooks.event({**data, "action": event}):
+        case webhooks.TrainNow(project):
             try:
                 job, _ = backend.start(JobRequest(project))
             except Refused as refused:
                 log.warning("project %s: %s", project, refused)
                 return {"refused": [reason.message for reason in refused.reasons]}
             return {"job": job.id}
-        case webhook_events.Changed(project, annotations):
+        case webhooks.Changed(project, annotations):
             backend.changed(project, annotations)
             return {"noted": annotations}
-        case webhook_events.Ignored(because):
+        case webhooks.Ignored(because):
             return {"ignored": because}
 
 

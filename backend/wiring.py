@@ -28,12 +28,12 @@ from backend.domain.answers import (
     VersionName,
 )
 from backend.domain.errors import NoWeights, QueueUnreachable
-from backend.gateway import GatewayFiles, LabelStudioGateway
 from backend.illustrations import JobPictures
 from backend.jobs import boundary
 from backend.jobs.annotation_counter import EventCounter
 from backend.jobs.board import JobBoard
 from backend.jobs.redis_client import RedisClient
+from backend.label_studio.gateway import GatewayFiles, LabelStudioGateway
 from backend.ports.label_studio import Gallery, LabelStudio, Progress
 from backend.ports.model_family import Family
 from backend.redis_server import redis_url

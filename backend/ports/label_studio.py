@@ -1,6 +1,6 @@
 """The Protocols through which use cases see the outside.
 
-Implementations: `backend.gateway` (Label Studio, image files), `backend.models.embedding` (the
+Implementations: `backend.label_studio.gateway` (Label Studio, image files), `backend.models.embedding` (the
 gallery), `backend.stores.versions`, `backend.jobs.board`, `backend.wiring`. Fakes of the same Protocols stand in
 `tests/fakes/` and pass the same contract tests.
 """

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from backend import schema as labeling_config
 from backend.domain.answers import (
     Certificate,
     ControlName,
@@ -21,6 +20,7 @@ from backend.domain.answers import (
     VersionName,
 )
 from backend.domain.errors import Refused
+from backend.label_studio import labeling_config
 from backend.policies import preconditions
 from backend.ports.label_studio import Gallery, LabelStudio, Progress, Versions
 from backend.services import census, lanes, picks, report, taught

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from backend import schema as labeling_config
 from backend.domain.answers import Job
+from backend.label_studio import labeling_config
 from backend.policies.grouping import group
 from backend.ports.label_studio import Gallery, LabelStudio, Progress
 from backend.services import census, report

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backend import codec
-from backend import schema as labeling_config
 from backend.domain.answers import (
     ControlName,
     HardExample,
@@ -23,6 +21,7 @@ from backend.domain.answers import (
 )
 from backend.domain.batches import Floats, Guesses, Pictures
 from backend.domain.errors import BadInput, UnreadableImage
+from backend.label_studio import codec, labeling_config
 from backend.ports.label_studio import Gallery, LabelStudio, Progress, StoredPredictions
 from backend.services.learning import Models
 from backend.services.tidying import Tidying

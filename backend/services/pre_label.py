@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from backend import schema as labeling_config
 from backend.domain.answers import UNTRAINED, Job, JobRequest, LabelSchema, ModelVersion
 from backend.domain.errors import Refused
+from backend.label_studio import labeling_config
 from backend.policies import preconditions
 from backend.ports.label_studio import Gallery, LabelStudio, Progress, Versions
 from backend.services import census, taught

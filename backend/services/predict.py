@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from backend import codec
-from backend import schema as labeling_config
 from backend.domain.answers import ImageRef, LabelSchema, ModelVersion, ProjectId
 from backend.domain.errors import AutolabelError, Stopped
+from backend.label_studio import codec, labeling_config
 from backend.policies import preconditions
 from backend.ports.label_studio import Gallery, Ledgers, StoredPredictions, Versions
 from backend.services.labeling import Guessing

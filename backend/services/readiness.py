@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 
-from backend import schema as labeling_config
 from backend.domain.answers import (
     UNTRAINED,
     JobRequest,
@@ -25,6 +24,7 @@ from backend.domain.errors import (
     Refused,
     UnsupportedConfig,
 )
+from backend.label_studio import labeling_config
 from backend.policies import preconditions
 from backend.policies.preconditions import NOTHING_LEFT
 from backend.ports.label_studio import Jobs, LabelStudio, Versions

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from backend import schema as labeling_config
 from backend.domain.answers import Job, JobRequest, LabelSchema, ModelVersion
+from backend.label_studio import labeling_config
 from backend.policies import preconditions
 from backend.ports.label_studio import Gallery, LabelStudio, Ledgers, Progress, Versions
 from backend.services import census, lanes, picks, report

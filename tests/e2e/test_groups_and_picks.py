@@ -4,7 +4,6 @@ from collections import Counter
 
 import pytest
 
-from backend import schema as labeling_config
 from backend.domain.answers import (
     Choice,
     ControlName,
@@ -15,7 +14,8 @@ from backend.domain.answers import (
     TaskId,
     VersionName,
 )
-from backend.gateway import LabelStudioGateway
+from backend.label_studio import labeling_config
+from backend.label_studio.gateway import LabelStudioGateway
 from backend.stores.cards import GROUP_NAME
 from connectors.label_studio import LabelStudioClient
 from tests.e2e.digits import LABELS, annotate, new_project

@@ -2,15 +2,15 @@
 
 import pytest
 
-from backend import schema
 from backend.domain.answers import Choice, ProjectId, TaskId
 from backend.domain.errors import Stopped
+from backend.label_studio import labeling_config
 from backend.services import census
 from backend.services.census import REPORT_EVERY
 from tests.fakes.label_studio import CHOICES, FakeLabelStudio
 
 PROJECT = ProjectId(1)
-SCHEMA = schema.parse(CHOICES)
+SCHEMA = labeling_config.parse(CHOICES)
 
 
 def label_studio(labeled, unlabeled):

@@ -2,15 +2,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend import codec, schema
 from backend.domain.answers import Choice, HardExample, ImageRef, Prediction, Region, Regions
 from backend.domain.geometry import Box
+from backend.label_studio import codec, labeling_config
 
-CHOICES = schema.parse(
+CHOICES = labeling_config.parse(
     '<View><Image name="img" value="$image"/><Choices name="c" toName="img">'
     '<Choice value="cat"/><Choice value="dog"/></Choices></View>'
 )
-BOXES = schema.parse(
+BOXES = labeling_config.parse(
     '<View><Image name="img" value="$image"/><RectangleLabels name="r" toName="img">'
     '<Label value="a"/><Label value="b"/></RectangleLabels></View>'
 )

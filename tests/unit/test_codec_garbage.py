@@ -3,14 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend import codec, schema
+from backend.label_studio import codec, labeling_config
 
 CONFIG = """<View>
   <Image name="img" value="$image"/>
   <Choices name="kind" toName="img"><Choice value="cat"/><Choice value="dog"/></Choices>
   <RectangleLabels name="box" toName="img"><Label value="cat"/></RectangleLabels>
 </View>"""
-SCHEMA = schema.parse(CONFIG)
+SCHEMA = labeling_config.parse(CONFIG)
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
 NUMBERS = SCALARS | st.lists(SCALARS, max_size=2)

@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from backend import demo, schema
+from backend import demo
 from backend.demo_images import DemoSet, Sample, box_folder, common, to_annotate
 from backend.demo_processes import own_settings
 from backend.domain.answers import Choice, Kind, Label, Region, Regions
 from backend.domain.errors import BadInput
 from backend.domain.geometry import Box
+from backend.label_studio import labeling_config
 from backend.settings import Settings
 
 CAT, DOG, OWL = Label("cat"), Label("dog"), Label("owl")
@@ -55,7 +56,7 @@ def test_a_folder_of_yolo_is_a_set_of_rectangles(tmp_path: Path):
     (tmp_path / "classes.txt").write_text("dog\ncat\n")
     found = box_folder(tmp_path)
     assert found.samples == [Sample(path, Regions((Region(BOX, CAT),)))]
-    (control,) = schema.parse(found.label_config()).controls
+    (control,) = labeling_config.parse(found.label_config()).controls
     assert (control.kind, control.labels) == (Kind.DETECTION, (CAT,))
 
 

@@ -1,8 +1,8 @@
 import pytest
 
-from backend import schema
 from backend.domain.answers import Kind
 from backend.domain.errors import UnsupportedConfig
+from backend.label_studio import labeling_config
 
 CHOICES = """<View><Image name="img" value="$photo"/>
 <Choices name="c" toName="img"><Choice value="cat" alias="k"/><Choice value="dog"/></Choices>
@@ -13,7 +13,7 @@ BOXES = """<View><Image name="img" value="$image"/><RectangleLabels name="r" toN
 
 
 def test_choices_are_read_with_the_alias_that_label_studio_stores():
-    read = schema.parse(CHOICES)
+    read = labeling_config.parse(CHOICES)
     assert read.data_key == "photo"
     assert [(c.name, c.image, c.kind, c.labels) for c in read.controls] == [
         ("c", "img", Kind.SINGLE, ("k", "dog"))
@@ -21,19 +21,19 @@ def test_choices_are_read_with_the_alias_that_label_studio_stores():
 
 
 def test_multiple_choice_is_its_own_kind():
-    read = schema.parse(CHOICES.replace("<Choices ", '<Choices choice="multiple" '))
+    read = labeling_config.parse(CHOICES.replace("<Choices ", '<Choices choice="multiple" '))
     assert read.controls[0].kind is Kind.MULTI
 
 
 def test_rectangles_carry_the_names_that_a_pretrained_model_uses():
-    read = schema.parse(BOXES)
+    read = labeling_config.parse(BOXES)
     assert read.controls[0].kind is Kind.DETECTION
     assert read.controls[0].outside_names == {"car": "Car", "truck": "Car"}
 
 
 def test_a_control_that_we_do_not_learn_is_named_in_a_warning():
     polygon = '<PolygonLabels name="p" toName="img"><Label value="x"/></PolygonLabels></View>'
-    read = schema.parse(BOXES.replace("</View>", polygon))
+    read = labeling_config.parse(BOXES.replace("</View>", polygon))
     assert [control.name for control in read.controls] == ["r"]
     assert read.warnings == ("<PolygonLabels name='p'> is left alone: we do not learn it",)
 
@@ -62,7 +62,7 @@ def test_a_control_that_we_do_not_learn_is_named_in_a_warning():
 )
 def test_a_config_that_we_cannot_learn_is_refused_in_words(config: str, words: str):
     with pytest.raises(UnsupportedConfig, match=r"Use <Image>|Give it") as refusal:
-        schema.parse(config)
+        labeling_config.parse(config)
     assert words in refusal.value.message
 
 
@@ -71,4 +71,4 @@ def test_choices_on_each_region_are_left_alone():
         "</View>",
         '<Choices name="c" toName="img" perRegion="true"><Choice value="a"/></Choices></View>',
     )
-    assert [control.name for control in schema.parse(config).controls] == ["r"]
+    assert [control.name for control in labeling_config.parse(config).controls] == ["r"]

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backend import codec, schema
 from backend.domain.answers import Choice, ControlName, Kind, Label, Regions, TaskId
+from backend.label_studio import codec, labeling_config
 from backend.models.detection.detector import DetectorFamily
 from backend.models.metrics import overlaps
 from tests.fakes.detection_engine import ColourEngine, ColourNetwork
@@ -66,7 +66,7 @@ def test_each_control_is_learned_from_its_own_answers_and_predicted(world):
 
 def test_one_prediction_carries_the_choice_and_the_boxes(world):
     world.run()
-    config = schema.parse(BOTH)
+    config = labeling_config.parse(BOTH)
     predictions = world.label_studio.predictions.values()
     one = next(one for one in predictions if one.answers[BOXES].regions)
     said = codec.answers(codec.wire(one, config)["result"], config)

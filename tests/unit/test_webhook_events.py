@@ -1,7 +1,7 @@
 import pytest
 
 from backend.domain.errors import BadInput
-from backend.webhook_events import Changed, Ignored, TrainNow, event
+from backend.label_studio.webhooks import Changed, Ignored, TrainNow, event
 
 
 @pytest.mark.parametrize(

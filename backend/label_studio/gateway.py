@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from backend import codec
-from backend import schema as labeling_config
 from backend.domain.answers import (
     ImageRef,
     LabeledImage,
@@ -31,9 +29,10 @@ from backend.domain.errors import (
     OutOfSpace,
     UnreadableImage,
 )
+from backend.label_studio import codec, labeling_config
+from backend.label_studio.tabs import TABS, of_groups, of_tasks
 from backend.ports.label_studio import Pushed
 from backend.stores.cards import GROUP_NAME, VERSION_NAME, group_name
-from backend.tabs import TABS, of_groups, of_tasks
 from connectors import errors as outside
 from connectors.cache import ImageCache
 from connectors.label_studio import LabelStudioClient
