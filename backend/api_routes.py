@@ -6,7 +6,13 @@ from backend.app_context import backend
 from backend.domain.answers import JobId, ProjectId, VersionName
 from backend.jobs.requests import job_request
 from backend.openapi import DOCUMENT
-from backend.presenting import answer, job_json, status_json, version_json, versions_json
+from backend.presentation.serializers import (
+    answer,
+    job_json,
+    status_json,
+    version_json,
+    versions_json,
+)
 from backend.request_body import json_object
 
 routes = Blueprint("api", __name__, url_prefix="/api")

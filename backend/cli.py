@@ -9,11 +9,12 @@ from typing import Annotated
 
 import typer
 
-from backend import settings, summary, terminal, wiring
+from backend import settings, wiring
 from backend.domain.answers import Algorithm, JobId, JobState, Kind, Mode, ProjectId, VersionName
 from backend.domain.errors import AutolabelError, BadInput, NotFound, Refused
 from backend.jobs import requests
-from backend.presenting import job_json, status_json, versions_json
+from backend.presentation import sentences, terminal
+from backend.presentation.serializers import job_json, status_json, versions_json
 
 app = typer.Typer(
     name="autolabel",
@@ -337,7 +338,7 @@ def main() -> None:
         app()
     except Refused as exc:
         reasons = "\n".join(f"  - {reason.text}" for reason in exc.reasons)
-        _report(summary.NOT_STARTED, reasons, Exit.REFUSED)
+        _report(sentences.NOT_STARTED, reasons, Exit.REFUSED)
     except (BadInput, NotFound) as exc:
         _report("Cannot do that", str(exc), Exit.USAGE)
     except AutolabelError as exc:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from backend import terminal
 from backend.label_studio_process import LabelStudioProcess, free_port
+from backend.presentation import terminal
 from backend.settings import Settings
 from backend.supervisor import Supervisor
 

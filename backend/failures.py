@@ -6,7 +6,6 @@ from unicodedata import combining
 
 from werkzeug.exceptions import HTTPException
 
-from backend import summary
 from backend.domain.errors import (
     AutolabelError,
     BadInput,
@@ -24,7 +23,8 @@ from backend.domain.errors import (
     UnreadableImage,
     UnsupportedConfig,
 )
-from backend.presenting import Json, reason_json
+from backend.presentation import sentences
+from backend.presentation.serializers import Json, reason_json
 
 TABLE: tuple[tuple[type[AutolabelError], int, str], ...] = (
     (UnsupportedConfig, 400, "unsupported_labeling_config"),
@@ -75,8 +75,8 @@ class Failure:
     def sentences(self) -> tuple[str, ...]:
         """What happened, or every reason for a refusal, and what to do."""
         if self.reasons:
-            return summary.refusal(self.reasons)
-        return tuple(summary.sentence(said) for said in (self.message, self.cure) if said)
+            return sentences.refusal(self.reasons)
+        return tuple(sentences.sentence(said) for said in (self.message, self.cure) if said)
 
     def json(self) -> Json:
         """The one shape of an error, below `error`; only `cure` and `reasons` may be missing."""

@@ -19,7 +19,7 @@ from backend.domain.errors import AutolabelError, BadInput
 from backend.failures import Failure
 from backend.monitoring import Monitoring
 from backend.ports.label_studio import Backend
-from backend.presenting import answer
+from backend.presentation.serializers import answer
 from backend.settings import Settings
 
 log = logging.getLogger(__name__)

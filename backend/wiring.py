@@ -28,7 +28,6 @@ from backend.domain.answers import (
     VersionName,
 )
 from backend.domain.errors import NoWeights, QueueUnreachable
-from backend.illustrations import JobPictures
 from backend.jobs import boundary
 from backend.jobs.annotation_counter import EventCounter
 from backend.jobs.board import JobBoard
@@ -36,6 +35,7 @@ from backend.jobs.redis_client import RedisClient
 from backend.label_studio.gateway import GatewayFiles, LabelStudioGateway
 from backend.ports.label_studio import Gallery, LabelStudio, Progress
 from backend.ports.model_family import Family
+from backend.presentation.report_images import JobPictures
 from backend.redis_server import redis_url
 from backend.services.acceptance import AutoAccept
 from backend.services.auto_label import AutoLabel

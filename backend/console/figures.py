@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from backend import quality
 from backend.console import words
+from backend.presentation import metrics
 
 Json = Mapping[str, Any]
 
@@ -32,7 +32,7 @@ def label_tables(report: Json) -> list[LabelTable]:
 def _table(control: str, rows: Sequence[Json]) -> LabelTable:
     keys = dict.fromkeys(key for row in rows for key in row if key not in {"label", "control"})
     cells = [[str(row["label"]), *(_cell(row.get(key), key) for key in keys)] for row in rows]
-    return LabelTable(control, [quality.metric_name(key) for key in keys], cells)
+    return LabelTable(control, [metrics.metric_name(key) for key in keys], cells)
 
 
 def _cell(value: object, name: str) -> str:
@@ -40,7 +40,7 @@ def _cell(value: object, name: str) -> str:
         case int():
             return words.count(value)
         case float():
-            return quality.metric_value(value, name)
+            return metrics.metric_value(value, name)
         case None:
             return "not measured"
         case _:
@@ -56,7 +56,7 @@ def tried(report: Json) -> list[str]:
 
 def _attempt(entry: Json) -> str:
     figures = [
-        f"{name.replace('_', ' ')} {quality.metric_value(value, name)}"
+        f"{name.replace('_', ' ')} {metrics.metric_value(value, name)}"
         for name, value in entry.items()
         if isinstance(value, float)
     ]

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 from flask import Blueprint, Response, abort, render_template, request, send_from_directory
 
-from backend import quality, summary
 from backend.app_context import backend, settings
 from backend.console import figures, form_token, live, views, words
 from backend.domain import metric_names
@@ -17,6 +16,7 @@ from backend.domain.errors import AutolabelError, NotFound
 from backend.failures import Failure, of_ours
 from backend.jobs.requests import MOST_PICKS
 from backend.policies import grouping
+from backend.presentation import metrics, sentences
 
 T = TypeVar("T")
 
@@ -44,12 +44,12 @@ VERSIONS_SHOWN = 3
 PICTURE = re.compile(r"(?:[a-z-]+-(?:light|dark)\.svg|task-\d+\.jpg)")
 
 for shown in (
-    summary.sentence,
+    sentences.sentence,
     words.percent,
     words.count,
     words.duration,
-    quality.metric_name,
-    quality.metric_value,
+    metrics.metric_name,
+    metrics.metric_value,
     words.took,
 ):
     routes.add_app_template_filter(shown, shown.__name__)
@@ -64,9 +64,9 @@ def common() -> dict[str, Any]:
         "moving": _moving,
         "states": words.STATES,
         "job_title": words.job_title,
-        "quality": quality.summary,
-        "verdict": summary.verdict,
-        "no_version": summary.NO_VERSION,
+        "quality": metrics.summary,
+        "verdict": sentences.verdict,
+        "no_version": sentences.NO_VERSION,
     }
 
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from backend import summary
 from backend.console import words
 from backend.console.figures import Json, objects
 from backend.domain.answers import Job, JobState, LabelCount, ProjectId
+from backend.presentation import sentences
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Moving:
 def _step(job: Job) -> str:
     """What a job is at, what to do while it waits, or how it ended."""
     if job.state is JobState.QUEUED:
-        return summary.sentence(summary.WAITS_LONG)
+        return sentences.sentence(sentences.WAITS_LONG)
     if job.state.is_live:
-        return summary.begun(summary.step(job))
-    return summary.sentence(job.because) if job.because else ""
+        return sentences.begun(sentences.step(job))
+    return sentences.sentence(job.because) if job.because else ""

@@ -12,9 +12,9 @@ import axe_playwright_python
 import pytest
 from PIL import Image
 
-from backend import plots
 from backend.domain.answers import ControlName, JobRequest, JobState, Label, LabelCount, ProjectId
 from backend.domain.errors import Reason, ReasonCode
+from backend.presentation import plots
 from backend.settings import Settings
 from backend.web import server
 from tests.fakes.backend import FakeBackend, FakeLabelStudio, FakeVersions, a_project, a_version

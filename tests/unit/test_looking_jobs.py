@@ -5,7 +5,6 @@ import io
 import pytest
 from rich.console import Console
 
-from backend import terminal
 from backend.domain.answers import (
     Choice,
     Job,
@@ -18,7 +17,8 @@ from backend.domain.answers import (
     TaskId,
 )
 from backend.domain.errors import Refused
-from backend.presenting import job_json
+from backend.presentation import terminal
+from backend.presentation.serializers import job_json
 from backend.services.group_images import GroupImages
 from backend.services.labeling import Guessing
 from backend.services.picks import TAB

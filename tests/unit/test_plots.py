@@ -6,9 +6,9 @@ from dataclasses import replace
 import matplotlib
 from PIL import Image
 
-from backend import plots, thumbnails
 from backend.domain.answers import ImageRef, TaskId
 from backend.domain.errors import UnreadableImage
+from backend.presentation import plots, thumbnails
 from tests.fakes.backend import NOW, a_version
 
 BINS = [(0.3, 0.2, 10), (0.9, 1.0, 40)]

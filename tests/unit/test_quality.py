@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from backend import quality
+from backend.presentation import metrics as quality
 
 
 @pytest.mark.parametrize(

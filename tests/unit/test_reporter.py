@@ -4,7 +4,6 @@ import errno
 
 import pytest
 
-from backend import terminal
 from backend.domain.answers import (
     Acceptance,
     HardExample,
@@ -15,7 +14,8 @@ from backend.domain.answers import (
     TaskId,
 )
 from backend.domain.errors import OutOfSpace, UnreadableImage
-from backend.illustrations import JobPictures
+from backend.presentation import terminal
+from backend.presentation.report_images import JobPictures
 from backend.services import lanes, report
 from backend.services.census import Census
 from backend.services.prospects import Prospects

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from backend import settings, terminal
+from backend import settings
 from backend.domain.errors import BadInput
+from backend.presentation import terminal
 from backend.settings import Settings
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -2,9 +2,9 @@
 
 import pytest
 
-from backend import summary
 from backend.domain.answers import JobState
 from backend.domain.errors import Reason, ReasonCode, Refused
+from backend.presentation import sentences
 from tests.fakes.backend import a_job
 
 SHORT = Reason(ReasonCode.TOO_FEW_IMAGES, "class 'dog' has 3 of 5 images", cure="Label 2 more")
@@ -12,7 +12,7 @@ EMPTY = Reason(ReasonCode.NO_UNLABELED_IMAGES, "no unlabeled image left", cure="
 
 
 def test_a_refusal_says_what_to_do_about_each_reason():
-    assert summary.refusal((SHORT, EMPTY)) == (
+    assert sentences.refusal((SHORT, EMPTY)) == (
         "The job was not started:",
         "class 'dog' has 3 of 5 images. Label 2 more.",
         "no unlabeled image left. Import more.",
@@ -37,11 +37,11 @@ def test_a_refusal_in_one_line_says_each_cure_once():
     ],
 )
 def test_a_running_job_says_what_it_is_at(step, said):
-    assert summary.doing(a_job(step=step, progress=0.5)) == f"A job is running: {said}, 50% done."
+    assert sentences.doing(a_job(step=step, progress=0.5)) == f"A job is running: {said}, 50% done."
 
 
 def test_a_job_that_waits_says_where_to_look_if_it_waits_on():
-    assert summary.doing(a_job(state=JobState.QUEUED)) == (
+    assert sentences.doing(a_job(state=JobState.QUEUED)) == (
         "A job waits for a worker. If it goes on waiting, see what is wrong with: autolabel doctor"
     )
 
@@ -55,4 +55,4 @@ def test_a_job_that_waits_says_where_to_look_if_it_waits_on():
     ],
 )
 def test_a_message_becomes_a_sentence_of_its_own(text, said):
-    assert summary.sentence(text) == said
+    assert sentences.sentence(text) == said

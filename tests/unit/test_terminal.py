@@ -1,5 +1,5 @@
-from backend import terminal
-from backend.presenting import status_json
+from backend.presentation import terminal
+from backend.presentation.serializers import status_json
 from tests.fakes.backend import FakeBackend, FakeLabelStudio, a_project
 from tests.unit.test_summary import EMPTY, SHORT
 

@@ -26,7 +26,7 @@ class JobPictures:
 
     def draw(self, job: Job, report: Mapping[str, Any], hardest: Sequence[ImageRef]) -> None:
         """Raises OutOfSpace."""
-        from backend import plots, thumbnails  # noqa: PLC0415 - matplotlib takes a second to load
+        from backend.presentation import plots, thumbnails  # noqa: PLC0415 - matplotlib takes a second to load
 
         folder = self.folder(job)
         try:

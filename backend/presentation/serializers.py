@@ -8,9 +8,9 @@ from typing import Any, cast
 
 from flask import Response
 
-from backend import quality, summary
 from backend.domain.answers import Certificate, Job, ModelVersion, ProjectStatus
 from backend.domain.errors import Reason
+from backend.presentation import metrics, sentences
 
 Json = dict[str, Any]
 
@@ -31,7 +31,7 @@ def job_json(job: Job) -> Json:
         "progress": job.progress,
         "step": job.step,
         "because": job.because,
-        "summary": summary.doing(job),
+        "summary": sentences.doing(job),
         "created_at": _time(job.created_at),
         "started_at": _time(job.started_at),
         "ended_at": _time(job.ended_at),
@@ -67,7 +67,7 @@ def status_json(status: ProjectStatus) -> Json:
         "version": status.version.name if status.version else None,
         "job": job_json(status.job) if status.job else None,
         "trigger": status.trigger.because if status.trigger else None,
-        "summary": list(summary.sentences(status)),
+        "summary": list(sentences.sentences(status)),
     }
 
 
@@ -75,7 +75,7 @@ def versions_json(cards: Sequence[ModelVersion], current: str) -> Json:
     """All model cards; `summary` says why there is none."""
     return {
         "versions": [version_json(card, current) for card in cards],
-        "summary": "" if cards else summary.NO_VERSION,
+        "summary": "" if cards else sentences.NO_VERSION,
     }
 
 
@@ -88,7 +88,7 @@ def version_json(version: ModelVersion, current: str) -> Json:
         "kinds": {control: kind.value for control, kind in version.kinds.items()},
         "labels": {control: list(labels) for control, labels in version.labels.items()},
         "metrics": dict(version.metrics),
-        "summary": quality.summary(version.metrics),
+        "summary": metrics.summary(version.metrics),
         "trained_on": dict(version.trained_on),
         "parent": version.parent,
         "created": _time(version.created),

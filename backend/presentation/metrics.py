@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from math import isfinite
 
 from backend.domain import metric_names
-from backend.summary import begun
+from backend.presentation.sentences import begun
 
 METRICS = {
     "accuracy": "accuracy",

@@ -12,10 +12,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from backend import quality, summary
 from backend.domain.answers import Job, JobState
 from backend.ports.label_studio import Jobs
-from backend.presenting import job_json
+from backend.presentation import metrics, sentences
+from backend.presentation.serializers import job_json
 
 POLL_SECONDS = 0.25
 
@@ -110,7 +110,7 @@ class _PlainLines:
 
 
 def _doing(job: Job) -> str:
-    return summary.step(job) if job.state is JobState.RUNNING else job.state.value
+    return sentences.step(job) if job.state is JobState.RUNNING else job.state.value
 
 
 def _wait(jobs: Jobs, job: Job, tell: Callable[[Job], None]) -> Job:
@@ -149,7 +149,7 @@ def job_words(job: Json) -> Iterable[RenderableType]:
         )
     for one in report.get("left_undone", ()):
         yield f"  left       {escape(one['what'])}: {escape(one['because'])}"
-    yield f"  measured   {escape(quality.figures(report['metrics']))}"
+    yield f"  measured   {escape(metrics.figures(report['metrics']))}"
     yield f"  seconds    {', '.join(f'{k} {v:.1f}' for k, v in report['seconds'].items())}"
 
 
