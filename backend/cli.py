@@ -52,7 +52,7 @@ def prepare(context: typer.Context) -> None:
 @app.command()
 def up() -> None:
     """Run everything in this terminal: Redis, web, one worker. Ctrl-C stops all."""
-    from backend import supervisor  # noqa: PLC0415 - other commands need not load it
+    from backend.processes import supervisor  # noqa: PLC0415 - other commands need not load it
 
     raise typer.Exit(supervisor.up(settings.load()))
 
@@ -71,7 +71,8 @@ def serve() -> None:
 @app.command()
 def worker() -> None:
     """Run one worker alone: it takes jobs from the queue, one at a time."""
-    from backend import tasks, warm_up, worker  # noqa: PLC0415 - other commands need not load them
+    from backend import tasks  # noqa: PLC0415 - other commands need not load them
+    from backend.processes import warm_up, worker  # noqa: PLC0415 - other commands need not load them
 
     configured = settings.load()
     with warm_up.beside(configured):
@@ -285,7 +286,7 @@ def install_action(
     ] = False,
 ) -> None:
     """Put "Auto Labeling" into the Data Manager of Label Studio."""
-    from backend import action_install  # noqa: PLC0415 - other commands need not load it
+    from backend.processes import action_install  # noqa: PLC0415 - other commands need not load it
 
     if check:
         current = action_install.is_current(label_studio)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backend import action_install, demo_images, demo_processes, wiring
+from backend import demo_images, demo_processes, wiring
 from backend.demo_images import DemoSet, Sample
 from backend.domain.answers import (
     ImageRef,
@@ -29,11 +29,12 @@ from backend.domain.answers import (
 )
 from backend.domain.errors import BadInput, OutOfSpace, Unavailable
 from backend.label_studio import codec, labeling_config
-from backend.label_studio_process import BESIDE, LabelStudioProcess, installed_command
 from backend.policies import correctness
 from backend.presentation import terminal
+from backend.processes import action_install
+from backend.processes.label_studio_server import BESIDE, LabelStudioProcess, installed_command
+from backend.processes.supervisor import with_signals
 from backend.settings import Settings
-from backend.supervisor import with_signals
 from connectors.label_studio import LabelStudioClient
 
 NEEDED_BYTES = 500_000_000

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from backend.label_studio_process import LabelStudioProcess, free_port
 from backend.presentation import terminal
+from backend.processes.label_studio_server import LabelStudioProcess, free_port
+from backend.processes.supervisor import Supervisor
 from backend.settings import Settings
-from backend.supervisor import Supervisor
 
 USERNAME = "demo@localhost.local"
 

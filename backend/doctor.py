@@ -22,7 +22,7 @@ from backend.jobs.redis_client import RedisClient
 from backend.label_studio import labeling_config as schema
 from backend.label_studio.gateway import in_our_words
 from backend.models.embedding import backbones, encoders
-from backend.redis_server import redis_url
+from backend.processes.embedded_redis import redis_url
 from backend.settings import Settings
 
 SMALL_DISK = 2_000_000_000

@@ -36,7 +36,8 @@ from backend.label_studio.gateway import GatewayFiles, LabelStudioGateway
 from backend.ports.label_studio import Gallery, LabelStudio, Progress
 from backend.ports.model_family import Family
 from backend.presentation.report_images import JobPictures
-from backend.redis_server import redis_url
+from backend.processes.auto_train_loop import Watcher
+from backend.processes.embedded_redis import redis_url
 from backend.services.acceptance import AutoAccept
 from backend.services.auto_label import AutoLabel
 from backend.services.comparison import Comparison
@@ -63,7 +64,6 @@ from backend.stores.jobs import JobFiles
 from backend.stores.ledgers import LedgerFiles
 from backend.stores.predictions import PredictionStore
 from backend.stores.versions import VersionStore
-from backend.watcher import Watcher
 from connectors.cache import ImageCache
 from connectors.content import Limits
 from connectors.http import HttpClient, Pause

@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from backend.domain.errors import AutolabelError
-from backend.redis_server import EmbeddedRedis
+from backend.processes.embedded_redis import EmbeddedRedis
 
 
 @pytest.fixture(scope="session")

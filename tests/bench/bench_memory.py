@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from pydantic import SecretStr
 
-from backend.label_studio_process import free_port
+from backend.processes.label_studio_server import free_port
 from backend.settings import Settings
 from tests.bench.processes import children, megabytes, running
 from tests.e2e.autolabel import Autolabel

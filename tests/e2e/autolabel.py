@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from backend.label_studio_process import LabelStudioProcess, free_port
+from backend.processes.label_studio_server import LabelStudioProcess, free_port
+from backend.processes.supervisor import Supervisor
 from backend.settings import Settings, environment
-from backend.supervisor import Supervisor
 from tests.integration.polling import eventually
 
 JOB_SECONDS = 240

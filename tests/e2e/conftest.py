@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.label_studio_process import LabelStudioProcess
+from backend.processes.label_studio_server import LabelStudioProcess
 from connectors.label_studio import LabelStudioClient
 from tests.e2e.autolabel import Autolabel, settings_for
 from tests.e2e.digits import LABELS, annotate, new_project

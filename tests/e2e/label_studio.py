@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.label_studio_process import LabelStudioProcess, free_port
+from backend.processes.label_studio_server import LabelStudioProcess, free_port
 
 USERNAME = "a@b.co"
 PASSWORD = "secret123"

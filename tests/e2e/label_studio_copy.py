@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-from backend import action_install
+from backend.processes import action_install
 
 SCRIPT = """#!/bin/sh
 PYTHONPATH={site} exec {command} "$@"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from backend.label_studio_process import free_port
+from backend.processes.label_studio_server import free_port
 from tests.e2e.digits import annotate, new_project
 
 

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from backend.label_studio_process import LabelStudioProcess
+from backend.processes.label_studio_server import LabelStudioProcess
 from tests.e2e.autolabel import Autolabel
 from tests.e2e.digits import LABELS, annotate, new_project
 from tests.e2e.rounds import newest_job

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.label_studio_process import free_port
+from backend.processes.label_studio_server import free_port
 from tests.e2e.digits import write_images
 from tests.e2e.label_studio import binary, new_data_dir
 

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from backend import doctor
 from backend.domain.answers import ProjectId
-from backend.label_studio_process import free_port
+from backend.processes.label_studio_server import free_port
 from backend.settings import Settings
 from connectors.label_studio import LabelStudioClient
 from tests.e2e.autolabel import settings_for

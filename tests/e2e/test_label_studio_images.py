@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.label_studio_process import LabelStudioProcess
+from backend.processes.label_studio_server import LabelStudioProcess
 from connectors.cache import Fetched, ImageCache
 from connectors.content import digest_of
 from connectors.http import HttpClient

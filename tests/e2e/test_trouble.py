@@ -2,7 +2,7 @@
 
 import pytest
 
-from backend.label_studio_process import LabelStudioProcess
+from backend.processes.label_studio_server import LabelStudioProcess
 from tests.e2e.autolabel import Autolabel, settings_for
 from tests.e2e.digits import CONFIG, annotate, new_project
 from tests.fakes.gate import Gate

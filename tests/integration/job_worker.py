@@ -18,7 +18,7 @@ from backend.jobs.board import JobBoard
 from backend.jobs.boundary import run
 from backend.jobs.redis_client import connect
 from backend.ports.label_studio import Progress
-from backend.worker import JobWorker, Pace
+from backend.processes.worker import JobWorker, Pace
 
 FINISHES, WAITS, CRASHES, HAS_NO_WEIGHTS, IS_KILLED, IS_DEAF = range(1, 7)
 ENTRY = "tests.integration.job_worker.run_job"

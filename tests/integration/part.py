@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from backend.redis_server import redis_url
+from backend.processes.embedded_redis import redis_url
 from backend.settings import load
 
 if __name__ == "__main__":

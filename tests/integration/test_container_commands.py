@@ -14,7 +14,7 @@ import yaml
 from rq import Worker
 
 from backend.jobs.records import QUEUE
-from backend.label_studio_process import free_port
+from backend.processes.label_studio_server import free_port
 from tests.integration.polling import eventually
 from tests.unit.test_docker import DOCKER, Compose
 

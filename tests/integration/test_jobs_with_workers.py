@@ -13,8 +13,8 @@ import redis
 
 from backend.domain.answers import Job, JobId, JobRequest, JobState, ProjectId
 from backend.jobs.board import JobBoard
-from backend.redis_server import EmbeddedRedis
-from backend.worker import JobWorker, Pace
+from backend.processes.embedded_redis import EmbeddedRedis
+from backend.processes.worker import JobWorker, Pace
 from tests.integration import job_worker
 from tests.integration.polling import eventually, lives
 

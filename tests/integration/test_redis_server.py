@@ -13,7 +13,7 @@ import pytest
 
 from backend.domain.errors import AutolabelError, QueueUnreachable
 from backend.jobs.redis_client import connect
-from backend.redis_server import EmbeddedRedis, redis_binary, redis_url
+from backend.processes.embedded_redis import EmbeddedRedis, redis_binary, redis_url
 from backend.settings import Settings
 from tests.integration.polling import eventually, lives
 

@@ -15,9 +15,9 @@ import pytest
 
 from backend.domain.errors import AutolabelError
 from backend.jobs.redis_client import connect
-from backend.redis_server import redis_url
+from backend.processes.embedded_redis import redis_url
+from backend.processes.supervisor import Part, Supervisor
 from backend.settings import Settings
-from backend.supervisor import Part, Supervisor
 from tests.integration.polling import eventually, lives
 
 pytestmark = pytest.mark.usefixtures("redis_server")
@@ -105,7 +105,7 @@ def test_a_dead_worker_is_started_again(up: Up, tmp_path: Path):
 def test_a_worker_that_dies_again_and_again_ends_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("backend.supervisor.RESTARTS", 1)
+    monkeypatch.setattr("backend.processes.supervisor.RESTARTS", 1)
     supervisor = supervised(tmp_path, worker="0")
     supervisor.start()
     try:

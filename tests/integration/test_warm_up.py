@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from backend import warm_up
 from backend.models.embedding.backbones import backbone
 from backend.models.embedding.encoders import export_path
+from backend.processes import warm_up
 from backend.settings import Settings, environment
 from tests.integration.polling import eventually, lives
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from backend import supervisor
+from backend.processes import supervisor
 from backend.settings import Settings
 
 if __name__ == "__main__":

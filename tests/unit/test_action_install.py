@@ -2,8 +2,8 @@ import sys
 
 import pytest
 
-from backend import action_install
 from backend.domain.errors import BadInput, Unavailable
+from backend.processes import action_install
 
 
 @pytest.fixture

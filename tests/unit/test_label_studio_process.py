@@ -5,7 +5,7 @@ import time
 import pytest
 
 from backend.domain.errors import LabelStudioUnreachable, Unavailable
-from backend.label_studio_process import LabelStudioProcess, free_port
+from backend.processes.label_studio_server import LabelStudioProcess, free_port
 
 
 def command(folder, script):

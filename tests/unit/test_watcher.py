@@ -7,6 +7,7 @@ import pytest
 from backend.domain.answers import JobRequest, JobState, Mode, ProjectId
 from backend.domain.errors import LabelStudioUnreachable, NotFound, OutOfSpace, Reason, ReasonCode
 from backend.policies.triggers import Pace
+from backend.processes.auto_train_loop import ASK_AGAIN, Watcher
 from backend.services.training_trigger import (
     NOTHING_NEW,
     SWITCHED_OFF,
@@ -15,7 +16,6 @@ from backend.services.training_trigger import (
     pace,
 )
 from backend.settings import Settings
-from backend.watcher import ASK_AGAIN, Watcher
 from tests.fakes.backend import NOW, FakeBackend, a_job, a_project, a_version
 from tests.fakes.changes import FakeChanges
 

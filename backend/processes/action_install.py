@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 from backend.domain.errors import BadInput, Unavailable
-from backend.label_studio_process import installed_command
+from backend.processes.label_studio_server import installed_command
 
 FILE_NAME = "autolabel_action.py"
 STAMP = "# label-studio-autolabel {}. `autolabel install-action` overwrites this file.\n"

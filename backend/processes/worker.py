@@ -22,8 +22,8 @@ from backend.domain.errors import AutolabelError, NotFound, QueueUnreachable
 from backend.jobs.board import JobBoard
 from backend.jobs.records import LEASE, QUEUE
 from backend.jobs.redis_client import connect
-from backend.orphans import die_with_parent
-from backend.redis_server import redis_url
+from backend.processes.embedded_redis import redis_url
+from backend.processes.parent_death import die_with_parent
 from backend.settings import Settings
 
 log = logging.getLogger(__name__)

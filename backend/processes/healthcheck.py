@@ -1,4 +1,4 @@
-"""`python -m backend.alive`: does the web process of this machine answer? For containers."""
+"""`python -m backend.processes.healthcheck`: does the web process of this machine answer? For containers."""
 
 import sys
 import urllib.request

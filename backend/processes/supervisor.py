@@ -18,8 +18,8 @@ from types import FrameType
 from typing import IO
 
 from backend.domain.errors import AutolabelError
-from backend.orphans import tied
-from backend.redis_server import EmbeddedRedis
+from backend.processes.embedded_redis import EmbeddedRedis
+from backend.processes.parent_death import tied
 from backend.settings import Settings, environment
 
 log = logging.getLogger(__name__)
