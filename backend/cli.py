@@ -60,7 +60,7 @@ def up() -> None:
 @app.command()
 def serve() -> None:
     """Run the web part alone: Label Studio's calls, the job API and the page."""
-    from backend import web  # noqa: PLC0415 - other commands need not load it
+    from backend.web import app as web  # noqa: PLC0415 - other commands need not load it
 
     configured = settings.load()
     backend = wiring.backend(configured)

@@ -24,7 +24,7 @@ CLIENTS = 20
 
 def serve_fake(port_is: multiprocessing.Queue) -> None:
     from backend.settings import Settings
-    from backend.web import server
+    from backend.web.app import server
 
     project = a_project()
     fake = FakeBackend(label_studio=FakeLabelStudio({project.id: project}))

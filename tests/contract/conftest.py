@@ -6,7 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from backend.settings import Settings
-from backend.web import create_app
+from backend.web.app import create_app
 from tests.fakes.backend import FakeBackend, FakeLabelStudio, FakeVersions, a_project, a_version
 
 

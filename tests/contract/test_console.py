@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from backend.console import live
 from backend.domain.answers import (
     Algorithm,
     ControlName,
@@ -19,7 +18,8 @@ from backend.domain.answers import (
     VersionName,
 )
 from backend.domain.errors import BadInput, LabelStudioUnreachable, Reason, ReasonCode
-from backend.web import create_app
+from backend.web.app import create_app
+from backend.web.console import job_events
 from tests.fakes.backend import NOW, a_job, a_project, a_version
 
 SHORT = Reason(
@@ -396,7 +396,7 @@ class TestEvents:
             assert self.first_news(answer) == []
 
     def test_are_for_so_many_pages_and_a_place_comes_back(self, client):
-        answers = [client.get("/events", buffered=False) for _ in range(live.LISTENERS)]
+        answers = [client.get("/events", buffered=False) for _ in range(job_events.LISTENERS)]
         assert client.get("/events").status_code == 503
         answers.pop().close()
         again = client.get("/events", buffered=False)

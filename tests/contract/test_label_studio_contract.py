@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from backend.contract_routes import COUNTABLE
 from backend.domain.answers import UNTRAINED, JobState
 from backend.domain.errors import LabelStudioUnreachable, Reason, ReasonCode
+from backend.web.ml_backend import COUNTABLE
 from tests.fakes.backend import a_job, a_version
 
 HERE = Path(__file__).parent

@@ -142,9 +142,9 @@ class TestSecondLine:
         package.api, package.model = api, model
         sys.modules.update(zip(names, (package, api, model), strict=True))
         try:
-            yield importlib.import_module("backend.label_studio_ml_face")
+            yield importlib.import_module("backend.web.label_studio_ml")
         finally:
-            for name in (*names, "backend.label_studio_ml_face"):
+            for name in (*names, "backend.web.label_studio_ml"):
                 sys.modules.pop(name, None)
 
     @pytest.fixture

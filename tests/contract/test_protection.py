@@ -6,9 +6,9 @@ import pytest
 from pydantic import SecretStr
 from werkzeug.test import create_environ, run_wsgi_app
 
-from backend import protection
 from backend.settings import Settings
-from backend.web import create_app
+from backend.web import security
+from backend.web.app import create_app
 from tests.contract.test_label_studio_contract import WRITTEN, send
 
 ROUTES = ["/", "/metrics", "/versions", "/api/openapi.json", "/api/projects/2/status", "/nothing"]
@@ -118,9 +118,9 @@ class TestSize:
     @pytest.mark.parametrize(
         ("path", "largest"),
         [
-            ("/api/projects/2/jobs", protection.LARGEST_BODY),
-            ("/webhook", protection.LARGEST_EVENT),
-            ("/predict", protection.LARGEST_PREDICT),
+            ("/api/projects/2/jobs", security.LARGEST_BODY),
+            ("/webhook", security.LARGEST_EVENT),
+            ("/predict", security.LARGEST_PREDICT),
         ],
     )
     def test_of_a_body_beyond_the_limit_is_refused_before_it_is_read(self, client, path, largest):

@@ -16,7 +16,7 @@ from backend.domain.answers import ControlName, JobRequest, JobState, Label, Lab
 from backend.domain.errors import Reason, ReasonCode
 from backend.presentation import plots
 from backend.settings import Settings
-from backend.web import server
+from backend.web.app import server
 from tests.fakes.backend import FakeBackend, FakeLabelStudio, FakeVersions, a_project, a_version
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

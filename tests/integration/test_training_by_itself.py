@@ -7,9 +7,10 @@ import pytest
 from flask.testing import FlaskClient
 from pydantic import SecretStr
 
-from backend import web, wiring
+from backend import wiring
 from backend.domain.answers import Choice, JobState, Label, ProjectId, TaskId
 from backend.settings import Settings
+from backend.web import app as web
 from tests.fakes.label_studio import FakeLabelStudio
 from tests.integration.polling import eventually
 

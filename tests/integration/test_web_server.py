@@ -10,7 +10,7 @@ import pytest
 
 from backend.domain.errors import BadInput, Reason, ReasonCode
 from backend.settings import Settings
-from backend.web import server
+from backend.web.app import server
 from tests.fakes.backend import FakeBackend, FakeLabelStudio, a_project
 
 PREDICT = {"project": "2.1", "label_config": "<View/>", "tasks": [{"id": 1, "data": {}}]}

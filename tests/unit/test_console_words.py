@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.console import figures, views, words
 from backend.domain.answers import (
     Algorithm,
     ControlName,
@@ -18,6 +17,7 @@ from backend.domain.answers import (
     Mode,
     ProjectId,
 )
+from backend.web.console import figures, formats, views
 from tests.fakes.backend import a_job
 
 START = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
@@ -35,7 +35,7 @@ START = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
     ],
 )
 def test_a_duration_is_said_in_two_units_at_most(seconds, said):
-    assert words.duration(seconds) == said
+    assert formats.duration(seconds) == said
 
 
 @pytest.mark.parametrize(
@@ -50,18 +50,18 @@ def test_a_duration_is_said_in_two_units_at_most(seconds, said):
 )
 def test_the_time_left_is_guessed_once_there_is_something_to_guess_from(progress, spent, said):
     job = a_job(progress=progress, started_at=START)
-    assert words.time_left(job, START + timedelta(seconds=spent)) == said
+    assert formats.time_left(job, START + timedelta(seconds=spent)) == said
 
 
 def test_an_algorithm_is_named_only_where_it_makes_a_difference():
     learning = JobRequest(ProjectId(2), algorithm=Algorithm.PRECISE)
-    assert words.job_title(learning) == "Active learning, precise"
-    assert words.job_title(replace(learning, mode=Mode.GROUPING)) == "Auto grouping"
+    assert formats.job_title(learning) == "Active learning, precise"
+    assert formats.job_title(replace(learning, mode=Mode.GROUPING)) == "Auto grouping"
 
 
 def test_a_job_that_ended_has_no_time_left():
     job = a_job(state=JobState.FINISHED, progress=0.5, started_at=START)
-    assert words.time_left(job, START + timedelta(seconds=60)) == ""
+    assert formats.time_left(job, START + timedelta(seconds=60)) == ""
 
 
 @given(st.lists(st.integers(0, 10_000)), st.integers(5, 100))

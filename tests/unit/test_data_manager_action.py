@@ -8,7 +8,7 @@ import requests
 from backend.domain.answers import ControlName, JobRequest, JobState, Label, LabelCount, ProjectId
 from backend.domain.errors import Reason, ReasonCode
 from backend.settings import Settings
-from backend.web import create_app
+from backend.web.app import create_app
 from tests.fakes.backend import FakeBackend, FakeLabelStudio, FakeVersions, a_project, a_version
 from tests.fakes.label_studio_inside import (
     FakeMLApi,

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from flask import Response, abort, request
 
-from backend.app_context import settings
+from backend.web.context import settings
 
 MEGABYTE = 1_000_000
 LARGEST_PREDICT = 250 * MEGABYTE

@@ -8,15 +8,15 @@ from typing import Any, TypeVar
 
 from flask import Blueprint, Response, abort, render_template, request, send_from_directory
 
-from backend.app_context import backend, settings
-from backend.console import figures, form_token, live, views, words
 from backend.domain import metric_names
 from backend.domain.answers import UNTRAINED, Job, JobId, ModelVersion, ProjectId
 from backend.domain.errors import AutolabelError, NotFound
-from backend.failures import Failure, of_ours
 from backend.jobs.requests import MOST_PICKS
 from backend.policies import grouping
 from backend.presentation import metrics, sentences
+from backend.web.console import csrf, figures, formats, job_events, views
+from backend.web.context import backend, settings
+from backend.web.errors import Failure, of_ours
 
 T = TypeVar("T")
 
@@ -45,12 +45,12 @@ PICTURE = re.compile(r"(?:[a-z-]+-(?:light|dark)\.svg|task-\d+\.jpg)")
 
 for shown in (
     sentences.sentence,
-    words.percent,
-    words.count,
-    words.duration,
+    formats.percent,
+    formats.count,
+    formats.duration,
     metrics.metric_name,
     metrics.metric_value,
-    words.took,
+    formats.took,
 ):
     routes.add_app_template_filter(shown, shown.__name__)
 
@@ -60,10 +60,10 @@ def common() -> dict[str, Any]:
     """What every template may use."""
     return {
         "label_studio": settings().label_studio_public_url or settings().label_studio_url,
-        "form_token": form_token.current,
+        "form_token": csrf.current,
         "moving": _moving,
-        "states": words.STATES,
-        "job_title": words.job_title,
+        "states": formats.STATES,
+        "job_title": formats.job_title,
         "quality": metrics.summary,
         "verdict": sentences.verdict,
         "no_version": sentences.NO_VERSION,
@@ -72,7 +72,7 @@ def common() -> dict[str, Any]:
 
 @routes.after_request
 def keep_form_token(response: Response) -> Response:
-    return form_token.keep(response)
+    return csrf.keep(response)
 
 
 @routes.route("/")
@@ -140,7 +140,7 @@ def picture(job: str, name: str) -> Response:
 @routes.route("/events")
 def events() -> Response:
     number = request.args.get("project", type=int)
-    return live.stream(backend().jobs, None if number is None else ProjectId(number))
+    return job_events.stream(backend().jobs, None if number is None else ProjectId(number))
 
 
 def project_page(

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from backend.console import words
-from backend.console.figures import Json, objects
 from backend.domain.answers import Job, JobState, LabelCount, ProjectId
 from backend.presentation import sentences
+from backend.web.console import formats
+from backend.web.console.figures import Json, objects
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +73,9 @@ class Moving:
             state=job.state.value,
             live=job.state.is_live,
             percent=int(100 * job.progress),
-            headline=words.STATES[job.state],
+            headline=formats.STATES[job.state],
             step=_step(job),
-            left=words.time_left(job, now),
+            left=formats.time_left(job, now),
         )
 
 

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 
 from flask import Response, abort
 
-from backend.console.views import Moving
 from backend.domain.answers import ProjectId
 from backend.domain.errors import AutolabelError
 from backend.ports.label_studio import Jobs
+from backend.web.console.views import Moving
 
 LISTENERS = 8
 """Each one holds a thread of the web process."""

@@ -2,10 +2,8 @@
 
 from flask import Blueprint, Response
 
-from backend.app_context import backend
 from backend.domain.answers import JobId, ProjectId, VersionName
 from backend.jobs.requests import job_request
-from backend.openapi import DOCUMENT
 from backend.presentation.serializers import (
     answer,
     job_json,
@@ -13,7 +11,9 @@ from backend.presentation.serializers import (
     version_json,
     versions_json,
 )
-from backend.request_body import json_object
+from backend.web.context import backend
+from backend.web.openapi import DOCUMENT
+from backend.web.request_body import json_object
 
 routes = Blueprint("api", __name__, url_prefix="/api")
 

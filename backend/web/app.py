@@ -12,22 +12,22 @@ from flask import Flask, Response, g, request
 from waitress.server import create_server
 from werkzeug.exceptions import HTTPException
 
-from backend import api_routes, contract_routes, failures, protection
-from backend.app_context import BACKEND, SETTINGS, request_id
-from backend.console import actions, pages
 from backend.domain.errors import AutolabelError, BadInput
-from backend.failures import Failure
-from backend.monitoring import Monitoring
 from backend.ports.label_studio import Backend
 from backend.presentation.serializers import answer
 from backend.settings import Settings
+from backend.web import api, errors, ml_backend, security
+from backend.web.console import actions, pages
+from backend.web.context import BACKEND, SETTINGS, request_id
+from backend.web.errors import Failure
+from backend.web.prometheus import Monitoring
 
 log = logging.getLogger(__name__)
 
 SERVER_OPTIONS: Mapping[str, Any] = {
     "threads": 40,
     "connection_limit": 1000,
-    "max_request_body_size": protection.LARGEST_PREDICT,
+    "max_request_body_size": security.LARGEST_PREDICT,
     "ident": None,
 }
 """Threads: 20 clients that wait for /predict, 8 pages that listen for news, and room to spare."""
@@ -48,17 +48,17 @@ def create_app(backend: Backend, settings: Settings) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.config[BACKEND] = backend
     app.config[SETTINGS] = settings
-    app.config["MAX_CONTENT_LENGTH"] = protection.LARGEST_PREDICT
+    app.config["MAX_CONTENT_LENGTH"] = security.LARGEST_PREDICT
     monitoring = Monitoring(backend)
     app.before_request(_name_request)
     app.before_request(monitoring.start)
-    app.before_request(protection.check_request)
+    app.before_request(security.check_request)
     app.after_request(_log_request)
     app.after_request(monitoring.stop)
-    app.after_request(protection.add_headers)
+    app.after_request(security.add_headers)
     app.register_error_handler(Exception, _failed)
-    app.register_blueprint(contract_routes.routes)
-    app.register_blueprint(api_routes.routes)
+    app.register_blueprint(ml_backend.routes)
+    app.register_blueprint(api.routes)
     app.register_blueprint(pages.routes)
     app.register_blueprint(actions.routes)
     app.add_url_rule("/metrics", "metrics", monitoring.page)
@@ -122,8 +122,8 @@ def _page(failure: Failure) -> Response:
 
 def _failure(error: Exception) -> Failure:
     if isinstance(error, AutolabelError):
-        return failures.of_ours(error)
+        return errors.of_ours(error)
     if isinstance(error, HTTPException):
-        return failures.of_http(error, request.path, person=_wants_page())
+        return errors.of_http(error, request.path, person=_wants_page())
     log.exception("%s failed", request_id(), exc_info=error)
-    return failures.of_a_bug(request_id())
+    return errors.of_a_bug(request_id())

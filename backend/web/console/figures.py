@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from backend.console import words
 from backend.presentation import metrics
+from backend.web.console import formats
 
 Json = Mapping[str, Any]
 
@@ -38,7 +38,7 @@ def _table(control: str, rows: Sequence[Json]) -> LabelTable:
 def _cell(value: object, name: str) -> str:
     match value:
         case int():
-            return words.count(value)
+            return formats.count(value)
         case float():
             return metrics.metric_value(value, name)
         case None:

@@ -11,12 +11,12 @@ from typing import Any, cast
 
 from flask import Blueprint, Response, g, request
 
-from backend.app_context import backend
 from backend.domain.answers import JobId, JobRequest, JobState, ProjectId
 from backend.domain.errors import BadInput, NotFound, QueueUnreachable
 from backend.label_studio import labeling_config, webhooks
 from backend.presentation.serializers import answer
-from backend.request_body import field, json_object
+from backend.web.context import backend
+from backend.web.request_body import field, json_object
 
 log = logging.getLogger(__name__)
 

@@ -4,13 +4,13 @@ from typing import Any, Final
 
 from flask import Blueprint, Response, make_response, redirect, request
 
-from backend.app_context import backend
-from backend.console import form_token
-from backend.console.pages import project_page
 from backend.domain.answers import JobId, Mode, ProjectId, VersionName
 from backend.domain.errors import AutolabelError, BadInput
-from backend.failures import of_ours
 from backend.jobs.requests import job_request
+from backend.web.console import csrf
+from backend.web.console.pages import project_page
+from backend.web.context import backend
+from backend.web.errors import of_ours
 
 routes = Blueprint("actions", __name__)
 
@@ -21,7 +21,7 @@ _NUMBERS: Final = {Mode.GROUPING.value: "groups", Mode.SUGGESTING.value: "count"
 @routes.before_request
 def check_form() -> None:
     if request.method == "POST":
-        form_token.check()
+        csrf.check()
 
 
 @routes.route("/projects/<int:project>/start")
