@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backend.box_datasets import read
+from backend.demo.box_datasets import read
 from backend.domain.answers import Algorithm, Control, ControlName, ImageRef, Kind, Regions, TaskId
 from backend.models.detection import ultralytics_home
 from backend.models.detection.canvases import find

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from backend.box_datasets import read
+from backend.demo.box_datasets import read
 from backend.domain.answers import (
     Algorithm,
     Control,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.box_datasets import read
+from backend.demo.box_datasets import read
 from backend.domain.answers import (
     Control,
     ControlName,

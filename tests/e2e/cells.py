@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from backend import box_datasets
+from backend.demo import box_datasets
 from backend.domain.answers import Regions
 from connectors.label_studio import LabelStudioClient
 

@@ -6,7 +6,7 @@ from collections import namedtuple
 import pytest
 from pydantic import SecretStr
 
-from backend import doctor
+from backend.cli import doctor
 from backend.domain.answers import ProjectId
 from backend.processes.label_studio_server import free_port
 from backend.settings import Settings

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from backend import demo
+from backend.demo import trial
 from backend.domain.answers import Kind
 from backend.domain.errors import Unavailable
 from backend.settings import Settings
@@ -19,11 +19,11 @@ from tests.integration.polling import eventually, lives
 def test_a_second_demo_leaves_the_first_one_alone(tmp_path: Path):
     (tmp_path / "demo").mkdir()
     (tmp_path / "demo" / "label-studio.sqlite3").write_text("of the first")
-    plan = demo.Plan(None, Kind.SINGLE, 10, keep=False, label_studio=tmp_path / "label-studio")
+    plan = trial.Plan(None, Kind.SINGLE, 10, keep=False, label_studio=tmp_path / "label-studio")
     with (tmp_path / "demo.lock").open("w") as first:
         fcntl.flock(first, fcntl.LOCK_EX)
         with pytest.raises(Unavailable, match="another `autolabel demo` runs"):
-            demo.run(Settings(data_dir=tmp_path), plan)
+            trial.run(Settings(data_dir=tmp_path), plan)
     assert (tmp_path / "demo" / "label-studio.sqlite3").read_text() == "of the first"
 
 
@@ -35,7 +35,7 @@ def test_a_signal_while_label_studio_starts_ends_both(tmp_path: Path, number: si
     studio.write_text(f"#!/bin/sh\necho $$ > {pid}\nexec sleep 600\n")
     studio.chmod(0o755)
     process = subprocess.Popen(
-        [sys.executable, "-m", "backend.cli", "demo", "--label-studio", str(studio)],
+        [sys.executable, "-m", "backend.cli.commands", "demo", "--label-studio", str(studio)],
         env=os.environ | {"AUTOLABEL_DATA_DIR": str(tmp_path / "data")},
         start_new_session=True,
     )

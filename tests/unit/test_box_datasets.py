@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from backend.box_datasets import read
+from backend.demo.box_datasets import read
 from backend.domain.answers import Label, Region, Regions
 from backend.domain.errors import BadInput
 from backend.domain.geometry import Box

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from backend import demo
-from backend.demo_images import DemoSet, Sample, box_folder, common, to_annotate
-from backend.demo_processes import own_settings
+from backend.demo import trial
+from backend.demo.images import DemoSet, Sample, box_folder, common, to_annotate
+from backend.demo.processes import own_settings
 from backend.domain.answers import Choice, Kind, Label, Region, Regions
 from backend.domain.errors import BadInput
 from backend.domain.geometry import Box
@@ -95,7 +95,7 @@ def test_half_of_a_rare_label_s_images_are_annotated_and_the_others_left_to_pred
 
 def test_the_demo_has_no_rectangles_of_its_own():
     with pytest.raises(BadInput, match="--images"):
-        demo.Plan(None, Kind.DETECTION, 10, keep=False, label_studio=None)
+        trial.Plan(None, Kind.DETECTION, 10, keep=False, label_studio=None)
 
 
 def test_the_demo_uses_the_weights_that_the_user_has(tmp_path: Path):

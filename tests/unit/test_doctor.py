@@ -3,7 +3,7 @@
 import pytest
 from pydantic import SecretStr
 
-from backend import doctor
+from backend.cli import doctor
 from backend.domain.answers import ProjectId
 from backend.domain.errors import Unavailable
 from backend.settings import Settings

@@ -8,7 +8,7 @@ import pytest
 from torchvision import models
 from torchvision.models import get_model_weights, list_models
 
-from backend import doctor
+from backend.cli import doctor
 from backend.domain.errors import NoWeights
 from backend.models.classification.classifier import classifier_family
 from backend.models.embedding.backbones import Backbone, backbone

@@ -11,7 +11,7 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 from PIL import ExifTags, Image
 
-from backend import box_datasets
+from backend.demo import box_datasets
 from backend.domain.answers import Answer, Choice, Kind, Label, Regions
 from backend.domain.errors import BadInput
 

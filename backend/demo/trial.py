@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backend import demo_images, demo_processes, wiring
-from backend.demo_images import DemoSet, Sample
+from backend import wiring
+from backend.demo import images as demo_images
+from backend.demo import processes
+from backend.demo.images import DemoSet, Sample
 from backend.domain.answers import (
     ImageRef,
     Job,
@@ -91,9 +93,9 @@ def run(settings: Settings, plan: Plan) -> int:
         folder.mkdir(parents=True)
         _require_room(folder)
         images = _images(plan, folder, 2 * settings.min_images_per_label)
-        studio = running.enter_context(demo_processes.label_studio(binary, folder))
-        ours = demo_processes.own_settings(settings, folder, studio.url, studio.token)
-        supervisor = running.enter_context(demo_processes.backend(ours, folder / "autolabel.log"))
+        studio = running.enter_context(processes.label_studio(binary, folder))
+        ours = processes.own_settings(settings, folder, studio.url, studio.token)
+        supervisor = running.enter_context(processes.backend(ours, folder / "autolabel.log"))
         client = running.enter_context(wiring.label_studio_client(ours, patience=30))
         upload = _upload(client, images)
         annotated = _annotate(client, upload, demo_images.to_annotate(images, plan.per_class))

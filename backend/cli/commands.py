@@ -264,7 +264,7 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     """Check every link: Label Studio, token, webhook, Redis, worker, device, weights, disk."""
-    from backend import doctor  # noqa: PLC0415 - other commands need not load it
+    from backend.cli import doctor  # noqa: PLC0415 - other commands need not load it
 
     findings = doctor.examine(settings.load(), ProjectId(project) if project else None)
     terminal.show(
@@ -326,10 +326,10 @@ def demo(
     ] = None,
 ) -> None:
     """Try everything: an own Label Studio, a project of real images, one job."""
-    from backend import demo  # noqa: PLC0415 - other commands need not load it
+    from backend.demo import trial  # noqa: PLC0415 - other commands need not load it
 
     raise typer.Exit(
-        demo.run(settings.load(), demo.Plan(images, task, per_class, keep, label_studio))
+        trial.run(settings.load(), trial.Plan(images, task, per_class, keep, label_studio))
     )
 
 
