@@ -71,12 +71,12 @@ def serve() -> None:
 @app.command()
 def worker() -> None:
     """Run one worker alone: it takes jobs from the queue, one at a time."""
-    from backend import tasks  # noqa: PLC0415 - other commands need not load them
+    from backend import rq_entry  # noqa: PLC0415 - other commands need not load them
     from backend.processes import warm_up, worker  # noqa: PLC0415 - other commands need not load them
 
     configured = settings.load()
     with warm_up.beside(configured):
-        tasks.preload(configured)
+        rq_entry.preload(configured)
         worker.run_worker(configured)
 
 

@@ -22,7 +22,7 @@ from backend.jobs.redis_client import RedisClient
 from backend.stores.cards import job_card, job_from
 
 QUEUE = "autolabel"
-ENTRY = "backend.tasks.run_job"
+ENTRY = "backend.rq_entry.run_job"
 LEASE = 45
 LAST_LEASE = 15
 LOST = "Redis lost this job, with the work in progress; start it again"
