@@ -38,27 +38,27 @@ from backend.ports.model_family import Family
 from backend.presentation.report_images import JobPictures
 from backend.processes.auto_train_loop import Watcher
 from backend.processes.embedded_redis import redis_url
-from backend.services.acceptance import AutoAccept
-from backend.services.auto_label import AutoLabel
-from backend.services.comparison import Comparison
-from backend.services.cropping import Cropping
-from backend.services.doubts import Doubts
-from backend.services.findings import Inspection
-from backend.services.finishing import Finishing
-from backend.services.group_images import GroupImages
-from backend.services.hard_examples import HardExamples, table
-from backend.services.labeling import Delivery, Guessing
-from backend.services.lanes import Lanes
-from backend.services.learning import Learning
-from backend.services.model_shelf import ModelShelf
-from backend.services.pre_label import PreLabel
+from backend.services.active_learning import AutoLabel
+from backend.services.auto_accept import AutoAccept
+from backend.services.auto_train import TrainingTrigger, consuming, pace
+from backend.services.grouping import GroupImages
+from backend.services.pre_labeling import PreLabel
 from backend.services.predict import Predict
-from backend.services.prospects import Prospects
+from backend.services.prediction.assessment import Inspection
+from backend.services.prediction.box_statistics import Cropping
+from backend.services.prediction.consistency import Viewing
+from backend.services.prediction.hard_examples import HardExamples, table
+from backend.services.prediction.inference import Delivery, Guessing
+from backend.services.publishing.finishing import Finishing
 from backend.services.readiness import Readiness
-from backend.services.reporter import Reporter
-from backend.services.suggest import Suggest
-from backend.services.training_trigger import TrainingTrigger, consuming, pace
-from backend.services.viewing import Viewing
+from backend.services.reporting.forecast import Prospects
+from backend.services.reporting.reporter import Reporter
+from backend.services.suggestions import Suggest
+from backend.services.training.label_issues import Doubts
+from backend.services.training.model_cache import ModelShelf
+from backend.services.training.promotion import Comparison
+from backend.services.training.train import Learning
+from backend.services.validation_sample import Lanes
 from backend.settings import Settings
 from backend.stores.jobs import JobFiles
 from backend.stores.ledgers import LedgerFiles

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from backend.domain.answers import Events, Job, JobRequest, ProjectId, ProjectStatus
 from backend.domain.errors import AutolabelError, NotFound
 from backend.ports.label_studio import Changes
-from backend.services.training_trigger import TrainingTrigger
+from backend.services.auto_train import TrainingTrigger
 
 log = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ from backend.domain.errors import AutolabelError, Stopped
 from backend.label_studio import codec, labeling_config
 from backend.policies import preconditions
 from backend.ports.label_studio import Gallery, Ledgers, StoredPredictions, Versions
-from backend.services.labeling import Guessing
-from backend.services.learning import Models
-from backend.services.model_shelf import ModelShelf
+from backend.services.prediction.inference import Guessing
+from backend.services.training.model_cache import ModelShelf
+from backend.services.training.train import Models
 
 log = logging.getLogger(__name__)
 

@@ -28,9 +28,9 @@ from backend.label_studio import labeling_config
 from backend.policies import preconditions
 from backend.policies.preconditions import NOTHING_LEFT
 from backend.ports.label_studio import Jobs, LabelStudio, Versions
-from backend.services import census
-from backend.services.census import Census
-from backend.services.lanes import Lanes
+from backend.services import project_tasks
+from backend.services.project_tasks import Census
+from backend.services.validation_sample import Lanes
 from backend.settings import Settings
 
 VERSIONS_SHOWN = 3
@@ -62,10 +62,10 @@ class Readiness:
         everyone = tuple(self.label_studio.labeled(project, schema))
         takes = replace(request, accept=request.accept and request.labels_are_random)
         ledger = self.lanes.draw(takes, Census(everyone, ()))
-        labeled = census.teachable(everyone, ledger)
-        counts = census.count(schema, labeled)
+        labeled = project_tasks.teachable(everyone, ledger)
+        counts = project_tasks.count(schema, labeled)
         unlabeled = self._unlabeled(project)
-        aside = census.set_aside(everyone, ledger)
+        aside = project_tasks.set_aside(everyone, ledger)
         ready = self._check(schema, counts, len(labeled), unlabeled, aside)
         reasons = (*ready.reasons, *(self._none_chosen(request, schema) if unlabeled else ()))
         warnings = (*schema.warnings, *ready.warnings, *_mended(labeled))

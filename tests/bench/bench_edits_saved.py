@@ -37,7 +37,7 @@ from backend.models.metrics import edits
 from backend.policies import lane
 from backend.policies.selection import select
 from backend.ports.model_family import Lesson
-from backend.services.learning import HELD_OUT
+from backend.services.training.train import HELD_OUT
 from backend.settings import Settings
 from tests.bench.bench_detection import SHARED, SIZE, START
 from tests.bench.bench_few_shot import Folder, silent

@@ -23,9 +23,9 @@ from backend.policies.correctness import right
 from backend.policies.hardness import examine
 from backend.policies.miners.evidence import Evidence
 from backend.ports.model_family import Lesson, Model
-from backend.services.labeling import Guessed
-from backend.services.learning import Material
-from backend.services.viewing import Viewing
+from backend.services.prediction.consistency import Viewing
+from backend.services.prediction.inference import Guessed
+from backend.services.training.train import Material
 from backend.settings import Settings
 from tests.bench.bench_few_shot import DATA, Data, drawn, lesson, load, silent
 

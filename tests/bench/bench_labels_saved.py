@@ -36,19 +36,19 @@ from backend.domain.answers import (
 )
 from backend.domain.errors import Refused
 from backend.models.classification.classifier import Classifier
-from backend.services import lanes
-from backend.services.acceptance import AutoAccept
-from backend.services.auto_label import AutoLabel
-from backend.services.comparison import Comparison
-from backend.services.doubts import Doubts
-from backend.services.findings import Inspection
-from backend.services.finishing import Finishing
-from backend.services.hard_examples import HardExamples
-from backend.services.labeling import Delivery, Guessing
-from backend.services.learning import Learning
-from backend.services.prospects import Prospects
-from backend.services.reporter import Reporter
-from backend.services.suggest import Suggest
+from backend.services import validation_sample
+from backend.services.active_learning import AutoLabel
+from backend.services.auto_accept import AutoAccept
+from backend.services.prediction.assessment import Inspection
+from backend.services.prediction.hard_examples import HardExamples
+from backend.services.prediction.inference import Delivery, Guessing
+from backend.services.publishing.finishing import Finishing
+from backend.services.reporting.forecast import Prospects
+from backend.services.reporting.reporter import Reporter
+from backend.services.suggestions import Suggest
+from backend.services.training.label_issues import Doubts
+from backend.services.training.promotion import Comparison
+from backend.services.training.train import Learning
 from backend.settings import Settings
 from backend.stores.ledgers import LedgerFiles
 from backend.stores.predictions import PredictionStore
@@ -100,7 +100,10 @@ class Project:
         gallery, settings = Shelf(data), Settings(data_dir=folder, seed=seed)
         self.ledgers, versions = LedgerFiles(folder), VersionStore(folder)
         learning = Learning(dict.fromkeys(Kind, Classifier()), settings, gallery.fetch)
-        guessing, drawing = Guessing(gallery), lanes.Lanes(self.studio, self.ledgers, seed)
+        guessing, drawing = (
+            Guessing(gallery),
+            validation_sample.Lanes(self.studio, self.ledgers, seed),
+        )
         self.suggest = Suggest(
             self.studio, gallery, learning, guessing, versions, self.ledgers, seed
         )
@@ -222,7 +225,7 @@ def live(project: Project, choose: Choose) -> Outcome:
         accept = project.by_hand >= ACCEPT_FROM
         try:
             project.run(accept=accept)
-            lane = project.studio.lists.get(lanes.TAB, ())
+            lane = project.studio.lists.get(validation_sample.TAB, ())
             if accept and lane:
                 project.label(lane)
                 project.run(accept=True)

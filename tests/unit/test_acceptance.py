@@ -7,8 +7,9 @@ import pytest
 
 from backend.domain.answers import Choice, JobId, Mode, ProjectId, TaskId, VersionName
 from backend.domain.errors import LabelStudioUnreachable, NotFound, Refused
-from backend.services import doubts, lanes, taught
-from backend.services.acceptance import Verdict
+from backend.services import validation_sample
+from backend.services.auto_accept import Verdict
+from backend.services.training import label_issues, seen_tasks
 from tests.fakes.label_studio import FakeLabelStudio
 from tests.fakes.models import ParityFamily, ParityModel
 from tests.unit.test_rounds import World, quiet
@@ -26,7 +27,7 @@ def unlabeled(world):
 
 
 def lane_of(world):
-    return world.label_studio.lists[lanes.TAB]
+    return world.label_studio.lists[validation_sample.TAB]
 
 
 class Wrong(ParityFamily):
@@ -143,7 +144,7 @@ def test_what_people_labeled_since_the_lane_was_drawn_makes_the_test_harder(worl
     some = unlabeled(world)[:20]
     world.label(some)
     labeled = [TaskId(task) for task in (*range(1, 13), *sorted(drawn.lane), *some)]
-    found = lanes.overtaken(drawn, labeled)
+    found = validation_sample.overtaken(drawn, labeled)
     assert [labeled[position] for position in found] == some
 
 
@@ -205,8 +206,8 @@ def test_neither_the_lane_nor_accepted_labels_ever_teach_a_model(world):
     world.run()
     lesson = world.family.lessons[-1]
     taught = set(lesson.train.tasks) | set(lesson.held_out.tasks)
-    assert taught.isdisjoint(ledger.lane - ledger.spent)
-    assert taught.isdisjoint(ledger.accepted)
+    assert seen_tasks.isdisjoint(ledger.lane - ledger.spent)
+    assert seen_tasks.isdisjoint(ledger.accepted)
 
 
 def test_images_that_somebody_chose_are_not_certified_by_a_sample_of_all(world):
@@ -423,7 +424,7 @@ def test_what_taught_a_version_is_remembered_by_those_that_go_on_from_it(world):
     world.label_studio.people[TaskId(20)] = None
     world.run()
     current = world.versions.current(PROJECT)
-    assert 20 in taught.known(world.versions, current)
+    assert 20 in seen_tasks.known(world.versions, current)
     assert 20 not in world.family.lessons[-1].train.tasks
 
 
@@ -462,7 +463,7 @@ def test_doubted_labels_are_listed_for_a_second_look(world):
 
     world.auto_label.learning.families.update(dict.fromkeys(world.family.kinds, Doubting()))
     report = world.run()
-    assert world.label_studio.lists[doubts.TAB] == (20,)
+    assert world.label_studio.lists[label_issues.TAB] == (20,)
     assert [entry["task"] for entry in report["doubted_labels"]] == [20]
 
 
@@ -477,4 +478,4 @@ def test_labels_given_since_the_current_version_are_doubted_by_it_though_the_new
     world.label_studio.people |= mistaken
     world.run()
     assert set(world.family.lessons[-1].train.tasks) & set(mistaken)
-    assert set(world.label_studio.lists[doubts.TAB]) == set(mistaken)
+    assert set(world.label_studio.lists[label_issues.TAB]) == set(mistaken)

@@ -5,8 +5,8 @@ import pytest
 from backend.domain.answers import Choice, ProjectId, TaskId
 from backend.domain.errors import Stopped
 from backend.label_studio import labeling_config
-from backend.services import census
-from backend.services.census import REPORT_EVERY
+from backend.services import project_tasks
+from backend.services.project_tasks import REPORT_EVERY
 from tests.fakes.label_studio import CHOICES, FakeLabelStudio
 
 PROJECT = ProjectId(1)
@@ -20,7 +20,7 @@ def label_studio(labeled, unlabeled):
 
 def test_progress_grows_over_labeled_and_unlabeled_tasks():
     heard = []
-    taken = census.take(
+    taken = project_tasks.take(
         label_studio(3 * REPORT_EVERY, 2 * REPORT_EVERY),
         PROJECT,
         SCHEMA,
@@ -46,5 +46,5 @@ def test_a_stop_is_heard_between_two_labeled_tasks():
 
     large = Listed(people=label_studio(10 * REPORT_EVERY, 1).people)
     with pytest.raises(Stopped):
-        census.take(large, PROJECT, SCHEMA, stop)
+        project_tasks.take(large, PROJECT, SCHEMA, stop)
     assert large.reached == REPORT_EVERY

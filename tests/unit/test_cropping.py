@@ -8,8 +8,8 @@ from backend.domain.answers import Choice, ImageRef, Label, Region, Regions, Tas
 from backend.domain.geometry import Box
 from backend.models.embedding.crops import brightness_and_sharpness
 from backend.policies.hardness import Table
-from backend.services.cropping import Cropping
-from backend.services.hard_examples import HardExamples
+from backend.services.prediction.box_statistics import Cropping
+from backend.services.prediction.hard_examples import HardExamples
 from tests.fakes.models import FakeGallery
 from tests.unit.test_rounds import quiet
 from tests.unit.test_viewing import CELLS, Opinion, guessed, material

@@ -21,7 +21,7 @@ from backend.policies.hardness import DEFAULT, MODELARTS_WEIGHTS, Table, examine
 from backend.policies.miners.evidence import Evidence
 from backend.policies.miners.phrases import PHRASES
 from backend.policies.miners.views import changing_answers
-from backend.services.hard_examples import table
+from backend.services.prediction.hard_examples import table
 from backend.settings import Settings
 
 CAT, DOG = Label("cat"), Label("dog")

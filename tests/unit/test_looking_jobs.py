@@ -19,10 +19,10 @@ from backend.domain.answers import (
 from backend.domain.errors import Refused
 from backend.presentation import terminal
 from backend.presentation.serializers import job_json
-from backend.services.group_images import GroupImages
-from backend.services.labeling import Guessing
-from backend.services.picks import TAB
-from backend.services.suggest import Suggest
+from backend.services.grouping import GroupImages
+from backend.services.next_picks import TAB
+from backend.services.prediction.inference import Guessing
+from backend.services.suggestions import Suggest
 from tests.unit.test_readiness import readiness
 from tests.unit.test_rounds import PROJECT, World, quiet
 

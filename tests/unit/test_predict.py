@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from backend.domain.answers import Choice, Kind, ProjectId, TaskId
-from backend.services.learning import Learning
-from backend.services.model_shelf import ModelShelf
 from backend.services.predict import BATCH, Predict
+from backend.services.training.model_cache import ModelShelf
+from backend.services.training.train import Learning
 from backend.settings import Settings
 from tests.fakes.label_studio import CHOICES
 from tests.unit.test_rounds import World, quiet

@@ -16,9 +16,10 @@ from backend.domain.answers import (
 from backend.domain.errors import OutOfSpace, UnreadableImage
 from backend.presentation import terminal
 from backend.presentation.report_images import JobPictures
-from backend.services import lanes, report
-from backend.services.census import Census
-from backend.services.prospects import Prospects
+from backend.services import validation_sample
+from backend.services.project_tasks import Census
+from backend.services.reporting import report
+from backend.services.reporting.forecast import Prospects
 from tests.fakes.backend import a_job
 from tests.unit.test_rounds import World
 
@@ -33,7 +34,7 @@ def world(tmp_path):
 
 def accepted(world):
     world.run(accept=True)
-    world.label(world.label_studio.lists[lanes.TAB])
+    world.label(world.label_studio.lists[validation_sample.TAB])
     return world.run(accept=True)
 
 

@@ -26,20 +26,20 @@ from backend.domain.errors import (
     Refused,
     Stopped,
 )
-from backend.services import finishing
-from backend.services.acceptance import AutoAccept
-from backend.services.auto_label import AutoLabel
-from backend.services.comparison import Comparison
-from backend.services.doubts import Doubts
-from backend.services.findings import Inspection
-from backend.services.finishing import Finishing
-from backend.services.hard_examples import HardExamples
-from backend.services.labeling import Delivery, Guessing
-from backend.services.lanes import Lanes
-from backend.services.learning import Learning
-from backend.services.pre_label import PreLabel
-from backend.services.prospects import Prospects
-from backend.services.reporter import Reporter
+from backend.services.active_learning import AutoLabel
+from backend.services.auto_accept import AutoAccept
+from backend.services.pre_labeling import PreLabel
+from backend.services.prediction.assessment import Inspection
+from backend.services.prediction.hard_examples import HardExamples
+from backend.services.prediction.inference import Delivery, Guessing
+from backend.services.publishing import finishing
+from backend.services.publishing.finishing import Finishing
+from backend.services.reporting.forecast import Prospects
+from backend.services.reporting.reporter import Reporter
+from backend.services.training.label_issues import Doubts
+from backend.services.training.promotion import Comparison
+from backend.services.training.train import Learning
+from backend.services.validation_sample import Lanes
 from backend.settings import Settings
 from backend.stores.ledgers import LedgerFiles
 from backend.stores.predictions import PredictionStore

@@ -22,9 +22,9 @@ from backend.domain.batches import Guesses
 from backend.domain.geometry import Box
 from backend.models.detection.detector import DetectorFamily
 from backend.policies.correctness import is_right
-from backend.services.labeling import Guessed
-from backend.services.learning import Material
-from backend.services.viewing import BLURRED, CROPPED, MIRRORED, Viewing
+from backend.services.prediction.consistency import BLURRED, CROPPED, MIRRORED, Viewing
+from backend.services.prediction.inference import Guessed
+from backend.services.training.train import Material
 from tests.fakes.detection_engine import ColourEngine, ColourNetwork
 from tests.fakes.detection_lessons import CONTROL, fetch, lesson, shapes
 from tests.fakes.image_files import FakeImageFiles

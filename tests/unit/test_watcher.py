@@ -8,13 +8,7 @@ from backend.domain.answers import JobRequest, JobState, Mode, ProjectId
 from backend.domain.errors import LabelStudioUnreachable, NotFound, OutOfSpace, Reason, ReasonCode
 from backend.policies.triggers import Pace
 from backend.processes.auto_train_loop import ASK_AGAIN, Watcher
-from backend.services.training_trigger import (
-    NOTHING_NEW,
-    SWITCHED_OFF,
-    TrainingTrigger,
-    consuming,
-    pace,
-)
+from backend.services.auto_train import NOTHING_NEW, SWITCHED_OFF, TrainingTrigger, consuming, pace
 from backend.settings import Settings
 from tests.fakes.backend import NOW, FakeBackend, a_job, a_project, a_version
 from tests.fakes.changes import FakeChanges

@@ -9,15 +9,16 @@ from backend.domain.errors import Refused
 from backend.label_studio import labeling_config
 from backend.policies import preconditions
 from backend.ports.label_studio import Gallery, LabelStudio, Progress, Versions
-from backend.services import census, taught
-from backend.services.census import Census
-from backend.services.findings import Inspection
-from backend.services.finishing import Finishing
-from backend.services.lanes import Lanes
-from backend.services.learning import Learning
-from backend.services.looking import look
-from backend.services.reporter import Reporter
-from backend.services.stopwatch import Stopwatch
+from backend.services import project_tasks
+from backend.services.prediction.assessment import Inspection
+from backend.services.project_tasks import Census
+from backend.services.publishing.finishing import Finishing
+from backend.services.reporting.reporter import Reporter
+from backend.services.reporting.stopwatch import Stopwatch
+from backend.services.training import seen_tasks
+from backend.services.training.dataset import look
+from backend.services.training.train import Learning
+from backend.services.validation_sample import Lanes
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class PreLabel:
         schema = labeling_config.parse(self.label_studio.project(request.project).label_config)
         version = self._version(request, schema)
         with watch("list"):
-            everyone = census.take(self.label_studio, request.project, schema, progress)
+            everyone = project_tasks.take(self.label_studio, request.project, schema, progress)
             ledger = self.lanes.draw(request, everyone)
             everyone = self.lanes.with_unanswered(request.project, schema, ledger, everyone)
             self.lanes.keep(request.project, ledger, everyone)
@@ -52,7 +53,7 @@ class PreLabel:
         material, unreadable = look(self.gallery, schema, people, ledger, progress)
         with watch("predict"):
             models = self.learning.load(schema, version, self.versions)
-            unseen = material.unseen_by(taught.known(self.versions, version))
+            unseen = material.unseen_by(seen_tasks.known(self.versions, version))
             findings = self.inspection.findings(request, everyone, ledger, unseen, models, progress)
         with watch("push"):
             finished = self.finishing.finish(

@@ -5,13 +5,13 @@ from dataclasses import asdict, dataclass
 
 from backend.domain.answers import Job, ModelVersion, NoPrediction, ProjectId
 from backend.ports.label_studio import Gallery, Illustrations
-from backend.services import report
-from backend.services.census import Census
-from backend.services.findings import Findings
-from backend.services.finishing import Finished
-from backend.services.learning import Material
-from backend.services.prospects import Prospects, Report
-from backend.services.report import Json
+from backend.services.prediction.assessment import Findings
+from backend.services.project_tasks import Census
+from backend.services.publishing.finishing import Finished
+from backend.services.reporting import report
+from backend.services.reporting.forecast import Prospects, Report
+from backend.services.reporting.report import Json
+from backend.services.training.train import Material
 
 
 @dataclass(frozen=True, slots=True)

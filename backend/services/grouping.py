@@ -10,8 +10,9 @@ from backend.domain.answers import Job
 from backend.label_studio import labeling_config
 from backend.policies.grouping import group
 from backend.ports.label_studio import Gallery, LabelStudio, Progress
-from backend.services import census, report
-from backend.services.stopwatch import Stopwatch
+from backend.services import project_tasks
+from backend.services.reporting import report
+from backend.services.reporting.stopwatch import Stopwatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class GroupImages:
         request, watch = job.request, Stopwatch()
         schema = labeling_config.parse(self.label_studio.project(request.project).label_config)
         with watch("list"):
-            everyone = census.take(self.label_studio, request.project, schema, progress)
+            everyone = project_tasks.take(self.label_studio, request.project, schema, progress)
             people = everyone.only(request.task_ids) if request.task_ids else everyone
         pictures, unreadable = self.gallery.look(people.unlabeled, progress)
         groups = group(pictures, request.groups, np.random.default_rng(self.seed))

@@ -12,8 +12,8 @@ from backend.policies.box_errors import doubted_boxes
 from backend.policies.label_errors import Suspect, doubted
 from backend.ports.label_studio import LabelStudio, Progress
 from backend.ports.model_family import Lesson, Model
-from backend.services import taught
-from backend.services.learning import Learned, Learning
+from backend.services.training import seen_tasks
+from backend.services.training.train import Learned, Learning
 
 TAB = "Check these labels"
 MOST = 100
@@ -62,7 +62,7 @@ class Doubts:
         name, folder = lesson.control.name, lesson.previous
         if folder is None or not current or current.labels.get(name) != lesson.control.labels:
             return None
-        known = taught.known_to(folder)
+        known = seen_tasks.known_to(folder)
         rows = [row for row, task in enumerate(lesson.train.tasks) if task not in known]
         if not rows:
             return None

@@ -6,9 +6,9 @@ from backend.domain.answers import LabelSchema, Ledger, NoPrediction
 from backend.domain.batches import Pictures
 from backend.domain.errors import UnreadableImage
 from backend.ports.label_studio import Gallery, Progress
-from backend.services import census
-from backend.services.census import Census
-from backend.services.learning import Material
+from backend.services import project_tasks
+from backend.services.project_tasks import Census
+from backend.services.training.train import Material
 
 
 def look(
@@ -26,7 +26,7 @@ def look(
     if unreadable and not len(pictures):
         first = unreadable[0]
         raise UnreadableImage(f"no image can be read; task {first.task}: {first.because}")
-    teachers = {image.image.task for image in census.teachable(people.labeled, ledger)}
+    teachers = {image.image.task for image in project_tasks.teachable(people.labeled, ledger)}
     seen = labeled.keys() | {ref.task for ref in people.unanswered}
     return (
         Material(

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from backend.domain.answers import Job, Kind, LabelSchema, ModelVersion, TaskId, VersionName
 from backend.ports.label_studio import Progress, Versions
-from backend.services.acceptance import AutoAccept
-from backend.services.findings import Findings
-from backend.services.labeling import Delivered, Delivery
-from backend.services.tidying import Tidying
+from backend.services.auto_accept import AutoAccept
+from backend.services.prediction.assessment import Findings
+from backend.services.prediction.inference import Delivered, Delivery
+from backend.services.publishing.cleanup import Tidying
 
 TAB = "Hard examples (nothing found)"
 """Lists what `Hard examples` cannot: a prediction without a region has no place for its reasons."""

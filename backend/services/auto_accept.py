@@ -35,7 +35,7 @@ from backend.policies.correctness import is_right
 from backend.policies.fixed_sequence import Flags, Validation
 from backend.policies.validation_size import how_many_more, too_few, too_small, unseen
 from backend.ports.label_studio import LabelStudio, Ledgers
-from backend.services.labeling import Guessed
+from backend.services.prediction.inference import Guessed
 
 
 @dataclass(frozen=True, slots=True)

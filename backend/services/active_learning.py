@@ -23,17 +23,19 @@ from backend.domain.errors import Refused
 from backend.label_studio import labeling_config
 from backend.policies import preconditions
 from backend.ports.label_studio import Gallery, LabelStudio, Progress, Versions
-from backend.services import census, lanes, picks, report, taught
-from backend.services.census import Census
-from backend.services.comparison import Comparison
-from backend.services.doubts import Doubts
-from backend.services.findings import Findings, Inspection
-from backend.services.finishing import Finishing
-from backend.services.lanes import Lanes
-from backend.services.learning import Learned, Learning, Material
-from backend.services.looking import look
-from backend.services.reporter import Reporter
-from backend.services.stopwatch import Stopwatch
+from backend.services import next_picks, project_tasks, validation_sample
+from backend.services.prediction.assessment import Findings, Inspection
+from backend.services.project_tasks import Census
+from backend.services.publishing.finishing import Finishing
+from backend.services.reporting import report
+from backend.services.reporting.reporter import Reporter
+from backend.services.reporting.stopwatch import Stopwatch
+from backend.services.training import seen_tasks
+from backend.services.training.dataset import look
+from backend.services.training.label_issues import Doubts
+from backend.services.training.promotion import Comparison
+from backend.services.training.train import Learned, Learning, Material
+from backend.services.validation_sample import Lanes
 from backend.settings import Settings
 from backend.stores.cards import control_folder
 
@@ -69,7 +71,7 @@ class AutoLabel:
         request, watch = job.request, Stopwatch()
         schema = labeling_config.parse(self.label_studio.project(request.project).label_config)
         with watch("list"):
-            everyone = census.take(self.label_studio, request.project, schema, progress)
+            everyone = project_tasks.take(self.label_studio, request.project, schema, progress)
             ledger = self.lanes.draw(request, everyone)
             everyone = self.lanes.with_unanswered(request.project, schema, ledger, everyone)
             people = everyone.only(request.task_ids) if request.task_ids else everyone
@@ -85,7 +87,7 @@ class AutoLabel:
         models, known = learned.models, frozenset[TaskId]()
         if current and not better.yes:
             models = self.learning.load(schema, current, self.versions)
-            known = taught.known(self.versions, current)
+            known = seen_tasks.known(self.versions, current)
         with watch("predict"):
             findings = self.inspection.findings(
                 request, everyone, ledger, material.unseen_by(known), models, progress
@@ -99,7 +101,7 @@ class AutoLabel:
             finished = self.finishing.finish(
                 job, schema, shown, findings, progress, activate=better.yes
             )
-            waiting = lanes.waiting(ledger, everyone)
+            waiting = validation_sample.waiting(ledger, everyone)
             finished.tidying(
                 "listing the doubted labels", lambda: self.doubts.show(request.project, doubts)
             )
@@ -134,19 +136,19 @@ class AutoLabel:
     ) -> None:
         count, seed = self.settings.next_picks, self.settings.seed
         if count:
-            chosen = picks.next_picks(material, findings.guessed, count, seed, waiting)
-            picks.show(self.label_studio, project, version, chosen)
+            chosen = next_picks.next_picks(material, findings.guessed, count, seed, waiting)
+            next_picks.show(self.label_studio, project, version, chosen)
 
     def _require_enough(self, schema: LabelSchema, people: Census, ledger: Ledger) -> None:
-        teachers = census.teachable(people.labeled, ledger)
+        teachers = project_tasks.teachable(people.labeled, ledger)
         ready = preconditions.check(
             schema,
-            census.count(schema, teachers),
+            project_tasks.count(schema, teachers),
             len(teachers),
             len(people.unlabeled),
             self.settings.min_labels,
             self.settings.min_images_per_label,
-            census.set_aside(people.labeled, ledger),
+            project_tasks.set_aside(people.labeled, ledger),
         )
         if ready.reasons:
             raise Refused(ready.reasons)
@@ -196,6 +198,6 @@ class AutoLabel:
                 own = control_folder(folder, name)
                 own.mkdir()
                 model.save(own)
-                taught.write(own, learned.lessons[name])
+                seen_tasks.write(own, learned.lessons[name])
 
         return self.versions.publish(request.project, card, write)

@@ -14,7 +14,7 @@ from backend.policies.certification import Terms
 from backend.policies.lane import LABELS_ARE_RANDOM, lane, share_of
 from backend.policies.validation_size import how_many_more, unseen
 from backend.ports.label_studio import LabelStudio, Ledgers
-from backend.services.census import Census
+from backend.services.project_tasks import Census
 
 TAB = "Label first (random)"
 

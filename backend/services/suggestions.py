@@ -8,11 +8,12 @@ from backend.domain.answers import Job, JobRequest, LabelSchema, ModelVersion
 from backend.label_studio import labeling_config
 from backend.policies import preconditions
 from backend.ports.label_studio import Gallery, LabelStudio, Ledgers, Progress, Versions
-from backend.services import census, lanes, picks, report
-from backend.services.labeling import Guessed, Guessing
-from backend.services.learning import Learning, Material
-from backend.services.looking import look
-from backend.services.stopwatch import Stopwatch
+from backend.services import next_picks, project_tasks, validation_sample
+from backend.services.prediction.inference import Guessed, Guessing
+from backend.services.reporting import report
+from backend.services.reporting.stopwatch import Stopwatch
+from backend.services.training.dataset import look
+from backend.services.training.train import Learning, Material
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +33,19 @@ class Suggest:
         request, watch = job.request, Stopwatch()
         schema = labeling_config.parse(self.label_studio.project(request.project).label_config)
         with watch("list"):
-            everyone = census.take(self.label_studio, request.project, schema, progress)
+            everyone = project_tasks.take(self.label_studio, request.project, schema, progress)
             people = everyone.only(request.task_ids) if request.task_ids else everyone
         ledger = self.ledgers.load(request.project)
         material, unreadable = look(self.gallery, schema, people, ledger, progress)
         version = self._version(request, schema)
         with watch("predict"):
             guessed = self._guessed(version, material, progress)
-            waiting = lanes.waiting(ledger, people)
-            chosen = picks.next_picks(material, guessed, request.count, self.seed, waiting)
+            waiting = validation_sample.waiting(ledger, people)
+            chosen = next_picks.next_picks(material, guessed, request.count, self.seed, waiting)
         with watch("push"):
             progress("push", 0, 1)
             name = version.name if version else None
-            picks.show(self.label_studio, request.project, name, chosen)
+            next_picks.show(self.label_studio, request.project, name, chosen)
         return {
             **report.of_looking(
                 job,

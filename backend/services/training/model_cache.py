@@ -6,7 +6,7 @@ from threading import Lock
 
 from backend.domain.answers import LabelSchema, ModelVersion, ProjectId, VersionName
 from backend.ports.label_studio import Versions
-from backend.services.learning import Learning, Models
+from backend.services.training.train import Learning, Models
 
 CAPACITY = 4
 """Versions kept in memory at once."""

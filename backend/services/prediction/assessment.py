@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 
 from backend.domain.answers import HardExample, JobRequest, Ledger, NoPrediction, TaskId
 from backend.ports.label_studio import Progress
-from backend.services import lanes
-from backend.services.acceptance import Verdict, judge
-from backend.services.census import Census
-from backend.services.hard_examples import HardExamples
-from backend.services.labeling import Guessed, Guessing
-from backend.services.lanes import Lanes
-from backend.services.learning import Material, Models
+from backend.services import validation_sample
+from backend.services.auto_accept import Verdict, judge
+from backend.services.prediction.hard_examples import HardExamples
+from backend.services.prediction.inference import Guessed, Guessing
+from backend.services.project_tasks import Census
+from backend.services.training.train import Material, Models
+from backend.services.validation_sample import Lanes
 
 NO_ROOM = (
     "nothing accepted: a guarantee would need more random validation images than a quarter of this "
@@ -67,11 +67,11 @@ class Inspection:
             return found
         if because := _untestable(request, people, ledger):
             return replace(found, verdict=Verdict(because))
-        chosen = material.labeled.take(lanes.overtaken(ledger, material.labeled.tasks))
+        chosen = material.labeled.take(validation_sample.overtaken(ledger, material.labeled.tasks))
         overtaken, _ = self.guessing.guess(models, chosen, progress)
         kinds = {control.name: control.kind for control in material.schema.controls}
         asked = {name: kinds[name] for name in guessed.guesses}
-        terms = lanes.terms(request, ledger)
+        terms = validation_sample.terms(request, ledger)
         verdict = judge(terms, asked, material.people, lane, guessed, overtaken)
         if not verdict.more or request.labels_are_random:
             return replace(found, verdict=verdict)
@@ -85,10 +85,10 @@ def _untestable(request: JobRequest, people: Census, ledger: Ledger) -> str:
     """Why nothing can be accepted whatever the models say; empty where something may."""
     if left := _not_chosen(request, people, ledger):
         return ONLY_SOME.format(left=left)
-    if waiting := lanes.waiting(ledger, people):
+    if waiting := validation_sample.waiting(ledger, people):
         return (
             f"nothing accepted: {len(waiting)} random images wait to be labeled in the tab "
-            f"'{lanes.TAB}'; the guarantee rests on all of them"
+            f"'{validation_sample.TAB}'; the guarantee rests on all of them"
         )
     return ""
 

@@ -20,7 +20,7 @@ from backend.domain.batches import Pictures
 from backend.policies import lane
 from backend.ports.label_studio import Fetch, Progress, Versions
 from backend.ports.model_family import Family, Lesson, Model
-from backend.services import taught
+from backend.services.training import seen_tasks
 from backend.settings import Settings
 
 HELD_OUT = 0.2
@@ -116,7 +116,7 @@ class Learning:
         rows, answers = answered(control, material)
         pictures = material.labeled.take(rows)
         folder = previous(control.name)
-        past = taught.read(folder)
+        past = seen_tasks.read(folder)
         learn, hold = lane.split(pictures.tasks, answers, self.settings.seed, HELD_OUT, past)
         return Lesson(
             control=control,

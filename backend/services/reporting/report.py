@@ -22,11 +22,11 @@ from backend.domain.batches import Floats
 from backend.policies.label_errors import Suspect
 from backend.policies.miners.phrases import PHRASES
 from backend.ports.label_studio import Gallery
-from backend.services import census
-from backend.services.census import Census
-from backend.services.findings import Findings
-from backend.services.finishing import Finished
-from backend.services.learning import Learned, Material, Models
+from backend.services import project_tasks
+from backend.services.prediction.assessment import Findings
+from backend.services.project_tasks import Census
+from backend.services.publishing.finishing import Finished
+from backend.services.training.train import Learned, Material, Models
 
 HARDEST = 20
 """Hard examples listed one by one."""
@@ -70,7 +70,7 @@ def content(
         "task_kind": "+".join(dict.fromkeys(kind.value for kind in version.kinds.values())),
         "labels": [
             {"control": count.control, "label": count.label, "images": count.images}
-            for count in census.count(material.schema, tuple(material.people.values()))
+            for count in project_tasks.count(material.schema, tuple(material.people.values()))
         ],
         "labeled": len(material.people),
         "validation": len(material.validation) or version.trained_on.get("validation", 0),
@@ -183,7 +183,7 @@ def trained_on(schema: LabelSchema, material: Material, held_out: int) -> dict[s
     teachers = [material.people[task] for task in material.labeled.tasks]
     used = {
         f"{count.control}/{count.label}": count.images
-        for count in census.count(schema, teachers)
+        for count in project_tasks.count(schema, teachers)
         if count.images
     }
     return {"images": len(material.labeled), "validation": held_out, **used}

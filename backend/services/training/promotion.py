@@ -9,7 +9,7 @@ from backend.policies import preconditions, promotion
 from backend.policies.correctness import agreement
 from backend.ports.label_studio import Progress, Versions
 from backend.ports.model_family import Lesson, Model
-from backend.services.learning import Learned, Learning
+from backend.services.training.train import Learned, Learning
 
 
 @dataclass(frozen=True, slots=True)

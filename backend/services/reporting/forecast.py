@@ -7,7 +7,7 @@ from typing import Any
 from backend.domain.answers import JobRequest, ProjectId
 from backend.policies.stopping import Round, outlook
 from backend.ports.label_studio import Ledgers
-from backend.services.census import Census
+from backend.services.project_tasks import Census
 
 Report = Mapping[str, Any]
 

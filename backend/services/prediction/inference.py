@@ -23,8 +23,8 @@ from backend.domain.batches import Floats, Guesses, Pictures
 from backend.domain.errors import BadInput, UnreadableImage
 from backend.label_studio import codec, labeling_config
 from backend.ports.label_studio import Gallery, LabelStudio, Progress, StoredPredictions
-from backend.services.learning import Models
-from backend.services.tidying import Tidying
+from backend.services.publishing.cleanup import Tidying
+from backend.services.training.train import Models
 
 BATCH = 2000
 """Predictions in one bulk import: Label Studio recounts the whole project at each call."""

@@ -19,8 +19,8 @@ from backend.domain.geometry import clipped
 from backend.policies.correctness import is_right
 from backend.ports.label_studio import Fetch, Gallery, Progress
 from backend.ports.model_family import Model
-from backend.services.labeling import Guessed
-from backend.services.learning import Material, answered
+from backend.services.prediction.inference import Guessed
+from backend.services.training.train import Material, answered
 
 BLURRED, MIRRORED, CROPPED = 19, 20, 21
 OF_IMAGES = (BLURRED, MIRRORED, CROPPED)

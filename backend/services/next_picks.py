@@ -8,8 +8,8 @@ import numpy as np
 from backend.domain.answers import Control, Kind, ProjectId, TaskId, VersionName
 from backend.policies.selection import Pick, select
 from backend.ports.label_studio import LabelStudio
-from backend.services.labeling import Guessed
-from backend.services.learning import Material, answered
+from backend.services.prediction.inference import Guessed
+from backend.services.training.train import Material, answered
 
 TAB = "Label next"
 

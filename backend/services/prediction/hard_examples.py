@@ -10,10 +10,10 @@ from backend.policies.hardness import DEFAULT, MODELARTS_WEIGHTS, Table, examine
 from backend.policies.miners.evidence import Evidence
 from backend.ports.label_studio import Progress
 from backend.ports.model_family import Model
-from backend.services.cropping import Cropping
-from backend.services.labeling import Guessed
-from backend.services.learning import Material, Models, answered
-from backend.services.viewing import Viewing
+from backend.services.prediction.box_statistics import Cropping
+from backend.services.prediction.consistency import Viewing
+from backend.services.prediction.inference import Guessed
+from backend.services.training.train import Material, Models, answered
 from backend.settings import Settings
 
 
