@@ -31,7 +31,7 @@ from backend.domain.answers import (
 )
 from backend.domain.errors import BadInput, OutOfSpace, Unavailable
 from backend.label_studio import codec, labeling_config
-from backend.policies import correctness
+from backend.policies.certification import correctness
 from backend.presentation import terminal
 from backend.processes import action_install
 from backend.processes.label_studio_server import BESIDE, LabelStudioProcess, installed_command

@@ -21,7 +21,8 @@ from backend.domain.answers import (
     VersionName,
 )
 from backend.domain.errors import NotFound
-from backend.policies.certification import (
+from backend.policies.certification.acceptance_test import Flags, Validation
+from backend.policies.certification.certificates import (
     Said,
     Terms,
     certify,
@@ -31,9 +32,8 @@ from backend.policies.certification import (
     promising_labels,
     stays,
 )
-from backend.policies.correctness import is_right
-from backend.policies.fixed_sequence import Flags, Validation
-from backend.policies.validation_size import how_many_more, too_few, too_small, unseen
+from backend.policies.certification.correctness import is_right
+from backend.policies.certification.sample_size import how_many_more, too_few, too_small, unseen
 from backend.ports.label_studio import LabelStudio, Ledgers
 from backend.services.prediction.inference import Guessed
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from backend.domain import metric_names
 from backend.domain.answers import Decision, Events, Job, JobState, Mode, ProjectId
-from backend.policies import triggers
-from backend.policies.triggers import Pace, Situation, Trained
+from backend.policies import retraining
+from backend.policies.retraining import Pace, Situation, Trained
 from backend.ports.label_studio import Changes, Jobs, Progress, Versions
 from backend.settings import Settings
 
@@ -47,10 +47,10 @@ class TrainingTrigger:
         if not events.count:
             return NOTHING_NEW
         situation = self._situation(project, events)
-        decision = triggers.decide(situation, self.pace)
+        decision = retraining.decide(situation, self.pace)
         if not decision.yes:
             return decision
-        return triggers.decide(replace(situation, obstacle=obstacle()), self.pace)
+        return retraining.decide(replace(situation, obstacle=obstacle()), self.pace)
 
     def _situation(self, project: ProjectId, events: Events) -> Situation:
         jobs = self.jobs.history(project, RECENT_JOBS, reports=False)

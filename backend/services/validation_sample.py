@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from backend.domain.answers import JobRequest, LabelSchema, Ledger, ProjectId, TaskId
-from backend.policies.certification import Terms
-from backend.policies.lane import LABELS_ARE_RANDOM, lane, share_of
-from backend.policies.validation_size import how_many_more, unseen
+from backend.policies.certification.certificates import Terms
+from backend.policies.certification.sample_size import how_many_more, unseen
+from backend.policies.certification.validation_split import LABELS_ARE_RANDOM, lane, share_of
 from backend.ports.label_studio import LabelStudio, Ledgers
 from backend.services.project_tasks import Census
 

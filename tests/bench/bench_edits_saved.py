@@ -34,7 +34,7 @@ from backend.models.detection.detector import DetectorFamily
 from backend.models.detection.ultralytics_detector import UltralyticsEngine
 from backend.models.embedding.gallery import open_gallery
 from backend.models.metrics import edits
-from backend.policies import lane
+from backend.policies.certification import validation_split
 from backend.policies.selection import select
 from backend.ports.model_family import Lesson
 from backend.services.training.train import HELD_OUT
@@ -95,7 +95,7 @@ class Project:
         """A version from all that is labeled, going on from the one before."""
         answers = [self.data.truth[row] for row in self.labeled]
         pictures = self.data.pictures.take(self.labeled)
-        learn, hold = lane.split(pictures.tasks, answers, seed, HELD_OUT)
+        learn, hold = validation_split.split(pictures.tasks, answers, seed, HELD_OUT)
         previous = max(home.glob("version-*"), default=None)
         lesson = Lesson(
             control=Control(ControlName("box"), "image", Kind.DETECTION, self.data.labels),

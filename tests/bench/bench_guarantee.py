@@ -19,9 +19,9 @@ import numpy as np
 
 from backend.domain.answers import Algorithm, Choice
 from backend.models.classification.classifier import Classifier
-from backend.policies.certification import FIRST_ATTEMPT, Terms, certify, stays
-from backend.policies.correctness import right
-from backend.policies.fixed_sequence import Validation
+from backend.policies.certification.acceptance_test import Validation
+from backend.policies.certification.certificates import FIRST_ATTEMPT, Terms, certify, stays
+from backend.policies.certification.correctness import right
 from tests.bench import bench_few_shot as few_shot
 
 mpl.use("Agg")

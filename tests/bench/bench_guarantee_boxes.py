@@ -15,9 +15,9 @@ import numpy as np
 from backend.models.calibration import expected_calibration_error
 from backend.models.detection.detector import DetectorFamily
 from backend.models.detection.ultralytics_detector import UltralyticsEngine
-from backend.policies.certification import Terms, certify, promising
-from backend.policies.correctness import right
-from backend.policies.fixed_sequence import Validation
+from backend.policies.certification.acceptance_test import Validation
+from backend.policies.certification.certificates import Terms, certify, promising
+from backend.policies.certification.correctness import right
 from tests.bench import bench_detection as detection
 from tests.fakes.detection_lessons import Ear, fetch, pictures
 

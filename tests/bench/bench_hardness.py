@@ -19,9 +19,9 @@ from backend.domain.answers import Algorithm, Choice, LabeledImage, LabelSchema
 from backend.domain.batches import Guesses
 from backend.models.classification.classifier import Classifier
 from backend.models.embedding.gallery import open_gallery
-from backend.policies.correctness import right
-from backend.policies.hardness import examine
-from backend.policies.miners.evidence import Evidence
+from backend.policies.certification.correctness import right
+from backend.policies.hard_examples.coefficient import examine
+from backend.policies.hard_examples.evidence import Evidence
 from backend.ports.model_family import Lesson, Model
 from backend.services.prediction.consistency import Viewing
 from backend.services.prediction.inference import Guessed

@@ -11,11 +11,11 @@ import numpy as np
 
 from backend.domain.answers import Choice, Control, ControlName, ImageRef, Kind, Label, TaskId
 from backend.domain.batches import TRAITS, Guesses, Pictures
-from backend.policies.certification import Terms, certify
-from backend.policies.fixed_sequence import Validation
+from backend.policies.certification.acceptance_test import Validation
+from backend.policies.certification.certificates import Terms, certify
 from backend.policies.grouping import group
-from backend.policies.hardness import examine
-from backend.policies.miners.evidence import Evidence
+from backend.policies.hard_examples.coefficient import examine
+from backend.policies.hard_examples.evidence import Evidence
 from backend.policies.selection import select
 
 DIMENSIONS, LABELS, LABELED = 1280, 10, 500

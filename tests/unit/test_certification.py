@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy.stats import hypergeom
 
 from backend.domain.answers import Label
-from backend.policies.certification import (
+from backend.policies.certification.acceptance_test import Validation, affordable, stops, tail
+from backend.policies.certification.certificates import (
     Said,
     Terms,
     certify,
@@ -19,8 +20,7 @@ from backend.policies.certification import (
     promising_labels,
     stays,
 )
-from backend.policies.fixed_sequence import Validation, affordable, stops, tail
-from backend.policies.validation_size import how_many_more, too_few
+from backend.policies.certification.sample_size import how_many_more, too_few
 
 MANY = 10_000_000
 

@@ -17,10 +17,10 @@ from backend.domain.answers import (
 )
 from backend.domain.batches import Guesses, Pictures
 from backend.domain.geometry import Box
-from backend.policies.hardness import DEFAULT, MODELARTS_WEIGHTS, Table, examine
-from backend.policies.miners.evidence import Evidence
-from backend.policies.miners.phrases import PHRASES
-from backend.policies.miners.views import changing_answers
+from backend.policies.hard_examples.coefficient import DEFAULT, MODELARTS_WEIGHTS, Table, examine
+from backend.policies.hard_examples.consistency import changing_answers
+from backend.policies.hard_examples.evidence import Evidence
+from backend.policies.hard_examples.reasons import PHRASES
 from backend.services.prediction.hard_examples import table
 from backend.settings import Settings
 

@@ -11,8 +11,8 @@ from backend.domain.answers import (
     TaskId,
 )
 from backend.domain.geometry import Box
-from backend.policies.box_errors import doubted_boxes
-from backend.policies.label_errors import confident_other, doubted
+from backend.policies.box_label_issues import doubted_boxes
+from backend.policies.label_issues import confident_other, doubted
 
 NAMES = tuple(Label(name) for name in ("cat", "dog", "emu"))
 ONE = Control(ControlName("pets"), "image", Kind.SINGLE, NAMES)

@@ -1,4 +1,4 @@
-from backend.policies.stopping import Round, outlook
+from backend.policies.forecast import Round, outlook
 
 
 def test_without_a_certificate_labeling_goes_on():

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from backend.policies.triggers import Pace, Situation, Trained, decide, images_wanted
+from backend.policies.retraining import Pace, Situation, Trained, decide, images_wanted
 
 READY = Situation(obstacle="", new=40, quiet=10, rested=100, history=(Trained(100, 0.8),))
 

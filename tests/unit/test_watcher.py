@@ -6,7 +6,7 @@ import pytest
 
 from backend.domain.answers import JobRequest, JobState, Mode, ProjectId
 from backend.domain.errors import LabelStudioUnreachable, NotFound, OutOfSpace, Reason, ReasonCode
-from backend.policies.triggers import Pace
+from backend.policies.retraining import Pace
 from backend.processes.auto_train_loop import ASK_AGAIN, Watcher
 from backend.services.auto_train import NOTHING_NEW, SWITCHED_OFF, TrainingTrigger, consuming, pace
 from backend.settings import Settings

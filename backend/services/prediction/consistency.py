@@ -16,7 +16,7 @@ from backend.domain.answers import Answer, Control, ImageRef, Kind, Region, Regi
 from backend.domain.batches import Guesses, Pictures
 from backend.domain.errors import UnreadableImage
 from backend.domain.geometry import clipped
-from backend.policies.correctness import is_right
+from backend.policies.certification.correctness import is_right
 from backend.ports.label_studio import Fetch, Gallery, Progress
 from backend.ports.model_family import Model
 from backend.services.prediction.inference import Guessed

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from backend.domain.answers import Control, HardExample, Kind, TaskId
-from backend.policies.hardness import DEFAULT, MODELARTS_WEIGHTS, Table, examine
-from backend.policies.miners.evidence import Evidence
+from backend.policies.hard_examples.coefficient import DEFAULT, MODELARTS_WEIGHTS, Table, examine
+from backend.policies.hard_examples.evidence import Evidence
 from backend.ports.label_studio import Progress
 from backend.ports.model_family import Model
 from backend.services.prediction.box_statistics import Cropping

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from backend.domain.answers import JobRequest, ProjectId
-from backend.policies.stopping import Round, outlook
+from backend.policies.forecast import Round, outlook
 from backend.ports.label_studio import Ledgers
 from backend.services.project_tasks import Census
 

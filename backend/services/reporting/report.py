@@ -19,8 +19,8 @@ from backend.domain.answers import (
     VersionName,
 )
 from backend.domain.batches import Floats
-from backend.policies.label_errors import Suspect
-from backend.policies.miners.phrases import PHRASES
+from backend.policies.hard_examples.reasons import PHRASES
+from backend.policies.label_issues import Suspect
 from backend.ports.label_studio import Gallery
 from backend.services import project_tasks
 from backend.services.prediction.assessment import Findings

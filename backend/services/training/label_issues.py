@@ -8,8 +8,8 @@ import numpy as np
 from backend.domain.answers import Answer, Control, Kind, ModelVersion, ProjectId, TaskId
 from backend.domain.batches import Guesses
 from backend.domain.errors import BadInput
-from backend.policies.box_errors import doubted_boxes
-from backend.policies.label_errors import Suspect, doubted
+from backend.policies.box_label_issues import doubted_boxes
+from backend.policies.label_issues import Suspect, doubted
 from backend.ports.label_studio import LabelStudio, Progress
 from backend.ports.model_family import Lesson, Model
 from backend.services.training import seen_tasks

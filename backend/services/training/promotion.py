@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from backend.domain.answers import ControlName, Decision, LabelSchema, ModelVersion
 from backend.domain.errors import BadInput, UnreadableImage
 from backend.policies import preconditions, promotion
-from backend.policies.correctness import agreement
+from backend.policies.certification.correctness import agreement
 from backend.ports.label_studio import Progress, Versions
 from backend.ports.model_family import Lesson, Model
 from backend.services.training.train import Learned, Learning

@@ -17,7 +17,7 @@ from backend.domain.answers import (
     TaskId,
 )
 from backend.domain.batches import Pictures
-from backend.policies import lane
+from backend.policies.certification import validation_split
 from backend.ports.label_studio import Fetch, Progress, Versions
 from backend.ports.model_family import Family, Lesson, Model
 from backend.services.training import seen_tasks
@@ -117,7 +117,9 @@ class Learning:
         pictures = material.labeled.take(rows)
         folder = previous(control.name)
         past = seen_tasks.read(folder)
-        learn, hold = lane.split(pictures.tasks, answers, self.settings.seed, HELD_OUT, past)
+        learn, hold = validation_split.split(
+            pictures.tasks, answers, self.settings.seed, HELD_OUT, past
+        )
         return Lesson(
             control=control,
             train=pictures.take(learn),

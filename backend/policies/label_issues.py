@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from backend.domain.answers import Answer, Control, Kind, TaskId
 from backend.domain.batches import Floats
-from backend.policies.miners.evidence import hot
+from backend.policies.hard_examples.evidence import hot
 
 
 @dataclass(frozen=True, slots=True)

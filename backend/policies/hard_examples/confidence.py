@@ -6,7 +6,7 @@ import numpy as np
 
 from backend.domain.answers import Answer, Kind, Regions
 from backend.domain.batches import Floats
-from backend.policies.miners.evidence import Evidence, Finding, ramp
+from backend.policies.hard_examples.evidence import Evidence, Finding, ramp
 
 LOW_CONFIDENCE = 1
 CLOSE = 31

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from backend.domain.batches import TRAITS, Floats
-from backend.policies.miners.evidence import Evidence, Finding, ramp, robust_z
+from backend.policies.hard_examples.evidence import Evidence, Finding, ramp, robust_z
 
 UNUSUAL, VERY_UNUSUAL = 3.5, 7.0
 """Robust standard deviations at which a trait begins to tell, and at which it says all."""

@@ -5,8 +5,8 @@ A miner's own words speak of one image: its label, its figures, which of two way
 
 from collections.abc import Mapping
 
-from backend.policies.miners.answers import CLOSE, LOW_CONFIDENCE
-from backend.policies.miners.views import ALTERATIONS
+from backend.policies.hard_examples.confidence import CLOSE, LOW_CONFIDENCE
+from backend.policies.hard_examples.consistency import ALTERATIONS
 
 PHRASES: Mapping[int, str] = {
     0: "nothing found",

@@ -6,8 +6,8 @@ import numpy as np
 
 from backend.domain.answers import Kind
 from backend.domain.batches import Floats
-from backend.policies.correctness import agreement
-from backend.policies.miners.evidence import Evidence, Finding, ramp, robust_z, spoken
+from backend.policies.certification.correctness import agreement
+from backend.policies.hard_examples.evidence import Evidence, Finding, ramp, robust_z, spoken
 from backend.policies.neighbors import NEAR_IDENTICAL, nearest, twins
 
 NEIGHBORS = 5

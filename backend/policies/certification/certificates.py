@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from backend.domain.answers import Certificate, Label
 from backend.domain.batches import Floats
-from backend.policies.fixed_sequence import Flags, Stop, Validation, stops, walk
+from backend.policies.certification.acceptance_test import Flags, Stop, Validation, stops, walk
 
 FIRST_ATTEMPT = 0.75
 """Share of the remaining confidence budget that each attempt spends."""

@@ -11,17 +11,22 @@ import numpy as np
 
 from backend.domain.answers import HardExample
 from backend.domain.batches import Floats
-from backend.policies.miners.answers import CLOSE, LOW_CONFIDENCE, close_labels, low_confidence
-from backend.policies.miners.boxes import nothing_found, unusual_boxes
-from backend.policies.miners.evidence import Evidence, Finding
-from backend.policies.miners.pictures import unusual_pictures
-from backend.policies.miners.similar import (
+from backend.policies.hard_examples.boxes import nothing_found, unusual_boxes
+from backend.policies.hard_examples.confidence import (
+    CLOSE,
+    LOW_CONFIDENCE,
+    close_labels,
+    low_confidence,
+)
+from backend.policies.hard_examples.consistency import ALTERATIONS, changing_answers
+from backend.policies.hard_examples.evidence import Evidence, Finding
+from backend.policies.hard_examples.image_statistics import unusual_pictures
+from backend.policies.hard_examples.neighbors import (
     differs_from_its_twin,
     differs_from_neighbors,
     far_from_all,
     unlike_its_label,
 )
-from backend.policies.miners.views import ALTERATIONS, changing_answers
 
 MINERS: tuple[Callable[[Evidence], Iterable[Finding]], ...] = (
     low_confidence,

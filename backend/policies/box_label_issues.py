@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 
 from backend.domain.answers import Answer, Region, Regions, TaskId
 from backend.domain.geometry import iou
-from backend.policies.correctness import SAME_BOX, pairs
-from backend.policies.label_errors import Suspect
+from backend.policies.certification.correctness import SAME_BOX, pairs
+from backend.policies.label_issues import Suspect
 
 SURE, LIKELY = 0.9, 0.5
 """Chances from which a found box speaks against a person's, and against its place only."""

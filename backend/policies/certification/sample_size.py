@@ -4,8 +4,8 @@ from math import ceil
 
 import numpy as np
 
-from backend.policies.certification import Terms
-from backend.policies.fixed_sequence import Validation, affordable, log_choose
+from backend.policies.certification.acceptance_test import Validation, affordable, log_choose
+from backend.policies.certification.certificates import Terms
 
 
 def how_many_more(validation: Validation, terms: Terms) -> int | None:

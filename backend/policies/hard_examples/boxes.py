@@ -7,8 +7,8 @@ import numpy as np
 from backend.domain.answers import Answer, Kind, Regions
 from backend.domain.batches import Floats
 from backend.domain.geometry import Box, intersection
-from backend.policies.miners.evidence import Evidence, Finding
-from backend.policies.miners.pictures import unusual
+from backend.policies.hard_examples.evidence import Evidence, Finding
+from backend.policies.hard_examples.image_statistics import unusual
 
 AT_EDGE = 0.005
 """A box within this fraction of the image from its border touches it."""
