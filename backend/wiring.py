@@ -211,7 +211,7 @@ def label_studio_client(
 
 def gallery(settings: Settings, http: HttpClient) -> Gallery:
     """Images as the models see them."""
-    from backend.models.embedding.gallery import open_gallery  # noqa: PLC0415 - loads a model runtime
+    from backend.models.embedding.feature_extractor import open_gallery  # noqa: PLC0415 - loads a model runtime
 
     limits = Limits(settings.fetch_seconds, int(settings.max_image_megabytes * 1e6))
     storage = Storage(
@@ -244,7 +244,7 @@ def learning(settings: Settings, gallery: Gallery) -> Learning:
 def families(settings: Settings, device: str) -> Mapping[Kind, Family]:
     """What learns each kind; imports no torch until it trains or predicts."""
     from backend.models.classification.classifier import classifier_family  # noqa: PLC0415 - loads SciPy
-    from backend.models.detection.detector import detector_family  # noqa: PLC0415 - loads SciPy
+    from backend.models.detection.family import detector_family  # noqa: PLC0415 - loads SciPy
 
     known: Sequence[Family] = (
         classifier_family(settings, device),

@@ -24,11 +24,11 @@ from typing import Any
 
 from backend.demo.box_datasets import read
 from backend.domain.answers import Algorithm, Control, ControlName, ImageRef, Kind, Regions, TaskId
-from backend.models.detection import ultralytics_home
-from backend.models.detection.canvases import find
-from backend.models.detection.detection_data import write
-from backend.models.detection.detector import DetectorFamily
-from backend.models.detection.ultralytics_detector import UltralyticsEngine
+from backend.models.detection.family import DetectorFamily
+from backend.models.detection.inference import find
+from backend.models.detection.ultralytics_engine import setup
+from backend.models.detection.ultralytics_engine.detector import UltralyticsEngine
+from backend.models.detection.ultralytics_engine.yolo_dataset import write
 from backend.models.metrics import mean_average_precision
 from backend.ports.model_family import Lesson
 from tests.fakes.detection_lessons import Ear, fetch, pictures
@@ -92,7 +92,7 @@ def clocked(work: Callable[[], Any]) -> tuple[Any, float, float]:
 
 def train_plain(data: Path, split: Split, epochs: int, home: Path) -> Path:
     """What `yolo detect train` does; images and labels are written beforehand, uncounted."""
-    library = ultralytics_home.settle(home)
+    library = setup.settle(home)
     model = library.YOLO(str(START))
     model.train(
         data=str(data),
@@ -138,7 +138,7 @@ def judged_by_ultralytics(checkpoint: Path, split: Split, folder: Path) -> float
         split.truths,
     )
     data = yaml_of(tested, folder / f"test-{checkpoint.stem}")
-    model = ultralytics_home.settle(folder).YOLO(str(checkpoint))
+    model = setup.settle(folder).YOLO(str(checkpoint))
     found = model.val(
         data=str(data), imgsz=SIZE, device="cpu", plots=False, verbose=False, project=str(folder)
     )
@@ -195,7 +195,7 @@ def bench_prediction(rounds: int) -> None:
         engine = UltralyticsEngine(str(START), Path(folder))
         (Path(folder) / "weights.pt").write_bytes(START.read_bytes())
         network = engine._network(Path(folder) / "weights.pt", SIZE)
-        bare = ultralytics_home.settle(Path(folder)).YOLO(str(START))
+        bare = setup.settle(Path(folder)).YOLO(str(START))
         names = [bare.names[at] for at in sorted(bare.names)]
         options = {"imgsz": SIZE, "device": "cpu", "verbose": False}
         ways: dict[str, Callable[[], Any]] = {

@@ -30,9 +30,9 @@ from backend.domain.answers import (
     TaskId,
 )
 from backend.domain.batches import Guesses, Pictures
-from backend.models.detection.detector import DetectorFamily
-from backend.models.detection.ultralytics_detector import UltralyticsEngine
-from backend.models.embedding.gallery import open_gallery
+from backend.models.detection.family import DetectorFamily
+from backend.models.detection.ultralytics_engine.detector import UltralyticsEngine
+from backend.models.embedding.feature_extractor import open_gallery
 from backend.models.metrics import edits
 from backend.policies.certification import validation_split
 from backend.policies.selection import select

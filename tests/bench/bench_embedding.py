@@ -25,8 +25,8 @@ from PIL import Image
 from backend.domain.answers import ImageRef, TaskId
 from backend.models.embedding.backbones import backbone
 from backend.models.embedding.encoders import Encoder, cpu_threads, export_path, open_encoder
-from backend.models.embedding.gallery import open_gallery
-from backend.models.embedding.images import decode
+from backend.models.embedding.feature_extractor import open_gallery
+from backend.models.images.thumbnails import decode
 from backend.settings import Settings
 from tests.fakes.image_files import FakeImageFiles
 

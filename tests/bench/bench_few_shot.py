@@ -29,7 +29,7 @@ from backend.domain.batches import Guesses, Pictures
 from backend.models.calibration import expected_calibration_error
 from backend.models.classification.classifier import Classifier
 from backend.models.classification.evaluation import SMALLEST
-from backend.models.embedding.gallery import open_gallery
+from backend.models.embedding.feature_extractor import open_gallery
 from backend.ports.model_family import Lesson
 from backend.settings import Settings
 

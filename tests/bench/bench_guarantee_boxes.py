@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from backend.models.calibration import expected_calibration_error
-from backend.models.detection.detector import DetectorFamily
-from backend.models.detection.ultralytics_detector import UltralyticsEngine
+from backend.models.detection.family import DetectorFamily
+from backend.models.detection.ultralytics_engine.detector import UltralyticsEngine
 from backend.policies.certification.acceptance_test import Validation
 from backend.policies.certification.certificates import Terms, certify, promising
 from backend.policies.certification.correctness import right

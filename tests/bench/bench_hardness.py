@@ -18,7 +18,7 @@ import numpy as np
 from backend.domain.answers import Algorithm, Choice, LabeledImage, LabelSchema
 from backend.domain.batches import Guesses
 from backend.models.classification.classifier import Classifier
-from backend.models.embedding.gallery import open_gallery
+from backend.models.embedding.feature_extractor import open_gallery
 from backend.policies.certification.correctness import right
 from backend.policies.hard_examples.coefficient import examine
 from backend.policies.hard_examples.evidence import Evidence

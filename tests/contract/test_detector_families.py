@@ -12,12 +12,12 @@ import torch
 from backend.domain.answers import Kind, Regions
 from backend.domain.batches import Guesses
 from backend.domain.errors import NoWeights, Stopped, UnreadableImage
-from backend.models.detection.detector import DetectorFamily
-from backend.models.detection.detector_model import Detector
-from backend.models.detection.networks import Engine
-from backend.models.detection.torchvision_detector import TorchvisionEngine
-from backend.models.detection.torchvision_network import build
-from backend.models.detection.ultralytics_detector import UltralyticsEngine
+from backend.models.detection.detector import Detector
+from backend.models.detection.engine import Engine
+from backend.models.detection.family import DetectorFamily
+from backend.models.detection.torchvision_engine.detector import TorchvisionEngine
+from backend.models.detection.torchvision_engine.network import build
+from backend.models.detection.ultralytics_engine.detector import UltralyticsEngine
 from backend.models.metrics import overlaps
 from backend.ports.model_family import Lesson
 from tests.fakes.detection_lessons import (

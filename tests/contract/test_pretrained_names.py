@@ -16,8 +16,8 @@ from backend.domain.answers import (
     Regions,
     TaskId,
 )
-from backend.models.detection.detector import DetectorFamily
-from backend.models.detection.ultralytics_detector import UltralyticsEngine
+from backend.models.detection.family import DetectorFamily
+from backend.models.detection.ultralytics_engine.detector import UltralyticsEngine
 from tests.fakes.detection_lessons import lesson, pictures
 
 SHARED = Path(__file__).parents[3] / "shared"

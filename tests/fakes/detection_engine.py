@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from backend.domain.errors import NoWeights
-from backend.models.detection.networks import Canvases, Found, Trained
+from backend.models.detection.engine import Canvases, Found, Trained
 from backend.models.detection.training_plan import TrainingPlan
 from backend.ports.model_family import Lesson
 

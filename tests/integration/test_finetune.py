@@ -5,7 +5,7 @@ from PIL import Image
 from backend.domain.answers import Algorithm
 from backend.domain.errors import Stopped
 from backend.models.classification.classifier import Classifier
-from backend.models.classification.tuning import ENCODER_FILE, Tuning
+from backend.models.classification.finetune_config import ENCODER_FILE, Tuning
 from backend.models.embedding.backbones import LITE0, Backbone
 from tests.fakes import lessons
 from tests.fakes.lessons import LABELS, choices, lesson, silent

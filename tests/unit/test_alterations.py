@@ -9,7 +9,7 @@ from PIL import Image
 
 from backend.domain.answers import ImageRef, TaskId
 from backend.domain.errors import UnreadableImage
-from backend.models.embedding.alterations import ALTER, altered_file, blurred, cropped, mirrored
+from backend.models.embedding.augmentations import ALTER, altered_file, blurred, cropped, mirrored
 from tests.fakes.image_files import FakeImageFiles
 from tests.unit.test_gallery import MeanColour, gallery_of, painted, quiet
 

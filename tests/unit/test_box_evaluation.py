@@ -3,7 +3,7 @@ import pytest
 
 from backend.domain.answers import Label, Region, Regions
 from backend.domain.geometry import Box
-from backend.models.detection.box_evaluation import cross_fitted, evaluate
+from backend.models.detection.evaluation import cross_fitted, evaluate
 
 CAT, DOG = Label("cat"), Label("dog")
 HERE, THERE = Box(0.1, 0.1, 0.3, 0.3), Box(0.6, 0.6, 0.9, 0.9)

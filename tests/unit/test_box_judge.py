@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from backend.domain.answers import Label, Region, Regions
 from backend.domain.geometry import Box
-from backend.models.detection.box_judge import BoxJudge, hits
-from backend.models.detection.box_thresholds import USUAL, surplus
+from backend.models.detection.confidence import BoxJudge, hits
+from backend.models.detection.thresholds import USUAL, surplus
 
 CAT, DOG = Label("cat"), Label("dog")
 HERE, THERE = Box(0.1, 0.1, 0.3, 0.3), Box(0.6, 0.6, 0.9, 0.9)

@@ -4,8 +4,8 @@ import numpy as np
 
 from backend.domain.answers import Label, Region, Regions
 from backend.domain.geometry import Box
-from backend.models.detection.box_judge import BoxJudge
-from backend.models.detection.box_teaching import extended, sure_thresholds, teach
+from backend.models.detection.confidence import BoxJudge
+from backend.models.detection.pseudo_labels import extended, sure_thresholds, teach
 from tests.fakes.detection_lessons import lesson, shapes
 
 CAT, DOG = Label("cat"), Label("dog")

@@ -7,7 +7,7 @@ from PIL import Image
 
 from backend.domain.answers import ImageRef, Regions, TaskId
 from backend.domain.errors import Stopped, UnreadableImage
-from backend.models.detection.canvases import BATCH, find
+from backend.models.detection.inference import BATCH, find
 from backend.models.metrics import edits
 from tests.fakes.detection_engine import ColourNetwork
 from tests.fakes.detection_lessons import CONTROL, Ear, fetch, shapes

@@ -8,7 +8,7 @@ import pytest
 from backend.domain.answers import Choice, Kind, Label
 from backend.domain.errors import BadInput, Stopped
 from backend.models.classification.classifier import Classifier
-from backend.models.classification.tuning import Tuning
+from backend.models.classification.finetune_config import Tuning
 from backend.models.embedding.backbones import Backbone
 from tests.fakes import lessons
 from tests.fakes.lessons import LABELS, choices, clusters, fetch, lesson, pictures, silent

@@ -6,7 +6,7 @@ from PIL import Image
 
 from backend.domain.answers import Choice, ImageRef, Label, Region, Regions, TaskId
 from backend.domain.geometry import Box
-from backend.models.embedding.crops import brightness_and_sharpness
+from backend.models.images.box_statistics import brightness_and_sharpness
 from backend.policies.hard_examples.coefficient import Table
 from backend.services.prediction.box_statistics import Cropping
 from backend.services.prediction.hard_examples import HardExamples

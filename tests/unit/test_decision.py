@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import f1_score
 
 from backend.models.calibration import ScoreCalibration
-from backend.models.classification.decision import THRESHOLD_PRIOR, Rule, best_threshold
+from backend.models.classification.decision_rule import THRESHOLD_PRIOR, Rule, best_threshold
 from backend.models.links import SIGMOID, SOFTMAX
 
 PLAIN = ScoreCalibration()

@@ -7,8 +7,8 @@ from PIL import Image
 from backend.domain.answers import Choice, ImageRef, Label, Region, Regions, TaskId
 from backend.domain.errors import OutOfSpace, Stopped, UnreadableImage
 from backend.domain.geometry import Box
-from backend.models.detection import detection_data
-from backend.models.detection.detection_data import label_lines, write
+from backend.models.detection.ultralytics_engine import yolo_dataset
+from backend.models.detection.ultralytics_engine.yolo_dataset import label_lines, write
 from tests.fakes.detection_lessons import CONTROL, DISC, SQUARE, Ear, lesson, pictures
 
 
@@ -90,6 +90,6 @@ def test_an_image_that_is_gone_is_named(tmp_path: Path):
 def test_a_full_disk_is_told_from_other_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     learned = lesson(tmp_path, held_out=0)
     Image.new("RGBA", (60, 40)).save(learned.train.refs[0].uri)
-    monkeypatch.setattr(detection_data.cv2, "imwrite", lambda *_: False)
+    monkeypatch.setattr(yolo_dataset.cv2, "imwrite", lambda *_: False)
     with pytest.raises(OutOfSpace):
         write(learned, tmp_path / "yolo")

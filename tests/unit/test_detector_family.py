@@ -11,9 +11,12 @@ import torch
 
 from backend.domain.answers import Algorithm, Kind, Label
 from backend.domain.errors import BadInput, NoWeights
-from backend.models.detection.detector import DetectorFamily, detector_family
-from backend.models.detection.torchvision_detector import TorchvisionEngine
-from backend.models.detection.ultralytics_detector import UltralyticsEngine, UltralyticsNetwork
+from backend.models.detection.family import DetectorFamily, detector_family
+from backend.models.detection.torchvision_engine.detector import TorchvisionEngine
+from backend.models.detection.ultralytics_engine.detector import (
+    UltralyticsEngine,
+    UltralyticsNetwork,
+)
 from backend.settings import load
 from tests.fakes.detection_engine import ColourEngine, ColourNetwork
 from tests.fakes.detection_lessons import CONTROL, DISC, Ear, fetch, lesson, shapes

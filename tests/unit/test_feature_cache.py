@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backend.models.embedding.features import Entry, FeatureCache
-from backend.models.embedding.images import Note
+from backend.models.embedding.feature_cache import Entry, FeatureCache
+from backend.models.images.thumbnails import Note
 
 WIDTH = 1280
 

@@ -12,9 +12,9 @@ from backend.domain.answers import ImageRef, TaskId
 from backend.domain.errors import NoWeights, Stopped
 from backend.models.embedding.backbones import Backbone
 from backend.models.embedding.encoders import Vectors
-from backend.models.embedding.features import FeatureCache
-from backend.models.embedding.gallery import FeatureGallery
-from backend.models.embedding.images import Pixels
+from backend.models.embedding.feature_cache import FeatureCache
+from backend.models.embedding.feature_extractor import FeatureGallery
+from backend.models.images.thumbnails import Pixels
 from backend.settings import Settings
 from tests.fakes.image_files import FakeImageFiles
 

@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 
 from backend.domain.batches import TRAITS
 from backend.domain.errors import UnreadableImage
-from backend.models.embedding.images import Note, decode
+from backend.models.images.thumbnails import Note, decode
 
 SIDE = 224
 

@@ -3,8 +3,8 @@ from pathlib import Path
 
 from backend.domain.answers import Label, Region, Regions
 from backend.domain.geometry import Box
-from backend.models.detection import label_sets
-from backend.models.detection.detector import DetectorFamily
+from backend.models.detection import label_powerset
+from backend.models.detection.family import DetectorFamily
 from tests.fakes.detection_engine import ColourEngine, ColourNetwork
 from tests.fakes.detection_lessons import (
     CONTROL,
@@ -32,48 +32,48 @@ def test_each_set_of_labels_on_one_box_is_a_class_after_the_labels():
         regions((HERE, DISC), (HERE, RED)),
         regions((THERE, SQUARE), (THERE, RED)),
     ]
-    names = label_sets.classes(LABELS, said)
+    names = label_powerset.classes(LABELS, said)
     assert names[:3] == LABELS
     assert len(names) == 5
-    assert label_sets.expanded(regions((HERE, names[3]))).labels == (SQUARE, RED)
-    assert label_sets.expanded(regions((HERE, names[4]))).labels == (DISC, RED)
+    assert label_powerset.expanded(regions((HERE, names[3]))).labels == (SQUARE, RED)
+    assert label_powerset.expanded(regions((HERE, names[4]))).labels == (DISC, RED)
 
 
 def test_only_the_most_frequent_sets_are_learned():
-    many = tuple(Label(f"label {number}") for number in range(label_sets.MOST + 5))
+    many = tuple(Label(f"label {number}") for number in range(label_powerset.MOST + 5))
     twice = regions((HERE, many[-1]), (HERE, many[0]))
     said = [regions((HERE, SQUARE), (HERE, label)) for label in many]
-    names = label_sets.classes((SQUARE, *many), [*said, twice, twice])
-    assert len(names) == 1 + len(many) + label_sets.MOST
-    assert label_sets.expanded(regions((HERE, names[-1]))).labels == (many[0], many[-1])
+    names = label_powerset.classes((SQUARE, *many), [*said, twice, twice])
+    assert len(names) == 1 + len(many) + label_powerset.MOST
+    assert label_powerset.expanded(regions((HERE, names[-1]))).labels == (many[0], many[-1])
 
 
 def test_a_network_learns_one_region_a_box_and_is_read_by_label(tmp_path: Path):
     asked = red_squares(lesson(tmp_path))
-    names = label_sets.classes(LABELS, asked.train_answers)
-    merged = label_sets.merged(asked, names)
+    names = label_powerset.classes(LABELS, asked.train_answers)
+    merged = label_powerset.merged(asked, names)
     assert merged.control.labels == names
     for learned, said in zip(merged.train_answers, asked.train_answers, strict=True):
         assert len({region.box for region in learned.regions}) == len(learned.regions)
-        assert set(label_sets.expanded(learned).regions) == set(said.regions)
+        assert set(label_powerset.expanded(learned).regions) == set(said.regions)
 
 
 def test_a_lesson_without_sets_is_learned_as_it_is(tmp_path: Path):
     plain = lesson(tmp_path)
-    assert label_sets.merged(plain, CONTROL.labels) is plain
-    assert label_sets.classes(CONTROL.labels, plain.train_answers) == CONTROL.labels
+    assert label_powerset.merged(plain, CONTROL.labels) is plain
+    assert label_powerset.classes(CONTROL.labels, plain.train_answers) == CONTROL.labels
 
 
 def test_a_set_that_no_network_learned_stays_one_region_a_label(tmp_path: Path):
     asked = red_squares(lesson(tmp_path))
-    merged = label_sets.merged(asked, (*LABELS, Label("other\x1fset")))
+    merged = label_powerset.merged(asked, (*LABELS, Label("other\x1fset")))
     assert list(merged.train_answers) == list(asked.train_answers)
 
 
 def test_of_classes_that_share_a_label_only_the_best_claims_a_place():
-    both = label_sets.classes(LABELS, [regions((HERE, SQUARE), (HERE, RED))])[-1]
+    both = label_powerset.classes(LABELS, [regions((HERE, SQUARE), (HERE, RED))])[-1]
     found = regions((HERE, both, 0.9), (NEARLY_HERE, SQUARE, 0.6), (NEARLY_HERE, DISC, 0.5))
-    assert label_sets.expanded(found) == regions(
+    assert label_powerset.expanded(found) == regions(
         (HERE, SQUARE, 0.9), (HERE, RED, 0.9), (NEARLY_HERE, DISC, 0.5)
     )
 

@@ -5,8 +5,8 @@ import pytest
 
 from backend.domain.answers import Kind
 from backend.models.calibration import Calibration
-from backend.models.classification import left_out
-from backend.models.classification.decision import rule
+from backend.models.classification import out_of_fold
+from backend.models.classification.decision_rule import rule
 from backend.models.classification.head import Head
 from backend.models.classification.logistic import Linear
 from backend.models.links import SIGMOID, SOFTMAX
@@ -37,9 +37,9 @@ CASES = pytest.mark.parametrize(("link", "kind"), [(SOFTMAX, Kind.SINGLE), (SIGM
 @CASES
 def test_the_label_of_an_image_has_no_say_in_what_is_said_of_it(link, kind):
     logits, flags, folds = noise(link)
-    before = left_out.answers(control(kind), head(link), logits, flags, folds)
+    before = out_of_fold.answers(control(kind), head(link), logits, flags, folds)
     flags[7] = np.roll(flags[7], 1)
-    after = left_out.answers(control(kind), head(link), logits, flags, folds)
+    after = out_of_fold.answers(control(kind), head(link), logits, flags, folds)
     assert after.answers[7] == before.answers[7]
     assert after.confidence[7] == before.confidence[7]
     assert after.confidence[8] != before.confidence[8], "the others do learn from it"
@@ -48,10 +48,10 @@ def test_the_label_of_an_image_has_no_say_in_what_is_said_of_it(link, kind):
 @CASES
 def test_a_row_of_no_fold_teaches_nothing_and_is_answered_by_the_head_as_it_is(link, kind):
     logits, flags, folds = noise(link)
-    folds[7] = left_out.NO_FOLD
-    before = left_out.answers(control(kind), head(link), logits, flags, folds)
+    folds[7] = out_of_fold.NO_FOLD
+    before = out_of_fold.answers(control(kind), head(link), logits, flags, folds)
     flags[7] = np.roll(flags[7], 1)
-    after = left_out.answers(control(kind), head(link), logits, flags, folds)
+    after = out_of_fold.answers(control(kind), head(link), logits, flags, folds)
     assert after.confidence.tolist() == before.confidence.tolist()
     own = head(link).answer(control(kind), logits)
     assert (before.answers[7], before.confidence[7]) == (own.answers[7], own.confidence[7])
@@ -60,4 +60,4 @@ def test_a_row_of_no_fold_teaches_nothing_and_is_answered_by_the_head_as_it_is(l
 @CASES
 def test_no_row_at_all_is_no_trouble(link, kind):
     logits, flags, folds = (array[:0] for array in noise(link))
-    assert left_out.answers(control(kind), head(link), logits, flags, folds).answers == ()
+    assert out_of_fold.answers(control(kind), head(link), logits, flags, folds).answers == ()

@@ -4,7 +4,7 @@ import weakref
 import pytest
 import torch
 
-from backend.models.detection.memory import with_smaller_batches
+from backend.models.detection.out_of_memory import with_smaller_batches
 
 
 def test_work_is_repeated_with_half_the_batch_until_it_fits():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from backend.models.classification.teaching import IMPOSSIBLE, MANY, judgeable, teach
+from backend.models.classification.cross_validation import IMPOSSIBLE, MANY, judgeable, teach
 from backend.models.links import SIGMOID, SOFTMAX
 from tests.fakes.lessons import silent
 

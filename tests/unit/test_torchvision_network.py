@@ -6,9 +6,9 @@ import torch
 from safetensors.torch import save_file
 
 from backend.domain.errors import NoWeights
-from backend.models.detection.torchvision_network import build, load, started
-from backend.models.detection.torchvision_start import Start
-from backend.models.detection.torchvision_training import freeze, groups
+from backend.models.detection.torchvision_engine.network import build, load, started
+from backend.models.detection.torchvision_engine.training import freeze, groups
+from backend.models.detection.torchvision_engine.weights import Start
 from tests.fakes.small_detector import SMALL
 
 CANVASES = np.random.default_rng(0).integers(0, 255, (2, 64, 96, 3), dtype=np.uint8)

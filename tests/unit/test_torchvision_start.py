@@ -5,8 +5,8 @@ import pytest
 from torchvision.models import get_model_builder, get_model_weights
 
 from backend.domain.errors import NoWeights
-from backend.models.detection import torchvision_start
-from backend.models.detection.torchvision_start import HOST, PUBLISHED, Start
+from backend.models.detection.torchvision_engine import weights
+from backend.models.detection.torchvision_engine.weights import HOST, PUBLISHED, Start
 
 FASTER = "fasterrcnn_mobilenet_v3_large_320_fpn"
 
@@ -24,8 +24,8 @@ def test_the_files_are_those_that_torchvision_publishes(name: str):
 def no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """An empty cache, and a host that nobody answers for (the reserved name of RFC 2606)."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    monkeypatch.setattr(torchvision_start, "HOST", "nobody.invalid")
-    assert HOST != torchvision_start.HOST
+    monkeypatch.setattr(weights, "HOST", "nobody.invalid")
+    assert HOST != weights.HOST
 
 
 @pytest.mark.usefixtures("no_network")

@@ -5,10 +5,10 @@ import torch
 from torch import Tensor, nn
 
 from backend.domain.answers import Regions
-from backend.models.detection.torchvision_detector import TorchvisionEngine
-from backend.models.detection.torchvision_examples import Examples
-from backend.models.detection.torchvision_network import build
-from backend.models.detection.torchvision_training import Training
+from backend.models.detection.torchvision_engine.dataset import Examples
+from backend.models.detection.torchvision_engine.detector import TorchvisionEngine
+from backend.models.detection.torchvision_engine.network import build
+from backend.models.detection.torchvision_engine.training import Training
 from backend.models.detection.training_plan import TrainingPlan, plan
 from tests.fakes.detection_lessons import CONTROL, Ear, lesson
 from tests.fakes.small_detector import SMALL

@@ -5,8 +5,8 @@ import pytest
 
 from backend.domain.answers import Regions
 from backend.domain.errors import Stopped
-from backend.models.detection.training_listener import Listener
 from backend.models.detection.training_plan import plan
+from backend.models.detection.ultralytics_engine.callbacks import Listener
 from tests.fakes.detection_lessons import Ear
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from backend.domain.answers import Choice, ControlName, Kind, Label, Regions, TaskId
 from backend.label_studio import codec, labeling_config
-from backend.models.detection.detector import DetectorFamily
+from backend.models.detection.family import DetectorFamily
 from backend.models.metrics import overlaps
 from tests.fakes.detection_engine import ColourEngine, ColourNetwork
 from tests.fakes.detection_lessons import shapes

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from backend.domain.errors import NoWeights
-from backend.models.detection.detector import DetectorFamily
-from backend.models.detection.ultralytics_detector import UltralyticsEngine
+from backend.models.detection.family import DetectorFamily
+from backend.models.detection.ultralytics_engine.detector import UltralyticsEngine
 from tests.fakes.detection_lessons import lesson
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0a1b\nsize 5613764\n"

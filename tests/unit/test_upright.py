@@ -5,8 +5,8 @@ import pytest
 from PIL import Image, ImageOps
 
 from backend.domain.errors import UnreadableImage
-from backend.models.embedding.images import decode
-from backend.models.upright import is_plain, read
+from backend.models.images.thumbnails import decode
+from backend.models.images.upright import is_plain, read
 
 RED = (0, 0, 255)
 """Blue first."""

@@ -20,7 +20,7 @@ from backend.domain.answers import (
 )
 from backend.domain.batches import Guesses
 from backend.domain.geometry import Box
-from backend.models.detection.detector import DetectorFamily
+from backend.models.detection.family import DetectorFamily
 from backend.policies.certification.correctness import is_right
 from backend.services.prediction.consistency import BLURRED, CROPPED, MIRRORED, Viewing
 from backend.services.prediction.inference import Guessed

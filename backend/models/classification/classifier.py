@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from backend.domain.answers import Algorithm, Answer, Control, Kind, Label
 from backend.domain.batches import Guesses, Pictures
 from backend.domain.errors import BadInput
-from backend.models.classification import evaluation, left_out, semi_supervised
-from backend.models.classification.decision import rule
+from backend.models.classification import evaluation, semi_supervised
+from backend.models.classification import out_of_fold as left_out
+from backend.models.classification.cross_validation import Taught, teach
+from backend.models.classification.decision_rule import rule
+from backend.models.classification.finetune_config import ENCODER_FILE, Tuning
 from backend.models.classification.head import Head, read, write
-from backend.models.classification.teaching import Taught, teach
-from backend.models.classification.tuning import ENCODER_FILE, Tuning
 from backend.models.embedding.backbones import backbone
 from backend.models.embedding.encoders import check
 from backend.models.folds import stratified
@@ -153,7 +154,7 @@ class Classifier:
         model = FittedClassifier(control, known, about["metrics"], about["notes"])
         if self.tuning is None or not (folder / ENCODER_FILE).is_file():
             return model
-        from backend.models.classification.tuned_encoder import TunedEncoder  # noqa: PLC0415 - imports torch
+        from backend.models.classification.finetuned_encoder import TunedEncoder  # noqa: PLC0415 - imports torch
 
         return replace(model, encoder=TunedEncoder.load(folder, self.tuning))
 

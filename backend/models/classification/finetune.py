@@ -18,20 +18,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from backend.models.classification import left_out
-from backend.models.classification.head import Head
-from backend.models.classification.logistic import Linear, Space
-from backend.models.classification.pulse import Pulse
-from backend.models.classification.teaching import Taught, calibrated_loss, fit_known
-from backend.models.classification.tuned_encoder import (
+from backend.models.classification import out_of_fold
+from backend.models.classification.cross_validation import Taught, calibrated_loss, fit_known
+from backend.models.classification.finetune_config import Tuning
+from backend.models.classification.finetuned_encoder import (
     BATCH,
     TunedEncoder,
     mixed_precision,
     on_device,
 )
-from backend.models.classification.tuning import Tuning
+from backend.models.classification.head import Head
+from backend.models.classification.logistic import Linear, Space
+from backend.models.classification.progress import Pulse
 from backend.models.embedding.backbone_networks import load_network
-from backend.models.embedding.images import Pixels
+from backend.models.images.thumbnails import Pixels
 from backend.models.links import SOFTMAX, Link
 from backend.ports.model_family import Lesson
 
@@ -101,7 +101,7 @@ def tune(
     kept = loss < MARGIN * frozen
     if not kept:
         return None, {**entry, "kept": False}
-    fitted = left_out.fitted(replace(head, linear=linear), logits, flags[check])
+    fitted = out_of_fold.fitted(replace(head, linear=linear), logits, flags[check])
     return Tuned(encoder, fitted, rows[check], logits), {**entry, "kept": True}
 
 

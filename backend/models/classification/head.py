@@ -13,7 +13,7 @@ from safetensors import numpy as tensors
 from backend.domain.answers import Choice, Control, Label
 from backend.domain.batches import Guesses
 from backend.models.calibration import Calibration, ScoreCalibration
-from backend.models.classification.decision import Rule
+from backend.models.classification.decision_rule import Rule
 from backend.models.classification.logistic import Linear
 from backend.models.links import SIGMOID, SOFTMAX
 

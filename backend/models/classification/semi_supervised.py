@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.models.classification.graph import neighbour_graph, spread
-from backend.models.classification.logistic import Linear, Space
-from backend.models.classification.pulse import Pulse
-from backend.models.classification.teaching import (
+from backend.models.classification.cross_validation import (
     Taught,
     calibrated,
     calibrated_loss,
     fit_known,
 )
+from backend.models.classification.label_propagation import neighbour_graph, spread
+from backend.models.classification.logistic import Linear, Space
+from backend.models.classification.progress import Pulse
 from backend.models.links import SOFTMAX, Link
 from backend.ports.label_studio import Progress
 

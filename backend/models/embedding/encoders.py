@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.domain.errors import NoWeights
-from backend.models.embedding import onnx
+from backend.models.embedding import onnx_runtime
 from backend.models.embedding.backbones import WEIGHTS_CURE, Backbone
 from backend.models.published_weights import answers
 from backend.settings import Settings
@@ -58,7 +58,7 @@ class OnnxEncoder:
     batch = 8
 
     def __init__(self, path: Path) -> None:
-        onnxruntime = onnx.runtime()
+        onnxruntime = onnx_runtime.runtime()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1

@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 
-from backend.models.embedding import onnx
+from backend.models.embedding import onnx_runtime
 from backend.models.embedding.backbone_networks import Embedder
 
 logger = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ def _compare(network: Embedder, path: Path) -> None:
     chance = np.random.default_rng(0)
     shape = (3, network.side, network.side, 3)
     images = chance.integers(0, 256, shape, dtype=np.uint8)
-    session = onnx.runtime().InferenceSession(path, providers=["CPUExecutionProvider"])
+    session = onnx_runtime.runtime().InferenceSession(path, providers=["CPUExecutionProvider"])
     exported = np.asarray(session.run(None, {"images": images})[0])
     with torch.inference_mode():
         original = cast(Any, network)(cast(Any, torch).from_numpy(images)).numpy()

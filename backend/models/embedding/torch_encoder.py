@@ -15,7 +15,7 @@ from torch import Tensor
 from backend.domain.errors import BadInput
 from backend.models.embedding.backbone_networks import Embedder
 from backend.models.embedding.encoders import Vectors
-from backend.models.embedding.images import Pixels
+from backend.models.images.thumbnails import Pixels
 
 logger = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from backend.domain.answers import Label, Regions
 from backend.models.calibration import expected_calibration_error, reliability
-from backend.models.detection.box_judge import BoxJudge
-from backend.models.detection.box_thresholds import CANDIDATE, NOTHING_EXPECTED, Floats
+from backend.models.detection.confidence import BoxJudge
+from backend.models.detection.thresholds import CANDIDATE, NOTHING_EXPECTED, Floats
 from backend.models.folds import stratified
 from backend.models.metrics import (
     COCO_LEVELS,

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backend.domain.answers import Regions
-from backend.models.detection.networks import Network, Trained
-from backend.models.detection.torchvision_start import Start
+from backend.models.detection.engine import Network, Trained
+from backend.models.detection.torchvision_engine.weights import Start
 from backend.models.detection.training_plan import CHOOSING, TrainingPlan
 from backend.ports.model_family import Lesson
 
 if TYPE_CHECKING:
-    from backend.models.detection.torchvision_network import TorchvisionNetwork
+    from backend.models.detection.torchvision_engine.network import TorchvisionNetwork
 
 _CHOSEN_BY = 0.01
 """Score from which boxes count in the choice of an epoch."""
@@ -43,8 +43,8 @@ class TorchvisionEngine:
         self._start.check()
 
     def train(self, lesson: Lesson, plan: TrainingPlan, previous: Path | None) -> Trained:
-        from backend.models.detection.torchvision_examples import Examples  # noqa: PLC0415  imports torch
-        from backend.models.detection.torchvision_training import Training, freeze  # noqa: PLC0415
+        from backend.models.detection.torchvision_engine.dataset import Examples  # noqa: PLC0415  imports torch
+        from backend.models.detection.torchvision_engine.training import Training, freeze  # noqa: PLC0415
 
         network = self._network(len(lesson.control.labels), plan.image_size, previous)
         freeze(network.module, plan.frozen)
@@ -66,12 +66,12 @@ class TorchvisionEngine:
         return Start.of(self.start, self.data_dir / "weights")
 
     def _loaded(self, folder: Path, size: int | None) -> "TorchvisionNetwork":
-        from backend.models.detection.torchvision_network import load  # noqa: PLC0415  imports torch
+        from backend.models.detection.torchvision_engine.network import load  # noqa: PLC0415  imports torch
 
         return load(folder, self.device, across_labels=self.across_labels, image_size=size)
 
     def _network(self, classes: int, size: int, previous: Path | None) -> "TorchvisionNetwork":
-        from backend.models.detection.torchvision_network import started  # noqa: PLC0415  imports torch
+        from backend.models.detection.torchvision_engine.network import started  # noqa: PLC0415  imports torch
 
         if previous:
             return self._loaded(previous, size)
@@ -87,7 +87,7 @@ def _can_choose(lesson: Lesson) -> bool:
 
 def _fitness(network: Network, lesson: Lesson) -> Callable[[], float]:
     """mAP50 on the held-out images, as the network is when asked."""
-    from backend.models.detection.canvases import find  # noqa: PLC0415  imports OpenCV
+    from backend.models.detection.inference import find  # noqa: PLC0415  imports OpenCV
     from backend.models.metrics import mean_average_precision  # noqa: PLC0415
 
     truths = [answer for answer in lesson.held_out_answers if isinstance(answer, Regions)]

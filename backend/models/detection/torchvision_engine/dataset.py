@@ -14,8 +14,8 @@ from torchvision.transforms import v2
 
 from backend.domain.answers import Answer, Label, Regions
 from backend.models.detection.letterbox import Letterboxed, letterbox
-from backend.models.detection.torchvision_network import to_tensor
-from backend.models.upright import read
+from backend.models.detection.torchvision_engine.network import to_tensor
+from backend.models.images.upright import read
 from backend.ports.model_family import Lesson
 
 Target = dict[str, Tensor]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from backend.domain.errors import UnreadableImage
-from backend.models.embedding.traits import measure
+from backend.models.images.statistics import measure
 
 Image.init()
 FORMATS = tuple(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 from backend.domain.errors import UnreadableImage
-from backend.models.embedding.images import PILLOW_ERRORS, is_deep, orientation_of, to_8_bit
+from backend.models.images.thumbnails import PILLOW_ERRORS, is_deep, orientation_of, to_8_bit
 
 Pixels = NDArray[np.uint8]
 """(height, width, 3), blue first, as OpenCV has it."""

@@ -9,8 +9,8 @@ import numpy as np
 
 from backend.domain.batches import TRAITS
 from backend.domain.geometry import Box
-from backend.models.embedding.traits import SIDE, measure
-from backend.models.upright import Pixels, read
+from backend.models.images.statistics import SIDE, measure
+from backend.models.images.upright import Pixels, read
 
 BRIGHTNESS, SHARPNESS = TRAITS.index("brightness"), TRAITS.index("sharpness")
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from backend.domain.answers import Control
 from backend.domain.batches import Guesses
-from backend.models.classification.decision import rule
+from backend.models.classification.cross_validation import calibrated
+from backend.models.classification.decision_rule import rule
 from backend.models.classification.head import Head
-from backend.models.classification.teaching import calibrated
 
 Floats = NDArray[np.floating[Any]]
 Flags = NDArray[np.bool_]

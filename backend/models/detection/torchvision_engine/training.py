@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from backend.models.detection.memory import with_smaller_batches
-from backend.models.detection.torchvision_examples import Example, Examples
+from backend.models.detection.out_of_memory import with_smaller_batches
+from backend.models.detection.torchvision_engine.dataset import Example, Examples
 from backend.models.detection.training_plan import TrainingPlan
 from backend.ports.label_studio import Progress
 

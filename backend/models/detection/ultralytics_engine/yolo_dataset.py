@@ -16,7 +16,7 @@ from backend.domain.answers import Answer, Label, Region, Regions
 from backend.domain.batches import Pictures
 from backend.domain.errors import OutOfSpace
 from backend.models.detection.training_plan import SIZES
-from backend.models.upright import Pixels, is_plain, read
+from backend.models.images.upright import Pixels, is_plain, read
 from backend.ports.model_family import Lesson
 
 LONGEST = 2 * SIZES[-1]

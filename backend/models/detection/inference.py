@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from backend.domain.answers import ImageRef, Label, Region, Regions
 from backend.domain.geometry import clipped
+from backend.models.detection.engine import Found, Network
 from backend.models.detection.letterbox import Letterboxed, letterbox
-from backend.models.detection.networks import Found, Network
-from backend.models.upright import read
+from backend.models.images.upright import read
 from backend.ports.label_studio import Fetch, Progress
 
 BATCH = 16
@@ -91,7 +91,7 @@ def _batches(pictures: Iterator[tuple[int, Letterboxed]]) -> Iterator[Batch]:
 
 
 def _detected(network: Network, canvases: NDArray[np.uint8], floor: float) -> list[Found]:
-    from backend.models.detection.memory import with_smaller_batches  # noqa: PLC0415  imports torch
+    from backend.models.detection.out_of_memory import with_smaller_batches  # noqa: PLC0415  imports torch
 
     def work(batch: int) -> list[Found]:
         parts = (canvases[start : start + batch] for start in range(0, len(canvases), batch))

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from backend.domain.errors import NoWeights
-from backend.models.detection import ultralytics_home
-from backend.models.detection.networks import Canvases, Found, Trained, saved
-from backend.models.detection.training_listener import Listener
+from backend.models.detection.engine import Canvases, Found, Trained, saved
 from backend.models.detection.training_plan import CHOOSING, TrainingPlan
+from backend.models.detection.ultralytics_engine import setup
+from backend.models.detection.ultralytics_engine.callbacks import Listener
 from backend.models.published_weights import answers
 from backend.ports.model_family import Lesson
 
@@ -57,8 +57,8 @@ class UltralyticsEngine:
 
     def train(self, lesson: Lesson, plan: TrainingPlan, previous: Path | None) -> Trained:
         start = previous / _CHECKPOINT if previous else self._checkpoint()
-        ultralytics_home.settle(self._home)
-        training = importlib.import_module("backend.models.detection.ultralytics_training")
+        setup.settle(self._home)
+        training = importlib.import_module("backend.models.detection.ultralytics_engine.training")
         choosing = len(lesson.held_out) >= CHOOSING
         listener = Listener(plan, lesson.progress, choosing=choosing)
         options = self._options(plan, lesson.seed, training.precision(self.device))
@@ -86,7 +86,7 @@ class UltralyticsEngine:
 
     def _may_download(self) -> bool:
         is_name = Path(self.start).name == self.start
-        return is_name and not ultralytics_home.forbids_downloads() and answers("github.com")
+        return is_name and not setup.forbids_downloads() and answers("github.com")
 
     def _checkpoint(self) -> Path:
         local = self._local()
@@ -94,12 +94,12 @@ class UltralyticsEngine:
             return local
         self.check()
         try:
-            return ultralytics_home.download(self.start, self.data_dir / "weights", self._home)
+            return setup.download(self.start, self.data_dir / "weights", self._home)
         except ConnectionError as exc:
             raise NoWeights(f"the detector {self.start} cannot be downloaded", _CURE) from exc
 
     def _network(self, checkpoint: Path, image_size: int | None) -> "UltralyticsNetwork":
-        ultralytics_home.settle(self._home)
+        setup.settle(self._home)
         library = importlib.import_module("ultralytics")
         model = library.YOLO(str(checkpoint), task="detect")
         size = image_size or int(model.ckpt["train_args"]["imgsz"])

@@ -12,8 +12,8 @@ import numpy as np
 from backend.domain.answers import ImageRef
 from backend.domain.errors import UnreadableImage
 from backend.models.embedding.encoders import Encoder
-from backend.models.embedding.features import Entry
-from backend.models.embedding.images import Thumbnail, decode
+from backend.models.embedding.feature_cache import Entry
+from backend.models.images.thumbnails import Thumbnail, decode
 from backend.ports.label_studio import ImageFiles
 
 

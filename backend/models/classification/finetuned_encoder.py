@@ -14,9 +14,9 @@ from torch import Tensor
 from backend.domain.answers import ImageRef
 from backend.domain.batches import Pictures
 from backend.domain.errors import BadInput
-from backend.models.classification.tuning import ENCODER_FILE, Tuning
+from backend.models.classification.finetune_config import ENCODER_FILE, Tuning
 from backend.models.embedding.backbone_networks import Embedder, load_network
-from backend.models.embedding.images import Pixels, decode
+from backend.models.images.thumbnails import Pixels, decode
 from backend.ports.label_studio import Fetch, Progress
 
 Floats = NDArray[np.floating[Any]]

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from backend.domain.answers import Label, Regions
 from backend.domain.batches import Pictures
-from backend.models.detection.box_judge import BoxJudge, hits
-from backend.models.detection.box_thresholds import score
+from backend.models.detection.confidence import BoxJudge, hits
+from backend.models.detection.thresholds import score
 from backend.ports.model_family import Lesson
 
 SURE = 0.9

@@ -10,12 +10,12 @@ import numpy as np
 from backend.domain.answers import ImageRef, NoPrediction
 from backend.domain.batches import TRAITS, Pictures
 from backend.domain.geometry import Box
-from backend.models.embedding.alterations import AlteredFiles, AlteringEncoder, altered_file
+from backend.models.embedding.augmentations import AlteredFiles, AlteringEncoder, altered_file
 from backend.models.embedding.backbones import Backbone, backbone
-from backend.models.embedding.crops import brightness_and_sharpness
-from backend.models.embedding.embedding import Embedding, Workshop
 from backend.models.embedding.encoders import Encoder, compute_device, cpu_threads, open_encoder
-from backend.models.embedding.features import Entry, FeatureCache
+from backend.models.embedding.feature_cache import Entry, FeatureCache
+from backend.models.embedding.pipeline import Embedding, Workshop
+from backend.models.images.box_statistics import brightness_and_sharpness
 from backend.ports.label_studio import ImageFiles, Progress
 from backend.settings import Settings
 

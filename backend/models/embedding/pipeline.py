@@ -18,8 +18,8 @@ from typing import Any
 
 from backend.domain.answers import ImageRef, NoPrediction
 from backend.models.embedding.encoders import Encoder
-from backend.models.embedding.features import Entry, FeatureCache
-from backend.models.embedding.lanes import Lane, Outcome, Waiting, open_lanes
+from backend.models.embedding.feature_cache import Entry, FeatureCache
+from backend.models.embedding.workers import Lane, Outcome, Waiting, open_lanes
 from backend.ports.label_studio import ImageFiles, Progress
 
 _STEP = "embed"

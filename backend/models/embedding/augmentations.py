@@ -12,8 +12,8 @@ import numpy as np
 
 from backend.domain.answers import ImageRef, NoPrediction
 from backend.models.embedding.encoders import Encoder, Vectors
-from backend.models.embedding.images import Pixels
-from backend.models.upright import read
+from backend.models.images.thumbnails import Pixels
+from backend.models.images.upright import read
 from backend.ports.label_studio import ImageFiles
 
 BLUR = 0.004

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from backend.models.calibration import Calibration, platt, temperature
 from backend.models.classification import logistic
 from backend.models.classification.logistic import Linear, Space
-from backend.models.classification.pulse import Pulse
+from backend.models.classification.progress import Pulse
 from backend.models.folds import stratified
 from backend.models.links import SOFTMAX, Link
 from backend.ports.label_studio import Progress

@@ -21,8 +21,8 @@ from torchvision.models.detection.ssd import SSD
 from torchvision.ops import nms
 
 from backend.domain.errors import NoWeights
-from backend.models.detection.networks import Canvases, Found, saved
-from backend.models.detection.torchvision_start import Start, known
+from backend.models.detection.engine import Canvases, Found, saved
+from backend.models.detection.torchvision_engine.weights import Start, known
 
 _WEIGHTS = "weights.safetensors"
 _BACKGROUND = 1

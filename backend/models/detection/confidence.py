@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from backend.domain.answers import Label, Region, Regions
 from backend.models.calibration import ScoreCalibration
-from backend.models.detection.box_thresholds import NOTHING_EXPECTED, USUAL, score, thresholds
+from backend.models.detection.thresholds import NOTHING_EXPECTED, USUAL, score, thresholds
 from backend.models.metrics import edits, overlaps
 
 Floats = NDArray[np.floating[Any]]

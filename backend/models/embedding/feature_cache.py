@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.domain.errors import OutOfSpace
-from backend.models.embedding.images import Note
+from backend.models.images.thumbnails import Note
 
 logger = logging.getLogger(__name__)
 

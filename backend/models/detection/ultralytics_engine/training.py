@@ -16,9 +16,9 @@ from ultralytics.nn.tasks import load_checkpoint
 from ultralytics.utils.torch_utils import strip_optimizer
 
 from backend.domain.errors import NoWeights
-from backend.models.detection.detection_data import write
-from backend.models.detection.memory import with_smaller_batches
-from backend.models.detection.training_listener import Listener, Running
+from backend.models.detection.out_of_memory import with_smaller_batches
+from backend.models.detection.ultralytics_engine.callbacks import Listener, Running
+from backend.models.detection.ultralytics_engine.yolo_dataset import write
 from backend.ports.model_family import Lesson
 
 _BROKEN = (TypeError, RuntimeError, ImportError, AttributeError, LookupError, ValueError, EOFError)

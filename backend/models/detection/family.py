@@ -1,0 +1,223 @@
+"""The family that learns rectangles, around whichever engine `AUTOLABEL_DETECTOR` names."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backend.domain.answers import Algorithm, Control, ImageRef, Kind, Label, Regions
+from backend.domain.errors import UnreadableImage
+from backend.models.detection import detector, label_powerset, pseudo_labels
+from backend.models.detection.confidence import BoxJudge
+from backend.models.detection.detector import Detector
+from backend.models.detection.engine import Engine, Network, Trained
+from backend.models.detection.evaluation import evaluate
+from backend.models.detection.thresholds import CANDIDATE, NOTHING_EXPECTED, Floats, surplus
+from backend.models.detection.training_plan import TrainingPlan, plan
+from backend.models.metrics import at_least
+from backend.ports.label_studio import Progress
+from backend.ports.model_family import Lesson
+from backend.settings import Settings
+
+PERMISSIVE = "torchvision:"
+"""How `AUTOLABEL_DETECTOR` names a network of torchvision's."""
+
+_EVALUATED = 0.01
+"""Score from which boxes count in average precision; below, they add time and next to nothing."""
+
+
+ENOUGH = 20
+"""Held-out images from which on they alone choose the thresholds."""
+
+SAMPLE = 32
+"""Unlabeled images on which boxes are counted where there are fewer."""
+
+
+def detector_family(settings: Settings, device: str) -> "DetectorFamily":
+    """The family for these settings; `device` as torch names it. Imports no torch."""
+    across = settings.nms_across_labels
+    if settings.detector.startswith(PERMISSIVE):
+        from backend.models.detection.torchvision_engine.detector import TorchvisionEngine  # noqa: PLC0415  torch
+
+        start = settings.detector.removeprefix(PERMISSIVE)
+        return DetectorFamily(TorchvisionEngine(start, settings.data_dir, device, across))
+    from backend.models.detection.ultralytics_engine.detector import UltralyticsEngine  # noqa: PLC0415
+
+    return DetectorFamily(UltralyticsEngine(settings.detector, settings.data_dir, device, across))
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a network is to know, and the folder of one that knows it already, to go on from."""
+
+    classes: tuple[Label, ...]
+    previous: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorFamily:
+    """Implements `model_family.Family` for rectangles.
+
+    `image_size` and `epochs` overrule the training plan, for measurements.
+    """
+
+    engine: Engine
+    image_size: int | None = None
+    epochs: int | None = None
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        return frozenset({Kind.DETECTION})
+
+    def check(self) -> None:
+        self.engine.check()
+
+    def fit(self, lesson: Lesson) -> Detector:
+        begun = time.monotonic()
+        start = _start(lesson, self.engine.start)
+        chosen = self._plan(lesson, goes_on=start.previous is not None)
+        if lesson.algorithm is Algorithm.FAST or not len(lesson.unlabeled):
+            return self._trained(lesson, chosen, start)
+        teacher = self._trained(lesson, replace(chosen, minutes=lesson.max_minutes / 2), start)
+        left = lesson.max_minutes - (time.monotonic() - begun) / 60
+        return self._student(lesson, replace(chosen, minutes=left), teacher, start)
+
+    def load(self, folder: Path, control: Control) -> Detector:
+        return detector.load(folder, control, self.engine.load(folder))
+
+    def _plan(self, lesson: Lesson, *, goes_on: bool) -> TrainingPlan:
+        chosen = plan(
+            lesson.train_answers,
+            on_gpu=self.engine.on_gpu,
+            minutes=lesson.max_minutes,
+            goes_on=goes_on,
+        )
+        size = self.image_size or chosen.image_size
+        return replace(chosen, image_size=size, epochs=self.epochs or chosen.epochs)
+
+    def _trained(self, lesson: Lesson, chosen: TrainingPlan, start: Start) -> Detector:
+        """Train, and judge the result on the held-out images."""
+        begun = time.monotonic()
+        merged = label_powerset.merged(lesson, start.classes)
+        trained = self.engine.train(merged, chosen, start.previous)
+        seconds = time.monotonic() - begun
+        truths = [answer for answer in lesson.held_out_answers if isinstance(answer, Regions)]
+        found = _find(trained.network, start.classes, lesson, lesson.held_out.refs, _EVALUATED)
+        candidates = [at_least(image, CANDIDATE) for image in found]
+        expected = _expected(trained.network, start.classes, lesson)
+        judged = evaluate(found, truths, lesson.control.labels, lesson.seed, expected)
+        about = _notes(
+            self.engine.start, chosen, trained, len(lesson.train), seconds, start.previous
+        )
+        return Detector(
+            trained.network,
+            self.engine.start,
+            start.classes,
+            lesson.control.labels,
+            BoxJudge.fit(candidates, truths, lesson.control.labels, expected),
+            judged.figures,
+            {**about, **judged.tables},
+        )
+
+    def _student(
+        self, lesson: Lesson, chosen: TrainingPlan, teacher: Detector, start: Start
+    ) -> Detector:
+        """The student, if it beats the teacher on the held-out images, else the teacher."""
+        lesson = pseudo_labels.sampled(lesson)
+        taught = self._taught(lesson, teacher)
+        tried: dict[str, Any] = {
+            "name": "teacher and student",
+            "images": len(taught.positions),
+            "before": teacher.metrics.get("map50"),
+            "kept": False,
+        }
+        if tried["before"] is None:
+            return _with(teacher, tried | {"because": "no box is held out to compare on"})
+        if not taught.positions:
+            return _with(teacher, tried | {"because": "the teacher was sure of no unlabeled image"})
+        if chosen.minutes <= 0:
+            return _with(teacher, tried | {"because": "the training time was used up"})
+        student = self._trained(pseudo_labels.extended(lesson, taught), chosen, start)
+        tried["after"] = student.metrics["map50"]
+        if student.metrics["map50"] > teacher.metrics["map50"]:
+            return _with(student, tried | {"kept": True, "because": "mAP50 on held-out rose"})
+        return _with(teacher, tried | {"because": "mAP50 on held-out did not rise"})
+
+    def _taught(self, lesson: Lesson, teacher: Detector) -> pseudo_labels.Taught:
+        truths = [answer for answer in lesson.held_out_answers if isinstance(answer, Regions)]
+        seen = _find(teacher.network, teacher.classes, lesson, lesson.held_out.refs, CANDIDATE)
+        sure = pseudo_labels.sure_thresholds(seen, truths, teacher.judge)
+        found = _find(teacher.network, teacher.classes, lesson, lesson.unlabeled.refs, CANDIDATE)
+        limit = pseudo_labels.PER_LABELED * len(lesson.train)
+        return pseudo_labels.teach(found, teacher.judge.confidence(found), sure, limit)
+
+
+def _expected(network: Network, classes: Sequence[Label], lesson: Lesson) -> Mapping[Label, Floats]:
+    """What to expect of a threshold, where too few held-out images would tell."""
+    if len(lesson.held_out) >= ENOUGH:
+        return NOTHING_EXPECTED
+    rows = np.random.default_rng(lesson.seed).permutation(len(lesson.unlabeled))[:SAMPLE]
+    try:
+        refs = lesson.unlabeled.take(np.sort(rows)).refs
+        seen = _find(network, classes, lesson, refs, CANDIDATE)
+    except UnreadableImage:  # gone since the first look; the prediction names it
+        return NOTHING_EXPECTED
+    answers = (*lesson.train_answers, *lesson.held_out_answers)
+    drawn = [answer for answer in answers if isinstance(answer, Regions)]
+    return surplus(seen, drawn, lesson.control.labels)
+
+
+def _find(
+    network: Network,
+    classes: Sequence[Label],
+    lesson: Lesson,
+    refs: Sequence[ImageRef],
+    floor: float,
+) -> list[Regions]:
+    progress = _measuring(lesson.progress)
+    return detector.find(network, refs, lesson.fetch, classes, floor, progress)
+
+
+def _measuring(progress: Progress) -> Progress:
+    """To look at images is a part of the training here, whose bar epochs alone move."""
+
+    def report(_step: str, _done: int, _of: int) -> None:
+        progress("train: measuring", 0, 1)
+
+    return report
+
+
+def _start(lesson: Lesson, start: str) -> Start:
+    """The previous version, where it began likewise, with the same labels and all sets needed."""
+    labels = lesson.control.labels
+    wanted = label_powerset.classes(labels, lesson.train_answers)
+    known = detector.classes(lesson.previous, start) if lesson.previous else ()
+    goes_on = known[: len(labels)] == labels and set(wanted) <= set(known)
+    return Start(known, lesson.previous) if goes_on else Start(wanted, None)
+
+
+def _with(model: Detector, tried: Mapping[str, Any]) -> Detector:
+    return replace(model, notes={**model.notes, "tried": [*model.notes["tried"], tried]})
+
+
+def _notes(
+    start: str,
+    chosen: TrainingPlan,
+    trained: Trained,
+    images: int,
+    seconds: float,
+    previous: Path | None,
+) -> dict[str, Any]:
+    return {
+        "start": "previous version" if previous else start,
+        "epochs": trained.epochs,
+        "image_size": chosen.image_size,
+        "batch": chosen.batch,
+        "frozen": chosen.frozen,
+        "seconds": round(seconds, 1),
+        "images_per_second": round(images * trained.epochs / max(seconds, 1e-9), 1),
+        "tried": [],
+    }
