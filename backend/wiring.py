@@ -64,12 +64,12 @@ from backend.stores.jobs import JobFiles
 from backend.stores.ledgers import LedgerFiles
 from backend.stores.predictions import PredictionStore
 from backend.stores.versions import VersionStore
-from connectors.cache import ImageCache
-from connectors.content import Limits
 from connectors.http import HttpClient, Pause
-from connectors.label_studio import LabelStudioClient
-from connectors.s3 import S3Storage, credentials_given
-from connectors.storage import Storage
+from connectors.images.cache import ImageCache
+from connectors.images.content import Limits
+from connectors.images.s3 import S3Storage, credentials_given
+from connectors.images.storage import Storage
+from connectors.label_studio.client import LabelStudioClient
 
 log = logging.getLogger(__name__)
 

@@ -37,7 +37,7 @@ from backend.processes import action_install
 from backend.processes.label_studio_server import BESIDE, LabelStudioProcess, installed_command
 from backend.processes.supervisor import with_signals
 from backend.settings import Settings
-from connectors.label_studio import LabelStudioClient
+from connectors.label_studio.client import LabelStudioClient
 
 NEEDED_BYTES = 500_000_000
 NAMED = 5

@@ -34,8 +34,8 @@ from backend.label_studio.tabs import TABS, of_groups, of_tasks
 from backend.ports.label_studio import Pushed
 from backend.stores.cards import GROUP_NAME, VERSION_NAME, group_name
 from connectors import errors as outside
-from connectors.cache import ImageCache
-from connectors.label_studio import LabelStudioClient
+from connectors.images.cache import ImageCache
+from connectors.label_studio.client import LabelStudioClient
 
 TITLE = "Autolabel"
 """What the backend is called in Label Studio's settings."""

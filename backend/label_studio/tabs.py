@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from backend.domain.answers import TaskId
-from connectors.label_studio_tabs import Tab
-from connectors.label_studio_tasks import where
+from connectors.label_studio.tabs import Tab
+from connectors.label_studio.tasks import where
 
 LISTABLE = 300
 """Tasks in a tab that lists single ones. Label Studio's own `in_list` would do in one filter, but

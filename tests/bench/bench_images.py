@@ -14,10 +14,10 @@ from pathlib import Path
 
 import httpx
 
-from connectors.cache import ImageCache
-from connectors.content import Limits
 from connectors.http import HttpClient
-from connectors.storage import Storage
+from connectors.images.cache import ImageCache
+from connectors.images.content import Limits
+from connectors.images.storage import Storage
 from tests.fakes.image_server import Handler, answer, image_server
 
 IMAGES, SIZE, WORKERS = 1000, 60_000, 8

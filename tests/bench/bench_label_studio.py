@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from connectors.label_studio import LabelStudioClient
+from connectors.label_studio.client import LabelStudioClient
 from tests.e2e.conftest import CHOICES
 from tests.e2e.label_studio import REPOSITORY, new_data_dir, running
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from connectors.label_studio import LabelStudioClient
-from connectors.label_studio_tasks import ANNOTATION_FIELDS
+from connectors.label_studio.client import LabelStudioClient
+from connectors.label_studio.tasks import ANNOTATION_FIELDS
 from tests.bench.bench_label_studio import Bare
 from tests.bench.processes import cpu_seconds, running
 from tests.e2e.autolabel import Autolabel, settings_for

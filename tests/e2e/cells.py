@@ -15,7 +15,7 @@ from PIL import Image
 
 from backend.demo import box_datasets
 from backend.domain.answers import Regions
-from connectors.label_studio import LabelStudioClient
+from connectors.label_studio.client import LabelStudioClient
 
 SHARED = Path(__file__).parents[3] / "shared"
 IMAGES = SHARED / "data" / "bccd"

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from backend.processes.label_studio_server import LabelStudioProcess
-from connectors.label_studio import LabelStudioClient
+from connectors.label_studio.client import LabelStudioClient
 from tests.e2e.autolabel import Autolabel, settings_for
 from tests.e2e.digits import LABELS, annotate, new_project
 from tests.e2e.label_studio import binary, new_data_dir, running

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.label_studio import LabelStudioClient
+from connectors.label_studio.client import LabelStudioClient
 from tests.e2e.digits import DigitProject
 from tests.integration.polling import eventually
 

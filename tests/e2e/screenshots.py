@@ -11,7 +11,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser
 
-from connectors.label_studio import LabelStudioClient
+from connectors.label_studio.client import LabelStudioClient
 from tests.e2e import page_screenshots
 from tests.e2e.autolabel import Autolabel, settings_for
 from tests.e2e.data_manager import DataManager, a_browser

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from connectors.label_studio import LabelStudioClient
+from connectors.label_studio.client import LabelStudioClient
 from tests.e2e.autolabel import Autolabel, settings_for
 from tests.e2e.cells import LABELS, SIZE, WEIGHTS, CellProject, annotate, matched_overlaps
 from tests.e2e.cells import new_project as new_cells

@@ -10,7 +10,7 @@ from backend.cli import doctor
 from backend.domain.answers import ProjectId
 from backend.processes.label_studio_server import free_port
 from backend.settings import Settings
-from connectors.label_studio import LabelStudioClient
+from connectors.label_studio.client import LabelStudioClient
 from tests.e2e.autolabel import settings_for
 from tests.e2e.conftest import CHOICES
 from tests.e2e.label_studio import new_data_dir, running

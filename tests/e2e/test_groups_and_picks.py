@@ -17,7 +17,7 @@ from backend.domain.answers import (
 from backend.label_studio import labeling_config
 from backend.label_studio.gateway import LabelStudioGateway
 from backend.stores.cards import GROUP_NAME
-from connectors.label_studio import LabelStudioClient
+from connectors.label_studio.client import LabelStudioClient
 from tests.e2e.digits import LABELS, annotate, new_project
 from tests.e2e.rounds import shown
 

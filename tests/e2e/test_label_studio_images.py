@@ -4,11 +4,11 @@ from pathlib import Path
 import pytest
 
 from backend.processes.label_studio_server import LabelStudioProcess
-from connectors.cache import Fetched, ImageCache
-from connectors.content import digest_of
 from connectors.http import HttpClient
-from connectors.label_studio import LabelStudioClient
-from connectors.storage import Storage
+from connectors.images.cache import Fetched, ImageCache
+from connectors.images.content import digest_of
+from connectors.images.storage import Storage
+from connectors.label_studio.client import LabelStudioClient
 
 
 @pytest.fixture

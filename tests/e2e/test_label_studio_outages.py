@@ -3,7 +3,7 @@ import threading
 import pytest
 
 from connectors.errors import Denied
-from connectors.label_studio import LabelStudioClient
+from connectors.label_studio.client import LabelStudioClient
 from tests.e2e.label_studio import new_data_dir, running
 
 

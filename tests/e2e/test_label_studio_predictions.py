@@ -3,7 +3,7 @@ import sqlite3
 import pytest
 
 from connectors.errors import Rejected
-from connectors.label_studio_import import DELETED
+from connectors.label_studio.prediction_import import DELETED
 
 OLD, NEW = "al-0001-aaaa", "al-0002-bbbb"
 

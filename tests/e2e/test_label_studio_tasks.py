@@ -2,7 +2,7 @@ import pytest
 from PIL import Image
 
 from connectors.errors import Denied, NotFound, Unreachable
-from connectors.label_studio import LabelStudioClient
+from connectors.label_studio.client import LabelStudioClient
 
 CAT = [{"from_name": "kind", "to_name": "image", "type": "choices", "value": {"choices": ["cat"]}}]
 

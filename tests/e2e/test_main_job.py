@@ -8,7 +8,7 @@ import pytest
 from backend.domain.answers import ProjectId
 from backend.jobs.annotation_counter import EventCounter
 from backend.processes.embedded_redis import redis_url
-from connectors.label_studio import LabelStudioClient
+from connectors.label_studio.client import LabelStudioClient
 from tests.e2e.digits import LABELS, annotate, new_project
 from tests.e2e.rounds import Round, newest_job, shown, start_training
 from tests.integration.polling import eventually

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from connectors.label_studio import LabelStudioClient
+from connectors.label_studio.client import LabelStudioClient
 from tests.e2e.digits import LABELS, DigitProject, annotate, answer, new_project
 from tests.e2e.label_studio import REPOSITORY
 from tests.e2e.rounds import Shown, shown

@@ -1,12 +1,12 @@
-"""Images in memory, for a cache to fetch; implements `connectors.storage.Source`."""
+"""Images in memory, for a cache to fetch; implements `connectors.images.storage.Source`."""
 
 import threading
 from pathlib import Path
 
-from connectors.addresses import Address, Place, parse
-from connectors.content import Received, save
 from connectors.errors import FetchFailed
-from connectors.storage import Order
+from connectors.images.addresses import Address, Place, parse
+from connectors.images.content import Received, save
+from connectors.images.storage import Order
 
 
 class FakeSource:

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.addresses import Address, Place, parse, server_path
 from connectors.errors import FetchFailed
+from connectors.images.addresses import Address, Place, parse, server_path
 
 SERVER = "http://labels.example:8080"
 CODED = base64.urlsafe_b64encode(b"s3://bucket/a b/1.jpg").decode()

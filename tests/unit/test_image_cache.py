@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from connectors.cache import TRUSTED_SECONDS, Fetched, ImageCache
-from connectors.content import Received
 from connectors.errors import DiskFull, FetchFailed, Unreachable
-from connectors.storage import Order
+from connectors.images.cache import TRUSTED_SECONDS, Fetched, ImageCache
+from connectors.images.content import Received
+from connectors.images.storage import Order
 from tests.fakes.image_source import FakeSource
 
 NOON = 1_800_000_000.0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.cache import ImageCache
+from connectors.images.cache import ImageCache
 from tests.fakes.image_source import FakeSource
 
 COUNT, SIZE, ROOM = 400, 20_000, 2_000_000

@@ -3,7 +3,7 @@ from contextlib import suppress
 import pytest
 
 from connectors.errors import FetchFailed
-from connectors.outages import IN_A_ROW, REST, Hiccup, Outages
+from connectors.images.circuit_breaker import IN_A_ROW, REST, Hiccup, Outages
 
 
 def fail(outages: Outages, times: int, error: type[FetchFailed] = Hiccup) -> int:

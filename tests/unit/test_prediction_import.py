@@ -3,8 +3,8 @@
 import pytest
 
 from connectors.errors import Rejected, Unreachable
-from connectors.label_studio import LabelStudioClient
-from connectors.label_studio_import import DELETED, Imported
+from connectors.label_studio.client import LabelStudioClient
+from connectors.label_studio.prediction_import import DELETED, Imported
 from tests.fakes.clock import FakeClock
 from tests.fakes.http_server import FakeHttpServer, Reply
 from tests.fakes.prediction_store import BROKEN, FakePredictionStore

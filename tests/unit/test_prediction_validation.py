@@ -1,7 +1,7 @@
 import pytest
 
 from connectors.errors import Rejected
-from connectors.label_studio_validation import Validator
+from connectors.label_studio.validation import Validator
 
 CONFIG = """<View><Image name="image" value="$image"/>
 <RectangleLabels name="box" toName="image"><Label value="cell"/></RectangleLabels></View>"""

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from connectors.content import Limits
 from connectors.errors import FetchFailed
-from connectors.s3 import S3Storage, credentials_given
+from connectors.images.content import Limits
+from connectors.images.s3 import S3Storage, credentials_given
 from tests.fakes.image_server import ImageServer, answer, image_server, tagged
 
 pytest.importorskip("boto3")

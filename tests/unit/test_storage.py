@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from connectors.content import Limits, Received, save
 from connectors.errors import DiskFull, FetchFailed, Unreachable
 from connectors.http import HttpClient
-from connectors.network import is_metadata
-from connectors.storage import Order, Storage
+from connectors.images.content import Limits, Received, save
+from connectors.images.network import is_metadata
+from connectors.images.storage import Order, Storage
 from tests.fakes.image_server import (
     ImageServer,
     answer,

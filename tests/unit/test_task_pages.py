@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from connectors.label_studio import LabelStudioClient
+from connectors.label_studio.client import LabelStudioClient
 from tests.fakes.http_server import FakeHttpServer, Reply
 
 TASKS = range(1, 26)

@@ -9,11 +9,11 @@ from types import TracebackType
 from typing import Self
 
 from connectors.http import HttpClient, Pause
-from connectors.label_studio_annotations import Annotations
-from connectors.label_studio_calls import Json, not_as_expected
-from connectors.label_studio_import import PredictionImport
-from connectors.label_studio_registration import Registrations
-from connectors.label_studio_tabs import Tabs
+from connectors.label_studio.annotations import Annotations
+from connectors.label_studio.calls import Json, not_as_expected
+from connectors.label_studio.prediction_import import PredictionImport
+from connectors.label_studio.registration import Registrations
+from connectors.label_studio.tabs import Tabs
 
 
 class LabelStudioClient(PredictionImport, Annotations, Registrations, Tabs):

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.errors import Rejected, Unreachable
-from connectors.label_studio_calls import batches
-from connectors.label_studio_predictions import Predictions
-from connectors.label_studio_validation import Validator
+from connectors.label_studio.calls import batches
+from connectors.label_studio.predictions import Predictions
+from connectors.label_studio.validation import Validator
 
 logger = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from connectors.errors import NotFound
-from connectors.label_studio_calls import Calls, Json
+from connectors.label_studio.calls import Calls, Json
 
 
 class Projects(Calls):

@@ -10,11 +10,11 @@ from typing import Final
 import httpcore
 import httpx
 
-from connectors.content import Limits, Received, check_size, save
 from connectors.errors import FetchFailed
 from connectors.http import HttpClient
-from connectors.network import Connections, Deadline, within
-from connectors.outages import Hiccup, Outages
+from connectors.images.circuit_breaker import Hiccup, Outages
+from connectors.images.content import Limits, Received, check_size, save
+from connectors.images.network import Connections, Deadline, within
 
 _ATTEMPTS: Final = 3
 _REDIRECTS: Final = 5

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from connectors.label_studio_calls import Calls, Json
+from connectors.label_studio.calls import Calls, Json
 
 _MODES = ("explore", "labeling")
 

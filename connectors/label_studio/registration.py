@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from connectors.errors import ConnectorError, Denied, Rejected
-from connectors.label_studio_calls import Calls, Json
+from connectors.label_studio.calls import Calls, Json
 
 WEBHOOK_ACTIONS = (
     "ANNOTATION_CREATED",

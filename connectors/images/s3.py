@@ -11,9 +11,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
-from connectors.content import Limits, Received, check_size, save
 from connectors.errors import ConnectorError, FetchFailed
-from connectors.network import Deadline
+from connectors.images.content import Limits, Received, check_size, save
+from connectors.images.network import Deadline
 
 _CREDENTIALS: Final = ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE")
 _CHUNK: Final = 1 << 18

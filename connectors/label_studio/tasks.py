@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.errors import FetchFailed
-from connectors.label_studio_calls import Calls, Json, batches
+from connectors.label_studio.calls import Calls, Json, batches
 
 _IDS_A_QUERY = 300
 """Ids go into the address of a request, which proxies often limit to 8 kB."""

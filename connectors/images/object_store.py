@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from connectors.content import Received, disk_full_named
-from connectors.image_index import ImageIndex
+from connectors.images.content import Received, disk_full_named
+from connectors.images.index import ImageIndex
 
 _log = logging.getLogger(__name__)
 

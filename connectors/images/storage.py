@@ -24,11 +24,11 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote_to_bytes
 
-from connectors.addresses import Address, Place, parse, server_path
-from connectors.content import Limits, Received, check_not_empty, check_size, save
-from connectors.download import Away, Downloader
 from connectors.errors import FetchFailed, Unreachable
 from connectors.http import HttpClient
+from connectors.images.addresses import Address, Place, parse, server_path
+from connectors.images.content import Limits, Received, check_not_empty, check_size, save
+from connectors.images.download import Away, Downloader
 
 _log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class Order:
 
 
 class BucketReader(Protocol):
-    """Reads objects straight from their bucket, such as `connectors.s3.S3Storage`."""
+    """Reads objects straight from their bucket, such as `connectors.images.s3.S3Storage`."""
 
     def fetch(self, uri: str, to: Path, limits: Limits, validator: str) -> Received | None:
         """Write the object to `to`; None when it did not change. Raises FetchFailed, DiskFull."""

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from connectors.errors import Rejected
-from connectors.label_studio_calls import Json, batches
-from connectors.label_studio_tasks import Tasks, where
+from connectors.label_studio.calls import Json, batches
+from connectors.label_studio.tasks import Tasks, where
 
 _ACCEPT_SIZE = 1000
 _DELETE_SIZE = 1000

@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Final
 from weakref import WeakValueDictionary
 
-from connectors.addresses import Address
-from connectors.content import digest_of
 from connectors.errors import FetchFailed
-from connectors.image_index import ImageIndex, Known
-from connectors.object_store import ObjectStore
-from connectors.storage import Order, Source
+from connectors.images.addresses import Address
+from connectors.images.content import digest_of
+from connectors.images.index import ImageIndex, Known
+from connectors.images.object_store import ObjectStore
+from connectors.images.storage import Order, Source
 
 TRUSTED_SECONDS: Final = 86_400.0
 _AT_ONCE: Final = 512

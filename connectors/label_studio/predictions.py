@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from connectors.errors import NotFound
-from connectors.label_studio_calls import Json
-from connectors.label_studio_projects import Projects
-from connectors.label_studio_tasks import Tasks, where
+from connectors.label_studio.calls import Json
+from connectors.label_studio.projects import Projects
+from connectors.label_studio.tasks import Tasks, where
 
 _DELETE_SECONDS = 300.0
 
