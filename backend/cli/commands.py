@@ -172,7 +172,7 @@ def _run_job(project: int, body: Mapping[str, object], *, wait: bool, as_json: b
     if not is_new and not as_json:
         terminal.say(f"Joining job {job.id}, which runs already.")
     if wait:
-        job = terminal.follow(backend.jobs.board, job, quiet=as_json)
+        job = terminal.follow(backend.jobs, job, quiet=as_json)
     terminal.show(job_json(job), as_json, terminal.job_words)
     if job.state in {JobState.FAILED, JobState.STOPPED}:
         raise typer.Exit(Exit.FAILED)
@@ -183,7 +183,7 @@ def status(project: Project, as_json: AsJson = False) -> None:
     """Show label counts, readiness with reasons, the current version and the last jobs."""
     backend = wiring.backend(settings.load())
     found = status_json(backend.status(ProjectId(project)))
-    found["jobs"] = [job_json(job) for job in backend.jobs.board.history(ProjectId(project), 5)]
+    found["jobs"] = [job_json(job) for job in backend.jobs.history(ProjectId(project), 5)]
     terminal.show(found, as_json, terminal.status_words)
 
 
@@ -219,7 +219,7 @@ def models(project: Project, as_json: AsJson = False) -> None:
     """List the model versions of a project, the newest first."""
     backend = wiring.backend(settings.load())
     current = backend.version(ProjectId(project))
-    found = versions_json(backend.stores.cards(ProjectId(project)), current)
+    found = versions_json(backend.cards(ProjectId(project)), current)
     terminal.show(found, as_json, terminal.versions_words)
 
 
@@ -251,7 +251,7 @@ def adopt(
     """
     backend = wiring.backend(settings.load())
     backend.label_studio.project(ProjectId(project))
-    card = backend.stores.versions.adopt(ProjectId(project), folder)
+    card = backend.versions.adopt(ProjectId(project), folder)
     found = versions_json([card], backend.version(ProjectId(project)))
     terminal.show(found, as_json, terminal.versions_words)
 
@@ -349,7 +349,3 @@ def main() -> None:
 def _report(head: str, words: str, code: Exit) -> None:
     terminal.complain(head, words)
     sys.exit(code)
-
-
-if __name__ == "__main__":
-    main()

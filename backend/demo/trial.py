@@ -202,7 +202,7 @@ def _auto_label(settings: Settings, project: ProjectId) -> Job:
     )
     terminal.say(connected)
     job, _ = backend.start(JobRequest(project))
-    job = terminal.follow(backend.jobs.board, job)
+    job = terminal.follow(backend.jobs, job)
     terminal.show_job(job)
     return job
 

@@ -74,8 +74,8 @@ class Supervisor:
         self,
         settings: Settings,
         *,
-        web: tuple[str, ...] = (sys.executable, "-m", "backend.cli.commands", "serve"),
-        worker: tuple[str, ...] = (sys.executable, "-m", "backend.cli.commands", "worker"),
+        web: tuple[str, ...] = (sys.executable, "-m", "backend.cli", "serve"),
+        worker: tuple[str, ...] = (sys.executable, "-m", "backend.cli", "worker"),
         echo: Echo | None = None,
     ) -> None:
         self._settings = settings

@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def ask(ours: Autolabel) -> None:
-    url, web = ours.settings.public_url, running("backend.cli.commands serve")
+    url, web = ours.settings.public_url, running("backend.cli serve")
     numbers = range(LABELED + 1, LABELED + 1001)
     tasks = [{"id": n, "data": {"image": f"/data/upload/{n % IMAGES}.png"}} for n in numbers]
     note = {"id": 1, "was_cancelled": False, "task": 1, "project": 1, "result": []}

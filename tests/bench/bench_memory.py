@@ -66,7 +66,7 @@ def walk(tasks: int) -> Walk:
         FakeHttpServer(large_label_studio(tasks)) as studio,
         Autolabel(settings(studio.url, Path(folder)), patience=900).running() as ours,
     ):
-        web, worker = running("backend.cli.commands serve"), running("backend.cli.commands worker")
+        web, worker = running("backend.cli serve"), running("backend.cli worker")
         ask(ours)
         before = megabytes(web, "VmHWM")
         has_torch = "torch" in Path(f"/proc/{web}/maps").read_text()

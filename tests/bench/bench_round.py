@@ -73,7 +73,7 @@ class Bared:
 
 
 def timed(autolabel: Autolabel, project: int) -> Timed:
-    processes = running("backend.cli.commands worker"), running("label-studio start")
+    processes = running("backend.cli worker"), running("label-studio start")
     before = [cpu_seconds(process) for process in processes]
     started = time.perf_counter()
     job = autolabel.json("label", project)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from label_studio_ml.api import init_app
 
-from backend.web.label_studio_ml import AutolabelModel
+from backend.web.label_studio_ml_adapter import AutolabelModel
 from tests.fakes.backend import FakeBackend, FakeLabelStudio, a_project
 
 FOLDER = Path(sys.argv[1])

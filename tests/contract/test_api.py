@@ -135,21 +135,21 @@ class TestStart:
 class TestReading:
     def test_status_has_counts_and_reasons(self, client, backend, conforms):
         backend.reasons = (REFUSAL,)
-        backend.jobs.board.jobs["job-1"] = a_job(progress=0.5, started_at=NOW)
+        backend.jobs.jobs["job-1"] = a_job(progress=0.5, started_at=NOW)
         body = conforms(client.get("/api/projects/2/status"), "/api/projects/{project}/status")
         assert body["ready"] is False
         assert body["version"] == "al-0001-3f9c"
         assert body["job"]["state"] == "running"
 
     def test_jobs_stand_newest_first(self, client, backend, conforms):
-        backend.jobs.board.jobs |= {"a": a_job("a", JobState.FINISHED), "b": a_job("b")}
+        backend.jobs.jobs |= {"a": a_job("a", JobState.FINISHED), "b": a_job("b")}
         answer = client.get("/api/projects/2/jobs")
         jobs = conforms(answer, "/api/projects/{project}/jobs")["jobs"]
         assert [job["id"] for job in jobs] == ["b", "a"]
 
     def test_a_job_has_its_report_with_null_where_a_number_is_none(self, client, backend, conforms):
         report = {"metrics": {"accuracy": math.nan}, "labels": ("cat",)}
-        backend.jobs.board.jobs["a"] = a_job("a", JobState.FINISHED, report=report)
+        backend.jobs.jobs["a"] = a_job("a", JobState.FINISHED, report=report)
         answer = client.get("/api/jobs/a")
         assert conforms(answer, "/api/jobs/{job}")["report"]["metrics"] == {"accuracy": None}
         json.loads(answer.get_data(as_text=True), parse_constant=pytest.fail)
@@ -163,7 +163,7 @@ class TestReading:
         ]
 
     def test_a_project_without_jobs_or_versions_has_empty_lists(self, client, backend):
-        backend.stores.versions.cards.clear()
+        backend.versions.cards.clear()
         assert client.get("/api/projects/2/jobs").get_json() == {"jobs": []}
         assert client.get("/api/projects/2/versions").get_json() == {
             "versions": [],
@@ -182,13 +182,13 @@ class TestActing:
         assert backend.version(2) == "al-0002-77aa"
 
     def test_stopping_answers_202_at_once(self, client, backend, conforms):
-        backend.jobs.board.jobs["a"] = a_job("a")
+        backend.jobs.jobs["a"] = a_job("a")
         answer = client.post("/api/jobs/a/stop")
         assert answer.status_code == 202
         assert conforms(answer, "/api/jobs/{job}/stop", "post")["job"]["state"] == "stopping"
 
     def test_undoing_says_how_many_labels_were_taken_back(self, client, backend, conforms):
-        backend.jobs.board.jobs["a"] = a_job("a", JobState.FINISHED)
+        backend.jobs.jobs["a"] = a_job("a", JobState.FINISHED)
         backend.acceptances["a"] = 12
         answer = client.post("/api/jobs/a/undo")
         assert conforms(answer, "/api/jobs/{job}/undo", "post") == {"taken_back": 12}
@@ -288,7 +288,7 @@ class TestFailing:
 
 
 def test_metrics_count_requests_predictions_and_jobs(client, backend):
-    backend.jobs.board.jobs |= {"a": a_job("a", JobState.QUEUED), "b": a_job("b", JobState.FAILED)}
+    backend.jobs.jobs |= {"a": a_job("a", JobState.QUEUED), "b": a_job("b", JobState.FAILED)}
     body = {"project": "2.1", "label_config": "<View/>", "tasks": [{"id": 1, "data": {"i": 1}}]}
     client.post("/predict", json=body)
     client.get("/nothing/of/ours")
@@ -302,12 +302,12 @@ def test_metrics_count_requests_predictions_and_jobs(client, backend):
 
 
 def test_metrics_say_that_redis_is_down(client, backend):
-    backend.jobs.board.redis_is_up = False
+    backend.jobs.redis_is_up = False
     text = client.get("/metrics").get_data(as_text=True)
     assert "autolabel_queue_up 0.0" in text
     assert "autolabel_jobs{" not in text
 
 
 def test_a_version_with_a_certificate_that_is_none_conforms(client, backend, conforms):
-    backend.stores.versions.cards[:] = [a_version(metrics={"ece": math.nan})]
+    backend.versions.cards[:] = [a_version(metrics={"ece": math.nan})]
     conforms(client.get("/api/projects/2/versions"), "/api/projects/{project}/versions")

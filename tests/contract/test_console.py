@@ -57,7 +57,7 @@ class TestOverview:
         assert "autolabel connect PROJECT" in page
 
     def test_names_each_project_with_its_version_and_its_newest_job(self, client, backend):
-        backend.jobs.board.jobs["a"] = a_job("a", progress=0.42, step="embed: 4 of 10")
+        backend.jobs.jobs["a"] = a_job("a", progress=0.42, step="embed: 4 of 10")
         page = text_of(client.get("/"))
         assert "Pets" in page
         assert "al-0001-3f9c" in page
@@ -105,7 +105,7 @@ class TestProject:
     def test_is_shown_without_jobs_while_redis_is_down(self, client, backend, monkeypatch):
         status = backend.status(ProjectId(2))
         monkeypatch.setattr(backend, "status", lambda _: status)
-        backend.jobs.board.redis_is_up = False
+        backend.jobs.redis_is_up = False
         page = text_of(client.get("/projects/2"))
         assert "Redis does not answer." in page
         assert "Ready to start" in page
@@ -116,7 +116,7 @@ class TestProject:
         def broken(_):
             raise BadInput("the card of al-0001-3f9c is not readable")
 
-        monkeypatch.setattr(backend.stores.versions, "all", broken)
+        monkeypatch.setattr(backend.versions, "all", broken)
         answer = client.get("/projects/2")
         assert answer.status_code == 200
         assert "The card of al-0001-3f9c is not readable." in text_of(answer)
@@ -130,13 +130,13 @@ class TestProject:
 
     def test_reloads_itself_without_scripts_only_while_a_job_runs(self, client, backend):
         assert 'http-equiv="refresh"' not in text_of(client.get("/projects/2"))
-        backend.jobs.board.jobs["a"] = a_job("a")
+        backend.jobs.jobs["a"] = a_job("a")
         assert 'http-equiv="refresh"' in text_of(client.get("/projects/2"))
 
     def test_names_the_figures_of_each_control_of_a_version(self, client, backend):
         metrics = {"kind.accuracy": 0.9, "kind.ece": 0.05, "parts.map50": 0.4}
-        backend.stores.versions.cards[0] = replace(
-            backend.stores.versions.cards[0], metrics=metrics
+        backend.versions.cards[0] = replace(
+            backend.versions.cards[0], metrics=metrics
         )
         page = text_of(client.get("/projects/2"))
         assert "Accuracy of &#39;kind&#39; 90.0%" in page
@@ -148,7 +148,7 @@ class TestProject:
         assert "Nothing new since the last training." in text_of(client.get("/projects/2"))
 
     def test_keeps_older_versions_a_click_away(self, client, backend):
-        backend.stores.versions.cards = [
+        backend.versions.cards = [
             a_version(f"al-{number:04}-3f9c") for number in range(9, 0, -1)
         ]
         newest, _, older = text_of(client.get("/projects/2")).partition("6 older versions")
@@ -162,7 +162,7 @@ class TestProject:
         evil = "<script>alert(1)</script>"
         backend.label_studio.known[ProjectId(2)] = a_project(title=evil)
         backend.warnings = (evil,)
-        backend.jobs.board.jobs["a"] = a_job("a", JobState.FAILED, because=evil)
+        backend.jobs.jobs["a"] = a_job("a", JobState.FAILED, because=evil)
         for path in ("/", "/projects/2", "/jobs/a"):
             assert evil not in text_of(client.get(path))
 
@@ -208,12 +208,12 @@ class TestForms:
         assert backend.started == []
 
     def test_stop_a_job(self, client, backend):
-        backend.jobs.board.jobs["a"] = a_job("a")
+        backend.jobs.jobs["a"] = a_job("a")
         assert submit(client, "/jobs/a/stop").status_code == 303
-        assert backend.jobs.board.get("a").state is JobState.STOPPING
+        assert backend.jobs.get("a").state is JobState.STOPPING
 
     def test_take_back_what_a_job_accepted(self, client, backend):
-        backend.jobs.board.jobs["a"] = a_job("a", JobState.FINISHED, report={"accepted": 12})
+        backend.jobs.jobs["a"] = a_job("a", JobState.FINISHED, report={"accepted": 12})
         backend.acceptances["a"] = 12
         assert "Take 12 labels back" in text_of(client.get("/jobs/a"))
         assert submit(client, "/jobs/a/undo").status_code == 303
@@ -221,7 +221,7 @@ class TestForms:
         assert submit(client, "/jobs/a/undo").status_code == 404
 
     def test_take_back_what_a_job_accepted_before_it_failed(self, client, backend):
-        backend.jobs.board.jobs["a"] = a_job("a", JobState.FAILED)
+        backend.jobs.jobs["a"] = a_job("a", JobState.FAILED)
         assert "labels back" not in text_of(client.get("/jobs/a"))
         backend.acceptances["a"] = 12
         assert "Take 12 labels back" in text_of(client.get("/jobs/a"))
@@ -257,14 +257,14 @@ class TestForms:
     )
     @pytest.mark.parametrize("token", [None, "", "guessed", "käfer"])
     def test_without_the_token_do_nothing(self, client, backend, path, token):
-        backend.jobs.board.jobs["a"] = a_job("a")
+        backend.jobs.jobs["a"] = a_job("a")
         backend.acceptances["a"] = 12
         client.get("/projects/2")
         answer = client.post(path, data=FORM if token is None else {**FORM, "form_token": token})
         assert answer.status_code == 403
         assert backend.started == []
         assert backend.acceptances == {"a": 12}
-        assert backend.jobs.board.get("a").state is JobState.RUNNING
+        assert backend.jobs.get("a").state is JobState.RUNNING
         assert backend.version(ProjectId(2)) == "al-0001-3f9c"
 
     @pytest.mark.parametrize(
@@ -311,7 +311,7 @@ class TestReport:
             "outlook": {"because": "about 20 more labels would certify about 90 more"},
         }
         job = replace(a_job("a", JobState.FINISHED, report=report), started_at=NOW, ended_at=NOW)
-        backend.jobs.board.jobs["a"] = job
+        backend.jobs.jobs["a"] = job
         backend.reports = tmp_path
         folder = backend.report_folder(job)
         folder.mkdir()
@@ -334,14 +334,14 @@ class TestReport:
         metrics = {"kind.accuracy": 0.9, "parts.map50": 0.4, "parts.precision/St. Bernard": 0.5}
         rows = [{"control": control, "label": "x"} for control in ("kind", "parts")]
         report = {"predicted": 1, "metrics": metrics, "per_class": rows}
-        backend.jobs.board.jobs["a"] = a_job("a", JobState.FINISHED, report=report)
+        backend.jobs.jobs["a"] = a_job("a", JobState.FINISHED, report=report)
         page = text_of(client.get("/jobs/a"))
         for said in ("<h3>kind</h3>", "Precision of &#39;St. Bernard&#39;", "Labels of parts"):
             assert said in page
 
     def test_of_a_grouping_or_a_suggestion_has_what_they_found(self, client, backend):
         report = {"groups": [{"name": "Group 1", "images": 30}], "picks": [{"task": 4}]}
-        backend.jobs.board.jobs["a"] = a_job("a", JobState.FINISHED, report=report)
+        backend.jobs.jobs["a"] = a_job("a", JobState.FINISHED, report=report)
         page = text_of(client.get("/jobs/a"))
         assert "Group 1" in page
         assert "data?task=4" in page
@@ -363,7 +363,7 @@ class TestReport:
         assert client.get(f"/jobs/a/pictures/{name}").status_code == 404
 
     def test_of_a_job_that_failed_says_so(self, client, backend):
-        backend.jobs.board.jobs["a"] = a_job("a", JobState.FAILED, because="the disk is full")
+        backend.jobs.jobs["a"] = a_job("a", JobState.FAILED, because="the disk is full")
         page = text_of(client.get("/jobs/a"))
         assert "The disk is full." in page
         assert "No report" in page
@@ -376,22 +376,22 @@ class TestEvents:
         return json.loads(next(chunks).decode().partition("data: ")[2])
 
     def test_tell_the_newest_jobs(self, client, backend):
-        backend.jobs.board.jobs["a"] = a_job("a", progress=0.5, step="embed")
+        backend.jobs.jobs["a"] = a_job("a", progress=0.5, step="embed")
         with client.get("/events?project=2", buffered=False) as answer:
             assert answer.mimetype == "text/event-stream"
             (news,) = self.first_news(answer)
         assert (news["id"], news["state"], news["percent"]) == ("a", "running", 50)
 
     def test_read_no_report_to_tell_how_far_jobs_are(self, client, backend):
-        backend.jobs.board.jobs["a"] = a_job("a", JobState.FINISHED, report={"predicted": 3})
+        backend.jobs.jobs["a"] = a_job("a", JobState.FINISHED, report={"predicted": 3})
         with client.get("/events", buffered=False) as answer:
             self.first_news(answer)
         for path in ("/", "/projects/2", "/versions", "/metrics"):
             assert client.get(path).status_code == 200
-        assert backend.jobs.board.reports_read == 0
+        assert backend.jobs.reports_read == 0
 
     def test_are_empty_while_redis_is_down(self, client, backend):
-        backend.jobs.board.redis_is_up = False
+        backend.jobs.redis_is_up = False
         with client.get("/events", buffered=False) as answer:
             assert self.first_news(answer) == []
 

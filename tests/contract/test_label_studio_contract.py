@@ -37,7 +37,7 @@ def test_every_call_of_label_studio_is_answered_with_success_and_a_json_object(c
 
 
 def test_health_is_up_while_redis_is_down(client, backend):
-    backend.jobs.board.redis_is_up = False
+    backend.jobs.redis_is_up = False
     answer = client.get("/health")
     assert answer.status_code == 200
     assert answer.get_json() == {"status": "UP", "model_class": "Autolabel", "redis": False}
@@ -48,7 +48,7 @@ class TestSetup:
         assert send(client, WRITTEN["setup"]).get_json() == {"model_version": "al-0001-3f9c"}
 
     def test_reports_a_string_for_a_project_without_a_model(self, client, backend):
-        backend.stores.versions.active.clear()
+        backend.versions.active.clear()
         assert send(client, WRITTEN["setup"]).get_json() == {"model_version": UNTRAINED}
 
     @pytest.mark.parametrize("extra", [None, {"k": 1}, "text", 3, [1], True])
@@ -133,7 +133,7 @@ class TestStartTraining:
         backend.reasons = (Reason(ReasonCode.TOO_FEW_IMAGES, "class 'dog' has 3 of 5 images"),)
         answer = send(client, WRITTEN["start_training"], project=with_labeled(labeled))
         assert answer.status_code == status
-        assert (backend.jobs.board.live(2) is not None) == (status == 201)
+        assert (backend.jobs.live(2) is not None) == (status == 201)
 
     def test_of_a_very_large_project_is_refused_for_what_needs_no_counting(self, client, backend):
         backend.reasons = (Reason(ReasonCode.NO_UNLABELED_IMAGES, "no unlabeled image left"),)
@@ -198,13 +198,13 @@ class TestVersions:
         assert answer.get_json() == {"versions": ["al-0002-77aa", "al-0001-3f9c"]}
 
     def test_are_those_of_recent_projects_where_none_is_named(self, client, backend):
-        backend.jobs.board.jobs["job-1"] = a_job()
-        backend.stores.versions.cards.append(a_version("al-0001-aaaa", project=3))
+        backend.jobs.jobs["job-1"] = a_job()
+        backend.versions.cards.append(a_version("al-0001-aaaa", project=3))
         answer = client.get("/versions")
         assert answer.get_json() == {"versions": ["al-0002-77aa", "al-0001-3f9c"]}
 
     def test_are_none_while_redis_is_down(self, client, backend):
-        backend.jobs.board.redis_is_up = False
+        backend.jobs.redis_is_up = False
         assert client.get("/versions").get_json() == {"versions": []}
 
 
@@ -221,7 +221,7 @@ class TestJobStatus:
         ],
     )
     def test_uses_the_words_of_label_studio(self, client, backend, state, word):
-        backend.jobs.board.jobs["job-1"] = a_job(state=state)
+        backend.jobs.jobs["job-1"] = a_job(state=state)
         assert client.post("/job_status", json={"job": "job-1"}).get_json()["job_status"] == word
 
     def test_says_that_an_unknown_job_is_gone(self, client):

@@ -142,9 +142,9 @@ class TestSecondLine:
         package.api, package.model = api, model
         sys.modules.update(zip(names, (package, api, model), strict=True))
         try:
-            yield importlib.import_module("backend.web.label_studio_ml")
+            yield importlib.import_module("backend.web.label_studio_ml_adapter")
         finally:
-            for name in (*names, "backend.web.label_studio_ml"):
+            for name in (*names, "backend.web.label_studio_ml_adapter"):
                 sys.modules.pop(name, None)
 
     @pytest.fixture

@@ -59,7 +59,7 @@ class Autolabel:
     def run(self, *arguments: object, **changes: str) -> subprocess.CompletedProcess[str]:
         """One command in a process of its own, with some settings changed."""
         return subprocess.run(
-            [sys.executable, "-m", "backend.cli.commands", *map(str, arguments)],
+            [sys.executable, "-m", "backend.cli", *map(str, arguments)],
             env={**os.environ, **environment(self.settings), **changes, "COLUMNS": "200"},
             capture_output=True,
             text=True,

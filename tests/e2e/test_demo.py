@@ -40,7 +40,7 @@ def images(tmp_path: Path) -> Path:
 def demo(home: Path, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
     return subprocess.run(
-        [sys.executable, "-m", "backend.cli.commands", "demo", *map(str, arguments)],
+        [sys.executable, "-m", "backend.cli", "demo", *map(str, arguments)],
         env={**kept, "HOME": str(home), "COLUMNS": "200", **environment},
         capture_output=True,
         text=True,

@@ -120,15 +120,15 @@ def test_a_job_is_started_followed_and_seen_to_finish_without_a_reload(page, add
     page.wait_for_url("**/projects/2#job")
     page.evaluate("window.neverReloaded = true")
 
-    (job,) = backend.jobs.board.jobs.values()
-    backend.jobs.board.jobs[job.id] = replace(
+    (job,) = backend.jobs.jobs.values()
+    backend.jobs.jobs[job.id] = replace(
         job, state=JobState.RUNNING, progress=0.4, step="embed"
     )
     page.get_by_text("Looking at the images", exact=True).wait_for()
     assert page.get_by_role("progressbar").get_attribute("value") == "40"
 
     ended = replace(job, state=JobState.FINISHED, progress=1.0, because="the first version")
-    backend.jobs.board.jobs[job.id] = ended
+    backend.jobs.jobs[job.id] = ended
     page.get_by_role("row").filter(has_text="the first version").get_by_text("Finished").wait_for()
     assert page.get_by_role("progressbar").count() == 0
     assert page.get_by_role("status").inner_text() == "Finished. The first version."
@@ -152,27 +152,27 @@ def test_after_a_refusal_the_page_still_follows_the_jobs(page, address, backend)
     page.goto(f"{address}/projects/2")
     page.get_by_role("button", name="Start", exact=True).click()
     page.get_by_role("alert").wait_for()
-    job, _ = backend.jobs.board.submit(WISH)
+    job, _ = backend.jobs.submit(WISH)
     page.get_by_role("button", name="Stop this job").wait_for()
-    backend.jobs.board.jobs[job.id] = replace(job, state=JobState.RUNNING, step="embed")
+    backend.jobs.jobs[job.id] = replace(job, state=JobState.RUNNING, step="embed")
     page.goto(page.url)
     page.get_by_text("Looking at the images", exact=True).wait_for()
 
 
 def test_the_start_form_learns_of_versions_and_keeps_what_was_chosen(page, address, backend):
-    cards, backend.stores.versions.cards = backend.stores.versions.cards, []
-    backend.stores.versions.active.clear()
+    cards, backend.versions.cards = backend.versions.cards, []
+    backend.versions.active.clear()
     page.goto(f"{address}/projects/2")
     assert page.get_by_label("Pre-labeling").is_disabled()
 
-    backend.stores.versions.cards = cards
-    job, _ = backend.jobs.board.submit(WISH)
+    backend.versions.cards = cards
+    job, _ = backend.jobs.submit(WISH)
     page.get_by_role("button", name="Stop this job").wait_for()
     page.get_by_label("Pre-labeling").check()
     page.get_by_role("combobox", name="Model version").select_option("al-0001-3f9c")
 
     cards.append(a_version("al-0003-beef"))
-    backend.jobs.board.jobs[job.id] = replace(job, state=JobState.FINISHED)
+    backend.jobs.jobs[job.id] = replace(job, state=JobState.FINISHED)
     page.get_by_role("row").filter(has_text="Finished").wait_for()
     assert page.get_by_label("Pre-labeling").is_checked()
     assert page.get_by_role("combobox", name="Model version").input_value() == "al-0001-3f9c"
@@ -181,13 +181,13 @@ def test_the_start_form_learns_of_versions_and_keeps_what_was_chosen(page, addre
 
 def test_news_take_neither_the_focus_nor_what_was_opened(page, address, backend):
     backend.warnings = ("one", "two", "three")
-    job, _ = backend.jobs.board.submit(WISH)
+    job, _ = backend.jobs.submit(WISH)
     page.goto(f"{address}/projects/2")
     page.get_by_text("3 hints for better results").click()
     page.get_by_role("row").get_by_role("link").focus()
 
     backend.counts = backend.counts[:1]
-    backend.jobs.board.jobs[job.id] = replace(job, state=JobState.FINISHED)
+    backend.jobs.jobs[job.id] = replace(job, state=JobState.FINISHED)
     page.get_by_role("row").filter(has_text="Finished").wait_for()
     page.get_by_text("Ready to start: 8 labeled").wait_for()
     assert page.get_by_text("Two.", exact=True).is_visible()
@@ -212,7 +212,7 @@ def test_a_page_that_may_not_listen_asks_by_itself(page, address, backend):
     page.route("**/events*", lambda route: route.fulfill(status=503))
     with page.expect_response("**/events*"):
         page.goto(f"{address}/projects/2")
-    backend.jobs.board.submit(WISH)
+    backend.jobs.submit(WISH)
     page.wait_for_load_state("networkidle")
     page.clock.run_for(10_000)
     page.get_by_role("button", name="Stop this job").wait_for()
@@ -227,7 +227,7 @@ def test_the_overview_counts_again_only_where_a_job_changed(page, address, backe
     page.get_by_text("Ready to start: 11 labeled").nth(1).wait_for()
 
     backend.counts = backend.counts[:1]
-    backend.jobs.board.submit(WISH)
+    backend.jobs.submit(WISH)
     page.get_by_text("Ready to start: 8 labeled").wait_for()
     assert page.get_by_text("Ready to start: 11 labeled").count() == 1
     assert asked.count("/projects/3/readiness") == 1
@@ -246,7 +246,7 @@ def test_a_job_is_started_by_keyboard_alone(page, address, backend):
 
 
 def test_a_stop_button_stops(page, address, backend):
-    backend.jobs.board.submit(WISH)
+    backend.jobs.submit(WISH)
     page.goto(f"{address}/projects/2")
     page.get_by_role("button", name="Stop this job").click()
     page.get_by_text("Stopping").first.wait_for()
@@ -262,7 +262,7 @@ def test_times_are_those_of_the_reader_also_after_news(browser, address, backend
     page = context.new_page()
     page.goto(f"{address}/projects/2")
     assert page.locator("#versions time").first.inner_text() == "21 Nov 2026, 17:00"
-    backend.jobs.board.submit(WISH)
+    backend.jobs.submit(WISH)
     page.locator("#history time").wait_for()
     assert page.locator("#history time").inner_text() == "21 Nov 2026, 17:00"
     context.close()
@@ -277,8 +277,8 @@ def test_versions_stand_below_readiness_however_long_the_forms_beside_them(page,
 
 @pytest.mark.parametrize("path", ["/", "/projects/2", "/jobs/job-1"])
 def test_nothing_sticks_out_of_a_phone(browser, address, backend, path):
-    job, _ = backend.jobs.board.submit(WISH)
-    backend.jobs.board.jobs[job.id] = replace(job, state=JobState.FINISHED, report=REPORT)
+    job, _ = backend.jobs.submit(WISH)
+    backend.jobs.jobs[job.id] = replace(job, state=JobState.FINISHED, report=REPORT)
     context = browser.new_context(viewport=PHONE)
     page = context.new_page()
     page.goto(address + path)
@@ -288,12 +288,12 @@ def test_nothing_sticks_out_of_a_phone(browser, address, backend, path):
 
 
 def test_without_scripts_the_page_reloads_itself(browser, address, backend):
-    job, _ = backend.jobs.board.submit(WISH)
+    job, _ = backend.jobs.submit(WISH)
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(f"{address}/projects/2")
     page.get_by_text("Waiting for a worker").first.wait_for()
-    backend.jobs.board.jobs[job.id] = replace(job, state=JobState.RUNNING, step="embed")
+    backend.jobs.jobs[job.id] = replace(job, state=JobState.RUNNING, step="embed")
     page.get_by_text("Looking at the images").wait_for(timeout=60_000)
     context.close()
 
@@ -317,9 +317,9 @@ def refused(page):
 def test_axe_finds_no_serious_fault(page, address, backend, path, state, act):
     script = Path(axe_playwright_python.__file__).with_name("axe.min.js")
     backend.reasons = (Reason(ReasonCode.TOO_FEW_IMAGES, "class 'dog' has 3 of 5 images"),)
-    job, _ = backend.jobs.board.submit(WISH)
+    job, _ = backend.jobs.submit(WISH)
     report = None if state.is_live else REPORT
-    backend.jobs.board.jobs[job.id] = replace(job, state=state, report=report)
+    backend.jobs.jobs[job.id] = replace(job, state=state, report=report)
     page.goto(address + path)
     if act:
         act(page)
@@ -337,9 +337,9 @@ def test_axe_finds_no_serious_fault(page, address, backend, path, state, act):
 def test_plots_and_thumbnails_of_a_report_are_shown_under_the_policy(
     page, address, backend, tmp_path
 ):
-    job, _ = backend.jobs.board.submit(WISH)
+    job, _ = backend.jobs.submit(WISH)
     backend.reports = tmp_path
-    backend.jobs.board.jobs[job.id] = replace(job, state=JobState.FINISHED, report=REPORT)
+    backend.jobs.jobs[job.id] = replace(job, state=JobState.FINISHED, report=REPORT)
     measured = plots.Measured({"c": [(0.9, 0.8, 10)]}, histogram=[1, 2], thresholds={"": 0.9})
     plots.draw(backend.report_folder(job), measured, [])
     Image.new("RGB", (8, 8)).save(backend.report_folder(job) / "task-7.jpg")

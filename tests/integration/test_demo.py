@@ -35,7 +35,7 @@ def test_a_signal_while_label_studio_starts_ends_both(tmp_path: Path, number: si
     studio.write_text(f"#!/bin/sh\necho $$ > {pid}\nexec sleep 600\n")
     studio.chmod(0o755)
     process = subprocess.Popen(
-        [sys.executable, "-m", "backend.cli.commands", "demo", "--label-studio", str(studio)],
+        [sys.executable, "-m", "backend.cli", "demo", "--label-studio", str(studio)],
         env=os.environ | {"AUTOLABEL_DATA_DIR": str(tmp_path / "data")},
         start_new_session=True,
     )

@@ -95,8 +95,8 @@ def test_the_dialog_says_what_is_missing_before_the_click(action, project, backe
 
 
 def test_the_dialog_says_how_far_a_running_job_is(action, project, backend):
-    job, _ = backend.jobs.board.submit(JobRequest(ProjectId(2)))
-    backend.jobs.board.jobs[job.id] = replace(
+    job, _ = backend.jobs.submit(JobRequest(ProjectId(2)))
+    backend.jobs.jobs[job.id] = replace(
         job, state=JobState.RUNNING, step="embed", progress=0.42
     )
     for form in (action.start_form, action.status_form, action.stop_form):
@@ -115,8 +115,8 @@ def test_the_dialog_offers_the_versions_with_their_metrics(action, project):
 
 
 def test_pre_labeling_is_offered_only_when_there_is_a_version(action, project, backend):
-    backend.stores.versions.cards.clear()
-    backend.stores.versions.active.clear()
+    backend.versions.cards.clear()
+    backend.versions.active.clear()
     dialog = action.start_form(None, project)
     assert said(dialog)[-1].startswith("No model version yet: pre-labeling needs one")
     form = fields(dialog)
@@ -203,15 +203,15 @@ def test_a_value_that_is_no_number_is_named_by_the_backend(action, project):
 
 
 def test_a_second_start_is_told_of_the_first(action, project, backend):
-    backend.jobs.board.submit(JobRequest(ProjectId(2)))
+    backend.jobs.submit(JobRequest(ProjectId(2)))
     with pytest.raises(ValidationError, match="A job waits for a worker"):
         start(action, project)
 
 
 def test_stop_stops_the_running_job(action, project, backend):
-    job, _ = backend.jobs.board.submit(JobRequest(ProjectId(2)))
+    job, _ = backend.jobs.submit(JobRequest(ProjectId(2)))
     assert action.auto_labeling_stop(project, None) == {"async": True}
-    assert backend.jobs.board.jobs[job.id].state is JobState.STOPPING
+    assert backend.jobs.jobs[job.id].state is JobState.STOPPING
 
 
 def test_stop_without_a_job_says_so(action, project):
@@ -221,8 +221,8 @@ def test_stop_without_a_job_says_so(action, project):
 
 
 def test_status_tells_how_the_last_job_ended(action, project, backend):
-    job, _ = backend.jobs.board.submit(JobRequest(ProjectId(2)))
-    backend.jobs.board.jobs[job.id] = replace(
+    job, _ = backend.jobs.submit(JobRequest(ProjectId(2)))
+    backend.jobs.jobs[job.id] = replace(
         job, state=JobState.FAILED, because="the disk is full"
     )
     form = action.status_form(None, project)

@@ -1,7 +1,7 @@
 """Autolabel as a model of the package label-studio-ml, for who deploys backends with it.
 
     from label_studio_ml.api import init_app
-    from backend.label_studio_ml_face import AutolabelModel
+    from backend.web.label_studio_ml_adapter import AutolabelModel
     app = init_app(AutolabelModel, model_dir="...")
 
 Works with 1.0.9 from PyPI and with the 2.x line from GitHub, whose classes have other signatures.

@@ -1,0 +1,5 @@
+"""`python -m backend.cli`: the same as the command `autolabel`."""
+
+from backend.cli.commands import main
+
+main()
