@@ -5,7 +5,7 @@ from importlib import import_module
 from typing import Final
 
 from backend import settings, wiring
-from backend.domain.answers import JobId
+from backend.domain.ids import JobId
 from backend.settings import Settings
 
 _SLOW_TO_LOAD: Final = ("matplotlib.figure", "scipy.optimize", "PIL.Image")

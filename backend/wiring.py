@@ -15,26 +15,22 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from backend.domain.answers import (
-    UNTRAINED,
-    Job,
-    JobId,
-    JobRequest,
-    Kind,
-    Mode,
-    ModelVersion,
-    ProjectId,
-    ProjectStatus,
-    VersionName,
-)
 from backend.domain.errors import NoWeights, QueueUnreachable
+from backend.domain.ids import UNTRAINED, JobId, ProjectId, VersionName
+from backend.domain.jobs import Job, JobRequest, Mode
+from backend.domain.projects import ProjectStatus
+from backend.domain.schema import Kind
+from backend.domain.versions import ModelVersion
 from backend.jobs import boundary
 from backend.jobs.annotation_counter import EventCounter
 from backend.jobs.board import JobBoard
 from backend.jobs.redis_client import RedisClient
-from backend.label_studio.gateway import GatewayFiles, LabelStudioGateway
-from backend.ports.label_studio import Gallery, LabelStudio, Progress
+from backend.label_studio.gateway import LabelStudioGateway
+from backend.label_studio.images import GatewayFiles
+from backend.ports.images import Gallery
+from backend.ports.label_studio import LabelStudio
 from backend.ports.model_family import Family
+from backend.ports.progress import Progress
 from backend.presentation.report_images import JobPictures
 from backend.processes.auto_train_loop import Watcher
 from backend.processes.embedded_redis import redis_url
@@ -48,7 +44,8 @@ from backend.services.prediction.assessment import Inspection
 from backend.services.prediction.box_statistics import Cropping
 from backend.services.prediction.consistency import Viewing
 from backend.services.prediction.hard_examples import HardExamples, table
-from backend.services.prediction.inference import Delivery, Guessing
+from backend.services.prediction.inference import Guessing
+from backend.services.publishing.delivery import Delivery
 from backend.services.publishing.finishing import Finishing
 from backend.services.readiness import Readiness
 from backend.services.reporting.forecast import Prospects

@@ -10,8 +10,10 @@ from typing import Annotated
 import typer
 
 from backend import settings, wiring
-from backend.domain.answers import Algorithm, JobId, JobState, Kind, Mode, ProjectId, VersionName
 from backend.domain.errors import AutolabelError, BadInput, NotFound, Refused
+from backend.domain.ids import JobId, ProjectId, VersionName
+from backend.domain.jobs import Algorithm, JobState, Mode
+from backend.domain.schema import Kind
 from backend.jobs import requests
 from backend.presentation import sentences, terminal
 from backend.presentation.serializers import job_json, status_json, versions_json

@@ -15,12 +15,13 @@ from rq import Queue, Worker
 from rq.serializers import JSONSerializer
 
 from backend import wiring
-from backend.domain.answers import Kind, LabelSchema, ProjectId
 from backend.domain.errors import AutolabelError, BadInput, NotFound, OutOfSpace, Unavailable
+from backend.domain.ids import ProjectId
+from backend.domain.schema import Kind, LabelSchema
 from backend.jobs.records import QUEUE
 from backend.jobs.redis_client import RedisClient
 from backend.label_studio import labeling_config as schema
-from backend.label_studio.gateway import in_our_words
+from backend.label_studio.errors import in_our_words
 from backend.models.embedding import backbones, encoders
 from backend.processes.embedded_redis import redis_url
 from backend.settings import Settings

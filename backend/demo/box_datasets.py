@@ -16,9 +16,10 @@ from xml.etree.ElementTree import Element, ParseError
 import yaml
 from defusedxml import ElementTree
 
-from backend.domain.answers import Label, Region, Regions
+from backend.domain.answers import Region, Regions
 from backend.domain.errors import BadInput
 from backend.domain.geometry import Corners, clipped, is_cut
+from backend.domain.ids import Label
 
 _IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 _KINDS = frozenset({"images", "labels", "annotations", "jpegimages"})

@@ -12,8 +12,10 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from backend.demo import box_datasets
-from backend.domain.answers import Answer, Choice, Kind, Label, Regions
+from backend.domain.answers import Answer, Choice, Regions
 from backend.domain.errors import BadInput
+from backend.domain.ids import Label
+from backend.domain.schema import Kind
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif"}
 """Files that Label Studio takes as uploads and browsers can show."""

@@ -17,19 +17,11 @@ from backend import wiring
 from backend.demo import images as demo_images
 from backend.demo import processes
 from backend.demo.images import DemoSet, Sample
-from backend.domain.answers import (
-    ImageRef,
-    Job,
-    JobRequest,
-    JobState,
-    Kind,
-    LabelSchema,
-    Prediction,
-    ProjectId,
-    TaskId,
-    VersionName,
-)
+from backend.domain.answers import ImageRef, Prediction
 from backend.domain.errors import BadInput, OutOfSpace, Unavailable
+from backend.domain.ids import ProjectId, TaskId, VersionName
+from backend.domain.jobs import Job, JobRequest, JobState
+from backend.domain.schema import Kind, LabelSchema
 from backend.label_studio import codec, labeling_config
 from backend.policies.certification import correctness
 from backend.presentation import terminal

@@ -7,7 +7,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain.answers import Answer, ImageRef, TaskId
+from backend.domain.answers import Answer, ImageRef
+from backend.domain.ids import TaskId
 
 Floats = NDArray[np.floating[Any]]
 

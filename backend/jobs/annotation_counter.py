@@ -7,8 +7,9 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from backend.domain.answers import Events, ProjectId
 from backend.domain.errors import QueueUnreachable
+from backend.domain.ids import ProjectId
+from backend.domain.jobs import Events
 from backend.jobs.redis_client import RedisClient
 
 log = logging.getLogger(__name__)

@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
-from backend.domain.answers import Job, JobId, JobRequest, JobState, ProjectId, VersionName
 from backend.domain.errors import NotFound, OutOfSpace, QueueUnreachable
+from backend.domain.ids import JobId, ProjectId, VersionName
+from backend.domain.jobs import Job, JobRequest, JobState
 from backend.jobs.records import ENTRY, LAST_LEASE, LOST, JobRecords
 from backend.jobs.redis_client import RedisClient
 from backend.stores.jobs import JobFiles

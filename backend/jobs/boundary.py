@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from backend.domain.answers import Job, JobId, JobState, VersionName
 from backend.domain.errors import AutolabelError, QueueUnreachable, Stopped
+from backend.domain.ids import JobId, VersionName
+from backend.domain.jobs import Job, JobState
 from backend.jobs.board import JobBoard
 from backend.jobs.records import LOST
-from backend.ports.label_studio import Progress
+from backend.ports.progress import Progress
 from backend.stores.atomic_files import room_for
 
 log = logging.getLogger(__name__)

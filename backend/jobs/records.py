@@ -17,7 +17,8 @@ from typing import Any
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from backend.domain.answers import Job, JobId, JobState, ProjectId
+from backend.domain.ids import JobId, ProjectId
+from backend.domain.jobs import Job, JobState
 from backend.jobs.redis_client import RedisClient
 from backend.stores.cards import job_card, job_from
 

@@ -5,8 +5,9 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from backend.domain.answers import Algorithm, JobRequest, Mode, ProjectId, TaskId, VersionName
 from backend.domain.errors import BadInput
+from backend.domain.ids import ProjectId, TaskId, VersionName
+from backend.domain.jobs import Algorithm, JobRequest, Mode
 from backend.policies.grouping import FEWEST, MOST
 
 MOST_PICKS = 200

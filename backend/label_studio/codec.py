@@ -15,19 +15,15 @@ from typing import Any, cast
 from backend.domain.answers import (
     Answer,
     Choice,
-    Control,
-    ControlName,
     ImageRef,
-    Kind,
-    Label,
     LabeledImage,
-    LabelSchema,
     Prediction,
     Region,
     Regions,
-    TaskId,
 )
 from backend.domain.geometry import NOWHERE, Box, clipped, from_percent, is_cut, to_percent
+from backend.domain.ids import ControlName, Label, TaskId
+from backend.domain.schema import Control, Kind, LabelSchema
 
 Json = Mapping[str, Any]
 

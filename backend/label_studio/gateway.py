@@ -4,59 +4,25 @@ The one place where connectors are spoken to: their JSON becomes domain values, 
 ours.
 """
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from backend.domain.answers import (
-    ImageRef,
-    LabeledImage,
-    LabelSchema,
-    NoPrediction,
-    Prediction,
-    Project,
-    ProjectId,
-    TaskId,
-    VersionName,
-)
+from backend.domain.answers import ImageRef, LabeledImage, NoPrediction, Prediction
 from backend.domain.errors import (
-    AutolabelError,
-    BadInput,
-    LabelStudioDenied,
-    LabelStudioUnreachable,
     NotFound,
-    OutOfSpace,
-    UnreadableImage,
 )
+from backend.domain.ids import ProjectId, TaskId, VersionName
+from backend.domain.projects import Project
+from backend.domain.schema import LabelSchema
+from backend.domain.version_names import GROUP_NAME, VERSION_NAME, group_name
 from backend.label_studio import codec, labeling_config
+from backend.label_studio.errors import in_our_words
 from backend.label_studio.tabs import TABS, of_groups, of_tasks
 from backend.ports.label_studio import Pushed
-from backend.stores.cards import GROUP_NAME, VERSION_NAME, group_name
-from connectors import errors as outside
-from connectors.images.cache import ImageCache
 from connectors.label_studio.client import LabelStudioClient
 
 TITLE = "Autolabel"
 """What the backend is called in Label Studio's settings."""
-
-OURS: dict[type[outside.ConnectorError], Callable[[str, str], AutolabelError]] = {
-    outside.Unreachable: LabelStudioUnreachable,
-    outside.Denied: LabelStudioDenied,
-    outside.NotFound: NotFound,
-    outside.Rejected: BadInput,
-    outside.FetchFailed: UnreadableImage,
-    outside.DiskFull: OutOfSpace,
-}
-
-
-@contextmanager
-def in_our_words() -> Generator[None]:
-    """Connector errors raised inside the block leave it as ours."""
-    try:
-        yield
-    except outside.ConnectorError as exc:
-        raise OURS[type(exc)](exc.message, exc.cure) from exc
 
 
 class LabelStudioGateway:
@@ -203,26 +169,6 @@ class LabelStudioGateway:
         self.project(project)
         with in_our_words():
             self._client.disconnect(project, backend_url)
-
-
-class GatewayFiles:
-    """Implements `backend.ports.label_studio.ImageFiles` over the connectors' image cache."""
-
-    def __init__(self, cache: ImageCache) -> None:
-        self._cache = cache
-
-    def digests(self, refs: Sequence[ImageRef]) -> Iterator[tuple[ImageRef, str] | NoPrediction]:
-        with in_our_words():
-            found = self._cache.digests([(ref.task, ref.uri) for ref in refs])
-            for ref, file in zip(refs, found, strict=True):
-                if file.digest is None:
-                    yield NoPrediction(ref.task, file.because)
-                else:
-                    yield ref, file.digest
-
-    def path(self, ref: ImageRef) -> Path:
-        with in_our_words():
-            return self._cache.path(ref.task, ref.uri)
 
 
 def _clusters(predictions: Sequence[Prediction], version: VersionName) -> dict[TaskId, int]:

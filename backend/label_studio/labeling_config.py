@@ -10,8 +10,9 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from backend.domain.answers import Control, ControlName, Kind, Label, LabelSchema
 from backend.domain.errors import UnsupportedConfig
+from backend.domain.ids import ControlName, Label
+from backend.domain.schema import Control, Kind, LabelSchema
 
 LEARNED = {"Choices": "Choice", "RectangleLabels": "Label"}
 """Tags that we learn, and the tag of their options."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from backend.domain.answers import TaskId
+from backend.domain.ids import TaskId
 from connectors.label_studio.tabs import Tab
 from connectors.label_studio.tasks import where
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from backend.domain.answers import ProjectId
 from backend.domain.errors import BadInput
+from backend.domain.ids import ProjectId
 
 Json = Mapping[str, Any]
 

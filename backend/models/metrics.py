@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain.answers import Label, Region, Regions
+from backend.domain.answers import Region, Regions
+from backend.domain.ids import Label
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

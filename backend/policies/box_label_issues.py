@@ -6,8 +6,9 @@ thresholds on a model that did not see the image.
 
 from collections.abc import Iterable, Sequence
 
-from backend.domain.answers import Answer, Region, Regions, TaskId
+from backend.domain.answers import Answer, Region, Regions
 from backend.domain.geometry import iou
+from backend.domain.ids import TaskId
 from backend.policies.certification.correctness import SAME_BOX, pairs
 from backend.policies.label_issues import Suspect
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backend.domain.answers import TaskId
 from backend.domain.batches import Pictures
+from backend.domain.ids import TaskId
 from backend.policies.kmeans import kmeans
 
 FEWEST, MOST = 2, 200

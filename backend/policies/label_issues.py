@@ -11,8 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain.answers import Answer, Control, Kind, TaskId
+from backend.domain.answers import Answer
 from backend.domain.batches import Floats
+from backend.domain.ids import TaskId
+from backend.domain.schema import Control, Kind
 from backend.policies.hard_examples.evidence import hot
 
 

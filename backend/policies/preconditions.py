@@ -3,8 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from backend.domain.answers import Control, Label, LabelCount, LabelSchema, ModelVersion
 from backend.domain.errors import Reason, ReasonCode
+from backend.domain.ids import Label
+from backend.domain.projects import LabelCount
+from backend.domain.schema import Control, LabelSchema
+from backend.domain.versions import ModelVersion
 
 GOOD_IMAGES = 50
 """From this many images a class on, accuracy on held-out images means something."""

@@ -5,7 +5,7 @@ from math import inf, sqrt
 
 import numpy as np
 
-from backend.domain.answers import Decision
+from backend.domain.jobs import Decision
 
 TINY = 1e-9
 """Below this two figures are the same: one image alone that got worse is just within chance."""

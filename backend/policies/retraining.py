@@ -11,7 +11,7 @@ from math import ceil
 
 import numpy as np
 
-from backend.domain.answers import Decision
+from backend.domain.jobs import Decision
 
 USUAL_POWER = 0.5
 """Error ~ images ** -0.5: what a curve is taken for until it shows otherwise."""

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain.answers import Kind, TaskId
 from backend.domain.batches import Floats, Guesses, Pictures
+from backend.domain.ids import TaskId
+from backend.domain.schema import Kind
 from backend.policies.herding import REACH, REACH_BLIND, Pool, herd
 from backend.policies.kmeans import kmeans
 from backend.policies.uncertainty import uncertainty

@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from backend.domain.answers import Answer, Kind, Label, Region, Regions
+from backend.domain.answers import Answer, Region, Regions
 from backend.domain.batches import Floats, Guesses
+from backend.domain.ids import Label
+from backend.domain.schema import Kind
 
 TINY = 1e-12
 

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from backend.domain.answers import Algorithm, Answer, Control, Kind
+from backend.domain.answers import Answer
 from backend.domain.batches import Guesses, Pictures
-from backend.ports.label_studio import Fetch, Progress
+from backend.domain.jobs import Algorithm
+from backend.domain.schema import Control, Kind
+from backend.ports.images import Fetch
+from backend.ports.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)

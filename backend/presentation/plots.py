@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from backend.domain import metric_names
-from backend.domain.answers import ModelVersion
+from backend.domain.versions import ModelVersion
 
 QUALITY = {"map50": "mAP at IoU 0.5", "accuracy": "accuracy"}
 """What the metrics of `metric_names.QUALITY` are called in a legend."""

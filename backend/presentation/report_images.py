@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backend.domain.answers import ImageRef, Job, ModelVersion, ProjectId
-from backend.ports.label_studio import Fetch
+from backend.domain.answers import ImageRef
+from backend.domain.ids import ProjectId
+from backend.domain.jobs import Job
+from backend.domain.versions import ModelVersion
+from backend.ports.images import Fetch
 from backend.stores.atomic_files import room_for
 
 log = logging.getLogger(__name__)

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from backend.domain.answers import Job, JobState, LabelCount, ProjectStatus
 from backend.domain.errors import Reason
+from backend.domain.jobs import Job, JobState
+from backend.domain.projects import LabelCount, ProjectStatus
 
 LABELS_SHOWN = 30
 

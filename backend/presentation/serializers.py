@@ -1,24 +1,16 @@
 """The domain as JSON, with the names of the public interface."""
 
-import json
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
-from flask import Response
-
-from backend.domain.answers import Certificate, Job, ModelVersion, ProjectStatus
 from backend.domain.errors import Reason
+from backend.domain.jobs import Job
+from backend.domain.projects import ProjectStatus
+from backend.domain.versions import Certificate, ModelVersion
 from backend.presentation import metrics, sentences
 
 Json = dict[str, Any]
-
-
-def answer(body: Mapping[str, Any], status: int | str = 200) -> Response:
-    """A JSON answer; `status` may carry a reason phrase, as in `409 class 'dog' has 3 images`."""
-    text = json.dumps(_finite(body), separators=(",", ":"))
-    return Response(text, status, mimetype="application/json")
 
 
 def job_json(job: Job) -> Json:
@@ -117,17 +109,3 @@ def certificate_json(certificate: Certificate) -> Json:
 
 def _time(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None
-
-
-def _finite(value: object) -> object:
-    """The value with null for every number that JSON has no word for."""
-    match value:
-        case float():
-            return value if math.isfinite(value) else None
-        case Mapping():
-            items = cast(Mapping[str, object], value)
-            return {key: _finite(inner) for key, inner in items.items()}
-        case list() | tuple():
-            return [_finite(inner) for inner in cast(list[object], value)]
-        case _:
-            return value

@@ -12,8 +12,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from backend.domain.answers import Job, JobState
-from backend.ports.label_studio import Jobs
+from backend.domain.jobs import Job, JobState
+from backend.ports.jobs import Jobs
 from backend.presentation import metrics, sentences
 from backend.presentation.serializers import job_json
 

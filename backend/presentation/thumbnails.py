@@ -7,7 +7,7 @@ from PIL import Image, ImageOps
 
 from backend.domain.answers import ImageRef
 from backend.domain.errors import UnreadableImage
-from backend.ports.label_studio import Fetch
+from backend.ports.images import Fetch
 
 LARGEST = (320, 320)
 QUALITY = 80

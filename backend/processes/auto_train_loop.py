@@ -9,9 +9,11 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
-from backend.domain.answers import Events, Job, JobRequest, ProjectId, ProjectStatus
 from backend.domain.errors import AutolabelError, NotFound
-from backend.ports.label_studio import Changes
+from backend.domain.ids import ProjectId
+from backend.domain.jobs import Events, Job, JobRequest
+from backend.domain.projects import ProjectStatus
+from backend.ports.jobs import Changes
 from backend.services.auto_train import TrainingTrigger
 
 log = logging.getLogger(__name__)

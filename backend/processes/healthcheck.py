@@ -1,4 +1,4 @@
-"""`python -m backend.processes.healthcheck`: does the web process of this machine answer? For containers."""
+"""Exit 0 if the web process of this machine answers; the health check of the containers."""
 
 import sys
 import urllib.request

@@ -17,8 +17,9 @@ from rq.job import Job as QueuedJob
 from rq.serializers import JSONSerializer
 from typing_extensions import override
 
-from backend.domain.answers import JobId, JobState
 from backend.domain.errors import AutolabelError, NotFound, QueueUnreachable
+from backend.domain.ids import JobId
+from backend.domain.jobs import JobState
 from backend.jobs.board import JobBoard
 from backend.jobs.records import LEASE, QUEUE
 from backend.jobs.redis_client import connect

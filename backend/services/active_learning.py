@@ -6,23 +6,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from backend.domain.answers import (
-    Certificate,
-    ControlName,
-    Decision,
-    Job,
-    JobRequest,
-    LabelSchema,
-    Ledger,
-    ModelVersion,
-    ProjectId,
-    TaskId,
-    VersionName,
-)
 from backend.domain.errors import Refused
+from backend.domain.ids import ControlName, ProjectId, TaskId, VersionName
+from backend.domain.jobs import Decision, Job, JobRequest
+from backend.domain.schema import LabelSchema
+from backend.domain.version_names import control_folder
+from backend.domain.versions import Certificate, Ledger, ModelVersion
 from backend.label_studio import labeling_config
 from backend.policies import preconditions
-from backend.ports.label_studio import Gallery, LabelStudio, Progress, Versions
+from backend.ports.images import Gallery
+from backend.ports.label_studio import LabelStudio
+from backend.ports.progress import Progress
+from backend.ports.stores import Versions
 from backend.services import next_picks, project_tasks, validation_sample
 from backend.services.prediction.assessment import Findings, Inspection
 from backend.services.project_tasks import Census
@@ -37,7 +32,6 @@ from backend.services.training.promotion import Comparison
 from backend.services.training.train import Learned, Learning, Material
 from backend.services.validation_sample import Lanes
 from backend.settings import Settings
-from backend.stores.cards import control_folder
 
 
 def _now() -> datetime:

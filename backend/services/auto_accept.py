@@ -5,22 +5,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from backend.domain.answers import (
-    Acceptance,
-    Certificate,
-    Choice,
-    ControlName,
-    Job,
-    JobId,
-    Kind,
-    Label,
-    LabeledImage,
-    Ledger,
-    ProjectId,
-    TaskId,
-    VersionName,
-)
+from backend.domain.answers import Choice, LabeledImage
 from backend.domain.errors import NotFound
+from backend.domain.ids import ControlName, JobId, Label, ProjectId, TaskId, VersionName
+from backend.domain.jobs import Job
+from backend.domain.schema import Kind
+from backend.domain.versions import Acceptance, Certificate, Ledger
 from backend.policies.certification.acceptance_test import Flags, Validation
 from backend.policies.certification.certificates import (
     Said,
@@ -34,7 +24,8 @@ from backend.policies.certification.certificates import (
 )
 from backend.policies.certification.correctness import is_right
 from backend.policies.certification.sample_size import how_many_more, too_few, too_small, unseen
-from backend.ports.label_studio import LabelStudio, Ledgers
+from backend.ports.label_studio import LabelStudio
+from backend.ports.stores import Ledgers
 from backend.services.prediction.inference import Guessed
 
 

@@ -6,10 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from backend.domain import metric_names
-from backend.domain.answers import Decision, Events, Job, JobState, Mode, ProjectId
+from backend.domain.ids import ProjectId
+from backend.domain.jobs import Decision, Events, Job, JobState, Mode
 from backend.policies import retraining
 from backend.policies.retraining import Pace, Situation, Trained
-from backend.ports.label_studio import Changes, Jobs, Progress, Versions
+from backend.ports.jobs import Changes, Jobs
+from backend.ports.progress import Progress
+from backend.ports.stores import Versions
 from backend.settings import Settings
 
 SWITCHED_OFF = Decision(False, "trainings do not start by themselves: AUTOLABEL_AUTO_TRAIN is off")

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from backend.domain.answers import Job
+from backend.domain.jobs import Job
 from backend.label_studio import labeling_config
 from backend.policies.grouping import group
-from backend.ports.label_studio import Gallery, LabelStudio, Progress
+from backend.ports.images import Gallery
+from backend.ports.label_studio import LabelStudio
+from backend.ports.progress import Progress
 from backend.services import project_tasks
 from backend.services.reporting import report
 from backend.services.reporting.stopwatch import Stopwatch

@@ -5,7 +5,8 @@ from itertools import zip_longest
 
 import numpy as np
 
-from backend.domain.answers import Control, Kind, ProjectId, TaskId, VersionName
+from backend.domain.ids import ProjectId, TaskId, VersionName
+from backend.domain.schema import Control, Kind
 from backend.policies.selection import Pick, select
 from backend.ports.label_studio import LabelStudio
 from backend.services.prediction.inference import Guessed

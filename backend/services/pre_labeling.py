@@ -4,11 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from backend.domain.answers import UNTRAINED, Job, JobRequest, LabelSchema, ModelVersion
 from backend.domain.errors import Refused
+from backend.domain.ids import UNTRAINED
+from backend.domain.jobs import Job, JobRequest
+from backend.domain.schema import LabelSchema
+from backend.domain.versions import ModelVersion
 from backend.label_studio import labeling_config
 from backend.policies import preconditions
-from backend.ports.label_studio import Gallery, LabelStudio, Progress, Versions
+from backend.ports.images import Gallery
+from backend.ports.label_studio import LabelStudio
+from backend.ports.progress import Progress
+from backend.ports.stores import Versions
 from backend.services import project_tasks
 from backend.services.prediction.assessment import Inspection
 from backend.services.project_tasks import Census

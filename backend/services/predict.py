@@ -6,11 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from backend.domain.answers import ImageRef, LabelSchema, ModelVersion, ProjectId
+from backend.domain.answers import ImageRef
 from backend.domain.errors import AutolabelError, Stopped
+from backend.domain.ids import ProjectId
+from backend.domain.schema import LabelSchema
+from backend.domain.versions import ModelVersion
 from backend.label_studio import codec, labeling_config
 from backend.policies import preconditions
-from backend.ports.label_studio import Gallery, Ledgers, StoredPredictions, Versions
+from backend.ports.images import Gallery
+from backend.ports.stores import Ledgers, StoredPredictions, Versions
 from backend.services.prediction.inference import Guessing
 from backend.services.training.model_cache import ModelShelf
 from backend.services.training.train import Models

@@ -5,21 +5,13 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from backend.domain.answers import (
-    Answer,
-    Choice,
-    ControlName,
-    ImageRef,
-    Label,
-    LabelCount,
-    LabeledImage,
-    LabelSchema,
-    Ledger,
-    ProjectId,
-    Regions,
-    TaskId,
-)
-from backend.ports.label_studio import LabelStudio, Progress
+from backend.domain.answers import Answer, Choice, ImageRef, LabeledImage, Regions
+from backend.domain.ids import ControlName, Label, ProjectId, TaskId
+from backend.domain.projects import LabelCount
+from backend.domain.schema import LabelSchema
+from backend.domain.versions import Ledger
+from backend.ports.label_studio import LabelStudio
+from backend.ports.progress import Progress
 
 Item = TypeVar("Item")
 

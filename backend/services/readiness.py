@@ -3,18 +3,7 @@
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 
-from backend.domain.answers import (
-    UNTRAINED,
-    JobRequest,
-    Kind,
-    LabelCount,
-    LabeledImage,
-    LabelSchema,
-    Mode,
-    Project,
-    ProjectId,
-    ProjectStatus,
-)
+from backend.domain.answers import LabeledImage
 from backend.domain.errors import (
     AutolabelError,
     NotFound,
@@ -24,10 +13,16 @@ from backend.domain.errors import (
     Refused,
     UnsupportedConfig,
 )
+from backend.domain.ids import UNTRAINED, ProjectId
+from backend.domain.jobs import JobRequest, Mode
+from backend.domain.projects import LabelCount, Project, ProjectStatus
+from backend.domain.schema import Kind, LabelSchema
 from backend.label_studio import labeling_config
 from backend.policies import preconditions
 from backend.policies.preconditions import NOTHING_LEFT
-from backend.ports.label_studio import Jobs, LabelStudio, Versions
+from backend.ports.jobs import Jobs
+from backend.ports.label_studio import LabelStudio
+from backend.ports.stores import Versions
 from backend.services import project_tasks
 from backend.services.project_tasks import Census
 from backend.services.validation_sample import Lanes

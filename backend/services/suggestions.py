@@ -4,10 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from backend.domain.answers import Job, JobRequest, LabelSchema, ModelVersion
+from backend.domain.jobs import Job, JobRequest
+from backend.domain.schema import LabelSchema
+from backend.domain.versions import ModelVersion
 from backend.label_studio import labeling_config
 from backend.policies import preconditions
-from backend.ports.label_studio import Gallery, LabelStudio, Ledgers, Progress, Versions
+from backend.ports.images import Gallery
+from backend.ports.label_studio import LabelStudio
+from backend.ports.progress import Progress
+from backend.ports.stores import Ledgers, Versions
 from backend.services import next_picks, project_tasks, validation_sample
 from backend.services.prediction.inference import Guessed, Guessing
 from backend.services.reporting import report

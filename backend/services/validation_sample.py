@@ -9,11 +9,15 @@ that it keeps standing for all that is unlabeled.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from backend.domain.answers import JobRequest, LabelSchema, Ledger, ProjectId, TaskId
+from backend.domain.ids import ProjectId, TaskId
+from backend.domain.jobs import JobRequest
+from backend.domain.schema import LabelSchema
+from backend.domain.versions import Ledger
 from backend.policies.certification.certificates import Terms
 from backend.policies.certification.sample_size import how_many_more, unseen
 from backend.policies.certification.validation_split import LABELS_ARE_RANDOM, lane, share_of
-from backend.ports.label_studio import LabelStudio, Ledgers
+from backend.ports.label_studio import LabelStudio
+from backend.ports.stores import Ledgers
 from backend.services.project_tasks import Census
 
 TAB = "Label first (random)"

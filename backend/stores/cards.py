@@ -1,28 +1,16 @@
 """Versions and jobs as files: the content of `card.json` and `job.json`, and where models lie."""
 
-import re
 from dataclasses import replace
-from pathlib import Path
-from urllib.parse import quote
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
-from backend.domain.answers import ControlName, Job, ModelVersion, VersionName
 from backend.domain.errors import BadInput
-
-VERSION_NAME = re.compile(r"al-[0-9]{4,}-[0-9a-f]{4}")
-"""Of one width up to the 9,999th version, so no name is the beginning of another."""
-
-GROUP_NAME = re.compile(r"group-[0-9]{3}")
-"""What a group of a grouping is called: of one width too."""
+from backend.domain.jobs import Job
+from backend.domain.versions import ModelVersion
 
 _VERSION = TypeAdapter(ModelVersion)
 _JOB = TypeAdapter(Job)
-
-
-def group_name(number: int) -> VersionName:
-    return VersionName(f"group-{number:03}")
 
 
 def version_card(version: ModelVersion) -> str:
@@ -35,12 +23,6 @@ def version_from(card: str | bytes) -> ModelVersion:
         return _VERSION.validate_json(card)
     except ValidationError as exc:
         raise BadInput(f"not a version card: {_first_problem(exc)}") from exc
-
-
-def control_folder(version: Path, control: ControlName) -> Path:
-    """The folder of one control; names that no file may have are percent-encoded."""
-    name = quote(control, safe=" ")
-    return version / (name if name.strip(".") else name.replace(".", "%2E"))
 
 
 def job_card(job: Job) -> str:

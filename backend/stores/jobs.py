@@ -10,8 +10,9 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 
-from backend.domain.answers import Job, JobId, ProjectId
 from backend.domain.errors import BadInput
+from backend.domain.ids import JobId, ProjectId
+from backend.domain.jobs import Job
 from backend.stores.atomic_files import write_whole
 from backend.stores.cards import job_card, job_from
 

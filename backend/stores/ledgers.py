@@ -6,7 +6,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from backend.domain.answers import Ledger, ProjectId
+from backend.domain.ids import ProjectId
+from backend.domain.versions import Ledger
 from backend.stores.atomic_files import room_for, write_whole
 
 _LEDGER = TypeAdapter(Ledger)

@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from backend.domain.answers import ImageRef, ProjectId, VersionName
+from backend.domain.answers import ImageRef
 from backend.domain.errors import OutOfSpace
+from backend.domain.ids import ProjectId, VersionName
 from backend.stores.atomic_files import room_for
 
 _SCHEMA = """

@@ -17,10 +17,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from backend.domain.answers import ControlName, ModelVersion, ProjectId, VersionName
 from backend.domain.errors import BadInput, NotFound
+from backend.domain.ids import ControlName, ProjectId, VersionName
+from backend.domain.version_names import VERSION_NAME, control_folder
+from backend.domain.versions import ModelVersion
 from backend.stores.atomic_files import room_for, sync, write_whole
-from backend.stores.cards import VERSION_NAME, control_folder, version_card, version_from
+from backend.stores.cards import version_card, version_from
 
 log = logging.getLogger(__name__)
 

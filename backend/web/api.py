@@ -2,18 +2,13 @@
 
 from flask import Blueprint, Response
 
-from backend.domain.answers import JobId, ProjectId, VersionName
+from backend.domain.ids import JobId, ProjectId, VersionName
 from backend.jobs.requests import job_request
-from backend.presentation.serializers import (
-    answer,
-    job_json,
-    status_json,
-    version_json,
-    versions_json,
-)
+from backend.presentation.serializers import job_json, status_json, version_json, versions_json
 from backend.web.context import backend
 from backend.web.openapi import DOCUMENT
 from backend.web.request_body import json_object
+from backend.web.responses import answer
 
 routes = Blueprint("api", __name__, url_prefix="/api")
 

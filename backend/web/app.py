@@ -13,14 +13,14 @@ from waitress.server import create_server
 from werkzeug.exceptions import HTTPException
 
 from backend.domain.errors import AutolabelError, BadInput
-from backend.ports.label_studio import Backend
-from backend.presentation.serializers import answer
+from backend.ports.application import Backend
 from backend.settings import Settings
 from backend.web import api, errors, ml_backend, security
 from backend.web.console import actions, pages
 from backend.web.context import BACKEND, SETTINGS, request_id
 from backend.web.errors import Failure
 from backend.web.prometheus import Monitoring
+from backend.web.responses import answer
 
 log = logging.getLogger(__name__)
 

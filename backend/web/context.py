@@ -4,7 +4,7 @@ from typing import cast
 
 from flask import current_app, g
 
-from backend.ports.label_studio import Backend
+from backend.ports.application import Backend
 from backend.settings import Settings
 
 BACKEND = "AUTOLABEL_BACKEND"

@@ -21,10 +21,11 @@ from label_studio_ml import api  # pyright: ignore
 from label_studio_ml.model import LabelStudioMLBase  # pyright: ignore
 
 from backend import settings, wiring
-from backend.domain.answers import JobRequest, ProjectId
 from backend.domain.errors import Refused
+from backend.domain.ids import ProjectId
+from backend.domain.jobs import JobRequest
 from backend.label_studio import webhooks
-from backend.ports.label_studio import Backend
+from backend.ports.application import Backend
 
 log = logging.getLogger(__name__)
 

@@ -11,12 +11,13 @@ from typing import Any, cast
 
 from flask import Blueprint, Response, g, request
 
-from backend.domain.answers import JobId, JobRequest, JobState, ProjectId
 from backend.domain.errors import BadInput, NotFound, QueueUnreachable
+from backend.domain.ids import JobId, ProjectId
+from backend.domain.jobs import JobRequest, JobState
 from backend.label_studio import labeling_config, webhooks
-from backend.presentation.serializers import answer
 from backend.web.context import backend
 from backend.web.request_body import field, json_object
+from backend.web.responses import answer
 
 log = logging.getLogger(__name__)
 

@@ -3,8 +3,9 @@
 from enum import StrEnum
 from typing import Any
 
-from backend.domain.answers import Algorithm, JobState, Kind, Mode
 from backend.domain.errors import ReasonCode
+from backend.domain.jobs import Algorithm, JobState, Mode
+from backend.domain.schema import Kind
 
 Json = dict[str, Any]
 

@@ -10,9 +10,9 @@ from prometheus_client import Counter as Total
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from backend.domain.answers import JobState
 from backend.domain.errors import QueueUnreachable
-from backend.ports.label_studio import Backend
+from backend.domain.jobs import JobState
+from backend.ports.application import Backend
 
 RECENT_JOBS = 1000
 LATENCIES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 100)

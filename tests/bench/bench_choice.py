@@ -13,8 +13,9 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 
-from backend.domain.answers import Algorithm, Kind
 from backend.domain.batches import Guesses
+from backend.domain.jobs import Algorithm
+from backend.domain.schema import Kind
 from backend.models.classification.classifier import Classifier
 from backend.policies.selection import select
 from backend.policies.uncertainty import least_confidence

@@ -23,7 +23,10 @@ from pathlib import Path
 from typing import Any
 
 from backend.demo.box_datasets import read
-from backend.domain.answers import Algorithm, Control, ControlName, ImageRef, Kind, Regions, TaskId
+from backend.domain.answers import ImageRef, Regions
+from backend.domain.ids import ControlName, TaskId
+from backend.domain.jobs import Algorithm
+from backend.domain.schema import Control, Kind
 from backend.models.detection.family import DetectorFamily
 from backend.models.detection.inference import find
 from backend.models.detection.ultralytics_engine import setup

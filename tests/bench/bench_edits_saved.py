@@ -19,17 +19,11 @@ from pathlib import Path
 import numpy as np
 
 from backend.demo.box_datasets import read
-from backend.domain.answers import (
-    Algorithm,
-    Control,
-    ControlName,
-    ImageRef,
-    Kind,
-    Label,
-    Regions,
-    TaskId,
-)
+from backend.domain.answers import ImageRef, Regions
 from backend.domain.batches import Guesses, Pictures
+from backend.domain.ids import ControlName, Label, TaskId
+from backend.domain.jobs import Algorithm
+from backend.domain.schema import Control, Kind
 from backend.models.detection.family import DetectorFamily
 from backend.models.detection.ultralytics_engine.detector import UltralyticsEngine
 from backend.models.embedding.feature_extractor import open_gallery

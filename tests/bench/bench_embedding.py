@@ -22,9 +22,11 @@ import numpy as np
 import onnxruntime
 from PIL import Image
 
-from backend.domain.answers import ImageRef, TaskId
+from backend.domain.answers import ImageRef
+from backend.domain.ids import TaskId
 from backend.models.embedding.backbones import backbone
-from backend.models.embedding.encoders import Encoder, cpu_threads, export_path, open_encoder
+from backend.models.embedding.encoder import Encoder
+from backend.models.embedding.encoders import cpu_threads, export_path, open_encoder
 from backend.models.embedding.feature_extractor import open_gallery
 from backend.models.images.thumbnails import decode
 from backend.settings import Settings

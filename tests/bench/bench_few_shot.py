@@ -15,17 +15,11 @@ from pathlib import Path
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from backend.domain.answers import (
-    Algorithm,
-    Choice,
-    Control,
-    ControlName,
-    ImageRef,
-    Kind,
-    Label,
-    TaskId,
-)
+from backend.domain.answers import Choice, ImageRef
 from backend.domain.batches import Guesses, Pictures
+from backend.domain.ids import ControlName, Label, TaskId
+from backend.domain.jobs import Algorithm
+from backend.domain.schema import Control, Kind
 from backend.models.calibration import expected_calibration_error
 from backend.models.classification.classifier import Classifier
 from backend.models.classification.evaluation import SMALLEST

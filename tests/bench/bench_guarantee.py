@@ -17,7 +17,8 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 
-from backend.domain.answers import Algorithm, Choice
+from backend.domain.answers import Choice
+from backend.domain.jobs import Algorithm
 from backend.models.classification.classifier import Classifier
 from backend.policies.certification.acceptance_test import Validation
 from backend.policies.certification.certificates import FIRST_ATTEMPT, Terms, certify, stays

@@ -15,8 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from backend.domain.answers import Algorithm, Choice, LabeledImage, LabelSchema
+from backend.domain.answers import Choice, LabeledImage
 from backend.domain.batches import Guesses
+from backend.domain.jobs import Algorithm
+from backend.domain.schema import LabelSchema
 from backend.models.classification.classifier import Classifier
 from backend.models.embedding.feature_extractor import open_gallery
 from backend.policies.certification.correctness import right

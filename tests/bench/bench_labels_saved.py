@@ -22,26 +22,19 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 
-from backend.domain.answers import (
-    Choice,
-    ImageRef,
-    Job,
-    JobId,
-    JobRequest,
-    JobState,
-    Kind,
-    Mode,
-    ProjectId,
-    TaskId,
-)
+from backend.domain.answers import Choice, ImageRef
 from backend.domain.errors import Refused
+from backend.domain.ids import JobId, ProjectId, TaskId
+from backend.domain.jobs import Job, JobRequest, JobState, Mode
+from backend.domain.schema import Kind
 from backend.models.classification.classifier import Classifier
 from backend.services import validation_sample
 from backend.services.active_learning import AutoLabel
 from backend.services.auto_accept import AutoAccept
 from backend.services.prediction.assessment import Inspection
 from backend.services.prediction.hard_examples import HardExamples
-from backend.services.prediction.inference import Delivery, Guessing
+from backend.services.prediction.inference import Guessing
+from backend.services.publishing.delivery import Delivery
 from backend.services.publishing.finishing import Finishing
 from backend.services.reporting.forecast import Prospects
 from backend.services.reporting.reporter import Reporter

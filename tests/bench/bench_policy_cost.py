@@ -9,8 +9,10 @@ import time
 
 import numpy as np
 
-from backend.domain.answers import Choice, Control, ControlName, ImageRef, Kind, Label, TaskId
+from backend.domain.answers import Choice, ImageRef
 from backend.domain.batches import TRAITS, Guesses, Pictures
+from backend.domain.ids import ControlName, Label, TaskId
+from backend.domain.schema import Control, Kind
 from backend.policies.certification.acceptance_test import Validation
 from backend.policies.certification.certificates import Terms, certify
 from backend.policies.grouping import group

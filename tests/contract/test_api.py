@@ -7,7 +7,6 @@ import jsonschema
 import pytest
 from openapi_spec_validator import validate
 
-from backend.domain.answers import JobRequest, JobState, ProjectId
 from backend.domain.errors import (
     LabelStudioDenied,
     LabelStudioUnreachable,
@@ -18,6 +17,8 @@ from backend.domain.errors import (
     ReasonCode,
     UnsupportedConfig,
 )
+from backend.domain.ids import ProjectId
+from backend.domain.jobs import JobRequest, JobState
 from backend.jobs.requests import request_json
 from tests.fakes.backend import NOW, a_job, a_version
 

@@ -6,18 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from backend.domain.answers import (
-    Algorithm,
-    ControlName,
-    Decision,
-    JobState,
-    Label,
-    LabelCount,
-    Mode,
-    ProjectId,
-    VersionName,
-)
 from backend.domain.errors import BadInput, LabelStudioUnreachable, Reason, ReasonCode
+from backend.domain.ids import ControlName, Label, ProjectId, VersionName
+from backend.domain.jobs import Algorithm, Decision, JobState, Mode
+from backend.domain.projects import LabelCount
 from backend.web.app import create_app
 from backend.web.console import job_events
 from tests.fakes.backend import NOW, a_job, a_project, a_version
@@ -135,9 +127,7 @@ class TestProject:
 
     def test_names_the_figures_of_each_control_of_a_version(self, client, backend):
         metrics = {"kind.accuracy": 0.9, "kind.ece": 0.05, "parts.map50": 0.4}
-        backend.versions.cards[0] = replace(
-            backend.versions.cards[0], metrics=metrics
-        )
+        backend.versions.cards[0] = replace(backend.versions.cards[0], metrics=metrics)
         page = text_of(client.get("/projects/2"))
         assert "Accuracy of &#39;kind&#39; 90.0%" in page
         assert "calibration error of &#39;kind&#39; 0.05" in page
@@ -148,9 +138,7 @@ class TestProject:
         assert "Nothing new since the last training." in text_of(client.get("/projects/2"))
 
     def test_keeps_older_versions_a_click_away(self, client, backend):
-        backend.versions.cards = [
-            a_version(f"al-{number:04}-3f9c") for number in range(9, 0, -1)
-        ]
+        backend.versions.cards = [a_version(f"al-{number:04}-3f9c") for number in range(9, 0, -1)]
         newest, _, older = text_of(client.get("/projects/2")).partition("6 older versions")
         assert "activate-al-0007-3f9c" in newest
         assert "activate-al-0006-3f9c" in older

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from backend.domain.answers import Kind, Regions
+from backend.domain.answers import Regions
 from backend.domain.batches import Guesses
 from backend.domain.errors import NoWeights, Stopped, UnreadableImage
+from backend.domain.schema import Kind
 from backend.models.detection.detector import Detector
 from backend.models.detection.engine import Engine
 from backend.models.detection.family import DetectorFamily

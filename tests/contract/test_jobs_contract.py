@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from backend.domain.answers import JobId, JobRequest, JobState, ProjectId
 from backend.domain.errors import NotFound
+from backend.domain.ids import JobId, ProjectId
+from backend.domain.jobs import JobRequest, JobState
 from backend.jobs.board import JobBoard
-from backend.ports.label_studio import Jobs
+from backend.ports.jobs import Jobs
 from tests.fakes.jobs import FakeJobs
 
 PETS, CARS = JobRequest(ProjectId(1)), JobRequest(ProjectId(2))

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from backend.domain.answers import UNTRAINED, JobState
 from backend.domain.errors import LabelStudioUnreachable, Reason, ReasonCode
+from backend.domain.ids import UNTRAINED
+from backend.domain.jobs import JobState
 from backend.web.ml_backend import COUNTABLE
 from tests.fakes.backend import a_job, a_version
 

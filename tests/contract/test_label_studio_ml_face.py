@@ -13,8 +13,9 @@ from types import ModuleType
 
 import pytest
 
-from backend.domain.answers import JobRequest, ProjectId
 from backend.domain.errors import Reason, ReasonCode
+from backend.domain.ids import ProjectId
+from backend.domain.jobs import JobRequest
 from tests.integration.polling import eventually
 
 REPOSITORY = Path(__file__).parents[2]

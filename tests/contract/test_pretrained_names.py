@@ -6,16 +6,9 @@ from pathlib import Path
 import pytest
 
 from backend.demo.box_datasets import read
-from backend.domain.answers import (
-    Control,
-    ControlName,
-    ImageRef,
-    Kind,
-    Label,
-    Region,
-    Regions,
-    TaskId,
-)
+from backend.domain.answers import ImageRef, Region, Regions
+from backend.domain.ids import ControlName, Label, TaskId
+from backend.domain.schema import Control, Kind
 from backend.models.detection.family import DetectorFamily
 from backend.models.detection.ultralytics_engine.detector import UltralyticsEngine
 from tests.fakes.detection_lessons import lesson, pictures

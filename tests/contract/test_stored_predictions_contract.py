@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from backend.domain.answers import ImageRef, ProjectId, TaskId, VersionName
-from backend.ports.label_studio import StoredPredictions
+from backend.domain.answers import ImageRef
+from backend.domain.ids import ProjectId, TaskId, VersionName
+from backend.ports.stores import StoredPredictions
 from backend.stores.predictions import PredictionStore
 from tests.fakes.stored_predictions import FakeStoredPredictions
 

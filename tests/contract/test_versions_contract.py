@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from backend.domain.answers import ControlName, ModelVersion, ProjectId, VersionName
 from backend.domain.errors import NotFound
-from backend.ports.label_studio import Versions
-from backend.stores.cards import control_folder
+from backend.domain.ids import ControlName, ProjectId, VersionName
+from backend.domain.version_names import control_folder
+from backend.domain.versions import ModelVersion
+from backend.ports.stores import Versions
 from backend.stores.versions import VersionStore
 from tests.fakes.backend import a_version
 from tests.fakes.versions import FakeVersions

@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from backend.cli import doctor
-from backend.domain.answers import ProjectId
+from backend.domain.ids import ProjectId
 from backend.processes.label_studio_server import free_port
 from backend.settings import Settings
 from connectors.label_studio.client import LabelStudioClient

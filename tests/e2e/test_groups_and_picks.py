@@ -4,19 +4,11 @@ from collections import Counter
 
 import pytest
 
-from backend.domain.answers import (
-    Choice,
-    ControlName,
-    ImageRef,
-    Label,
-    Prediction,
-    ProjectId,
-    TaskId,
-    VersionName,
-)
+from backend.domain.answers import Choice, ImageRef, Prediction
+from backend.domain.ids import ControlName, Label, ProjectId, TaskId, VersionName
+from backend.domain.version_names import GROUP_NAME
 from backend.label_studio import labeling_config
 from backend.label_studio.gateway import LabelStudioGateway
-from backend.stores.cards import GROUP_NAME
 from connectors.label_studio.client import LabelStudioClient
 from tests.e2e.digits import LABELS, annotate, new_project
 from tests.e2e.rounds import shown

@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from backend.domain.answers import ProjectId
+from backend.domain.ids import ProjectId
 from backend.jobs.annotation_counter import EventCounter
 from backend.processes.embedded_redis import redis_url
 from connectors.label_studio.client import LabelStudioClient

@@ -6,24 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from backend.domain.answers import (
-    UNTRAINED,
-    ControlName,
-    Decision,
-    Job,
-    JobId,
-    JobRequest,
-    JobState,
-    Kind,
-    Label,
-    LabelCount,
-    ModelVersion,
-    Project,
-    ProjectId,
-    ProjectStatus,
-    VersionName,
-)
 from backend.domain.errors import NotFound, QueueUnreachable, Reason, ReasonCode, Refused
+from backend.domain.ids import UNTRAINED, ControlName, JobId, Label, ProjectId, VersionName
+from backend.domain.jobs import Decision, Job, JobRequest, JobState
+from backend.domain.projects import LabelCount, Project, ProjectStatus
+from backend.domain.schema import Kind
+from backend.domain.versions import ModelVersion
 
 COUNTED = {ReasonCode.TOO_FEW_LABELS, ReasonCode.TOO_FEW_IMAGES}
 NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from backend.domain.answers import Events, ProjectId
+from backend.domain.ids import ProjectId
+from backend.domain.jobs import Events
 
 
 @dataclass

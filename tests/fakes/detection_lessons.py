@@ -7,21 +7,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from backend.domain.answers import (
-    Algorithm,
-    Answer,
-    Control,
-    ControlName,
-    ImageRef,
-    Kind,
-    Label,
-    Region,
-    Regions,
-    TaskId,
-)
+from backend.domain.answers import Answer, ImageRef, Region, Regions
 from backend.domain.batches import TRAITS, Pictures
 from backend.domain.errors import Stopped, UnreadableImage
 from backend.domain.geometry import Box
+from backend.domain.ids import ControlName, Label, TaskId
+from backend.domain.jobs import Algorithm
+from backend.domain.schema import Control, Kind
 from backend.ports.model_family import Lesson
 
 SQUARE, DISC, RED = Label("square"), Label("disc"), Label("red")

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from backend.domain.answers import ImageRef, Job, TaskId
+from backend.domain.answers import ImageRef
+from backend.domain.ids import TaskId
+from backend.domain.jobs import Job
 
 
 @dataclass

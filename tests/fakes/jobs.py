@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from backend.domain.answers import Job, JobId, JobRequest, JobState, ProjectId
 from backend.domain.errors import NotFound
+from backend.domain.ids import JobId, ProjectId
+from backend.domain.jobs import Job, JobRequest, JobState
 
 
 class FakeJobs:

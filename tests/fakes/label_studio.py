@@ -3,20 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from backend.domain.answers import (
-    Answer,
-    ControlName,
-    ImageRef,
-    LabeledImage,
-    LabelSchema,
-    NoPrediction,
-    Prediction,
-    Project,
-    ProjectId,
-    TaskId,
-    VersionName,
-)
+from backend.domain.answers import Answer, ImageRef, LabeledImage, NoPrediction, Prediction
 from backend.domain.errors import NotFound
+from backend.domain.ids import ControlName, ProjectId, TaskId, VersionName
+from backend.domain.projects import Project
+from backend.domain.schema import LabelSchema
 from backend.ports.label_studio import Pushed
 
 CHOICES = (

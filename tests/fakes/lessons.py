@@ -2,17 +2,11 @@
 
 import numpy as np
 
-from backend.domain.answers import (
-    Algorithm,
-    Choice,
-    Control,
-    ControlName,
-    ImageRef,
-    Kind,
-    Label,
-    TaskId,
-)
+from backend.domain.answers import Choice, ImageRef
 from backend.domain.batches import TRAITS, Pictures
+from backend.domain.ids import ControlName, Label, TaskId
+from backend.domain.jobs import Algorithm
+from backend.domain.schema import Control, Kind
 from backend.ports.model_family import Lesson
 
 LABELS = tuple(Label(name) for name in ("cat", "dog", "owl", "fox"))

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from backend.domain.answers import Choice, Control, ImageRef, Kind, Label, NoPrediction, TaskId
+from backend.domain.answers import Choice, ImageRef, NoPrediction
 from backend.domain.batches import Guesses, Pictures
 from backend.domain.errors import NoWeights, UnreadableImage
 from backend.domain.geometry import Box
-from backend.ports.label_studio import Fetch, Progress
+from backend.domain.ids import Label, TaskId
+from backend.domain.schema import Control, Kind
+from backend.ports.images import Fetch
 from backend.ports.model_family import Lesson
+from backend.ports.progress import Progress
 
 
 @dataclass

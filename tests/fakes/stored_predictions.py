@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from backend.domain.answers import ImageRef, ProjectId, VersionName
+from backend.domain.answers import ImageRef
+from backend.domain.ids import ProjectId, VersionName
 
 
 class FakeStoredPredictions:

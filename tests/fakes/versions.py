@@ -3,9 +3,10 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from backend.domain.answers import ControlName, ModelVersion, ProjectId, VersionName
 from backend.domain.errors import NotFound
-from backend.stores.cards import control_folder
+from backend.domain.ids import ControlName, ProjectId, VersionName
+from backend.domain.version_names import control_folder
+from backend.domain.versions import ModelVersion
 
 
 class FakeVersions:

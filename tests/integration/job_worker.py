@@ -12,12 +12,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from backend.domain.answers import Job, JobId
 from backend.domain.errors import NoWeights
+from backend.domain.ids import JobId
+from backend.domain.jobs import Job
 from backend.jobs.board import JobBoard
 from backend.jobs.boundary import run
 from backend.jobs.redis_client import connect
-from backend.ports.label_studio import Progress
+from backend.ports.progress import Progress
 from backend.processes.worker import JobWorker, Pace
 
 FINISHES, WAITS, CRASHES, HAS_NO_WEIGHTS, IS_KILLED, IS_DEAF = range(1, 7)

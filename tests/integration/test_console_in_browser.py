@@ -12,8 +12,10 @@ import axe_playwright_python
 import pytest
 from PIL import Image
 
-from backend.domain.answers import ControlName, JobRequest, JobState, Label, LabelCount, ProjectId
 from backend.domain.errors import Reason, ReasonCode
+from backend.domain.ids import ControlName, Label, ProjectId
+from backend.domain.jobs import JobRequest, JobState
+from backend.domain.projects import LabelCount
 from backend.presentation import plots
 from backend.settings import Settings
 from backend.web.app import server
@@ -121,9 +123,7 @@ def test_a_job_is_started_followed_and_seen_to_finish_without_a_reload(page, add
     page.evaluate("window.neverReloaded = true")
 
     (job,) = backend.jobs.jobs.values()
-    backend.jobs.jobs[job.id] = replace(
-        job, state=JobState.RUNNING, progress=0.4, step="embed"
-    )
+    backend.jobs.jobs[job.id] = replace(job, state=JobState.RUNNING, progress=0.4, step="embed")
     page.get_by_text("Looking at the images", exact=True).wait_for()
     assert page.get_by_role("progressbar").get_attribute("value") == "40"
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from backend.demo import trial
-from backend.domain.answers import Kind
 from backend.domain.errors import Unavailable
+from backend.domain.schema import Kind
 from backend.settings import Settings
 from tests.integration.polling import eventually, lives
 

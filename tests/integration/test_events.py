@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from backend.domain.answers import Events, ProjectId
+from backend.domain.ids import ProjectId
+from backend.domain.jobs import Events
 from backend.jobs.annotation_counter import EventCounter
 
 PETS, CARS = ProjectId(1), ProjectId(2)

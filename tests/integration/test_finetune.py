@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backend.domain.answers import Algorithm
 from backend.domain.errors import Stopped
+from backend.domain.jobs import Algorithm
 from backend.models.classification.classifier import Classifier
 from backend.models.classification.finetune_config import ENCODER_FILE, Tuning
 from backend.models.embedding.backbones import LITE0, Backbone

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 import redis
 
-from backend.domain.answers import Job, JobRequest, JobState, ProjectId
 from backend.domain.errors import Stopped
+from backend.domain.ids import ProjectId
+from backend.domain.jobs import Job, JobRequest, JobState
 from backend.jobs.board import JobBoard
 from backend.jobs.boundary import Work, run
-from backend.ports.label_studio import Progress
+from backend.ports.progress import Progress
 
 RunOne = Callable[[Work], Job]
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from backend.domain.answers import Job, JobId, JobRequest, JobState, ProjectId
+from backend.domain.ids import JobId, ProjectId
+from backend.domain.jobs import Job, JobRequest, JobState
 from backend.jobs.board import JobBoard
 from backend.processes.embedded_redis import EmbeddedRedis
 from backend.processes.worker import JobWorker, Pace

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from backend.domain.answers import ImageRef, ProjectId, TaskId, VersionName
+from backend.domain.answers import ImageRef
 from backend.domain.errors import OutOfSpace
+from backend.domain.ids import ProjectId, TaskId, VersionName
 from backend.stores.predictions import PredictionStore
 
 PETS, VERSION = ProjectId(1), VersionName("al-0001-3f9c")

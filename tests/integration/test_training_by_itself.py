@@ -8,7 +8,9 @@ from flask.testing import FlaskClient
 from pydantic import SecretStr
 
 from backend import wiring
-from backend.domain.answers import Choice, JobState, Label, ProjectId, TaskId
+from backend.domain.answers import Choice
+from backend.domain.ids import Label, ProjectId, TaskId
+from backend.domain.jobs import JobState
 from backend.settings import Settings
 from backend.web import app as web
 from tests.fakes.label_studio import FakeLabelStudio

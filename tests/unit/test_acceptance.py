@@ -5,8 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backend.domain.answers import Choice, JobId, Mode, ProjectId, TaskId, VersionName
+from backend.domain.answers import Choice
 from backend.domain.errors import LabelStudioUnreachable, NotFound, Refused
+from backend.domain.ids import JobId, ProjectId, TaskId, VersionName
+from backend.domain.jobs import Mode
 from backend.services import validation_sample
 from backend.services.auto_accept import Verdict
 from backend.services.training import label_issues, seen_tasks
@@ -205,9 +207,9 @@ def test_neither_the_lane_nor_accepted_labels_ever_teach_a_model(world):
     world.label_studio.people[601] = None
     world.run()
     lesson = world.family.lessons[-1]
-    taught = set(lesson.train.tasks) | set(lesson.held_out.tasks)
-    assert seen_tasks.isdisjoint(ledger.lane - ledger.spent)
-    assert seen_tasks.isdisjoint(ledger.accepted)
+    seen = set(lesson.train.tasks) | set(lesson.held_out.tasks)
+    assert seen.isdisjoint(ledger.lane - ledger.spent)
+    assert seen.isdisjoint(ledger.accepted)
 
 
 def test_images_that_somebody_chose_are_not_certified_by_a_sample_of_all(world):

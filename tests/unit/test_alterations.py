@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backend.domain.answers import ImageRef, TaskId
+from backend.domain.answers import ImageRef
 from backend.domain.errors import UnreadableImage
+from backend.domain.ids import TaskId
 from backend.models.embedding.augmentations import ALTER, altered_file, blurred, cropped, mirrored
 from tests.fakes.image_files import FakeImageFiles
 from tests.unit.test_gallery import MeanColour, gallery_of, painted, quiet

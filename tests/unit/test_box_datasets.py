@@ -4,9 +4,10 @@ import pytest
 from PIL import Image
 
 from backend.demo.box_datasets import read
-from backend.domain.answers import Label, Region, Regions
+from backend.domain.answers import Region, Regions
 from backend.domain.errors import BadInput
 from backend.domain.geometry import Box
+from backend.domain.ids import Label
 
 OBJECT = (
     "<object><name>{}</name><bndbox><xmin>{}</xmin><ymin>{}</ymin><xmax>{}</xmax><ymax>{}</ymax>"

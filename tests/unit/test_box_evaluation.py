@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from backend.domain.answers import Label, Region, Regions
+from backend.domain.answers import Region, Regions
 from backend.domain.geometry import Box
+from backend.domain.ids import Label
 from backend.models.detection.evaluation import cross_fitted, evaluate
 
 CAT, DOG = Label("cat"), Label("dog")

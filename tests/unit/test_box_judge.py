@@ -3,8 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.domain.answers import Label, Region, Regions
+from backend.domain.answers import Region, Regions
 from backend.domain.geometry import Box
+from backend.domain.ids import Label
 from backend.models.detection.confidence import BoxJudge, hits
 from backend.models.detection.thresholds import USUAL, surplus
 

@@ -2,8 +2,9 @@ from pathlib import Path
 
 import numpy as np
 
-from backend.domain.answers import Label, Region, Regions
+from backend.domain.answers import Region, Regions
 from backend.domain.geometry import Box
+from backend.domain.ids import Label
 from backend.models.detection.confidence import BoxJudge
 from backend.models.detection.pseudo_labels import extended, sure_thresholds, teach
 from tests.fakes.detection_lessons import lesson, shapes

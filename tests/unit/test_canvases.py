@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backend.domain.answers import ImageRef, Regions, TaskId
+from backend.domain.answers import ImageRef, Regions
 from backend.domain.errors import Stopped, UnreadableImage
+from backend.domain.ids import TaskId
 from backend.models.detection.inference import BATCH, find
 from backend.models.metrics import edits
 from tests.fakes.detection_engine import ColourNetwork

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.domain.answers import Certificate, Job, JobRequest, ModelVersion
 from backend.domain.errors import BadInput
+from backend.domain.jobs import Job, JobRequest
+from backend.domain.versions import Certificate, ModelVersion
 from backend.stores.cards import job_card, job_from, version_card, version_from
 from tests.fakes.backend import a_job, a_version
 

@@ -2,8 +2,9 @@
 
 import pytest
 
-from backend.domain.answers import Choice, ProjectId, TaskId
+from backend.domain.answers import Choice
 from backend.domain.errors import Stopped
+from backend.domain.ids import ProjectId, TaskId
 from backend.label_studio import labeling_config
 from backend.services import project_tasks
 from backend.services.project_tasks import REPORT_EVERY

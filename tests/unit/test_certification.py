@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import hypergeom
 
-from backend.domain.answers import Label
+from backend.domain.ids import Label
 from backend.policies.certification.acceptance_test import Validation, affordable, stops, tail
 from backend.policies.certification.certificates import (
     Said,

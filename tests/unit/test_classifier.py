@@ -5,8 +5,10 @@ import sys
 import numpy as np
 import pytest
 
-from backend.domain.answers import Choice, Kind, Label
+from backend.domain.answers import Choice
 from backend.domain.errors import BadInput, Stopped
+from backend.domain.ids import Label
+from backend.domain.schema import Kind
 from backend.models.classification.classifier import Classifier
 from backend.models.classification.finetune_config import Tuning
 from backend.models.embedding.backbones import Backbone

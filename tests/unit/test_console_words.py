@@ -7,16 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.domain.answers import (
-    Algorithm,
-    ControlName,
-    JobRequest,
-    JobState,
-    Label,
-    LabelCount,
-    Mode,
-    ProjectId,
-)
+from backend.domain.ids import ControlName, Label, ProjectId
+from backend.domain.jobs import Algorithm, JobRequest, JobState, Mode
+from backend.domain.projects import LabelCount
 from backend.web.console import figures, formats, views
 from tests.fakes.backend import a_job
 

@@ -1,5 +1,6 @@
-from backend.domain.answers import Choice, Label, Region, Regions
+from backend.domain.answers import Choice, Region, Regions
 from backend.domain.geometry import Box
+from backend.domain.ids import Label
 from backend.policies.certification.correctness import is_right, right
 
 CAT, DOG = Label("cat"), Label("dog")

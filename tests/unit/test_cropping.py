@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backend.domain.answers import Choice, ImageRef, Label, Region, Regions, TaskId
+from backend.domain.answers import Choice, ImageRef, Region, Regions
 from backend.domain.geometry import Box
+from backend.domain.ids import Label, TaskId
 from backend.models.images.box_statistics import brightness_and_sharpness
 from backend.policies.hard_examples.coefficient import Table
 from backend.services.prediction.box_statistics import Cropping

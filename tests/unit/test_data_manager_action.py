@@ -5,8 +5,10 @@ from dataclasses import replace
 import pytest
 import requests
 
-from backend.domain.answers import ControlName, JobRequest, JobState, Label, LabelCount, ProjectId
 from backend.domain.errors import Reason, ReasonCode
+from backend.domain.ids import ControlName, Label, ProjectId
+from backend.domain.jobs import JobRequest, JobState
+from backend.domain.projects import LabelCount
 from backend.settings import Settings
 from backend.web.app import create_app
 from tests.fakes.backend import FakeBackend, FakeLabelStudio, FakeVersions, a_project, a_version
@@ -96,9 +98,7 @@ def test_the_dialog_says_what_is_missing_before_the_click(action, project, backe
 
 def test_the_dialog_says_how_far_a_running_job_is(action, project, backend):
     job, _ = backend.jobs.submit(JobRequest(ProjectId(2)))
-    backend.jobs.jobs[job.id] = replace(
-        job, state=JobState.RUNNING, step="embed", progress=0.42
-    )
+    backend.jobs.jobs[job.id] = replace(job, state=JobState.RUNNING, step="embed", progress=0.42)
     for form in (action.start_form, action.status_form, action.stop_form):
         assert said(form(None, project))[0] == (
             "A job is running: looking at the images, 42% done."
@@ -222,9 +222,7 @@ def test_stop_without_a_job_says_so(action, project):
 
 def test_status_tells_how_the_last_job_ended(action, project, backend):
     job, _ = backend.jobs.submit(JobRequest(ProjectId(2)))
-    backend.jobs.jobs[job.id] = replace(
-        job, state=JobState.FAILED, because="the disk is full"
-    )
+    backend.jobs.jobs[job.id] = replace(job, state=JobState.FAILED, because="the disk is full")
     form = action.status_form(None, project)
     assert said(form)[0].startswith("Ready to start")
     assert said(form[1:])[0] == "The last job failed: the disk is full."

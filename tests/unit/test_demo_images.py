@@ -8,9 +8,11 @@ from PIL import Image
 from backend.demo import trial
 from backend.demo.images import DemoSet, Sample, box_folder, common, to_annotate
 from backend.demo.processes import own_settings
-from backend.domain.answers import Choice, Kind, Label, Region, Regions
+from backend.domain.answers import Choice, Region, Regions
 from backend.domain.errors import BadInput
 from backend.domain.geometry import Box
+from backend.domain.ids import Label
+from backend.domain.schema import Kind
 from backend.label_studio import labeling_config
 from backend.settings import Settings
 

@@ -4,9 +4,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from backend.domain.answers import Choice, ImageRef, Label, Region, Regions, TaskId
+from backend.domain.answers import Choice, ImageRef, Region, Regions
 from backend.domain.errors import OutOfSpace, Stopped, UnreadableImage
 from backend.domain.geometry import Box
+from backend.domain.ids import Label, TaskId
 from backend.models.detection.ultralytics_engine import yolo_dataset
 from backend.models.detection.ultralytics_engine.yolo_dataset import label_lines, write
 from tests.fakes.detection_lessons import CONTROL, DISC, SQUARE, Ear, lesson, pictures

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from backend.domain.answers import Algorithm, Kind, Label
 from backend.domain.errors import BadInput, NoWeights
+from backend.domain.ids import Label
+from backend.domain.jobs import Algorithm
+from backend.domain.schema import Kind
 from backend.models.detection.family import DetectorFamily, detector_family
 from backend.models.detection.torchvision_engine.detector import TorchvisionEngine
 from backend.models.detection.ultralytics_engine.detector import (

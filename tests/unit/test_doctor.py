@@ -4,8 +4,8 @@ import pytest
 from pydantic import SecretStr
 
 from backend.cli import doctor
-from backend.domain.answers import ProjectId
 from backend.domain.errors import Unavailable
+from backend.domain.ids import ProjectId
 from backend.settings import Settings
 from tests.fakes.http_server import FakeHttpServer, Reply
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss as their_log_loss
 
-from backend.domain.answers import Label
+from backend.domain.ids import Label
 from backend.models.classification.evaluation import WIDEST_CONFUSION, log_loss, scores, tables
 from backend.models.links import SIGMOID, SOFTMAX
 

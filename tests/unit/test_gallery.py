@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backend.domain.answers import ImageRef, TaskId
+from backend.domain.answers import ImageRef
 from backend.domain.errors import NoWeights, Stopped
+from backend.domain.ids import TaskId
 from backend.models.embedding.backbones import Backbone
-from backend.models.embedding.encoders import Vectors
+from backend.models.embedding.encoder import Vectors
 from backend.models.embedding.feature_cache import FeatureCache
 from backend.models.embedding.feature_extractor import FeatureGallery
 from backend.models.images.thumbnails import Pixels

@@ -3,20 +3,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backend.domain.answers import (
-    Choice,
-    Control,
-    ControlName,
-    HardExample,
-    ImageRef,
-    Kind,
-    Label,
-    Region,
-    Regions,
-    TaskId,
-)
+from backend.domain.answers import Choice, HardExample, ImageRef, Region, Regions
 from backend.domain.batches import Guesses, Pictures
 from backend.domain.geometry import Box
+from backend.domain.ids import ControlName, Label, TaskId
+from backend.domain.schema import Control, Kind
 from backend.policies.hard_examples.coefficient import DEFAULT, MODELARTS_WEIGHTS, Table, examine
 from backend.policies.hard_examples.consistency import changing_answers
 from backend.policies.hard_examples.evidence import Evidence

@@ -1,7 +1,7 @@
 import pytest
 
-from backend.domain.answers import Algorithm, JobRequest, Mode
 from backend.domain.errors import BadInput
+from backend.domain.jobs import Algorithm, JobRequest, Mode
 from backend.jobs.requests import job_request, request_json
 
 

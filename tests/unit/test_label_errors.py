@@ -1,16 +1,9 @@
 import numpy as np
 
-from backend.domain.answers import (
-    Choice,
-    Control,
-    ControlName,
-    Kind,
-    Label,
-    Region,
-    Regions,
-    TaskId,
-)
+from backend.domain.answers import Choice, Region, Regions
 from backend.domain.geometry import Box
+from backend.domain.ids import ControlName, Label, TaskId
+from backend.domain.schema import Control, Kind
 from backend.policies.box_label_issues import doubted_boxes
 from backend.policies.label_issues import confident_other, doubted
 

@@ -1,8 +1,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from backend.domain.answers import Label, Region, Regions
+from backend.domain.answers import Region, Regions
 from backend.domain.geometry import Box
+from backend.domain.ids import Label
 from backend.models.detection import label_powerset
 from backend.models.detection.family import DetectorFamily
 from tests.fakes.detection_engine import ColourEngine, ColourNetwork

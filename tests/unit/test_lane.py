@@ -1,6 +1,7 @@
 import numpy as np
 
-from backend.domain.answers import Choice, Label, TaskId
+from backend.domain.answers import Choice
+from backend.domain.ids import Label, TaskId
 from backend.policies.certification.validation_split import MIN_TRAIN, lane, share_of, split
 
 TASKS = tuple(TaskId(number) for number in range(1, 2001))

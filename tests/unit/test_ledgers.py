@@ -1,7 +1,8 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from backend.domain.answers import Ledger, ProjectId
+from backend.domain.ids import ProjectId
+from backend.domain.versions import Ledger
 from backend.stores.ledgers import LedgerFiles
 
 PROJECT = ProjectId(1)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from backend.domain.answers import Kind
+from backend.domain.schema import Kind
 from backend.models.calibration import Calibration
 from backend.models.classification import out_of_fold
 from backend.models.classification.decision_rule import rule

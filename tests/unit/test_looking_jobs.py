@@ -5,18 +5,11 @@ import io
 import pytest
 from rich.console import Console
 
-from backend.domain.answers import (
-    Choice,
-    Job,
-    JobId,
-    JobRequest,
-    JobState,
-    Ledger,
-    Mode,
-    Regions,
-    TaskId,
-)
+from backend.domain.answers import Choice, Regions
 from backend.domain.errors import Refused
+from backend.domain.ids import JobId, TaskId
+from backend.domain.jobs import Job, JobRequest, JobState, Mode
+from backend.domain.versions import Ledger
 from backend.presentation import terminal
 from backend.presentation.serializers import job_json
 from backend.services.grouping import GroupImages

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score, precision_recall_fscore_support
 
-from backend.domain.answers import Label, Region, Regions
+from backend.domain.answers import Region, Regions
 from backend.domain.geometry import Box, iou
+from backend.domain.ids import Label
 from backend.models.metrics import (
     COCO_LEVELS,
     Edits,

@@ -6,8 +6,9 @@ from dataclasses import replace
 import matplotlib
 from PIL import Image
 
-from backend.domain.answers import ImageRef, TaskId
+from backend.domain.answers import ImageRef
 from backend.domain.errors import UnreadableImage
+from backend.domain.ids import TaskId
 from backend.presentation import plots, thumbnails
 from tests.fakes.backend import NOW, a_version
 

@@ -1,17 +1,10 @@
 from datetime import UTC, datetime
 
-from backend.domain.answers import (
-    Control,
-    ControlName,
-    Kind,
-    Label,
-    LabelCount,
-    LabelSchema,
-    ModelVersion,
-    ProjectId,
-    VersionName,
-)
 from backend.domain.errors import ReasonCode
+from backend.domain.ids import ControlName, Label, ProjectId, VersionName
+from backend.domain.projects import LabelCount
+from backend.domain.schema import Control, Kind, LabelSchema
+from backend.domain.versions import ModelVersion
 from backend.policies.preconditions import check, model_fits
 
 PETS = ControlName("pets")

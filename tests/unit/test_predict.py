@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from backend.domain.answers import Choice, Kind, ProjectId, TaskId
+from backend.domain.answers import Choice
+from backend.domain.ids import ProjectId, TaskId
+from backend.domain.schema import Kind
 from backend.services.predict import BATCH, Predict
 from backend.services.training.model_cache import ModelShelf
 from backend.services.training.train import Learning

@@ -4,17 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from backend.domain.answers import (
-    Choice,
-    JobRequest,
-    Kind,
-    Ledger,
-    Mode,
-    ProjectId,
-    TaskId,
-    VersionName,
-)
+from backend.domain.answers import Choice
 from backend.domain.errors import NotFound, NoWeights, ReasonCode, Refused
+from backend.domain.ids import ProjectId, TaskId, VersionName
+from backend.domain.jobs import JobRequest, Mode
+from backend.domain.schema import Kind
+from backend.domain.versions import Ledger
 from backend.services.readiness import Readiness
 from backend.settings import Settings
 from tests.fakes.jobs import FakeJobs

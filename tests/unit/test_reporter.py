@@ -4,16 +4,11 @@ import errno
 
 import pytest
 
-from backend.domain.answers import (
-    Acceptance,
-    HardExample,
-    JobRequest,
-    LabeledImage,
-    Ledger,
-    ProjectId,
-    TaskId,
-)
+from backend.domain.answers import HardExample, LabeledImage
 from backend.domain.errors import OutOfSpace, UnreadableImage
+from backend.domain.ids import ProjectId, TaskId
+from backend.domain.jobs import JobRequest
+from backend.domain.versions import Acceptance, Ledger
 from backend.presentation import terminal
 from backend.presentation.report_images import JobPictures
 from backend.services import validation_sample

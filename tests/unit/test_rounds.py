@@ -6,18 +6,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from backend.domain.answers import (
-    Algorithm,
-    Choice,
-    Job,
-    JobId,
-    JobRequest,
-    JobState,
-    Kind,
-    Mode,
-    ProjectId,
-    TaskId,
-)
+from backend.domain.answers import Choice
 from backend.domain.errors import (
     BadInput,
     LabelStudioUnreachable,
@@ -26,13 +15,17 @@ from backend.domain.errors import (
     Refused,
     Stopped,
 )
+from backend.domain.ids import JobId, ProjectId, TaskId
+from backend.domain.jobs import Algorithm, Job, JobRequest, JobState, Mode
+from backend.domain.schema import Kind
 from backend.services.active_learning import AutoLabel
 from backend.services.auto_accept import AutoAccept
 from backend.services.pre_labeling import PreLabel
 from backend.services.prediction.assessment import Inspection
 from backend.services.prediction.hard_examples import HardExamples
-from backend.services.prediction.inference import Delivery, Guessing
+from backend.services.prediction.inference import Guessing
 from backend.services.publishing import finishing
+from backend.services.publishing.delivery import Delivery
 from backend.services.publishing.finishing import Finishing
 from backend.services.reporting.forecast import Prospects
 from backend.services.reporting.reporter import Reporter

@@ -1,7 +1,7 @@
 import pytest
 
-from backend.domain.answers import Kind
 from backend.domain.errors import UnsupportedConfig
+from backend.domain.schema import Kind
 from backend.label_studio import labeling_config
 
 CHOICES = """<View><Image name="img" value="$photo"/>

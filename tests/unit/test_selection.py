@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 
-from backend.domain.answers import Choice, ImageRef, Kind, Label, Region, Regions, TaskId
+from backend.domain.answers import Choice, ImageRef, Region, Regions
 from backend.domain.batches import Guesses, Pictures
 from backend.domain.geometry import Box
+from backend.domain.ids import Label, TaskId
+from backend.domain.schema import Kind
 from backend.policies import neighbors
 from backend.policies.grouping import group
 from backend.policies.kmeans import kmeans

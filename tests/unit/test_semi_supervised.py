@@ -3,8 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.domain.answers import Algorithm, Kind
 from backend.domain.errors import Stopped
+from backend.domain.jobs import Algorithm
+from backend.domain.schema import Kind
 from backend.models.classification.classifier import Classifier
 from backend.models.classification.label_propagation import neighbour_graph, spread
 from backend.models.classification.semi_supervised import FEWEST, surest

@@ -2,8 +2,8 @@
 
 import pytest
 
-from backend.domain.answers import JobState
 from backend.domain.errors import Reason, ReasonCode, Refused
+from backend.domain.jobs import JobState
 from backend.presentation import sentences
 from tests.fakes.backend import a_job
 

@@ -1,7 +1,8 @@
 import pytest
 
-from backend.domain.answers import Answer, Label, Region, Regions
+from backend.domain.answers import Answer, Region, Regions
 from backend.domain.geometry import Box
+from backend.domain.ids import Label
 from backend.models.detection.training_plan import HURRY, SIZES, image_size, plan
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backend.domain.answers import Choice, ControlName, Kind, Label, Regions, TaskId
+from backend.domain.answers import Choice, Regions
+from backend.domain.ids import ControlName, Label, TaskId
+from backend.domain.schema import Kind
 from backend.label_studio import codec, labeling_config
 from backend.models.detection.family import DetectorFamily
 from backend.models.metrics import overlaps

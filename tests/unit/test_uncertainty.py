@@ -4,9 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from backend.domain.answers import Choice, Kind, Label, Region, Regions
+from backend.domain.answers import Choice, Region, Regions
 from backend.domain.batches import Guesses
 from backend.domain.geometry import Box
+from backend.domain.ids import Label
+from backend.domain.schema import Kind
 from backend.policies.uncertainty import (
     any_label,
     boxes,

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from backend.domain.answers import ControlName, ModelVersion, ProjectId, VersionName
 from backend.domain.errors import BadInput, NotFound, OutOfSpace
-from backend.stores.cards import control_folder, version_card
+from backend.domain.ids import ControlName, ProjectId, VersionName
+from backend.domain.version_names import control_folder
+from backend.domain.versions import ModelVersion
+from backend.stores.cards import version_card
 from backend.stores.versions import VersionStore
 from tests.fakes.backend import a_version
 

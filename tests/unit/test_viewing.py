@@ -5,21 +5,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from backend.domain.answers import (
-    Choice,
-    Control,
-    ControlName,
-    ImageRef,
-    Kind,
-    Label,
-    LabeledImage,
-    LabelSchema,
-    Region,
-    Regions,
-    TaskId,
-)
+from backend.domain.answers import Choice, ImageRef, LabeledImage, Region, Regions
 from backend.domain.batches import Guesses
 from backend.domain.geometry import Box
+from backend.domain.ids import ControlName, Label, TaskId
+from backend.domain.schema import Control, Kind, LabelSchema
 from backend.models.detection.family import DetectorFamily
 from backend.policies.certification.correctness import is_right
 from backend.services.prediction.consistency import BLURRED, CROPPED, MIRRORED, Viewing

@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from backend.domain.answers import JobRequest, JobState, Mode, ProjectId
 from backend.domain.errors import LabelStudioUnreachable, NotFound, OutOfSpace, Reason, ReasonCode
+from backend.domain.ids import ProjectId
+from backend.domain.jobs import JobRequest, JobState, Mode
 from backend.policies.retraining import Pace
 from backend.processes.auto_train_loop import ASK_AGAIN, Watcher
 from backend.services.auto_train import NOTHING_NEW, SWITCHED_OFF, TrainingTrigger, consuming, pace

@@ -13,9 +13,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain.answers import Algorithm, Answer, Control, Kind, Label
+from backend.domain.answers import Answer
 from backend.domain.batches import Guesses, Pictures
 from backend.domain.errors import BadInput
+from backend.domain.ids import Label
+from backend.domain.jobs import Algorithm
+from backend.domain.schema import Control, Kind
 from backend.models.classification import evaluation, semi_supervised
 from backend.models.classification import out_of_fold as left_out
 from backend.models.classification.cross_validation import Taught, teach
@@ -26,8 +29,9 @@ from backend.models.embedding.backbones import backbone
 from backend.models.embedding.encoders import check
 from backend.models.folds import stratified
 from backend.models.links import SIGMOID, SOFTMAX, Link
-from backend.ports.label_studio import Fetch, Progress
+from backend.ports.images import Fetch
 from backend.ports.model_family import Lesson
+from backend.ports.progress import Progress
 from backend.settings import Settings
 
 Floats = NDArray[np.floating[Any]]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain.answers import Label
+from backend.domain.ids import Label
 from backend.models import calibration, metrics
 from backend.models.links import SOFTMAX, Link
 

@@ -17,7 +17,8 @@ from backend.domain.errors import BadInput
 from backend.models.classification.finetune_config import ENCODER_FILE, Tuning
 from backend.models.embedding.backbone_networks import Embedder, load_network
 from backend.models.images.thumbnails import Pixels, decode
-from backend.ports.label_studio import Fetch, Progress
+from backend.ports.images import Fetch
+from backend.ports.progress import Progress
 
 Floats = NDArray[np.floating[Any]]
 

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import numpy as tensors
 
-from backend.domain.answers import Choice, Control, Label
+from backend.domain.answers import Choice
 from backend.domain.batches import Guesses
+from backend.domain.ids import Label
+from backend.domain.schema import Control
 from backend.models.calibration import Calibration, ScoreCalibration
 from backend.models.classification.decision_rule import Rule
 from backend.models.classification.logistic import Linear

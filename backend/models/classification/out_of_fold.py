@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain.answers import Control
 from backend.domain.batches import Guesses
+from backend.domain.schema import Control
 from backend.models.classification.cross_validation import calibrated
 from backend.models.classification.decision_rule import rule
 from backend.models.classification.head import Head

@@ -2,7 +2,7 @@
 
 import time
 
-from backend.ports.label_studio import Progress
+from backend.ports.progress import Progress
 
 
 class Pulse:

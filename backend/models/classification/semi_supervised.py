@@ -24,7 +24,7 @@ from backend.models.classification.label_propagation import neighbour_graph, spr
 from backend.models.classification.logistic import Linear, Space
 from backend.models.classification.progress import Pulse
 from backend.models.links import SOFTMAX, Link
-from backend.ports.label_studio import Progress
+from backend.ports.progress import Progress
 
 Floats = NDArray[np.floating[Any]]
 Flags = NDArray[np.bool_]

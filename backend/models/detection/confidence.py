@@ -14,7 +14,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain.answers import Label, Region, Regions
+from backend.domain.answers import Region, Regions
+from backend.domain.ids import Label
 from backend.models.calibration import ScoreCalibration
 from backend.models.detection.thresholds import NOTHING_EXPECTED, USUAL, score, thresholds
 from backend.models.metrics import edits, overlaps

@@ -8,14 +8,17 @@ from typing import Any, cast
 
 import numpy as np
 
-from backend.domain.answers import Control, ImageRef, Label, Regions
+from backend.domain.answers import ImageRef, Regions
 from backend.domain.batches import Guesses, Pictures
+from backend.domain.ids import Label
+from backend.domain.schema import Control
 from backend.models.calibration import ScoreCalibration
 from backend.models.detection import label_powerset
 from backend.models.detection.confidence import BoxJudge
 from backend.models.detection.engine import Network
 from backend.models.detection.thresholds import CANDIDATE, score
-from backend.ports.label_studio import Fetch, Progress
+from backend.ports.images import Fetch
+from backend.ports.progress import Progress
 
 CARD = "detector.json"
 

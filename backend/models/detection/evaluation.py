@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain.answers import Label, Regions
+from backend.domain.answers import Regions
+from backend.domain.ids import Label
 from backend.models.calibration import expected_calibration_error, reliability
 from backend.models.detection.confidence import BoxJudge
 from backend.models.detection.thresholds import CANDIDATE, NOTHING_EXPECTED, Floats

@@ -8,8 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from backend.domain.answers import Algorithm, Control, ImageRef, Kind, Label, Regions
+from backend.domain.answers import ImageRef, Regions
 from backend.domain.errors import UnreadableImage
+from backend.domain.ids import Label
+from backend.domain.jobs import Algorithm
+from backend.domain.schema import Control, Kind
 from backend.models.detection import detector, label_powerset, pseudo_labels
 from backend.models.detection.confidence import BoxJudge
 from backend.models.detection.detector import Detector
@@ -18,8 +21,8 @@ from backend.models.detection.evaluation import evaluate
 from backend.models.detection.thresholds import CANDIDATE, NOTHING_EXPECTED, Floats, surplus
 from backend.models.detection.training_plan import TrainingPlan, plan
 from backend.models.metrics import at_least
-from backend.ports.label_studio import Progress
 from backend.ports.model_family import Lesson
+from backend.ports.progress import Progress
 from backend.settings import Settings
 
 PERMISSIVE = "torchvision:"

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain.answers import ImageRef, Label, Region, Regions
+from backend.domain.answers import ImageRef, Region, Regions
 from backend.domain.geometry import clipped
+from backend.domain.ids import Label
 from backend.models.detection.engine import Found, Network
 from backend.models.detection.letterbox import Letterboxed, letterbox
 from backend.models.images.upright import read
-from backend.ports.label_studio import Fetch, Progress
+from backend.ports.images import Fetch
+from backend.ports.progress import Progress
 
 BATCH = 16
 READERS = min(8, os.cpu_count() or 1)

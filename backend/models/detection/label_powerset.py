@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from backend.domain.answers import Answer, Label, Region, Regions
+from backend.domain.answers import Answer, Region, Regions
 from backend.domain.geometry import Box
+from backend.domain.ids import Label
 from backend.models.metrics import overlaps
 from backend.ports.model_family import Lesson
 

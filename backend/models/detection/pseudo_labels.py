@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain.answers import Label, Regions
+from backend.domain.answers import Regions
 from backend.domain.batches import Pictures
+from backend.domain.ids import Label
 from backend.models.detection.confidence import BoxJudge, hits
 from backend.models.detection.thresholds import score
 from backend.ports.model_family import Lesson

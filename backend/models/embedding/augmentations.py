@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 
 from backend.domain.answers import ImageRef, NoPrediction
-from backend.models.embedding.encoders import Encoder, Vectors
+from backend.models.embedding.encoder import Encoder, Vectors
 from backend.models.images.thumbnails import Pixels
 from backend.models.images.upright import read
-from backend.ports.label_studio import ImageFiles
+from backend.ports.images import ImageFiles
 
 BLUR = 0.004
 """Standard deviation of the Gaussian, as a share of the image's larger side."""

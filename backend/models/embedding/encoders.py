@@ -13,7 +13,7 @@ from collections.abc import Generator
 from contextlib import ExitStack, contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
-from typing import Protocol, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,35 +21,11 @@ from numpy.typing import NDArray
 from backend.domain.errors import NoWeights
 from backend.models.embedding import onnx_runtime
 from backend.models.embedding.backbones import WEIGHTS_CURE, Backbone
+from backend.models.embedding.encoder import Encoder, Vectors
 from backend.models.published_weights import answers
 from backend.settings import Settings
 
 logger = logging.getLogger(__name__)
-
-Vectors = NDArray[np.float16]
-
-
-class Encoder(Protocol):
-    """A backbone in memory. `embed` may be called from several threads."""
-
-    @property
-    def side(self) -> int:
-        """Height and width of the images that it takes."""
-        ...
-
-    @property
-    def width(self) -> int:
-        """Length of a vector."""
-        ...
-
-    @property
-    def batch(self) -> int:
-        """How many images a call should bring."""
-        ...
-
-    def embed(self, images: NDArray[np.uint8]) -> Vectors:
-        """(n, side, side, 3) uint8 RGB to (n, width), each row of length 1."""
-        ...
 
 
 class OnnxEncoder:

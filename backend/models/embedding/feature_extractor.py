@@ -12,11 +12,13 @@ from backend.domain.batches import TRAITS, Pictures
 from backend.domain.geometry import Box
 from backend.models.embedding.augmentations import AlteredFiles, AlteringEncoder, altered_file
 from backend.models.embedding.backbones import Backbone, backbone
-from backend.models.embedding.encoders import Encoder, compute_device, cpu_threads, open_encoder
+from backend.models.embedding.encoder import Encoder
+from backend.models.embedding.encoders import compute_device, cpu_threads, open_encoder
 from backend.models.embedding.feature_cache import Entry, FeatureCache
 from backend.models.embedding.pipeline import Embedding, Workshop
 from backend.models.images.box_statistics import brightness_and_sharpness
-from backend.ports.label_studio import ImageFiles, Progress
+from backend.ports.images import ImageFiles
+from backend.ports.progress import Progress
 from backend.settings import Settings
 
 _ROWS = 4096

@@ -17,10 +17,11 @@ from time import monotonic
 from typing import Any
 
 from backend.domain.answers import ImageRef, NoPrediction
-from backend.models.embedding.encoders import Encoder
+from backend.models.embedding.encoder import Encoder
 from backend.models.embedding.feature_cache import Entry, FeatureCache
 from backend.models.embedding.workers import Lane, Outcome, Waiting, open_lanes
-from backend.ports.label_studio import ImageFiles, Progress
+from backend.ports.images import ImageFiles
+from backend.ports.progress import Progress
 
 _STEP = "embed"
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from backend.domain.errors import BadInput
 from backend.models.embedding.backbone_networks import Embedder
-from backend.models.embedding.encoders import Vectors
+from backend.models.embedding.encoder import Vectors
 from backend.models.images.thumbnails import Pixels
 
 logger = logging.getLogger(__name__)

@@ -11,10 +11,10 @@ import numpy as np
 
 from backend.domain.answers import ImageRef
 from backend.domain.errors import UnreadableImage
-from backend.models.embedding.encoders import Encoder
+from backend.models.embedding.encoder import Encoder
 from backend.models.embedding.feature_cache import Entry
 from backend.models.images.thumbnails import Thumbnail, decode
-from backend.ports.label_studio import ImageFiles
+from backend.ports.images import ImageFiles
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain.answers import Certificate, Label
 from backend.domain.batches import Floats
+from backend.domain.ids import Label
+from backend.domain.versions import Certificate
 from backend.policies.certification.acceptance_test import Flags, Stop, Validation, stops, walk
 
 FIRST_ATTEMPT = 0.75

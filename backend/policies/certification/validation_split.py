@@ -11,7 +11,8 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain.answers import Answer, Label, TaskId
+from backend.domain.answers import Answer
+from backend.domain.ids import Label, TaskId
 
 LABELS_ARE_RANDOM = "assuming that the labeled images are a random sample of all, as was stated"
 

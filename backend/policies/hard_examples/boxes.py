@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from backend.domain.answers import Answer, Kind, Regions
+from backend.domain.answers import Answer, Regions
 from backend.domain.batches import Floats
 from backend.domain.geometry import Box, intersection
+from backend.domain.schema import Kind
 from backend.policies.hard_examples.evidence import Evidence, Finding
 from backend.policies.hard_examples.image_statistics import unusual
 

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from backend.domain.answers import Answer, Kind, Regions
+from backend.domain.answers import Answer, Regions
 from backend.domain.batches import Floats
+from backend.domain.schema import Kind
 from backend.policies.hard_examples.evidence import Evidence, Finding, ramp
 
 LOW_CONFIDENCE = 1

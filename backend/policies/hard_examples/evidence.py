@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from backend.domain.answers import Answer, Control, Label, Regions
+from backend.domain.answers import Answer, Regions
 from backend.domain.batches import Floats, Guesses, Pictures
+from backend.domain.ids import Label
+from backend.domain.schema import Control
 
 
 @dataclass(frozen=True, slots=True)

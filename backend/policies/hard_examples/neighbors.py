@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from backend.domain.answers import Kind
 from backend.domain.batches import Floats
+from backend.domain.schema import Kind
 from backend.policies.certification.correctness import agreement
 from backend.policies.hard_examples.evidence import Evidence, Finding, ramp, robust_z, spoken
 from backend.policies.neighbors import NEAR_IDENTICAL, nearest, twins

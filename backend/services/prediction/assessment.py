@@ -3,8 +3,11 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from backend.domain.answers import HardExample, JobRequest, Ledger, NoPrediction, TaskId
-from backend.ports.label_studio import Progress
+from backend.domain.answers import HardExample, NoPrediction
+from backend.domain.ids import TaskId
+from backend.domain.jobs import JobRequest
+from backend.domain.versions import Ledger
+from backend.ports.progress import Progress
 from backend.services import validation_sample
 from backend.services.auto_accept import Verdict, judge
 from backend.services.prediction.hard_examples import HardExamples

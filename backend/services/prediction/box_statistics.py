@@ -8,7 +8,8 @@ import numpy as np
 from backend.domain.answers import Answer, ImageRef, Regions
 from backend.domain.batches import Floats
 from backend.domain.errors import UnreadableImage
-from backend.ports.label_studio import Gallery, Progress
+from backend.ports.images import Gallery
+from backend.ports.progress import Progress
 
 STEP = "predict"
 

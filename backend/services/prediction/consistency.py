@@ -12,13 +12,15 @@ from pathlib import Path
 
 import numpy as np
 
-from backend.domain.answers import Answer, Control, ImageRef, Kind, Region, Regions
+from backend.domain.answers import Answer, ImageRef, Region, Regions
 from backend.domain.batches import Guesses, Pictures
 from backend.domain.errors import UnreadableImage
 from backend.domain.geometry import clipped
+from backend.domain.schema import Control, Kind
 from backend.policies.certification.correctness import is_right
-from backend.ports.label_studio import Fetch, Gallery, Progress
+from backend.ports.images import Fetch, Gallery
 from backend.ports.model_family import Model
+from backend.ports.progress import Progress
 from backend.services.prediction.inference import Guessed
 from backend.services.training.train import Material, answered
 

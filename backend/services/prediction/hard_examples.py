@@ -5,11 +5,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from backend.domain.answers import Control, HardExample, Kind, TaskId
+from backend.domain.answers import HardExample
+from backend.domain.ids import TaskId
+from backend.domain.schema import Control, Kind
 from backend.policies.hard_examples.coefficient import DEFAULT, MODELARTS_WEIGHTS, Table, examine
 from backend.policies.hard_examples.evidence import Evidence
-from backend.ports.label_studio import Progress
 from backend.ports.model_family import Model
+from backend.ports.progress import Progress
 from backend.services.prediction.box_statistics import Cropping
 from backend.services.prediction.consistency import Viewing
 from backend.services.prediction.inference import Guessed

@@ -9,25 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backend.domain.answers import (
-    ControlName,
-    HardExample,
-    LabelSchema,
-    NoPrediction,
-    Prediction,
-    ProjectId,
-    TaskId,
-    VersionName,
-)
+from backend.domain.answers import HardExample, NoPrediction, Prediction
 from backend.domain.batches import Floats, Guesses, Pictures
-from backend.domain.errors import BadInput, UnreadableImage
-from backend.label_studio import codec, labeling_config
-from backend.ports.label_studio import Gallery, LabelStudio, Progress, StoredPredictions
-from backend.services.publishing.cleanup import Tidying
+from backend.domain.errors import UnreadableImage
+from backend.domain.ids import ControlName, TaskId, VersionName
+from backend.ports.images import Gallery
+from backend.ports.progress import Progress
 from backend.services.training.train import Models
-
-BATCH = 2000
-"""Predictions in one bulk import: Label Studio recounts the whole project at each call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,83 +87,3 @@ class Guessing:
             except UnreadableImage as exc:
                 gone.append(NoPrediction(ref.task, str(exc)))
         return self._all(models, pictures.take(kept), progress), gone
-
-
-@dataclass(frozen=True, slots=True)
-class Delivered:
-    """What Label Studio has now of what was said; some of it may have been there before."""
-
-    predicted: int
-    dropped: tuple[NoPrediction, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """Puts predictions where people see them, then makes them the ones that are shown."""
-
-    label_studio: LabelStudio
-    stored: StoredPredictions
-
-    def deliver(
-        self,
-        project: ProjectId,
-        schema: LabelSchema,
-        version: VersionName,
-        guessed: Guessed,
-        hard: Mapping[TaskId, HardExample],
-        progress: Progress,
-        *,
-        is_new: bool,
-    ) -> Delivered:
-        """Push all predictions that are not there yet, in large batches.
-
-        Of a version that `is_new` there are none, which saves a look through the whole project.
-
-        Raises:
-            BadInput: when the labeling config changed since the job read it.
-        """
-        self._require_same_config(project, schema)
-        there = frozenset[TaskId]() if is_new else self.label_studio.predicted(project, version)
-        created, dropped = 0, list[NoPrediction]()
-        kept = sum(task in there for task in guessed.pictures.tasks)
-        total = len(guessed.pictures)
-        for start in range(0, total, BATCH):
-            progress("push", start, total)
-            rows = range(start, min(start + BATCH, total))
-            batch = [
-                guessed.prediction(row, version, hard.get(guessed.pictures.refs[row].task))
-                for row in rows
-            ]
-            wires = {prediction.image: codec.wire(prediction, schema) for prediction in batch}
-            self.stored.put(project, version, wires)
-            fresh = [prediction for prediction in batch if prediction.image.task not in there]
-            pushed = self.label_studio.push(project, schema, fresh)
-            created += pushed.created
-            dropped += pushed.dropped
-        progress("push", total, total)
-        return Delivered(created + kept, tuple(dropped))
-
-    def show(self, project: ProjectId, version: VersionName) -> None:
-        """Make `version` the one that people see."""
-        self.label_studio.show_version(project, version)
-
-    def tidy(self, project: ProjectId, keep: Collection[VersionName], tidying: Tidying) -> None:
-        """Forget the predictions of all our versions but these, and bring the tabs up to date."""
-        tidying(
-            "removing the predictions of other versions",
-            lambda: self.label_studio.forget_versions(project, keep),
-        )
-        tidying(
-            "forgetting the stored predictions of other versions",
-            lambda: self.stored.prune(project, keep),
-        )
-        tidying("refreshing the tabs", lambda: self.label_studio.refresh_tabs(project))
-
-    def list_in_tab(self, project: ProjectId, title: str, tasks: Sequence[TaskId]) -> None:
-        """Make a tab that lists exactly these tasks; none at all removes the tab."""
-        self.label_studio.list_in_tab(project, title, tasks)
-
-    def _require_same_config(self, project: ProjectId, schema: LabelSchema) -> None:
-        now = labeling_config.parse(self.label_studio.project(project).label_config)
-        if (now.data_key, now.controls) != (schema.data_key, schema.controls):
-            raise BadInput("the labeling config changed while the job ran", "Start the job again")

@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass
 
-from backend.domain.answers import Job, Kind, LabelSchema, ModelVersion, TaskId, VersionName
-from backend.ports.label_studio import Progress, Versions
+from backend.domain.ids import TaskId, VersionName
+from backend.domain.jobs import Job
+from backend.domain.schema import Kind, LabelSchema
+from backend.domain.versions import ModelVersion
+from backend.ports.progress import Progress
+from backend.ports.stores import Versions
 from backend.services.auto_accept import AutoAccept
 from backend.services.prediction.assessment import Findings
-from backend.services.prediction.inference import Delivered, Delivery
 from backend.services.publishing.cleanup import Tidying
+from backend.services.publishing.delivery import Delivered, Delivery
 
 TAB = "Hard examples (nothing found)"
 """Lists what `Hard examples` cannot: a prediction without a region has no place for its reasons."""

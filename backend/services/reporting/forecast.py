@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from backend.domain.answers import JobRequest, ProjectId
+from backend.domain.ids import ProjectId
+from backend.domain.jobs import JobRequest
 from backend.policies.forecast import Round, outlook
-from backend.ports.label_studio import Ledgers
+from backend.ports.stores import Ledgers
 from backend.services.project_tasks import Census
 
 Report = Mapping[str, Any]

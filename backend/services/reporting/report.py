@@ -7,21 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from backend.domain.answers import (
-    HardExample,
-    ImageRef,
-    Job,
-    LabelSchema,
-    Mode,
-    ModelVersion,
-    NoPrediction,
-    TaskId,
-    VersionName,
-)
+from backend.domain.answers import HardExample, ImageRef, NoPrediction
 from backend.domain.batches import Floats
+from backend.domain.ids import TaskId, VersionName
+from backend.domain.jobs import Job, Mode
+from backend.domain.schema import LabelSchema
+from backend.domain.versions import ModelVersion
 from backend.policies.hard_examples.reasons import PHRASES
 from backend.policies.label_issues import Suspect
-from backend.ports.label_studio import Gallery
+from backend.ports.images import Gallery
 from backend.services import project_tasks
 from backend.services.prediction.assessment import Findings
 from backend.services.project_tasks import Census

@@ -3,8 +3,12 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from backend.domain.answers import Job, ModelVersion, NoPrediction, ProjectId
-from backend.ports.label_studio import Gallery, Illustrations
+from backend.domain.answers import NoPrediction
+from backend.domain.ids import ProjectId
+from backend.domain.jobs import Job
+from backend.domain.versions import ModelVersion
+from backend.ports.images import Gallery
+from backend.ports.stores import Illustrations
 from backend.services.prediction.assessment import Findings
 from backend.services.project_tasks import Census
 from backend.services.publishing.finishing import Finished

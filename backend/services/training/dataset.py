@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 
-from backend.domain.answers import LabelSchema, Ledger, NoPrediction
+from backend.domain.answers import NoPrediction
 from backend.domain.batches import Pictures
 from backend.domain.errors import UnreadableImage
-from backend.ports.label_studio import Gallery, Progress
+from backend.domain.schema import LabelSchema
+from backend.domain.versions import Ledger
+from backend.ports.images import Gallery
+from backend.ports.progress import Progress
 from backend.services import project_tasks
 from backend.services.project_tasks import Census
 from backend.services.training.train import Material

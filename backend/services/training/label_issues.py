@@ -5,13 +5,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backend.domain.answers import Answer, Control, Kind, ModelVersion, ProjectId, TaskId
+from backend.domain.answers import Answer
 from backend.domain.batches import Guesses
 from backend.domain.errors import BadInput
+from backend.domain.ids import ProjectId, TaskId
+from backend.domain.schema import Control, Kind
+from backend.domain.versions import ModelVersion
 from backend.policies.box_label_issues import doubted_boxes
 from backend.policies.label_issues import Suspect, doubted
-from backend.ports.label_studio import LabelStudio, Progress
+from backend.ports.label_studio import LabelStudio
 from backend.ports.model_family import Lesson, Model
+from backend.ports.progress import Progress
 from backend.services.training import seen_tasks
 from backend.services.training.train import Learned, Learning
 

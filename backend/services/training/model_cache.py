@@ -4,8 +4,10 @@ from collections import OrderedDict
 from collections.abc import Callable
 from threading import Lock
 
-from backend.domain.answers import LabelSchema, ModelVersion, ProjectId, VersionName
-from backend.ports.label_studio import Versions
+from backend.domain.ids import ProjectId, VersionName
+from backend.domain.schema import LabelSchema
+from backend.domain.versions import ModelVersion
+from backend.ports.stores import Versions
 from backend.services.training.train import Learning, Models
 
 CAPACITY = 4

@@ -3,12 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from backend.domain.answers import ControlName, Decision, LabelSchema, ModelVersion
 from backend.domain.errors import BadInput, UnreadableImage
+from backend.domain.ids import ControlName
+from backend.domain.jobs import Decision
+from backend.domain.schema import LabelSchema
+from backend.domain.versions import ModelVersion
 from backend.policies import preconditions, promotion
 from backend.policies.certification.correctness import agreement
-from backend.ports.label_studio import Progress, Versions
 from backend.ports.model_family import Lesson, Model
+from backend.ports.progress import Progress
+from backend.ports.stores import Versions
 from backend.services.training.train import Learned, Learning
 
 

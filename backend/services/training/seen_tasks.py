@@ -8,9 +8,10 @@ says: the figures would flatter whoever had seen it.
 import json
 from pathlib import Path
 
-from backend.domain.answers import ModelVersion, TaskId
-from backend.ports.label_studio import Versions
+from backend.domain.ids import TaskId
+from backend.domain.versions import ModelVersion
 from backend.ports.model_family import Lesson
+from backend.ports.stores import Versions
 
 FILE = "taught.json"
 

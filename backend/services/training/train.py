@@ -4,22 +4,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from backend.domain.answers import (
-    Algorithm,
-    Answer,
-    Choice,
-    Control,
-    ControlName,
-    Kind,
-    LabeledImage,
-    LabelSchema,
-    ModelVersion,
-    TaskId,
-)
+from backend.domain.answers import Answer, Choice, LabeledImage
 from backend.domain.batches import Pictures
+from backend.domain.ids import ControlName, TaskId
+from backend.domain.jobs import Algorithm
+from backend.domain.schema import Control, Kind, LabelSchema
+from backend.domain.versions import ModelVersion
 from backend.policies.certification import validation_split
-from backend.ports.label_studio import Fetch, Progress, Versions
+from backend.ports.images import Fetch
 from backend.ports.model_family import Family, Lesson, Model
+from backend.ports.progress import Progress
+from backend.ports.stores import Versions
 from backend.services.training import seen_tasks
 from backend.settings import Settings
 

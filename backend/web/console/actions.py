@@ -4,8 +4,9 @@ from typing import Any, Final
 
 from flask import Blueprint, Response, make_response, redirect, request
 
-from backend.domain.answers import JobId, Mode, ProjectId, VersionName
 from backend.domain.errors import AutolabelError, BadInput
+from backend.domain.ids import JobId, ProjectId, VersionName
+from backend.domain.jobs import Mode
 from backend.jobs.requests import job_request
 from backend.web.console import csrf
 from backend.web.console.pages import project_page

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from backend.domain.answers import Job, JobRequest, JobState, Mode
+from backend.domain.jobs import Job, JobRequest, JobState, Mode
 
 MODES = {
     "active-learning": "Active learning",

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 
 from flask import Response, abort
 
-from backend.domain.answers import ProjectId
 from backend.domain.errors import AutolabelError
-from backend.ports.label_studio import Jobs
+from backend.domain.ids import ProjectId
+from backend.ports.jobs import Jobs
 from backend.web.console.views import Moving
 
 LISTENERS = 8

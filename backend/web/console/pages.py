@@ -9,8 +9,10 @@ from typing import Any, TypeVar
 from flask import Blueprint, Response, abort, render_template, request, send_from_directory
 
 from backend.domain import metric_names
-from backend.domain.answers import UNTRAINED, Job, JobId, ModelVersion, ProjectId
 from backend.domain.errors import AutolabelError, NotFound
+from backend.domain.ids import UNTRAINED, JobId, ProjectId
+from backend.domain.jobs import Job
+from backend.domain.versions import ModelVersion
 from backend.jobs.requests import MOST_PICKS
 from backend.policies import grouping
 from backend.presentation import metrics, sentences

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from backend.domain.answers import Job, JobState, LabelCount, ProjectId
+from backend.domain.ids import ProjectId
+from backend.domain.jobs import Job, JobState
+from backend.domain.projects import LabelCount
 from backend.presentation import sentences
 from backend.web.console import formats
 from backend.web.console.figures import Json, objects

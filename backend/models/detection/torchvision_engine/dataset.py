@@ -12,7 +12,8 @@ from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from backend.domain.answers import Answer, Label, Regions
+from backend.domain.answers import Answer, Regions
+from backend.domain.ids import Label
 from backend.models.detection.letterbox import Letterboxed, letterbox
 from backend.models.detection.torchvision_engine.network import to_tensor
 from backend.models.images.upright import read

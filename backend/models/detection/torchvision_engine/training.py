@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 from backend.models.detection.out_of_memory import with_smaller_batches
 from backend.models.detection.torchvision_engine.dataset import Example, Examples
 from backend.models.detection.training_plan import TrainingPlan
-from backend.ports.label_studio import Progress
+from backend.ports.progress import Progress
 
 WARM_UP = 0.1
 """Share of the training during which the learning rate rises."""

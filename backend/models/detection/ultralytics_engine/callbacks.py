@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from backend.models.detection.training_plan import TrainingPlan
-from backend.ports.label_studio import Progress
+from backend.ports.progress import Progress
 
 _NOT_VALIDATED = -1.0
 """A fitness that never wins, for epochs after which the held-out images were not looked at."""

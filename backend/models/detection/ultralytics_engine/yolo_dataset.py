@@ -12,9 +12,10 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from backend.domain.answers import Answer, Label, Region, Regions
+from backend.domain.answers import Answer, Region, Regions
 from backend.domain.batches import Pictures
 from backend.domain.errors import OutOfSpace
+from backend.domain.ids import Label
 from backend.models.detection.training_plan import SIZES
 from backend.models.images.upright import Pixels, is_plain, read
 from backend.ports.model_family import Lesson

@@ -1,0 +1,18 @@
+"""Identifiers: each kind of id has a type of its own, so that they cannot be mixed up."""
+
+from typing import NewType
+
+ProjectId = NewType("ProjectId", int)
+
+TaskId = NewType("TaskId", int)
+
+JobId = NewType("JobId", str)
+
+Label = NewType("Label", str)
+
+VersionName = NewType("VersionName", str)
+
+ControlName = NewType("ControlName", str)
+
+UNTRAINED = VersionName("al-0000-0000")
+"""What a project without a model reports as its version."""

@@ -1,0 +1,47 @@
+"""A Label Studio project and whether a job may start in it."""
+
+from dataclasses import dataclass
+
+from backend.domain.errors import Reason
+from backend.domain.ids import ControlName, Label, ProjectId
+from backend.domain.jobs import Decision, Job
+from backend.domain.versions import ModelVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A Label Studio project; `label_config` is XML, `model_version` what it shows now."""
+
+    id: ProjectId
+    title: str
+    label_config: str
+    model_version: str
+    created_by: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LabelCount:
+    """On how many images people used a label of a control."""
+
+    control: ControlName
+    label: Label
+    images: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectStatus:
+    """Where a project stands: may a job start, and if not, all the reasons."""
+
+    project: Project
+    reasons: tuple[Reason, ...]
+    warnings: tuple[str, ...]
+    labels: tuple[LabelCount, ...]
+    labeled: int
+    unlabeled: int
+    version: ModelVersion | None
+    job: Job | None
+    trigger: Decision | None = None
+
+    @property
+    def ready(self) -> bool:
+        return not self.reasons

@@ -1,0 +1,23 @@
+"""How versions, groups and the folders of controls are named."""
+
+import re
+from pathlib import Path
+from urllib.parse import quote
+
+from backend.domain.ids import ControlName, VersionName
+
+VERSION_NAME = re.compile(r"al-[0-9]{4,}-[0-9a-f]{4}")
+"""Of one width up to the 9,999th version, so no name is the beginning of another."""
+
+GROUP_NAME = re.compile(r"group-[0-9]{3}")
+"""What a group of a grouping is called: of one width too."""
+
+
+def group_name(number: int) -> VersionName:
+    return VersionName(f"group-{number:03}")
+
+
+def control_folder(version: Path, control: ControlName) -> Path:
+    """The folder of one control; names that no file may have are percent-encoded."""
+    name = quote(control, safe=" ")
+    return version / (name if name.strip(".") else name.replace(".", "%2E"))
