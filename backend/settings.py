@@ -136,7 +136,7 @@ class Settings(BaseSettings):
         description='by number of a reason, instead of ModelArts\' weight: `{"1": 0.5, "20": 0}`',
     )
     next_picks: int = Field(20, ge=0, le=200, description="images in the tab `Label next`")
-    viewed_images: int = Field(
+    augmented_images: int = Field(
         100, ge=0, description="least certain images whose altered copies are looked at"
     )
 

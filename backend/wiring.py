@@ -19,43 +19,43 @@ from backend.domain.errors import NoWeights, QueueUnreachable
 from backend.domain.ids import UNTRAINED, JobId, ProjectId, VersionName
 from backend.domain.jobs import Job, JobRequest, Mode
 from backend.domain.projects import ProjectStatus
-from backend.domain.schema import Kind
+from backend.domain.schema import TaskKind
 from backend.domain.versions import ModelVersion
 from backend.jobs import boundary
-from backend.jobs.annotation_counter import EventCounter
+from backend.jobs.annotation_counter import AnnotationCounter
 from backend.jobs.board import JobBoard
 from backend.jobs.redis_client import RedisClient
 from backend.label_studio.gateway import LabelStudioGateway
 from backend.label_studio.images import GatewayFiles
-from backend.ports.images import Gallery
+from backend.ports.images import FeatureExtractor
 from backend.ports.label_studio import LabelStudio
 from backend.ports.model_family import Family
 from backend.ports.progress import Progress
-from backend.presentation.report_images import JobPictures
-from backend.processes.auto_train_loop import Watcher
+from backend.presentation.report_images import JobImages
+from backend.processes.auto_train_loop import AutoTrainLoop
 from backend.processes.embedded_redis import redis_url
-from backend.services.active_learning import AutoLabel
+from backend.services.active_learning import ActiveLearning
+from backend.services.assessment import Assessor
 from backend.services.auto_accept import AutoAccept
-from backend.services.auto_train import TrainingTrigger, consuming, pace
-from backend.services.grouping import GroupImages
-from backend.services.pre_labeling import PreLabel
+from backend.services.auto_train import AutoTrain, consuming, pace
+from backend.services.grouping import Grouping
+from backend.services.pre_labeling import PreLabeling
 from backend.services.predict import Predict
-from backend.services.prediction.assessment import Inspection
 from backend.services.prediction.box_statistics import Cropping
-from backend.services.prediction.consistency import Viewing
+from backend.services.prediction.consistency import ConsistencyCheck
 from backend.services.prediction.hard_examples import HardExamples, table
-from backend.services.prediction.inference import Guessing
-from backend.services.publishing.delivery import Delivery
+from backend.services.prediction.inference import Predictor
 from backend.services.publishing.finishing import Finishing
+from backend.services.publishing.publisher import Publisher
 from backend.services.readiness import Readiness
-from backend.services.reporting.forecast import Prospects
+from backend.services.reporting.forecast import Forecasts
 from backend.services.reporting.reporter import Reporter
-from backend.services.suggestions import Suggest
-from backend.services.training.label_issues import Doubts
-from backend.services.training.model_cache import ModelShelf
+from backend.services.suggestions import Suggestions
+from backend.services.training.label_issues import LabelIssues
+from backend.services.training.model_cache import ModelCache
 from backend.services.training.promotion import Comparison
 from backend.services.training.train import Learning
-from backend.services.validation_sample import Lanes
+from backend.services.validation_sample import AuditSamples
 from backend.settings import Settings
 from backend.stores.jobs import JobFiles
 from backend.stores.ledgers import LedgerFiles
@@ -75,7 +75,7 @@ STEPS = {"list": 1, "embed": 10, "train": 10, "predict": 3, "push": 4}
 
 WAITING = "waiting for Label Studio"
 PACKAGES = ("label-studio-autolabel", "torch", "torchvision", "ultralytics", "onnxruntime", "numpy")
-FACE_PATIENCE = 2.0
+REQUEST_PATIENCE = 2.0
 """Seconds that a request or a command waits for a Label Studio that is away."""
 
 
@@ -87,12 +87,12 @@ class App:
     label_studio: LabelStudio
     versions: VersionStore
     jobs: JobBoard
-    events: EventCounter
+    events: AnnotationCounter
     redis: RedisClient
     readiness: Readiness
     auto_accept: AutoAccept
     predictions: Predict
-    trigger: TrainingTrigger
+    trigger: AutoTrain
 
     def version(self, project: ProjectId) -> VersionName:
         current = self.versions.current(project)
@@ -146,14 +146,14 @@ class App:
 
 def backend(settings: Settings) -> App:
     """What the web process and the command line ask."""
-    client = label_studio_client(settings, FACE_PATIENCE)
+    client = label_studio_client(settings, REQUEST_PATIENCE)
     label_studio = LabelStudioGateway(client)
     versions = VersionStore(settings.data_dir)
     url = partial(redis_url, settings)
     jobs = JobBoard(url, settings.data_dir)
-    events = EventCounter(url)
+    events = AnnotationCounter(url)
     ledgers = LedgerFiles(settings.data_dir)
-    shown = cache(partial(gallery, settings, client.http))
+    shown = cache(partial(extractor, settings, client.http))
     return App(
         settings=settings,
         label_studio=label_studio,
@@ -165,7 +165,7 @@ def backend(settings: Settings) -> App:
             label_studio,
             versions,
             jobs,
-            Lanes(label_studio, ledgers, settings.seed),
+            AuditSamples(label_studio, ledgers, settings.seed),
             settings,
             partial(_weights, settings),
         ),
@@ -174,23 +174,23 @@ def backend(settings: Settings) -> App:
             versions=versions,
             ledgers=ledgers,
             stored=PredictionStore(settings.data_dir),
-            shelf=ModelShelf(lambda: learning(settings, shown()), versions),
-            gallery=shown,
+            model_cache=ModelCache(lambda: learning(settings, shown()), versions),
+            extractor=shown,
             seconds=settings.predict_seconds,
         ),
-        trigger=TrainingTrigger(events, versions, jobs, pace(settings), on=settings.auto_train),
+        trigger=AutoTrain(events, versions, jobs, pace(settings), on=settings.auto_train),
     )
 
 
-def watcher(app: App) -> Watcher:
+def watcher(app: App) -> AutoTrainLoop:
     """What starts trainings by themselves, to run beside the web server."""
-    return Watcher(app.events, app.trigger, app.readiness.status, app.start)
+    return AutoTrainLoop(app.events, app.trigger, app.readiness.status, app.start)
 
 
 def runner(settings: Settings) -> Callable[[JobId], None]:
     """What runs one queued job, in the work horse."""
     url = partial(redis_url, settings)
-    board, changes = JobBoard(url, settings.data_dir), EventCounter(url)
+    board, changes = JobBoard(url, settings.data_dir), AnnotationCounter(url)
 
     def work(job: Job, progress: Progress) -> Mapping[str, Any]:
         return _use_case(settings, job.request.mode, progress)(job, progress)
@@ -206,9 +206,9 @@ def label_studio_client(
     return LabelStudioClient(settings.label_studio_url, key, patience=patience, pause=pause)
 
 
-def gallery(settings: Settings, http: HttpClient) -> Gallery:
+def extractor(settings: Settings, http: HttpClient) -> FeatureExtractor:
     """Images as the models see them."""
-    from backend.models.embedding.feature_extractor import open_gallery  # noqa: PLC0415 - loads a model runtime
+    from backend.models.embedding.feature_extractor import open_extractor  # noqa: PLC0415 - loads a model runtime
 
     limits = Limits(settings.fetch_seconds, int(settings.max_image_megabytes * 1e6))
     storage = Storage(
@@ -224,7 +224,7 @@ def gallery(settings: Settings, http: HttpClient) -> Gallery:
         max_bytes=int(settings.image_cache_gigabytes * 1e9),
         workers=settings.fetch_workers,
     )
-    return open_gallery(settings, GatewayFiles(files))
+    return open_extractor(settings, GatewayFiles(files))
 
 
 def _buckets() -> S3Storage | None:
@@ -233,12 +233,12 @@ def _buckets() -> S3Storage | None:
     return S3Storage() if possible else None
 
 
-def learning(settings: Settings, gallery: Gallery) -> Learning:
+def learning(settings: Settings, extractor: FeatureExtractor) -> Learning:
     """The model families, one a kind."""
-    return Learning(families(settings, gallery.device), settings, gallery.fetch)
+    return Learning(families(settings, extractor.device), settings, extractor.fetch)
 
 
-def families(settings: Settings, device: str) -> Mapping[Kind, Family]:
+def families(settings: Settings, device: str) -> Mapping[TaskKind, Family]:
     """What learns each kind; imports no torch until it trains or predicts."""
     from backend.models.classification.classifier import classifier_family  # noqa: PLC0415 - loads SciPy
     from backend.models.detection.family import detector_family  # noqa: PLC0415 - loads SciPy
@@ -250,7 +250,7 @@ def families(settings: Settings, device: str) -> Mapping[Kind, Family]:
     return {kind: family for family in known for kind in family.kinds}
 
 
-def _weights(settings: Settings, kind: Kind) -> NoWeights | None:
+def _weights(settings: Settings, kind: TaskKind) -> NoWeights | None:
     try:
         families(settings, "cpu")[kind].check()
     except NoWeights as exc:
@@ -268,32 +268,32 @@ def _use_case(
     client = label_studio_client(settings, settings.label_studio_patience, pause)
     label_studio = LabelStudioGateway(client)
     versions = VersionStore(settings.data_dir)
-    pictures = gallery(settings, client.http)
-    taught = learning(settings, pictures)
+    images = extractor(settings, client.http)
+    taught = learning(settings, images)
     ledgers = LedgerFiles(settings.data_dir)
-    lanes = Lanes(label_studio, ledgers, settings.seed)
-    inspection = Inspection(Guessing(pictures), _hard_examples(settings, pictures), lanes)
-    delivery = Delivery(label_studio, PredictionStore(settings.data_dir))
-    finishing = Finishing(delivery, AutoAccept(label_studio, ledgers), versions)
+    audits = AuditSamples(label_studio, ledgers, settings.seed)
+    assessor = Assessor(Predictor(images), _hard_examples(settings, images), audits)
+    publisher = Publisher(label_studio, PredictionStore(settings.data_dir))
+    finishing = Finishing(publisher, AutoAccept(label_studio, ledgers), versions)
     if mode is Mode.GROUPING:
-        return GroupImages(label_studio, pictures, settings.seed)
+        return Grouping(label_studio, images, settings.seed)
     if mode is Mode.SUGGESTING:
-        return Suggest(
-            label_studio, pictures, taught, Guessing(pictures), versions, ledgers, settings.seed
+        return Suggestions(
+            label_studio, images, taught, Predictor(images), versions, ledgers, settings.seed
         )
-    reporter = _reporter(settings, pictures, versions, ledgers)
+    reporter = _reporter(settings, images, versions, ledgers)
     if mode is Mode.PRE_LABELING:
-        return PreLabel(
-            label_studio, pictures, lanes, taught, inspection, finishing, reporter, versions
+        return PreLabeling(
+            label_studio, images, audits, taught, assessor, finishing, reporter, versions
         )
-    return AutoLabel(
+    return ActiveLearning(
         label_studio=label_studio,
-        gallery=pictures,
-        lanes=lanes,
+        extractor=images,
+        audits=audits,
         learning=taught,
         comparison=Comparison(taught, versions),
-        inspection=inspection,
-        doubts=Doubts(label_studio, taught),
+        assessor=assessor,
+        doubts=LabelIssues(label_studio, taught),
         finishing=finishing,
         reporter=reporter,
         versions=versions,
@@ -302,13 +302,13 @@ def _use_case(
     )
 
 
-def _hard_examples(settings: Settings, pictures: Gallery) -> HardExamples:
-    most = settings.viewed_images
-    return HardExamples(Viewing(pictures, most), Cropping(pictures, most), table(settings))
+def _hard_examples(settings: Settings, images: FeatureExtractor) -> HardExamples:
+    most = settings.augmented_images
+    return HardExamples(ConsistencyCheck(images, most), Cropping(images, most), table(settings))
 
 
 def _reporter(
-    settings: Settings, pictures: Gallery, versions: VersionStore, ledgers: LedgerFiles
+    settings: Settings, images: FeatureExtractor, versions: VersionStore, ledgers: LedgerFiles
 ) -> Reporter:
     files = JobFiles(settings.data_dir)
 
@@ -319,9 +319,9 @@ def _reporter(
         return files.folder(job.request.project, job.id)
 
     return Reporter(
-        pictures,
-        Prospects(ledgers, reports),
-        JobPictures(folder, versions.all, pictures.fetch),
+        images,
+        Forecasts(ledgers, reports),
+        JobImages(folder, versions.all, images.fetch),
         reports,
     )
 

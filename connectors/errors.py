@@ -11,12 +11,12 @@ ConnectorError        what happened, and the cure
 
 
 class ConnectorError(Exception):
-    """What happened (`message`) and what to do about it (`cure`)."""
+    """What happened (`message`) and what to do about it (`hint`)."""
 
-    def __init__(self, message: str, cure: str = "") -> None:
-        super().__init__(f"{message}. {cure}" if cure else message)
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(f"{message}. {hint}" if hint else message)
         self.message = message
-        self.cure = cure
+        self.hint = hint
 
 
 class Unreachable(ConnectorError):

@@ -15,10 +15,10 @@ from connectors.http_errors import decoded, raise_for, translated
 from connectors.tokens import TokenAuth
 
 _IDEMPOTENT: Final = frozenset({"GET", "HEAD", "PUT", "PATCH", "DELETE"})
-_AWAY: Final = frozenset({429, 502, 503, 504})
+_SERVER_DOWN: Final = frozenset({429, 502, 503, 504})
 """Statuses of a server that is away or busy, and worth waiting for."""
 
-_HICCUPS = 3
+_TRANSIENT = 3
 """How often a 500 is tried: SQLite's "database is locked" passes, a bug does not."""
 
 _LONGEST_PAUSE = 2.0
@@ -211,7 +211,7 @@ def _may_repeat(exc: Unreachable, again: bool, attempt: int) -> bool:
     cause = exc.__cause__
     if isinstance(cause, httpx.HTTPStatusError):
         status = cause.response.status_code
-        return again and (status in _AWAY or (status == 500 and attempt < _HICCUPS))
+        return again and (status in _SERVER_DOWN or (status == 500 and attempt < _TRANSIENT))
     return again or isinstance(cause, _NEVER_SENT)
 
 

@@ -12,7 +12,7 @@ import httpx
 
 from connectors.errors import ConnectorError, Denied, NotFound, Rejected, Unreachable
 
-CURE_OF_DENIAL = (
+HINT_ON_DENIAL = (
     "Create a personal access token in Label Studio under Account & Settings and set it as"
     " LABEL_STUDIO_API_KEY"
 )
@@ -34,8 +34,8 @@ def translated(method: str, url: httpx.URL) -> Generator[None, None, None]:
     except httpx.TooManyRedirects as exc:
         raise Rejected(f"{where} redirects {url.path} in circles") from exc
     except (httpx.HTTPError, httpx.StreamError) as exc:
-        cure = "Is it running, and is this its address?"
-        raise Unreachable(f"{where} cannot be reached ({type(exc).__name__})", cure) from exc
+        hint = "Is it running, and is this its address?"
+        raise Unreachable(f"{where} cannot be reached ({type(exc).__name__})", hint) from exc
 
 
 def decoded(response: httpx.Response) -> Any:
@@ -74,7 +74,7 @@ def _for_status(exc: httpx.HTTPStatusError) -> ConnectorError:
         place = _place(exc.response.next_request.url if exc.response.next_request else request.url)
         return Rejected(f"{what} by a redirect to {place}", "Set LABEL_STUDIO_URL to that address")
     if status in {401, 403}:
-        return Denied(what, CURE_OF_DENIAL)
+        return Denied(what, HINT_ON_DENIAL)
     if status in {404, 410}:
         return NotFound(what)
     if status == 429 or status >= 500:

@@ -10,7 +10,7 @@ from typing import Any, cast
 import httpx
 
 from connectors.errors import Denied, Unreachable
-from connectors.http_errors import CURE_OF_DENIAL, decoded
+from connectors.http_errors import HINT_ON_DENIAL, decoded
 
 _MARGIN = 30.0
 """Seconds before its end at which an access token is replaced."""
@@ -84,7 +84,7 @@ def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
 
 def _access_token(response: httpx.Response) -> str:
     if response.status_code in (400, 401, 403):
-        raise Denied("Label Studio refused the personal access token", CURE_OF_DENIAL)
+        raise Denied("Label Studio refused the personal access token", HINT_ON_DENIAL)
     response.raise_for_status()
     match decoded(response):
         case {"access": str(token)}:

@@ -13,7 +13,7 @@ from backend import settings, wiring
 from backend.domain.errors import AutolabelError, BadInput, NotFound, Refused
 from backend.domain.ids import JobId, ProjectId, VersionName
 from backend.domain.jobs import Algorithm, JobState, Mode
-from backend.domain.schema import Kind
+from backend.domain.schema import TaskKind
 from backend.jobs import requests
 from backend.presentation import sentences, terminal
 from backend.presentation.serializers import job_json, status_json, versions_json
@@ -319,8 +319,8 @@ def demo(
         Path | None, typer.Option(help="Folder with one sub-folder a class, or of boxes.")
     ] = None,
     task: Annotated[
-        Kind, typer.Option(help="What the sub-folders or box files of --images say.")
-    ] = Kind.SINGLE,
+        TaskKind, typer.Option(help="What the sub-folders or box files of --images say.")
+    ] = TaskKind.SINGLE,
     per_class: Annotated[int, typer.Option(help="Images a class to annotate.", min=5)] = 10,
     keep: Annotated[bool, typer.Option(help="Stay up until Ctrl-C.")] = True,
     label_studio: Annotated[

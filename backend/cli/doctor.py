@@ -17,7 +17,7 @@ from rq.serializers import JSONSerializer
 from backend import wiring
 from backend.domain.errors import AutolabelError, BadInput, NotFound, OutOfSpace, Unavailable
 from backend.domain.ids import ProjectId
-from backend.domain.schema import Kind, LabelSchema
+from backend.domain.schema import LabelSchema, TaskKind
 from backend.jobs.records import QUEUE
 from backend.jobs.redis_client import RedisClient
 from backend.label_studio import labeling_config as schema
@@ -39,7 +39,7 @@ class Finding:
     name: str
     good: bool
     found: str
-    cure: str = ""
+    hint: str = ""
 
     def json(self) -> dict[str, Any]:
         return asdict(self)
@@ -79,8 +79,8 @@ def label_studio(settings: Settings) -> str:
         with in_our_words(), wiring.label_studio_client(settings, patience=0) as client:
             return f"{client.version()} at {url}"
     except (Unavailable, NotFound, BadInput) as exc:
-        cure = "Start it, and set LABEL_STUDIO_URL to its address"
-        raise Unavailable(f"no Label Studio at {url}: {exc.message}", cure) from exc
+        hint = "Start it, and set LABEL_STUDIO_URL to its address"
+        raise Unavailable(f"no Label Studio at {url}: {exc.message}", hint) from exc
 
 
 def token(settings: Settings) -> str:
@@ -108,8 +108,8 @@ def web(settings: Settings) -> str:
         answer = httpx.get(f"{settings.public_url}/health", timeout=3)
         answer.raise_for_status()
     except httpx.HTTPError as exc:
-        cure = "Run `autolabel up`, and set AUTOLABEL_PUBLIC_URL to its address"
-        raise Unavailable(f"{settings.public_url} does not answer", cure) from exc
+        hint = "Run `autolabel up`, and set AUTOLABEL_PUBLIC_URL to its address"
+        raise Unavailable(f"{settings.public_url} does not answer", hint) from exc
     return f"answers at {settings.public_url}"
 
 
@@ -124,14 +124,14 @@ def backbone(settings: Settings) -> str:
 
 
 def detector(settings: Settings) -> str:
-    wiring.families(settings, "cpu")[Kind.DETECTION].check()
+    wiring.families(settings, "cpu")[TaskKind.DETECTION].check()
     return settings.detector
 
 
 def detector_of(settings: Settings, project: ProjectId) -> str:
     """The same for a project, which may ask for no rectangles."""
     asked = {control.kind for control in _schema(settings, project).controls}
-    return detector(settings) if Kind.DETECTION in asked else "not needed for this project"
+    return detector(settings) if TaskKind.DETECTION in asked else "not needed for this project"
 
 
 def disk(settings: Settings) -> str:
@@ -141,12 +141,12 @@ def disk(settings: Settings) -> str:
         (folder / ".doctor").write_text("can be written")
         (folder / ".doctor").unlink()
     except OSError as exc:
-        cure = "Make it writable, or set AUTOLABEL_DATA_DIR"
-        raise OutOfSpace(f"{folder} cannot be written: {exc.strerror}", cure) from exc
+        hint = "Make it writable, or set AUTOLABEL_DATA_DIR"
+        raise OutOfSpace(f"{folder} cannot be written: {exc.strerror}", hint) from exc
     free = shutil.disk_usage(folder).free
     if free < SMALL_DISK:
-        cure = "Free some space, or set AUTOLABEL_DATA_DIR to a folder elsewhere"
-        raise OutOfSpace(f"{free / 1e9:.1f} GB free at {folder}", cure)
+        hint = "Free some space, or set AUTOLABEL_DATA_DIR to a folder elsewhere"
+        raise OutOfSpace(f"{free / 1e9:.1f} GB free at {folder}", hint)
     return f"{free / 1e9:.0f} GB free at {folder}"
 
 
@@ -167,7 +167,7 @@ def connection(settings: Settings, project: ProjectId) -> str:
     if ours[0]["state"] != "CO":
         raise Unavailable(
             f"Label Studio cannot reach us: {ours[0].get('error_message') or ours[0]['state']}",
-            _reach_cure(settings),
+            _reach_hint(settings),
         )
     return f"connected as {ours[0]['title']}"
 
@@ -192,7 +192,7 @@ def _finding(name: str, check: Check, settings: Settings) -> Finding:
     try:
         return Finding(name, good=True, found=check(settings))
     except AutolabelError as exc:
-        return Finding(name, good=False, found=exc.message, cure=exc.cure)
+        return Finding(name, good=False, found=exc.message, hint=exc.hint)
 
 
 def _is_ours(url: str, settings: Settings) -> bool:
@@ -200,7 +200,7 @@ def _is_ours(url: str, settings: Settings) -> bool:
     return (theirs.hostname, theirs.port) == (ours.hostname, ours.port)
 
 
-def _reach_cure(settings: Settings) -> str:
+def _reach_hint(settings: Settings) -> str:
     """Both cures where the address may be private: names are resolved there, not here."""
     unblock = (
         "start Label Studio with ML_BLOCK_LOCAL_IP=false and SSRF_PROTECTION_ENABLED=false: since "

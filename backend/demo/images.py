@@ -12,15 +12,15 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from backend.demo import box_datasets
-from backend.domain.answers import Answer, Choice, Regions
+from backend.domain.answers import Answer, Choices, Regions
 from backend.domain.errors import BadInput
 from backend.domain.ids import Label
-from backend.domain.schema import Kind
+from backend.domain.schema import TaskKind
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif"}
 """Files that Label Studio takes as uploads and browsers can show."""
 
-TAGS = {Kind.SINGLE: ("Choices", "Choice"), Kind.DETECTION: ("RectangleLabels", "Label")}
+TAGS = {TaskKind.SINGLE: ("Choices", "Choice"), TaskKind.DETECTION: ("RectangleLabels", "Label")}
 DIGITS = 300
 DIGIT_SIZE = 96
 
@@ -38,7 +38,7 @@ class DemoSet:
     """A named set of images; `labels` in the order in which the labeling config shows them."""
 
     name: str
-    kind: Kind
+    kind: TaskKind
     labels: tuple[Label, ...]
     samples: Sequence[Sample]
 
@@ -76,9 +76,9 @@ def common(images: DemoSet, least: int) -> DemoSet:
 def _about(truth: Answer, labels: Sequence[Label]) -> Answer | None:
     """What is said about these labels; no choice is no answer, no rectangle is one."""
     match truth:
-        case Choice():
+        case Choices():
             kept = tuple(label for label in truth.labels if label in labels)
-            return Choice(kept) if kept else None
+            return Choices(kept) if kept else None
         case Regions():
             return Regions(tuple(region for region in truth.regions if region.label in labels))
 
@@ -110,8 +110,8 @@ def digits(folder: Path) -> DemoSet:
     try:
         from sklearn.datasets import load_digits  # noqa: PLC0415 - an extra, for the demo alone
     except ImportError as exc:
-        cure = "pip install 'label-studio-autolabel[demo]', or give --images FOLDER"
-        raise BadInput("the demo's digits come with scikit-learn, which is missing", cure) from exc
+        hint = "pip install 'label-studio-autolabel[demo]', or give --images FOLDER"
+        raise BadInput("the demo's digits come with scikit-learn, which is missing", hint) from exc
     folder.mkdir(parents=True, exist_ok=True)
     found = cast("dict[str, Any]", load_digits())
     images, target = np.asarray(found["images"]), np.asarray(found["target"])
@@ -120,9 +120,9 @@ def digits(folder: Path) -> DemoSet:
         path = folder / f"digit-{row:04}.png"
         ink = Image.fromarray((255 - images[row] * 255 / 16).astype(np.uint8))
         ink.resize((DIGIT_SIZE, DIGIT_SIZE), Image.Resampling.BICUBIC).save(path)
-        samples.append(Sample(path, Choice((Label(str(target[row])),))))
+        samples.append(Sample(path, Choices((Label(str(target[row])),))))
     labels = tuple(Label(str(digit)) for digit in range(10))
-    return DemoSet("handwritten digits", Kind.SINGLE, labels, samples)
+    return DemoSet("handwritten digits", TaskKind.SINGLE, labels, samples)
 
 
 def class_folders(folder: Path) -> DemoSet:
@@ -138,10 +138,10 @@ def class_folders(folder: Path) -> DemoSet:
     }
     found = {label: paths for label, paths in classes.items() if paths}
     if len(found) < 2:
-        cure = "Give a folder with one sub-folder of images a class, or --task detection"
-        raise BadInput(f"{folder} has {len(found)} sub-folders with images", cure)
-    samples = [Sample(path, Choice((label,))) for label, paths in found.items() for path in paths]
-    return DemoSet(folder.name, Kind.SINGLE, tuple(found), samples)
+        hint = "Give a folder with one sub-folder of images a class, or --task detection"
+        raise BadInput(f"{folder} has {len(found)} sub-folders with images", hint)
+    samples = [Sample(path, Choices((label,))) for label, paths in found.items() for path in paths]
+    return DemoSet(folder.name, TaskKind.SINGLE, tuple(found), samples)
 
 
 def box_folder(folder: Path) -> DemoSet:
@@ -154,7 +154,7 @@ def box_folder(folder: Path) -> DemoSet:
     samples = [
         Sample(path, regions) for path, regions in found.images if path.suffix.lower() in SUFFIXES
     ]
-    return DemoSet(folder.name, Kind.DETECTION, found.labels, samples)
+    return DemoSet(folder.name, TaskKind.DETECTION, found.labels, samples)
 
 
 def _existing(folder: Path) -> Path:

@@ -7,11 +7,11 @@ the button, look at what came back. The truth of all other images is kept back a
 import fcntl
 import shutil
 import signal
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from backend import wiring
 from backend.demo import images as demo_images
@@ -21,7 +21,7 @@ from backend.domain.answers import ImageRef, Prediction
 from backend.domain.errors import BadInput, OutOfSpace, Unavailable
 from backend.domain.ids import ProjectId, TaskId, VersionName
 from backend.domain.jobs import Job, JobRequest, JobState
-from backend.domain.schema import Kind, LabelSchema
+from backend.domain.schema import LabelSchema, TaskKind
 from backend.label_studio import codec, labeling_config
 from backend.policies.certification import correctness
 from backend.presentation import terminal
@@ -29,11 +29,22 @@ from backend.processes import action_install
 from backend.processes.label_studio_server import BESIDE, LabelStudioProcess, installed_command
 from backend.processes.supervisor import with_signals
 from backend.settings import Settings
-from connectors.label_studio.client import LabelStudioClient
 
 NEEDED_BYTES = 500_000_000
 NAMED = 5
 """Labels left out that are named, at most."""
+
+
+class ProjectApi(Protocol):
+    """What the trial run does in Label Studio itself, beside what a job does there."""
+
+    def create_project(self, title: str, label_config: str) -> dict[str, Any]: ...
+
+    def upload_images(self, project: int, paths: Sequence[Path]) -> list[int]: ...
+
+    def annotate(self, task: int, result: Sequence[dict[str, Any]]) -> dict[str, Any]: ...
+
+    def predictions(self, project: int, version: str) -> Iterator[dict[str, Any]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +56,15 @@ class Plan:
     """
 
     images: Path | None
-    kind: Kind
+    kind: TaskKind
     per_class: int
     keep: bool
     label_studio: Path | None
 
     def __post_init__(self) -> None:
-        if self.images is None and self.kind is Kind.DETECTION:
-            cure = "Give a folder of images with Pascal VOC or YOLO files with --images"
-            raise BadInput("the demo brings no images with rectangles of its own", cure)
+        if self.images is None and self.kind is TaskKind.DETECTION:
+            hint = "Give a folder of images with Pascal VOC or YOLO files with --images"
+            raise BadInput("the demo brings no images with rectangles of its own", hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +153,7 @@ def _images(plan: Plan, folder: Path, least: int) -> DemoSet:
 def _found(plan: Plan, folder: Path) -> DemoSet:
     if plan.images is None:
         return demo_images.digits(folder / "digits")
-    if plan.kind is Kind.DETECTION:
+    if plan.kind is TaskKind.DETECTION:
         return demo_images.box_folder(plan.images)
     return demo_images.class_folders(plan.images)
 
@@ -150,7 +161,7 @@ def _found(plan: Plan, folder: Path) -> DemoSet:
 # --- what a person does ------------------------------------------------------------------------
 
 
-def _upload(client: LabelStudioClient, images: DemoSet) -> Upload:
+def _upload(client: ProjectApi, images: DemoSet) -> Upload:
     project = client.create_project(f"Autolabel demo: {images.name}", images.label_config())
     paths = [sample.path for sample in images.samples]
     with terminal.waiting(f"Uploading {len(paths)} images"):
@@ -159,9 +170,7 @@ def _upload(client: LabelStudioClient, images: DemoSet) -> Upload:
     return Upload(ProjectId(project["id"]), labeling_config.parse(images.label_config()), samples)
 
 
-def _annotate(
-    client: LabelStudioClient, upload: Upload, positions: Sequence[int]
-) -> frozenset[TaskId]:
+def _annotate(client: ProjectApi, upload: Upload, positions: Sequence[int]) -> frozenset[TaskId]:
     """Label some images as a person would."""
     tasks = list(upload.samples)
     chosen = [tasks[position] for position in positions]
@@ -203,7 +212,7 @@ def _auto_label(settings: Settings, project: ProjectId) -> Job:
 
 
 def _compare(
-    client: LabelStudioClient, upload: Upload, annotated: frozenset[TaskId], version: VersionName
+    client: ProjectApi, upload: Upload, annotated: frozenset[TaskId], version: VersionName
 ) -> None:
     control = upload.schema.controls[0].name
     said = {

@@ -25,7 +25,7 @@ class ImageRef:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Choices:
     """The labels of a whole image. No label at all is an answer where several are allowed."""
 
     labels: tuple[Label, ...]
@@ -52,7 +52,7 @@ class Regions:
         return tuple(dict.fromkeys(region.label for region in self.regions))
 
 
-Answer = Choice | Regions
+Answer = Choices | Regions
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class NoPrediction:
     """A slot that is filled without an answer, so that results never shift."""
 
     task: TaskId
-    because: str
+    reason: str
 
 
 # --- models and jobs ---------------------------------------------------------------------------

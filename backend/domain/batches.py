@@ -12,22 +12,22 @@ from backend.domain.ids import TaskId
 
 Floats = NDArray[np.floating[Any]]
 
-TRAITS = ("width", "height", "brightness", "saturation", "colorfulness", "sharpness")
-"""Columns of `Pictures.traits`. Width and height in pixels of the upright image; brightness and
+IMAGE_STATS = ("width", "height", "brightness", "saturation", "colorfulness", "sharpness")
+"""Columns of `ImageBatch.image_stats`: width and height in pixels, upright; brightness and
 saturation in [0, 1]; colorfulness after Hasler & Suesstrunk (2003); sharpness the variance of the
 Laplacian of the gray image at 224 pixels."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pictures:
+class ImageBatch:
     """What is known of n images without looking at them again.
 
-    `features` (n, d) float16, each row of length 1; `traits` (n, len(TRAITS)) float32.
+    `features` (n, d) float16, each row of length 1; `image_stats` (n, len(TRAITS)) float32.
     """
 
     refs: tuple[ImageRef, ...]
     features: Floats
-    traits: Floats
+    image_stats: Floats
 
     def __len__(self) -> int:
         return len(self.refs)
@@ -41,7 +41,7 @@ class Pictures:
         rows = [int(position) for position in positions]
         refs = tuple(self.refs[row] for row in rows)
         part = _run(rows)
-        return type(self)(refs, self.features[part], self.traits[part])
+        return type(self)(refs, self.features[part], self.image_stats[part])
 
     def joined(self, other: Self) -> Self:
         """Both, in the order of their tasks, so that a row's place does not tell where it was."""
@@ -50,7 +50,7 @@ class Pictures:
         whole = type(self)(
             self.refs + other.refs,
             np.concatenate([self.features, other.features]),
-            np.concatenate([self.traits, other.traits]),
+            np.concatenate([self.image_stats, other.image_stats]),
         )
         return whole.take(np.argsort(whole.tasks, kind="stable"))
 
@@ -62,7 +62,7 @@ def _run(rows: list[int]) -> slice | list[int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Guesses:
+class PredictionBatch:
     """What a model says to one control for n images, row by row.
 
     `confidence` (n,): calibrated probability that the whole answer is right.

@@ -42,21 +42,21 @@ class Reason:
     label: str | None = None
     have: int | None = None
     need: int | None = None
-    cure: str = ""
+    hint: str = ""
 
     @property
     def text(self) -> str:
         """What every face shows of it."""
-        return f"{self.message}. {self.cure.rstrip('.')}." if self.cure else self.message
+        return f"{self.message}. {self.hint.rstrip('.')}." if self.hint else self.message
 
 
 class AutolabelError(Exception):
-    """What happened (`message`) and what to do about it (`cure`)."""
+    """What happened (`message`) and what to do about it (`hint`)."""
 
-    def __init__(self, message: str, cure: str = "") -> None:
-        super().__init__(f"{message}. {cure}" if cure else message)
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(f"{message}. {hint}" if hint else message)
         self.message = message
-        self.cure = cure
+        self.hint = hint
 
 
 class BadInput(AutolabelError):
@@ -75,8 +75,8 @@ class Refused(AutolabelError):
     """The preconditions of a job do not hold."""
 
     def __init__(self, reasons: Sequence[Reason]) -> None:
-        cures = dict.fromkeys(reason.cure for reason in reasons if reason.cure)
-        super().__init__("; ".join(reason.message for reason in reasons), ". ".join(cures))
+        hints = dict.fromkeys(reason.hint for reason in reasons if reason.hint)
+        super().__init__("; ".join(reason.message for reason in reasons), ". ".join(hints))
         self.reasons = tuple(reasons)
 
 

@@ -75,7 +75,7 @@ class JobRequest:
 class Job:
     """One job, as the job API shows it. `progress` is in [0, 1]; times are UTC.
 
-    `because` says why the job is where it is, in words; `report` is the content of
+    `reason` says why the job is where it is, in words; `report` is the content of
     `report.json` once there is one.
     """
 
@@ -84,7 +84,7 @@ class Job:
     state: JobState
     progress: float = 0.0
     step: str = ""
-    because: str = ""
+    reason: str = ""
     created_at: datetime | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
@@ -97,7 +97,7 @@ class Decision:
     """Yes or no, and why."""
 
     yes: bool
-    because: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from enum import StrEnum
 from backend.domain.ids import ControlName, Label
 
 
-class Kind(StrEnum):
+class TaskKind(StrEnum):
     """What a control asks; decides which model family learns it."""
 
     SINGLE = "classification"
@@ -29,7 +29,7 @@ class Control:
 
     name: ControlName
     image: str
-    kind: Kind
+    kind: TaskKind
     labels: tuple[Label, ...]
     outside_names: Mapping[str, Label] = field(default_factory=dict[str, Label])
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from backend.domain.ids import ControlName, JobId, Label, ProjectId, TaskId, VersionName
-from backend.domain.schema import Kind
+from backend.domain.schema import TaskKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Acceptance:
 class Ledger:
     """What a project must remember so that the promises of all its rounds hold together.
 
-    `lane`: validation tasks drawn at random, never trained on. `share` of the unlabeled images is
+    `audit`: validation tasks drawn at random, never trained on. `share` of the unlabeled images is
     in it by lot, and of those that are imported later. `before`: labeled when the lane was drawn;
     it does not stand for them. `from_labels`: it was drawn from labels that somebody said were
     random, so every certificate has to say that this was assumed.
@@ -57,7 +57,7 @@ class Ledger:
     left. `attempts`: tests made so far, each of which used up a part of the confidence.
     """
 
-    lane: frozenset[TaskId] = frozenset()
+    audit: frozenset[TaskId] = frozenset()
     share: float = 0.0
     before: frozenset[TaskId] = frozenset()
     from_labels: bool = False
@@ -68,7 +68,7 @@ class Ledger:
     @property
     def open(self) -> frozenset[TaskId]:
         """Tasks of the lane that still stand for what is left."""
-        return self.lane - self.spent
+        return self.audit - self.spent
 
     @property
     def accepted(self) -> frozenset[TaskId]:
@@ -83,7 +83,7 @@ class ModelVersion:
 
     name: VersionName
     project: ProjectId
-    kinds: Mapping[ControlName, Kind]
+    kinds: Mapping[ControlName, TaskKind]
     labels: Mapping[ControlName, tuple[Label, ...]]
     metrics: Mapping[str, float]
     trained_on: Mapping[str, int]
@@ -93,5 +93,5 @@ class ModelVersion:
     device: str
     packages: Mapping[str, str]
     promoted: bool = True
-    because: str = ""
+    reason: str = ""
     certificate: Certificate | None = None

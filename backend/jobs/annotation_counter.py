@@ -35,8 +35,8 @@ end
 """
 
 
-class EventCounter:
-    """Implements `backend.ports.label_studio.Changes`."""
+class AnnotationCounter:
+    """Implements `backend.ports.label_studio.AnnotationChanges`."""
 
     def __init__(
         self,

@@ -79,7 +79,7 @@ class JobBoard:
         newest = self.files.newest(project, reports=reports)
         return [self._settled(job) for job in islice(newest, limit)]
 
-    def stop(self, job: JobId, because: str = ON_REQUEST) -> Job:
+    def stop(self, job: JobId, reason: str = ON_REQUEST) -> Job:
         """Ask a job to stop; a queued one stops at once, one that ended stays as it is.
 
         Raises:
@@ -89,7 +89,7 @@ class JobBoard:
         found = self.get(job)
         if not found.state.is_live:
             return found
-        stopped = self.records.change(job, lambda current: _stopped(current, because))
+        stopped = self.records.change(job, lambda current: _stopped(current, reason))
         if stopped is None:
             return self.get(job)
         if stopped.state is JobState.STOPPED:
@@ -117,12 +117,12 @@ class JobBoard:
         return started
 
     def end(
-        self, job: Job, state: JobState, because: str, version: VersionName | None = None
+        self, job: Job, state: JobState, reason: str, version: VersionName | None = None
     ) -> Job:
         """Close a live job; one that was closed before stays as it was. Never raises."""
 
         def end(current: Job) -> Job:
-            return _ended(current, state, because, version) if current.state.is_live else current
+            return _ended(current, state, reason, version) if current.state.is_live else current
 
         try:
             ended = self.records.change(job.id, end)
@@ -131,14 +131,14 @@ class JobBoard:
             ended = None
         ended = ended or end(job)
         self._remember(ended)
-        log.info("job %s %s: %s", ended.id, ended.state, ended.because)
+        log.info("job %s %s: %s", ended.id, ended.state, ended.reason)
         return ended
 
-    def bury(self, job: Job, because: str) -> Job:
+    def mark_dead(self, job: Job, reason: str) -> Job:
         """Close a job whose worker is gone: stopped if it was asked to stop, else failed."""
         if job.state is JobState.STOPPING:
-            return self.end(job, JobState.STOPPED, f"{job.because}; {because}")
-        return self.end(job, JobState.FAILED, because)
+            return self.end(job, JobState.STOPPED, f"{job.reason}; {reason}")
+        return self.end(job, JobState.FAILED, reason)
 
     # --------------------------------------------------------------------------------------------
 
@@ -156,13 +156,13 @@ class JobBoard:
         try:
             record = self.records.read(filed.id)
         except QueueUnreachable:
-            return replace(filed, because=UNKNOWN)
+            return replace(filed, reason=UNKNOWN)
         if record is None:
-            return self.bury(filed, LOST)
+            return self.mark_dead(filed, LOST)
         if not record.job.state.is_live:
             self._remember(record.job)
         elif not record.alive:
-            return self.bury(record.job, DEAD)
+            return self.mark_dead(record.job, DEAD)
         return replace(record.job, report=filed.report)
 
     def _remember(self, job: Job) -> None:
@@ -183,20 +183,20 @@ def _only_live(job: Job | None) -> Job | None:
     return job if job and job.state.is_live else None
 
 
-def _stopped(job: Job, because: str) -> Job:
+def _stopped(job: Job, reason: str) -> Job:
     if job.state is JobState.QUEUED:
-        return _ended(job, JobState.STOPPED, because, None)
+        return _ended(job, JobState.STOPPED, reason, None)
     if job.state is JobState.RUNNING:
-        return replace(job, state=JobState.STOPPING, because=because)
+        return replace(job, state=JobState.STOPPING, reason=reason)
     return job
 
 
-def _ended(job: Job, state: JobState, because: str, version: VersionName | None) -> Job:
+def _ended(job: Job, state: JobState, reason: str, version: VersionName | None) -> Job:
     progress = 1.0 if state is JobState.FINISHED else job.progress
     return replace(
         job,
         state=state,
-        because=because,
+        reason=reason,
         progress=progress,
         version=version,
         ended_at=datetime.now(UTC),

@@ -28,7 +28,7 @@ def run(board: JobBoard, job_id: JobId, work: Work, weights: Mapping[str, float]
     """Do the work of a queued job.
 
     `weights` are the expected shares of the steps, in the order in which they happen. The
-    report's `version` becomes the job's, its `because` the reason that is shown.
+    report's `version` becomes the job's, its `reason` the reason that is shown.
     """
     job = board.start(job_id)
     if job is None:
@@ -36,13 +36,13 @@ def run(board: JobBoard, job_id: JobId, work: Work, weights: Mapping[str, float]
         return
     progress = JobProgress(weights, lambda share, step: board.records.report(job_id, share, step))
     end = _attempt(board, job, work, progress)
-    board.end(job, end.state, end.because, end.version)
+    board.end(job, end.state, end.reason, end.version)
 
 
 @dataclass(frozen=True, slots=True)
 class _End:
     state: JobState
-    because: str
+    reason: str
     version: VersionName | None = None
 
 
@@ -53,7 +53,7 @@ def _attempt(board: JobBoard, job: Job, work: Work, progress: "JobProgress") -> 
             report = work(job, progress)
             board.files.save_report(job, report)
     except Stopped as exc:
-        return _End(JobState.STOPPED, progress.stop_because or exc.message)
+        return _End(JobState.STOPPED, progress.stop_reason or exc.message)
     except AutolabelError as exc:
         log.warning("job %s failed: %s", job.id, exc)
         return _End(JobState.FAILED, str(exc))
@@ -62,8 +62,8 @@ def _attempt(board: JobBoard, job: Job, work: Work, progress: "JobProgress") -> 
         log.exception("job %s failed: internal error %s", job.id, incident)
         return _End(JobState.FAILED, f"internal error {incident}, see the worker's log")
     version = report.get("version")
-    because = str(report.get("because") or "done")
-    return _End(JobState.FINISHED, because, VersionName(str(version)) if version else None)
+    reason = str(report.get("reason") or "done")
+    return _End(JobState.FINISHED, reason, VersionName(str(version)) if version else None)
 
 
 class JobProgress:
@@ -78,7 +78,7 @@ class JobProgress:
         report: Callable[[float, str], str | None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.stop_because = ""
+        self.stop_reason = ""
         self._weights = weights
         self._report = report
         self._clock = clock
@@ -105,7 +105,7 @@ class JobProgress:
         if answer is None:
             raise QueueUnreachable(LOST)
         if answer:
-            self.stop_because = answer
+            self.stop_reason = answer
             raise Stopped
 
 

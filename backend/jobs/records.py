@@ -158,7 +158,7 @@ def _write(pipe: Any, job: Job) -> None:
     key = _job_key(job.id)
     fields: dict[Any, Any] = {"card": job_card(job), "progress": job.progress, "step": job.step}
     if job.state not in {JobState.QUEUED, JobState.RUNNING}:
-        fields["stop"] = job.because
+        fields["stop"] = job.reason
     pipe.hset(key, mapping=fields)
     if not job.state.is_live:
         pipe.expire(key, _DAY)

@@ -11,7 +11,7 @@ from redis.retry import Retry
 
 from backend.domain.errors import QueueUnreachable
 
-CURE = "Start `autolabel up`, or set AUTOLABEL_REDIS_URL to a Redis that runs"
+HINT = "Start `autolabel up`, or set AUTOLABEL_REDIS_URL to a Redis that runs"
 
 
 class RedisClient:
@@ -38,7 +38,7 @@ class RedisClient:
             yield redis
         except RedisError as exc:
             self._redis = None
-            raise QueueUnreachable(f"Redis does not answer: {str(exc).rstrip('.')}", CURE) from exc
+            raise QueueUnreachable(f"Redis does not answer: {str(exc).rstrip('.')}", HINT) from exc
 
 
 def connect(url: str, **options: Any) -> Any:
@@ -54,4 +54,4 @@ def connect(url: str, **options: Any) -> Any:
     try:
         return from_url(url, **(limits | options))
     except ValueError as exc:
-        raise QueueUnreachable(f"AUTOLABEL_REDIS_URL cannot be used: {exc}", CURE) from exc
+        raise QueueUnreachable(f"AUTOLABEL_REDIS_URL cannot be used: {exc}", HINT) from exc

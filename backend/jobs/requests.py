@@ -52,8 +52,8 @@ def job_request(project: ProjectId, body: Mapping[str, Any]) -> JobRequest:
     try:
         return _request(project, fields)
     except ValueError as exc:
-        cure = "Start an active-learning job, or do not state that the labels are random"
-        raise BadInput(str(exc), cure) from exc
+        hint = "Start an active-learning job, or do not state that the labels are random"
+        raise BadInput(str(exc), hint) from exc
 
 
 def _request(project: ProjectId, fields: _Fields) -> JobRequest:

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from backend.domain.answers import (
     Answer,
-    Choice,
+    Choices,
     ImageRef,
     LabeledImage,
     Prediction,
@@ -23,7 +23,7 @@ from backend.domain.answers import (
 )
 from backend.domain.geometry import NOWHERE, Box, clipped, from_percent, is_cut, to_percent
 from backend.domain.ids import ControlName, Label, TaskId
-from backend.domain.schema import Control, Kind, LabelSchema
+from backend.domain.schema import Control, LabelSchema, TaskKind
 
 Json = Mapping[str, Any]
 
@@ -73,16 +73,16 @@ def answers(
 
 
 def _answer(control: Control, results: Sequence[Json], repairs: Counter[str]) -> Answer | None:
-    if control.kind is Kind.DETECTION:
+    if control.kind is TaskKind.DETECTION:
         return Regions(tuple(_regions(control, results, repairs)))
     said = [label for result in results for label in _labels(_value(result), "choices")]
     known = tuple(label for label in control.labels if label in said)
     repairs["unknown_label"] += len(set(said) - set(known))
-    return Choice(known) if control.kind is Kind.MULTI else _single(known)
+    return Choices(known) if control.kind is TaskKind.MULTI else _single(known)
 
 
-def _single(labels: tuple[Label, ...]) -> Choice | None:
-    return Choice(labels[:1]) if labels else None
+def _single(labels: tuple[Label, ...]) -> Choices | None:
+    return Choices(labels[:1]) if labels else None
 
 
 def _regions(control: Control, results: Iterable[Json], repairs: Counter[str]) -> Iterable[Region]:
@@ -162,13 +162,13 @@ def _parts(prediction: Prediction, schema: LabelSchema) -> Iterable[dict[str, An
             continue
         head = {"from_name": control.name, "to_name": control.image}
         match answer:
-            case Choice(labels) if labels:
+            case Choices(labels) if labels:
                 value = {"choices": list(labels)}
                 yield {**head, "type": "choices", "value": value, "score": prediction.score}
             case Regions(regions):
                 for box, same in _by_box(regions).items():
                     yield {**head, **_rectangle(box, same, prediction.size)}
-            case Choice():
+            case Choices():
                 continue
 
 
@@ -183,9 +183,9 @@ def fits(said: Json, schema: LabelSchema) -> bool:
 def _part_fits(part: Json, control: Control | None) -> bool:
     if control is None or part.get("to_name") != control.image:
         return False
-    key = "rectanglelabels" if control.kind is Kind.DETECTION else "choices"
+    key = "rectanglelabels" if control.kind is TaskKind.DETECTION else "choices"
     labels = _labels(_value(part), key)
-    too_many = control.kind is Kind.SINGLE and len(labels) > 1
+    too_many = control.kind is TaskKind.SINGLE and len(labels) > 1
     return bool(labels) and not too_many and set(labels) <= set(control.labels)
 
 

@@ -30,4 +30,4 @@ def in_our_words() -> Generator[None]:
     try:
         yield
     except outside.ConnectorError as exc:
-        raise OURS[type(exc)](exc.message, exc.cure) from exc
+        raise OURS[type(exc)](exc.message, exc.hint) from exc

@@ -36,8 +36,8 @@ class LabelStudioGateway:
             with in_our_words():
                 return _project(self._client.project(project))
         except NotFound as exc:
-            cure = "The id is the number in its address; the owner of the token must see it"
-            raise NotFound(f"Label Studio has no project {project}", cure) from exc
+            hint = "The id is the number in its address; the owner of the token must see it"
+            raise NotFound(f"Label Studio has no project {project}", hint) from exc
 
     def projects(self) -> Sequence[Project]:
         with in_our_words():
@@ -82,7 +82,7 @@ class LabelStudioGateway:
             done = self._client.import_predictions(project, wires)
         for version in {prediction.version for prediction in predictions}:
             self.set_clusters(project, version, _clusters(predictions, version))
-        dropped = tuple(NoPrediction(TaskId(task), because) for task, because in done.dropped)
+        dropped = tuple(NoPrediction(TaskId(task), reason) for task, reason in done.dropped)
         return Pushed(done.created, dropped)
 
     def set_clusters(

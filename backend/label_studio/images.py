@@ -19,7 +19,7 @@ class GatewayFiles:
             found = self._cache.digests([(ref.task, ref.uri) for ref in refs])
             for ref, file in zip(refs, found, strict=True):
                 if file.digest is None:
-                    yield NoPrediction(ref.task, file.because)
+                    yield NoPrediction(ref.task, file.reason)
                 else:
                     yield ref, file.digest
 

@@ -12,12 +12,12 @@ from defusedxml.ElementTree import fromstring
 
 from backend.domain.errors import UnsupportedConfig
 from backend.domain.ids import ControlName, Label
-from backend.domain.schema import Control, Kind, LabelSchema
+from backend.domain.schema import Control, LabelSchema, TaskKind
 
 LEARNED = {"Choices": "Choice", "RectangleLabels": "Label"}
 """Tags that we learn, and the tag of their options."""
 
-CURE = "Use <Image> with <Choices> or <RectangleLabels> in Settings > Labeling Interface"
+HINT = "Use <Image> with <Choices> or <RectangleLabels> in Settings > Labeling Interface"
 
 
 def parse(label_config: str) -> LabelSchema:
@@ -29,11 +29,11 @@ def parse(label_config: str) -> LabelSchema:
     root = _root(label_config)
     names = [image.get("name", "") for image in root.iter("Image")]
     if not names:
-        raise UnsupportedConfig("the labeling config has no <Image> tag", CURE)
+        raise UnsupportedConfig("the labeling config has no <Image> tag", HINT)
     found = [tag for tag in root.iter() if tag.get("toName")]
     shown = next((name for name in names if any(_learnable(tag, name) for tag in found)), None)
     if shown is None:
-        raise UnsupportedConfig(f"we do not learn {_listed(found)} on an image", CURE)
+        raise UnsupportedConfig(f"we do not learn {_listed(found)} on an image", HINT)
     controls = tuple(_control(tag, shown) for tag in found if _learnable(tag, shown))
     left_alone = [tag for tag in found if not _learnable(tag, shown)]
     image = next(image for image in root.iter("Image") if image.get("name") == shown)
@@ -45,14 +45,14 @@ def _root(label_config: str) -> Element:
     try:
         return fromstring(label_config)
     except (ParseError, DefusedXmlException, ValueError) as exc:
-        raise UnsupportedConfig(f"the labeling config is not readable XML ({exc})", CURE) from exc
+        raise UnsupportedConfig(f"the labeling config is not readable XML ({exc})", HINT) from exc
 
 
 def _data_key(image: Element) -> str:
     value = image.get("value", "")
     if not value.startswith("$") or len(value) == 1:
-        cure = 'Give it value="$image", the key of the image in the task data'
-        raise UnsupportedConfig(f"<Image name={image.get('name')!r}> names no task data", cure)
+        hint = 'Give it value="$image", the key of the image in the task data'
+        raise UnsupportedConfig(f"<Image name={image.get('name')!r}> names no task data", hint)
     return value[1:]
 
 
@@ -83,10 +83,10 @@ def _control(tag: Element, image: str) -> Control:
     return Control(ControlName(tag.attrib["name"]), image, _kind(tag), tuple(labels), outside)
 
 
-def _kind(tag: Element) -> Kind:
+def _kind(tag: Element) -> TaskKind:
     if tag.tag == "RectangleLabels":
-        return Kind.DETECTION
-    return Kind.MULTI if tag.get("choice") == "multiple" else Kind.SINGLE
+        return TaskKind.DETECTION
+    return TaskKind.MULTI if tag.get("choice") == "multiple" else TaskKind.SINGLE
 
 
 def _named(tag: Element) -> str:

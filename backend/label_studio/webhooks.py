@@ -34,7 +34,7 @@ class Changed:
 class Ignored:
     """An event that changes nothing for us."""
 
-    because: str
+    reason: str
 
 
 Event = TrainNow | Changed | Ignored

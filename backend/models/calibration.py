@@ -13,7 +13,7 @@ from backend.models.links import SIGMOID, SOFTMAX
 from backend.models.optimizer import minimum
 
 Floats = NDArray[np.floating[Any]]
-Flags = NDArray[np.bool_]
+Targets = NDArray[np.bool_]
 
 IMAGES_FOR_BIAS = 50
 """Images that every label needs before each gets a bias of its own."""
@@ -39,7 +39,7 @@ class Calibration:
         return self.slope * logits + self.offset
 
 
-def temperature(logits: Floats, flags: Flags) -> Calibration:
+def temperature(logits: Floats, targets: Targets) -> Calibration:
     """One slope for all labels (temperature scaling, Guo et al. 2017), K biases if affordable.
 
     A standard normal prior on the log of the slope and on each bias keeps a handful of images
@@ -50,12 +50,12 @@ def temperature(logits: Floats, flags: Flags) -> Calibration:
         flags: (n, K), one true label a row.
     """
     labels = logits.shape[1]
-    with_bias = bool(len(flags)) and int(flags.sum(axis=0).min()) >= IMAGES_FOR_BIAS
-    return _scaled(logits, flags, with_bias) if labels > 1 else Calibration.identity(labels)
+    with_bias = bool(len(targets)) and int(targets.sum(axis=0).min()) >= IMAGES_FOR_BIAS
+    return _scaled(logits, targets, with_bias) if labels > 1 else Calibration.identity(labels)
 
 
-def _scaled(logits: Floats, flags: Flags, with_bias: bool) -> Calibration:
-    labels, truth = logits.shape[1], flags.astype(np.float64)
+def _scaled(logits: Floats, targets: Targets, with_bias: bool) -> Calibration:
+    labels, truth = logits.shape[1], targets.astype(np.float64)
 
     def objective(parameters: Floats) -> tuple[float, Floats]:
         slope, bias = np.exp(parameters[0]), parameters[1:] if with_bias else 0.0
@@ -70,7 +70,7 @@ def _scaled(logits: Floats, flags: Flags, with_bias: bool) -> Calibration:
     return Calibration(slope, found[1:] if with_bias else np.zeros(labels))
 
 
-def platt(logits: Floats, flags: Flags) -> Calibration:
+def platt(logits: Floats, targets: Targets) -> Calibration:
     """A slope and offset for each label (Platt 1999), drawn towards that of all labels together.
 
     Args:
@@ -79,16 +79,16 @@ def platt(logits: Floats, flags: Flags) -> Calibration:
     labels = logits.shape[1]
     if not logits.size:
         return Calibration.identity(labels)
-    pooled = _sigmoid_fit(logits.ravel(), flags.ravel(), np.array([1.0, 0.0]), 1.0)
+    pooled = _sigmoid_fit(logits.ravel(), targets.ravel(), np.array([1.0, 0.0]), 1.0)
     fits = [
-        _sigmoid_fit(logits[:, column], flags[:, column], pooled, LABEL_PRIOR)
+        _sigmoid_fit(logits[:, column], targets[:, column], pooled, LABEL_PRIOR)
         for column in range(labels)
     ]
     slope, offset = np.array(fits).T
     return Calibration(slope, offset)
 
 
-def _sigmoid_fit(logits: Floats, hits: Flags, prior: Floats, precision: float) -> Floats:
+def _sigmoid_fit(logits: Floats, hits: Targets, prior: Floats, precision: float) -> Floats:
     """Slope and offset by Newton's method, under a Gaussian prior about `prior`."""
     design = np.column_stack([logits, np.ones(len(logits))]).astype(np.float64)
     truth = hits.astype(np.float64)
@@ -122,7 +122,7 @@ class ScoreCalibration:
     offset: float = 0.0
 
     @classmethod
-    def of(cls, scores: Floats, correct: Flags) -> Self:
+    def of(cls, scores: Floats, correct: Targets) -> Self:
         """Platt's fit on the score's logit; with few examples it stays near the score itself.
 
         Args:
@@ -158,7 +158,7 @@ class Bin:
 
 
 def reliability(
-    confidence: Floats, correct: Flags, bins: int = 10, equal_mass: bool = True
+    confidence: Floats, correct: Targets, bins: int = 10, equal_mass: bool = True
 ) -> tuple[Bin, ...]:
     """The non-empty bins of a reliability plot.
 
@@ -176,7 +176,7 @@ def reliability(
     return tuple(_bin(confidence[rows], correct[rows]) for rows in groups if len(rows))
 
 
-def _bin(confidence: Floats, correct: Flags) -> Bin:
+def _bin(confidence: Floats, correct: Targets) -> Bin:
     return Bin(
         float(confidence.min()),
         float(confidence.max()),
@@ -187,7 +187,7 @@ def _bin(confidence: Floats, correct: Flags) -> Bin:
 
 
 def expected_calibration_error(
-    confidence: Floats, correct: Flags, bins: int = 10, equal_mass: bool = True
+    confidence: Floats, correct: Targets, bins: int = 10, equal_mass: bool = True
 ) -> float:
     """Mean gap between confidence and accuracy over the bins, weighted by count; nan if empty."""
     if not len(confidence):
@@ -197,8 +197,8 @@ def expected_calibration_error(
     return sum(gaps) / len(confidence)
 
 
-def brier(probabilities: Floats, flags: Flags) -> float:
+def brier(probabilities: Floats, targets: Targets) -> float:
     """Squared distance from truth, summed over labels, mean over images (Brier 1950)."""
     if not len(probabilities):
         return float("nan")
-    return float(((probabilities - flags) ** 2).sum(axis=1).mean())
+    return float(((probabilities - targets) ** 2).sum(axis=1).mean())

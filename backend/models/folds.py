@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Flags = NDArray[np.bool_]
+Targets = NDArray[np.bool_]
 
 
-def stratified(flags: Flags, folds: int, seed: int) -> NDArray[np.intp]:
+def stratified(targets: Targets, folds: int, seed: int) -> NDArray[np.intp]:
     """The fold of each image, (n,): images are dealt out like cards, rarest label first.
 
     With several labels an image counts for its rarest one, a shortcut of iterative
@@ -19,16 +19,16 @@ def stratified(flags: Flags, folds: int, seed: int) -> NDArray[np.intp]:
         folds: how many.
         seed: same seed, same folds.
     """
-    order = np.random.default_rng(seed).permutation(len(flags))
-    ranks = _rarest(flags)[order]
+    order = np.random.default_rng(seed).permutation(len(targets))
+    ranks = _rarest(targets)[order]
     dealt = order[np.argsort(ranks, kind="stable")]
-    fold = np.empty(len(flags), dtype=np.intp)
-    fold[dealt] = np.arange(len(flags)) % folds
+    fold = np.empty(len(targets), dtype=np.intp)
+    fold[dealt] = np.arange(len(targets)) % folds
     return fold
 
 
-def _rarest(flags: Flags) -> NDArray[Any]:
+def _rarest(targets: Targets) -> NDArray[Any]:
     """The rank of each image's rarest label; K where it has none."""
-    by_count = np.argsort(flags.sum(axis=0), kind="stable")
-    ranked = flags[:, by_count]
-    return np.where(ranked.any(axis=1), ranked.argmax(axis=1), flags.shape[1])
+    by_count = np.argsort(targets.sum(axis=0), kind="stable")
+    ranked = targets[:, by_count]
+    return np.where(ranked.any(axis=1), ranked.argmax(axis=1), targets.shape[1])

@@ -14,7 +14,7 @@ from backend.domain.answers import Region, Regions
 from backend.domain.ids import Label
 
 Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
+Targets = NDArray[np.bool_]
 
 # --- labels of a whole image -------------------------------------------------------------------
 
@@ -48,7 +48,9 @@ def confusion(predicted: NDArray[np.intp], truth: NDArray[np.intp], classes: int
     return cells.reshape(classes, classes)
 
 
-def label_table(predicted: Flags, truth: Flags, labels: Sequence[Label]) -> tuple[LabelRow, ...]:
+def label_table(
+    predicted: Targets, truth: Targets, labels: Sequence[Label]
+) -> tuple[LabelRow, ...]:
     """Precision, recall and F1 of each label.
 
     Args:
@@ -64,7 +66,7 @@ def label_table(predicted: Flags, truth: Flags, labels: Sequence[Label]) -> tupl
     )
 
 
-def macro_f1(predicted: Flags, truth: Flags) -> float:
+def macro_f1(predicted: Targets, truth: Targets) -> float:
     """Mean F1 over the labels that occur in the truth or the prediction; nan where none does."""
     seen = predicted.any(axis=0) | truth.any(axis=0)
     if not seen.any():
@@ -152,11 +154,11 @@ def shown_metrics(
 ) -> Mapping[str, float]:
     """`precision`, `recall` and `edits_per_image` of the boxes that a person sees."""
     ranked = [_ranked(shown, truths, label, 0.5)[1] for label in labels]
-    hits = sum(int(flags.sum()) for flags in ranked)
+    hits = sum(int(targets.sum()) for targets in ranked)
     boxes = sum(len(_of_label(truth, label)) for truth in truths for label in labels)
     work = [edits(*pair).total for pair in zip(shown, truths, strict=True)]
     return {
-        "precision": hits / max(1, sum(len(flags) for flags in ranked)),
+        "precision": hits / max(1, sum(len(targets) for targets in ranked)),
         "recall": hits / max(1, boxes),
         "edits_per_image": float(np.mean(work)) if work else float("nan"),
     }
@@ -193,7 +195,7 @@ def edits(prediction: Regions, truth: Regions, iou: float = 0.5) -> Edits:
     """
     overlap = overlaps(prediction.regions, truth.regions)
     same = np.array(
-        [[guess.label == true.label for true in truth.regions] for guess in prediction.regions],
+        [[predict.label == true.label for true in truth.regions] for predict in prediction.regions],
         dtype=np.bool_,
     ).reshape(overlap.shape)
     right = _pair(overlap, same & (overlap >= iou))
@@ -217,7 +219,7 @@ def overlaps(ones: Sequence[Region], others: Sequence[Region]) -> Floats:
     return shared / (areas[0] + areas[1] - shared)
 
 
-def _pair(overlap: Floats, allowed: Flags) -> int:
+def _pair(overlap: Floats, allowed: Targets) -> int:
     """Pair rows with columns, best overlap first; paired ones leave `overlap` for good."""
     pairs = 0
     for cell in np.argsort(-overlap, axis=None, kind="stable").tolist():
@@ -230,13 +232,13 @@ def _pair(overlap: Floats, allowed: Flags) -> int:
 
 def _ranked(
     predictions: Sequence[Regions], truths: Sequence[Regions], label: Label, iou: float
-) -> tuple[Floats, Flags]:
+) -> tuple[Floats, Targets]:
     """Score of every predicted box of a label, and whether it found a true box."""
     scores: list[float] = []
     hits: list[bool] = []
     for prediction, truth in zip(predictions, truths, strict=True):
         guesses = sorted(_of_label(prediction, label), key=_score, reverse=True)
-        scores += [_score(guess) for guess in guesses]
+        scores += [_score(predict) for predict in guesses]
         hits += _hits(overlaps(guesses, _of_label(truth, label)), iou)
     return np.array(scores, dtype=np.float64), np.array(hits, dtype=np.bool_)
 
@@ -244,9 +246,9 @@ def _ranked(
 def _hits(overlap: Floats, iou: float) -> list[bool]:
     """Whether each guess, best first, takes a true box that no better guess took."""
     hits: list[bool] = []
-    for guess in range(len(overlap)):
-        best = int(overlap[guess].argmax()) if overlap.shape[1] else -1
-        hits.append(best >= 0 and bool(overlap[guess, best] >= iou))
+    for predict in range(len(overlap)):
+        best = int(overlap[predict].argmax()) if overlap.shape[1] else -1
+        hits.append(best >= 0 and bool(overlap[predict, best] >= iou))
         if hits[-1]:
             overlap[:, best] = -1
     return hits

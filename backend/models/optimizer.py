@@ -14,7 +14,7 @@ def minimum(
     objective: Callable[[Floats], tuple[float, Floats]],
     start: Floats,
     tolerance: float = 1e-6,
-    pulse: Callable[[], None] | None = None,
+    throttled: Callable[[], None] | None = None,
 ) -> Floats:
     """Where a smooth convex objective is least, by L-BFGS (Liu & Nocedal 1989).
 
@@ -27,8 +27,8 @@ def minimum(
     scipy = cast(Any, import_module("scipy.optimize"))  # here, as prediction must not pay for it
 
     def beat(_: Floats) -> None:
-        if pulse is not None:
-            pulse()
+        if throttled is not None:
+            throttled()
 
     solved = scipy.minimize(
         objective,

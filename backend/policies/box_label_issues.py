@@ -10,7 +10,7 @@ from backend.domain.answers import Answer, Region, Regions
 from backend.domain.geometry import iou
 from backend.domain.ids import TaskId
 from backend.policies.certification.correctness import SAME_BOX, pairs
-from backend.policies.label_issues import Suspect
+from backend.policies.label_issues import LabelIssue
 
 SURE, LIKELY = 0.9, 0.5
 """Chances from which a found box speaks against a person's, and against its place only."""
@@ -21,16 +21,16 @@ TOUCHING = 0.1
 
 def doubted_boxes(
     tasks: Sequence[TaskId], truths: Sequence[Answer], found: Sequence[Answer]
-) -> tuple[Suspect, ...]:
+) -> tuple[LabelIssue, ...]:
     """Tasks whose boxes the model strongly doubts, most doubtful first, one entry a task."""
-    suspects = list[Suspect]()
+    issues = list[LabelIssue]()
     for task, truth, answer in zip(tasks, truths, found, strict=True):
         if isinstance(truth, Regions) and isinstance(answer, Regions):
             doubts = sorted(_doubts(truth, answer), reverse=True)
             if doubts:
                 words = "; ".join(words for _, words in doubts[:3])
-                suspects.append(Suspect(task, doubts[0][0], words))
-    return tuple(sorted(suspects, key=lambda suspect: -suspect.doubt))
+                issues.append(LabelIssue(task, doubts[0][0], words))
+    return tuple(sorted(issues, key=lambda issue: -issue.doubt))
 
 
 def _doubts(truth: Regions, answer: Regions) -> Iterable[tuple[float, str]]:

@@ -26,16 +26,16 @@ class Round:
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class Forecast:
     """`labels` more from people would certify about `certified` more images."""
 
     labels: int
     certified: int
     pays: bool
-    because: str
+    reason: str
 
 
-def outlook(rounds: Sequence[Round], images: int) -> Outlook:
+def forecast(rounds: Sequence[Round], images: int) -> Forecast:
     """Look one step ahead.
 
     Args:
@@ -46,18 +46,18 @@ def outlook(rounds: Sequence[Round], images: int) -> Outlook:
     rest = max(0, images - now.labels - now.certified)
     step = min(rest, max(FEWEST, ceil(NEXT_SHARE * now.labels)))
     if not rest:
-        return Outlook(0, 0, False, "every image is labeled or certified")
+        return Forecast(0, 0, False, "every image is labeled or certified")
     if not now.certified:
-        return Outlook(step, 0, True, "nothing is certified yet; label on, validation first")
+        return Forecast(step, 0, True, "nothing is certified yet; label on, validation first")
     if rest <= FEWEST:
         words = f"labeling the images that are left, {rest}, by hand costs least"
-        return Outlook(rest, 0, False, words)
+        return Forecast(rest, 0, False, words)
     left = rest * ((now.labels + step) / now.labels) ** -_power(rounds, images)
     gain = min(rest - step, max(0, round(rest - left - step)))
     words = f"about {step} more labels would certify about {gain} more of the {rest} images left"
     if gain >= step:
-        return Outlook(step, gain, True, words)
-    return Outlook(step, gain, False, f"{words}: labeling those by hand costs no more")
+        return Forecast(step, gain, True, words)
+    return Forecast(step, gain, False, f"{words}: labeling those by hand costs no more")
 
 
 def _power(rounds: Sequence[Round], images: int) -> float:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backend.domain.batches import Pictures
+from backend.domain.batches import ImageBatch
 from backend.domain.ids import TaskId
 from backend.policies.kmeans import kmeans
 
@@ -20,7 +20,7 @@ class Group:
     tasks: tuple[TaskId, ...]
 
 
-def group(pictures: Pictures, count: int, chance: np.random.Generator) -> tuple[Group, ...]:
+def group(images: ImageBatch, count: int, chance: np.random.Generator) -> tuple[Group, ...]:
     """At most `count` groups, the largest first; every image is in exactly one.
 
     Raises:
@@ -28,11 +28,11 @@ def group(pictures: Pictures, count: int, chance: np.random.Generator) -> tuple[
     """
     if not FEWEST <= count <= MOST:
         raise ValueError(f"groups must be {FEWEST} to {MOST}, not {count}")
-    clusters = kmeans(pictures.features, count, chance)
+    clusters = kmeans(images.features, count, chance)
     nearness = np.einsum(
-        "nd,nd->n", pictures.features.astype(np.float32), clusters.centers[clusters.of]
+        "nd,nd->n", images.features.astype(np.float32), clusters.centers[clusters.of]
     )
-    tasks, width = pictures.tasks, len(str(len(clusters.centers)))
+    tasks, width = images.tasks, len(str(len(clusters.centers)))
     groups = list[Group]()
     for number in range(len(clusters.centers)):
         rows = np.flatnonzero(clusters.of == number)

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from backend.domain.answers import Answer
 from backend.domain.batches import Floats
 from backend.domain.ids import TaskId
-from backend.domain.schema import Control, Kind
-from backend.policies.hard_examples.evidence import hot
+from backend.domain.schema import Control, TaskKind
+from backend.policies.hard_examples.evidence import multi_hot
 
 
 @dataclass(frozen=True, slots=True)
-class Suspect:
+class LabelIssue:
     """A labeled task to check again; `doubt` in [0, 1] orders them."""
 
     task: TaskId
@@ -29,15 +29,15 @@ class Suspect:
 
 def doubted(
     control: Control, tasks: Sequence[TaskId], answers: Sequence[Answer], probabilities: Floats
-) -> tuple[Suspect, ...]:
+) -> tuple[LabelIssue, ...]:
     """Choices that the model strongly doubts, most doubtful first, one entry a task.
 
     `probabilities` (n, K) must come from models that did not see the task (out of fold).
     """
-    given = hot(answers, control.labels) > 0
-    find = _among_several if control.kind is Kind.MULTI else _among_exclusive
-    suspects = list(find(control, tasks, given, probabilities.astype(np.float64)))
-    return tuple(sorted(suspects, key=lambda suspect: -suspect.doubt))
+    given = multi_hot(answers, control.labels) > 0
+    find = _among_several if control.kind is TaskKind.MULTI else _among_exclusive
+    issues = list(find(control, tasks, given, probabilities.astype(np.float64)))
+    return tuple(sorted(issues, key=lambda issue: -issue.doubt))
 
 
 def confident_other(given: NDArray[np.intp], probabilities: Floats) -> NDArray[np.intp]:
@@ -60,14 +60,14 @@ def confident_other(given: NDArray[np.intp], probabilities: Floats) -> NDArray[n
 
 def _among_exclusive(
     control: Control, tasks: Sequence[TaskId], given: NDArray[np.bool_], probabilities: Floats
-) -> Iterable[Suspect]:
+) -> Iterable[LabelIssue]:
     one = np.flatnonzero(given.sum(axis=1) == 1)
     label = given[one].argmax(axis=1)
     other = confident_other(label, probabilities[one])
     for row, own, better in zip(one, label, other, strict=True):
         p = probabilities[row]
         if better >= 0:
-            yield _suspect(
+            yield _issue(
                 tasks[int(row)],
                 1 + float(p[better] - p[own]),
                 f"labeled '{control.labels[int(own)]}', looks like "
@@ -77,9 +77,9 @@ def _among_exclusive(
 
 def _among_several(
     control: Control, tasks: Sequence[TaskId], given: NDArray[np.bool_], probabilities: Floats
-) -> Iterable[Suspect]:
+) -> Iterable[LabelIssue]:
     """Each label on its own, there or not; of a task the most doubtful one."""
-    worst = dict[TaskId, Suspect]()
+    worst = dict[TaskId, LabelIssue]()
     for k, label in enumerate(control.labels):
         there = given[:, k].astype(np.intp)
         both = np.stack([1 - probabilities[:, k], probabilities[:, k]], axis=1)
@@ -87,11 +87,11 @@ def _among_several(
             word = "has" if there[row] else "lacks"
             words = f"{word} '{label}', model says {probabilities[row, k]:.2f}"
             doubt = 2 * abs(float(there[row]) - float(probabilities[row, k]))
-            found = _suspect(tasks[int(row)], doubt, words)
+            found = _issue(tasks[int(row)], doubt, words)
             if found.task not in worst or worst[found.task].doubt < found.doubt:
                 worst[found.task] = found
     return worst.values()
 
 
-def _suspect(task: TaskId, doubled: float, words: str) -> Suspect:
-    return Suspect(task, float(np.clip(doubled / 2, 0, 1)), words)
+def _issue(task: TaskId, doubled: float, words: str) -> LabelIssue:
+    return LabelIssue(task, float(np.clip(doubled / 2, 0, 1)), words)

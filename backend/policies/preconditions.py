@@ -17,7 +17,7 @@ NOTHING_LEFT = Reason(
     "no unlabeled image left",
     have=0,
     need=1,
-    cure="Import more images into the project",
+    hint="Import more images into the project",
 )
 
 TRAIN_ANEW = "Train a new version in an active-learning job, or choose another one"
@@ -96,9 +96,9 @@ def model_fits(schema: LabelSchema, version: ModelVersion) -> tuple[Reason, ...]
         differences = [("it has learned nothing", TRAIN_ANEW)]
     return tuple(
         Reason(
-            ReasonCode.MODEL_MISMATCH, f"model {version.name} does not fit: {difference}", cure=cure
+            ReasonCode.MODEL_MISMATCH, f"model {version.name} does not fit: {difference}", hint=hint
         )
-        for difference, cure in differences
+        for difference, hint in differences
     )
 
 
@@ -107,8 +107,8 @@ def none_chosen(tasks: int) -> Reason:
     message = f"none of the {tasks} chosen tasks is unlabeled"
     if tasks == 1:
         message = "the chosen task is labeled or skipped"
-    cure = "Choose tasks that nobody labeled or skipped"
-    return replace(NOTHING_LEFT, message=message, cure=cure)
+    hint = "Choose tasks that nobody labeled or skipped"
+    return replace(NOTHING_LEFT, message=message, hint=hint)
 
 
 def _images(control: Control, counts: Sequence[LabelCount]) -> Mapping[Label, int]:
@@ -123,19 +123,19 @@ def _shortages(
     if used < min_labels:
         where = f" in '{control.name}'" if several else ""
         message = f"{used} of {min_labels} labels used{where}"
-        cure = f"Label images with {_many(min_labels - used, 'more label')}, {min_images} each"
+        hint = f"Label images with {_many(min_labels - used, 'more label')}, {min_images} each"
         if len(images) < min_labels:
-            cure = f"Give the labeling config at least {min_labels} labels{where}"
-        yield Reason(ReasonCode.TOO_FEW_LABELS, message, have=used, need=min_labels, cure=cure)
+            hint = f"Give the labeling config at least {min_labels} labels{where}"
+        yield Reason(ReasonCode.TOO_FEW_LABELS, message, have=used, need=min_labels, hint=hint)
     for label, count in images.items():
         if 0 < count < min_images:
             name = _short(label)
             message = f"class '{name}' has {count} of {min_images} images"
-            cure = (
+            hint = (
                 f"Label {_many(min_images - count, 'more image')} of '{name}', "
                 "or remove the label from the others"
             )
-            yield Reason(ReasonCode.TOO_FEW_IMAGES, message, label, count, min_images, cure)
+            yield Reason(ReasonCode.TOO_FEW_IMAGES, message, label, count, min_images, hint)
 
 
 def _doubts(images: Mapping[Label, int], min_images: int) -> Iterable[str]:
@@ -163,8 +163,8 @@ def _differences(
     foreign = [label for label in labels if label not in control.labels]
     missing = [label for label in control.labels if label not in labels]
     if foreign:
-        cure = "Add it to the labeling config, or choose another version"
-        yield f"'{name}' lacks its label {_listed(foreign)}", cure
+        hint = "Add it to the labeling config, or choose another version"
+        yield f"'{name}' lacks its label {_listed(foreign)}", hint
     if missing:
         yield f"it was trained without {_listed(missing)}", TRAIN_ANEW
 

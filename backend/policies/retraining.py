@@ -73,9 +73,9 @@ def decide(situation: Situation, pace: Pace | None = None) -> Decision:
             f"the last training ended less than {pace.cooldown:g} s ago",
         ),
     )
-    for stands, because in hurdles:
+    for stands, reason in hurdles:
         if stands:
-            return Decision(False, because)
+            return Decision(False, reason)
     if not situation.history:
         return Decision(True, "enough labels for the first training")
     return Decision(True, f"{situation.new} new images, {wanted} are worth a training")

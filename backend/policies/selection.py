@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain.batches import Floats, Guesses, Pictures
+from backend.domain.batches import Floats, ImageBatch, PredictionBatch
 from backend.domain.ids import TaskId
-from backend.domain.schema import Kind
+from backend.domain.schema import TaskKind
 from backend.policies.herding import REACH, REACH_BLIND, Pool, herd
 from backend.policies.kmeans import kmeans
 from backend.policies.uncertainty import uncertainty
@@ -33,14 +33,14 @@ class Pick:
 
 
 def select(
-    kind: Kind,
-    pictures: Pictures,
-    guesses: Guesses | None,
-    labeled: Pictures,
+    kind: TaskKind,
+    images: ImageBatch,
+    predictions: PredictionBatch | None,
+    labeled: ImageBatch,
     count: int,
     chance: np.random.Generator,
 ) -> tuple[Pick, ...]:
-    """At most `count` of the unlabeled `pictures`, the most useful first.
+    """At most `count` of the unlabeled `images`, the most useful first.
 
     Args:
         kind: what the control asks.
@@ -50,9 +50,9 @@ def select(
         count: how many picks.
         chance: same state, same picks.
     """
-    chosen = _useful(kind, pictures, guesses, labeled, min(count, len(pictures)), chance)
-    groups = kmeans(pictures.features[chosen], max(2, round(len(chosen) ** 0.5)), chance).of
-    tasks = pictures.tasks
+    chosen = _useful(kind, images, predictions, labeled, min(count, len(images)), chance)
+    groups = kmeans(images.features[chosen], max(2, round(len(chosen) ** 0.5)), chance).of
+    tasks = images.tasks
     return tuple(
         Pick(tasks[row], int(group), random=False)
         for row, group in zip(chosen, groups, strict=True)
@@ -60,23 +60,23 @@ def select(
 
 
 def _useful(
-    kind: Kind,
-    pictures: Pictures,
-    guesses: Guesses | None,
-    labeled: Pictures,
+    kind: TaskKind,
+    images: ImageBatch,
+    predictions: PredictionBatch | None,
+    labeled: ImageBatch,
     count: int,
     chance: np.random.Generator,
 ) -> list[int]:
-    """Rows of `pictures`, best first."""
+    """Rows of `images`, best first."""
     if count <= 0:
         return []
-    if kind is Kind.DETECTION:
-        if guesses is None:
-            return [int(row) for row in chance.choice(len(pictures), count, replace=False)]
-        return _doubtful_boxes(pictures.features, guesses, count)
-    unsure = np.ones(len(pictures)) if guesses is None else uncertainty(kind, guesses)
-    pool = Pool(pictures.features, unsure, labeled.features)
-    reach = REACH_BLIND if guesses is None else REACH
+    if kind is TaskKind.DETECTION:
+        if predictions is None:
+            return [int(row) for row in chance.choice(len(images), count, replace=False)]
+        return _doubtful_boxes(images.features, predictions, count)
+    unsure = np.ones(len(images)) if predictions is None else uncertainty(kind, predictions)
+    pool = Pool(images.features, unsure, labeled.features)
+    reach = REACH_BLIND if predictions is None else REACH
     return herd(pool, _shortlist(unsure, count, chance), count, reach, chance)
 
 
@@ -90,12 +90,12 @@ def _shortlist(unsure: Floats, count: int, chance: np.random.Generator) -> NDArr
     return np.sort(np.concatenate([top, chance.choice(rest, size - len(top), replace=False)]))
 
 
-def _doubtful_boxes(features: Floats, guesses: Guesses, count: int) -> list[int]:
+def _doubtful_boxes(features: Floats, predictions: PredictionBatch, count: int) -> list[int]:
     """Greedy: doubt times distance from the picks, in pictures and in the labels found in them."""
-    doubt = uncertainty(Kind.DETECTION, guesses) + 1e-6
+    doubt = uncertainty(TaskKind.DETECTION, predictions) + 1e-6
     top = np.argsort(-doubt, kind="stable")[: BOX_SHORTLIST * count]
     shown = features[top].astype(np.float32)
-    found = guesses.probabilities[top].astype(np.float32)
+    found = predictions.probabilities[top].astype(np.float32)
     found = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-6)
     alike = np.zeros(len(top), dtype=np.float32)
     chosen = list[int]()

@@ -10,20 +10,20 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from backend.domain.answers import Answer, Region, Regions
-from backend.domain.batches import Floats, Guesses
+from backend.domain.batches import Floats, PredictionBatch
 from backend.domain.ids import Label
-from backend.domain.schema import Kind
+from backend.domain.schema import TaskKind
 
 TINY = 1e-12
 
 
-def uncertainty(kind: Kind, guesses: Guesses) -> Floats:
+def uncertainty(kind: TaskKind, predictions: PredictionBatch) -> Floats:
     """(n,) the score that suits the kind of control."""
-    if kind is Kind.DETECTION:
-        return boxes(guesses.answers)
-    if kind is Kind.MULTI:
-        return any_label(guesses.probabilities)
-    return margin(guesses.probabilities)
+    if kind is TaskKind.DETECTION:
+        return boxes(predictions.answers)
+    if kind is TaskKind.MULTI:
+        return any_label(predictions.probabilities)
+    return margin(predictions.probabilities)
 
 
 def least_confidence(probabilities: Floats) -> Floats:

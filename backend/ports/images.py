@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from backend.domain.answers import ImageRef, NoPrediction
-from backend.domain.batches import Pictures
+from backend.domain.batches import ImageBatch
 from backend.domain.geometry import Box
 from backend.ports.progress import Progress
 
@@ -25,7 +25,7 @@ class ImageFiles(Protocol):
         ...
 
 
-class Gallery(Protocol):
+class FeatureExtractor(Protocol):
     """Images as the models see them: fetched, decoded, embedded, cached."""
 
     @property
@@ -36,21 +36,21 @@ class Gallery(Protocol):
 
     def look(
         self, refs: Sequence[ImageRef], progress: Progress
-    ) -> tuple[Pictures, Sequence[NoPrediction]]:
+    ) -> tuple[ImageBatch, Sequence[NoPrediction]]:
         """Readable images in the order asked for, and the others with why not."""
         ...
 
-    def look_altered(
-        self, refs: Sequence[ImageRef], alteration: int, progress: Progress
-    ) -> tuple[Pictures, Sequence[NoPrediction]]:
+    def extract_augmented(
+        self, refs: Sequence[ImageRef], augmentation: int, progress: Progress
+    ) -> tuple[ImageBatch, Sequence[NoPrediction]]:
         """The same of altered copies: blurred (19), mirrored (20) or cropped (21)."""
         ...
 
-    def fetch_altered(self, ref: ImageRef, alteration: int, folder: Path) -> Path:
+    def fetch_augmented(self, ref: ImageRef, augmentation: int, folder: Path) -> Path:
         """An altered copy, written into the folder. Raises UnreadableImage."""
         ...
 
-    def look_into(self, ref: ImageRef, boxes: Sequence[Box]) -> tuple[float, float]:
+    def box_statistics(self, ref: ImageRef, boxes: Sequence[Box]) -> tuple[float, float]:
         """Mean brightness and sharpness of at least one box. Raises UnreadableImage."""
         ...
 

@@ -31,7 +31,7 @@ class Jobs(Protocol):
         ...
 
 
-class Changes(Protocol):
+class AnnotationChanges(Protocol):
     """What people changed since the last training. Never raises for want of Redis."""
 
     def changed(self, project: ProjectId, annotations: int = 1) -> None: ...

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from backend.domain.answers import Answer
-from backend.domain.batches import Guesses, Pictures
+from backend.domain.batches import ImageBatch, PredictionBatch
 from backend.domain.jobs import Algorithm
-from backend.domain.schema import Control, Kind
+from backend.domain.schema import Control, TaskKind
 from backend.ports.images import Fetch
 from backend.ports.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class TrainingSet:
     """All that a model family may learn one control from.
 
     `train` and `held_out` are disjoint; an image never moves between them from one round to the
@@ -23,11 +23,11 @@ class Lesson:
     """
 
     control: Control
-    train: Pictures
+    train: ImageBatch
     train_answers: Sequence[Answer]
-    held_out: Pictures
+    held_out: ImageBatch
     held_out_answers: Sequence[Answer]
-    unlabeled: Pictures
+    unlabeled: ImageBatch
     algorithm: Algorithm
     previous: Path | None
     fetch: Fetch
@@ -41,12 +41,12 @@ class Model(Protocol):
 
     @property
     def metrics(self) -> Mapping[str, float]:
-        """Measured on `Lesson.held_out`; `accuracy` or `map50` and `ece` at least."""
+        """Measured on `TrainingSet.held_out`; `accuracy` or `map50` and `ece` at least."""
         ...
 
     @property
-    def out_of_fold(self) -> Guesses | None:
-        """Guesses on `Lesson.train` by models that did not see the image, row by row.
+    def out_of_fold(self) -> PredictionBatch | None:
+        """Guesses on `TrainingSet.train` by models that did not see the image, row by row.
 
         None where the family has none, and on a model that was loaded.
         """
@@ -57,7 +57,7 @@ class Model(Protocol):
         """What else the report should say: what was tried, chosen and how long it took."""
         ...
 
-    def predict(self, pictures: Pictures, fetch: Fetch, progress: Progress) -> Guesses:
+    def predict(self, images: ImageBatch, fetch: Fetch, progress: Progress) -> PredictionBatch:
         """One row a picture, in order. An image that cannot be read raises UnreadableImage."""
         ...
 
@@ -70,14 +70,14 @@ class Family(Protocol):
     """A way of learning some kinds of control."""
 
     @property
-    def kinds(self) -> frozenset[Kind]: ...
+    def kinds(self) -> frozenset[TaskKind]: ...
 
     def check(self) -> None:
         """Raises NoWeights where training could not start; quick, downloads nothing."""
         ...
 
-    def fit(self, lesson: Lesson) -> Model:
-        """Learn; honours `lesson.progress` and `lesson.max_minutes`."""
+    def fit(self, training_set: TrainingSet) -> Model:
+        """Learn; honours `training_set.progress` and `training_set.max_minutes`."""
         ...
 
     def load(self, folder: Path, control: Control) -> Model: ...

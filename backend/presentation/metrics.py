@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from math import isfinite
 
 from backend.domain import metric_names
-from backend.presentation.sentences import begun
+from backend.presentation.sentences import capitalize_first
 
 METRICS = {
     "accuracy": "accuracy",
@@ -51,7 +51,7 @@ def metric_name(name: str) -> str:
 
     So is the label named that a figure is about.
     """
-    return begun(_name(name))
+    return capitalize_first(_name(name))
 
 
 def metric_value(value: float | None, name: str) -> str:
@@ -77,4 +77,4 @@ def _name(name: str) -> str:
 
 def _listed(metrics: Metrics, names: Iterable[str]) -> str:
     said = [f"{_name(name)} {metric_value(metrics[name], name)}" for name in names]
-    return begun(", ".join(said) or NOT_MEASURED)
+    return capitalize_first(", ".join(said) or NOT_MEASURED)

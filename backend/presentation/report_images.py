@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class JobPictures:
+class JobImages:
     """Implements `ports.Illustrations`.
 
     `folder` says where a job's report lies, `versions` lists a project's, for the learning curve.

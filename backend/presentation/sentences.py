@@ -45,7 +45,7 @@ def refusal(reasons: Iterable[Reason]) -> tuple[str, ...]:
     return (f"{NOT_STARTED}:", *(reason.text for reason in reasons))
 
 
-def begun(words: str) -> str:
+def capitalize_first(words: str) -> str:
     """With a capital letter in front, but for `mAP` and the like."""
     return words if words[1:2].isupper() else words[:1].upper() + words[1:]
 
@@ -66,8 +66,8 @@ def doing(job: Job) -> str:
         case JobState.STOPPING:
             return f"A job is stopping at {job.progress:.0%}."
         case _:
-            because = f": {job.because}" if job.because else ""
-            return sentence(f"The last job {job.state.value}{because}")
+            reason = f": {job.reason}" if job.reason else ""
+            return sentence(f"The last job {job.state.value}{reason}")
 
 
 def step(job: Job) -> str:

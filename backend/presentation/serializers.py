@@ -22,7 +22,7 @@ def job_json(job: Job) -> Json:
         "state": job.state.value,
         "progress": job.progress,
         "step": job.step,
-        "because": job.because,
+        "reason": job.reason,
         "summary": sentences.doing(job),
         "created_at": _time(job.created_at),
         "started_at": _time(job.started_at),
@@ -39,7 +39,7 @@ def reason_json(reason: Reason) -> Json:
         "label": reason.label,
         "have": reason.have,
         "need": reason.need,
-        "cure": reason.cure,
+        "hint": reason.hint,
     }
 
 
@@ -58,7 +58,7 @@ def status_json(status: ProjectStatus) -> Json:
         "unlabeled": status.unlabeled,
         "version": status.version.name if status.version else None,
         "job": job_json(status.job) if status.job else None,
-        "trigger": status.trigger.because if status.trigger else None,
+        "trigger": status.trigger.reason if status.trigger else None,
         "summary": list(sentences.sentences(status)),
     }
 
@@ -88,7 +88,7 @@ def version_json(version: ModelVersion, current: str) -> Json:
         "device": version.device,
         "packages": dict(version.packages),
         "promoted": version.promoted,
-        "because": version.because,
+        "reason": version.reason,
         "certificate": certificate_json(version.certificate) if version.certificate else None,
     }
 

@@ -127,7 +127,7 @@ def _wait(jobs: Jobs, job: Job, tell: Callable[[Job], None]) -> Job:
 
 def job_words(job: Json) -> Iterable[RenderableType]:
     """One job: how it ended and what it found out."""
-    yield f"Job [bold]{job['id']}[/] {job['state']}" + _clause(job["because"])
+    yield f"Job [bold]{job['id']}[/] {job['state']}" + _clause(job["reason"])
     report = job.get("report")
     if not report:
         return
@@ -141,14 +141,14 @@ def job_words(job: Json) -> Iterable[RenderableType]:
     yield f"  predicted  {report['predicted']} images, {report['hard']} of them hard"
     if report.get("accepted"):
         yield f"  accepted   {report['accepted']} images"
-    if report.get("outlook"):
-        yield f"  outlook    {escape(report['outlook']['because'])}"
+    if report.get("forecast"):
+        yield f"  outlook    {escape(report['forecast']['reason'])}"
     if report["unreadable"]:
         yield f"  unreadable {len(report['unreadable'])} images, first: " + escape(
-            str(report["unreadable"][0]["because"])
+            str(report["unreadable"][0]["reason"])
         )
-    for one in report.get("left_undone", ()):
-        yield f"  left       {escape(one['what'])}: {escape(one['because'])}"
+    for one in report.get("skipped_cleanup", ()):
+        yield f"  left       {escape(one['what'])}: {escape(one['reason'])}"
     yield f"  measured   {escape(metrics.figures(report['metrics']))}"
     yield f"  seconds    {', '.join(f'{k} {v:.1f}' for k, v in report['seconds'].items())}"
 
@@ -181,8 +181,8 @@ def status_words(status: Json) -> Iterable[RenderableType]:
     yield f"Current version: {status['version'] or 'none yet'}"
     if status.get("trigger"):
         yield f"Training by itself: {escape(status['trigger'])}"
-    if outlook := _newest_outlook(status["jobs"]):
-        yield f"Outlook: {escape(outlook['because'])}"
+    if forecast := _newest_forecast(status["jobs"]):
+        yield f"Outlook: {escape(forecast['reason'])}"
     yield from jobs_words(status)
 
 
@@ -191,7 +191,7 @@ def jobs_words(body: Json) -> Iterable[RenderableType]:
     if not body["jobs"]:
         yield "No jobs yet. Start one with: autolabel label PROJECT"
         return
-    columns = ("id", "project", "mode", "algorithm", "state", "progress", "because")
+    columns = ("id", "project", "mode", "algorithm", "state", "progress", "reason")
     yield _table(
         ("job", *columns[1:]),
         (
@@ -242,13 +242,13 @@ def doctor_words(body: Json) -> Iterable[RenderableType]:
         mark = "[green]ok  [/]" if check["good"] else "[red]FAIL[/]"
         yield f"{mark} {escape(check['name'])}: {escape(check['found'])}"
         if not check["good"]:
-            yield f"     {escape(check['cure'])}"
+            yield f"     {escape(check['hint'])}"
 
 
-def _newest_outlook(jobs: Sequence[Json]) -> Json | None:
+def _newest_forecast(jobs: Sequence[Json]) -> Json | None:
     """What the last job that looked ahead saw; jobs are newest first."""
     reports: Iterable[Json] = (job["report"] for job in jobs if job["report"])
-    return next((report["outlook"] for report in reports if report.get("outlook")), None)
+    return next((report["forecast"] for report in reports if report.get("forecast")), None)
 
 
 def _table(heads: Iterable[str], rows: Iterable[tuple[str, ...]]) -> Table:
@@ -260,5 +260,5 @@ def _table(heads: Iterable[str], rows: Iterable[tuple[str, ...]]) -> Table:
     return table
 
 
-def _clause(because: str) -> str:
-    return f": {escape(because)}" if because else ""
+def _clause(reason: str) -> str:
+    return f": {escape(reason)}" if reason else ""

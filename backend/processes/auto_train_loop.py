@@ -13,8 +13,8 @@ from backend.domain.errors import AutolabelError, NotFound
 from backend.domain.ids import ProjectId
 from backend.domain.jobs import Events, Job, JobRequest
 from backend.domain.projects import ProjectStatus
-from backend.ports.jobs import Changes
-from backend.services.auto_train import TrainingTrigger
+from backend.ports.jobs import AnnotationChanges
+from backend.services.auto_train import AutoTrain
 
 log = logging.getLogger(__name__)
 
@@ -23,13 +23,13 @@ ASK_AGAIN = 300.0
 """Seconds for which an answer of Label Studio holds while nobody annotates."""
 
 
-class Watcher:
+class AutoTrainLoop:
     """`status` counts labels through Label Studio, `start` submits or joins."""
 
     def __init__(
         self,
-        changes: Changes,
-        trigger: TrainingTrigger,
+        changes: AnnotationChanges,
+        trigger: AutoTrain,
         status: Callable[[ProjectId], ProjectStatus],
         start: Callable[[JobRequest], tuple[Job, bool]],
         *,
@@ -77,7 +77,7 @@ class Watcher:
             return
         job, is_new = self._start(JobRequest(project))
         if is_new:
-            log.info("project %s: job %s starts by itself: %s", project, job.id, decision.because)
+            log.info("project %s: job %s starts by itself: %s", project, job.id, decision.reason)
 
     def _obstacle(self, project: ProjectId) -> str:
         events = self._changes.read(project)

@@ -20,7 +20,7 @@ from urllib.parse import quote
 from redis.exceptions import RedisError
 
 from backend.domain.errors import AutolabelError, QueueUnreachable
-from backend.jobs.redis_client import CURE, connect
+from backend.jobs.redis_client import HINT, connect
 from backend.processes.parent_death import tied
 from backend.settings import Settings
 from backend.stores.atomic_files import write_whole
@@ -41,11 +41,11 @@ def redis_url(settings: Settings) -> str:
     try:
         url = _url_file(settings.data_dir).read_text("utf-8").strip()
     except (FileNotFoundError, NotADirectoryError):
-        raise QueueUnreachable("no Redis is running", CURE) from None
+        raise QueueUnreachable("no Redis is running", HINT) from None
     except OSError as exc:
-        raise QueueUnreachable(f"no Redis for this user: {exc.strerror}", CURE) from exc
+        raise QueueUnreachable(f"no Redis for this user: {exc.strerror}", HINT) from exc
     if not _answers(url):
-        raise QueueUnreachable("the Redis that `autolabel up` started is gone", CURE)
+        raise QueueUnreachable("the Redis that `autolabel up` started is gone", HINT)
     return url
 
 

@@ -139,7 +139,7 @@ class JobWorker(Worker):
         try:
             job = self._board.get(job_id)
             if job.state.is_live:
-                self._board.bury(job, self._death)
+                self._board.mark_dead(job, self._death)
         except (NotFound, QueueUnreachable) as exc:
             log.warning("cannot tell how job %s ended: %s", job_id, exc)
 

@@ -14,23 +14,23 @@ from backend.domain.version_names import control_folder
 from backend.domain.versions import Certificate, Ledger, ModelVersion
 from backend.label_studio import labeling_config
 from backend.policies import preconditions
-from backend.ports.images import Gallery
+from backend.ports.images import FeatureExtractor
 from backend.ports.label_studio import LabelStudio
 from backend.ports.progress import Progress
 from backend.ports.stores import Versions
 from backend.services import next_picks, project_tasks, validation_sample
-from backend.services.prediction.assessment import Findings, Inspection
-from backend.services.project_tasks import Census
+from backend.services.assessment import Assessment, Assessor
+from backend.services.project_tasks import ProjectTasks
 from backend.services.publishing.finishing import Finishing
 from backend.services.reporting import report
 from backend.services.reporting.reporter import Reporter
 from backend.services.reporting.stopwatch import Stopwatch
 from backend.services.training import seen_tasks
 from backend.services.training.dataset import look
-from backend.services.training.label_issues import Doubts
+from backend.services.training.label_issues import LabelIssues
 from backend.services.training.promotion import Comparison
-from backend.services.training.train import Learned, Learning, Material
-from backend.services.validation_sample import Lanes
+from backend.services.training.train import Dataset, Learned, Learning
+from backend.services.validation_sample import AuditSamples
 from backend.settings import Settings
 
 
@@ -39,16 +39,16 @@ def _now() -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class AutoLabel:
+class ActiveLearning:
     """The active-learning job."""
 
     label_studio: LabelStudio
-    gallery: Gallery
-    lanes: Lanes
+    extractor: FeatureExtractor
+    audits: AuditSamples
     learning: Learning
     comparison: Comparison
-    inspection: Inspection
-    doubts: Doubts
+    assessor: Assessor
+    doubts: LabelIssues
     finishing: Finishing
     reporter: Reporter
     versions: Versions
@@ -66,16 +66,16 @@ class AutoLabel:
         schema = labeling_config.parse(self.label_studio.project(request.project).label_config)
         with watch("list"):
             everyone = project_tasks.take(self.label_studio, request.project, schema, progress)
-            ledger = self.lanes.draw(request, everyone)
-            everyone = self.lanes.with_unanswered(request.project, schema, ledger, everyone)
+            ledger = self.audits.draw(request, everyone)
+            everyone = self.audits.with_unanswered(request.project, schema, ledger, everyone)
             people = everyone.only(request.task_ids) if request.task_ids else everyone
             self._require_enough(schema, people, ledger)
-            self.lanes.keep(request.project, ledger, everyone)
-        material, unreadable = look(self.gallery, schema, people, ledger, progress)
+            self.audits.keep(request.project, ledger, everyone)
+        dataset, unreadable = look(self.extractor, schema, people, ledger, progress)
         current = self.versions.current(request.project)
         with watch("train"):
             learned = self.learning.learn(
-                material, request.algorithm, self._previous(request.project), progress
+                dataset, request.algorithm, self._previous(request.project), progress
             )
             better = self.comparison.decide(schema, learned, current, progress)
         models, known = learned.models, frozenset[TaskId]()
@@ -83,12 +83,12 @@ class AutoLabel:
             models = self.learning.load(schema, current, self.versions)
             known = seen_tasks.known(self.versions, current)
         with watch("predict"):
-            findings = self.inspection.findings(
-                request, everyone, ledger, material.unseen_by(known), models, progress
+            findings = self.assessor.findings(
+                request, everyone, ledger, dataset.unseen_by(known), models, progress
             )
             doubts = self.doubts.find(learned, current, progress)
         published = self._publish(
-            request, schema, material, learned, better, findings.verdict.certificates
+            request, schema, dataset, learned, better, findings.verdict.certificates
         )
         shown = current if current and not better.yes else published
         with watch("push"):
@@ -96,14 +96,14 @@ class AutoLabel:
                 job, schema, shown, findings, progress, activate=better.yes
             )
             waiting = validation_sample.waiting(ledger, everyone)
-            finished.tidying(
+            finished.cleanup(
                 "listing the doubted labels", lambda: self.doubts.show(request.project, doubts)
             )
-            finished.tidying(
+            finished.cleanup(
                 "listing what to label next",
-                lambda: self._show_next(request.project, shown.name, material, findings, waiting),
+                lambda: self._show_next(request.project, shown.name, dataset, findings, waiting),
             )
-            finished.tidying(
+            finished.cleanup(
                 "deleting the oldest versions",
                 lambda: self.versions.prune(request.project, self.settings.keep_versions),
             )
@@ -111,12 +111,12 @@ class AutoLabel:
             job,
             published,
             people=everyone,
-            material=material,
+            dataset=dataset,
             findings=findings,
             finished=finished,
             unreadable=unreadable,
             seconds=watch.seconds,
-            because=findings.verdict.because or better.because,
+            reason=findings.verdict.reason or better.reason,
             training=report.of_training(learned, doubts),
         )
 
@@ -124,21 +124,21 @@ class AutoLabel:
         self,
         project: ProjectId,
         version: VersionName,
-        material: Material,
-        findings: Findings,
+        dataset: Dataset,
+        findings: Assessment,
         waiting: Sequence[TaskId],
     ) -> None:
         count, seed = self.settings.next_picks, self.settings.seed
         if count:
-            chosen = next_picks.next_picks(material, findings.guessed, count, seed, waiting)
+            chosen = next_picks.next_picks(dataset, findings.predicted, count, seed, waiting)
             next_picks.show(self.label_studio, project, version, chosen)
 
-    def _require_enough(self, schema: LabelSchema, people: Census, ledger: Ledger) -> None:
-        teachers = project_tasks.teachable(people.labeled, ledger)
+    def _require_enough(self, schema: LabelSchema, people: ProjectTasks, ledger: Ledger) -> None:
+        trainable = project_tasks.trainable(people.labeled, ledger)
         ready = preconditions.check(
             schema,
-            project_tasks.count(schema, teachers),
-            len(teachers),
+            project_tasks.count(schema, trainable),
+            len(trainable),
             len(people.unlabeled),
             self.settings.min_labels,
             self.settings.min_images_per_label,
@@ -161,7 +161,7 @@ class AutoLabel:
         self,
         request: JobRequest,
         schema: LabelSchema,
-        material: Material,
+        dataset: Dataset,
         learned: Learned,
         better: Decision,
         certificates: tuple[Certificate, ...],
@@ -176,14 +176,14 @@ class AutoLabel:
                 kinds={control.name: control.kind for control in controls},
                 labels={control.name: control.labels for control in controls},
                 metrics=report.metrics(learned.models),
-                trained_on=report.trained_on(schema, material, learned.held_out),
+                trained_on=report.trained_on(schema, dataset, learned.held_out),
                 parent=parent.name if parent else None,
                 created=self.now(),
-                backbone=self.gallery.backbone,
-                device=self.gallery.device,
+                backbone=self.extractor.backbone,
+                device=self.extractor.device,
                 packages=self.packages,
                 promoted=better.yes,
-                because=better.because,
+                reason=better.reason,
                 certificate=certificates[0] if better.yes and certificates else None,
             )
 
@@ -192,6 +192,6 @@ class AutoLabel:
                 own = control_folder(folder, name)
                 own.mkdir()
                 model.save(own)
-                seen_tasks.write(own, learned.lessons[name])
+                seen_tasks.write(own, learned.training_sets[name])
 
         return self.versions.publish(request.project, card, write)

@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from backend.domain.answers import Choice, LabeledImage
+from backend.domain.answers import Choices, LabeledImage
 from backend.domain.errors import NotFound
 from backend.domain.ids import ControlName, JobId, Label, ProjectId, TaskId, VersionName
 from backend.domain.jobs import Job
-from backend.domain.schema import Kind
+from backend.domain.schema import TaskKind
 from backend.domain.versions import Acceptance, Certificate, Ledger
-from backend.policies.certification.acceptance_test import Flags, Validation
+from backend.policies.certification.acceptance_test import Targets, Validation
 from backend.policies.certification.certificates import (
     Said,
     Terms,
@@ -26,7 +26,7 @@ from backend.policies.certification.correctness import is_right
 from backend.policies.certification.sample_size import how_many_more, too_few, too_small, unseen
 from backend.ports.label_studio import LabelStudio
 from backend.ports.stores import Ledgers
-from backend.services.prediction.inference import Guessed
+from backend.services.prediction.inference import ProjectPredictions
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Verdict:
     validation images would help.
     """
 
-    because: str
+    reason: str
     certificates: tuple[Certificate, ...] = ()
     tasks: tuple[TaskId, ...] = ()
     spent: frozenset[TaskId] = frozenset()
@@ -47,11 +47,11 @@ class Verdict:
 
 def judge(
     terms: Terms,
-    kinds: Mapping[ControlName, Kind],
+    kinds: Mapping[ControlName, TaskKind],
     truth: Mapping[TaskId, LabeledImage],
-    lane: Guessed,
-    pool: Guessed,
-    overtaken: Guessed,
+    audit: ProjectPredictions,
+    pool: ProjectPredictions,
+    labeled_since: ProjectPredictions,
 ) -> Verdict:
     """Test all labels together; where that fails, each label on its own, as a further attempt.
 
@@ -65,24 +65,24 @@ def judge(
         pool: guesses on the images that may be accepted.
         overtaken: guesses on those that people labeled since the lane was drawn.
     """
-    rows = range(len(lane.pictures))
-    right = np.array([_right(lane, row, truth) for row in rows], dtype=np.bool_)
-    sample, attempts = Validation(lane.score, right, pool.score, overtaken.score), 0
+    rows = range(len(audit.images))
+    right = np.array([_right(audit, row, truth) for row in rows], dtype=np.bool_)
+    sample, attempts = Validation(audit.score, right, pool.score, labeled_since.score), 0
     if promising(sample, terms):
         attempts = 1
         if certificate := certify(sample, terms):
             every = (
-                np.ones(len(pool.pictures), dtype=np.bool_),
+                np.ones(len(pool.images), dtype=np.bool_),
                 np.ones(len(right), dtype=np.bool_),
             )
-            return _accepting([(certificate, *every)], lane, pool, attempts)
-    if list(kinds.values()) == [Kind.SINGLE]:
+            return _accepting([(certificate, *every)], audit, pool, attempts)
+    if list(kinds.values()) == [TaskKind.SINGLE]:
         next_terms = replace(terms, attempt=terms.attempt + attempts)
-        said, labels = _said(lane, pool, overtaken)
+        said, labels = _said(audit, pool, labeled_since)
         if promising_labels(sample, said, labels, next_terms):
             attempts += 1
             if by_label := _by_label(sample, said, labels, next_terms):
-                return _accepting(by_label, lane, pool, attempts)
+                return _accepting(by_label, audit, pool, attempts)
     return _nothing(sample, terms, attempts)
 
 
@@ -176,11 +176,11 @@ def _with(ledger: Ledger, job: JobId, acceptance: Acceptance) -> Ledger:
     return replace(ledger, acceptances={**ledger.acceptances, job: acceptance})
 
 
-Region = tuple[Certificate, Flags, Flags]
+Region = tuple[Certificate, Targets, Targets]
 """A certificate with the images of the pool (N,) and of the lane (n,) that it speaks of."""
 
 
-def _said(*parts: Guessed) -> tuple[Said, tuple[Label, ...]]:
+def _said(*parts: ProjectPredictions) -> tuple[Said, tuple[Label, ...]]:
     """The answers of lane, pool and overtaken images, and all labels that were answered."""
     answers = [_labels(part) for part in parts]
     names = tuple(dict.fromkeys(label for part in answers for label in part))
@@ -197,38 +197,40 @@ def _by_label(
     ]
 
 
-def _labels(guessed: Guessed) -> list[Label]:
+def _labels(predicted: ProjectPredictions) -> list[Label]:
     """The one label that each answer has; nothing is a label of its own."""
-    (guesses,) = guessed.guesses.values()
+    (predictions,) = predicted.predictions.values()
     return [
-        answer.labels[0] if isinstance(answer, Choice) and answer.labels else Label("")
-        for answer in guesses.answers
+        answer.labels[0] if isinstance(answer, Choices) and answer.labels else Label("")
+        for answer in predictions.answers
     ]
 
 
-def _accepting(regions: list[Region], lane: Guessed, pool: Guessed, attempts: int) -> Verdict:
-    inside = np.zeros(len(pool.pictures), dtype=np.bool_)
-    gone = np.zeros(len(lane.pictures), dtype=np.bool_)
-    for certificate, in_pool, in_lane in regions:
+def _accepting(
+    regions: list[Region], audit: ProjectPredictions, pool: ProjectPredictions, attempts: int
+) -> Verdict:
+    inside = np.zeros(len(pool.images), dtype=np.bool_)
+    gone = np.zeros(len(audit.images), dtype=np.bool_)
+    for certificate, in_pool, in_audit in regions:
         inside |= in_pool & (pool.score.astype(np.float64) >= certificate.threshold)
-        gone |= in_lane & ~stays(lane.score, certificate)
+        gone |= in_audit & ~stays(audit.score, certificate)
     return Verdict(
         " ".join(certificate.promise for certificate, _, _ in regions),
         tuple(certificate for certificate, _, _ in regions),
         _tasks(pool, inside),
-        frozenset(_tasks(lane, gone)),
+        frozenset(_tasks(audit, gone)),
         attempts,
     )
 
 
-def _tasks(guessed: Guessed, chosen: Flags) -> tuple[TaskId, ...]:
-    return tuple(guessed.pictures.refs[int(row)].task for row in np.flatnonzero(chosen))
+def _tasks(predicted: ProjectPredictions, chosen: Targets) -> tuple[TaskId, ...]:
+    return tuple(predicted.images.refs[int(row)].task for row in np.flatnonzero(chosen))
 
 
-def _right(guessed: Guessed, row: int, truth: Mapping[TaskId, LabeledImage]) -> bool:
+def _right(predicted: ProjectPredictions, row: int, truth: Mapping[TaskId, LabeledImage]) -> bool:
     """Whether every answer is what people said; where they gave none, it counts as wrong."""
-    person = truth.get(guessed.pictures.refs[row].task)
+    person = truth.get(predicted.images.refs[row].task)
     return person is not None and all(
-        name in person.answers and is_right(guesses.answers[row], person.answers[name])
-        for name, guesses in guessed.guesses.items()
+        name in person.answers and is_right(predictions.answers[row], person.answers[name])
+        for name, predictions in predicted.predictions.items()
     )

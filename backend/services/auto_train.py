@@ -10,7 +10,7 @@ from backend.domain.ids import ProjectId
 from backend.domain.jobs import Decision, Events, Job, JobState, Mode
 from backend.policies import retraining
 from backend.policies.retraining import Pace, Situation, Trained
-from backend.ports.jobs import Changes, Jobs
+from backend.ports.jobs import AnnotationChanges, Jobs
 from backend.ports.progress import Progress
 from backend.ports.stores import Versions
 from backend.settings import Settings
@@ -32,10 +32,10 @@ def _now() -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingTrigger:
+class AutoTrain:
     """Decides for one Redis and one data folder."""
 
-    changes: Changes
+    changes: AnnotationChanges
     versions: Versions
     jobs: Jobs
     pace: Pace
@@ -90,7 +90,7 @@ def pace(settings: Settings) -> Pace:
     )
 
 
-def consuming(changes: Changes, work: Work) -> Work:
+def consuming(changes: AnnotationChanges, work: Work) -> Work:
     """The same work; a training that ends well takes off the counter what it has seen.
 
     What was counted before it began to list is what it has seen; what comes later still counts.
@@ -114,7 +114,7 @@ def _in_vain(last: Job | None, events: Events) -> str:
         return ""
     if last.ended_at and events.last and events.last > last.ended_at:
         return ""
-    return f"the last training {last.state.value} ({last.because}); waiting for new annotations"
+    return f"the last training {last.state.value} ({last.reason}); waiting for new annotations"
 
 
 def _score(metrics: Mapping[str, float]) -> float:

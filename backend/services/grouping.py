@@ -9,7 +9,7 @@ import numpy as np
 from backend.domain.jobs import Job
 from backend.label_studio import labeling_config
 from backend.policies.grouping import group
-from backend.ports.images import Gallery
+from backend.ports.images import FeatureExtractor
 from backend.ports.label_studio import LabelStudio
 from backend.ports.progress import Progress
 from backend.services import project_tasks
@@ -18,11 +18,11 @@ from backend.services.reporting.stopwatch import Stopwatch
 
 
 @dataclass(frozen=True, slots=True)
-class GroupImages:
+class Grouping:
     """The grouping job; it learns nothing and touches no prediction of a model."""
 
     label_studio: LabelStudio
-    gallery: Gallery
+    extractor: FeatureExtractor
     seed: int
 
     def __call__(self, job: Job, progress: Progress) -> Mapping[str, Any]:
@@ -32,8 +32,8 @@ class GroupImages:
         with watch("list"):
             everyone = project_tasks.take(self.label_studio, request.project, schema, progress)
             people = everyone.only(request.task_ids) if request.task_ids else everyone
-        pictures, unreadable = self.gallery.look(people.unlabeled, progress)
-        groups = group(pictures, request.groups, np.random.default_rng(self.seed))
+        images, unreadable = self.extractor.look(people.unlabeled, progress)
+        groups = group(images, request.groups, np.random.default_rng(self.seed))
         with watch("push"):
             progress("push", 0, 1)
             names = self.label_studio.show_groups(
@@ -42,8 +42,8 @@ class GroupImages:
         return {
             **report.of_looking(
                 job,
-                self.gallery,
-                because=f"{len(pictures)} images in {len(groups)} groups",
+                self.extractor,
+                reason=f"{len(images)} images in {len(groups)} groups",
                 people=everyone,
                 unreadable=unreadable,
                 seconds=watch.seconds,

@@ -6,11 +6,11 @@ from itertools import zip_longest
 import numpy as np
 
 from backend.domain.ids import ProjectId, TaskId, VersionName
-from backend.domain.schema import Control, Kind
+from backend.domain.schema import Control, TaskKind
 from backend.policies.selection import Pick, select
 from backend.ports.label_studio import LabelStudio
-from backend.services.prediction.inference import Guessed
-from backend.services.training.train import Material, answered
+from backend.services.prediction.inference import ProjectPredictions
+from backend.services.training.train import Dataset, answered
 
 TAB = "Label next"
 
@@ -19,8 +19,8 @@ RANDOM_SHARE = 0.2
 
 
 def next_picks(
-    material: Material,
-    guessed: Guessed | None,
+    dataset: Dataset,
+    predicted: ProjectPredictions | None,
     count: int,
     seed: int,
     waiting: Sequence[TaskId] = (),
@@ -39,8 +39,8 @@ def next_picks(
     wanted = count - len(random)
     useful = _in_turn(
         [
-            _of_control(control, material, guessed, wanted, chance)
-            for control in _asking(material, guessed)
+            _of_control(control, dataset, predicted, wanted, chance)
+            for control in _asking(dataset, predicted)
         ]
     )[:wanted]
     last = max((pick.cluster for pick in useful), default=-1)
@@ -60,27 +60,27 @@ def show(
         label_studio.set_clusters(project, version, clusters)
 
 
-def _asking(material: Material, guessed: Guessed | None) -> Sequence[Control]:
+def _asking(dataset: Dataset, predicted: ProjectPredictions | None) -> Sequence[Control]:
     """The controls that have a say: those with a model; before any, one of the whole image."""
-    controls = material.schema.controls
-    if guessed is not None:
-        return [control for control in controls if control.name in guessed.guesses]
-    return sorted(controls, key=lambda control: control.kind is Kind.DETECTION)[:1]
+    controls = dataset.schema.controls
+    if predicted is not None:
+        return [control for control in controls if control.name in predicted.predictions]
+    return sorted(controls, key=lambda control: control.kind is TaskKind.DETECTION)[:1]
 
 
 def _of_control(
     control: Control,
-    material: Material,
-    guessed: Guessed | None,
+    dataset: Dataset,
+    predicted: ProjectPredictions | None,
     count: int,
     chance: np.random.Generator,
 ) -> Sequence[Pick]:
-    pictures = material.unlabeled if guessed is None else guessed.pictures
-    if not len(pictures):
+    images = dataset.unlabeled if predicted is None else predicted.images
+    if not len(images):
         return ()
-    guesses = guessed.guesses[control.name] if guessed else None
-    labeled = material.labeled.take(answered(control, material)[0])
-    return select(control.kind, pictures, guesses, labeled, count, chance)
+    predictions = predicted.predictions[control.name] if predicted else None
+    labeled = dataset.labeled.take(answered(control, dataset)[0])
+    return select(control.kind, images, predictions, labeled, count, chance)
 
 
 def _in_turn(lists: Sequence[Sequence[Pick]]) -> list[Pick]:

@@ -11,31 +11,31 @@ from backend.domain.schema import LabelSchema
 from backend.domain.versions import ModelVersion
 from backend.label_studio import labeling_config
 from backend.policies import preconditions
-from backend.ports.images import Gallery
+from backend.ports.images import FeatureExtractor
 from backend.ports.label_studio import LabelStudio
 from backend.ports.progress import Progress
 from backend.ports.stores import Versions
 from backend.services import project_tasks
-from backend.services.prediction.assessment import Inspection
-from backend.services.project_tasks import Census
+from backend.services.assessment import Assessor
+from backend.services.project_tasks import ProjectTasks
 from backend.services.publishing.finishing import Finishing
 from backend.services.reporting.reporter import Reporter
 from backend.services.reporting.stopwatch import Stopwatch
 from backend.services.training import seen_tasks
 from backend.services.training.dataset import look
 from backend.services.training.train import Learning
-from backend.services.validation_sample import Lanes
+from backend.services.validation_sample import AuditSamples
 
 
 @dataclass(frozen=True, slots=True)
-class PreLabel:
+class PreLabeling:
     """The pre-labeling job."""
 
     label_studio: LabelStudio
-    gallery: Gallery
-    lanes: Lanes
+    extractor: FeatureExtractor
+    audits: AuditSamples
     learning: Learning
-    inspection: Inspection
+    assessor: Assessor
     finishing: Finishing
     reporter: Reporter
     versions: Versions
@@ -52,15 +52,15 @@ class PreLabel:
         version = self._version(request, schema)
         with watch("list"):
             everyone = project_tasks.take(self.label_studio, request.project, schema, progress)
-            ledger = self.lanes.draw(request, everyone)
-            everyone = self.lanes.with_unanswered(request.project, schema, ledger, everyone)
-            self.lanes.keep(request.project, ledger, everyone)
+            ledger = self.audits.draw(request, everyone)
+            everyone = self.audits.with_unanswered(request.project, schema, ledger, everyone)
+            self.audits.keep(request.project, ledger, everyone)
             people = self._waiting(request, version, everyone)
-        material, unreadable = look(self.gallery, schema, people, ledger, progress)
+        dataset, unreadable = look(self.extractor, schema, people, ledger, progress)
         with watch("predict"):
             models = self.learning.load(schema, version, self.versions)
-            unseen = material.unseen_by(seen_tasks.known(self.versions, version))
-            findings = self.inspection.findings(request, everyone, ledger, unseen, models, progress)
+            unseen = dataset.unseen_by(seen_tasks.known(self.versions, version))
+            findings = self.assessor.findings(request, everyone, ledger, unseen, models, progress)
         with watch("push"):
             finished = self.finishing.finish(
                 job, schema, version, findings, progress, activate=False
@@ -69,12 +69,12 @@ class PreLabel:
             job,
             version,
             people=everyone,
-            material=material,
+            dataset=dataset,
             findings=findings,
             finished=finished,
             unreadable=unreadable,
             seconds=watch.seconds,
-            because=findings.verdict.because or "done",
+            reason=findings.verdict.reason or "done",
         )
 
     def _version(self, request: JobRequest, schema: LabelSchema) -> ModelVersion:
@@ -83,7 +83,9 @@ class PreLabel:
             raise Refused(unfit)
         return version
 
-    def _waiting(self, request: JobRequest, version: ModelVersion, people: Census) -> Census:
+    def _waiting(
+        self, request: JobRequest, version: ModelVersion, people: ProjectTasks
+    ) -> ProjectTasks:
         """The unlabeled tasks without a prediction of this version: a repeat sends none twice.
 
         With `accept` they all count, since what was predicted before may be accepted now.

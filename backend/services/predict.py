@@ -13,10 +13,10 @@ from backend.domain.schema import LabelSchema
 from backend.domain.versions import ModelVersion
 from backend.label_studio import codec, labeling_config
 from backend.policies import preconditions
-from backend.ports.images import Gallery
+from backend.ports.images import FeatureExtractor
 from backend.ports.stores import Ledgers, StoredPredictions, Versions
-from backend.services.prediction.inference import Guessing
-from backend.services.training.model_cache import ModelShelf
+from backend.services.prediction.inference import Predictor
+from backend.services.training.model_cache import ModelCache
 from backend.services.training.train import Models
 
 log = logging.getLogger(__name__)
@@ -39,8 +39,8 @@ class Predict:
     versions: Versions
     ledgers: Ledgers
     stored: StoredPredictions
-    shelf: ModelShelf
-    gallery: Callable[[], Gallery]
+    model_cache: ModelCache
+    extractor: Callable[[], FeatureExtractor]
     seconds: float
     clock: Callable[[], float] = field(default=time.monotonic)
 
@@ -52,8 +52,8 @@ class Predict:
             return [[] for _ in tasks]
         schema = labeling_config.parse(label_config)
         refs = [codec.image_ref(task, schema) for task in tasks]
-        lane = self.ledgers.load(project).open
-        asked = [ref for ref in dict.fromkeys(refs) if ref.task not in lane]
+        audit = self.ledgers.load(project).open
+        asked = [ref for ref in dict.fromkeys(refs) if ref.task not in audit]
         stored = self.stored.get(project, version.name, asked)
         known = {ref: said for ref, said in stored.items() if codec.fits(said, schema)}
         missing = [ref for ref in asked if ref not in known]
@@ -68,7 +68,7 @@ class Predict:
         deadline = self.clock() + self.seconds
         found: dict[ImageRef, Wire] = {}
         try:
-            models = self.shelf.models(schema, version)
+            models = self.model_cache.models(schema, version)
             for start in range(0, len(refs), BATCH):
                 batch = self._batch(schema, version, models, refs[start : start + BATCH], deadline)
                 self.stored.put(version.project, version.name, batch)
@@ -92,11 +92,11 @@ class Predict:
             if self.clock() > deadline:
                 raise Stopped
 
-        gallery = self.gallery()
-        pictures, unreadable = gallery.look(refs, in_time)
-        guessed, gone = Guessing(gallery).guess(models, pictures, in_time)
+        extractor = self.extractor()
+        images, unreadable = extractor.look(refs, in_time)
+        predicted, gone = Predictor(extractor).predict(models, images, in_time)
         for slot in (*unreadable, *gone):
-            log.info("task %s: no prediction: %s", slot.task, slot.because)
-        rows = range(len(guessed.pictures))
-        predictions = [guessed.prediction(row, version.name) for row in rows]
+            log.info("task %s: no prediction: %s", slot.task, slot.reason)
+        rows = range(len(predicted.images))
+        predictions = [predicted.prediction(row, version.name) for row in rows]
         return {prediction.image: codec.wire(prediction, schema) for prediction in predictions}

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from backend.domain.answers import Answer, Choice, ImageRef, LabeledImage, Regions
+from backend.domain.answers import Answer, Choices, ImageRef, LabeledImage, Regions
 from backend.domain.ids import ControlName, Label, ProjectId, TaskId
 from backend.domain.projects import LabelCount
 from backend.domain.schema import LabelSchema
@@ -20,7 +20,7 @@ REPORT_EVERY = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Census:
+class ProjectTasks:
     """All labeled images of a project and the addresses of all unlabeled ones.
 
     `unanswered` of the random lane are neither: people opened them and gave no answer.
@@ -30,12 +30,12 @@ class Census:
     unlabeled: tuple[ImageRef, ...]
     unanswered: tuple[ImageRef, ...] = ()
 
-    def only(self, tasks: Iterable[TaskId]) -> "Census":
+    def only(self, tasks: Iterable[TaskId]) -> "ProjectTasks":
         """Of the unlabeled, only these."""
         wanted = set(tasks)
         return replace(self, unlabeled=tuple(ref for ref in self.unlabeled if ref.task in wanted))
 
-    def without(self, tasks: Iterable[TaskId]) -> "Census":
+    def without(self, tasks: Iterable[TaskId]) -> "ProjectTasks":
         """Of the unlabeled, all but these."""
         done = set(tasks)
         return replace(self, unlabeled=tuple(ref for ref in self.unlabeled if ref.task not in done))
@@ -43,7 +43,7 @@ class Census:
 
 def take(
     label_studio: LabelStudio, project: ProjectId, schema: LabelSchema, progress: Progress
-) -> Census:
+) -> ProjectTasks:
     """List every task; `progress` may stop it between pages."""
     left = label_studio.count_unlabeled(project)
     labeled = _listed(
@@ -55,7 +55,7 @@ def take(
         lambda done: progress("list", len(labeled) + done, len(labeled) + left),
     )
     progress("list", 1, 1)
-    return Census(labeled, unlabeled)
+    return ProjectTasks(labeled, unlabeled)
 
 
 def _listed(items: Iterable[Item], report: Callable[[int], None]) -> tuple[Item, ...]:
@@ -83,7 +83,7 @@ def count(schema: LabelSchema, labeled: Iterable[LabeledImage]) -> tuple[LabelCo
     )
 
 
-def teachable(labeled: Iterable[LabeledImage], ledger: Ledger) -> tuple[LabeledImage, ...]:
+def trainable(labeled: Iterable[LabeledImage], ledger: Ledger) -> tuple[LabeledImage, ...]:
     """Those that a model may learn from.
 
     Not the validation lane, which has to stay unseen, and not what a machine labeled: a model
@@ -94,13 +94,13 @@ def teachable(labeled: Iterable[LabeledImage], ledger: Ledger) -> tuple[LabeledI
 
 
 def set_aside(labeled: Collection[LabeledImage], ledger: Ledger) -> int:
-    """How many of the labeled images are not `teachable`."""
-    return len(labeled) - len(teachable(labeled, ledger))
+    """How many of the labeled images are not `trainable`."""
+    return len(labeled) - len(trainable(labeled, ledger))
 
 
 def _labels(answer: Answer) -> tuple[Label, ...]:
     match answer:
-        case Choice(labels):
+        case Choices(labels):
             return labels
         case Regions():
             return answer.labels

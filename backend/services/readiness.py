@@ -16,7 +16,7 @@ from backend.domain.errors import (
 from backend.domain.ids import UNTRAINED, ProjectId
 from backend.domain.jobs import JobRequest, Mode
 from backend.domain.projects import LabelCount, Project, ProjectStatus
-from backend.domain.schema import Kind, LabelSchema
+from backend.domain.schema import LabelSchema, TaskKind
 from backend.label_studio import labeling_config
 from backend.policies import preconditions
 from backend.policies.preconditions import NOTHING_LEFT
@@ -24,8 +24,8 @@ from backend.ports.jobs import Jobs
 from backend.ports.label_studio import LabelStudio
 from backend.ports.stores import Versions
 from backend.services import project_tasks
-from backend.services.project_tasks import Census
-from backend.services.validation_sample import Lanes
+from backend.services.project_tasks import ProjectTasks
+from backend.services.validation_sample import AuditSamples
 from backend.settings import Settings
 
 VERSIONS_SHOWN = 3
@@ -38,9 +38,9 @@ class Readiness:
     label_studio: LabelStudio
     versions: Versions
     jobs: Jobs
-    lanes: Lanes
+    audits: AuditSamples
     settings: Settings
-    missing_weights: Callable[[Kind], NoWeights | None] = lambda _: None
+    missing_weights: Callable[[TaskKind], NoWeights | None] = lambda _: None
 
     def status(self, project: ProjectId) -> ProjectStatus:
         """Where a project stands; an unsupported labeling config is a reason, not an error."""
@@ -56,8 +56,8 @@ class Readiness:
             return self._status(found, (_unsupported(exc),), (), (), 0, self._unlabeled(project))
         everyone = tuple(self.label_studio.labeled(project, schema))
         takes = replace(request, accept=request.accept and request.labels_are_random)
-        ledger = self.lanes.draw(takes, Census(everyone, ()))
-        labeled = project_tasks.teachable(everyone, ledger)
+        ledger = self.audits.draw(takes, ProjectTasks(everyone, ()))
+        labeled = project_tasks.trainable(everyone, ledger)
         counts = project_tasks.count(schema, labeled)
         unlabeled = self._unlabeled(project)
         aside = project_tasks.set_aside(everyone, ledger)
@@ -104,7 +104,7 @@ class Readiness:
         kinds = {control.kind for control in schema.controls if control.name in used}
         return replace(found, reasons=(*found.reasons, *self._weightless(kinds)))
 
-    def _weightless(self, kinds: Collection[Kind]) -> tuple[Reason, ...]:
+    def _weightless(self, kinds: Collection[TaskKind]) -> tuple[Reason, ...]:
         missing = [exc for kind in kinds if (exc := self.missing_weights(kind))]
         return tuple(_reason(ReasonCode.NO_BASE_WEIGHTS, exc) for exc in missing)
 
@@ -125,8 +125,8 @@ class Readiness:
         try:
             version = self.versions.get(request.project, request.model_version or UNTRAINED)
         except NotFound as exc:
-            cure = self._known_versions(request.project)
-            return (Reason(ReasonCode.UNKNOWN_VERSION, exc.message, cure=cure),)
+            hint = self._known_versions(request.project)
+            return (Reason(ReasonCode.UNKNOWN_VERSION, exc.message, hint=hint),)
         unfit = preconditions.model_fits(schema, version)
         return (*unfit, *self._nothing_left(request, schema))
 
@@ -180,7 +180,7 @@ def _unsupported(exc: UnsupportedConfig) -> Reason:
 
 
 def _reason(code: ReasonCode, error: AutolabelError) -> Reason:
-    return Reason(code, error.message, cure=error.cure)
+    return Reason(code, error.message, hint=error.hint)
 
 
 def _mended(labeled: Iterable[LabeledImage]) -> Iterable[str]:

@@ -9,26 +9,26 @@ from backend.domain.schema import LabelSchema
 from backend.domain.versions import ModelVersion
 from backend.label_studio import labeling_config
 from backend.policies import preconditions
-from backend.ports.images import Gallery
+from backend.ports.images import FeatureExtractor
 from backend.ports.label_studio import LabelStudio
 from backend.ports.progress import Progress
 from backend.ports.stores import Ledgers, Versions
 from backend.services import next_picks, project_tasks, validation_sample
-from backend.services.prediction.inference import Guessed, Guessing
+from backend.services.prediction.inference import Predictor, ProjectPredictions
 from backend.services.reporting import report
 from backend.services.reporting.stopwatch import Stopwatch
 from backend.services.training.dataset import look
-from backend.services.training.train import Learning, Material
+from backend.services.training.train import Dataset, Learning
 
 
 @dataclass(frozen=True, slots=True)
-class Suggest:
+class Suggestions:
     """The suggesting job; it trains nothing and predicts with the current version."""
 
     label_studio: LabelStudio
-    gallery: Gallery
+    extractor: FeatureExtractor
     learning: Learning
-    guessing: Guessing
+    predictor: Predictor
     versions: Versions
     ledgers: Ledgers
     seed: int
@@ -41,12 +41,12 @@ class Suggest:
             everyone = project_tasks.take(self.label_studio, request.project, schema, progress)
             people = everyone.only(request.task_ids) if request.task_ids else everyone
         ledger = self.ledgers.load(request.project)
-        material, unreadable = look(self.gallery, schema, people, ledger, progress)
+        dataset, unreadable = look(self.extractor, schema, people, ledger, progress)
         version = self._version(request, schema)
         with watch("predict"):
-            guessed = self._guessed(version, material, progress)
+            predicted = self._predicted(version, dataset, progress)
             waiting = validation_sample.waiting(ledger, people)
-            chosen = next_picks.next_picks(material, guessed, request.count, self.seed, waiting)
+            chosen = next_picks.next_picks(dataset, predicted, request.count, self.seed, waiting)
         with watch("push"):
             progress("push", 0, 1)
             name = version.name if version else None
@@ -54,8 +54,8 @@ class Suggest:
         return {
             **report.of_looking(
                 job,
-                self.gallery,
-                because=f"{len(chosen)} images to label next",
+                self.extractor,
+                reason=f"{len(chosen)} images to label next",
                 people=everyone,
                 unreadable=unreadable,
                 seconds=watch.seconds,
@@ -72,10 +72,10 @@ class Suggest:
         current = self.versions.current(request.project)
         return current if current and not preconditions.model_fits(schema, current) else None
 
-    def _guessed(
-        self, version: ModelVersion | None, material: Material, progress: Progress
-    ) -> Guessed | None:
+    def _predicted(
+        self, version: ModelVersion | None, dataset: Dataset, progress: Progress
+    ) -> ProjectPredictions | None:
         if version is None:
             return None
-        models = self.learning.load(material.schema, version, self.versions)
-        return self.guessing.guess(models, material.unlabeled, progress)[0]
+        models = self.learning.load(dataset.schema, version, self.versions)
+        return self.predictor.predict(models, dataset.unlabeled, progress)[0]

@@ -83,11 +83,11 @@ class VersionStore:
             for control in card.kinds:
                 shutil.copytree(control_folder(source, control), control_folder(folder, control))
 
-        because = f"imported from {source.name}"
+        reason = f"imported from {source.name}"
         return self.publish(
             project,
             lambda name: replace(
-                card, name=name, parent=None, promoted=False, certificate=None, because=because
+                card, name=name, parent=None, promoted=False, certificate=None, reason=reason
             ),
             copy,
         )

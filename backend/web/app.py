@@ -76,8 +76,8 @@ def server(backend: Backend, settings: Settings) -> Server:
     try:
         listening = create_server(app, listen=address, **SERVER_OPTIONS)
     except OSError as exc:
-        cure = "Stop the other program, or set AUTOLABEL_PORT to a free port"
-        raise BadInput(f"cannot listen on {address}: {exc.strerror}", cure) from exc
+        hint = "Stop the other program, or set AUTOLABEL_PORT to a free port"
+        raise BadInput(f"cannot listen on {address}: {exc.strerror}", hint) from exc
     return cast(Server, listening)
 
 

@@ -56,7 +56,7 @@ class Failure:
     status: int
     code: str
     message: str
-    cure: str = ""
+    hint: str = ""
     reasons: tuple[Reason, ...] = ()
 
     @property
@@ -76,13 +76,13 @@ class Failure:
         """What happened, or every reason for a refusal, and what to do."""
         if self.reasons:
             return sentences.refusal(self.reasons)
-        return tuple(sentences.sentence(said) for said in (self.message, self.cure) if said)
+        return tuple(sentences.sentence(said) for said in (self.message, self.hint) if said)
 
     def json(self) -> Json:
-        """The one shape of an error, below `error`; only `cure` and `reasons` may be missing."""
+        """The one shape of an error, below `error`; only `hint` and `reasons` may be missing."""
         error: Json = {"code": self.code, "message": self.message, "summary": list(self.sentences)}
-        if self.cure:
-            error["cure"] = self.cure
+        if self.hint:
+            error["hint"] = self.hint
         if reasons := self.reasons or self._itself:
             error["reasons"] = [reason_json(reason) for reason in reasons]
         return {"error": error}
@@ -91,26 +91,26 @@ class Failure:
     def _itself(self) -> tuple[Reason, ...]:
         """An error that has a reason code says so where programs look for reasons."""
         known = self.code in set(ReasonCode)
-        return (Reason(ReasonCode(self.code), self.message, cure=self.cure),) if known else ()
+        return (Reason(ReasonCode(self.code), self.message, hint=self.hint),) if known else ()
 
 
 def of_ours(error: AutolabelError) -> Failure:
     status, code = next((row[1], row[2]) for row in TABLE if isinstance(error, row[0]))
     reasons = error.reasons if isinstance(error, Refused) else ()
-    return Failure(status, code, error.message, error.cure, reasons)
+    return Failure(status, code, error.message, error.hint, reasons)
 
 
 def of_http(error: HTTPException, path: str, *, person: bool) -> Failure:
     """What the web framework refused by itself, to a program or to a person."""
     status = error.code or 500
     code = error.name.lower().replace(" ", "_")
-    cure = FOR_PEOPLE if person else "See /api/openapi.json"
+    hint = FOR_PEOPLE if person else "See /api/openapi.json"
     if status == 404:
-        return Failure(404, "not_found", f"there is nothing at {path}", cure)
+        return Failure(404, "not_found", f"there is nothing at {path}", hint)
     message = (error.description or error.name).rstrip(".")
     if status == 405:
         shown = f"{path} only takes what a form sends" if person else message
-        return Failure(405, code, shown, cure)
+        return Failure(405, code, shown, hint)
     return Failure(status, code, message)
 
 

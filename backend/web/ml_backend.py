@@ -71,8 +71,8 @@ def webhook() -> Response:
         case webhooks.Changed(project, annotations):
             backend().changed(project, annotations)
             return answer({"status": "noted"})
-        case webhooks.Ignored(because):
-            return answer({"status": "ignored", "because": because})
+        case webhooks.Ignored(reason):
+            return answer({"status": "ignored", "reason": reason})
 
 
 @routes.route("/train", methods=["POST"])
@@ -99,7 +99,7 @@ def job_status() -> Response:
     except NotFound as exc:
         return answer({"job": name, "job_status": "removed", "error": exc.message}, 410)
     failed = STATUS_NAMES[job.state] == "failed"
-    error = job.because if failed else None
+    error = job.reason if failed else None
     return answer({"job": job.id, "job_status": STATUS_NAMES[job.state], "error": error})
 
 

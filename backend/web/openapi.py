@@ -5,7 +5,7 @@ from typing import Any
 
 from backend.domain.errors import ReasonCode
 from backend.domain.jobs import Algorithm, JobState, Mode
-from backend.domain.schema import Kind
+from backend.domain.schema import TaskKind
 
 Json = dict[str, Any]
 
@@ -104,7 +104,7 @@ SCHEMAS: Json = {
         state=_one_of(JobState),
         progress=SHARE,
         step=TEXT,
-        because={**TEXT, "description": "Why the job is where it is, in words."},
+        reason={**TEXT, "description": "Why the job is where it is, in words."},
         summary={**TEXT, "description": "How far the job is, or how it ended, as a sentence."},
         created_at=TIME,
         started_at=TIME,
@@ -118,7 +118,7 @@ SCHEMAS: Json = {
         label=_or_null(TEXT),
         have=_or_null(COUNT),
         need=_or_null(COUNT),
-        cure={**TEXT, "description": "What to do."},
+        hint={**TEXT, "description": "What to do."},
     ),
     "Status": _object(
         project=_object(id=COUNT, title=TEXT),
@@ -137,7 +137,7 @@ SCHEMAS: Json = {
         name=TEXT,
         project=COUNT,
         current=YES_NO,
-        kinds=_map(_one_of(Kind)),
+        kinds=_map(_one_of(TaskKind)),
         labels=_map(_list(TEXT)),
         metrics=_map(_or_null(NUMBER)),
         summary={**TEXT, "description": "How good it is, in words."},
@@ -148,7 +148,7 @@ SCHEMAS: Json = {
         device=TEXT,
         packages=_map(TEXT),
         promoted=YES_NO,
-        because=TEXT,
+        reason=TEXT,
         certificate=_or_null(_ref("Certificate")),
     ),
     "Certificate": _object(
@@ -169,7 +169,7 @@ SCHEMAS: Json = {
             "properties": {
                 "code": TEXT,
                 "message": {**TEXT, "description": "What happened and why."},
-                "cure": {**TEXT, "description": "What to do."},
+                "hint": {**TEXT, "description": "What to do."},
                 "reasons": _list(_ref("Reason")),
                 "summary": {**_list(TEXT), "description": "All of this in sentences, for people."},
             },

@@ -59,7 +59,7 @@ _SERVED: Final = re.compile(
     r"/(data/upload/.+|storage-data/uploaded/?|(tasks|projects)/\d+/(resolve|presign|file-proxy)/?)"
 )
 _RESOLVED: Final = re.compile(r"/(tasks|projects)/\d+/(resolve|presign)/?")
-_CURE: Final = (
+_HINT: Final = (
     "An image is an upload, a local file, a web address, a data: address, or in a bucket (s3://,"
     " gs://, azure-blob://)"
 )
@@ -79,7 +79,7 @@ def parse(uri: str, server: str) -> Address:
         uri.encode()
         parts = urlsplit(uri)
     except ValueError as exc:
-        raise FetchFailed(f"{uri[:200]!r} is not an address that can be read", _CURE) from exc
+        raise FetchFailed(f"{uri[:200]!r} is not an address that can be read", _HINT) from exc
     if uri.startswith(_CLOUD_SCHEMES):
         return Address(Place.CLOUD, uri)
     if parts.scheme == "data":
@@ -88,7 +88,7 @@ def parse(uri: str, server: str) -> Address:
         return _on_server(parts, server) or Address(Place.WEB, uri)
     if uri.startswith("/") and not parts.netloc:
         return _on_server(parts, server) or Address(Place.WEB, server + _below(server, uri))
-    raise FetchFailed(f"{uri[:200]!r} is not an address that can be fetched", _CURE)
+    raise FetchFailed(f"{uri[:200]!r} is not an address that can be fetched", _HINT)
 
 
 def server_path(address: Address, task: int) -> str:

@@ -34,12 +34,12 @@ Item = tuple[int, str]
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """One image: the digest of its content, or None and `because`."""
+    """One image: the digest of its content, or None and `reason`."""
 
     task: int
     uri: str
     digest: str | None
-    because: str = ""
+    reason: str = ""
 
 
 class ImageCache:

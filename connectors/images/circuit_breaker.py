@@ -15,11 +15,11 @@ REST: Final = 30.0
 """Seconds for which a host is then left alone."""
 
 
-class Hiccup(FetchFailed):
+class TransientError(FetchFailed):
     """A failure that may be gone at the next attempt."""
 
 
-class Outages:
+class CircuitBreaker:
     """Counts failures in a row by host. Safe for several threads."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -42,7 +42,7 @@ class Outages:
             )
         try:
             yield
-        except Hiccup:
+        except TransientError:
             self._failed(host)
             raise
         except FetchFailed:

@@ -12,7 +12,7 @@ import httpx
 
 from connectors.errors import FetchFailed
 from connectors.http import HttpClient
-from connectors.images.circuit_breaker import Hiccup, Outages
+from connectors.images.circuit_breaker import CircuitBreaker, TransientError
 from connectors.images.content import Limits, Received, check_size, save
 from connectors.images.network import Connections, Deadline, within
 
@@ -37,14 +37,14 @@ _HEADERS: Final = (
     ("Accept-Encoding", "identity"),
     ("User-Agent", "label-studio-autolabel"),
 )
-_CURES_OF_LABEL_STUDIO: Final = {
+_HINTS_OF_LABEL_STUDIO: Final = {
     401: "Set LABEL_STUDIO_API_KEY to a token that is valid",
     403: "May the token's owner open the project, and is LOCAL_FILES_SERVING_ENABLED set there?",
     404: "Is the file still there, and does a storage of this project cover its folder or bucket?",
     500: "Label Studio answers so when an uploaded file is gone from its disk; see its log",
     424: "Correct the credentials of the project's storage in Label Studio",
 }
-_CURES_ELSEWHERE: Final = {
+_HINTS_ELSEWHERE: Final = {
     401: "Images on the web must be readable without a login",
     403: "Images on the web must be readable without a login",
     404: "Put the image there again, or correct the task's data",
@@ -52,7 +52,7 @@ _CURES_ELSEWHERE: Final = {
 }
 
 
-class Away(Hiccup):
+class ServerDown(TransientError):
     """Label Studio itself is not there: no connection, or a proxy that says so."""
 
 
@@ -67,7 +67,7 @@ class Downloader:
         self._label_studio = label_studio
         self._limits = limits
         self._connections = Connections(connections)
-        self._outages = Outages()
+        self._breaker = CircuitBreaker()
 
     def fetch(
         self,
@@ -81,11 +81,11 @@ class Downloader:
         """Write the file to `to`; None when the server says that it did not change.
 
         Raises:
-            FetchFailed: saying what the server did; `Away` where Label Studio is gone.
+            FetchFailed: saying what the server did; `ServerDown` where Label Studio is gone.
             DiskFull: when the file does not fit.
         """
         target, deadline = _readable(url), Deadline(self._limits.seconds, cancelled)
-        with nullcontext() if signed else self._outages.watching(target.netloc.decode()):
+        with nullcontext() if signed else self._breaker.watching(target.netloc.decode()):
             return self._persistently(target, to, signed, validator, deadline)
 
     def close(self) -> None:
@@ -99,7 +99,7 @@ class Downloader:
             try:
                 with within(deadline):
                     return self._follow(url, to, signed, validator)
-            except Hiccup as exc:
+            except TransientError as exc:
                 if deadline.is_cancelled:
                     raise FetchFailed("the fetch was cancelled") from exc
                 if attempt == _ATTEMPTS or not deadline.pause(0.05 * 4**attempt):
@@ -179,29 +179,29 @@ def _translated(url: httpx.URL, signed: bool) -> Generator[None, None, None]:
     except httpcore.ConnectError as exc:
         raise _away(f"{who} cannot be reached ({exc})", signed) from exc
     except httpcore.TimeoutException as exc:
-        cure = "Try again later, or raise AUTOLABEL_FETCH_SECONDS"
-        raise Hiccup(f"{who} is too slow", cure) from exc
+        hint = "Try again later, or raise AUTOLABEL_FETCH_SECONDS"
+        raise TransientError(f"{who} is too slow", hint) from exc
     except _BROKEN as exc:
-        raise Hiccup(f"{who} broke off while sending", "Try again later") from exc
+        raise TransientError(f"{who} broke off while sending", "Try again later") from exc
 
 
 def _name(url: httpx.URL, signed: bool) -> str:
     return "Label Studio" if signed else url.host
 
 
-def _away(what: str, signed: bool) -> Hiccup:
-    cure = "Is it running, and is this its address?"
-    return Away(what, cure) if signed else Hiccup(what, cure)
+def _away(what: str, signed: bool) -> TransientError:
+    hint = "Is it running, and is this its address?"
+    return ServerDown(what, hint) if signed else TransientError(what, hint)
 
 
 def _refusal(status: int, url: httpx.URL, signed: bool) -> FetchFailed:
     what = f"{_name(url, signed)} answered {status} {httpx.codes.get_reason_phrase(status)}"
-    cures = _CURES_OF_LABEL_STUDIO if signed else _CURES_ELSEWHERE
+    hints = _HINTS_OF_LABEL_STUDIO if signed else _HINTS_ELSEWHERE
     if status in {502, 503}:
         return _away(what, signed)
     if status in _AGAIN:
-        return Hiccup(what, cures.get(status, "Try again later"))
-    return FetchFailed(what, cures.get(status, "Does the address open in a browser?"))
+        return TransientError(what, hints.get(status, "Try again later"))
+    return FetchFailed(what, hints.get(status, "Does the address open in a browser?"))
 
 
 def _header(answer: httpcore.Response, name: str) -> str:

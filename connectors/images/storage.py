@@ -28,7 +28,7 @@ from connectors.errors import FetchFailed, Unreachable
 from connectors.http import HttpClient
 from connectors.images.addresses import Address, Place, parse, server_path
 from connectors.images.content import Limits, Received, check_not_empty, check_size, save
-from connectors.images.download import Away, Downloader
+from connectors.images.download import Downloader, ServerDown
 
 _log = logging.getLogger(__name__)
 
@@ -160,9 +160,9 @@ class Storage:
         while True:
             try:
                 return self._download(order, url, to, signed=True)
-            except (Away, Unreachable) as exc:
+            except (ServerDown, Unreachable) as exc:
                 if time.monotonic() + 1 > ends or cancelled.wait(1.0):
-                    raise Unreachable(exc.message, exc.cure) from exc
+                    raise Unreachable(exc.message, exc.hint) from exc
 
     def _download(self, order: Order, url: str, to: Path, *, signed: bool) -> Received | None:
         return self._downloader.fetch(
@@ -186,4 +186,4 @@ def _named(address: Address) -> Generator[None, None, None]:
     try:
         yield
     except FetchFailed as exc:
-        raise FetchFailed(f"{address}: {exc.message}", exc.cure) from exc
+        raise FetchFailed(f"{address}: {exc.message}", exc.hint) from exc

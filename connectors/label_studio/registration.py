@@ -149,11 +149,11 @@ def _basic(user: str, password: str) -> Json:
     return {"Authorization": f"Basic {pair}"}
 
 
-def _refusal(exc: ConnectorError, url: str, cure: str) -> ConnectorError:
+def _refusal(exc: ConnectorError, url: str, hint: str) -> ConnectorError:
     """Tell a blocked address from a wrong one, and from a token that may not do this."""
     if any(word in exc.message.lower() for word in _BLOCKED):
         return Rejected(f"Label Studio may not call {url}", _ALLOW_LOCAL)
     if isinstance(exc, Denied):
         return exc
     said = re.sub(r"<[^>]*>", "", exc.message)  # it comes with links
-    return Rejected(f"Label Studio does not take {url}: {said}", cure)
+    return Rejected(f"Label Studio does not take {url}: {said}", hint)

@@ -13,13 +13,13 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 
-from backend.domain.batches import Guesses
+from backend.domain.batches import PredictionBatch
 from backend.domain.jobs import Algorithm
-from backend.domain.schema import Kind
+from backend.domain.schema import TaskKind
 from backend.models.classification.classifier import Classifier
 from backend.policies.selection import select
 from backend.policies.uncertainty import least_confidence
-from tests.bench.bench_few_shot import DATA, Data, lesson, load, silent
+from tests.bench.bench_few_shot import DATA, Data, load, silent, training_set
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -27,23 +27,25 @@ import matplotlib.pyplot as plt
 LABELS_A_CLASS, SEEDS, APART = (2, 5, 10, 20), range(5), 485
 
 Choose = Callable[
-    [Data, np.ndarray, np.ndarray, Guesses | None, int, np.random.Generator], list[int]
+    [Data, np.ndarray, np.ndarray, PredictionBatch | None, int, np.random.Generator], list[int]
 ]
 
 
-def ours(data, pool, labeled, guesses, count, chance):
-    pictures, known = data.pictures.take(pool), data.pictures.take(labeled)
-    return [pick.task for pick in select(Kind.SINGLE, pictures, guesses, known, count, chance)]
+def ours(data, pool, labeled, predictions, count, chance):
+    images, known = data.images.take(pool), data.images.take(labeled)
+    return [
+        pick.task for pick in select(TaskKind.SINGLE, images, predictions, known, count, chance)
+    ]
 
 
-def random(data, pool, labeled, guesses, count, chance):
+def random(data, pool, labeled, predictions, count, chance):
     return list(chance.choice(pool, count, replace=False))
 
 
-def least_confident(data, pool, labeled, guesses, count, chance):
-    if guesses is None:
-        return random(data, pool, labeled, guesses, count, chance)
-    return list(pool[np.argsort(-least_confidence(guesses.probabilities))[:count]])
+def least_confident(data, pool, labeled, predictions, count, chance):
+    if predictions is None:
+        return random(data, pool, labeled, predictions, count, chance)
+    return list(pool[np.argsort(-least_confidence(predictions.probabilities))[:count]])
 
 
 RULES: dict[str, Choose] = {
@@ -57,16 +59,16 @@ def simulate(data: Data, choose: Choose, seed: int) -> list[float]:
     chance = np.random.default_rng(seed)
     shuffled = chance.permutation(len(data.truth))
     apart, pool = shuffled[:APART], np.sort(shuffled[APART:])
-    labeled, guesses = np.zeros(0, dtype=int), None
+    labeled, predictions = np.zeros(0, dtype=int), None
     accuracies = []
     for each in LABELS_A_CLASS:
         count = each * len(data.labels) - len(labeled)
-        chosen = choose(data, pool, labeled, guesses, count, chance)
+        chosen = choose(data, pool, labeled, predictions, count, chance)
         labeled = np.concatenate([labeled, chosen]).astype(int)
         pool = np.setdiff1d(pool, labeled)
-        model = Classifier().fit(lesson(data, labeled, pool, Algorithm.FAST, seed))
-        guesses = model.predict(data.pictures.take(pool), data.files.path, silent)
-        found = model.predict(data.pictures.take(apart), data.files.path, silent)
+        model = Classifier().fit(training_set(data, labeled, pool, Algorithm.FAST, seed))
+        predictions = model.predict(data.images.take(pool), data.files.path, silent)
+        found = model.predict(data.images.take(apart), data.files.path, silent)
         right = found.probabilities.argmax(axis=1) == data.truth[apart]
         accuracies.append(float(right.mean()))
     return accuracies

@@ -26,15 +26,15 @@ from backend.demo.box_datasets import read
 from backend.domain.answers import ImageRef, Regions
 from backend.domain.ids import ControlName, TaskId
 from backend.domain.jobs import Algorithm
-from backend.domain.schema import Control, Kind
+from backend.domain.schema import Control, TaskKind
 from backend.models.detection.family import DetectorFamily
 from backend.models.detection.inference import find
 from backend.models.detection.ultralytics_engine import setup
 from backend.models.detection.ultralytics_engine.detector import UltralyticsEngine
 from backend.models.detection.ultralytics_engine.yolo_dataset import write
 from backend.models.metrics import mean_average_precision
-from backend.ports.model_family import Lesson
-from tests.fakes.detection_lessons import Ear, fetch, pictures
+from backend.ports.model_family import TrainingSet
+from tests.fakes.detection_training_sets import Ear, fetch, image_batch
 
 SHARED = Path(__file__).parents[3] / "shared"
 START = SHARED / "weights" / "yolo11n.pt"
@@ -44,7 +44,7 @@ LEARN, CHOOSE, TEST = 20, 40, 120
 
 @dataclass(frozen=True)
 class Split:
-    lesson: Lesson
+    training_set: TrainingSet
     test: Sequence[ImageRef]
     truths: Sequence[Regions]
 
@@ -70,13 +70,13 @@ def split(seed: int) -> Split:
     refs = [ImageRef(TaskId(at), str(path)) for at, (path, _) in enumerate(images)]
     truths = [truth for _, truth in images]
     middle, end = LEARN + CHOOSE, LEARN + CHOOSE + TEST
-    lesson = Lesson(
-        control=Control(ControlName("box"), "image", Kind.DETECTION, data.labels),
-        train=pictures(refs[:LEARN]),
+    training_set = TrainingSet(
+        control=Control(ControlName("box"), "image", TaskKind.DETECTION, data.labels),
+        train=image_batch(refs[:LEARN]),
         train_answers=truths[:LEARN],
-        held_out=pictures(refs[LEARN:middle]),
+        held_out=image_batch(refs[LEARN:middle]),
         held_out_answers=truths[LEARN:middle],
-        unlabeled=pictures([]),
+        unlabeled=image_batch([]),
         algorithm=Algorithm.FAST,
         previous=None,
         fetch=fetch,
@@ -84,7 +84,7 @@ def split(seed: int) -> Split:
         seed=seed,
         max_minutes=60,
     )
-    return Split(lesson, refs[middle:end], truths[middle:end])
+    return Split(training_set, refs[middle:end], truths[middle:end])
 
 
 def clocked(work: Callable[[], Any]) -> tuple[Any, float, float]:
@@ -101,7 +101,7 @@ def train_plain(data: Path, split: Split, epochs: int, home: Path) -> Path:
         data=str(data),
         epochs=epochs,
         imgsz=SIZE,
-        seed=split.lesson.seed,
+        seed=split.training_set.seed,
         device="cpu",
         project=str(home),
         name="plain",
@@ -113,28 +113,28 @@ def train_plain(data: Path, split: Split, epochs: int, home: Path) -> Path:
 
 
 def yaml_of(split: Split, folder: Path) -> Path:
-    images = write(split.lesson, folder)
-    names = list(split.lesson.control.labels)
+    images = write(split.training_set, folder)
+    names = list(split.training_set.control.labels)
     path = folder / "data.yaml"
     path.write_text(f"train: {images['train']}\nval: {images['val']}\nnames: {names}\n")
     return path
 
 
 def judged(network: Any, split: Split) -> float:
-    labels = split.lesson.control.labels
+    labels = split.training_set.control.labels
     found = find(network, split.test, fetch, labels, 0.001, Ear())
     return mean_average_precision(found, split.truths, labels)
 
 
 def judged_by_ultralytics(checkpoint: Path, split: Split, folder: Path) -> float:
     tested = Split(
-        Lesson(
+        TrainingSet(
             **{
-                name: getattr(split.lesson, name)
-                for name in Lesson.__dataclass_fields__
+                name: getattr(split.training_set, name)
+                for name in TrainingSet.__dataclass_fields__
                 if not name.startswith("held_out")
             },
-            held_out=pictures(split.test),
+            held_out=image_batch(split.test),
             held_out_answers=split.truths,
         ),
         split.test,
@@ -155,7 +155,7 @@ def compare_training(seed: int, epochs: int, folder: Path) -> tuple[Run, Run]:
     data = yaml_of(chosen, folder / "plain-data")
 
     def ours() -> Run:
-        model, seconds, cpu = clocked(lambda: family.fit(chosen.lesson))
+        model, seconds, cpu = clocked(lambda: family.fit(chosen.training_set))
         (folder / "ours").mkdir()
         model.save(folder / "ours")
         checkpoint = (folder / "ours" / "weights.pt").rename(folder / "ours.pt")

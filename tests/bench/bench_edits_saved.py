@@ -20,17 +20,17 @@ import numpy as np
 
 from backend.demo.box_datasets import read
 from backend.domain.answers import ImageRef, Regions
-from backend.domain.batches import Guesses, Pictures
+from backend.domain.batches import ImageBatch, PredictionBatch
 from backend.domain.ids import ControlName, Label, TaskId
 from backend.domain.jobs import Algorithm
-from backend.domain.schema import Control, Kind
+from backend.domain.schema import Control, TaskKind
 from backend.models.detection.family import DetectorFamily
 from backend.models.detection.ultralytics_engine.detector import UltralyticsEngine
-from backend.models.embedding.feature_extractor import open_gallery
+from backend.models.embedding.feature_extractor import open_extractor
 from backend.models.metrics import edits
 from backend.policies.certification import validation_split
 from backend.policies.selection import select
-from backend.ports.model_family import Lesson
+from backend.ports.model_family import TrainingSet
 from backend.services.training.train import HELD_OUT
 from backend.settings import Settings
 from tests.bench.bench_detection import SHARED, SIZE, START
@@ -48,7 +48,7 @@ Choose = Callable[["Project", int], Sequence[int]]
 class Data:
     """`truth` has the boxes of each image."""
 
-    pictures: Pictures
+    images: ImageBatch
     truth: Sequence[Regions]
     labels: tuple[Label, ...]
     files: Folder
@@ -65,7 +65,7 @@ class Project:
     data: Data
     chance: np.random.Generator
     labeled: list[int] = field(default_factory=list)
-    said: Guesses | None = None
+    said: PredictionBatch | None = None
     work: int = 0
     path: list[tuple[int, float]] = field(default_factory=list)
 
@@ -88,16 +88,16 @@ class Project:
     def train(self, family: DetectorFamily, home: Path, seed: int) -> None:
         """A version from all that is labeled, going on from the one before."""
         answers = [self.data.truth[row] for row in self.labeled]
-        pictures = self.data.pictures.take(self.labeled)
-        learn, hold = validation_split.split(pictures.tasks, answers, seed, HELD_OUT)
+        images = self.data.images.take(self.labeled)
+        learn, hold = validation_split.split(images.tasks, answers, seed, HELD_OUT)
         previous = max(home.glob("version-*"), default=None)
-        lesson = Lesson(
-            control=Control(ControlName("box"), "image", Kind.DETECTION, self.data.labels),
-            train=pictures.take(learn),
+        training_set = TrainingSet(
+            control=Control(ControlName("box"), "image", TaskKind.DETECTION, self.data.labels),
+            train=images.take(learn),
             train_answers=[answers[row] for row in learn],
-            held_out=pictures.take(hold),
+            held_out=images.take(hold),
             held_out_answers=[answers[row] for row in hold],
-            unlabeled=self.data.pictures.take(self.left),
+            unlabeled=self.data.images.take(self.left),
             algorithm=Algorithm.FAST,
             previous=previous,
             fetch=self.data.files.path,
@@ -105,19 +105,19 @@ class Project:
             seed=seed,
             max_minutes=60,
         )
-        model = family.fit(lesson)
+        model = family.fit(training_set)
         folder = home / f"version-{len(self.path)}"
         folder.mkdir()
         model.save(folder)
-        self.said = model.predict(self.data.pictures, self.data.files.path, silent)
+        self.said = model.predict(self.data.images, self.data.files.path, silent)
 
 
 def ours(project: Project, count: int) -> Sequence[int]:
     rows = project.left
     said = project.said
-    guesses = said and said.take(rows)
-    free, labeled = project.data.pictures.take(rows), project.data.pictures.take(project.labeled)
-    picks = select(Kind.DETECTION, free, guesses, labeled, count, project.chance)
+    predictions = said and said.take(rows)
+    free, labeled = project.data.images.take(rows), project.data.images.take(project.labeled)
+    picks = select(TaskKind.DETECTION, free, predictions, labeled, count, project.chance)
     return [int(pick.task) for pick in picks]
 
 
@@ -142,9 +142,9 @@ def load() -> Data:
     files = Folder(paths)
     refs = [ImageRef(TaskId(number), str(path)) for number, path in enumerate(paths)]
     with tempfile.TemporaryDirectory() as folder:
-        gallery = open_gallery(Settings(data_dir=Path(folder), device="cpu"), files)
-        pictures, _ = gallery.look(refs, silent)
-    return Data(pictures, [truth for _, truth in found.images], found.labels, files)
+        extractor = open_extractor(Settings(data_dir=Path(folder), device="cpu"), files)
+        images, _ = extractor.look(refs, silent)
+    return Data(images, [truth for _, truth in found.images], found.labels, files)
 
 
 def live(data: Data, choose: Choose, seed: int) -> Project:

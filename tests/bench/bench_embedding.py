@@ -27,7 +27,7 @@ from backend.domain.ids import TaskId
 from backend.models.embedding.backbones import backbone
 from backend.models.embedding.encoder import Encoder
 from backend.models.embedding.encoders import cpu_threads, export_path, open_encoder
-from backend.models.embedding.feature_extractor import open_gallery
+from backend.models.embedding.feature_extractor import open_extractor
 from backend.models.images.thumbnails import decode
 from backend.settings import Settings
 from tests.fakes.image_files import FakeImageFiles
@@ -44,7 +44,7 @@ def rate(work: Callable[[], object], images: int) -> float:
     return images / (time.perf_counter() - started)
 
 
-def bare_lanes(encoder: Encoder, images: np.ndarray, threads: int) -> None:
+def bare_workers(encoder: Encoder, images: np.ndarray, threads: int) -> None:
     with ThreadPoolExecutor(threads) as pool:
         list(
             pool.map(
@@ -63,10 +63,10 @@ def whole(settings: Settings, paths: Sequence[Path]) -> float:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "weights").symlink_to(settings.data_dir / "weights")
         fresh = settings.model_copy(update={"data_dir": Path(folder)})
-        gallery = open_gallery(fresh, FakeImageFiles())
-        gallery.encoder()
+        extractor = open_extractor(fresh, FakeImageFiles())
+        extractor.encoder()
         refs = [ImageRef(TaskId(number), str(path)) for number, path in enumerate(paths)]
-        return rate(lambda: gallery.look(refs, lambda *_: None), len(paths))
+        return rate(lambda: extractor.look(refs, lambda *_: None), len(paths))
 
 
 def decode_all(paths: Sequence[Path], threads: int) -> None:
@@ -87,10 +87,10 @@ def measure(name: str, paths: Sequence[Path], settings: Settings) -> None:
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(export_path(chosen, settings.data_dir), options)
     images = np.stack([decode(path, SIDE, 80).pixels for path in paths])
-    turns: dict[str, list[float]] = {"lanes": [], "session": [], "whole": [], "decode": []}
+    turns: dict[str, list[float]] = {"workers": [], "session": [], "whole": [], "decode": []}
     for _ in range(TURNS):
         count = len(paths)
-        turns["lanes"].append(rate(lambda: bare_lanes(encoder, images, threads), count))
+        turns["workers"].append(rate(lambda: bare_workers(encoder, images, threads), count))
         turns["whole"].append(whole(settings, paths))
         turns["session"].append(rate(lambda: bare_session(session, images), count))
         turns["decode"].append(rate(lambda: decode_all(paths, threads), count))
@@ -111,7 +111,7 @@ def report(name: str, turns: dict[str, list[float]], similar: np.ndarray) -> Non
 
     rates = "  ".join(f"{key} {median(values):6.1f}/s" for key, values in turns.items())
     print(
-        f"{name:12s} {rates}  whole/lanes {against('lanes'):.2f}  whole/session "
+        f"{name:12s} {rates}  whole/workers {against('workers'):.2f}  whole/session "
         f"{against('session'):.2f}  whole/decode {against('decode'):.2f}  "
         f"cosine mean {similar.mean():.4f} min {similar.min():.4f}",
         flush=True,

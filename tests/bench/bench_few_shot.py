@@ -15,16 +15,16 @@ from pathlib import Path
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from backend.domain.answers import Choice, ImageRef
-from backend.domain.batches import Guesses, Pictures
+from backend.domain.answers import Choices, ImageRef
+from backend.domain.batches import ImageBatch, PredictionBatch
 from backend.domain.ids import ControlName, Label, TaskId
 from backend.domain.jobs import Algorithm
-from backend.domain.schema import Control, Kind
+from backend.domain.schema import Control, TaskKind
 from backend.models.calibration import expected_calibration_error
 from backend.models.classification.classifier import Classifier
 from backend.models.classification.evaluation import SMALLEST
-from backend.models.embedding.feature_extractor import open_gallery
-from backend.ports.model_family import Lesson
+from backend.models.embedding.feature_extractor import open_extractor
+from backend.ports.model_family import TrainingSet
 from backend.settings import Settings
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "clothing"
@@ -47,14 +47,14 @@ class Folder:
 
 @dataclass(frozen=True)
 class Data:
-    pictures: Pictures
+    images: ImageBatch
     truth: np.ndarray
     labels: tuple[Label, ...]
     files: Folder
 
     @property
     def control(self) -> Control:
-        return Control(ControlName("class"), "image", Kind.SINGLE, self.labels)
+        return Control(ControlName("class"), "image", TaskKind.SINGLE, self.labels)
 
 
 @dataclass(frozen=True)
@@ -98,10 +98,10 @@ def load() -> Data:
     truth = np.array([labels.index(path.parent.name) for path in paths])
     refs = [ImageRef(TaskId(number), str(path)) for number, path in enumerate(paths)]
     with tempfile.TemporaryDirectory() as folder:
-        gallery = open_gallery(Settings(data_dir=Path(folder), device="cpu"), Folder(paths))
-        pictures, unreadable = gallery.look(refs, silent)
+        extractor = open_extractor(Settings(data_dir=Path(folder), device="cpu"), Folder(paths))
+        images, unreadable = extractor.look(refs, silent)
     assert not unreadable
-    return Data(pictures, truth, tuple(Label(label) for label in labels), Folder(paths))
+    return Data(images, truth, tuple(Label(label) for label in labels), Folder(paths))
 
 
 def drawn(truth: np.ndarray, shots: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -113,7 +113,7 @@ def drawn(truth: np.ndarray, shots: int, seed: int) -> tuple[np.ndarray, np.ndar
 
 
 def plain(data: Data, train: np.ndarray, rest: np.ndarray) -> Score:
-    features = data.pictures.features.astype(np.float32)
+    features = data.images.features.astype(np.float32)
     began = time.process_time()
     model = LogisticRegression(max_iter=1000).fit(features[train], data.truth[train])
     seconds = time.process_time() - began
@@ -122,22 +122,22 @@ def plain(data: Data, train: np.ndarray, rest: np.ndarray) -> Score:
 
 def ours(data: Data, train: np.ndarray, rest: np.ndarray, algorithm: Algorithm, seed: int) -> Score:
     began = time.process_time()
-    model = Classifier().fit(lesson(data, train, rest, algorithm, seed))
+    model = Classifier().fit(training_set(data, train, rest, algorithm, seed))
     seconds = time.process_time() - began
-    said: Guesses = model.predict(data.pictures.take(rest), data.files.path, silent)
+    said: PredictionBatch = model.predict(data.images.take(rest), data.files.path, silent)
     return scored(said.probabilities, data.truth[rest], seconds)
 
 
-def lesson(
+def training_set(
     data: Data, train: np.ndarray, rest: np.ndarray, algorithm: Algorithm, seed: int
-) -> Lesson:
-    return Lesson(
+) -> TrainingSet:
+    return TrainingSet(
         control=data.control,
-        train=data.pictures.take(train),
-        train_answers=[Choice((data.labels[label],)) for label in data.truth[train]],
-        held_out=data.pictures.take([]),
+        train=data.images.take(train),
+        train_answers=[Choices((data.labels[label],)) for label in data.truth[train]],
+        held_out=data.images.take([]),
         held_out_answers=[],
-        unlabeled=data.pictures.take(rest),
+        unlabeled=data.images.take(rest),
         algorithm=algorithm,
         previous=None,
         fetch=data.files.path,

@@ -17,7 +17,7 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 
-from backend.domain.answers import Choice
+from backend.domain.answers import Choices
 from backend.domain.jobs import Algorithm
 from backend.models.classification.classifier import Classifier
 from backend.policies.certification.acceptance_test import Validation
@@ -71,9 +71,9 @@ def clothing() -> Answers:
     """Our own classifier after 30 labels a class, on the other photos; boxes need a detector."""
     data = few_shot.load()
     train, rest = few_shot.drawn(data.truth, 30, seed=0)
-    task = few_shot.lesson(data, train, rest, Algorithm.FAST, 0)
+    task = few_shot.training_set(data, train, rest, Algorithm.FAST, 0)
     said = Classifier().fit(task).predict(task.unlabeled, data.files.path, few_shot.silent)
-    truth = [Choice((data.labels[k],)) for k in data.truth[rest]]
+    truth = [Choices((data.labels[k],)) for k in data.truth[rest]]
     return Answers("clothing", said.confidence, right(said.answers, truth), (200, 300, 400))
 
 
@@ -151,18 +151,18 @@ def simulate_rounds(answers: Answers, size: int, rounds: int = 3) -> Outcome:
     chance = np.random.default_rng(size)
     coverage, worst = np.zeros(DRAWS), np.zeros(DRAWS)
     for draw in range(DRAWS):
-        open_, lane = np.ones(len(answers.right), dtype=bool), np.zeros(len(answers.right), bool)
+        open_, audit = np.ones(len(answers.right), dtype=bool), np.zeros(len(answers.right), bool)
         taken, confidence = 0, answers.confidence
         for attempt in range(1, rounds + 1):
             fresh = chance.choice(np.flatnonzero(open_), min(size, open_.sum()), replace=False)
-            lane[fresh], open_[fresh] = True, False
-            validation = Validation(confidence[lane], answers.right[lane], confidence[open_])
+            audit[fresh], open_[fresh] = True, False
+            validation = Validation(confidence[audit], answers.right[audit], confidence[open_])
             certificate = certify(validation, Terms(ASKED, CONFIDENCE, attempt))
             if certificate:
                 accepted = open_ & (confidence >= certificate.threshold)
                 worst[draw] = max(worst[draw], np.mean(~answers.right[accepted]))
                 taken += int(accepted.sum())
-                lane &= stays(confidence, certificate)
+                audit &= stays(confidence, certificate)
                 open_ &= ~accepted
             confidence = _better(confidence, answers.right, chance)
         coverage[draw] = taken / len(answers.right)

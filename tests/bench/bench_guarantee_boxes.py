@@ -19,7 +19,7 @@ from backend.policies.certification.acceptance_test import Validation
 from backend.policies.certification.certificates import Terms, certify, promising
 from backend.policies.certification.correctness import right
 from tests.bench import bench_detection as detection
-from tests.fakes.detection_lessons import Ear, fetch, pictures
+from tests.fakes.detection_training_sets import Ear, fetch, image_batch
 
 LEARN, EPOCHS, SIZE, LANE, DRAWS = 60, 20, 320, 100, 400
 ASKED = (0.05, 0.2)
@@ -32,20 +32,20 @@ def answers() -> tuple[np.ndarray, np.ndarray]:
     with tempfile.TemporaryDirectory() as folder:
         engine = UltralyticsEngine(str(detection.START), Path(folder))
         family = DetectorFamily(engine, image_size=SIZE, epochs=EPOCHS)
-        said = family.fit(split.lesson).predict(pictures(split.test), fetch, Ear())
+        said = family.fit(split.training_set).predict(image_batch(split.test), fetch, Ear())
     return said.confidence, right(said.answers, split.truths)
 
 
 def simulate(confidence: np.ndarray, good: np.ndarray, asked: float) -> str:
     chance, tested, accepted, broken = np.random.default_rng(0), 0, [], 0
     for _ in range(DRAWS):
-        lane = np.zeros(len(good), dtype=bool)
-        lane[chance.choice(len(good), LANE, replace=False)] = True
-        sample = Validation(confidence[lane], good[lane], confidence[~lane])
+        audit = np.zeros(len(good), dtype=bool)
+        audit[chance.choice(len(good), LANE, replace=False)] = True
+        sample = Validation(confidence[audit], good[audit], confidence[~audit])
         tested += promising(sample, Terms(asked))
         certificate = certify(sample, Terms(asked))
-        inside = ~lane & (confidence >= (certificate.threshold if certificate else np.inf))
-        accepted.append(inside.sum() / (~lane).sum())
+        inside = ~audit & (confidence >= (certificate.threshold if certificate else np.inf))
+        accepted.append(inside.sum() / (~audit).sum())
         broken += bool(inside.any() and np.mean(~good[inside]) > asked)
     return (
         f"{asked:4.0%} asked at 95 %, {LANE} validation images: promising {tested / DRAWS:.0%}, "

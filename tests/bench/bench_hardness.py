@@ -15,21 +15,21 @@ from pathlib import Path
 
 import numpy as np
 
-from backend.domain.answers import Choice, LabeledImage
-from backend.domain.batches import Guesses
+from backend.domain.answers import Choices, LabeledImage
+from backend.domain.batches import PredictionBatch
 from backend.domain.jobs import Algorithm
 from backend.domain.schema import LabelSchema
 from backend.models.classification.classifier import Classifier
-from backend.models.embedding.feature_extractor import open_gallery
+from backend.models.embedding.feature_extractor import open_extractor
 from backend.policies.certification.correctness import right
 from backend.policies.hard_examples.coefficient import examine
 from backend.policies.hard_examples.evidence import Evidence
-from backend.ports.model_family import Lesson, Model
-from backend.services.prediction.consistency import Viewing
-from backend.services.prediction.inference import Guessed
-from backend.services.training.train import Material
+from backend.ports.model_family import Model, TrainingSet
+from backend.services.prediction.consistency import ConsistencyCheck
+from backend.services.prediction.inference import ProjectPredictions
+from backend.services.training.train import Dataset
 from backend.settings import Settings
-from tests.bench.bench_few_shot import DATA, Data, drawn, lesson, load, silent
+from tests.bench.bench_few_shot import DATA, Data, drawn, load, silent, training_set
 
 SHOTS, SEEDS = (5, 20, 60), range(10)
 
@@ -42,30 +42,30 @@ class Looked:
     wrong: np.ndarray
 
 
-def looked(data: Data, viewing: Viewing, shots: int, seed: int) -> Looked:
+def looked(data: Data, consistency: ConsistencyCheck, shots: int, seed: int) -> Looked:
     """A model of so many labels a class, its guesses on the rest, and the second looks at those."""
     train, rest = drawn(data.truth, shots, seed)
-    task = lesson(data, train, rest, Algorithm.FAST, seed)
+    task = training_set(data, train, rest, Algorithm.FAST, seed)
     model = Classifier().fit(task)
     said = model.predict(task.unlabeled, data.files.path, silent)
-    views = second_looks(viewing, task, model, said)
+    views = second_looks(consistency, task, model, said)
     evidence = Evidence(data.control, task.unlabeled, said, task.train, task.train_answers, views)
-    truths = [Choice((data.labels[k],)) for k in data.truth[rest]]
+    truths = [Choices((data.labels[k],)) for k in data.truth[rest]]
     return Looked(evidence, ~right(said.answers, truths))
 
 
 def second_looks(
-    viewing: Viewing, task: Lesson, model: Model, said: Guesses
-) -> Mapping[int, Guesses]:
+    consistency: ConsistencyCheck, task: TrainingSet, model: Model, said: PredictionBatch
+) -> Mapping[int, PredictionBatch]:
     name = task.control.name
     people = {
         ref.task: LabeledImage(ref, {name: answer})
         for ref, answer in zip(task.train.refs, task.train_answers, strict=True)
     }
     schema = LabelSchema("image", (task.control,))
-    material = Material(schema, people, task.train, task.held_out, task.unlabeled)
-    guessed = Guessed(task.unlabeled, {name: said}, said.confidence)
-    return viewing.views(task.control, model, material, guessed, silent)
+    dataset = Dataset(schema, people, task.train, task.held_out, task.unlabeled)
+    predicted = ProjectPredictions(task.unlabeled, {name: said}, said.confidence)
+    return consistency.views(task.control, model, dataset, predicted, silent)
 
 
 def share_caught(hardness: np.ndarray, wrong: np.ndarray, share: float = 0.1) -> float:
@@ -77,10 +77,10 @@ def measure(found: Looked) -> dict[str, float]:
     evidence, wrong = found.evidence, found.wrong
     plain, full = examine(replace(evidence, views={})), examine(evidence)
     hard = {example.task for example in full.examples}
-    is_hard = np.array([task in hard for task in evidence.pictures.tasks])
+    is_hard = np.array([task in hard for task in evidence.images.tasks])
     return {
         "wrong": wrong.mean(),
-        "confidence alone": share_caught(1 - evidence.guesses.confidence, wrong),
+        "confidence alone": share_caught(1 - evidence.predictions.confidence, wrong),
         "ours, without views": share_caught(plain.coefficients, wrong),
         "ours": share_caught(full.coefficients, wrong),
         "best possible": min(1.0, round(0.1 * len(wrong)) / wrong.sum()),
@@ -96,9 +96,11 @@ def main() -> None:
     print(f"share of all mistakes in the hard tenth; means over {len(SEEDS)} seeds")
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(data_dir=Path(folder), device="cpu")
-        viewing = Viewing(open_gallery(settings, data.files), settings.viewed_images)
+        consistency = ConsistencyCheck(
+            open_extractor(settings, data.files), settings.augmented_images
+        )
         for shots in SHOTS:
-            rows = [measure(looked(data, viewing, shots, seed)) for seed in SEEDS]
+            rows = [measure(looked(data, consistency, shots, seed)) for seed in SEEDS]
             means = {name: np.mean([row[name] for row in rows]) for name in rows[0]}
             words = ", ".join(f"{name} {mean:.3f}" for name, mean in means.items())
             print(f"{shots:3} labels a class: {words}", flush=True)

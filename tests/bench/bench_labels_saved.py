@@ -22,24 +22,24 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 
-from backend.domain.answers import Choice, ImageRef
+from backend.domain.answers import Choices, ImageRef
 from backend.domain.errors import Refused
 from backend.domain.ids import JobId, ProjectId, TaskId
 from backend.domain.jobs import Job, JobRequest, JobState, Mode
-from backend.domain.schema import Kind
+from backend.domain.schema import TaskKind
 from backend.models.classification.classifier import Classifier
 from backend.services import validation_sample
-from backend.services.active_learning import AutoLabel
+from backend.services.active_learning import ActiveLearning
+from backend.services.assessment import Assessor
 from backend.services.auto_accept import AutoAccept
-from backend.services.prediction.assessment import Inspection
 from backend.services.prediction.hard_examples import HardExamples
-from backend.services.prediction.inference import Guessing
-from backend.services.publishing.delivery import Delivery
+from backend.services.prediction.inference import Predictor
 from backend.services.publishing.finishing import Finishing
-from backend.services.reporting.forecast import Prospects
+from backend.services.publishing.publisher import Publisher
+from backend.services.reporting.forecast import Forecasts
 from backend.services.reporting.reporter import Reporter
-from backend.services.suggestions import Suggest
-from backend.services.training.label_issues import Doubts
+from backend.services.suggestions import Suggestions
+from backend.services.training.label_issues import LabelIssues
 from backend.services.training.promotion import Comparison
 from backend.services.training.train import Learning
 from backend.settings import Settings
@@ -47,7 +47,7 @@ from backend.stores.ledgers import LedgerFiles
 from backend.stores.predictions import PredictionStore
 from backend.stores.versions import VersionStore
 from tests.bench.bench_few_shot import DATA, Data, load, silent
-from tests.fakes.illustrations import FakePictures
+from tests.fakes.illustrations import FakeImageBatch
 from tests.fakes.label_studio import FakeLabelStudio
 
 mpl.use("Agg")
@@ -67,7 +67,7 @@ class Shelf:
     device: str = "cpu"
 
     def look(self, refs: Sequence[ImageRef], progress):
-        return self.data.pictures.take([ref.task for ref in refs]), ()
+        return self.data.images.take([ref.task for ref in refs]), ()
 
     def fetch(self, ref: ImageRef) -> Path:
         return self.data.files.path(ref)
@@ -90,31 +90,31 @@ class Project:
             label_config=config.format(options) + "</Choices></View>",
             people={TaskId(task): None for task in range(len(data.truth))},
         )
-        gallery, settings = Shelf(data), Settings(data_dir=folder, seed=seed)
+        extractor, settings = Shelf(data), Settings(data_dir=folder, seed=seed)
         self.ledgers, versions = LedgerFiles(folder), VersionStore(folder)
-        learning = Learning(dict.fromkeys(Kind, Classifier()), settings, gallery.fetch)
-        guessing, drawing = (
-            Guessing(gallery),
-            validation_sample.Lanes(self.studio, self.ledgers, seed),
+        learning = Learning(dict.fromkeys(TaskKind, Classifier()), settings, extractor.fetch)
+        predictor, drawing = (
+            Predictor(extractor),
+            validation_sample.AuditSamples(self.studio, self.ledgers, seed),
         )
-        self.suggest = Suggest(
-            self.studio, gallery, learning, guessing, versions, self.ledgers, seed
+        self.suggest = Suggestions(
+            self.studio, extractor, learning, predictor, versions, self.ledgers, seed
         )
-        self.auto_label = AutoLabel(
+        self.active_learning = ActiveLearning(
             label_studio=self.studio,
-            gallery=gallery,
-            lanes=drawing,
+            extractor=extractor,
+            audits=drawing,
             learning=learning,
             comparison=Comparison(learning, versions),
-            inspection=Inspection(guessing, HardExamples(), drawing),
-            doubts=Doubts(self.studio, learning),
+            assessor=Assessor(predictor, HardExamples(), drawing),
+            doubts=LabelIssues(self.studio, learning),
             finishing=Finishing(
-                Delivery(self.studio, PredictionStore(folder)),
+                Publisher(self.studio, PredictionStore(folder)),
                 AutoAccept(self.studio, self.ledgers),
                 versions,
             ),
             reporter=Reporter(
-                gallery, Prospects(self.ledgers, lambda _: ()), FakePictures(), lambda _: ()
+                extractor, Forecasts(self.ledgers, lambda _: ()), FakeImageBatch(), lambda _: ()
             ),
             versions=versions,
             settings=settings,
@@ -122,8 +122,8 @@ class Project:
         )
         self.jobs = 0
 
-    def truth(self, task: int) -> Choice:
-        return Choice((self.data.labels[self.data.truth[task]],))
+    def truth(self, task: int) -> Choices:
+        return Choices((self.data.labels[self.data.truth[task]],))
 
     def label(self, tasks: Sequence[TaskId]) -> None:
         name = self.data.control.name
@@ -132,8 +132,8 @@ class Project:
     @property
     def waiting(self) -> list[TaskId]:
         """Unlabeled, and not in the lane."""
-        lane = self.ledgers.load(PROJECT).lane
-        return [t for t, said in self.studio.people.items() if said is None and t not in lane]
+        audit = self.ledgers.load(PROJECT).audit
+        return [t for t, said in self.studio.people.items() if said is None and t not in audit]
 
     @property
     def accepted(self) -> frozenset[TaskId]:
@@ -150,7 +150,7 @@ class Project:
 
     def run(self, *, accept: bool) -> str:
         request = JobRequest(PROJECT, accept=accept, max_error=self.max_error())
-        return self.auto_label(self._job(request), silent)["because"]
+        return self.active_learning(self._job(request), silent)["reason"]
 
     def suggested(self, count: int) -> list[TaskId]:
         request = JobRequest(PROJECT, mode=Mode.SUGGESTING, count=count)
@@ -205,7 +205,7 @@ class Outcome:
 
     by_hand: int
     accepted: int
-    lane: int
+    audit: int
     wrong_accepted: float
     wrong: float
     path: Sequence[tuple[int, int]]
@@ -218,9 +218,9 @@ def live(project: Project, choose: Choose) -> Outcome:
         accept = project.by_hand >= ACCEPT_FROM
         try:
             project.run(accept=accept)
-            lane = project.studio.lists.get(validation_sample.TAB, ())
-            if accept and lane:
-                project.label(lane)
+            audit = project.studio.lists.get(validation_sample.TAB, ())
+            if accept and audit:
+                project.label(audit)
                 project.run(accept=True)
         except Refused:
             pass  # a label short of images: label on
@@ -230,7 +230,7 @@ def live(project: Project, choose: Choose) -> Outcome:
     return Outcome(
         by_hand=total - taken,
         accepted=taken,
-        lane=len(project.ledgers.load(PROJECT).lane),
+        audit=len(project.ledgers.load(PROJECT).audit),
         wrong_accepted=project.mistakes / max(1, taken),
         wrong=project.mistakes / total,
         path=path,
@@ -269,11 +269,11 @@ def main(folder: Path) -> None:
             began = time.perf_counter()
             found = [measure(data, choose, of_the_set, seed) for seed in SEEDS]
             runs[f"{name}, {goal}"] = found
-            hand, lane, taken, wrong = np.mean(
-                [(o.by_hand, o.lane, o.wrong_accepted, o.wrong) for o in found], axis=0
+            hand, audit, taken, wrong = np.mean(
+                [(o.by_hand, o.audit, o.wrong_accepted, o.wrong) for o in found], axis=0
             )
             print(
-                f"{goal:20} {name:17} {hand:6.0f} ({lane:3.0f}) | {1 - hand / total:5.1%} | "
+                f"{goal:20} {name:17} {hand:6.0f} ({audit:3.0f}) | {1 - hand / total:5.1%} | "
                 f"{taken:5.1%} | {wrong:5.1%}   {time.perf_counter() - began:4.0f} s",
                 flush=True,
             )

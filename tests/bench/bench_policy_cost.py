@@ -9,10 +9,10 @@ import time
 
 import numpy as np
 
-from backend.domain.answers import Choice, ImageRef
-from backend.domain.batches import TRAITS, Guesses, Pictures
+from backend.domain.answers import Choices, ImageRef
+from backend.domain.batches import IMAGE_STATS, ImageBatch, PredictionBatch
 from backend.domain.ids import ControlName, Label, TaskId
-from backend.domain.schema import Control, Kind
+from backend.domain.schema import Control, TaskKind
 from backend.policies.certification.acceptance_test import Validation
 from backend.policies.certification.certificates import Terms, certify
 from backend.policies.grouping import group
@@ -22,11 +22,11 @@ from backend.policies.selection import select
 
 DIMENSIONS, LABELS, LABELED = 1280, 10, 500
 CONTROL = Control(
-    ControlName("class"), "image", Kind.SINGLE, tuple(Label(str(k)) for k in range(LABELS))
+    ControlName("class"), "image", TaskKind.SINGLE, tuple(Label(str(k)) for k in range(LABELS))
 )
 
 
-def pictures(many: int, first: int, chance: np.random.Generator) -> Pictures:
+def images(many: int, first: int, chance: np.random.Generator) -> ImageBatch:
     """Vectors around a hundred centers, as features of real images are."""
     centers = np.random.default_rng(0).normal(size=(100, DIMENSIONS)).astype(np.float32)
     features = np.empty((many, DIMENSIONS), dtype=np.float16)
@@ -36,29 +36,29 @@ def pictures(many: int, first: int, chance: np.random.Generator) -> Pictures:
         drawn = near + 1.5 * chance.standard_normal(near.shape, dtype=np.float32)
         features[rows] = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
     refs = tuple(ImageRef(TaskId(first + row), "") for row in range(many))
-    traits = chance.normal(100, 10, (many, len(TRAITS))).astype(np.float32)
-    return Pictures(refs, features, traits)
+    image_stats = chance.normal(100, 10, (many, len(IMAGE_STATS))).astype(np.float32)
+    return ImageBatch(refs, features, image_stats)
 
 
-def guesses(many: int, chance: np.random.Generator) -> Guesses:
+def predictions(many: int, chance: np.random.Generator) -> PredictionBatch:
     table = chance.dirichlet(np.full(LABELS, 0.2), many)
-    answers = tuple(Choice((CONTROL.labels[k],)) for k in table.argmax(axis=1))
-    return Guesses(answers, table.max(axis=1), table)
+    answers = tuple(Choices((CONTROL.labels[k],)) for k in table.argmax(axis=1))
+    return PredictionBatch(answers, table.max(axis=1), table)
 
 
 def choose(many: int, count: int, cold: bool) -> float:
     chance = np.random.default_rng(1)
-    pool, labeled, said = pictures(many, 0, chance), pictures(LABELED, many, chance), None
+    pool, labeled, said = images(many, 0, chance), images(LABELED, many, chance), None
     if not cold:
-        said = guesses(many, chance)
+        said = predictions(many, chance)
     started = time.perf_counter()
-    select(Kind.SINGLE, pool, said, labeled, count, chance)
+    select(TaskKind.SINGLE, pool, said, labeled, count, chance)
     return time.perf_counter() - started
 
 
 def cluster(many: int, count: int) -> float:
     chance = np.random.default_rng(1)
-    pool = pictures(many, 0, chance)
+    pool = images(many, 0, chance)
     started = time.perf_counter()
     group(pool, count, chance)
     return time.perf_counter() - started
@@ -67,15 +67,15 @@ def cluster(many: int, count: int) -> float:
 def whole_step(many: int) -> float:
     """Hard examples with three views, certificate and selection, as one round does them."""
     chance = np.random.default_rng(1)
-    pool, labeled = pictures(many, 0, chance), pictures(LABELED, many, chance)
-    said, lane = guesses(many, chance), guesses(LABELED, chance)
-    views = {number: guesses(many, chance) for number in (19, 20, 21)}
-    answers = guesses(LABELED, chance).answers
+    pool, labeled = images(many, 0, chance), images(LABELED, many, chance)
+    said, audit = predictions(many, chance), predictions(LABELED, chance)
+    views = {number: predictions(many, chance) for number in (19, 20, 21)}
+    answers = predictions(LABELED, chance).answers
     started = time.perf_counter()
     examine(Evidence(CONTROL, pool, said, labeled, answers, views))
-    right = chance.random(LABELED) < lane.confidence
-    certify(Validation(lane.confidence, right, said.confidence), Terms())
-    select(Kind.SINGLE, pool, said, labeled, 100, chance)
+    right = chance.random(LABELED) < audit.confidence
+    certify(Validation(audit.confidence, right, said.confidence), Terms())
+    select(TaskKind.SINGLE, pool, said, labeled, 100, chance)
     return time.perf_counter() - started
 
 

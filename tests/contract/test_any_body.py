@@ -45,7 +45,7 @@ def spoiled(draw):
     return call
 
 
-def is_tidy(answer):
+def is_clean(answer):
     text = answer.get_data(as_text=True)
     assert isinstance(json.loads(text), dict)
     assert answer.status_code < 500, text
@@ -57,16 +57,16 @@ def is_tidy(answer):
 @many
 @given(path=st.sampled_from([*POSTS, *OURS]), body=ANYTHING)
 def test_any_json_is_answered(client, path, body):
-    is_tidy(client.post(path, json=body))
+    is_clean(client.post(path, json=body))
 
 
 @many
 @given(path=st.sampled_from([*POSTS, *OURS]), body=st.binary(max_size=200))
 def test_any_bytes_are_answered(client, path, body):
-    is_tidy(client.post(path, data=body, content_type="application/json"))
+    is_clean(client.post(path, data=body, content_type="application/json"))
 
 
 @many
 @given(call=spoiled())
 def test_a_call_of_label_studio_with_one_wrong_value_is_answered(client, call):
-    is_tidy(client.post(call["path"], json=call["body"]))
+    is_clean(client.post(call["path"], json=call["body"]))

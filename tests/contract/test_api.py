@@ -107,10 +107,10 @@ class TestStart:
                 "label": "dog",
                 "have": 3,
                 "need": 5,
-                "cure": "Label 2 more",
+                "hint": "Label 2 more",
             }
         ]
-        assert error["cure"] == "Label 2 more"
+        assert error["hint"] == "Label 2 more"
         assert error["summary"] == [
             "The job was not started:",
             "class 'dog' has 3 of 5 images. Label 2 more.",
@@ -233,7 +233,7 @@ class TestFailing:
         assert answer.get_json()["error"] == {
             "code": code,
             "message": "gone",
-            "cure": "start it",
+            "hint": "start it",
             "summary": ["Gone.", "Start it."],
         }
 
@@ -252,7 +252,7 @@ class TestFailing:
         answer = client.post("/api/projects/2/jobs")
         assert answer.status_code == status
         error = answer.get_json()["error"]
-        assert (error["code"], error["message"], error["cure"]) == (code, "gone", "start it")
+        assert (error["code"], error["message"], error["hint"]) == (code, "gone", "start it")
         assert [(one["code"], one["message"]) for one in error["reasons"]] == [(code, "gone")]
 
     def test_a_bug_answers_with_the_id_under_which_the_log_has_it(self, client, backend, caplog):
@@ -285,7 +285,7 @@ class TestFailing:
         answer = client.get("/predict")
         assert answer.status_code == 405
         assert answer.get_json()["error"]["code"] == "method_not_allowed"
-        assert answer.get_json()["error"]["cure"] == "See /api/openapi.json"
+        assert answer.get_json()["error"]["hint"] == "See /api/openapi.json"
 
 
 def test_metrics_count_requests_predictions_and_jobs(client, backend):

@@ -150,7 +150,7 @@ class TestProject:
         evil = "<script>alert(1)</script>"
         backend.label_studio.known[ProjectId(2)] = a_project(title=evil)
         backend.warnings = (evil,)
-        backend.jobs.jobs["a"] = a_job("a", JobState.FAILED, because=evil)
+        backend.jobs.jobs["a"] = a_job("a", JobState.FAILED, reason=evil)
         for path in ("/", "/projects/2", "/jobs/a"):
             assert evil not in text_of(client.get(path))
 
@@ -292,11 +292,11 @@ class TestReport:
             "hard": 2,
             "hardest": hardest,
             "metrics": {"accuracy": 0.934},
-            "unreadable": [{"task": 9, "because": "the file is empty"}],
+            "unreadable": [{"task": 9, "reason": "the file is empty"}],
             "certificate": None,
             "verdict": "no threshold carries the promise yet",
             "doubted_labels": [{"task": 5, "doubt": 0.9, "words": "labeled cat, looks like dog"}],
-            "outlook": {"because": "about 20 more labels would certify about 90 more"},
+            "forecast": {"reason": "about 20 more labels would certify about 90 more"},
         }
         job = replace(a_job("a", JobState.FINISHED, report=report), started_at=NOW, ended_at=NOW)
         backend.jobs.jobs["a"] = job
@@ -351,7 +351,7 @@ class TestReport:
         assert client.get(f"/jobs/a/pictures/{name}").status_code == 404
 
     def test_of_a_job_that_failed_says_so(self, client, backend):
-        backend.jobs.jobs["a"] = a_job("a", JobState.FAILED, because="the disk is full")
+        backend.jobs.jobs["a"] = a_job("a", JobState.FAILED, reason="the disk is full")
         page = text_of(client.get("/jobs/a"))
         assert "The disk is full." in page
         assert "No report" in page

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from backend.domain.answers import Regions
-from backend.domain.batches import Guesses
+from backend.domain.batches import PredictionBatch
 from backend.domain.errors import NoWeights, Stopped, UnreadableImage
-from backend.domain.schema import Kind
+from backend.domain.schema import TaskKind
 from backend.models.detection.detector import Detector
 from backend.models.detection.engine import Engine
 from backend.models.detection.family import DetectorFamily
@@ -20,16 +20,16 @@ from backend.models.detection.torchvision_engine.detector import TorchvisionEngi
 from backend.models.detection.torchvision_engine.network import build
 from backend.models.detection.ultralytics_engine.detector import UltralyticsEngine
 from backend.models.metrics import overlaps
-from backend.ports.model_family import Lesson
-from tests.fakes.detection_lessons import (
+from backend.ports.model_family import TrainingSet
+from tests.fakes.detection_training_sets import (
     CONTROL,
     DISC,
     RED,
     SQUARE,
     Ear,
     fetch,
-    lesson,
     red_squares,
+    training_set,
 )
 from tests.fakes.small_detector import SMALL
 
@@ -45,7 +45,7 @@ class Case:
 
     engine: Callable[[str, Path], Engine]
     start: str
-    lesson: Lesson
+    training_set: TrainingSet
     home: Path
     model: Detector | None = None
     heard: tuple[tuple[str, int, int], ...] = ()
@@ -78,18 +78,20 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     engine, start, epochs = request.param
     folder = tmp_path_factory.mktemp("detector")
     ear = Ear()
-    case = Case(engine, start(folder), lesson(folder, train=12, progress=ear), folder / "home")
-    model = case.family(epochs).fit(case.lesson)
+    case = Case(
+        engine, start(folder), training_set(folder, train=12, progress=ear), folder / "home"
+    )
+    model = case.family(epochs).fit(case.training_set)
     return replace(case, model=model, heard=tuple(ear.heard), enough=epochs)
 
 
 @pytest.fixture(scope="module")
-def guesses(case: Case) -> Guesses:
-    return case.model.predict(case.lesson.held_out, fetch, Ear())
+def predictions(case: Case) -> PredictionBatch:
+    return case.model.predict(case.training_set.held_out, fetch, Ear())
 
 
 def test_it_learns_rectangles_and_nothing_else(case: Case):
-    assert case.family().kinds == {Kind.DETECTION}
+    assert case.family().kinds == {TaskKind.DETECTION}
 
 
 def test_it_learns(case: Case):
@@ -108,29 +110,31 @@ def test_its_figures_are_those_that_the_report_shows(case: Case):
     )
 
 
-def test_there_is_a_row_for_every_image(case: Case, guesses: Guesses):
-    count = len(case.lesson.held_out)
-    assert len(guesses.answers) == len(guesses.confidence) == count
-    assert guesses.probabilities.shape == (count, len(CONTROL.labels))
-    assert ((guesses.confidence >= 0) & (guesses.confidence <= 1)).all()
-    assert all(isinstance(answer, Regions) for answer in guesses.answers)
+def test_there_is_a_row_for_every_image(case: Case, predictions: PredictionBatch):
+    count = len(case.training_set.held_out)
+    assert len(predictions.answers) == len(predictions.confidence) == count
+    assert predictions.probabilities.shape == (count, len(CONTROL.labels))
+    assert ((predictions.confidence >= 0) & (predictions.confidence <= 1)).all()
+    assert all(isinstance(answer, Regions) for answer in predictions.answers)
 
 
-def test_probabilities_are_the_best_scores(guesses: Guesses):
-    for answer, row in zip(guesses.answers, guesses.probabilities, strict=True):
+def test_probabilities_are_the_best_scores(predictions: PredictionBatch):
+    for answer, row in zip(predictions.answers, predictions.probabilities, strict=True):
         for column, label in enumerate(CONTROL.labels):
             scores = [region.score for region in answer.regions if region.label == label]
             assert row[column] >= max(scores, default=0)
 
 
-def test_boxes_land_where_the_shapes_are_on_sideways_photos_too(case: Case, guesses: Guesses):
+def test_boxes_land_where_the_shapes_are_on_sideways_photos_too(
+    case: Case, predictions: PredictionBatch
+):
     for sideways in (False, True):
         best = [
             overlaps(answer.regions, truth.regions).max(axis=0)
             for ref, answer, truth in zip(
-                case.lesson.held_out.refs,
-                guesses.answers,
-                case.lesson.held_out_answers,
+                case.training_set.held_out.refs,
+                predictions.answers,
+                case.training_set.held_out_answers,
                 strict=True,
             )
             if ref.uri.endswith(".jpg") == sideways and answer.regions and truth.regions
@@ -138,39 +142,43 @@ def test_boxes_land_where_the_shapes_are_on_sideways_photos_too(case: Case, gues
         assert np.concatenate(best).mean() > 0.6
 
 
-def test_an_answer_does_not_depend_on_its_neighbours(case: Case, guesses: Guesses):
-    alone = case.model.predict(case.lesson.held_out.take([3]), fetch, Ear())
+def test_an_answer_does_not_depend_on_its_neighbours(case: Case, predictions: PredictionBatch):
+    alone = case.model.predict(case.training_set.held_out.take([3]), fetch, Ear())
     assert len(alone.answers) == 1
-    assert np.allclose(alone.probabilities[0], guesses.probabilities[3], atol=1e-4)
-    assert alone.confidence[0] == pytest.approx(guesses.confidence[3], abs=1e-3)
+    assert np.allclose(alone.probabilities[0], predictions.probabilities[3], atol=1e-4)
+    assert alone.confidence[0] == pytest.approx(predictions.confidence[3], abs=1e-3)
 
 
 def test_no_images_are_no_answers(case: Case):
-    none = case.model.predict(case.lesson.held_out.take([]), fetch, Ear())
+    none = case.model.predict(case.training_set.held_out.take([]), fetch, Ear())
     assert none.answers == ()
     assert none.probabilities.shape == (0, 2)
 
 
-def test_what_is_saved_answers_the_same_once_loaded(case: Case, guesses: Guesses, tmp_path: Path):
+def test_what_is_saved_answers_the_same_once_loaded(
+    case: Case, predictions: PredictionBatch, tmp_path: Path
+):
     case.model.save(tmp_path)
     loaded = case.family().load(tmp_path, CONTROL)
-    again = loaded.predict(case.lesson.held_out, fetch, Ear())
-    assert np.allclose(again.probabilities, guesses.probabilities, atol=1e-4)
-    assert np.allclose(again.confidence, guesses.confidence, atol=1e-3)
+    again = loaded.predict(case.training_set.held_out, fetch, Ear())
+    assert np.allclose(again.probabilities, predictions.probabilities, atol=1e-4)
+    assert np.allclose(again.confidence, predictions.confidence, atol=1e-3)
     assert loaded.metrics == case.model.metrics
 
 
-def test_labels_in_another_order_keep_their_meaning(case: Case, guesses: Guesses, tmp_path: Path):
+def test_labels_in_another_order_keep_their_meaning(
+    case: Case, predictions: PredictionBatch, tmp_path: Path
+):
     case.model.save(tmp_path)
     loaded = case.family().load(tmp_path, replace(CONTROL, labels=(DISC, SQUARE)))
-    again = loaded.predict(case.lesson.held_out, fetch, Ear())
-    assert np.allclose(again.probabilities, guesses.probabilities[:, ::-1], atol=1e-4)
+    again = loaded.predict(case.training_set.held_out, fetch, Ear())
+    assert np.allclose(again.probabilities, predictions.probabilities[:, ::-1], atol=1e-4)
 
 
 def test_training_goes_on_from_the_previous_version(case: Case, tmp_path: Path):
     case.model.save(tmp_path)
     family = replace(case.family(epochs=1), image_size=SIZE + 32)
-    model = family.fit(replace(case.lesson, previous=tmp_path))
+    model = family.fit(replace(case.training_set, previous=tmp_path))
     assert model.notes["start"] == "previous version"
     assert model.metrics["map50"] > 0.5, "what was learned before is not lost"
     assert model.network.image_size == SIZE + 32, "as planned for the images that there are now"
@@ -178,7 +186,7 @@ def test_training_goes_on_from_the_previous_version(case: Case, tmp_path: Path):
 
 def test_a_rectangle_with_several_labels_is_found_as_one(case: Case):
     # given squares that are red too, and of two overlapping boxes only one
-    asked = red_squares(case.lesson)
+    asked = red_squares(case.training_set)
     family = case.family(case.enough)
     family = replace(family, engine=replace(family.engine, across_labels=True))
     # when
@@ -196,11 +204,11 @@ def test_a_rectangle_with_several_labels_is_found_as_one(case: Case):
 
 def test_a_stop_is_honoured_within_one_batch(case: Case):
     with pytest.raises(Stopped):
-        case.family().fit(replace(case.lesson, progress=Ear(stop_in="train: epoch", after=2)))
+        case.family().fit(replace(case.training_set, progress=Ear(stop_in="train: epoch", after=2)))
 
 
 def test_training_ends_when_its_time_is_up(case: Case):
-    model = case.family(epochs=500).fit(replace(case.lesson, max_minutes=0.05))
+    model = case.family(epochs=500).fit(replace(case.training_set, max_minutes=0.05))
     assert model.notes["epochs"] < 500
     assert model.notes["seconds"] < 60
 
@@ -213,7 +221,7 @@ def test_progress_counts_epochs_up_to_the_end(case: Case):
 
 
 def test_an_image_that_is_gone_is_named(case: Case, tmp_path: Path):
-    gone = lesson(tmp_path)
+    gone = training_set(tmp_path)
     Path(gone.train.refs[0].uri).unlink()
     with pytest.raises(UnreadableImage, match=r"1\.png"):
         case.family().fit(gone)
@@ -224,7 +232,7 @@ def test_without_weights_the_message_names_the_setting(case: Case, tmp_path: Pat
     with pytest.raises(NoWeights, match="AUTOLABEL_DETECTOR"):
         DetectorFamily(missing).check()
     with pytest.raises(NoWeights, match="AUTOLABEL_DETECTOR"):
-        DetectorFamily(missing).fit(case.lesson)
+        DetectorFamily(missing).fit(case.training_set)
 
 
 def test_nothing_is_left_behind(case: Case):

@@ -68,7 +68,7 @@ def test_a_queued_job_stops_at_once_and_says_why(jobs: Jobs):
     job, _ = jobs.submit(PETS)
     stopped = jobs.stop(job.id)
     assert stopped.state is JobState.STOPPED
-    assert stopped.because == "stopped on request"
+    assert stopped.reason == "stopped on request"
     assert stopped.ended_at is not None
     assert jobs.live(ProjectId(1)) is None
 

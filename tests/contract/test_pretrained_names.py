@@ -8,10 +8,10 @@ import pytest
 from backend.demo.box_datasets import read
 from backend.domain.answers import ImageRef, Region, Regions
 from backend.domain.ids import ControlName, Label, TaskId
-from backend.domain.schema import Control, Kind
+from backend.domain.schema import Control, TaskKind
 from backend.models.detection.family import DetectorFamily
 from backend.models.detection.ultralytics_engine.detector import UltralyticsEngine
-from tests.fakes.detection_lessons import lesson, pictures
+from tests.fakes.detection_training_sets import image_batch, training_set
 
 SHARED = Path(__file__).parents[3] / "shared"
 YOLO = SHARED / "weights" / "yolo11n.pt"
@@ -37,11 +37,11 @@ def test_predicted_values_map_a_known_class_to_a_label(
     refs = [ImageRef(TaskId(at), str(path)) for at, (path, _) in enumerate(people)]
     truths = [truth for _, truth in people]
     asked = replace(
-        lesson(tmp_path, train=0, held_out=0),
-        control=Control(ControlName("box"), "image", Kind.DETECTION, (HUMAN,), outside),
-        train=pictures(refs[:4]),
+        training_set(tmp_path, train=0, held_out=0),
+        control=Control(ControlName("box"), "image", TaskKind.DETECTION, (HUMAN,), outside),
+        train=image_batch(refs[:4]),
         train_answers=truths[:4],
-        held_out=pictures(refs[4:]),
+        held_out=image_batch(refs[4:]),
         held_out_answers=truths[4:],
     )
     # when there is time for next to no training

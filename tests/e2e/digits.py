@@ -47,9 +47,9 @@ def new_project(
     """A project with `per_class` uploaded images of each label, nothing annotated."""
     options = "".join(f'<Choice value="{label}"/>' for label in labels)
     project = client.create_project("digits", CONFIG.format(options))["id"]
-    pictures = write_images(folder, per_class, labels)
-    tasks = client.upload_images(project, [path for path, _ in pictures])
-    return DigitProject(project, dict(zip(tasks, (label for _, label in pictures), strict=True)))
+    images = write_images(folder, per_class, labels)
+    tasks = client.upload_images(project, [path for path, _ in images])
+    return DigitProject(project, dict(zip(tasks, (label for _, label in images), strict=True)))
 
 
 def annotate(client: LabelStudioClient, project: DigitProject, tasks: Iterable[int]) -> None:

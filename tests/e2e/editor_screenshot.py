@@ -9,7 +9,7 @@ import sys
 from playwright.sync_api import sync_playwright
 
 CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
+TARGETS = [
     "--no-sandbox",
     "--disable-gpu",
     "--no-first-run",
@@ -23,7 +23,7 @@ REGION = "[class*=node_type_rectangleregion]"
 def main(address: str, user: str, password: str, project: str, task: str, file: str) -> None:
     """Log in, open the task, choose its first region, and take the picture."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=TARGETS)
         page = browser.new_page(viewport={"width": 1500, "height": 850})
         page.goto(f"{address}/user/login")
         page.fill("input[name=email]", user)

@@ -34,8 +34,8 @@ def take(browser: Browser, url: str, pages: dict[str, str], out: Path) -> None:
         for name, path in pages.items():
             page = context.new_page()
             page.goto(url + path)
-            for picture in page.locator("img").all():
-                picture.scroll_into_view_if_needed()
+            for image in page.locator("img").all():
+                image.scroll_into_view_if_needed()
             page.wait_for_timeout(1500)  # what is filled in later
             page.screenshot(path=out / f"{name}-{look}.png", full_page=True)
             page.close()

@@ -99,7 +99,7 @@ def test_without_weights_and_network_a_job_is_refused_naming_the_setting(boxes, 
 
 
 def test_a_job_learns_boxes_and_an_image_without_any(first):
-    assert first.job["state"] == "finished", first.job["because"]
+    assert first.job["state"] == "finished", first.job["reason"]
     assert first.report["task_kind"] == "detection"
     assert first.report["labeled"] == ANNOTATED, "the empty slide teaches too"
     assert first.report["predicted"] == IMAGES - ANNOTATED
@@ -142,7 +142,7 @@ def test_predictions_are_percent_of_the_upright_image_with_a_score_a_box(first):
 
 
 def test_what_was_confirmed_in_bulk_is_learned(first, second):
-    assert second.job["state"] == "finished", second.job["because"]
+    assert second.job["state"] == "finished", second.job["reason"]
     assert second.report["labeled"] == ANNOTATED + CONFIRMED
     assert second.report["predicted"] == IMAGES - ANNOTATED - CONFIRMED
     assert second.report["notes"]["cell"]["start"] == "previous version"

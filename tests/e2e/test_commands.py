@@ -54,7 +54,7 @@ def test_a_version_of_another_project_pre_labels_this_one(first_round, autolabel
     other = new_project(client, tmp_path / "digits", per_class=3)
     versions = autolabel.settings.data_dir / f"projects/{first_round.project.id}/versions"
     (adopted,) = autolabel.json("adopt", other.id, versions / first_round.version)["versions"]
-    assert adopted["because"] == f"imported from {first_round.version}"
+    assert adopted["reason"] == f"imported from {first_round.version}"
     mode = ("--mode", "pre-labeling", "--model", adopted["name"])
     assert autolabel.json("label", other.id, *mode)["report"]["predicted"] == 12
 

@@ -79,7 +79,7 @@ def test_a_wrong_url_is_named_with_the_setting(settings):
     found = finding("Label Studio", changed(settings, label_studio_url=url))
     assert not found.good
     assert url in found.found
-    assert "LABEL_STUDIO_URL" in found.cure
+    assert "LABEL_STUDIO_URL" in found.hint
 
 
 def test_another_web_server_than_label_studio_is_told_apart(settings, autolabel):
@@ -87,15 +87,15 @@ def test_another_web_server_than_label_studio_is_told_apart(settings, autolabel)
         "Label Studio", changed(settings, label_studio_url=autolabel.settings.public_url)
     )
     assert not found.good
-    assert "LABEL_STUDIO_URL" in found.cure
+    assert "LABEL_STUDIO_URL" in found.hint
 
 
 @pytest.mark.parametrize("key", ["", "f" * 40, "a.b.c"])
 def test_a_bad_token_is_named_with_the_setting(settings, key):
     found = finding("token", changed(settings, label_studio_api_key=SecretStr(key)))
     assert not found.good
-    assert "LABEL_STUDIO_API_KEY" in found.cure
-    assert not key or key not in found.found + found.cure
+    assert "LABEL_STUDIO_API_KEY" in found.hint
+    assert not key or key not in found.found + found.hint
 
 
 def test_a_disabled_legacy_token_is_told_from_a_wrong_one(settings, strict):
@@ -104,7 +104,7 @@ def test_a_disabled_legacy_token_is_told_from_a_wrong_one(settings, strict):
     found = finding("token", here)
     assert not found.good
     assert "legacy token" in found.found
-    assert "personal access token" in found.cure
+    assert "personal access token" in found.hint
     assert finding("token", changed(here, label_studio_api_key=SecretStr(personal))).good
 
 
@@ -118,14 +118,14 @@ def test_a_label_studio_that_blocks_local_addresses_is_named_with_its_settings(s
     )
     found = finding("connection", there, project)
     assert not found.good
-    assert "ML_BLOCK_LOCAL_IP=false" in found.cure
-    assert "SSRF_PROTECTION_ENABLED=false" in found.cure
+    assert "ML_BLOCK_LOCAL_IP=false" in found.hint
+    assert "SSRF_PROTECTION_ENABLED=false" in found.hint
 
 
 def test_a_project_that_does_not_know_us_is_told_to_connect(settings, project):
     found = finding("connection", settings, ProjectId(project))
     assert not found.good
-    assert f"autolabel connect {project}" in found.cure
+    assert f"autolabel connect {project}" in found.hint
 
 
 def test_a_connected_backend_without_a_webhook_is_found(settings, client, project):
@@ -139,24 +139,24 @@ def test_a_connected_backend_without_a_webhook_is_found(settings, client, projec
         assert finding("connection", here, ProjectId(project)).good
     assert not found.good
     assert "no active webhook" in found.found
-    assert f"autolabel connect {project}" in found.cure
+    assert f"autolabel connect {project}" in found.hint
 
 
 def test_no_worker_is_told_from_no_redis(settings, redis_url, no_redis):
     idle = changed(settings, redis_url=redis_url)
     assert finding("Redis", idle).good
     assert finding("worker", idle).found == "no worker takes jobs"
-    assert "autolabel worker" in finding("worker", idle).cure
+    assert "autolabel worker" in finding("worker", idle).hint
 
     down = finding("Redis", changed(settings, redis_url=no_redis))
     assert not down.good
-    assert "AUTOLABEL_REDIS_URL" in down.cure
+    assert "AUTOLABEL_REDIS_URL" in down.hint
 
 
 def test_a_web_part_that_does_not_run_is_named(settings):
     found = finding("web", settings)
     assert not found.good
-    assert "AUTOLABEL_PUBLIC_URL" in found.cure
+    assert "AUTOLABEL_PUBLIC_URL" in found.hint
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_a_missing_file_or_device_is_named_with_its_setting(
     value = tmp_path / value if name == "backbone_weights" else value
     found = finding(check, changed(settings, **{name: value}))
     assert not found.good
-    assert setting in found.found + found.cure
+    assert setting in found.found + found.hint
 
 
 def test_a_disk_that_is_nearly_full_is_found(settings, monkeypatch):
@@ -182,11 +182,11 @@ def test_a_disk_that_is_nearly_full_is_found(settings, monkeypatch):
     found = finding("disk", settings)
     assert not found.good
     assert "0.1 GB free" in found.found
-    assert "AUTOLABEL_DATA_DIR" in found.cure
+    assert "AUTOLABEL_DATA_DIR" in found.hint
 
 
 def test_a_data_folder_that_cannot_be_written_is_found(settings, tmp_path):
     (tmp_path / "file").write_text("not a folder")
     found = finding("disk", changed(settings, data_dir=tmp_path / "file" / "data"))
     assert not found.good
-    assert "AUTOLABEL_DATA_DIR" in found.cure
+    assert "AUTOLABEL_DATA_DIR" in found.hint

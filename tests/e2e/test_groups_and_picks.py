@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from backend.domain.answers import Choice, ImageRef, Prediction
+from backend.domain.answers import Choices, ImageRef, Prediction
 from backend.domain.ids import ControlName, Label, ProjectId, TaskId, VersionName
 from backend.domain.version_names import GROUP_NAME
 from backend.label_studio import labeling_config
@@ -27,7 +27,7 @@ def digits(label_studio, autolabel, tmp_path_factory):
 def first_groups(digits, label_studio, autolabel):
     """The report of a grouping into ten, and what people saw after it."""
     job = autolabel.json("group", digits.id, "--groups", 10)
-    assert job["state"] == "finished", job["because"]
+    assert job["state"] == "finished", job["reason"]
     with LabelStudioClient(label_studio.url, label_studio.token, patience=30) as client:
         return job["report"]["groups"], shown(client, digits.id)
 
@@ -38,7 +38,7 @@ def trained(first_groups, digits, label_studio, autolabel):
     with LabelStudioClient(label_studio.url, label_studio.token, patience=30) as client:
         annotate(client, digits, digits.some(dict.fromkeys(LABELS, 8)))
         job = autolabel.json("label", digits.id)
-        assert job["state"] == "finished", job["because"]
+        assert job["state"] == "finished", job["reason"]
         return job, shown(client, digits.id)
 
 
@@ -86,7 +86,7 @@ def test_training_beside_groups_confirms_and_scores_as_without_them(trained, dig
 def test_grouping_again_replaces_the_groups_and_nothing_else(trained, digits, autolabel, client):
     job, before = trained
     again = autolabel.json("group", digits.id, "--groups", 3)
-    assert again["state"] == "finished", again["because"]
+    assert again["state"] == "finished", again["reason"]
     now = shown(client, digits.id)
     assert set(carried(now)) == {"group-001", "group-002", "group-003", job["version"]}
     assert now.model_version == before.model_version
@@ -97,7 +97,7 @@ def test_grouping_again_replaces_the_groups_and_nothing_else(trained, digits, au
 def test_suggestions_are_a_tab_and_clusters_in_the_predictions(trained, digits, autolabel, client):
     trained_job, _ = trained
     job = autolabel.json("suggest", digits.id, "--count", 12)
-    assert job["state"] == "finished", job["because"]
+    assert job["state"] == "finished", job["reason"]
     picks = {one["task"]: one["cluster"] for one in job["report"]["picks"]}
     assert len(picks) == 12
     now = shown(client, digits.id)
@@ -110,7 +110,7 @@ def test_suggestions_are_a_tab_and_clusters_in_the_predictions(trained, digits, 
 def test_without_a_model_typical_images_are_suggested(autolabel, client, tmp_path):
     project = new_project(client, tmp_path, per_class=10)
     job = autolabel.json("suggest", project.id, "--count", 8)
-    assert job["state"] == "finished", job["because"]
+    assert job["state"] == "finished", job["reason"]
     tabs = shown(client, project.id).tabs
     assert len(tabs["Label next"]) == 8
     labels = {project.truth[task] for task in tabs["Label next"]}
@@ -127,7 +127,7 @@ def test_a_prediction_pushed_with_a_cluster_keeps_it(client, tmp_path):
     project = new_project(client, tmp_path, per_class=2)
     schema = labeling_config.parse(client.project(project.id)["label_config"])
     version = VersionName("al-0001-aaaa")
-    said = {ControlName("digit"): Choice((Label("1"),))}
+    said = {ControlName("digit"): Choices((Label("1"),))}
     predictions = [
         Prediction(ImageRef(TaskId(task), ""), said, 0.5, version, cluster=place or None)
         for place, task in enumerate(project.truth)

@@ -82,9 +82,9 @@ def test_what_label_studio_does_not_serve_says_why(
     items = [(task, "/data/local-files/?d=none/1.jpg"), (task, "s3://none/1.jpg")]
     for image in fetched(Storage(client.http), items, tmp_path / "ours"):
         assert image.digest is None
-        assert "answered 404" in image.because
+        assert "answered 404" in image.reason
 
     stranger = Storage(HttpClient(label_studio.url, "f" * 40))
     (image,) = fetched(stranger, addresses(client, project)[:1], tmp_path / "stranger")
     assert image.digest is None
-    assert "LABEL_STUDIO_API_KEY" in image.because
+    assert "LABEL_STUDIO_API_KEY" in image.reason

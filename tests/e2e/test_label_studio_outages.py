@@ -43,6 +43,6 @@ def test_a_switched_off_legacy_token_is_denied_and_a_personal_one_goes_on(own):
         with pytest.raises(Denied, match="legacy token authentication has been disabled") as denied:
             legacy.projects()
 
-    assert "personal access token" in denied.value.cure
+    assert "personal access token" in denied.value.hint
     with LabelStudioClient(own.url, personal) as modern:
         assert modern.projects() == []

@@ -206,6 +206,6 @@ def test_blocked_local_addresses_are_named_with_both_settings(
         with pytest.raises(Rejected, match="ML_BLOCK_LOCAL_IP=false") as refused:
             client.connect_backend(project, backend.url, "Autolabel")
 
-        assert "SSRF_PROTECTION_ENABLED=false" in refused.value.cure
+        assert "SSRF_PROTECTION_ENABLED=false" in refused.value.hint
         assert client.backends(project) == []
         assert client.webhooks(project) == []

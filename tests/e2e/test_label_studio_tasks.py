@@ -28,7 +28,7 @@ def test_a_wrong_token_is_denied_with_the_cure(label_studio):
     with LabelStudioClient(label_studio.url, "f" * 40) as stranger, pytest.raises(Denied) as denied:
         stranger.projects()
 
-    assert "personal access token" in denied.value.cure
+    assert "personal access token" in denied.value.hint
 
 
 def test_a_missing_project_is_not_found_in_every_list(client):

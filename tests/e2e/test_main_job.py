@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from backend.domain.ids import ProjectId
-from backend.jobs.annotation_counter import EventCounter
+from backend.jobs.annotation_counter import AnnotationCounter
 from backend.processes.embedded_redis import redis_url
 from connectors.label_studio.client import LabelStudioClient
 from tests.e2e.digits import LABELS, annotate, new_project
@@ -20,7 +20,7 @@ SURE = 40
 
 def changes(autolabel, project):
     """How many changed annotations the webhooks told us of."""
-    counter = EventCounter(partial(redis_url, autolabel.settings))
+    counter = AnnotationCounter(partial(redis_url, autolabel.settings))
     return counter.read(ProjectId(project.id)).count
 
 
@@ -48,7 +48,7 @@ def confirmed_round(first_round, label_studio, autolabel, tmp_path_factory):
 
 
 def test_start_training_runs_one_job_to_its_end(first_round: Round):
-    assert first_round.job["state"] == "finished", first_round.job["because"]
+    assert first_round.job["state"] == "finished", first_round.job["reason"]
     assert first_round.job["mode"] == "active-learning"
     assert first_round.report["labeled"] == 32
     assert first_round.report["predicted"] == first_round.report["unlabeled"] == 88
@@ -106,7 +106,7 @@ def test_confirming_in_bulk_reaches_us_through_the_webhook(confirmed_round):
 
 def test_training_again_learns_from_what_was_confirmed(confirmed_round):
     _, _, after = confirmed_round
-    assert after.job["state"] == "finished", after.job["because"]
+    assert after.job["state"] == "finished", after.job["reason"]
     assert after.report["labeled"] == 32 + SURE
     assert after.report["predicted"] == 88 - SURE
 
@@ -126,7 +126,7 @@ def test_pre_labeling_shows_an_earlier_version_again(confirmed_round, autolabel,
 
     job = autolabel.json(*command)
 
-    assert job["state"] == "finished", job["because"]
+    assert job["state"] == "finished", job["reason"]
     assert job["report"]["predicted"] == len(after.waiting)
     now = shown(client, after.project.id)
     assert now.model_version == before.version
@@ -174,7 +174,7 @@ def test_a_second_start_joins_the_job_and_stop_ends_it_with_nothing_changed(
     ended = autolabel.job_ended(job)
 
     assert ended["state"] == "stopped"
-    assert ended["because"] == "stopped on request"
+    assert ended["reason"] == "stopped on request"
     assert not any(client.prediction_versions(project.id).values())
     assert client.project(project.id)["model_version"] in {"", "Autolabel"}
     assert autolabel.json("models", project.id)["versions"] == []

@@ -20,7 +20,7 @@ def test_labeling_and_pausing_is_enough(label_studio, client, tmp_path):
         annotate(client, project, enough)
         job = autolabel.job_ended(newest_job(autolabel, project.id))
 
-        assert job["state"] == "finished", job["because"]
+        assert job["state"] == "finished", job["reason"]
         assert job["report"]["labeled"] == 24
         assert client.prediction_versions(project.id)[job["version"]] == 16
         assert trigger(autolabel, project) == "nothing was annotated since the last training"

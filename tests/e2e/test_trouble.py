@@ -58,7 +58,7 @@ def test_a_label_studio_that_goes_away_is_waited_for(gate, behind, client, digit
 
     ended = behind.job_ended(job)
 
-    assert ended["state"] == "finished", ended["because"]
+    assert ended["state"] == "finished", ended["reason"]
     assert ended["report"]["unreadable"] == []
     predicted = [one["task"] for one in client.predictions(digits.id, ended["version"])]
     assert sorted(predicted) == sorted(waiting(digits))
@@ -76,7 +76,7 @@ def test_an_import_that_breaks_off_is_neither_lost_nor_doubled(gate, behind, cli
 
     ended = behind.job_ended(job)
 
-    assert ended["state"] == "finished", ended["because"]
+    assert ended["state"] == "finished", ended["reason"]
     assert ended["report"]["predicted"] == 6
     predicted = [one["task"] for one in client.predictions(digits.id, ended["version"])]
     assert sorted(predicted) == sorted(waiting(digits))
@@ -92,7 +92,7 @@ def test_a_task_deleted_meanwhile_costs_itself_only(gate, behind, client, digits
 
     ended = behind.job_ended(job)
 
-    assert ended["state"] == "finished", ended["because"]
+    assert ended["state"] == "finished", ended["reason"]
     assert [one["task"] for one in ended["report"]["dropped"]] == [deleted]
     predicted = {one["task"] for one in client.predictions(digits.id, ended["version"])}
     assert predicted == waiting(digits) - {deleted}
@@ -110,7 +110,7 @@ def test_a_config_changed_meanwhile_fails_the_job_with_nothing_shown(gate, behin
     ended = behind.job_ended(job)
 
     assert ended["state"] == "failed"
-    assert "the labeling config changed while the job ran" in ended["because"]
+    assert "the labeling config changed while the job ran" in ended["reason"]
     assert not any(client.prediction_versions(digits.id).values())
     versions = behind.call("GET", f"/api/projects/{digits.id}/versions").json()["versions"]
     assert not any(version["current"] for version in versions)

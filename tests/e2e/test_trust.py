@@ -32,7 +32,7 @@ class Accepted:
     project: DigitProject
     mislabeled: list[int]
     asked: dict[str, Any]
-    lane: list[int]
+    audit: list[int]
     job: dict[str, Any]
     shown: Shown
 
@@ -53,26 +53,26 @@ def accepted(label_studio, autolabel, tmp_path_factory) -> Accepted:
             client.annotate(task, answer(wrong))
         annotate(client, project, others)
         asked = autolabel.json("label", project.id, *ACCEPT)
-        lane = list(shown(client, project.id).tabs["Label first (random)"])
-        annotate(client, project, lane)
+        audit = list(shown(client, project.id).tabs["Label first (random)"])
+        annotate(client, project, audit)
         job = autolabel.json("label", project.id, *ACCEPT)
-        return Accepted(project, mislabeled, asked, lane, job, shown(client, project.id))
+        return Accepted(project, mislabeled, asked, audit, job, shown(client, project.id))
 
 
 def test_an_unlabeled_lane_certifies_nothing_and_waits_in_its_tab(accepted: Accepted):
-    assert accepted.asked["state"] == "finished", accepted.asked["because"]
+    assert accepted.asked["state"] == "finished", accepted.asked["reason"]
     assert accepted.asked["report"]["accepted"] == 0
-    assert len(accepted.lane) == 50
-    assert "50 random images wait to be labeled" in accepted.asked["because"]
+    assert len(accepted.audit) == 50
+    assert "50 random images wait to be labeled" in accepted.asked["reason"]
     assert accepted.asked["report"]["predicted"] == len(accepted.project.truth) - 60 - 50
 
 
 def test_a_labeled_lane_accepts_a_batch_with_its_certificate(accepted: Accepted):
     certificate = accepted.report["certificate"]
-    assert certificate, accepted.job["because"]
+    assert certificate, accepted.job["reason"]
     assert certificate["sample"] == 50
     assert certificate["error_rate"] == 0.3
-    assert certificate["promise"] in accepted.job["because"]
+    assert certificate["promise"] in accepted.job["reason"]
     assert accepted.report["accepted"] > 0
     assert "Label first (random)" not in accepted.shown.tabs
 
@@ -126,7 +126,7 @@ def test_the_report_says_where_its_figures_come_from_and_shows_them(accepted, au
     assert [row["label"] for row in report["per_class"]] == list(LABELS)
     assert sum(report["confidence_histogram"]) == len(accepted.shown.predictions)
     assert report["standing"] == {"labels": 110, "certified": report["accepted"]}
-    assert report["outlook"]["because"]
+    assert report["forecast"]["reason"]
     folder = autolabel.settings.data_dir / f"projects/{accepted.project.id}/jobs"
     names = {path.name for path in (folder / accepted.job["id"]).iterdir()}
     plots = ("learning-curve", "reliability", "confidence")
@@ -167,7 +167,7 @@ def test_several_labels_an_image_are_learned_and_predicted(autolabel, client):
 
     job = autolabel.json("label", project)
 
-    assert job["state"] == "finished", job["because"]
+    assert job["state"] == "finished", job["reason"]
     assert job["report"]["task_kind"] == "multilabel"
     assert job["report"]["labeled"] == 40
     predictions = shown(client, project).predictions

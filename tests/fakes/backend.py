@@ -10,7 +10,7 @@ from backend.domain.errors import NotFound, QueueUnreachable, Reason, ReasonCode
 from backend.domain.ids import UNTRAINED, ControlName, JobId, Label, ProjectId, VersionName
 from backend.domain.jobs import Decision, Job, JobRequest, JobState
 from backend.domain.projects import LabelCount, Project, ProjectStatus
-from backend.domain.schema import Kind
+from backend.domain.schema import TaskKind
 from backend.domain.versions import ModelVersion
 
 COUNTED = {ReasonCode.TOO_FEW_LABELS, ReasonCode.TOO_FEW_IMAGES}
@@ -28,7 +28,7 @@ def a_version(name: str = "al-0001-3f9c", project: int = 2, **changes: Any) -> M
     card = ModelVersion(
         name=VersionName(name),
         project=ProjectId(project),
-        kinds={ControlName("c"): Kind.SINGLE},
+        kinds={ControlName("c"): TaskKind.SINGLE},
         labels={ControlName("c"): (Label("cat"), Label("dog"))},
         metrics={"accuracy": 0.93, "ece": 0.04},
         trained_on={"cat": 20, "dog": 18},
@@ -37,7 +37,7 @@ def a_version(name: str = "al-0001-3f9c", project: int = 2, **changes: Any) -> M
         backbone="efficientnet_lite0",
         device="cpu",
         packages={"torch": "2.4"},
-        because="the first version",
+        reason="the first version",
     )
     return replace(card, **changes)
 

@@ -1,4 +1,4 @@
-"""What people changed, counted in memory; implements `ports.Changes`."""
+"""What people changed, counted in memory; implements `ports.AnnotationChanges`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace

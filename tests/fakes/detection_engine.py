@@ -1,4 +1,4 @@
-"""An engine whose network sees colours: it finds the shapes of `detection_lessons` for real."""
+"""An engine whose network sees colours and finds the shapes of `detection_training_sets`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ import numpy as np
 from backend.domain.errors import NoWeights
 from backend.models.detection.engine import Canvases, Found, Trained
 from backend.models.detection.training_plan import TrainingPlan
-from backend.ports.model_family import Lesson
+from backend.ports.model_family import TrainingSet
 
 
 @dataclass
@@ -60,7 +60,7 @@ class ColourEngine:
     start: str = "colours"
     on_gpu: bool = False
     at_hand: bool = True
-    lessons: list[Lesson] = field(default_factory=list)
+    training_sets: list[TrainingSet] = field(default_factory=list)
     plans: list[TrainingPlan] = field(default_factory=list)
     previous: list[Path | None] = field(default_factory=list)
 
@@ -68,12 +68,16 @@ class ColourEngine:
         if not self.at_hand:
             raise NoWeights("no colours")
 
-    def train(self, lesson: Lesson, plan: TrainingPlan, previous: Path | None) -> Trained:
-        self.lessons.append(lesson)
+    def train(
+        self, training_set: TrainingSet, plan: TrainingPlan, previous: Path | None
+    ) -> Trained:
+        self.training_sets.append(training_set)
         self.plans.append(plan)
         self.previous.append(previous)
-        lesson.progress("train", 0, plan.epochs)
-        return Trained(self.networks[min(len(self.lessons), len(self.networks)) - 1], plan.epochs)
+        training_set.progress("train", 0, plan.epochs)
+        return Trained(
+            self.networks[min(len(self.training_sets), len(self.networks)) - 1], plan.epochs
+        )
 
     def load(self, folder: Path) -> ColourNetwork:
         size, score, squares = (folder / "colours.txt").read_text("utf-8").split()

@@ -10,7 +10,7 @@ from backend.domain.jobs import Job
 
 
 @dataclass
-class FakePictures:
+class FakeImageBatch:
     """Remembers the tasks whose images were to be shown, one entry a report."""
 
     shown: list[list[TaskId]] = field(default_factory=list)

@@ -41,7 +41,7 @@ class FakeJobs:
         found = self.get(job)
         if found.state is JobState.QUEUED:
             ended = {"state": JobState.STOPPED, "ended_at": datetime.now(UTC)}
-            self._jobs[job] = replace(found, because="stopped on request", **ended)
+            self._jobs[job] = replace(found, reason="stopped on request", **ended)
         elif found.state is JobState.RUNNING:
             self._jobs[job] = replace(found, state=JobState.STOPPING)
         return self._jobs[job]
@@ -52,4 +52,4 @@ class FakeJobs:
 
     def finish(self, job: JobId) -> None:
         """What a worker would do."""
-        self._jobs[job] = replace(self.get(job), state=JobState.FINISHED, because="done")
+        self._jobs[job] = replace(self.get(job), state=JobState.FINISHED, reason="done")

@@ -85,7 +85,7 @@ def _task(number: int) -> dict[str, Any]:
 
 def _image(path: str) -> bytes:
     number = int(path.rpartition("/")[2].removesuffix(".png"))
-    picture = Image.effect_noise((32, 32), number + 1)
+    image = Image.effect_noise((32, 32), number + 1)
     stored = io.BytesIO()
-    picture.save(stored, "PNG")
+    image.save(stored, "PNG")
     return stored.getvalue()

@@ -6,46 +6,48 @@ from pathlib import Path
 
 import numpy as np
 
-from backend.domain.answers import Choice, ImageRef, NoPrediction
-from backend.domain.batches import Guesses, Pictures
+from backend.domain.answers import Choices, ImageRef, NoPrediction
+from backend.domain.batches import ImageBatch, PredictionBatch
 from backend.domain.errors import NoWeights, UnreadableImage
 from backend.domain.geometry import Box
 from backend.domain.ids import Label, TaskId
-from backend.domain.schema import Control, Kind
+from backend.domain.schema import Control, TaskKind
 from backend.ports.images import Fetch
-from backend.ports.model_family import Lesson
+from backend.ports.model_family import TrainingSet
 from backend.ports.progress import Progress
 
 
 @dataclass
-class FakeGallery:
+class FakeFeatureExtractor:
     """Every image is a unit vector made from its task id; `bad` ones cannot be read."""
 
     bad: dict[TaskId, str] = field(default_factory=dict)
-    altered: list[tuple[int, tuple[TaskId, ...]]] = field(default_factory=list)
+    augmented: list[tuple[int, tuple[TaskId, ...]]] = field(default_factory=list)
     backbone: str = "fake"
     device: str = "cpu"
 
     def look(
         self, refs: Sequence[ImageRef], progress: Progress
-    ) -> tuple[Pictures, Sequence[NoPrediction]]:
+    ) -> tuple[ImageBatch, Sequence[NoPrediction]]:
         progress("embed", 0, len(refs))
         good = [ref for ref in refs if ref.task not in self.bad]
         features = np.array([self._vector(ref.task) for ref in good], dtype=np.float16)
-        traits = np.tile(np.array([64, 48, 0.5, 0.5, 10, 100], dtype=np.float32), (len(good), 1))
+        image_stats = np.tile(
+            np.array([64, 48, 0.5, 0.5, 10, 100], dtype=np.float32), (len(good), 1)
+        )
         bad = [NoPrediction(ref.task, self.bad[ref.task]) for ref in refs if ref.task in self.bad]
-        return Pictures(tuple(good), features.reshape(len(good), 4), traits), bad
+        return ImageBatch(tuple(good), features.reshape(len(good), 4), image_stats), bad
 
-    def look_altered(
-        self, refs: Sequence[ImageRef], alteration: int, progress: Progress
-    ) -> tuple[Pictures, Sequence[NoPrediction]]:
-        self.altered.append((alteration, tuple(ref.task for ref in refs)))
+    def extract_augmented(
+        self, refs: Sequence[ImageRef], augmentation: int, progress: Progress
+    ) -> tuple[ImageBatch, Sequence[NoPrediction]]:
+        self.augmented.append((augmentation, tuple(ref.task for ref in refs)))
         return self.look(refs, progress)
 
-    def fetch_altered(self, ref: ImageRef, alteration: int, folder: Path) -> Path:
-        return folder / f"{alteration}-{self.fetch(ref).name}"
+    def fetch_augmented(self, ref: ImageRef, augmentation: int, folder: Path) -> Path:
+        return folder / f"{augmentation}-{self.fetch(ref).name}"
 
-    def look_into(self, ref: ImageRef, boxes: Sequence[Box]) -> tuple[float, float]:
+    def box_statistics(self, ref: ImageRef, boxes: Sequence[Box]) -> tuple[float, float]:
         self.fetch(ref)
         return ref.task / 1000, float(len(boxes))
 
@@ -72,14 +74,14 @@ class ParityModel:
     labels: tuple[Label, ...]
     metrics: Mapping[str, float] = field(default_factory=lambda: {"accuracy": 1.0, "ece": 0.0})
     notes: Mapping[str, object] = field(default_factory=dict)
-    out_of_fold: Guesses | None = None
+    out_of_fold: PredictionBatch | None = None
 
-    def predict(self, pictures: Pictures, fetch: Fetch, progress: Progress) -> Guesses:
-        odd = np.array([task % 2 for task in pictures.tasks], dtype=int)
-        probabilities = np.full((len(pictures), len(self.labels)), 0.1, dtype=np.float32)
-        probabilities[np.arange(len(pictures)), odd] = 0.9
-        answers = tuple(Choice((self.labels[position],)) for position in odd)
-        return Guesses(answers, np.full(len(pictures), 0.99, dtype=np.float32), probabilities)
+    def predict(self, images: ImageBatch, fetch: Fetch, progress: Progress) -> PredictionBatch:
+        odd = np.array([task % 2 for task in images.tasks], dtype=int)
+        probabilities = np.full((len(images), len(self.labels)), 0.1, dtype=np.float32)
+        probabilities[np.arange(len(images)), odd] = 0.9
+        answers = tuple(Choices((self.labels[position],)) for position in odd)
+        return PredictionBatch(answers, np.full(len(images), 0.99, dtype=np.float32), probabilities)
 
     def save(self, folder: Path) -> None:
         (folder / "labels").write_text("\n".join(self.labels))
@@ -89,18 +91,18 @@ class ParityModel:
 class ParityFamily:
     """Learns nothing and remembers the lessons it was given."""
 
-    kinds: frozenset[Kind] = frozenset(Kind)
-    lessons: list[Lesson] = field(default_factory=list)
+    kinds: frozenset[TaskKind] = frozenset(TaskKind)
+    training_sets: list[TrainingSet] = field(default_factory=list)
     has_weights: bool = True
 
     def check(self) -> None:
         if not self.has_weights:
             raise NoWeights("no weights", "Give some")
 
-    def fit(self, lesson: Lesson) -> ParityModel:
-        lesson.progress("train", 1, 1)
-        self.lessons.append(lesson)
-        return ParityModel(lesson.control.labels)
+    def fit(self, training_set: TrainingSet) -> ParityModel:
+        training_set.progress("train", 1, 1)
+        self.training_sets.append(training_set)
+        return ParityModel(training_set.control.labels)
 
     def load(self, folder: Path, control: Control) -> ParityModel:
         return ParityModel(tuple(map(Label, (folder / "labels").read_text().split("\n"))))

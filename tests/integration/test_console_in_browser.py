@@ -55,7 +55,7 @@ REPORT = {
         {"label": "a label with a name", "images": 5, "precision": 0.9, "recall": 0.8, "f1": 0.85}
     ],
     "hardest": [{"task": 7, "coefficient": 0.8, "reasons": [{"words": "low confidence (0.41)"}]}],
-    "unreadable": [{"task": 9, "because": "the file is empty"}],
+    "unreadable": [{"task": 9, "reason": "the file is empty"}],
     "seconds": {"embed": 3.2},
 }
 
@@ -127,7 +127,7 @@ def test_a_job_is_started_followed_and_seen_to_finish_without_a_reload(page, add
     page.get_by_text("Looking at the images", exact=True).wait_for()
     assert page.get_by_role("progressbar").get_attribute("value") == "40"
 
-    ended = replace(job, state=JobState.FINISHED, progress=1.0, because="the first version")
+    ended = replace(job, state=JobState.FINISHED, progress=1.0, reason="the first version")
     backend.jobs.jobs[job.id] = ended
     page.get_by_role("row").filter(has_text="the first version").get_by_text("Finished").wait_for()
     assert page.get_by_role("progressbar").count() == 0
@@ -344,8 +344,8 @@ def test_plots_and_thumbnails_of_a_report_are_shown_under_the_policy(
     plots.draw(backend.report_folder(job), measured, [])
     Image.new("RGB", (8, 8)).save(backend.report_folder(job) / "task-7.jpg")
     page.goto(f"{address}/jobs/{job.id}")
-    pictures = page.locator("main img")
-    assert pictures.count() == 3
-    for picture in pictures.all():
-        picture.scroll_into_view_if_needed()
-        page.wait_for_function("(img) => img.naturalWidth > 0", arg=picture.element_handle())
+    images = page.locator("main img")
+    assert images.count() == 3
+    for image in images.all():
+        image.scroll_into_view_if_needed()
+        page.wait_for_function("(img) => img.naturalWidth > 0", arg=image.element_handle())

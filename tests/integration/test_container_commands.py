@@ -15,8 +15,8 @@ from rq import Worker
 
 from backend.jobs.records import QUEUE
 from backend.processes.label_studio_server import free_port
+from tests.component.docker.test_docker import DOCKER, Compose
 from tests.integration.polling import eventually
-from tests.unit.test_docker import DOCKER, Compose
 
 
 def instruction(name: str) -> list[str]:

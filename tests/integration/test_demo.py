@@ -11,7 +11,7 @@ import pytest
 
 from backend.demo import trial
 from backend.domain.errors import Unavailable
-from backend.domain.schema import Kind
+from backend.domain.schema import TaskKind
 from backend.settings import Settings
 from tests.integration.polling import eventually, lives
 
@@ -19,7 +19,7 @@ from tests.integration.polling import eventually, lives
 def test_a_second_demo_leaves_the_first_one_alone(tmp_path: Path):
     (tmp_path / "demo").mkdir()
     (tmp_path / "demo" / "label-studio.sqlite3").write_text("of the first")
-    plan = trial.Plan(None, Kind.SINGLE, 10, keep=False, label_studio=tmp_path / "label-studio")
+    plan = trial.Plan(None, TaskKind.SINGLE, 10, keep=False, label_studio=tmp_path / "label-studio")
     with (tmp_path / "demo.lock").open("w") as first:
         fcntl.flock(first, fcntl.LOCK_EX)
         with pytest.raises(Unavailable, match="another `autolabel demo` runs"):

@@ -6,7 +6,7 @@ import pytest
 
 from backend.domain.ids import ProjectId
 from backend.domain.jobs import Events
-from backend.jobs.annotation_counter import EventCounter
+from backend.jobs.annotation_counter import AnnotationCounter
 
 PETS, CARS = ProjectId(1), ProjectId(2)
 NINE = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
@@ -30,11 +30,13 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def events(redis_url: str, clock: Clock) -> EventCounter:
-    return EventCounter(redis_url, clock)
+def events(redis_url: str, clock: Clock) -> AnnotationCounter:
+    return AnnotationCounter(redis_url, clock)
 
 
-def test_changes_are_counted_with_the_first_and_the_last_time(events: EventCounter, clock: Clock):
+def test_changes_are_counted_with_the_first_and_the_last_time(
+    events: AnnotationCounter, clock: Clock
+):
     assert events.read(PETS) == Events()
     events.changed(PETS)
     later = clock.minutes(5)
@@ -43,7 +45,7 @@ def test_changes_are_counted_with_the_first_and_the_last_time(events: EventCount
     assert events.read(CARS) == Events()
 
 
-def test_what_came_while_a_training_ran_still_counts(events: EventCounter, clock: Clock):
+def test_what_came_while_a_training_ran_still_counts(events: AnnotationCounter, clock: Clock):
     events.changed(PETS, 10)
     # given that the training reads its ten, and two more come while it runs
     last = clock.minutes(1)
@@ -54,7 +56,7 @@ def test_what_came_while_a_training_ran_still_counts(events: EventCounter, clock
 
 
 def test_a_training_that_saw_more_than_was_counted_leaves_nothing(
-    events: EventCounter, clock: Clock
+    events: AnnotationCounter, clock: Clock
 ):
     events.changed(PETS, 2)
     events.consumed(PETS, 50)
@@ -67,7 +69,7 @@ def test_a_training_that_saw_more_than_was_counted_leaves_nothing(
 def test_without_redis_nothing_is_counted_and_the_log_says_so_once(
     no_redis: str, caplog: pytest.LogCaptureFixture
 ):
-    events = EventCounter(no_redis)
+    events = AnnotationCounter(no_redis)
     events.changed(PETS)
     events.changed(PETS)
     events.consumed(PETS, 1)
@@ -75,7 +77,7 @@ def test_without_redis_nothing_is_counted_and_the_log_says_so_once(
     assert caplog.text.count("changes are not counted") == 1
 
 
-def test_projects_with_changes_are_listed_until_a_training_has_seen_them(events: EventCounter):
+def test_projects_with_changes_are_listed_until_a_training_has_seen_them(events: AnnotationCounter):
     events.changed(CARS, 4)
     events.changed(PETS)
     assert events.pending() == [PETS, CARS]
@@ -85,4 +87,4 @@ def test_projects_with_changes_are_listed_until_a_training_has_seen_them(events:
 
 
 def test_without_redis_no_project_is_listed(no_redis: str):
-    assert EventCounter(no_redis).pending() == []
+    assert AnnotationCounter(no_redis).pending() == []

@@ -7,8 +7,8 @@ from backend.domain.jobs import Algorithm
 from backend.models.classification.classifier import Classifier
 from backend.models.classification.finetune_config import ENCODER_FILE, Tuning
 from backend.models.embedding.backbones import LITE0, Backbone
-from tests.fakes import lessons
-from tests.fakes.lessons import LABELS, choices, lesson, silent
+from tests.fakes import training_sets
+from tests.fakes.training_sets import LABELS, choices, silent, training_set
 
 TRUTH = np.arange(32) % 2
 TUNING = Tuning(Backbone(LITE0), "cpu", 1.0, fewest=16, epochs=2)
@@ -34,7 +34,7 @@ def blind():
 
 def precise(fetch, **more):
     told = {"algorithm": Algorithm.PRECISE, "fetch": fetch, **more}
-    return lesson(blind(), choices(TRUTH), **told)
+    return training_set(blind(), choices(TRUTH), **told)
 
 
 def test_a_tuned_backbone_is_kept_where_the_frozen_one_fails(stripes, tmp_path):
@@ -46,9 +46,9 @@ def test_a_tuned_backbone_is_kept_where_the_frozen_one_fails(stripes, tmp_path):
     folder = tmp_path / "version"
     folder.mkdir()
     model.save(folder)
-    loaded = Classifier(TUNING).load(folder, lessons.control())
-    pictures = precise(stripes).train.take(range(8))
-    before, after = (each.predict(pictures, stripes, silent) for each in (model, loaded))
+    loaded = Classifier(TUNING).load(folder, training_sets.control())
+    images = precise(stripes).train.take(range(8))
+    before, after = (each.predict(images, stripes, silent) for each in (model, loaded))
     assert before.answers == after.answers
     assert np.allclose(before.probabilities, after.probabilities, atol=1e-4)
     said = [LABELS.index(answer.labels[0]) for answer in before.answers]
@@ -60,7 +60,7 @@ def test_with_few_labels_the_backbone_stays_as_it_is(stripes, tmp_path):
 
     model = Classifier(tuning).fit(precise(stripes))
 
-    assert model.notes["tried"][-1]["because"] == "32 labeled images, needs 200"
+    assert model.notes["tried"][-1]["reason"] == "32 labeled images, needs 200"
     model.save(tmp_path)
     assert not (tmp_path / ENCODER_FILE).exists()
 
@@ -68,7 +68,7 @@ def test_with_few_labels_the_backbone_stays_as_it_is(stripes, tmp_path):
 def test_on_a_cpu_it_is_not_begun_when_the_time_would_not_do(stripes):
     model = Classifier(TUNING).fit(precise(stripes, max_minutes=0.01))
 
-    assert "minutes on this CPU" in model.notes["tried"][-1]["because"]
+    assert "minutes on this CPU" in model.notes["tried"][-1]["reason"]
 
 
 def test_a_stop_ends_the_fine_tuning(stripes):

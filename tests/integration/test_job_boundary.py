@@ -36,9 +36,9 @@ def run_one(board: JobBoard) -> RunOne:
 
 
 def test_the_report_tells_the_version_and_the_reason(run_one: RunOne, tmp_path: Path):
-    report = {"version": "al-0001-3f9c", "because": "kept the old one", "metrics": {"ece": 0.1}}
+    report = {"version": "al-0001-3f9c", "reason": "kept the old one", "metrics": {"ece": 0.1}}
     job = run_one(lambda _job, _progress: report)
-    assert (job.state, job.version, job.because) == (
+    assert (job.state, job.version, job.reason) == (
         JobState.FINISHED,
         "al-0001-3f9c",
         "kept the old one",
@@ -58,7 +58,7 @@ def test_a_full_disk_is_named(run_one: RunOne):
 
     job = run_one(work)
     assert job.state is JobState.FAILED
-    assert job.because.startswith("the disk is full")
+    assert job.reason.startswith("the disk is full")
 
 
 def test_work_that_stops_by_itself_is_stopped(run_one: RunOne):
@@ -66,13 +66,13 @@ def test_work_that_stops_by_itself_is_stopped(run_one: RunOne):
         raise Stopped
 
     job = run_one(work)
-    assert (job.state, job.because) == (JobState.STOPPED, "stopped on request")
+    assert (job.state, job.reason) == (JobState.STOPPED, "stopped on request")
 
 
 def test_a_report_that_is_no_json_fails_the_job_and_not_the_worker(run_one: RunOne):
     job = run_one(lambda _job, _progress: {"model": object()})
     assert job.state is JobState.FAILED
-    assert job.because.startswith("internal error")
+    assert job.reason.startswith("internal error")
 
 
 def test_work_whose_record_is_lost_does_not_go_on(board: JobBoard, redis_url: str, run_one: RunOne):
@@ -87,7 +87,7 @@ def test_work_whose_record_is_lost_does_not_go_on(board: JobBoard, redis_url: st
 
     job = run_one(work)
     assert job.state is JobState.FAILED
-    assert "Redis lost this job" in job.because
+    assert "Redis lost this job" in job.reason
     assert reached == []
 
 
@@ -113,7 +113,7 @@ def test_a_folder_that_cannot_be_written_costs_the_history_and_nothing_else(
     started = board.start(job.id)
     assert started
     board.end(started, JobState.FAILED, "no room for results")
-    assert board.get(job.id).because == "no room for results"
+    assert board.get(job.id).reason == "no room for results"
     assert board.history() == []
 
 

@@ -73,7 +73,7 @@ def test_a_job_runs_and_leaves_its_report(board: JobBoard, start_worker: Callabl
     start_worker()
     job = ended(board, submitted(board, job_worker.FINISHES))
     assert job.state is JobState.FINISHED
-    assert job.because == "done"
+    assert job.reason == "done"
     assert job.progress == 1
     assert job.version == "al-0001-3f9c"
     assert job.started_at is not None
@@ -116,7 +116,7 @@ def test_a_running_job_stops_at_its_next_report(
     assert board.stop(job.id).state is JobState.STOPPING
     stopped = ended(board, job)
     assert stopped.state is JobState.STOPPED
-    assert stopped.because == "stopped on request"
+    assert stopped.reason == "stopped on request"
 
 
 def test_a_job_that_does_not_react_is_killed(board: JobBoard, start_worker: Callable[[], Worker]):
@@ -126,14 +126,14 @@ def test_a_job_that_does_not_react_is_killed(board: JobBoard, start_worker: Call
     board.stop(job.id)
     stopped = ended(board, job)
     assert stopped.state is JobState.STOPPED
-    assert "did not react within 5 s" in stopped.because
+    assert "did not react within 5 s" in stopped.reason
 
 
 def test_our_own_errors_become_the_reason(board: JobBoard, start_worker: Callable[[], Worker]):
     start_worker()
     job = ended(board, submitted(board, job_worker.HAS_NO_WEIGHTS))
     assert job.state is JobState.FAILED
-    assert job.because == "yolo11n.pt is not here. Put it into weights/"
+    assert job.reason == "yolo11n.pt is not here. Put it into weights/"
 
 
 def test_an_unexpected_error_is_told_in_the_log_only(
@@ -142,9 +142,9 @@ def test_an_unexpected_error_is_told_in_the_log_only(
     start_worker()
     job = ended(board, submitted(board, job_worker.CRASHES))
     assert job.state is JobState.FAILED
-    assert job.because.startswith("internal error ")
-    assert "secret" not in job.because
-    incident = job.because.split()[2].rstrip(",")
+    assert job.reason.startswith("internal error ")
+    assert "secret" not in job.reason
+    incident = job.reason.split()[2].rstrip(",")
     log = (tmp_path / "worker.log").read_text()
     assert incident in log
     assert "a secret detail" in log
@@ -156,8 +156,8 @@ def test_a_killed_work_horse_fails_its_job_and_the_next_one_runs(
     start_worker()
     job = ended(board, submitted(board, job_worker.IS_KILLED))
     assert job.state is JobState.FAILED
-    assert "killed by signal 9" in job.because
-    assert "out of memory" in job.because
+    assert "killed by signal 9" in job.reason
+    assert "out of memory" in job.reason
     assert ended(board, submitted(board, job_worker.FINISHES)).state is JobState.FINISHED
 
 
@@ -168,7 +168,7 @@ def test_a_job_that_cannot_even_be_imported_fails(
     board = JobBoard(redis_url, tmp_path, entry="tests.integration.nowhere.run_job")
     job = ended(board, submitted(board, 1))
     assert job.state is JobState.FAILED
-    assert "see the worker's log" in job.because
+    assert "see the worker's log" in job.reason
     assert "nowhere" in (tmp_path / "worker.log").read_text()
 
 
@@ -179,9 +179,9 @@ def test_a_deaf_job_that_was_given_up_is_killed(
     start_worker()
     running = in_state(board, job, JobState.RUNNING)
     horse = eventually(lambda: board.get(job.id).step and horse_of(tmp_path))
-    board.bury(running, "given up by a test")
+    board.mark_dead(running, "given up by a test")
     eventually(lambda: not lives(horse))
-    assert board.get(job.id).because == "given up by a test"
+    assert board.get(job.id).reason == "given up by a test"
 
 
 def test_a_deaf_job_that_redis_lost_is_killed(
@@ -194,7 +194,7 @@ def test_a_deaf_job_that_redis_lost_is_killed(
     with redis.Redis.from_url(redis_url) as client:
         client.flushall()
     eventually(lambda: not lives(horse))
-    assert "Redis lost this job" in board.get(job.id).because
+    assert "Redis lost this job" in board.get(job.id).reason
 
 
 def test_a_killed_worker_is_noticed_and_the_job_can_be_started_again(
@@ -213,7 +213,7 @@ def test_a_killed_worker_is_noticed_and_the_job_can_be_started_again(
     # and the lease runs out
     failed = ended(board, job)
     assert failed.state is JobState.FAILED
-    assert "worker died" in failed.because
+    assert "worker died" in failed.reason
     # and the job can be started again
     start_worker()
     again, is_new = board.submit(job.request)
@@ -233,7 +233,7 @@ def test_a_shut_down_worker_stops_its_job_cleanly(
     assert worker.wait(60) == 0
     stopped = board.get(job.id)
     assert stopped.state is JobState.STOPPED
-    assert stopped.because == "the worker was shut down; start the job again"
+    assert stopped.reason == "the worker was shut down; start the job again"
     assert board.submit(job.request)[1]
 
 
@@ -251,7 +251,7 @@ def test_losing_redis_loses_only_the_work_in_progress(
     # then history still has everything, and says what happened
     lost = board.get(running.id)
     assert lost.state is JobState.FAILED
-    assert "Redis lost this job" in lost.because
+    assert "Redis lost this job" in lost.reason
     assert board.get(queued.id).state is JobState.FAILED
     assert board.get(finished.id).state is JobState.FINISHED
     assert [job.id for job in board.history()] == [queued.id, running.id, finished.id]
@@ -277,7 +277,7 @@ def test_a_job_outlasts_a_restart_of_redis(start_worker: Callable[..., Worker], 
     eventually(lambda: board.get(job.id).progress > before.progress)
     assert board.get(job.id).state is JobState.RUNNING
     board.stop(job.id)
-    assert ended(board, job).because == "stopped on request"
+    assert ended(board, job).reason == "stopped on request"
     assert worker.poll() is None
     second.stop()
 
@@ -326,5 +326,5 @@ def test_without_redis_the_history_can_still_be_read(
     queued = submitted(board, 2)
     blind = JobBoard(no_redis, tmp_path)
     assert blind.get(JobId(stopped.id)) == stopped
-    assert blind.get(JobId(queued.id)).because.startswith("Redis does not answer")
+    assert blind.get(JobId(queued.id)).reason.startswith("Redis does not answer")
     assert [job.id for job in blind.history()] == [queued.id, stopped.id]

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("redis_server")
 STARTER = """
 import sys, time
 from pathlib import Path
-from backend.redis_server import EmbeddedRedis
+from backend.processes.embedded_redis import EmbeddedRedis
 server = EmbeddedRedis(Path(sys.argv[1]))
 server.start()
 sys.stdout.write(f"{server.process.pid}\\n")

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from pydantic import SecretStr
 
 from backend import wiring
-from backend.domain.answers import Choice
+from backend.domain.answers import Choices
 from backend.domain.ids import Label, ProjectId, TaskId
 from backend.domain.jobs import JobState
 from backend.settings import Settings
@@ -25,9 +25,9 @@ CONFIRMED = {
 }
 
 
-def annotated(*numbers: int) -> dict[TaskId, dict[str, Choice] | None]:
-    people: dict[TaskId, dict[str, Choice] | None] = {TaskId(n): None for n in range(1, 40)}
-    said = {TaskId(n): {"c": Choice((Label("dog" if n % 2 else "cat"),))} for n in numbers}
+def annotated(*numbers: int) -> dict[TaskId, dict[str, Choices] | None]:
+    people: dict[TaskId, dict[str, Choices] | None] = {TaskId(n): None for n in range(1, 40)}
+    said = {TaskId(n): {"c": Choices((Label("dog" if n % 2 else "cat"),))} for n in numbers}
     return people | said
 
 

@@ -5,14 +5,14 @@ import sys
 
 BROKEN_IMAGE = """
 from pathlib import Path
-from backend.errors import UnreadableImage
-from backend.models.embedding import images
-from backend.models.detection import ultralytics_home
-ultralytics_home.settle(Path({home!r}))
+from backend.domain.errors import UnreadableImage
+from backend.models.images import thumbnails
+from backend.models.detection.ultralytics_engine import setup
+setup.settle(Path({home!r}))
 broken = Path({home!r}) / "broken.jpg"
 broken.write_bytes(b"this is no image")
 try:
-    images.decode(broken, 224, 80)
+    thumbnails.decode(broken, 224, 80)
 except UnreadableImage as exc:
     print("unreadable:", exc)
 """

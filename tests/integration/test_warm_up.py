@@ -19,7 +19,8 @@ from tests.integration.polling import eventually, lives
 
 WORKER = """
 import signal, sys
-from backend import settings, warm_up
+from backend import settings
+from backend.processes import warm_up
 with warm_up.beside(settings.load()) as process:
     print(process.pid, "torch" in sys.modules, flush=True)
     signal.pause()

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.domain.answers import Answer
-from backend.domain.batches import Guesses, Pictures
+from backend.domain.batches import ImageBatch, PredictionBatch
 from backend.domain.errors import BadInput
 from backend.domain.ids import Label
 from backend.domain.jobs import Algorithm
-from backend.domain.schema import Control, Kind
+from backend.domain.schema import Control, TaskKind
 from backend.models.classification import evaluation, semi_supervised
 from backend.models.classification import out_of_fold as left_out
 from backend.models.classification.cross_validation import Taught, teach
@@ -30,12 +30,12 @@ from backend.models.embedding.encoders import check
 from backend.models.folds import stratified
 from backend.models.links import SIGMOID, SOFTMAX, Link
 from backend.ports.images import Fetch
-from backend.ports.model_family import Lesson
+from backend.ports.model_family import TrainingSet
 from backend.ports.progress import Progress
 from backend.settings import Settings
 
 Floats = NDArray[np.floating[Any]]
-Flags = NDArray[np.bool_]
+Targets = NDArray[np.bool_]
 
 ENOUGH_HELD_OUT = 20
 """Held-out images below which out-of-fold predictions say more about the model."""
@@ -50,7 +50,7 @@ BATCH = 8192
 class Encoder(Protocol):
     """What a fine-tuned backbone does; implemented in `tuned_encoder`."""
 
-    def embed(self, pictures: Pictures, fetch: Fetch, progress: Progress) -> Floats: ...
+    def embed(self, images: ImageBatch, fetch: Fetch, progress: Progress) -> Floats: ...
 
     def save(self, folder: Path) -> None: ...
 
@@ -60,7 +60,7 @@ class FittedClassifier:
     """A model of one control.
 
     `out_of_fold` says what frozen heads that did not see them answer to the images of
-    `Lesson.train`, row by row; None on a model that was loaded. `encoder` is there where the
+    `TrainingSet.train`, row by row; None on a model that was loaded. `encoder` is there where the
     backbone was fine-tuned, and then looks at the images in place of their features.
     """
 
@@ -68,17 +68,17 @@ class FittedClassifier:
     head: Head
     metrics: Mapping[str, float]
     notes: Mapping[str, Any]
-    out_of_fold: Guesses | None = None
+    out_of_fold: PredictionBatch | None = None
     encoder: Encoder | None = None
 
-    def predict(self, pictures: Pictures, fetch: Fetch, progress: Progress) -> Guesses:
+    def predict(self, images: ImageBatch, fetch: Fetch, progress: Progress) -> PredictionBatch:
         """Answers to all pictures: from their features, or with an own encoder from their files."""
         logits: list[Floats] = [np.empty((0, len(self.head.labels)), dtype=np.float32)]
-        features = pictures.features
+        features = images.features
         if self.encoder is not None:
-            features = self.encoder.embed(pictures, fetch, progress)
-        for start in range(0, len(pictures), BATCH):
-            progress("predict", start, len(pictures))
+            features = self.encoder.embed(images, fetch, progress)
+        for start in range(0, len(images), BATCH):
+            progress("predict", start, len(images))
             logits.append(self.head.linear.logits(features[start : start + BATCH]))
         return self.head.answer(self.control, np.concatenate(logits))
 
@@ -101,33 +101,44 @@ class Classifier:
     check_backbone: Callable[[], None] = lambda: None
 
     @property
-    def kinds(self) -> frozenset[Kind]:
-        return frozenset({Kind.SINGLE, Kind.MULTI})
+    def kinds(self) -> frozenset[TaskKind]:
+        return frozenset({TaskKind.SINGLE, TaskKind.MULTI})
 
     def check(self) -> None:
         """A head starts from nothing, but it needs features."""
         self.check_backbone()
 
-    def fit(self, lesson: Lesson) -> FittedClassifier:
-        """Learn the labels that people used in `lesson.train`; the others get probability 0.
+    def fit(self, training_set: TrainingSet) -> FittedClassifier:
+        """Learn the labels that people used in `training_set.train`; the others get probability 0.
 
         Raises:
             BadInput: when no training image has a label.
-            Stopped: through `lesson.progress`.
+            Stopped: through `training_set.progress`.
         """
         began = time.monotonic()
-        flags, rows = _readable(lesson.control, lesson.train_answers)
-        used = np.flatnonzero(flags[rows].sum(axis=0))
+        targets, rows = _readable(training_set.control, training_set.train_answers)
+        used = np.flatnonzero(targets[rows].sum(axis=0))
         if not len(used):
-            raise BadInput(f"nobody used a label of '{lesson.control.name}'", "Label some images")
-        features, known = lesson.train.features[rows], flags[np.ix_(rows, used)]
-        taught = teach(features, known, _link(lesson.control), lesson.seed, lesson.progress)
-        tried: Sequence[Mapping[str, Any]] = []
-        if lesson.algorithm is Algorithm.PRECISE:
-            taught, tried = semi_supervised.improve(
-                taught, features, known, lesson.unlabeled.features, lesson.seed, lesson.progress
+            raise BadInput(
+                f"nobody used a label of '{training_set.control.name}'", "Label some images"
             )
-        head = _head(tuple(lesson.control.labels[int(column)] for column in used), taught, known)
+        features, known = training_set.train.features[rows], targets[np.ix_(rows, used)]
+        taught = teach(
+            features, known, _link(training_set.control), training_set.seed, training_set.progress
+        )
+        tried: Sequence[Mapping[str, Any]] = []
+        if training_set.algorithm is Algorithm.PRECISE:
+            taught, tried = semi_supervised.improve(
+                taught,
+                features,
+                known,
+                training_set.unlabeled.features,
+                training_set.seed,
+                training_set.progress,
+            )
+        head = _head(
+            tuple(training_set.control.labels[int(column)] for column in used), taught, known
+        )
         notes = {
             "learned_labels": list(head.labels),
             "backbone": self.tuning.backbone.slug if self.tuning else "",
@@ -139,10 +150,10 @@ class Classifier:
             "tried": list(tried),
             "seconds": round(time.monotonic() - began, 3),
         }
-        model = _measured(lesson, head, taught, rows, notes)
-        if self.tuning is None or lesson.algorithm is not Algorithm.PRECISE:
+        model = _measured(training_set, head, taught, rows, notes)
+        if self.tuning is None or training_set.algorithm is not Algorithm.PRECISE:
             return model
-        return _tuned(lesson, model, taught, known, rows, self.tuning)
+        return _tuned(training_set, model, taught, known, rows, self.tuning)
 
     def load(self, folder: Path, control: Control) -> FittedClassifier:
         """Labels that the control no longer has are left out of its answers.
@@ -158,9 +169,9 @@ class Classifier:
         model = FittedClassifier(control, known, about["metrics"], about["notes"])
         if self.tuning is None or not (folder / ENCODER_FILE).is_file():
             return model
-        from backend.models.classification.finetuned_encoder import TunedEncoder  # noqa: PLC0415 - imports torch
+        from backend.models.classification.finetuned_encoder import FinetunedEncoder  # noqa: PLC0415 - imports torch
 
-        return replace(model, encoder=TunedEncoder.load(folder, self.tuning))
+        return replace(model, encoder=FinetunedEncoder.load(folder, self.tuning))
 
     def _require_backbone(self, learned_on: str | None) -> None:
         """Features of another backbone, or of other weights, mean nothing to a head."""
@@ -179,56 +190,64 @@ def classifier_family(settings: Settings, device: str) -> Classifier:
     )
 
 
-def flags_of(answers: Sequence[Answer], labels: Sequence[Label]) -> Flags:
+def targets_of(answers: Sequence[Answer], labels: Sequence[Label]) -> Targets:
     """(n, K), which label each answer has; labels that are not asked for are passed over."""
     column = {label: number for number, label in enumerate(labels)}
-    flags = np.zeros((len(answers), len(labels)), dtype=np.bool_)
+    targets = np.zeros((len(answers), len(labels)), dtype=np.bool_)
     for row, answer in enumerate(answers):
         for label in answer.labels:
             if label in column:
-                flags[row, column[label]] = True
-    return flags
+                targets[row, column[label]] = True
+    return targets
 
 
-def _readable(control: Control, answers: Sequence[Answer]) -> tuple[Flags, NDArray[np.intp]]:
+def _readable(control: Control, answers: Sequence[Answer]) -> tuple[Targets, NDArray[np.intp]]:
     """Flags of all answers, and the rows to learn from: with one label of many, exactly one."""
-    flags = flags_of(answers, control.labels)
-    one = flags.sum(axis=1) == 1 if control.kind is Kind.SINGLE else np.ones(len(flags), np.bool_)
-    return flags, np.flatnonzero(one)
+    targets = targets_of(answers, control.labels)
+    one = (
+        targets.sum(axis=1) == 1
+        if control.kind is TaskKind.SINGLE
+        else np.ones(len(targets), np.bool_)
+    )
+    return targets, np.flatnonzero(one)
 
 
 def _link(control: Control) -> Link:
-    return SOFTMAX if control.kind is Kind.SINGLE else SIGMOID
+    return SOFTMAX if control.kind is TaskKind.SINGLE else SIGMOID
 
 
-def _head(labels: tuple[Label, ...], taught: Taught, flags: Flags) -> Head:
+def _head(labels: tuple[Label, ...], taught: Taught, targets: Targets) -> Head:
     logits = taught.calibration(taught.out_of_fold[taught.judged])
-    fitted = rule(taught.link, taught.link.probabilities(logits), flags[taught.judged])
+    fitted = rule(taught.link, taught.link.probabilities(logits), targets[taught.judged])
     return Head(labels, taught.head, taught.calibration, fitted)
 
 
 def _measured(
-    lesson: Lesson, head: Head, taught: Taught, rows: NDArray[np.intp], notes: Mapping[str, Any]
+    training_set: TrainingSet,
+    head: Head,
+    taught: Taught,
+    rows: NDArray[np.intp],
+    notes: Mapping[str, Any],
 ) -> FittedClassifier:
     """The model on frozen features, with its figures."""
     folds = np.where(taught.judged, taught.folds, left_out.NO_FOLD)
-    out_of_fold = _left_out(lesson, head, taught.out_of_fold, folds, rows)
-    model = FittedClassifier(lesson.control, head, {}, notes, out_of_fold)
-    return _with_figures(model, lesson, out_of_fold, rows[taught.judged])
+    out_of_fold = _left_out(training_set, head, taught.out_of_fold, folds, rows)
+    model = FittedClassifier(training_set.control, head, {}, notes, out_of_fold)
+    return _with_figures(model, training_set, out_of_fold, rows[taught.judged])
 
 
 def _tuned(
-    lesson: Lesson,
+    training_set: TrainingSet,
     model: FittedClassifier,
     taught: Taught,
-    flags: Flags,
+    targets: Targets,
     rows: NDArray[np.intp],
     tuning: Tuning,
 ) -> FittedClassifier:
     """The model with a fine-tuned backbone if that is better, else as it was; says so."""
     from backend.models.classification.finetune import tune  # noqa: PLC0415 - imports torch
 
-    tuned, entry = tune(lesson, model.head, taught, flags, rows, tuning)
+    tuned, entry = tune(training_set, model.head, taught, targets, rows, tuning)
     earlier: Sequence[Mapping[str, Any]] = model.notes["tried"]
     if tuned is None:
         return replace(model, notes={**model.notes, "tried": [*earlier, entry]})
@@ -236,55 +255,61 @@ def _tuned(
     better = replace(
         model, head=tuned.head, encoder=tuned.encoder, notes={**model.notes, "tried": tried}
     )
-    truth = flags_of(lesson.train_answers, tuned.head.labels)[tuned.rows]
-    folds = stratified(truth, FOLDS, lesson.seed)
-    said = _left_out(lesson, tuned.head, tuned.logits, folds, tuned.rows)
-    return _with_figures(better, lesson, said, tuned.rows)
+    truth = targets_of(training_set.train_answers, tuned.head.labels)[tuned.rows]
+    folds = stratified(truth, FOLDS, training_set.seed)
+    said = _left_out(training_set, tuned.head, tuned.logits, folds, tuned.rows)
+    return _with_figures(better, training_set, said, tuned.rows)
 
 
 def _left_out(
-    lesson: Lesson,
+    training_set: TrainingSet,
     head: Head,
     logits: Floats,
     folds: NDArray[np.intp],
     rows: NDArray[np.intp],
-) -> Guesses:
-    """Answers to all of `lesson.train`, given logits and folds of the `rows` that have any."""
-    flags = flags_of(lesson.train_answers, head.labels)
-    everything = np.zeros(flags.shape, dtype=np.float32)
-    dealt = np.full(len(flags), left_out.NO_FOLD, dtype=np.intp)
+) -> PredictionBatch:
+    """Answers to all of `training_set.train`, given logits and folds of the `rows` with any."""
+    targets = targets_of(training_set.train_answers, head.labels)
+    everything = np.zeros(targets.shape, dtype=np.float32)
+    dealt = np.full(len(targets), left_out.NO_FOLD, dtype=np.intp)
     everything[rows], dealt[rows] = logits, folds
-    return left_out.answers(lesson.control, head, everything, flags, dealt)
+    return left_out.answers(training_set.control, head, everything, targets, dealt)
 
 
 def _with_figures(
-    model: FittedClassifier, lesson: Lesson, said_left_out: Guesses, judged: NDArray[np.intp]
+    model: FittedClassifier,
+    training_set: TrainingSet,
+    said_left_out: PredictionBatch,
+    judged: NDArray[np.intp],
 ) -> FittedClassifier:
     """Figures on held-out images where they suffice, else on training images left out of folds.
 
     Args:
         model: to judge.
         lesson: with the held-out images.
-        said_left_out: answers to `lesson.train`, of which the rows `judged` were not trained on.
+        said_left_out: answers to `training_set.train`; the rows `judged` were not trained on.
         judged: where there are none, any held-out image is better than nothing.
     """
     control = model.control
-    truth, rows = _readable(control, lesson.held_out_answers)
+    truth, rows = _readable(control, training_set.held_out_answers)
     if len(rows) >= ENOUGH_HELD_OUT or (len(rows) and not len(judged)):
-        source, said = "held-out", model.predict(lesson.held_out, lesson.fetch, lesson.progress)
+        source, said = (
+            "held-out",
+            model.predict(training_set.held_out, training_set.fetch, training_set.progress),
+        )
     else:
         source, said = "out-of-fold", said_left_out
-        truth, rows = flags_of(lesson.train_answers, control.labels), judged
+        truth, rows = targets_of(training_set.train_answers, control.labels), judged
     figures, tables = _figures(control, said, truth, rows)
     return replace(model, metrics=figures, notes={**model.notes, "metrics_from": source, **tables})
 
 
 def _figures(
-    control: Control, said: Guesses, truth: Flags, rows: NDArray[np.intp]
+    control: Control, said: PredictionBatch, truth: Targets, rows: NDArray[np.intp]
 ) -> tuple[Mapping[str, float], Mapping[str, Any]]:
     if not len(rows):
         return {}, {}
-    answers, link = flags_of(said.answers, control.labels)[rows], _link(control)
+    answers, link = targets_of(said.answers, control.labels)[rows], _link(control)
     confidence, probabilities = said.confidence[rows], said.probabilities[rows]
     return (
         evaluation.scores(link, probabilities, answers, confidence, truth[rows]),

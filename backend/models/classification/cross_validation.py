@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from backend.models.calibration import Calibration, platt, temperature
 from backend.models.classification import logistic
 from backend.models.classification.logistic import Linear, Space
-from backend.models.classification.progress import Pulse
+from backend.models.classification.progress import ThrottledProgress
 from backend.models.folds import stratified
 from backend.models.links import SOFTMAX, Link
 from backend.ports.progress import Progress
 
 Floats = NDArray[np.floating[Any]]
-Flags = NDArray[np.bool_]
+Targets = NDArray[np.bool_]
 
 STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 """Values of scikit-learn's C; beyond these nothing changed on any data we tried."""
@@ -53,13 +53,13 @@ class Taught:
     c: float
     out_of_fold: Floats
     folds: NDArray[np.intp]
-    judged: Flags
+    judged: Targets
     calibration: Calibration
     log_loss: float
     tried: Mapping[float, float]
 
 
-def teach(features: Floats, flags: Flags, link: Link, seed: int, progress: Progress) -> Taught:
+def teach(features: Floats, targets: Targets, link: Link, seed: int, progress: Progress) -> Taught:
     """Fit a head whose strength has the least calibrated out-of-fold log loss.
 
     Args:
@@ -69,42 +69,45 @@ def teach(features: Floats, flags: Flags, link: Link, seed: int, progress: Progr
         seed: of the folds.
         progress: told about each fold, at most once a second.
     """
-    count = 5 if len(flags) <= MANY else 3
-    pulse = Pulse(progress, "train", count + 1)
+    count = 5 if len(targets) <= MANY else 3
+    throttled = ThrottledProgress(progress, "train", count + 1)
     space = Space.of(features)
-    folds = stratified(flags, count, seed)
-    judged = judgeable(flags, folds, link)
-    by_strength = _out_of_fold(space.rows, flags, folds, link, pulse)
+    folds = stratified(targets, count, seed)
+    judged = judgeable(targets, folds, link)
+    by_strength = _out_of_fold(space.rows, targets, folds, link, throttled)
     tried = {
-        c: calibrated_loss(logits[judged], flags[judged], link) for c, logits in by_strength.items()
+        c: calibrated_loss(logits[judged], targets[judged], link)
+        for c, logits in by_strength.items()
     }
     c = min(tried, key=lambda c: tried[c]) if judged.any() else DEFAULT_STRENGTH
-    pulse.next()
-    head = space.back(logistic.fit(space.rows, flags.astype(np.float32), link, c, pulse=pulse))
+    throttled.next()
+    head = space.back(
+        logistic.fit(space.rows, targets.astype(np.float32), link, c, throttled=throttled)
+    )
     logits = by_strength[c]
-    calibration = calibrated(logits[judged], flags[judged], link)
+    calibration = calibrated(logits[judged], targets[judged], link)
     return Taught(head, link, c, logits, folds, judged, calibration, tried[c], tried)
 
 
-def judgeable(flags: Flags, folds: NDArray[np.intp], link: Link) -> Flags:
+def judgeable(targets: Targets, folds: NDArray[np.intp], link: Link) -> Targets:
     """Rows of which every label occurs in another fold too; all rows, where labels stand alone."""
     if link is not SOFTMAX:
-        return np.ones(len(flags), dtype=np.bool_)
-    elsewhere = np.array([flags[folds != fold].any(axis=0) for fold in range(folds.max() + 1)])
-    return np.logical_or(~flags, elsewhere[folds]).sum(axis=1) == flags.shape[1]
+        return np.ones(len(targets), dtype=np.bool_)
+    elsewhere = np.array([targets[folds != fold].any(axis=0) for fold in range(folds.max() + 1)])
+    return np.logical_or(~targets, elsewhere[folds]).sum(axis=1) == targets.shape[1]
 
 
-def calibrated(logits: Floats, flags: Flags, link: Link) -> Calibration:
+def calibrated(logits: Floats, targets: Targets, link: Link) -> Calibration:
     """The calibration that suits the link."""
-    return temperature(logits, flags) if link is SOFTMAX else platt(logits, flags)
+    return temperature(logits, targets) if link is SOFTMAX else platt(logits, targets)
 
 
-def calibrated_loss(logits: Floats, flags: Flags, link: Link) -> float:
+def calibrated_loss(logits: Floats, targets: Targets, link: Link) -> float:
     """Mean log loss in nats after calibration; infinite where nothing can be judged."""
     if not len(logits):
         return float("inf")
-    logits = calibrated(logits, flags, link)(logits)
-    return float(link.losses(logits, flags.astype(np.float64)).mean())
+    logits = calibrated(logits, targets, link)(logits)
+    return float(link.losses(logits, targets.astype(np.float64)).mean())
 
 
 def fit_known(
@@ -112,7 +115,7 @@ def fit_known(
     targets: Floats,
     link: Link,
     c: float,
-    pulse: Pulse,
+    throttled: ThrottledProgress,
     start: Linear | None = None,
     importance: Floats | None = None,
 ) -> Linear:
@@ -122,13 +125,13 @@ def fit_known(
     bias = np.full(targets.shape[1], IMPOSSIBLE, dtype=np.float32)
     if len(known):
         near = start and Linear(start.weights[:, known], start.bias[known])
-        found = logistic.fit(rows, targets[:, known], link, c, near, importance, CLOSE, pulse)
+        found = logistic.fit(rows, targets[:, known], link, c, near, importance, CLOSE, throttled)
         weights[:, known], bias[known] = found.weights, found.bias
     return Linear(weights, bias)
 
 
 def _out_of_fold(
-    rows: Floats, flags: Flags, folds: NDArray[np.intp], link: Link, pulse: Pulse
+    rows: Floats, flags: Targets, folds: NDArray[np.intp], link: Link, throttled: ThrottledProgress
 ) -> Mapping[float, Floats]:
     """Logits of each image by heads that did not see it, by strength.
 
@@ -136,11 +139,11 @@ def _out_of_fold(
     """
     logits = {c: np.zeros(flags.shape, dtype=np.float32) for c in STRENGTHS}
     for fold in range(folds.max() + 1):
-        pulse.next()
+        throttled.next()
         left_out, head = folds == fold, None
         targets = flags[~left_out].astype(np.float32)
         for c, found in logits.items():
-            head = fit_known(rows[~left_out], targets, link, c, pulse, head)
+            head = fit_known(rows[~left_out], targets, link, c, throttled, head)
             found[left_out] = head.logits(rows[left_out])
         if len(flags) > MANY and len(logits) > 1:
             best = _best(logits, flags, left_out, link)
@@ -148,5 +151,5 @@ def _out_of_fold(
     return logits
 
 
-def _best(logits: Mapping[float, Floats], flags: Flags, rows: Flags, link: Link) -> float:
-    return min(logits, key=lambda c: calibrated_loss(logits[c][rows], flags[rows], link))
+def _best(logits: Mapping[float, Floats], targets: Targets, rows: Targets, link: Link) -> float:
+    return min(logits, key=lambda c: calibrated_loss(logits[c][rows], targets[rows], link))

@@ -10,7 +10,7 @@ from backend.models.calibration import ScoreCalibration
 from backend.models.links import SOFTMAX, Link
 
 Floats = NDArray[np.floating[Any]]
-Flags = NDArray[np.bool_]
+Targets = NDArray[np.bool_]
 
 THRESHOLD_PRIOR = 10
 """As many images with a label as weigh its own best threshold and 0.5 alike."""
@@ -29,7 +29,7 @@ class Rule:
     thresholds: Floats
     whole: ScoreCalibration
 
-    def decide(self, probabilities: Floats) -> tuple[Flags, Floats]:
+    def decide(self, probabilities: Floats) -> tuple[Targets, Floats]:
         """The labels (n, K) and the confidence in the whole answer (n,)."""
         if self.link is SOFTMAX:
             best = probabilities.argmax(axis=1)
@@ -39,36 +39,36 @@ class Rule:
         return chosen, self.whole(_joint(probabilities, chosen))
 
 
-def rule(link: Link, probabilities: Floats, flags: Flags) -> Rule:
+def rule(link: Link, probabilities: Floats, targets: Targets) -> Rule:
     """The rule that fits calibrated probabilities (n, K) of images not trained on."""
     labels = probabilities.shape[1]
     if link is SOFTMAX:
         return Rule(link, np.full(labels, 0.5), ScoreCalibration())
     thresholds = np.array(
-        [best_threshold(probabilities[:, column], flags[:, column]) for column in range(labels)]
+        [best_threshold(probabilities[:, column], targets[:, column]) for column in range(labels)]
     )
     chosen = probabilities >= thresholds
-    right = (chosen == flags).sum(axis=1) == labels
+    right = (chosen == targets).sum(axis=1) == labels
     return Rule(link, thresholds, ScoreCalibration.of(_joint(probabilities, chosen), right))
 
 
-def best_threshold(probabilities: Floats, flags: Flags) -> float:
+def best_threshold(probabilities: Floats, targets: Targets) -> float:
     """The threshold of greatest F1, drawn to 0.5 where a label is rare.
 
     Args:
         probabilities, flags: (n,) of one label.
     """
-    positives = int(flags.sum())
+    positives = int(targets.sum())
     if not positives:
         return 0.5
     order = np.argsort(-probabilities, kind="stable")
     ranked = np.append(probabilities[order], 0.0)
-    f1 = 2 * np.cumsum(flags[order]) / (np.arange(1, len(order) + 1) + positives)
+    f1 = 2 * np.cumsum(targets[order]) / (np.arange(1, len(order) + 1) + positives)
     f1[ranked[:-1] == ranked[1:]] = 0  # a threshold cannot part equals
     last = int(f1.argmax())
     best = float(ranked[last] + ranked[last + 1]) / 2
     return (positives * best + THRESHOLD_PRIOR * 0.5) / (positives + THRESHOLD_PRIOR)
 
 
-def _joint(probabilities: Floats, chosen: Flags) -> Floats:
+def _joint(probabilities: Floats, chosen: Targets) -> Floats:
     return np.where(chosen, probabilities, 1 - probabilities).prod(axis=1)

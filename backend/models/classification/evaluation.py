@@ -12,7 +12,7 @@ from backend.models import calibration, metrics
 from backend.models.links import SOFTMAX, Link
 
 Floats = NDArray[np.floating[Any]]
-Flags = NDArray[np.bool_]
+Targets = NDArray[np.bool_]
 
 SMALLEST = 1e-6
 """Probability that stands in for 0 in the log loss: a label that nobody had used yet."""
@@ -22,7 +22,7 @@ WIDEST_CONFUSION = 50
 
 
 def scores(
-    link: Link, probabilities: Floats, answers: Flags, confidence: Floats, truth: Flags
+    link: Link, probabilities: Floats, answers: Targets, confidence: Floats, truth: Targets
 ) -> Mapping[str, float]:
     """The figures of the report.
 
@@ -46,7 +46,7 @@ def scores(
     return {name: value for name, value in found.items() if np.isfinite(value)}
 
 
-def log_loss(link: Link, probabilities: Floats, truth: Flags) -> float:
+def log_loss(link: Link, probabilities: Floats, truth: Targets) -> float:
     """Mean negative log likelihood in nats; over several labels their sum."""
     inside = np.clip(probabilities, SMALLEST, 1 - SMALLEST)
     negatives = 0.0 if link is SOFTMAX else np.where(truth, 0.0, np.log1p(-inside))
@@ -54,7 +54,7 @@ def log_loss(link: Link, probabilities: Floats, truth: Flags) -> float:
 
 
 def tables(
-    link: Link, answers: Flags, confidence: Floats, truth: Flags, labels: Sequence[Label]
+    link: Link, answers: Targets, confidence: Floats, truth: Targets, labels: Sequence[Label]
 ) -> Mapping[str, Any]:
     """The tables of the report: labels, confusion (true by row), and the reliability plot."""
     right = (answers == truth).sum(axis=1) == truth.shape[1]

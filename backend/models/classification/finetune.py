@@ -23,22 +23,22 @@ from backend.models.classification.cross_validation import Taught, calibrated_lo
 from backend.models.classification.finetune_config import Tuning
 from backend.models.classification.finetuned_encoder import (
     BATCH,
-    TunedEncoder,
+    FinetunedEncoder,
     mixed_precision,
     on_device,
 )
 from backend.models.classification.head import Head
 from backend.models.classification.logistic import Linear, Space
-from backend.models.classification.progress import Pulse
+from backend.models.classification.progress import ThrottledProgress
 from backend.models.embedding.backbone_networks import load_network
 from backend.models.images.thumbnails import Pixels
 from backend.models.links import SOFTMAX, Link
-from backend.ports.model_family import Lesson
+from backend.ports.model_family import TrainingSet
 
 logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.floating[Any]]
-Flags = NDArray[np.bool_]
+Targets = NDArray[np.bool_]
 Rows = NDArray[np.intp]
 
 MOST = 5000
@@ -61,14 +61,19 @@ IMAGES_A_SECOND = 12
 class Tuned:
     """A tuned encoder with its head; `logits` of the labeled `rows` that it was not trained on."""
 
-    encoder: TunedEncoder
+    encoder: FinetunedEncoder
     head: Head
     rows: Rows
     logits: Floats
 
 
 def tune(
-    lesson: Lesson, head: Head, taught: Taught, flags: Flags, rows: Rows, tuning: Tuning
+    training_set: TrainingSet,
+    head: Head,
+    taught: Taught,
+    targets: Targets,
+    rows: Rows,
+    tuning: Tuning,
 ) -> tuple[Tuned | None, Mapping[str, Any]]:
     """The tuned model where it is clearly better than the frozen one, and what was tried.
 
@@ -76,32 +81,32 @@ def tune(
         lesson: whose images are read through `fetch`.
         head: the frozen model's.
         taught: how that one learned; its first fold is left out here.
-        flags: (n, K) of the rows of `lesson.train` that `taught` learned from.
+        flags: (n, K) of the rows of `training_set.train` that `taught` learned from.
         rows: (n,), those rows.
         tuning: what to tune, and where.
     """
     name = f"fine-tuned {tuning.backbone.name}"
-    chosen = _part(len(rows), lesson.seed)
-    obstacle = _obstacle(len(rows), lesson.max_minutes, tuning)
+    chosen = _part(len(rows), training_set.seed)
+    obstacle = _obstacle(len(rows), training_set.max_minutes, tuning)
     if obstacle:
-        return None, {"name": name, "kept": False, "because": obstacle}
+        return None, {"name": name, "kept": False, "reason": obstacle}
     check = chosen[(taught.folds[chosen] == 0) & taught.judged[chosen]]
     learn = chosen[taught.folds[chosen] != 0]
-    pulse = Pulse(lesson.progress, "train: fine-tune", tuning.epochs + 1)
-    pulse.next()
-    encoder = TunedEncoder(on_device(load_network(tuning.backbone), tuning.device), tuning)
-    images = _images(encoder, lesson, rows[np.concatenate([learn, check])], pulse)
-    start = _frozen(lesson.train.features[rows[learn]], flags[learn], taught, pulse)
-    training = _Training(encoder, start, taught.link, lesson.seed)
-    deadline = time.monotonic() + 60 * lesson.max_minutes
-    linear, logits = training.run(images, flags[learn], flags[check], deadline, pulse)
-    loss = calibrated_loss(logits, flags[check], taught.link)
-    frozen = calibrated_loss(taught.out_of_fold[check], flags[check], taught.link)
+    throttled = ThrottledProgress(training_set.progress, "train: fine-tune", tuning.epochs + 1)
+    throttled.next()
+    encoder = FinetunedEncoder(on_device(load_network(tuning.backbone), tuning.device), tuning)
+    images = _images(encoder, training_set, rows[np.concatenate([learn, check])], throttled)
+    start = _frozen(training_set.train.features[rows[learn]], targets[learn], taught, throttled)
+    training = _Training(encoder, start, taught.link, training_set.seed)
+    deadline = time.monotonic() + 60 * training_set.max_minutes
+    linear, logits = training.run(images, targets[learn], targets[check], deadline, throttled)
+    loss = calibrated_loss(logits, targets[check], taught.link)
+    frozen = calibrated_loss(taught.out_of_fold[check], targets[check], taught.link)
     entry = {"name": name, "log_loss": round(loss, 4), "frozen_on_the_same": round(frozen, 4)}
     kept = loss < MARGIN * frozen
     if not kept:
         return None, {**entry, "kept": False}
-    fitted = out_of_fold.fitted(replace(head, linear=linear), logits, flags[check])
+    fitted = out_of_fold.fitted(replace(head, linear=linear), logits, targets[check])
     return Tuned(encoder, fitted, rows[check], logits), {**entry, "kept": True}
 
 
@@ -119,20 +124,24 @@ def _part(images: int, seed: int) -> Rows:
     return np.sort(np.random.default_rng(seed).permutation(images)[:MOST])
 
 
-def _images(encoder: TunedEncoder, lesson: Lesson, rows: Rows, pulse: Pulse) -> Pixels:
+def _images(
+    encoder: FinetunedEncoder, training_set: TrainingSet, rows: Rows, throttled: ThrottledProgress
+) -> Pixels:
     parts: list[Pixels] = []
     for start in range(0, len(rows), BATCH):
-        pulse()
-        part = lesson.train.take(rows[start : start + BATCH])
-        parts.append(encoder.pixels(part.refs, lesson.fetch))
+        throttled()
+        part = training_set.train.take(rows[start : start + BATCH])
+        parts.append(encoder.pixels(part.refs, training_set.fetch))
     return np.concatenate(parts)
 
 
-def _frozen(features: Floats, flags: Flags, taught: Taught, pulse: Pulse) -> Linear:
+def _frozen(
+    features: Floats, flags: Targets, taught: Taught, throttled: ThrottledProgress
+) -> Linear:
     """The frozen head without the fold left out, calibrated."""
     space = Space.of(features)
     targets = flags.astype(np.float32)
-    head = space.back(fit_known(space.rows, targets, taught.link, taught.c, pulse))
+    head = space.back(fit_known(space.rows, targets, taught.link, taught.c, throttled))
     slope, offset = taught.calibration.slope, taught.calibration.offset
     return Linear(head.weights * slope, head.bias * slope + offset)
 
@@ -140,7 +149,7 @@ def _frozen(features: Floats, flags: Flags, taught: Taught, pulse: Pulse) -> Lin
 class _Training:
     """One run of gradient descent; keeps the weights of the best epoch."""
 
-    def __init__(self, encoder: TunedEncoder, start: Linear, link: Link, seed: int) -> None:
+    def __init__(self, encoder: FinetunedEncoder, start: Linear, link: Link, seed: int) -> None:
         self._encoder = encoder
         self._device = encoder.tuning.device
         self._link = link
@@ -155,7 +164,12 @@ class _Training:
         self._optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
 
     def run(
-        self, images: Pixels, learn: Flags, check: Flags, deadline: float, pulse: Pulse
+        self,
+        images: Pixels,
+        learn: Targets,
+        check: Targets,
+        deadline: float,
+        throttled: ThrottledProgress,
     ) -> tuple[Linear, Floats]:
         """The head, and its logits of the images to check; the network is left at its best.
 
@@ -172,8 +186,8 @@ class _Training:
             began = time.monotonic()
             if since >= PATIENCE or began + slowest > deadline:
                 break
-            pulse.next()
-            self._epoch(images[: len(learn)], learn, pulse)
+            throttled.next()
+            self._epoch(images[: len(learn)], learn, throttled)
             schedule.step()
             loss = calibrated_loss(self._logits(images[len(learn) :]), check, self._link)
             logger.info("fine-tuning: epoch %s, log loss %.4f", epoch + 1, loss)
@@ -184,11 +198,11 @@ class _Training:
         self._restore(kept)
         return self._linear(), self._logits(images[len(learn) :])
 
-    def _epoch(self, images: Pixels, flags: Flags, pulse: Pulse) -> None:
+    def _epoch(self, images: Pixels, targets: Targets, throttled: ThrottledProgress) -> None:
         order = torch.randperm(len(images), generator=self._random)
         for rows in cast(Any, order).split(BATCH):
-            pulse()
-            truth = self._tensor(flags[rows.numpy()].astype(np.float32))
+            throttled()
+            truth = self._tensor(targets[rows.numpy()].astype(np.float32))
             batch = self._varied(self._tensor(images[rows.numpy()]))
             with mixed_precision(self._device):
                 features = self._encoder.network(batch)

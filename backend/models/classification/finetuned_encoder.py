@@ -12,7 +12,7 @@ from safetensors import torch as tensors
 from torch import Tensor
 
 from backend.domain.answers import ImageRef
-from backend.domain.batches import Pictures
+from backend.domain.batches import ImageBatch
 from backend.domain.errors import BadInput
 from backend.models.classification.finetune_config import ENCODER_FILE, Tuning
 from backend.models.embedding.backbone_networks import Embedder, load_network
@@ -26,7 +26,7 @@ BATCH = 32
 
 
 @dataclass(frozen=True, slots=True)
-class TunedEncoder:
+class FinetunedEncoder:
     """Looks at image files itself: the cached features are those of the untuned backbone."""
 
     network: Embedder
@@ -52,7 +52,7 @@ class TunedEncoder:
         state = {name: value.contiguous() for name, value in self.network.state_dict().items()}
         cast(Any, tensors).save_file(state, folder / ENCODER_FILE)
 
-    def embed(self, pictures: Pictures, fetch: Fetch, progress: Progress) -> Floats:
+    def embed(self, pictures: ImageBatch, fetch: Fetch, progress: Progress) -> Floats:
         """(n, d) float32, rows of length 1. Raises UnreadableImage."""
         rows: list[Floats] = []
         for start in range(0, len(pictures), BATCH):

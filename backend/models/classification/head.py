@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import numpy as tensors
 
-from backend.domain.answers import Choice
-from backend.domain.batches import Guesses
+from backend.domain.answers import Choices
+from backend.domain.batches import PredictionBatch
 from backend.domain.ids import Label
 from backend.domain.schema import Control
 from backend.models.calibration import Calibration, ScoreCalibration
@@ -31,17 +31,17 @@ class Head:
     calibration: Calibration
     rule: Rule
 
-    def answer(self, control: Control, logits: Floats) -> Guesses:
+    def answer(self, control: Control, logits: Floats) -> PredictionBatch:
         """Answers from logits (n, learned labels); probabilities as in `control.labels`."""
         learned = self.rule.link.probabilities(self.calibration(logits))
         chosen, confidence = self.rule.decide(learned)
         probabilities = np.zeros((len(logits), len(control.labels)), dtype=np.float32)
         probabilities[:, [control.labels.index(label) for label in self.labels]] = learned
         answers = tuple(
-            Choice(tuple(label for label, yes in zip(self.labels, row, strict=True) if yes))
+            Choices(tuple(label for label, yes in zip(self.labels, row, strict=True) if yes))
             for row in chosen
         )
-        return Guesses(answers, np.clip(confidence, 0, 1), probabilities)
+        return PredictionBatch(answers, np.clip(confidence, 0, 1), probabilities)
 
     def within(self, control: Control) -> "Head":
         """The head without the columns that the control no longer asks for."""

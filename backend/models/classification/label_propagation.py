@@ -16,7 +16,7 @@ BLOCK = 2048
 """Rows of the similarity table that are held at a time."""
 
 
-def neighbour_graph(features: Floats, neighbours: int, pulse: Callable[[], None]) -> Any:
+def neighbour_graph(features: Floats, neighbours: int, throttled: Callable[[], None]) -> Any:
     """The normalised adjacency D^-1/2 W D^-1/2 of mutual or one-sided neighbours, sparse (n, n).
 
     Weights are cosines of centred features to the third power (Iscen et al. 2019).
@@ -28,7 +28,7 @@ def neighbour_graph(features: Floats, neighbours: int, pulse: Callable[[], None]
     """
     sparse = cast(Any, import_module("scipy.sparse"))  # here, as prediction must not pay for it
     count = min(neighbours, len(features) - 1)
-    near, cosines = _nearest(_centred(features), count, pulse)
+    near, cosines = _nearest(_centred(features), count, throttled)
     rows = np.repeat(np.arange(len(features)), count)
     shape = (len(features), len(features))
     weights = np.clip(cosines.ravel(), 0, None) ** 3
@@ -73,14 +73,14 @@ def _centred(features: Floats) -> Floats:
 
 
 def _nearest(
-    rows: Floats, count: int, pulse: Callable[[], None]
+    rows: Floats, count: int, throttled: Callable[[], None]
 ) -> tuple[NDArray[np.intp], Floats]:
     """The `count` nearest other rows of each row, (n, count), and their cosines."""
     near = np.empty((len(rows), count), dtype=np.intp)
     cosines = np.empty((len(rows), count), dtype=np.float32)
     for start in range(0, len(rows), BLOCK):
         part = np.arange(start, min(start + BLOCK, len(rows)))
-        pulse()
+        throttled()
         table = rows[part] @ rows.T
         table[part - start, part] = -2
         near[part] = np.argpartition(-table, count - 1, axis=1)[:, :count]

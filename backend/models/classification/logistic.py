@@ -78,7 +78,7 @@ def fit(
     start: Linear | None = None,
     importance: Floats | None = None,
     tolerance: float = 1e-4,
-    pulse: Callable[[], None] | None = None,
+    throttled: Callable[[], None] | None = None,
 ) -> Linear:
     """The head of least regularised loss.
 
@@ -99,7 +99,7 @@ def fit(
     first = np.vstack([start.weights, start.bias]).astype(np.float64).ravel()
     objective = _Objective(rows, targets.astype(np.float32), link, c, weighing)
     enough = tolerance * max(float(targets.mean()), 1e-6)
-    found = minimum(objective, first, enough, pulse).astype(np.float32).reshape(shape)
+    found = minimum(objective, first, enough, throttled).astype(np.float32).reshape(shape)
     return Linear(found[:-1], found[-1])
 
 

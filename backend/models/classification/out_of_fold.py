@@ -10,30 +10,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain.batches import Guesses
+from backend.domain.batches import PredictionBatch
 from backend.domain.schema import Control
 from backend.models.classification.cross_validation import calibrated
 from backend.models.classification.decision_rule import rule
 from backend.models.classification.head import Head
 
 Floats = NDArray[np.floating[Any]]
-Flags = NDArray[np.bool_]
+Targets = NDArray[np.bool_]
 
 NO_FOLD = -1
 """Of rows that teach nothing and are not judged."""
 
 
-def fitted(head: Head, logits: Floats, flags: Flags) -> Head:
+def fitted(head: Head, logits: Floats, targets: Targets) -> Head:
     """The head with the calibration and the rule that suit these images, (n, K) both."""
     link = head.rule.link
-    calibration = calibrated(logits, flags, link)
+    calibration = calibrated(logits, targets, link)
     chances = link.probabilities(calibration(logits))
-    return replace(head, calibration=calibration, rule=rule(link, chances, flags))
+    return replace(head, calibration=calibration, rule=rule(link, chances, targets))
 
 
 def answers(
-    control: Control, head: Head, logits: Floats, flags: Flags, folds: NDArray[np.intp]
-) -> Guesses:
+    control: Control, head: Head, logits: Floats, targets: Targets, folds: NDArray[np.intp]
+) -> PredictionBatch:
     """Answers to all rows, each fold's calibrated and decided by what the other folds teach.
 
     Args:
@@ -45,6 +45,6 @@ def answers(
     said = head.answer(control, logits)
     for fold in range(int(folds.max(initial=NO_FOLD)) + 1):
         own, others = np.flatnonzero(folds == fold), (folds != fold) & (folds != NO_FOLD)
-        judge = fitted(head, logits[others], flags[others])
+        judge = fitted(head, logits[others], targets[others])
         said = said.with_rows(own, judge.answer(control, logits[own]))
     return said

@@ -5,7 +5,7 @@ import time
 from backend.ports.progress import Progress
 
 
-class Pulse:
+class ThrottledProgress:
     """Reports where one step of a job is, at most once a second; there a stop is noticed."""
 
     def __init__(self, progress: Progress, step: str, of: int) -> None:

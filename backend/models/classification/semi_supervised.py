@@ -22,12 +22,12 @@ from backend.models.classification.cross_validation import (
 )
 from backend.models.classification.label_propagation import neighbour_graph, spread
 from backend.models.classification.logistic import Linear, Space
-from backend.models.classification.progress import Pulse
+from backend.models.classification.progress import ThrottledProgress
 from backend.models.links import SOFTMAX, Link
 from backend.ports.progress import Progress
 
 Floats = NDArray[np.floating[Any]]
-Flags = NDArray[np.bool_]
+Targets = NDArray[np.bool_]
 Rows = NDArray[np.intp]
 
 NEIGHBOURS = 10
@@ -53,7 +53,7 @@ cells are images times labels."""
 def improve(
     taught: Taught,
     features: Floats,
-    flags: Flags,
+    targets: Targets,
     unlabeled: Floats,
     seed: int,
     progress: Progress,
@@ -61,25 +61,25 @@ def improve(
     """The best of head and students, and what was tried: name, log loss and whether it was kept.
 
     Args:
-        taught: the head of `fast`, trained on `features` and `flags`.
+        taught: the head of `fast`, trained on `features` and `targets`.
         features: (n, d) of labeled images.
         flags: (n, K).
         unlabeled: (m, d).
         seed: draws a part of many unlabeled images.
         progress: told about each step.
     """
-    pool = _part(unlabeled, flags.shape[1], seed)
+    pool = _part(unlabeled, targets.shape[1], seed)
     if len(pool) < FEWEST or not taught.judged.any():
         return taught, []
-    pulse = Pulse(progress, "train: semi-supervised", 1 + len(SHARES))
-    pulse.next()
-    school = _School.of(taught, features, flags, pool, pulse)
+    throttled = ThrottledProgress(progress, "train: semi-supervised", 1 + len(SHARES))
+    throttled.next()
+    school = _School.of(taught, features, targets, pool, throttled)
     blend, blend_loss = school.best_blend()
     candidates = {"linear head": taught}
     for share in SHARES:
-        pulse.next()
+        throttled.next()
         name = f"student of the surest {share:.0%}, graph weight {blend}"
-        candidates[name] = school.student(blend, share, pulse)
+        candidates[name] = school.student(blend, share, throttled)
     best = min(candidates, key=lambda name: candidates[name].log_loss)
     tried: list[Mapping[str, Any]] = [
         {"name": name, "log_loss": round(candidate.log_loss, 4), "kept": name == best}
@@ -99,40 +99,45 @@ class _School:
 
     taught: Taught
     images: Floats
-    flags: Flags
+    targets: Targets
     heads: tuple[Floats, ...]
     odds: tuple[Floats, ...]
 
     @classmethod
     def of(
-        cls, taught: Taught, features: Floats, flags: Flags, pool: Floats, pulse: Pulse
+        cls,
+        taught: Taught,
+        features: Floats,
+        targets: Targets,
+        pool: Floats,
+        throttled: ThrottledProgress,
     ) -> "_School":
         images = np.concatenate([features, pool])
-        graph = neighbour_graph(images, NEIGHBOURS, pulse)
-        space, truth = Space.of(features), flags.astype(np.float32)
+        graph = neighbour_graph(images, NEIGHBOURS, throttled)
+        space, truth = Space.of(features), targets.astype(np.float32)
         heads: list[Floats] = []
         odds: list[Floats] = []
         for rows in _trainings(taught):
             head = space.back(
-                fit_known(space.rows[rows], truth[rows], taught.link, taught.c, pulse)
+                fit_known(space.rows[rows], truth[rows], taught.link, taught.c, throttled)
             )
             heads.append(taught.calibration(head.logits(images)))
-            odds.append(_odds(graph, flags, rows, len(images), taught.link))
-        return cls(taught, images, flags, tuple(heads), tuple(odds))
+            odds.append(_odds(graph, targets, rows, len(images), taught.link))
+        return cls(taught, images, targets, tuple(heads), tuple(odds))
 
     def best_blend(self) -> tuple[float, float]:
         """The weight of the graph with the least out-of-fold log loss, and that loss."""
-        losses = {blend: self._loss(self._left_out(self._teachers(blend))) for blend in BLENDS}
+        losses = {blend: self._loss(self._left_out(self._trainable(blend))) for blend in BLENDS}
         best = min(losses, key=lambda blend: losses[blend])
         return best, losses[best]
 
-    def student(self, blend: float, share: float, pulse: Pulse) -> Taught:
+    def student(self, blend: float, share: float, throttled: ThrottledProgress) -> Taught:
         """A head taught by people and by the surest part of the teachers' soft labels."""
-        teachers = self._teachers(blend)
+        trainable = self._trainable(blend)
         c = max(self.taught.c, STUDENT_STRENGTH)
         students = [
-            self._study(teacher, rows, share, c, pulse)
-            for teacher, rows in zip(teachers, _trainings(self.taught), strict=True)
+            self._study(teacher, rows, share, c, throttled)
+            for teacher, rows in zip(trainable, _trainings(self.taught), strict=True)
         ]
         logits = self._left_out([student.logits(self.images) for student in students])
         judged = self.taught.judged
@@ -141,33 +146,35 @@ class _School:
             head=students[-1],
             c=c,
             out_of_fold=logits,
-            calibration=calibrated(logits[judged], self.flags[judged], self.taught.link),
+            calibration=calibrated(logits[judged], self.targets[judged], self.taught.link),
             log_loss=self._loss(logits),
         )
 
-    def _teachers(self, blend: float) -> list[Floats]:
+    def _trainable(self, blend: float) -> list[Floats]:
         pairs = zip(self.heads, self.odds, strict=True)
         return [head + blend * odds for head, odds in pairs]
 
-    def _study(self, teacher: Floats, rows: Rows, share: float, c: float, pulse: Pulse) -> Linear:
-        soft = self.taught.link.probabilities(teacher[len(self.flags) :])
+    def _study(
+        self, teacher: Floats, rows: Rows, share: float, c: float, throttled: ThrottledProgress
+    ) -> Linear:
+        soft = self.taught.link.probabilities(teacher[len(self.targets) :])
         sure = surest(soft, share, self.taught.link)
-        targets = np.concatenate([self.flags[rows].astype(np.float32), soft[sure]])
+        targets = np.concatenate([self.targets[rows].astype(np.float32), soft[sure]])
         importance = np.ones(len(targets), dtype=np.float32)
         importance[len(rows) :] = min(1.0, len(rows) / len(sure))
-        space = Space.of(self.images[np.concatenate([rows, len(self.flags) + sure])])
+        space = Space.of(self.images[np.concatenate([rows, len(self.targets) + sure])])
         return space.back(
-            fit_known(space.rows, targets, self.taught.link, c, pulse, None, importance)
+            fit_known(space.rows, targets, self.taught.link, c, throttled, None, importance)
         )
 
     def _left_out(self, logits: Sequence[Floats]) -> Floats:
         """Of each labeled image, the logits of the fold that did not know its label."""
-        labeled = len(self.flags)
+        labeled = len(self.targets)
         return np.stack([rows[:labeled] for rows in logits])[self.taught.folds, np.arange(labeled)]
 
     def _loss(self, logits: Floats) -> float:
         judged = self.taught.judged
-        return calibrated_loss(logits[judged], self.flags[judged], self.taught.link)
+        return calibrated_loss(logits[judged], self.targets[judged], self.taught.link)
 
 
 def surest(probabilities: Floats, share: float, link: Link) -> Rows:
@@ -192,13 +199,13 @@ def surest(probabilities: Floats, share: float, link: Link) -> Rows:
     return np.sort(order[ranks < np.repeat(np.ceil(share * sizes), sizes)])
 
 
-def _odds(graph: Any, flags: Flags, rows: Rows, images: int, link: Link) -> Floats:
+def _odds(graph: Any, targets: Targets, rows: Rows, images: int, link: Link) -> Floats:
     """Log odds of each label by what spreads from the labeled `rows`, (images, K)."""
-    seeds = np.zeros((images, flags.shape[1] + 1), dtype=np.float32)
-    seeds[rows, :-1], seeds[rows, -1] = flags[rows], 1
+    seeds = np.zeros((images, targets.shape[1] + 1), dtype=np.float32)
+    seeds[rows, :-1], seeds[rows, -1] = targets[rows], 1
     reached = np.clip(spread(graph, seeds, ALPHA), 0, None)
     share = np.clip(reached[:, :-1] / np.maximum(reached[:, -1:], 1e-12), 0, 1)
-    chance = 0.99 * share + 0.01 * flags[rows].mean(axis=0)
+    chance = 0.99 * share + 0.01 * targets[rows].mean(axis=0)
     chance = np.clip(chance, 1e-4, 1 - 1e-4)
     return np.log(chance) - (0.0 if link is SOFTMAX else np.log1p(-chance))
 

@@ -24,7 +24,7 @@ Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class BoxJudge:
+class BoxConfidence:
     """`thresholds` by label; `box` calibrates one box, `answer` the product over an image.
 
     `complete`: chance that every true box of an image has a candidate.

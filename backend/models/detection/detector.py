@@ -9,12 +9,12 @@ from typing import Any, cast
 import numpy as np
 
 from backend.domain.answers import ImageRef, Regions
-from backend.domain.batches import Guesses, Pictures
+from backend.domain.batches import ImageBatch, PredictionBatch
 from backend.domain.ids import Label
 from backend.domain.schema import Control
 from backend.models.calibration import ScoreCalibration
 from backend.models.detection import label_powerset
-from backend.models.detection.confidence import BoxJudge
+from backend.models.detection.confidence import BoxConfidence
 from backend.models.detection.engine import Network
 from backend.models.detection.thresholds import CANDIDATE, score
 from backend.ports.images import Fetch
@@ -35,7 +35,7 @@ class Detector:
     start: str
     classes: tuple[Label, ...]
     labels: tuple[Label, ...]
-    judge: BoxJudge
+    judge: BoxConfidence
     metrics: Mapping[str, float]
     notes: Mapping[str, Any]
 
@@ -43,10 +43,10 @@ class Detector:
     def out_of_fold(self) -> None:
         """Too dear for a detector; the held-out images serve instead."""
 
-    def predict(self, pictures: Pictures, fetch: Fetch, progress: Progress) -> Guesses:
-        found = find(self.network, pictures.refs, fetch, self.classes, CANDIDATE, progress)
+    def predict(self, images: ImageBatch, fetch: Fetch, progress: Progress) -> PredictionBatch:
+        found = find(self.network, images.refs, fetch, self.classes, CANDIDATE, progress)
         calibrated = [self.judge.calibrated(image) for image in found]
-        return Guesses(
+        return PredictionBatch(
             tuple(self.judge.calibrated(self.judge.shown(image)) for image in found),
             self.judge.confidence(found),
             np.array([self._best(image) for image in calibrated]).reshape(-1, len(self.labels)),
@@ -94,7 +94,7 @@ def load(folder: Path, control: Control, network: Network) -> Detector:
         card["start"],
         tuple(Label(name) for name in card["labels"]),
         control.labels,
-        BoxJudge(
+        BoxConfidence(
             judge["thresholds"],
             ScoreCalibration(**judge["box"]),
             ScoreCalibration(**judge["answer"]),

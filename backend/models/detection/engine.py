@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from backend.domain.errors import BadInput
 from backend.models.detection.training_plan import TrainingPlan
-from backend.ports.model_family import Lesson
+from backend.ports.model_family import TrainingSet
 
 Canvases = NDArray[np.uint8]
 """(b, height, width, 3), blue first, sides in whole strides."""
@@ -75,8 +75,10 @@ class Engine(Protocol):
         """Raises NoWeights where training could not start; quick, downloads nothing."""
         ...
 
-    def train(self, lesson: Lesson, plan: TrainingPlan, previous: Path | None) -> Trained:
-        """Learn from `lesson.train`, choose the best epoch on `lesson.held_out`.
+    def train(
+        self, training_set: TrainingSet, plan: TrainingPlan, previous: Path | None
+    ) -> Trained:
+        """Learn from `training_set.train`, choose the best epoch on `training_set.held_out`.
 
         `previous` is a folder that `Network.save` wrote for the same labels, to go on from.
         """

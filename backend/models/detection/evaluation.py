@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from backend.domain.answers import Regions
 from backend.domain.ids import Label
 from backend.models.calibration import expected_calibration_error, reliability
-from backend.models.detection.confidence import BoxJudge
+from backend.models.detection.confidence import BoxConfidence
 from backend.models.detection.thresholds import CANDIDATE, NOTHING_EXPECTED, Floats
 from backend.models.folds import stratified
 from backend.models.metrics import (
@@ -61,7 +61,7 @@ def evaluate(
         truths: what people said, in the same order.
         labels: those of the control.
         seed: deals the folds.
-        expected: as in `BoxJudge.fit`.
+        expected: as in `BoxConfidence.fit`.
     """
     if not truths:
         return Evaluation({}, {})
@@ -108,23 +108,23 @@ def cross_fitted(
     expected: Mapping[Label, Floats] = NOTHING_EXPECTED,
 ) -> Shown:
     """Each image as a judge fitted on the other folds would show it."""
-    fold = stratified(_flags(truths, labels), min(FOLDS, max(1, len(truths))), seed)
+    fold = stratified(_targets(truths, labels), min(FOLDS, max(1, len(truths))), seed)
     answers = list(candidates)
     confidence = np.zeros(len(candidates))
     for number in np.unique(fold):
         others, own = _positions(fold != number), _positions(fold == number)
         seen, taught = [candidates[at] for at in others], [truths[at] for at in others]
-        judge = BoxJudge.fit(seen, taught, labels, expected)
+        judge = BoxConfidence.fit(seen, taught, labels, expected)
         confidence[own] = judge.confidence([candidates[at] for at in own])
         for at in own:
             answers[at] = judge.shown(candidates[at])
     return Shown(tuple(answers), confidence)
 
 
-def _positions(flags: NDArray[np.bool_]) -> list[int]:
-    return [int(position) for position in np.flatnonzero(flags)]
+def _positions(targets: NDArray[np.bool_]) -> list[int]:
+    return [int(position) for position in np.flatnonzero(targets)]
 
 
-def _flags(truths: Sequence[Regions], labels: Sequence[Label]) -> NDArray[np.bool_]:
+def _targets(truths: Sequence[Regions], labels: Sequence[Label]) -> NDArray[np.bool_]:
     rows = [[label in truth.labels for label in labels] for truth in truths]
     return np.array(rows, dtype=np.bool_).reshape(len(truths), len(labels))

@@ -12,16 +12,16 @@ from backend.domain.answers import ImageRef, Regions
 from backend.domain.errors import UnreadableImage
 from backend.domain.ids import Label
 from backend.domain.jobs import Algorithm
-from backend.domain.schema import Control, Kind
+from backend.domain.schema import Control, TaskKind
 from backend.models.detection import detector, label_powerset, pseudo_labels
-from backend.models.detection.confidence import BoxJudge
+from backend.models.detection.confidence import BoxConfidence
 from backend.models.detection.detector import Detector
 from backend.models.detection.engine import Engine, Network, Trained
 from backend.models.detection.evaluation import evaluate
 from backend.models.detection.thresholds import CANDIDATE, NOTHING_EXPECTED, Floats, surplus
 from backend.models.detection.training_plan import TrainingPlan, plan
 from backend.models.metrics import at_least
-from backend.ports.model_family import Lesson
+from backend.ports.model_family import TrainingSet
 from backend.ports.progress import Progress
 from backend.settings import Settings
 
@@ -72,65 +72,69 @@ class DetectorFamily:
     epochs: int | None = None
 
     @property
-    def kinds(self) -> frozenset[Kind]:
-        return frozenset({Kind.DETECTION})
+    def kinds(self) -> frozenset[TaskKind]:
+        return frozenset({TaskKind.DETECTION})
 
     def check(self) -> None:
         self.engine.check()
 
-    def fit(self, lesson: Lesson) -> Detector:
-        begun = time.monotonic()
-        start = _start(lesson, self.engine.start)
-        chosen = self._plan(lesson, goes_on=start.previous is not None)
-        if lesson.algorithm is Algorithm.FAST or not len(lesson.unlabeled):
-            return self._trained(lesson, chosen, start)
-        teacher = self._trained(lesson, replace(chosen, minutes=lesson.max_minutes / 2), start)
-        left = lesson.max_minutes - (time.monotonic() - begun) / 60
-        return self._student(lesson, replace(chosen, minutes=left), teacher, start)
+    def fit(self, training_set: TrainingSet) -> Detector:
+        capitalize_first = time.monotonic()
+        start = _start(training_set, self.engine.start)
+        chosen = self._plan(training_set, goes_on=start.previous is not None)
+        if training_set.algorithm is Algorithm.FAST or not len(training_set.unlabeled):
+            return self._trained(training_set, chosen, start)
+        teacher = self._trained(
+            training_set, replace(chosen, minutes=training_set.max_minutes / 2), start
+        )
+        left = training_set.max_minutes - (time.monotonic() - capitalize_first) / 60
+        return self._student(training_set, replace(chosen, minutes=left), teacher, start)
 
     def load(self, folder: Path, control: Control) -> Detector:
         return detector.load(folder, control, self.engine.load(folder))
 
-    def _plan(self, lesson: Lesson, *, goes_on: bool) -> TrainingPlan:
+    def _plan(self, training_set: TrainingSet, *, goes_on: bool) -> TrainingPlan:
         chosen = plan(
-            lesson.train_answers,
+            training_set.train_answers,
             on_gpu=self.engine.on_gpu,
-            minutes=lesson.max_minutes,
+            minutes=training_set.max_minutes,
             goes_on=goes_on,
         )
         size = self.image_size or chosen.image_size
         return replace(chosen, image_size=size, epochs=self.epochs or chosen.epochs)
 
-    def _trained(self, lesson: Lesson, chosen: TrainingPlan, start: Start) -> Detector:
+    def _trained(self, training_set: TrainingSet, chosen: TrainingPlan, start: Start) -> Detector:
         """Train, and judge the result on the held-out images."""
-        begun = time.monotonic()
-        merged = label_powerset.merged(lesson, start.classes)
+        capitalize_first = time.monotonic()
+        merged = label_powerset.merged(training_set, start.classes)
         trained = self.engine.train(merged, chosen, start.previous)
-        seconds = time.monotonic() - begun
-        truths = [answer for answer in lesson.held_out_answers if isinstance(answer, Regions)]
-        found = _find(trained.network, start.classes, lesson, lesson.held_out.refs, _EVALUATED)
+        seconds = time.monotonic() - capitalize_first
+        truths = [answer for answer in training_set.held_out_answers if isinstance(answer, Regions)]
+        found = _find(
+            trained.network, start.classes, training_set, training_set.held_out.refs, _EVALUATED
+        )
         candidates = [at_least(image, CANDIDATE) for image in found]
-        expected = _expected(trained.network, start.classes, lesson)
-        judged = evaluate(found, truths, lesson.control.labels, lesson.seed, expected)
+        expected = _expected(trained.network, start.classes, training_set)
+        judged = evaluate(found, truths, training_set.control.labels, training_set.seed, expected)
         about = _notes(
-            self.engine.start, chosen, trained, len(lesson.train), seconds, start.previous
+            self.engine.start, chosen, trained, len(training_set.train), seconds, start.previous
         )
         return Detector(
             trained.network,
             self.engine.start,
             start.classes,
-            lesson.control.labels,
-            BoxJudge.fit(candidates, truths, lesson.control.labels, expected),
+            training_set.control.labels,
+            BoxConfidence.fit(candidates, truths, training_set.control.labels, expected),
             judged.figures,
             {**about, **judged.tables},
         )
 
     def _student(
-        self, lesson: Lesson, chosen: TrainingPlan, teacher: Detector, start: Start
+        self, training_set: TrainingSet, chosen: TrainingPlan, teacher: Detector, start: Start
     ) -> Detector:
         """The student, if it beats the teacher on the held-out images, else the teacher."""
-        lesson = pseudo_labels.sampled(lesson)
-        taught = self._taught(lesson, teacher)
+        training_set = pseudo_labels.sampled(training_set)
+        taught = self._taught(training_set, teacher)
         tried: dict[str, Any] = {
             "name": "teacher and student",
             "images": len(taught.positions),
@@ -138,50 +142,58 @@ class DetectorFamily:
             "kept": False,
         }
         if tried["before"] is None:
-            return _with(teacher, tried | {"because": "no box is held out to compare on"})
+            return _with(teacher, tried | {"reason": "no box is held out to compare on"})
         if not taught.positions:
-            return _with(teacher, tried | {"because": "the teacher was sure of no unlabeled image"})
+            return _with(teacher, tried | {"reason": "the teacher was sure of no unlabeled image"})
         if chosen.minutes <= 0:
-            return _with(teacher, tried | {"because": "the training time was used up"})
-        student = self._trained(pseudo_labels.extended(lesson, taught), chosen, start)
+            return _with(teacher, tried | {"reason": "the training time was used up"})
+        student = self._trained(pseudo_labels.extended(training_set, taught), chosen, start)
         tried["after"] = student.metrics["map50"]
         if student.metrics["map50"] > teacher.metrics["map50"]:
-            return _with(student, tried | {"kept": True, "because": "mAP50 on held-out rose"})
-        return _with(teacher, tried | {"because": "mAP50 on held-out did not rise"})
+            return _with(student, tried | {"kept": True, "reason": "mAP50 on held-out rose"})
+        return _with(teacher, tried | {"reason": "mAP50 on held-out did not rise"})
 
-    def _taught(self, lesson: Lesson, teacher: Detector) -> pseudo_labels.Taught:
-        truths = [answer for answer in lesson.held_out_answers if isinstance(answer, Regions)]
-        seen = _find(teacher.network, teacher.classes, lesson, lesson.held_out.refs, CANDIDATE)
+    def _taught(self, training_set: TrainingSet, teacher: Detector) -> pseudo_labels.Taught:
+        truths = [answer for answer in training_set.held_out_answers if isinstance(answer, Regions)]
+        seen = _find(
+            teacher.network, teacher.classes, training_set, training_set.held_out.refs, CANDIDATE
+        )
         sure = pseudo_labels.sure_thresholds(seen, truths, teacher.judge)
-        found = _find(teacher.network, teacher.classes, lesson, lesson.unlabeled.refs, CANDIDATE)
-        limit = pseudo_labels.PER_LABELED * len(lesson.train)
+        found = _find(
+            teacher.network, teacher.classes, training_set, training_set.unlabeled.refs, CANDIDATE
+        )
+        limit = pseudo_labels.PER_LABELED * len(training_set.train)
         return pseudo_labels.teach(found, teacher.judge.confidence(found), sure, limit)
 
 
-def _expected(network: Network, classes: Sequence[Label], lesson: Lesson) -> Mapping[Label, Floats]:
+def _expected(
+    network: Network, classes: Sequence[Label], training_set: TrainingSet
+) -> Mapping[Label, Floats]:
     """What to expect of a threshold, where too few held-out images would tell."""
-    if len(lesson.held_out) >= ENOUGH:
+    if len(training_set.held_out) >= ENOUGH:
         return NOTHING_EXPECTED
-    rows = np.random.default_rng(lesson.seed).permutation(len(lesson.unlabeled))[:SAMPLE]
+    rows = np.random.default_rng(training_set.seed).permutation(len(training_set.unlabeled))[
+        :SAMPLE
+    ]
     try:
-        refs = lesson.unlabeled.take(np.sort(rows)).refs
-        seen = _find(network, classes, lesson, refs, CANDIDATE)
+        refs = training_set.unlabeled.take(np.sort(rows)).refs
+        seen = _find(network, classes, training_set, refs, CANDIDATE)
     except UnreadableImage:  # gone since the first look; the prediction names it
         return NOTHING_EXPECTED
-    answers = (*lesson.train_answers, *lesson.held_out_answers)
+    answers = (*training_set.train_answers, *training_set.held_out_answers)
     drawn = [answer for answer in answers if isinstance(answer, Regions)]
-    return surplus(seen, drawn, lesson.control.labels)
+    return surplus(seen, drawn, training_set.control.labels)
 
 
 def _find(
     network: Network,
     classes: Sequence[Label],
-    lesson: Lesson,
+    training_set: TrainingSet,
     refs: Sequence[ImageRef],
     floor: float,
 ) -> list[Regions]:
-    progress = _measuring(lesson.progress)
-    return detector.find(network, refs, lesson.fetch, classes, floor, progress)
+    progress = _measuring(training_set.progress)
+    return detector.find(network, refs, training_set.fetch, classes, floor, progress)
 
 
 def _measuring(progress: Progress) -> Progress:
@@ -193,13 +205,13 @@ def _measuring(progress: Progress) -> Progress:
     return report
 
 
-def _start(lesson: Lesson, start: str) -> Start:
+def _start(training_set: TrainingSet, start: str) -> Start:
     """The previous version, where it began likewise, with the same labels and all sets needed."""
-    labels = lesson.control.labels
-    wanted = label_powerset.classes(labels, lesson.train_answers)
-    known = detector.classes(lesson.previous, start) if lesson.previous else ()
+    labels = training_set.control.labels
+    wanted = label_powerset.classes(labels, training_set.train_answers)
+    known = detector.classes(training_set.previous, start) if training_set.previous else ()
     goes_on = known[: len(labels)] == labels and set(wanted) <= set(known)
-    return Start(known, lesson.previous) if goes_on else Start(wanted, None)
+    return Start(known, training_set.previous) if goes_on else Start(wanted, None)
 
 
 def _with(model: Detector, tried: Mapping[str, Any]) -> Detector:

@@ -43,18 +43,16 @@ def find(
         Stopped: when `progress` says so.
     """
     answers: dict[int, Regions] = {}
-    for batch in _batches(_pictures(refs, fetch, network.image_size)):
+    for batch in _batches(_images(refs, fetch, network.image_size)):
         progress("predict: finding boxes", len(answers), len(refs))
-        founds = _detected(network, np.stack([picture.canvas for _, picture in batch]), floor)
-        for (position, picture), found in zip(batch, founds, strict=True):
-            answers[position] = _regions(picture, found, labels)
+        founds = _detected(network, np.stack([image.canvas for _, image in batch]), floor)
+        for (position, image), found in zip(batch, founds, strict=True):
+            answers[position] = _regions(image, found, labels)
     progress("predict: finding boxes", len(answers), len(refs))
     return [answers[position] for position in range(len(refs))]
 
 
-def _pictures(
-    refs: Sequence[ImageRef], fetch: Fetch, size: int
-) -> Iterator[tuple[int, Letterboxed]]:
+def _images(refs: Sequence[ImageRef], fetch: Fetch, size: int) -> Iterator[tuple[int, Letterboxed]]:
     """Read in the background, yield in order."""
     reading: deque[Future[Letterboxed]] = deque()
     position = 0
@@ -79,12 +77,12 @@ def _open(path: Path, size: int) -> Letterboxed:
 Batch = list[tuple[int, Letterboxed]]
 
 
-def _batches(pictures: Iterator[tuple[int, Letterboxed]]) -> Iterator[Batch]:
+def _batches(images: Iterator[tuple[int, Letterboxed]]) -> Iterator[Batch]:
     """Full batches of one shape; the largest half-full one when too many pictures wait."""
     waiting: defaultdict[tuple[int, ...], Batch] = defaultdict(list)
-    for position, picture in pictures:
-        shape = picture.canvas.shape
-        waiting[shape].append((position, picture))
+    for position, image in images:
+        shape = image.canvas.shape
+        waiting[shape].append((position, image))
         if len(waiting[shape]) == BATCH:
             yield waiting.pop(shape)
         elif sum(map(len, waiting.values())) >= AHEAD:
@@ -102,8 +100,8 @@ def _detected(network: Network, canvases: NDArray[np.uint8], floor: float) -> li
     return with_smaller_batches(len(canvases), work)
 
 
-def _regions(picture: Letterboxed, found: Found, labels: Sequence[Label]) -> Regions:
-    corners = picture.to_fractions(found.boxes)
+def _regions(image: Letterboxed, found: Found, labels: Sequence[Label]) -> Regions:
+    corners = image.to_fractions(found.boxes)
     rows = [
         _region(corners[row], labels[int(found.labels[row])], float(found.scores[row]))
         for row in np.argsort(-found.scores, kind="stable")

@@ -14,7 +14,7 @@ from backend.domain.answers import Answer, Region, Regions
 from backend.domain.geometry import Box
 from backend.domain.ids import Label
 from backend.models.metrics import overlaps
-from backend.ports.model_family import Lesson
+from backend.ports.model_family import TrainingSet
 
 _AND = "\x1f"
 """Between the labels in a class's name; no XML, so no label, can hold it."""
@@ -40,15 +40,15 @@ def classes(labels: Sequence[Label], answers: Sequence[Answer]) -> tuple[Label, 
     return (*labels, *sorted(sets, key=lambda name: [order[label] for label in _labels(name)]))
 
 
-def merged(lesson: Lesson, classes: tuple[Label, ...]) -> Lesson:
+def merged(training_set: TrainingSet, classes: tuple[Label, ...]) -> TrainingSet:
     """The lesson as a network learns it: the control's labels are classes, a box has one."""
-    if classes == lesson.control.labels:
-        return lesson
+    if classes == training_set.control.labels:
+        return training_set
     return replace(
-        lesson,
-        control=replace(lesson.control, labels=classes),
-        train_answers=[_merged(answer, classes) for answer in lesson.train_answers],
-        held_out_answers=[_merged(answer, classes) for answer in lesson.held_out_answers],
+        training_set,
+        control=replace(training_set.control, labels=classes),
+        train_answers=[_merged(answer, classes) for answer in training_set.train_answers],
+        held_out_answers=[_merged(answer, classes) for answer in training_set.held_out_answers],
     )
 
 

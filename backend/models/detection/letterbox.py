@@ -43,12 +43,12 @@ class Letterboxed:
         return np.array([self.width, self.height, self.width, self.height], dtype=np.float64)
 
 
-def letterbox(picture: Pixels, size: int) -> Letterboxed:
+def letterbox(image: Pixels, size: int) -> Letterboxed:
     """Scale so that the longer side is `size`, then pad both sides to whole strides."""
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     scale = size / max(height, width)
     width, height = max(1, round(width * scale)), max(1, round(height * scale))
-    scaled = cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
+    scaled = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
     across, down = -width % STRIDE, -height % STRIDE
     left, top = across // 2, down // 2
     canvas = cv2.copyMakeBorder(

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.domain.answers import Regions
-from backend.domain.batches import Pictures
+from backend.domain.batches import ImageBatch
 from backend.domain.ids import Label
-from backend.models.detection.confidence import BoxJudge, hits
+from backend.models.detection.confidence import BoxConfidence, hits
 from backend.models.detection.thresholds import score
-from backend.ports.model_family import Lesson
+from backend.ports.model_family import TrainingSet
 
 SURE = 0.9
 """Precision that a label's boxes should have on held-out images from its threshold on."""
@@ -42,15 +42,15 @@ class Taught:
     answers: tuple[Regions, ...]
 
 
-def sampled(lesson: Lesson) -> Lesson:
+def sampled(training_set: TrainingSet) -> TrainingSet:
     """The lesson with no more unlabeled images than the teacher will look at, drawn at random."""
-    most = LOOKED_AT * PER_LABELED * len(lesson.train)
-    drawn = np.random.default_rng(lesson.seed).permutation(len(lesson.unlabeled))[:most]
-    return replace(lesson, unlabeled=lesson.unlabeled.take(np.sort(drawn)))
+    most = LOOKED_AT * PER_LABELED * len(training_set.train)
+    drawn = np.random.default_rng(training_set.seed).permutation(len(training_set.unlabeled))[:most]
+    return replace(training_set, unlabeled=training_set.unlabeled.take(np.sort(drawn)))
 
 
 def sure_thresholds(
-    candidates: Sequence[Regions], truths: Sequence[Regions], judge: BoxJudge
+    candidates: Sequence[Regions], truths: Sequence[Regions], judge: BoxConfidence
 ) -> Mapping[Label, float]:
     """For each label the lowest score from which on its boxes are right nine times in ten.
 
@@ -77,15 +77,17 @@ def teach(
     return Taught(tuple(best), tuple(_sure(found[at], sure) for at in best))
 
 
-def extended(lesson: Lesson, taught: Taught) -> Lesson:
+def extended(training_set: TrainingSet, taught: Taught) -> TrainingSet:
     """The lesson with the taught images among those to learn from."""
-    more = lesson.unlabeled.take(taught.positions)
-    train = Pictures(
-        lesson.train.refs + more.refs,
-        np.concatenate([lesson.train.features, more.features]),
-        np.concatenate([lesson.train.traits, more.traits]),
+    more = training_set.unlabeled.take(taught.positions)
+    train = ImageBatch(
+        training_set.train.refs + more.refs,
+        np.concatenate([training_set.train.features, more.features]),
+        np.concatenate([training_set.train.image_stats, more.image_stats]),
     )
-    return replace(lesson, train=train, train_answers=[*lesson.train_answers, *taught.answers])
+    return replace(
+        training_set, train=train, train_answers=[*training_set.train_answers, *taught.answers]
+    )
 
 
 def _lowest_sure(found: Sequence[tuple[float, bool]]) -> float:

@@ -48,8 +48,8 @@ def thresholds(
     """The threshold of each label that leaves the fewest boxes to add or delete."""
     boxes = [
         (box.label, score(box), hit)
-        for image, flags in zip(candidates, found, strict=True)
-        for box, hit in zip(image.regions, flags, strict=True)
+        for image, targets in zip(candidates, found, strict=True)
+        for box, hit in zip(image.regions, targets, strict=True)
     ]
     totals = {
         label: sum(box.label == label for truth in truths for box in truth.regions)

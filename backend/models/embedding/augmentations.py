@@ -1,6 +1,6 @@
 """Altered copies of images: does an answer hold for them too?
 
-The numbers are those of `policies.miners.views.ALTERATIONS`. None changes what a picture shows.
+The numbers are those of `policies.miners.views.AUGMENTATIONS`. None changes what a picture shows.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -41,23 +41,23 @@ def cropped(image: Pixels) -> Pixels:
     )
 
 
-ALTER: Mapping[int, Callable[[Pixels], Pixels]] = {19: blurred, 20: mirrored, 21: cropped}
+AUGMENT: Mapping[int, Callable[[Pixels], Pixels]] = {19: blurred, 20: mirrored, 21: cropped}
 """(height, width, 3) to the same shape."""
 
 
-def altered_file(original: Path, alteration: int, copy: Path) -> Path:
+def augmented_file(original: Path, augmentation: int, copy: Path) -> Path:
     """Write an upright, altered copy. Raises UnreadableImage."""
-    pixels = ALTER[alteration](read(original))
+    pixels = AUGMENT[augmentation](read(original))
     copy.write_bytes(cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes())
     return copy
 
 
 @dataclass(frozen=True, slots=True)
-class AlteringEncoder:
+class AugmentingEncoder:
     """An encoder that sees every image altered."""
 
     encoder: Encoder
-    alteration: int
+    augmentation: int
 
     @property
     def side(self) -> int:
@@ -72,16 +72,16 @@ class AlteringEncoder:
         return self.encoder.batch
 
     def embed(self, images: Pixels) -> Vectors:
-        alter = ALTER[self.alteration]
-        return self.encoder.embed(np.stack([alter(image) for image in images]))
+        augment = AUGMENT[self.augmentation]
+        return self.encoder.embed(np.stack([augment(image) for image in images]))
 
 
 @dataclass(frozen=True, slots=True)
-class AlteredFiles:
+class AugmentedFiles:
     """The same files under digests of their own, so that a cache keeps them apart."""
 
     files: ImageFiles
-    alteration: int
+    augmentation: int
 
     def digests(self, refs: Sequence[ImageRef]) -> Iterator[tuple[ImageRef, str] | NoPrediction]:
         for found in self.files.digests(refs):
@@ -89,7 +89,7 @@ class AlteredFiles:
                 yield found
             else:
                 ref, digest = found
-                yield ref, f"{digest}/{self.alteration}"
+                yield ref, f"{digest}/{self.augmentation}"
 
     def path(self, ref: ImageRef) -> Path:
         return self.files.path(ref)

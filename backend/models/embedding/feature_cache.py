@@ -36,10 +36,10 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is kept of one image: `vector` (d,) float16, `traits` as in `pictures.TRAITS`."""
+    """What is kept of one image: `vector` (d,) float16, `image_stats` as in `IMAGE_STATS`."""
 
     vector: NDArray[np.float16]
-    traits: NDArray[np.float32]
+    image_stats: NDArray[np.float32]
     notes: Note
 
 
@@ -58,13 +58,13 @@ class FeatureCache:
         for start in range(0, len(digests), _AT_ONCE):
             wanted = digests[start : start + _AT_ONCE]
             rows = self._with_database(lambda db, some=wanted: _select(db, some))
-            for digest, vector, traits, notes in rows:
-                yield digest, _entry(vector, traits, notes)
+            for digest, vector, image_stats, notes in rows:
+                yield digest, _entry(vector, image_stats, notes)
 
     def put(self, entries: Mapping[str, Entry]) -> None:
         """Keep these, all or none. Raises OutOfSpace."""
         rows = [
-            (digest, entry.vector.tobytes(), entry.traits.tobytes(), int(entry.notes))
+            (digest, entry.vector.tobytes(), entry.image_stats.tobytes(), int(entry.notes))
             for digest, entry in entries.items()
         ]
         self._with_database(lambda db: _insert(db, rows))
@@ -160,8 +160,10 @@ def _insert(database: sqlite3.Connection, rows: Iterable[tuple[str, bytes, bytes
     database.executemany("INSERT OR REPLACE INTO features VALUES (?, ?, ?, ?)", rows)
 
 
-def _entry(vector: bytes, traits: bytes, notes: int) -> Entry:
-    return Entry(np.frombuffer(vector, np.float16), np.frombuffer(traits, np.float32), Note(notes))
+def _entry(vector: bytes, image_stats: bytes, notes: int) -> Entry:
+    return Entry(
+        np.frombuffer(vector, np.float16), np.frombuffer(image_stats, np.float32), Note(notes)
+    )
 
 
 def _is_damage(error: Exception) -> bool:

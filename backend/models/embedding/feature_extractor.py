@@ -1,4 +1,4 @@
-"""Images as the models see them; implements `ports.Gallery`."""
+"""Images as the models see them; implements `ports.FeatureExtractor`."""
 
 import threading
 from collections import Counter
@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from backend.domain.answers import ImageRef, NoPrediction
-from backend.domain.batches import TRAITS, Pictures
+from backend.domain.batches import IMAGE_STATS, ImageBatch
 from backend.domain.geometry import Box
-from backend.models.embedding.augmentations import AlteredFiles, AlteringEncoder, altered_file
+from backend.models.embedding.augmentations import AugmentedFiles, AugmentingEncoder, augmented_file
 from backend.models.embedding.backbones import Backbone, backbone
 from backend.models.embedding.encoder import Encoder
 from backend.models.embedding.encoders import compute_device, cpu_threads, open_encoder
@@ -25,7 +25,7 @@ _ROWS = 4096
 """Rows moved at a time where unreadable images leave gaps."""
 
 
-def open_gallery(settings: Settings, files: ImageFiles) -> "FeatureGallery":
+def open_extractor(settings: Settings, files: ImageFiles) -> "CachingExtractor":
     """The gallery that the settings ask for; loads nothing yet.
 
     Raises:
@@ -34,10 +34,10 @@ def open_gallery(settings: Settings, files: ImageFiles) -> "FeatureGallery":
     """
     chosen = backbone(settings)
     cache = FeatureCache(settings.data_dir / "features" / f"{chosen.slug}.sqlite")
-    return FeatureGallery(settings, files, chosen, cache)
+    return CachingExtractor(settings, files, chosen, cache)
 
 
-class FeatureGallery:
+class CachingExtractor:
     """Looks at images through one backbone; `look` may be called from several threads."""
 
     def __init__(
@@ -62,7 +62,7 @@ class FeatureGallery:
 
     def look(
         self, refs: Sequence[ImageRef], progress: Progress
-    ) -> tuple[Pictures, Sequence[NoPrediction]]:
+    ) -> tuple[ImageBatch, Sequence[NoPrediction]]:
         """Readable images in the order asked for, and the others with why not.
 
         Raises:
@@ -72,11 +72,11 @@ class FeatureGallery:
         """
         sheet = _Sheet(len(refs), self._notes)
         self._embed(refs, self._workshop(self._files, self.encoder), progress, sheet)
-        return sheet.pictures(refs, self._cache.width() or 0), sheet.unreadable(refs)
+        return sheet.images(refs, self._cache.width() or 0), sheet.unreadable(refs)
 
-    def look_altered(
-        self, refs: Sequence[ImageRef], alteration: int, progress: Progress
-    ) -> tuple[Pictures, Sequence[NoPrediction]]:
+    def extract_augmented(
+        self, refs: Sequence[ImageRef], augmentation: int, progress: Progress
+    ) -> tuple[ImageBatch, Sequence[NoPrediction]]:
         """The same of altered copies, each kept in the cache beside its original.
 
         Raises:
@@ -84,11 +84,11 @@ class FeatureGallery:
         """
         sheet = _Sheet(len(refs), Counter())
         workshop = self._workshop(
-            AlteredFiles(self._files, alteration),
-            lambda: AlteringEncoder(self.encoder(), alteration),
+            AugmentedFiles(self._files, augmentation),
+            lambda: AugmentingEncoder(self.encoder(), augmentation),
         )
         self._embed(refs, workshop, progress, sheet)
-        return sheet.pictures(refs, self._cache.width() or 0), sheet.unreadable(refs)
+        return sheet.images(refs, self._cache.width() or 0), sheet.unreadable(refs)
 
     def _workshop(self, files: ImageFiles, encoder: Callable[[], Encoder]) -> Workshop:
         settings = self._settings
@@ -109,10 +109,10 @@ class FeatureGallery:
     def fetch(self, ref: ImageRef) -> Path:
         return self._files.path(ref)
 
-    def fetch_altered(self, ref: ImageRef, alteration: int, folder: Path) -> Path:
-        return altered_file(self._files.path(ref), alteration, folder / f"{ref.task}.png")
+    def fetch_augmented(self, ref: ImageRef, augmentation: int, folder: Path) -> Path:
+        return augmented_file(self._files.path(ref), augmentation, folder / f"{ref.task}.png")
 
-    def look_into(self, ref: ImageRef, boxes: Sequence[Box]) -> tuple[float, float]:
+    def box_statistics(self, ref: ImageRef, boxes: Sequence[Box]) -> tuple[float, float]:
         return brightness_and_sharpness(self._files.path(ref), boxes)
 
     def timings(self) -> Mapping[str, float]:
@@ -136,32 +136,32 @@ class _Sheet:
         self._rows = rows
         self._notes = notes
         self._features: np.ndarray[tuple[int, int], np.dtype[np.float16]] | None = None
-        self._traits = np.zeros((rows, len(TRAITS)), np.float32)
-        self._because: dict[int, str] = {}
+        self._image_stats = np.zeros((rows, len(IMAGE_STATS)), np.float32)
+        self._reason: dict[int, str] = {}
 
     def known(self, row: int, entry: Entry) -> None:
         if self._features is None:
             self._features = np.zeros((self._rows, len(entry.vector)), np.float16)
         self._features[row] = entry.vector
-        self._traits[row] = entry.traits
+        self._image_stats[row] = entry.image_stats
         self._notes.update(note.name.lower() for note in entry.notes if note.name)
 
-    def failed(self, row: int, because: str) -> None:
-        self._because[row] = because
+    def failed(self, row: int, reason: str) -> None:
+        self._reason[row] = reason
 
     def unreadable(self, refs: Sequence[ImageRef]) -> Sequence[NoPrediction]:
-        return [NoPrediction(refs[row].task, why) for row, why in sorted(self._because.items())]
+        return [NoPrediction(refs[row].task, why) for row, why in sorted(self._reason.items())]
 
-    def pictures(self, refs: Sequence[ImageRef], width: int) -> Pictures:
+    def images(self, refs: Sequence[ImageRef], width: int) -> ImageBatch:
         """Gaps are closed in place: a large answer is never held twice."""
         features = self._features
         if features is None:
             features = np.zeros((self._rows, width), np.float16)
-        if not self._because:
-            return Pictures(tuple(refs), features, self._traits)
-        kept = [row for row in range(self._rows) if row not in self._because]
+        if not self._reason:
+            return ImageBatch(tuple(refs), features, self._image_stats)
+        kept = [row for row in range(self._rows) if row not in self._reason]
         for start in range(0, len(kept), _ROWS):
             rows = kept[start : start + _ROWS]
             features[start : start + len(rows)] = features[rows]
         readable = tuple(refs[row] for row in kept)
-        return Pictures(readable, features[: len(kept)], self._traits[kept])
+        return ImageBatch(readable, features[: len(kept)], self._image_stats[kept])

@@ -19,7 +19,7 @@ from typing import Any
 from backend.domain.answers import ImageRef, NoPrediction
 from backend.models.embedding.encoder import Encoder
 from backend.models.embedding.feature_cache import Entry, FeatureCache
-from backend.models.embedding.workers import Lane, Outcome, Waiting, open_lanes
+from backend.models.embedding.workers import EmbeddingWorker, Outcome, Waiting, open_workers
 from backend.ports.images import ImageFiles
 from backend.ports.progress import Progress
 
@@ -70,7 +70,7 @@ class Embedding:
         self._ahead = threading.Semaphore(_AHEAD)
         self._stop = threading.Event()
         self._fed = threading.Event()
-        self._lane: Lane | None = None
+        self._audit: EmbeddingWorker | None = None
         self._todo: deque[Waiting] = deque()
         self._same: dict[str, list[Waiting]] = {}
         self._busy = 0
@@ -80,16 +80,16 @@ class Embedding:
         """Raises whatever `progress` raises, and leaves no thread behind."""
         with (
             ThreadPoolExecutor(1, "fetch") as feeder,
-            open_lanes(self._workshop.threads) as lanes,
+            open_workers(self._workshop.threads) as audits,
         ):
             try:
                 self._announced(feeder.submit(self._feed))
                 while self._done < len(self._refs):
-                    self._turn(lanes)
+                    self._turn(audits)
                 self._report()
             finally:
                 self._stop.set()
-                lanes.shutdown(cancel_futures=True)
+                audits.shutdown(cancel_futures=True)
 
     def _feed(self) -> None:
         """Runs in a thread of its own, since a file may be slow to come."""
@@ -102,7 +102,7 @@ class Embedding:
             self._events.put(arrival)
         self._fed.set()
 
-    def _turn(self, lanes: ThreadPoolExecutor) -> None:
+    def _turn(self, audits: ThreadPoolExecutor) -> None:
         started, waits_for = monotonic(), "embed" if self._busy else "fetch"
         self._report()
         events = self._gathered()
@@ -110,7 +110,7 @@ class Embedding:
         started = monotonic()
         self._arrive([event for event in events if isinstance(event, tuple)])
         self._settle([event for event in events if not isinstance(event, tuple)])
-        self._employ(lanes)
+        self._employ(audits)
         self.seconds["embed"] += monotonic() - started
 
     def _gathered(self) -> Sequence[Event]:
@@ -128,7 +128,7 @@ class Embedding:
         waiting: list[Waiting] = []
         for row, found in arrivals:
             if isinstance(found, NoPrediction):
-                self._finish(row, found.because)
+                self._finish(row, found.reason)
             else:
                 waiting.append(Waiting(row, *found))
         for image in waiting:
@@ -164,9 +164,9 @@ class Embedding:
         for image in self._same.pop(digest, ()):
             self._finish(image.row, entry)
 
-    def _give_up(self, image: Waiting, because: str) -> None:
+    def _give_up(self, image: Waiting, reason: str) -> None:
         """On this row only: an equal image at another address may still be had."""
-        self._finish(image.row, because)
+        self._finish(image.row, reason)
         others = self._same[image.digest][1:]
         if others:
             self._same[image.digest] = others
@@ -182,25 +182,27 @@ class Embedding:
         self._done += 1
         self._ahead.release()
 
-    def _employ(self, lanes: ThreadPoolExecutor) -> None:
+    def _employ(self, audits: ThreadPoolExecutor) -> None:
         """Full batches at once; what is left over is shared out when lanes would be idle."""
         if not self._todo:
             return
-        lane = self._lane = self._lane or self._opened(lanes)
-        threads, full = self._workshop.threads, lane.encoder.batch
+        audit = self._audit = self._audit or self._opened(audits)
+        threads, full = self._workshop.threads, audit.encoder.batch
         while self._todo and (len(self._todo) >= full or self._busy < threads):
             size = min(full, max(1, len(self._todo) // max(1, threads - self._busy)))
             batch = [self._todo.popleft() for _ in range(size)]
-            self._announced(lanes.submit(lane, batch))
+            self._announced(audits.submit(audit, batch))
             self._busy += 1
 
-    def _opened(self, lanes: ThreadPoolExecutor) -> Lane:
+    def _opened(self, audits: ThreadPoolExecutor) -> EmbeddingWorker:
         """Reports while the encoder loads, which takes seconds where it is exported first."""
-        loading = lanes.submit(self._workshop.encoder)
+        loading = audits.submit(self._workshop.encoder)
         while wait([loading], timeout=_PATIENCE).not_done:
             self._report()
         workshop = self._workshop
-        return Lane(workshop.files, loading.result(), workshop.max_megapixels, self._stop)
+        return EmbeddingWorker(
+            workshop.files, loading.result(), workshop.max_megapixels, self._stop
+        )
 
     def _announced(self, future: Future[Any]) -> None:
         future.add_done_callback(self._events.put)

@@ -31,7 +31,7 @@ Outcome = tuple[Waiting, Entry | str]
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class EmbeddingWorker:
     """The work of one batch; what it needs is shared by all lanes."""
 
     files: ImageFiles
@@ -58,10 +58,10 @@ class Lane:
             return
         vectors = self.encoder.embed(np.stack([thumbnail.pixels for _, thumbnail in seen]))
         for (waiting, thumbnail), vector in zip(seen, vectors, strict=True):
-            yield waiting, Entry(vector, thumbnail.traits, thumbnail.notes)
+            yield waiting, Entry(vector, thumbnail.image_stats, thumbnail.notes)
 
 
-def open_lanes(threads: int) -> ThreadPoolExecutor:
+def open_workers(threads: int) -> ThreadPoolExecutor:
     """Threads that give way to the rest of the machine: a page is served before a batch."""
     return ThreadPoolExecutor(threads, "embed", initializer=_give_way)
 

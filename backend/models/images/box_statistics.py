@@ -7,22 +7,22 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from backend.domain.batches import TRAITS
+from backend.domain.batches import IMAGE_STATS
 from backend.domain.geometry import Box
 from backend.models.images.statistics import SIDE, measure
 from backend.models.images.upright import Pixels, read
 
-BRIGHTNESS, SHARPNESS = TRAITS.index("brightness"), TRAITS.index("sharpness")
+BRIGHTNESS, SHARPNESS = IMAGE_STATS.index("brightness"), IMAGE_STATS.index("sharpness")
 
 
 def brightness_and_sharpness(path: Path, boxes: Sequence[Box]) -> tuple[float, float]:
-    """Means over the boxes, as `pictures.TRAITS` has them of whole images.
+    """Means over the boxes, as `images.IMAGE_STATS` has them of whole images.
 
     Raises:
         UnreadableImage: when the file is no image that can be read.
     """
     pixels = read(path)
-    seen = np.array([_traits(_crop(pixels, box)) for box in boxes])
+    seen = np.array([_image_stats(_crop(pixels, box)) for box in boxes])
     brightness, sharpness = seen.mean(axis=0)
     return float(brightness), float(sharpness)
 
@@ -35,7 +35,7 @@ def _crop(pixels: Pixels, box: Box) -> Pixels:
     return pixels[top:bottom, left:right]
 
 
-def _traits(crop: Pixels) -> tuple[float, float]:
+def _image_stats(crop: Pixels) -> tuple[float, float]:
     height, width = crop.shape[:2]
     square = cv2.resize(crop, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     found = measure(cv2.cvtColor(square, cv2.COLOR_BGR2RGB).astype(np.uint8), width, height)

@@ -1,10 +1,10 @@
-"""What can be seen of a picture without a model: the columns of `pictures.TRAITS`."""
+"""What can be seen of a picture without a model: the columns of `images.IMAGE_STATS`."""
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain.batches import TRAITS
+from backend.domain.batches import IMAGE_STATS
 
 SIDE = 224
 _OPPONENT = np.array([[1.0, -1.0, 0.0], [0.5, 0.5, -1.0]], np.float32)
@@ -12,7 +12,7 @@ _OPPONENT = np.array([[1.0, -1.0, 0.0], [0.5, 0.5, -1.0]], np.float32)
 
 
 def measure(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.float32]:
-    """The traits of one image, in the order of `TRAITS`.
+    """The traits of one image, in the order of `IMAGE_STATS`.
 
     `pixels` (side, side, 3) is the whole image in RGB; `width` and `height` are those of the
     upright original.
@@ -21,8 +21,8 @@ def measure(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.fl
         pixels = cv2.resize(pixels, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.uint8)
     gray = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     saturation = cv2.extractChannel(cv2.cvtColor(pixels, cv2.COLOR_RGB2HSV), 1)
-    traits = np.empty(len(TRAITS), np.float32)
-    traits[:] = (
+    image_stats = np.empty(len(IMAGE_STATS), np.float32)
+    image_stats[:] = (
         width,
         height,
         gray.mean() / 255,
@@ -30,7 +30,7 @@ def measure(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.fl
         _colorfulness(pixels),
         _sharpness(gray),
     )
-    return traits
+    return image_stats
 
 
 def _colorfulness(pixels: NDArray[np.uint8]) -> float:

@@ -49,10 +49,10 @@ class Note(IntFlag):
 
 @dataclass(frozen=True, slots=True)
 class Thumbnail:
-    """An image ready for a model: `pixels` (side, side, 3) RGB, `traits` by `pictures.TRAITS`."""
+    """An image ready for a model: `pixels` (side, side, 3) RGB, `image_stats` by `IMAGE_STATS`."""
 
     pixels: Pixels
-    traits: NDArray[np.float32]
+    image_stats: NDArray[np.float32]
     notes: Note
 
 

@@ -26,7 +26,7 @@ START_SHARE, START_EXTRA = 0.2, 25
 """The strictest threshold accepts at most this share of the sample plus this many images: stricter
 ones waste the sample, looser ones fail at once with a weak model. See the decision record."""
 
-Flags = NDArray[np.bool_]
+Targets = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +34,21 @@ class Validation:
     """How sure the model is of its answers, and which answers people found right.
 
     `confidence` (n,) and `right` (n,) on validation images drawn at random that the model never
-    saw; `pool` (N,) confidence on the unlabeled images that might be accepted; `overtaken` (m,)
+    saw; `pool` (N,) confidence on the unlabeled images that might be accepted; `labeled_since` (m,)
     on those that left them since the drawing, because people chose to label them.
     """
 
     confidence: Floats
-    right: Flags
+    right: Targets
     pool: Floats
-    overtaken: Floats = field(default_factory=lambda: np.empty(0))
+    labeled_since: Floats = field(default_factory=lambda: np.empty(0))
 
-    def take(self, sample: Flags, pool: Flags, overtaken: Flags) -> Self:
+    def take(self, sample: Targets, pool: Targets, labeled_since: Targets) -> Self:
         return type(self)(
             self.confidence[sample],
             self.right[sample],
             self.pool[pool],
-            self.overtaken[overtaken],
+            self.labeled_since[labeled_since],
         )
 
 
@@ -60,14 +60,14 @@ class Stop:
     accepted: int
     pool: int
     mistakes: int
-    affordable: int
+    max_mistakes: int
 
 
 def walk(validation: Validation, max_error: float, risk: float) -> Stop | None:
     """The last threshold that passes before the first that fails."""
     passed = None
     for stop in stops(validation, max_error, risk):
-        if stop.mistakes > stop.affordable:
+        if stop.mistakes > stop.max_mistakes:
             break
         passed = stop
     return passed
@@ -80,15 +80,15 @@ def stops(validation: Validation, max_error: float, risk: float) -> Iterator[Sto
     mistakes = np.cumsum(~validation.right[order])
     ends = np.flatnonzero(np.diff(scores, append=-np.inf))
     above = _above(validation.pool, scores[ends])
-    overtaken = _above(validation.overtaken, scores[ends])
+    labeled_since = _above(validation.labeled_since, scores[ends])
 
     def affords(wanted: int, end: int) -> bool:
         sizes = int(ends[end]) + 1, int(above[end])
-        return tail(wanted, *sizes, max_error, int(overtaken[end])) <= risk
+        return tail(wanted, *sizes, max_error, int(labeled_since[end])) <= risk
 
     def most(end: int) -> int:
         sizes = int(ends[end]) + 1, int(above[end])
-        return affordable(*sizes, max_error, risk, int(overtaken[end]))
+        return max_mistakes(*sizes, max_error, risk, int(labeled_since[end]))
 
     limit = START_SHARE * len(scores) + START_EXTRA
     start = int(np.searchsorted(ends, limit, side="left")) - 1
@@ -108,15 +108,17 @@ def _above(values: Floats, thresholds: Floats) -> NDArray[np.intp]:
     return len(ascending) - np.searchsorted(ascending, thresholds, side="left")
 
 
-def tail(mistakes: int, accepted: int, pool: int, max_error: float, overtaken: int = 0) -> float:
+def tail(
+    mistakes: int, accepted: int, pool: int, max_error: float, labeled_since: int = 0
+) -> float:
     """The chance of so few mistakes in the sample if the pool broke the promise by one.
 
     Hypergeometric: `accepted` images drawn from themselves, the `pool` unlabeled ones and those
-    `overtaken`, of which together `mistakes` plus one more than `max_error` of the pool are wrong.
+    `labeled_since`; of both, `mistakes` plus one more than `max_error` of the pool are wrong.
     """
     if not pool or mistakes >= accepted:
         return 1.0
-    population = pool + accepted + overtaken
+    population = pool + accepted + labeled_since
     wrong = mistakes + floor(max_error * pool + 1e-9) + 1
     least = max(0, accepted + wrong - population)
     x = np.arange(least, mistakes)
@@ -130,12 +132,14 @@ def tail(mistakes: int, accepted: int, pool: int, max_error: float, overtaken: i
     return min(1.0, float(np.exp(logs).sum()))
 
 
-def affordable(accepted: int, pool: int, max_error: float, risk: float, overtaken: int = 0) -> int:
+def max_mistakes(
+    accepted: int, pool: int, max_error: float, risk: float, labeled_since: int = 0
+) -> int:
     """The most mistakes among `accepted` validation images that still certify; -1 for none."""
     low, high = -1, accepted + 1
     while high - low > 1:
         middle = (low + high) // 2
-        if tail(middle, accepted, pool, max_error, overtaken) <= risk:
+        if tail(middle, accepted, pool, max_error, labeled_since) <= risk:
             low = middle
         else:
             high = middle

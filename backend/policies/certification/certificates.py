@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from backend.domain.batches import Floats
 from backend.domain.ids import Label
 from backend.domain.versions import Certificate
-from backend.policies.certification.acceptance_test import Flags, Stop, Validation, stops, walk
+from backend.policies.certification.acceptance_test import Stop, Targets, Validation, stops, walk
 
 FIRST_ATTEMPT = 0.75
 """Share of the remaining confidence budget that each attempt spends."""
@@ -48,16 +48,18 @@ class Terms:
 class Said:
     """What the model answered to the images of a `Validation`, as the position of its label:
 
-    to the validation images `sample` (n,), to the `pool` (N,), to those `overtaken` (m,).
+    to the validation images `sample` (n,), to the `pool` (N,), to those `labeled_since` (m,).
     """
 
     sample: NDArray[np.intp]
     pool: NDArray[np.intp]
-    overtaken: NDArray[np.intp]
+    labeled_since: NDArray[np.intp]
 
     def part(self, validation: Validation, label: int) -> Validation:
         """Those that got this label."""
-        return validation.take(self.sample == label, self.pool == label, self.overtaken == label)
+        return validation.take(
+            self.sample == label, self.pool == label, self.labeled_since == label
+        )
 
 
 def certify(validation: Validation, terms: Terms) -> Certificate | None:
@@ -100,7 +102,7 @@ def promising(validation: Validation, terms: Terms) -> bool:
         return False
     above = validation.confidence.astype(np.float64) >= first.threshold
     expected = float(np.sum(1 - validation.confidence[above]))
-    return expected / MODESTY <= first.affordable + POISSON_MEDIAN
+    return expected / MODESTY <= first.max_mistakes + POISSON_MEDIAN
 
 
 def promising_labels(
@@ -111,7 +113,7 @@ def promising_labels(
     return any(promising(said.part(validation, position), shared) for position in judged)
 
 
-def stays(confidence: Floats, certificate: Certificate | None) -> Flags:
+def stays(confidence: Floats, certificate: Certificate | None) -> Targets:
     """(n,) which validation images still stand for the unlabeled ones after an acceptance.
 
     Those within the accepted region leave the sample for good, as their like left the pool.

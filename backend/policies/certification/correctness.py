@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain.answers import Answer, Choice, Region, Regions
+from backend.domain.answers import Answer, Choices, Region, Regions
 from backend.domain.geometry import iou
 
 SAME_BOX = 0.5
@@ -20,7 +20,7 @@ def right(answers: Sequence[Answer], truths: Sequence[Answer]) -> NDArray[np.boo
 
 def is_right(answer: Answer, truth: Answer) -> bool:
     """Same labels; for boxes, every true one found with its label and none too many."""
-    if isinstance(answer, Choice) and isinstance(truth, Choice):
+    if isinstance(answer, Choices) and isinstance(truth, Choices):
         return set(answer.labels) == set(truth.labels)
     if isinstance(answer, Regions) and isinstance(truth, Regions):
         return len(answer.regions) == len(truth.regions) == len(pairs(answer, truth))

@@ -4,7 +4,7 @@ from math import ceil
 
 import numpy as np
 
-from backend.policies.certification.acceptance_test import Validation, affordable, log_choose
+from backend.policies.certification.acceptance_test import Validation, log_choose, max_mistakes
 from backend.policies.certification.certificates import Terms
 
 
@@ -18,9 +18,9 @@ def how_many_more(validation: Validation, terms: Terms) -> int | None:
     need = max(float(size), 20.0)
     while need <= 50 * max(size, 100):
         need *= 1.1
-        for share, error, pool, overtaken in regions:
+        for share, error, pool, labeled_since in regions:
             inside = int(share * need)
-            afforded = affordable(inside, pool, terms.max_error, terms.risk, overtaken)
+            afforded = max_mistakes(inside, pool, terms.max_error, terms.risk, labeled_since)
             if _binomial_tail(afforded, inside, error) >= 0.8:
                 return ceil(need) - size
     return None
@@ -67,7 +67,9 @@ def _regions(validation: Validation, max_error: float) -> list[tuple[float, floa
         inside = int(share * len(order))
         error = (mistakes[inside] + 20 * max_error / 4) / (inside + 20)
         pool = max(1, int(share * len(validation.pool)))
-        regions.append((float(share), float(error), pool, int(share * len(validation.overtaken))))
+        regions.append(
+            (float(share), float(error), pool, int(share * len(validation.labeled_since)))
+        )
     return regions
 
 

@@ -27,7 +27,7 @@ Positions = NDArray[np.intp]
 _PURPOSE = "lane"
 
 
-def lane(
+def audit(
     tasks: Iterable[TaskId], seed: int, share: float, taken: frozenset[TaskId] = frozenset()
 ) -> tuple[TaskId, ...]:
     """The tasks that people should label for validation, in the order in which to label them.

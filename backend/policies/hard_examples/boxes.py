@@ -7,7 +7,7 @@ import numpy as np
 from backend.domain.answers import Answer, Regions
 from backend.domain.batches import Floats
 from backend.domain.geometry import Box, intersection
-from backend.domain.schema import Kind
+from backend.domain.schema import TaskKind
 from backend.policies.hard_examples.evidence import Evidence, Finding
 from backend.policies.hard_examples.image_statistics import unusual
 
@@ -19,18 +19,18 @@ Boxes = Sequence[Box]
 
 def nothing_found(evidence: Evidence) -> Iterable[Finding]:
     """No box at all (0), as strong as the share of labeled images that have one."""
-    if evidence.control.kind is Kind.DETECTION:
+    if evidence.control.kind is TaskKind.DETECTION:
         usual = np.mean([bool(_boxes(answer)) for answer in evidence.labeled_answers] or [0.0])
-        empty = [not _boxes(answer) for answer in evidence.guesses.answers]
+        empty = [not _boxes(answer) for answer in evidence.predictions.answers]
         yield Finding(0, np.array(empty) * usual, lambda _: "nothing found")
 
 
 def unusual_boxes(evidence: Evidence) -> Iterable[Finding]:
     """Each statistic of an image's boxes against its spread over the labeled images."""
-    if evidence.control.kind is not Kind.DETECTION:
+    if evidence.control.kind is not TaskKind.DETECTION:
         return
     for number, statistic, floor, low, high in BOX_TABLE:
-        found = _over(statistic, evidence.guesses.answers)
+        found = _over(statistic, evidence.predictions.answers)
         known = _over(statistic, evidence.labeled_answers)
         yield unusual(number, found, known, floor, (low, high))
     if evidence.crops is not None and evidence.labeled_crops is not None:

@@ -18,7 +18,7 @@ from backend.policies.hard_examples.confidence import (
     close_labels,
     low_confidence,
 )
-from backend.policies.hard_examples.consistency import ALTERATIONS, changing_answers
+from backend.policies.hard_examples.consistency import AUGMENTATIONS, changing_answers
 from backend.policies.hard_examples.evidence import Evidence, Finding
 from backend.policies.hard_examples.image_statistics import unusual_pictures
 from backend.policies.hard_examples.neighbors import (
@@ -51,7 +51,7 @@ MODELARTS_WEIGHTS: Mapping[int, float] = {
     3: SIMILARITY,
     4: SEQUENTIAL,
     **dict.fromkeys(range(5, 19), DISTRIBUTION),
-    **dict.fromkeys(ALTERATIONS, CONSISTENCY),
+    **dict.fromkeys(AUGMENTATIONS, CONSISTENCY),
     30: ANOMALY,
     CLOSE: CLUSTERING,
 }
@@ -93,7 +93,7 @@ def examine(evidence: Evidence, table: Table = DEFAULT) -> Hardness:
     easy = np.prod([1 - part for part in parts], axis=0)
     coefficients = np.asarray(1 - easy, dtype=np.float64)
     hard = _hard(coefficients, table)
-    tasks = evidence.pictures.tasks
+    tasks = evidence.images.tasks
     examples = tuple(
         HardExample(tasks[i], float(coefficients[i]), _reasons(i, findings, parts, table))
         for i in hard
@@ -103,7 +103,7 @@ def examine(evidence: Evidence, table: Table = DEFAULT) -> Hardness:
 
 def _weight(finding: Finding, table: Table, views: int) -> float:
     weight = table.weights.get(finding.number, 0.0)
-    return weight / views if finding.number in ALTERATIONS else weight
+    return weight / views if finding.number in AUGMENTATIONS else weight
 
 
 def _hard(coefficients: Floats, table: Table) -> Sequence[int]:

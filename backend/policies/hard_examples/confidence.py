@@ -6,7 +6,7 @@ import numpy as np
 
 from backend.domain.answers import Answer, Regions
 from backend.domain.batches import Floats
-from backend.domain.schema import Kind
+from backend.domain.schema import TaskKind
 from backend.policies.hard_examples.evidence import Evidence, Finding, ramp
 
 LOW_CONFIDENCE = 1
@@ -23,9 +23,9 @@ def low_confidence(evidence: Evidence) -> Iterable[Finding]:
     In the whole answer; for boxes in the mean one shown, since a whole image of many small boxes
     hardly ever needs no edit at all, and the least sure box of many is never sure.
     """
-    confidence = evidence.guesses.confidence.astype(np.float64)
-    if evidence.control.kind is Kind.DETECTION:
-        yield _unsure_boxes(evidence.guesses.answers, confidence)
+    confidence = evidence.predictions.confidence.astype(np.float64)
+    if evidence.control.kind is TaskKind.DETECTION:
+        yield _unsure_boxes(evidence.predictions.answers, confidence)
         return
     yield Finding(LOW_CONFIDENCE, 1 - confidence, lambda i: f"low confidence ({confidence[i]:.2f})")
 
@@ -53,10 +53,10 @@ def _chances(answer: Answer) -> Sequence[float]:
 
 def close_labels(evidence: Evidence) -> Iterable[Finding]:
     """Two labels compete (margin, Scheffer et al. 2001), or one of several is a toss-up."""
-    probabilities = evidence.guesses.probabilities.astype(np.float64)
-    if evidence.control.kind is Kind.DETECTION or probabilities.shape[1] < 2:
+    probabilities = evidence.predictions.probabilities.astype(np.float64)
+    if evidence.control.kind is TaskKind.DETECTION or probabilities.shape[1] < 2:
         return
-    if evidence.control.kind is Kind.MULTI:
+    if evidence.control.kind is TaskKind.MULTI:
         yield _toss_up(evidence, probabilities)
         return
     two = np.sort(probabilities, axis=1)[:, -2:]

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from backend.domain.batches import Guesses
-from backend.domain.schema import Kind
+from backend.domain.batches import PredictionBatch
+from backend.domain.schema import TaskKind
 from backend.policies.certification.correctness import agreement
 from backend.policies.hard_examples.evidence import Evidence, Finding, spoken
 
-ALTERATIONS = {
+AUGMENTATIONS = {
     19: "blurred",
     20: "mirrored",
     21: "cropped",
@@ -26,12 +26,12 @@ ALTERATIONS = {
 
 def changing_answers(evidence: Evidence) -> Iterable[Finding]:
     """How far the answer to the altered picture is from the plain one."""
-    boxes = evidence.control.kind is Kind.DETECTION
+    boxes = evidence.control.kind is TaskKind.DETECTION
     for number, view in evidence.views.items():
-        yield _finding(number, evidence.guesses, view, boxes)
+        yield _finding(number, evidence.predictions, view, boxes)
 
 
-def _finding(number: int, plain: Guesses, view: Guesses, boxes: bool) -> Finding:
+def _finding(number: int, plain: PredictionBatch, view: PredictionBatch, boxes: bool) -> Finding:
     """Boxes: one minus the F1 of one answer against the other.
 
     Labels: 0 for the same ones, else from 1/2 on with the total variation of the probabilities.
@@ -42,5 +42,5 @@ def _finding(number: int, plain: Guesses, view: Guesses, boxes: bool) -> Finding
     return Finding(
         number,
         apart if boxes else apart * np.minimum(1, (1 + moved) / 2),
-        lambda i: f"answer changes when {ALTERATIONS[number]} ({spoken(view.answers[i])})",
+        lambda i: f"answer changes when {AUGMENTATIONS[number]} ({spoken(view.answers[i])})",
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from backend.domain.answers import Answer, Regions
-from backend.domain.batches import Floats, Guesses, Pictures
+from backend.domain.batches import Floats, ImageBatch, PredictionBatch
 from backend.domain.ids import Label
 from backend.domain.schema import Control
 
@@ -16,29 +16,29 @@ class Evidence:
     """A model's answers to n images, and the m labeled images that they are held against.
 
     `views` are answers to altered copies of the same images, by the number of the alteration
-    (`miners.views.ALTERATIONS`); boxes are mapped back to the unaltered image by the caller.
+    (`miners.views.AUGMENTATIONS`); boxes are mapped back to the unaltered image by the caller.
     `crops` (n, 2) and `labeled_crops` (m, 2) are the mean brightness of an image's boxes and
     log1p of their mean sharpness, NaN where it has none.
     """
 
     control: Control
-    pictures: Pictures
-    guesses: Guesses
-    labeled: Pictures
+    images: ImageBatch
+    predictions: PredictionBatch
+    labeled: ImageBatch
     labeled_answers: Sequence[Answer]
-    views: Mapping[int, Guesses] = field(default_factory=dict[int, Guesses])
+    views: Mapping[int, PredictionBatch] = field(default_factory=dict[int, PredictionBatch])
     crops: Floats | None = None
     labeled_crops: Floats | None = None
 
     @property
     def said(self) -> Floats:
         """(n, K) which labels each answer has."""
-        return hot(self.guesses.answers, self.control.labels)
+        return multi_hot(self.predictions.answers, self.control.labels)
 
     @property
     def labeled_said(self) -> Floats:
         """(m, K) which labels people gave."""
-        return hot(self.labeled_answers, self.control.labels)
+        return multi_hot(self.labeled_answers, self.control.labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Finding:
     words: Callable[[int], str]
 
 
-def hot(answers: Sequence[Answer], labels: Sequence[Label]) -> Floats:
+def multi_hot(answers: Sequence[Answer], labels: Sequence[Label]) -> Floats:
     """(n, K) 1 where an answer has a label."""
     column = {label: k for k, label in enumerate(labels)}
     table = np.zeros((len(answers), len(labels)), dtype=np.float32)

@@ -8,17 +8,17 @@ from functools import partial
 
 import numpy as np
 
-from backend.domain.batches import TRAITS, Floats
+from backend.domain.batches import IMAGE_STATS, Floats
 from backend.policies.hard_examples.evidence import Evidence, Finding, ramp, robust_z
 
 UNUSUAL, VERY_UNUSUAL = 3.5, 7.0
 """Robust standard deviations at which a trait begins to tell, and at which it says all."""
 
-Trait = tuple[int, Callable[[Floats], Floats], float, str, str]
+ImageStat = tuple[int, Callable[[Floats], Floats], float, str, str]
 
-WIDTH, HEIGHT, BRIGHTNESS, SATURATION, COLORFULNESS, SHARPNESS = range(len(TRAITS))
+WIDTH, HEIGHT, BRIGHTNESS, SATURATION, COLORFULNESS, SHARPNESS = range(len(IMAGE_STATS))
 
-TRAIT_TABLE: tuple[Trait, ...] = (
+IMAGE_STAT_TABLE: tuple[ImageStat, ...] = (
     (5, lambda t: np.log(t[:, WIDTH] * t[:, HEIGHT]), 0.2, "smaller picture", "larger picture"),
     (6, lambda t: np.log(t[:, WIDTH] / t[:, HEIGHT]), 0.1, "taller picture", "wider picture"),
     (7, lambda t: t[:, BRIGHTNESS], 0.05, "darker", "brighter"),
@@ -31,8 +31,11 @@ TRAIT_TABLE: tuple[Trait, ...] = (
 
 def unusual_pictures(evidence: Evidence) -> Iterable[Finding]:
     """Each trait against its spread over the labeled images."""
-    found, known = _traits(evidence.pictures.traits), _traits(evidence.labeled.traits)
-    for number, statistic, floor, low, high in TRAIT_TABLE:
+    found, known = (
+        _image_stats(evidence.images.image_stats),
+        _image_stats(evidence.labeled.image_stats),
+    )
+    for number, statistic, floor, low, high in IMAGE_STAT_TABLE:
         yield unusual(number, statistic(found), statistic(known), floor, (low, high))
 
 
@@ -48,5 +51,5 @@ def _words(z: Floats, words: tuple[str, str], position: int) -> str:
     return f"{words[int(z[position] > 0)]} than the labeled images"
 
 
-def _traits(traits: Floats) -> Floats:
-    return np.maximum(traits.astype(np.float64), 1e-6)
+def _image_stats(image_stats: Floats) -> Floats:
+    return np.maximum(image_stats.astype(np.float64), 1e-6)

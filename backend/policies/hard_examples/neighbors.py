@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from backend.domain.batches import Floats
-from backend.domain.schema import Kind
+from backend.domain.schema import TaskKind
 from backend.policies.certification.correctness import agreement
 from backend.policies.hard_examples.evidence import Evidence, Finding, ramp, robust_z, spoken
 from backend.policies.neighbors import NEAR_IDENTICAL, nearest, twins
@@ -20,12 +20,12 @@ FAR, VERY_FAR = 3.0, 6.0
 
 def differs_from_neighbors(evidence: Evidence) -> Iterable[Finding]:
     """ModelArts' clustering_mining (2), by the labels of the nearest labeled images."""
-    near, _ = nearest(evidence.pictures.features, evidence.labeled.features, NEIGHBORS)
+    near, _ = nearest(evidence.images.features, evidence.labeled.features, NEIGHBORS)
     if near.shape[1] < NEIGHBORS:
         return
     votes = evidence.labeled_said[near].mean(axis=1)
     said = evidence.said
-    if evidence.control.kind is Kind.SINGLE:
+    if evidence.control.kind is TaskKind.SINGLE:
         own = (votes * said).sum(axis=1)
         against = np.where(said > 0, -1, votes) - own[:, None]
     else:
@@ -53,7 +53,7 @@ def unlike_its_label(evidence: Evidence) -> Iterable[Finding]:
     for k in range(said.shape[1]):
         rows, keys = np.flatnonzero(said[:, k]), np.flatnonzero(given[:, k])
         if len(rows) and len(keys) >= NEIGHBORS:
-            far = _farness(evidence.pictures.features[rows], evidence.labeled.features[keys])
+            far = _farness(evidence.images.features[rows], evidence.labeled.features[keys])
             label[rows] = np.where(far > strength[rows], k, label[rows])
             strength[rows] = np.maximum(strength[rows], far)
     labels = evidence.control.labels
@@ -63,17 +63,17 @@ def unlike_its_label(evidence: Evidence) -> Iterable[Finding]:
 def far_from_all(evidence: Evidence) -> Iterable[Finding]:
     """ModelArts' anomaly_detection_mining (30): far from everything that was trained on."""
     if len(evidence.labeled) > NEIGHBORS:
-        strength = _farness(evidence.pictures.features, evidence.labeled.features)
+        strength = _farness(evidence.images.features, evidence.labeled.features)
         yield Finding(30, strength, lambda _: "far from all labeled images")
 
 
 def differs_from_its_twin(evidence: Evidence) -> Iterable[Finding]:
     """ModelArts' sequential_mining (4): a near-identical image was answered differently."""
-    features = np.concatenate([evidence.pictures.features, evidence.labeled.features])
-    answers = [*evidence.guesses.answers, *evidence.labeled_answers]
-    tasks = [*evidence.pictures.tasks, *evidence.labeled.tasks]
+    features = np.concatenate([evidence.images.features, evidence.labeled.features])
+    answers = [*evidence.predictions.answers, *evidence.labeled_answers]
+    tasks = [*evidence.images.tasks, *evidence.labeled.tasks]
     near, cosine = twins(features, TWINS)
-    apart = np.zeros((len(evidence.pictures), TWINS))
+    apart = np.zeros((len(evidence.images), TWINS))
     for i, k in zip(*np.nonzero(cosine[: len(apart)] >= NEAR_IDENTICAL), strict=True):
         apart[i, k] = 1 - agreement(answers[int(i)], answers[int(near[i, k])])
     twin = near[np.arange(len(apart)), apart.argmax(axis=1)]

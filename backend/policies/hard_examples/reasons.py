@@ -6,7 +6,7 @@ A miner's own words speak of one image: its label, its figures, which of two way
 from collections.abc import Mapping
 
 from backend.policies.hard_examples.confidence import CLOSE, LOW_CONFIDENCE
-from backend.policies.hard_examples.consistency import ALTERATIONS
+from backend.policies.hard_examples.consistency import AUGMENTATIONS
 
 PHRASES: Mapping[int, str] = {
     0: "nothing found",
@@ -28,7 +28,7 @@ PHRASES: Mapping[int, str] = {
     16: "darker or brighter boxes than in the labeled images",
     17: "more blurred or sharper boxes than in the labeled images",
     18: "boxes overlap less or more than in the labeled images",
-    **{number: f"answer changes when {altered}" for number, altered in ALTERATIONS.items()},
+    **{number: f"answer changes when {augmented}" for number, augmented in AUGMENTATIONS.items()},
     30: "far from all labeled images",
     CLOSE: "top labels close, or undecided about one",
 }

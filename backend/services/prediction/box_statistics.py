@@ -8,7 +8,7 @@ import numpy as np
 from backend.domain.answers import Answer, ImageRef, Regions
 from backend.domain.batches import Floats
 from backend.domain.errors import UnreadableImage
-from backend.ports.images import Gallery
+from backend.ports.images import FeatureExtractor
 from backend.ports.progress import Progress
 
 STEP = "predict"
@@ -18,7 +18,7 @@ STEP = "predict"
 class Cropping:
     """Opens no more than `most` images at a time."""
 
-    gallery: Gallery
+    extractor: FeatureExtractor
     most: int
 
     def crops(
@@ -44,7 +44,7 @@ class Cropping:
             return np.nan, np.nan
         try:
             boxes = [region.box for region in answer.regions]
-            brightness, sharpness = self.gallery.look_into(ref, boxes)
+            brightness, sharpness = self.extractor.box_statistics(ref, boxes)
         except UnreadableImage:  # gone since the first look; the miner knows NaN
             return np.nan, np.nan
         return brightness, float(np.log1p(sharpness))

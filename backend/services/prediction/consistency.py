@@ -13,16 +13,16 @@ from pathlib import Path
 import numpy as np
 
 from backend.domain.answers import Answer, ImageRef, Region, Regions
-from backend.domain.batches import Guesses, Pictures
+from backend.domain.batches import ImageBatch, PredictionBatch
 from backend.domain.errors import UnreadableImage
 from backend.domain.geometry import clipped
-from backend.domain.schema import Control, Kind
+from backend.domain.schema import Control, TaskKind
 from backend.policies.certification.correctness import is_right
-from backend.ports.images import Fetch, Gallery
+from backend.ports.images import FeatureExtractor, Fetch
 from backend.ports.model_family import Model
 from backend.ports.progress import Progress
-from backend.services.prediction.inference import Guessed
-from backend.services.training.train import Material, answered
+from backend.services.prediction.inference import ProjectPredictions
+from backend.services.training.train import Dataset, answered
 
 BLURRED, MIRRORED, CROPPED = 19, 20, 21
 OF_IMAGES = (BLURRED, MIRRORED, CROPPED)
@@ -40,48 +40,48 @@ PROBE = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Viewing:
+class ConsistencyCheck:
     """Looks again at no more than `most` images."""
 
-    gallery: Gallery
+    extractor: FeatureExtractor
     most: int
 
     def views(
         self,
         control: Control,
         model: Model,
-        material: Material,
-        guessed: Guessed,
+        dataset: Dataset,
+        predicted: ProjectPredictions,
         progress: Progress,
-    ) -> Mapping[int, Guesses]:
+    ) -> Mapping[int, PredictionBatch]:
         """By alteration, the guesses with the viewed rows replaced; the others did not change."""
-        plain = guessed.guesses[control.name]
+        plain = predicted.predictions[control.name]
         rows = self._least_certain(control, plain)
         if not rows:
             return {}
-        numbers = OF_BOXES if control.kind is Kind.DETECTION else OF_IMAGES
-        found: dict[int, Guesses] = {}
+        numbers = OF_BOXES if control.kind is TaskKind.DETECTION else OF_IMAGES
+        found: dict[int, PredictionBatch] = {}
         for number in numbers:
             look = partial(self._look, control, model, number, progress)
             try:
-                if self._keeps_meaning(control, material, look):
-                    found[number] = plain.with_rows(rows, look(guessed.pictures.take(rows)))
+                if self._keeps_meaning(control, dataset, look):
+                    found[number] = plain.with_rows(rows, look(predicted.images.take(rows)))
             except UnreadableImage:  # gone since the first look; its views are no loss
                 continue
         return found
 
-    def _least_certain(self, control: Control, plain: Guesses) -> list[int]:
-        most = self.most // BOXES_COST if control.kind is Kind.DETECTION else self.most
+    def _least_certain(self, control: Control, plain: PredictionBatch) -> list[int]:
+        most = self.most // BOXES_COST if control.kind is TaskKind.DETECTION else self.most
         count = min(most, int(LARGEST_PART * len(plain.answers)))
         return sorted(int(row) for row in np.argsort(plain.confidence, kind="stable")[:count])
 
-    def _keeps_meaning(self, control: Control, material: Material, look: "_Look") -> bool:
+    def _keeps_meaning(self, control: Control, dataset: Dataset, look: "_Look") -> bool:
         """Boxes keep theirs: they are mapped back."""
-        rows, answers = answered(control, material)
-        if control.kind is Kind.DETECTION or not rows:
+        rows, answers = answered(control, dataset)
+        if control.kind is TaskKind.DETECTION or not rows:
             return True
         probe = range(0, len(rows), max(1, len(rows) // PROBE))
-        seen = look(material.labeled.take([rows[place] for place in probe]))
+        seen = look(dataset.labeled.take([rows[place] for place in probe]))
         right = sum(
             is_right(said, answers[place]) for said, place in zip(seen.answers, probe, strict=True)
         )
@@ -93,28 +93,28 @@ class Viewing:
         model: Model,
         number: int,
         progress: Progress,
-        pictures: Pictures,
-    ) -> Guesses:
+        images: ImageBatch,
+    ) -> PredictionBatch:
         """Guesses on altered copies. Raises UnreadableImage."""
         with tempfile.TemporaryDirectory() as folder:
-            fetch: Fetch = partial(_altered_file, self.gallery, number, Path(folder))
-            if control.kind is Kind.DETECTION:
-                seen = model.predict(pictures, fetch, progress)
+            fetch: Fetch = partial(_augmented_file, self.extractor, number, Path(folder))
+            if control.kind is TaskKind.DETECTION:
+                seen = model.predict(images, fetch, progress)
                 return _mirrored_back(seen) if number == MIRRORED else seen
-            altered, gone = self.gallery.look_altered(pictures.refs, number, progress)
+            augmented, gone = self.extractor.extract_augmented(images.refs, number, progress)
             if gone:
-                raise UnreadableImage(gone[0].because)
-            return model.predict(altered, fetch, progress)
+                raise UnreadableImage(gone[0].reason)
+            return model.predict(augmented, fetch, progress)
 
 
-_Look = partial[Guesses]
+_Look = partial[PredictionBatch]
 
 
-def _altered_file(gallery: Gallery, number: int, folder: Path, ref: ImageRef) -> Path:
-    return gallery.fetch_altered(ref, number, folder)
+def _augmented_file(extractor: FeatureExtractor, number: int, folder: Path, ref: ImageRef) -> Path:
+    return extractor.fetch_augmented(ref, number, folder)
 
 
-def _mirrored_back(seen: Guesses) -> Guesses:
+def _mirrored_back(seen: PredictionBatch) -> PredictionBatch:
     return replace(seen, answers=tuple(_mirror(answer) for answer in seen.answers))
 
 

@@ -7,15 +7,15 @@ import numpy as np
 
 from backend.domain.answers import HardExample
 from backend.domain.ids import TaskId
-from backend.domain.schema import Control, Kind
+from backend.domain.schema import Control, TaskKind
 from backend.policies.hard_examples.coefficient import DEFAULT, MODELARTS_WEIGHTS, Table, examine
 from backend.policies.hard_examples.evidence import Evidence
 from backend.ports.model_family import Model
 from backend.ports.progress import Progress
 from backend.services.prediction.box_statistics import Cropping
-from backend.services.prediction.consistency import Viewing
-from backend.services.prediction.inference import Guessed
-from backend.services.training.train import Material, Models, answered
+from backend.services.prediction.consistency import ConsistencyCheck
+from backend.services.prediction.inference import ProjectPredictions
+from backend.services.training.train import Dataset, Models, answered
 from backend.settings import Settings
 
 
@@ -23,49 +23,49 @@ from backend.settings import Settings
 class HardExamples:
     """Holds a version's guesses against the labeled images, control by control."""
 
-    viewing: Viewing | None = None
+    consistency: ConsistencyCheck | None = None
     cropping: Cropping | None = None
     table: Table = field(default=DEFAULT)
 
     def find(
-        self, material: Material, guessed: Guessed, models: Models, progress: Progress
+        self, dataset: Dataset, predicted: ProjectPredictions, models: Models, progress: Progress
     ) -> Mapping[TaskId, HardExample]:
         """The hard ones by task; several controls add up."""
         found: dict[TaskId, HardExample] = {}
-        for example in self._examples(material, guessed, models, progress):
+        for example in self._examples(dataset, predicted, models, progress):
             before = found.get(example.task)
             found[example.task] = _both(before, example) if before else example
         return found
 
     def _examples(
-        self, material: Material, guessed: Guessed, models: Models, progress: Progress
+        self, dataset: Dataset, predicted: ProjectPredictions, models: Models, progress: Progress
     ) -> Iterable[HardExample]:
-        for control in material.schema.controls:
-            if control.name not in guessed.guesses or not len(guessed.pictures):
+        for control in dataset.schema.controls:
+            if control.name not in predicted.predictions or not len(predicted.images):
                 continue
-            evidence = self._evidence(control, material, guessed, models[control.name], progress)
+            evidence = self._evidence(control, dataset, predicted, models[control.name], progress)
             yield from examine(evidence, self.table).examples
 
     def _evidence(
         self,
         control: Control,
-        material: Material,
-        guessed: Guessed,
+        dataset: Dataset,
+        predicted: ProjectPredictions,
         model: Model,
         progress: Progress,
     ) -> Evidence:
-        rows, answers = answered(control, material)
+        rows, answers = answered(control, dataset)
         evidence = Evidence(
             control=control,
-            pictures=guessed.pictures,
-            guesses=guessed.guesses[control.name],
-            labeled=material.labeled.take(rows),
+            images=predicted.images,
+            predictions=predicted.predictions[control.name],
+            labeled=dataset.labeled.take(rows),
             labeled_answers=answers,
         )
-        if self.viewing:
-            views = self.viewing.views(control, model, material, guessed, progress)
+        if self.consistency:
+            views = self.consistency.views(control, model, dataset, predicted, progress)
             evidence = replace(evidence, views=views)
-        if self.cropping and control.kind is Kind.DETECTION:
+        if self.cropping and control.kind is TaskKind.DETECTION:
             evidence = _with_crops(evidence, self.cropping, progress)
         return evidence
 
@@ -80,12 +80,12 @@ def table(settings: Settings) -> Table:
 
 
 def _with_crops(evidence: Evidence, cropping: Cropping, progress: Progress) -> Evidence:
-    guesses, labeled = evidence.guesses, evidence.labeled
+    predictions, labeled = evidence.predictions, evidence.labeled
     newest = np.array(labeled.tasks, dtype=np.float64)
     return replace(
         evidence,
         crops=cropping.crops(
-            evidence.pictures.refs, guesses.answers, 1 - guesses.confidence, progress
+            evidence.images.refs, predictions.answers, 1 - predictions.confidence, progress
         ),
         labeled_crops=cropping.crops(labeled.refs, evidence.labeled_answers, newest, progress),
     )

@@ -10,39 +10,41 @@ from dataclasses import dataclass
 import numpy as np
 
 from backend.domain.answers import HardExample, NoPrediction, Prediction
-from backend.domain.batches import Floats, Guesses, Pictures
+from backend.domain.batches import Floats, ImageBatch, PredictionBatch
 from backend.domain.errors import UnreadableImage
 from backend.domain.ids import ControlName, TaskId, VersionName
-from backend.ports.images import Gallery
+from backend.ports.images import FeatureExtractor
 from backend.ports.progress import Progress
 from backend.services.training.train import Models
 
 
 @dataclass(frozen=True, slots=True)
-class Guessed:
+class ProjectPredictions:
     """What all models of a version say about some pictures.
 
     `score` (n,): the product of the controls' confidences, the chance that all are right if
     their mistakes are independent.
     """
 
-    pictures: Pictures
-    guesses: Mapping[ControlName, Guesses]
+    images: ImageBatch
+    predictions: Mapping[ControlName, PredictionBatch]
     score: Floats
 
-    def without(self, tasks: Collection[TaskId]) -> "Guessed":
+    def without(self, tasks: Collection[TaskId]) -> "ProjectPredictions":
         """The same but for these tasks."""
-        rows = [row for row, task in enumerate(self.pictures.tasks) if task not in tasks]
-        guesses = {name: said.take(rows) for name, said in self.guesses.items()}
-        return Guessed(self.pictures.take(rows), guesses, self.score[rows])
+        rows = [row for row, task in enumerate(self.images.tasks) if task not in tasks]
+        predictions = {name: said.take(rows) for name, said in self.predictions.items()}
+        return ProjectPredictions(self.images.take(rows), predictions, self.score[rows])
 
     def prediction(
         self, row: int, version: VersionName, hard: HardExample | None = None
     ) -> Prediction:
-        width, height = self.pictures.traits[row, :2]
+        width, height = self.images.image_stats[row, :2]
         return Prediction(
-            image=self.pictures.refs[row],
-            answers={name: guesses.answers[row] for name, guesses in self.guesses.items()},
+            image=self.images.refs[row],
+            answers={
+                name: predictions.answers[row] for name, predictions in self.predictions.items()
+            },
             score=float(self.score[row]),
             version=version,
             size=(int(width), int(height)),
@@ -51,39 +53,39 @@ class Guessed:
 
 
 @dataclass(frozen=True, slots=True)
-class Guessing:
+class Predictor:
     """Runs models over pictures; an image that went away costs only itself."""
 
-    gallery: Gallery
+    extractor: FeatureExtractor
 
-    def guess(
-        self, models: Models, pictures: Pictures, progress: Progress
-    ) -> tuple[Guessed, Sequence[NoPrediction]]:
+    def predict(
+        self, models: Models, images: ImageBatch, progress: Progress
+    ) -> tuple[ProjectPredictions, Sequence[NoPrediction]]:
         """Guesses for all pictures that can still be read, and the others with why not."""
         try:
-            return self._all(models, pictures, progress), ()
+            return self._all(models, images, progress), ()
         except UnreadableImage:
-            return self._readable(models, pictures, progress)
+            return self._readable(models, images, progress)
 
-    def _all(self, models: Models, pictures: Pictures, progress: Progress) -> Guessed:
-        guesses = {
-            name: model.predict(pictures, self.gallery.fetch, progress)
+    def _all(self, models: Models, images: ImageBatch, progress: Progress) -> ProjectPredictions:
+        predictions = {
+            name: model.predict(images, self.extractor.fetch, progress)
             for name, model in models.items()
         }
-        score = np.ones(len(pictures), dtype=np.float32)
-        for said in guesses.values():
+        score = np.ones(len(images), dtype=np.float32)
+        for said in predictions.values():
             score *= said.confidence.astype(np.float32)
-        return Guessed(pictures, guesses, np.clip(np.nan_to_num(score), 0.0, 1.0))
+        return ProjectPredictions(images, predictions, np.clip(np.nan_to_num(score), 0.0, 1.0))
 
     def _readable(
-        self, models: Models, pictures: Pictures, progress: Progress
-    ) -> tuple[Guessed, Sequence[NoPrediction]]:
+        self, models: Models, images: ImageBatch, progress: Progress
+    ) -> tuple[ProjectPredictions, Sequence[NoPrediction]]:
         kept: list[int] = []
         gone: list[NoPrediction] = []
-        for row, ref in enumerate(pictures.refs):
+        for row, ref in enumerate(images.refs):
             try:
-                self.gallery.fetch(ref)
+                self.extractor.fetch(ref)
                 kept.append(row)
             except UnreadableImage as exc:
                 gone.append(NoPrediction(ref.task, str(exc)))
-        return self._all(models, pictures.take(kept), progress), gone
+        return self._all(models, images.take(kept), progress), gone

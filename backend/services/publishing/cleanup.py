@@ -13,18 +13,18 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Undone:
+class SkippedCleanup:
     """What was to be put in order, and why it was not."""
 
     what: str
-    because: str
+    reason: str
 
 
 @dataclass(slots=True)
-class Tidying:
+class Cleanup:
     """Does one thing after the other; after a request to stop, nothing more."""
 
-    left_undone: list[Undone] = field(default_factory=list[Undone])
+    skipped_cleanup: list[SkippedCleanup] = field(default_factory=list[SkippedCleanup])
     _stopped: Stopped | None = None
 
     def __call__(self, what: str, work: Callable[[], object]) -> None:
@@ -44,4 +44,4 @@ class Tidying:
             if isinstance(exc, Stopped):
                 self._stopped = exc
             log.warning("left undone, %s: %s", what, exc)
-            self.left_undone.append(Undone(what, str(exc)))
+            self.skipped_cleanup.append(SkippedCleanup(what, str(exc)))

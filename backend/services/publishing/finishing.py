@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 from backend.domain.ids import TaskId, VersionName
 from backend.domain.jobs import Job
-from backend.domain.schema import Kind, LabelSchema
+from backend.domain.schema import LabelSchema, TaskKind
 from backend.domain.versions import ModelVersion
 from backend.ports.progress import Progress
 from backend.ports.stores import Versions
+from backend.services.assessment import Assessment
 from backend.services.auto_accept import AutoAccept
-from backend.services.prediction.assessment import Findings
-from backend.services.publishing.cleanup import Tidying
-from backend.services.publishing.delivery import Delivered, Delivery
+from backend.services.publishing.cleanup import Cleanup
+from backend.services.publishing.publisher import PublishedPredictions, Publisher
 
 TAB = "Hard examples (nothing found)"
 """Lists what `Hard examples` cannot: a prediction without a region has no place for its reasons."""
@@ -21,20 +21,20 @@ TAB = "Hard examples (nothing found)"
 class Finished:
     """What arrived in Label Studio, of the version `shown`; `accepted` counts annotations made.
 
-    `tidying` is for what is left to put in order.
+    `cleanup` is for what is left to put in order.
     """
 
     shown: VersionName
-    delivered: Delivered
+    published: PublishedPredictions
     accepted: int
-    tidying: Tidying
+    cleanup: Cleanup
 
 
 @dataclass(frozen=True, slots=True)
 class Finishing:
     """Brings findings into Label Studio."""
 
-    delivery: Delivery
+    publisher: Publisher
     auto_accept: AutoAccept
     versions: Versions
 
@@ -43,7 +43,7 @@ class Finishing:
         job: Job,
         schema: LabelSchema,
         version: ModelVersion,
-        findings: Findings,
+        findings: Assessment,
         progress: Progress,
         *,
         activate: bool,
@@ -53,37 +53,37 @@ class Finishing:
         `activate` makes the version, which this job published, the current one.
         """
         project = job.request.project
-        delivered = self.delivery.deliver(
+        published = self.publisher.publish(
             project,
             schema,
             version.name,
-            findings.guessed,
+            findings.predicted,
             findings.hard,
             progress,
             is_new=activate,
         )
         if activate:
             self.versions.activate(project, version.name)
-        self.delivery.show(project, version.name)
+        self.publisher.show(project, version.name)
         accepted = self.auto_accept.carry_out(job, version.name, findings.verdict)
-        current, tidying = self.versions.current(project), Tidying()
+        current, cleanup = self.versions.current(project), Cleanup()
         keep = {version.name, current.name} if current else {version.name}
-        self.delivery.tidy(project, keep, tidying)
-        if any(control.kind is not Kind.SINGLE for control in schema.controls):
-            tidying(
+        self.publisher.clean_up(project, keep, cleanup)
+        if any(control.kind is not TaskKind.SINGLE for control in schema.controls):
+            cleanup(
                 "listing the hard examples on which nothing was found",
-                lambda: self.delivery.list_in_tab(project, TAB, hard_and_empty(findings)),
+                lambda: self.publisher.list_in_tab(project, TAB, hard_and_empty(findings)),
             )
-        return Finished(version.name, delivered, accepted, tidying)
+        return Finished(version.name, published, accepted, cleanup)
 
 
-def hard_and_empty(findings: Findings) -> list[TaskId]:
+def hard_and_empty(findings: Assessment) -> list[TaskId]:
     """Hard examples of which no control says anything, the hardest first."""
-    answers = findings.guessed.guesses.values()
+    answers = findings.predicted.predictions.values()
     said = {
         task
-        for guesses in answers
-        for task, answer in zip(findings.guessed.pictures.tasks, guesses.answers, strict=True)
+        for predictions in answers
+        for task, answer in zip(findings.predicted.images.tasks, predictions.answers, strict=True)
         if answer.labels
     }
     empty = [example for example in findings.hard.values() if example.task not in said]

@@ -6,22 +6,22 @@ from typing import Any
 
 from backend.domain.ids import ProjectId
 from backend.domain.jobs import JobRequest
-from backend.policies.forecast import Round, outlook
+from backend.policies.forecast import Round, forecast
 from backend.ports.stores import Ledgers
-from backend.services.project_tasks import Census
+from backend.services.project_tasks import ProjectTasks
 
 Report = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Prospects:
+class Forecasts:
     """Looks ahead; `reports` are those of a project's earlier jobs, newest first."""
 
     ledgers: Ledgers
     reports: Callable[[ProjectId], Iterable[Report]]
 
-    def look(self, request: JobRequest, people: Census) -> dict[str, Any]:
-        """Where the project stands now, as `standing`, and its `outlook`.
+    def look(self, request: JobRequest, people: ProjectTasks) -> dict[str, Any]:
+        """Where the project stands now, as `standing`, and its `forecast`.
 
         Without a certificate, had or wanted, there is nothing to look out for: None.
         """
@@ -29,9 +29,9 @@ class Prospects:
         by_people = sum(image.image.task not in taken for image in people.labeled)
         now = Round(labels=by_people, certified=len(taken))
         rounds = [*self._earlier(request.project), now]
-        ahead = outlook(rounds, len(people.labeled) + len(people.unlabeled))
+        ahead = forecast(rounds, len(people.labeled) + len(people.unlabeled))
         wanted = request.accept or now.certified
-        return {"standing": asdict(now), "outlook": asdict(ahead) if wanted else None}
+        return {"standing": asdict(now), "forecast": asdict(ahead) if wanted else None}
 
     def _earlier(self, project: ProjectId) -> list[Round]:
         """Oldest first."""

@@ -14,13 +14,13 @@ from backend.domain.jobs import Job, Mode
 from backend.domain.schema import LabelSchema
 from backend.domain.versions import ModelVersion
 from backend.policies.hard_examples.reasons import PHRASES
-from backend.policies.label_issues import Suspect
-from backend.ports.images import Gallery
+from backend.policies.label_issues import LabelIssue
+from backend.ports.images import FeatureExtractor
 from backend.services import project_tasks
-from backend.services.prediction.assessment import Findings
-from backend.services.project_tasks import Census
+from backend.services.assessment import Assessment
+from backend.services.project_tasks import ProjectTasks
 from backend.services.publishing.finishing import Finished
-from backend.services.training.train import Learned, Material, Models
+from backend.services.training.train import Dataset, Learned, Models
 
 HARDEST = 20
 """Hard examples listed one by one."""
@@ -38,20 +38,20 @@ def content(
     job: Job,
     version: ModelVersion,
     *,
-    people: Census,
-    material: Material,
-    findings: Findings,
+    people: ProjectTasks,
+    dataset: Dataset,
+    findings: Assessment,
     finished: Finished,
     unreadable: Sequence[NoPrediction],
     seconds: Mapping[str, float],
-    because: str,
+    reason: str,
 ) -> Json:
     """The report of one job; counts are of images, times in seconds.
 
     `version` is the one that the job made or chose. Where that was kept aside, `shown` is another:
     the one whose predictions are counted and were accepted.
     """
-    predicted = len(findings.guessed.pictures)
+    predicted = len(findings.predicted.images)
     certificates = [asdict(one) for one in findings.verdict.certificates]
     return {
         "job": job.id,
@@ -60,29 +60,29 @@ def content(
         "algorithm": job.request.algorithm.value,
         "version": version.name,
         "shown": finished.shown,
-        "because": because,
+        "reason": reason,
         "task_kind": "+".join(dict.fromkeys(kind.value for kind in version.kinds.values())),
         "labels": [
             {"control": count.control, "label": count.label, "images": count.images}
-            for count in project_tasks.count(material.schema, tuple(material.people.values()))
+            for count in project_tasks.count(dataset.schema, tuple(dataset.people.values()))
         ],
-        "labeled": len(material.people),
-        "validation": len(material.validation) or version.trained_on.get("validation", 0),
+        "labeled": len(dataset.people),
+        "validation": len(dataset.validation) or version.trained_on.get("validation", 0),
         "unlabeled": len(people.unlabeled),
-        "predicted": finished.delivered.predicted,
+        "predicted": finished.published.predicted,
         "hard": len(findings.hard),
         "hardest": [_hard(example) for example in _worst(findings.hard)],
         "hard_reasons": hard_reasons(findings.hard),
         "accepted": finished.accepted,
         "withheld": predicted - finished.accepted,
-        "dropped": [_slot(slot) for slot in finished.delivered.dropped],
+        "dropped": [_slot(slot) for slot in finished.published.dropped],
         "unreadable": [_slot(slot) for slot in unreadable],
-        "repairs": _repairs(material),
+        "repairs": _repairs(dataset),
         "metrics": dict(version.metrics),
-        "confidence_histogram": _histogram(findings.guessed.score),
+        "confidence_histogram": _histogram(findings.predicted.score),
         "certificate": certificates[0] if certificates else None,
         "certificates": certificates,
-        "verdict": findings.verdict.because,
+        "verdict": findings.verdict.reason,
         "seconds": _seconds(seconds),
         "device": version.device,
         "backbone": version.backbone,
@@ -91,10 +91,10 @@ def content(
 
 def of_looking(
     job: Job,
-    gallery: Gallery,
+    extractor: FeatureExtractor,
     *,
-    because: str,
-    people: Census,
+    reason: str,
+    people: ProjectTasks,
     unreadable: Sequence[NoPrediction],
     seconds: Mapping[str, float],
 ) -> Json:
@@ -104,17 +104,17 @@ def of_looking(
         "project": job.request.project,
         "mode": job.request.mode.value,
         "version": None,
-        "because": because,
+        "reason": reason,
         "labeled": len(people.labeled),
         "unlabeled": len(people.unlabeled),
         "unreadable": [_slot(slot) for slot in unreadable],
-        "seconds": _seconds({**seconds, **gallery.timings()}),
-        "device": gallery.device,
-        "backbone": gallery.backbone,
+        "seconds": _seconds({**seconds, **extractor.timings()}),
+        "device": extractor.device,
+        "backbone": extractor.backbone,
     }
 
 
-def of_training(learned: Learned, doubts: Sequence[Suspect]) -> Json:
+def of_training(learned: Learned, doubts: Sequence[LabelIssue]) -> Json:
     """What a report has more when something was trained.
 
     `metrics_from` says on which images the metrics were measured: `held-out`, or `out-of-fold`
@@ -130,7 +130,7 @@ def of_training(learned: Learned, doubts: Sequence[Suspect]) -> Json:
             for name, about in notes.items()
             for row in about.get("per_label", ())
         ],
-        "doubted_labels": [asdict(suspect) for suspect in doubts],
+        "doubted_labels": [asdict(issue) for issue in doubts],
     }
 
 
@@ -143,9 +143,9 @@ def of_earlier_training(version: VersionName, reports: Iterable[Mapping[str, Any
     return about
 
 
-def hardest(findings: Findings) -> list[ImageRef]:
+def hardest(findings: Assessment) -> list[ImageRef]:
     """The images of the hard examples that the report lists."""
-    refs = {ref.task: ref for ref in findings.guessed.pictures.refs}
+    refs = {ref.task: ref for ref in findings.predicted.images.refs}
     return [refs[example.task] for example in _worst(findings.hard)]
 
 
@@ -172,15 +172,15 @@ def metrics(models: Models) -> dict[str, float]:
     }
 
 
-def trained_on(schema: LabelSchema, material: Material, held_out: int) -> dict[str, int]:
+def trained_on(schema: LabelSchema, dataset: Dataset, held_out: int) -> dict[str, int]:
     """How many images, in all, held out, and for each label."""
-    teachers = [material.people[task] for task in material.labeled.tasks]
+    trainable = [dataset.people[task] for task in dataset.labeled.tasks]
     used = {
         f"{count.control}/{count.label}": count.images
-        for count in project_tasks.count(schema, teachers)
+        for count in project_tasks.count(schema, trainable)
         if count.images
     }
-    return {"images": len(material.labeled), "validation": held_out, **used}
+    return {"images": len(dataset.labeled), "validation": held_out, **used}
 
 
 def _histogram(scores: Floats) -> list[int]:
@@ -201,12 +201,12 @@ def _seconds(spent: Mapping[str, float]) -> dict[str, float]:
 
 
 def _slot(slot: NoPrediction) -> Json:
-    return {"task": slot.task, "because": slot.because}
+    return {"task": slot.task, "reason": slot.reason}
 
 
-def _repairs(material: Material) -> dict[str, int]:
-    kinds = {kind for image in material.people.values() for kind in image.repairs}
+def _repairs(dataset: Dataset) -> dict[str, int]:
+    kinds = {kind for image in dataset.people.values() for kind in image.repairs}
     return {
-        kind: sum(image.repairs.get(kind, 0) for image in material.people.values())
+        kind: sum(image.repairs.get(kind, 0) for image in dataset.people.values())
         for kind in sorted(kinds)
     }

@@ -7,15 +7,15 @@ from backend.domain.answers import NoPrediction
 from backend.domain.ids import ProjectId
 from backend.domain.jobs import Job
 from backend.domain.versions import ModelVersion
-from backend.ports.images import Gallery
+from backend.ports.images import FeatureExtractor
 from backend.ports.stores import Illustrations
-from backend.services.prediction.assessment import Findings
-from backend.services.project_tasks import Census
+from backend.services.assessment import Assessment
+from backend.services.project_tasks import ProjectTasks
 from backend.services.publishing.finishing import Finished
 from backend.services.reporting import report
-from backend.services.reporting.forecast import Prospects, Report
+from backend.services.reporting.forecast import Forecasts, Report
 from backend.services.reporting.report import Json
-from backend.services.training.train import Material
+from backend.services.training.train import Dataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,8 @@ class Reporter:
     `reports` are those of a project's earlier jobs, newest first.
     """
 
-    gallery: Gallery
-    prospects: Prospects
+    extractor: FeatureExtractor
+    prospects: Forecasts
     illustrations: Illustrations
     reports: Callable[[ProjectId], Iterable[Report]]
 
@@ -35,13 +35,13 @@ class Reporter:
         job: Job,
         version: ModelVersion,
         *,
-        people: Census,
-        material: Material,
-        findings: Findings,
+        people: ProjectTasks,
+        dataset: Dataset,
+        findings: Assessment,
         finished: Finished,
         unreadable: Sequence[NoPrediction],
         seconds: Mapping[str, float],
-        because: str,
+        reason: str,
         training: Json | None = None,
     ) -> Json:
         """The content of `report.json`; `training` is what was found out while learning.
@@ -53,22 +53,22 @@ class Reporter:
             job,
             version,
             people=people,
-            material=material,
+            dataset=dataset,
             findings=findings,
             finished=finished,
             unreadable=(*unreadable, *findings.unreadable),
-            seconds={**seconds, **self.gallery.timings()},
-            because=because,
+            seconds={**seconds, **self.extractor.timings()},
+            reason=reason,
         )
         found = {
             **content,
             **(training or report.of_earlier_training(version.name, earlier)),
             **self.prospects.look(job.request, people),
-            "changed_images": dict(self.gallery.notes()),
+            "changed_images": dict(self.extractor.notes()),
         }
-        finished.tidying(
+        finished.cleanup(
             "drawing pictures",
             lambda: self.illustrations.draw(job, found, report.hardest(findings)),
         )
-        left = [asdict(one) for one in finished.tidying.left_undone]
-        return {**found, "left_undone": left}
+        left = [asdict(one) for one in finished.cleanup.skipped_cleanup]
+        return {**found, "skipped_cleanup": left}

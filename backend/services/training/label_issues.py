@@ -6,15 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from backend.domain.answers import Answer
-from backend.domain.batches import Guesses
+from backend.domain.batches import PredictionBatch
 from backend.domain.errors import BadInput
 from backend.domain.ids import ProjectId, TaskId
-from backend.domain.schema import Control, Kind
+from backend.domain.schema import Control, TaskKind
 from backend.domain.versions import ModelVersion
 from backend.policies.box_label_issues import doubted_boxes
-from backend.policies.label_issues import Suspect, doubted
+from backend.policies.label_issues import LabelIssue, doubted
 from backend.ports.label_studio import LabelStudio
-from backend.ports.model_family import Lesson, Model
+from backend.ports.model_family import Model, TrainingSet
 from backend.ports.progress import Progress
 from backend.services.training import seen_tasks
 from backend.services.training.train import Learned, Learning
@@ -25,7 +25,7 @@ MOST = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Doubts:
+class LabelIssues:
     """Finds doubted labels and keeps their tab."""
 
     label_studio: LabelStudio
@@ -33,51 +33,61 @@ class Doubts:
 
     def find(
         self, learned: Learned, current: ModelVersion | None, progress: Progress
-    ) -> Sequence[Suspect]:
+    ) -> Sequence[LabelIssue]:
         """The most doubtful labels of all controls; `current` is what was shown until now."""
         found = [
-            suspect
-            for name, lesson in learned.lessons.items()
-            for suspect in _suspects(
-                lesson.control, self._unseen(lesson, learned.models[name], current, progress)
+            issue
+            for name, training_set in learned.training_sets.items()
+            for issue in _issues(
+                training_set.control,
+                self._unseen(training_set, learned.models[name], current, progress),
             )
         ]
-        return sorted(found, key=lambda suspect: -suspect.doubt)[:MOST]
+        return sorted(found, key=lambda issue: -issue.doubt)[:MOST]
 
-    def show(self, project: ProjectId, suspects: Sequence[Suspect]) -> None:
+    def show(self, project: ProjectId, issues: Sequence[LabelIssue]) -> None:
         """Make the tab list exactly these."""
-        tasks = tuple(dict.fromkeys(suspect.task for suspect in suspects))
+        tasks = tuple(dict.fromkeys(issue.task for issue in issues))
         self.label_studio.list_in_tab(project, TAB, tasks)
 
     def _unseen(
-        self, lesson: Lesson, model: Model, current: ModelVersion | None, progress: Progress
+        self,
+        training_set: TrainingSet,
+        model: Model,
+        current: ModelVersion | None,
+        progress: Progress,
     ) -> "_Unseen":
-        said = model.predict(lesson.held_out, lesson.fetch, progress)
-        held_out = _Unseen(lesson.held_out.tasks, lesson.held_out_answers, said)
+        said = model.predict(training_set.held_out, training_set.fetch, progress)
+        held_out = _Unseen(training_set.held_out.tasks, training_set.held_out_answers, said)
         if model.out_of_fold is not None:
-            return _Unseen(lesson.train.tasks, lesson.train_answers, model.out_of_fold) + held_out
-        newer = self._newly_labeled(lesson, current, progress)
+            return (
+                _Unseen(training_set.train.tasks, training_set.train_answers, model.out_of_fold)
+                + held_out
+            )
+        newer = self._newly_labeled(training_set, current, progress)
         return newer + held_out if newer else held_out
 
     def _newly_labeled(
-        self, lesson: Lesson, current: ModelVersion | None, progress: Progress
+        self, training_set: TrainingSet, current: ModelVersion | None, progress: Progress
     ) -> "_Unseen | None":
         """Labeled since the current version, which has not seen them; it must know all labels."""
-        name, folder = lesson.control.name, lesson.previous
-        if folder is None or not current or current.labels.get(name) != lesson.control.labels:
+        name, folder = training_set.control.name, training_set.previous
+        if folder is None or not current or current.labels.get(name) != training_set.control.labels:
             return None
         known = seen_tasks.known_to(folder)
-        rows = [row for row, task in enumerate(lesson.train.tasks) if task not in known]
+        rows = [row for row, task in enumerate(training_set.train.tasks) if task not in known]
         if not rows:
             return None
         try:
-            model = self.learning.families[lesson.control.kind].load(folder, lesson.control)
+            model = self.learning.families[training_set.control.kind].load(
+                folder, training_set.control
+            )
         except BadInput:  # made for another detector; what it would doubt is no loss
             return None
-        pictures = lesson.train.take(rows)
-        answers = [lesson.train_answers[row] for row in rows]
-        said = model.predict(pictures, lesson.fetch, progress)
-        return _Unseen(pictures.tasks, answers, said)
+        images = training_set.train.take(rows)
+        answers = [training_set.train_answers[row] for row in rows]
+        said = model.predict(images, training_set.fetch, progress)
+        return _Unseen(images.tasks, answers, said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,21 +96,21 @@ class _Unseen:
 
     tasks: Sequence[TaskId]
     answers: Sequence[Answer]
-    guesses: Guesses
+    predictions: PredictionBatch
 
     def __add__(self, other: "_Unseen") -> "_Unseen":
-        one, two = self.guesses, other.guesses
-        guesses = Guesses(
+        one, two = self.predictions, other.predictions
+        predictions = PredictionBatch(
             (*one.answers, *two.answers),
             np.concatenate([one.confidence, two.confidence]),
             np.concatenate([one.probabilities, two.probabilities]),
         )
-        return _Unseen((*self.tasks, *other.tasks), (*self.answers, *other.answers), guesses)
+        return _Unseen((*self.tasks, *other.tasks), (*self.answers, *other.answers), predictions)
 
 
-def _suspects(control: Control, seen: _Unseen) -> Sequence[Suspect]:
+def _issues(control: Control, seen: _Unseen) -> Sequence[LabelIssue]:
     if not seen.tasks:
         return ()
-    if control.kind is Kind.DETECTION:
-        return doubted_boxes(seen.tasks, seen.answers, seen.guesses.answers)
-    return doubted(control, seen.tasks, seen.answers, seen.guesses.probabilities)
+    if control.kind is TaskKind.DETECTION:
+        return doubted_boxes(seen.tasks, seen.answers, seen.predictions.answers)
+    return doubted(control, seen.tasks, seen.answers, seen.predictions.probabilities)

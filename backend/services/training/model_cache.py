@@ -14,7 +14,7 @@ CAPACITY = 4
 """Versions kept in memory at once."""
 
 
-class ModelShelf:
+class ModelCache:
     """Loads a version at first use; drops the one not used for longest."""
 
     def __init__(self, learning: Callable[[], Learning], versions: Versions) -> None:

@@ -10,7 +10,7 @@ from backend.domain.schema import LabelSchema
 from backend.domain.versions import ModelVersion
 from backend.policies import preconditions, promotion
 from backend.policies.certification.correctness import agreement
-from backend.ports.model_family import Lesson, Model
+from backend.ports.model_family import Model, TrainingSet
 from backend.ports.progress import Progress
 from backend.ports.stores import Versions
 from backend.services.training.train import Learned, Learning
@@ -51,13 +51,15 @@ class Comparison:
         """How far each held-out answer agrees with people, all controls one after another."""
         return [
             score
-            for name, lesson in learned.lessons.items()
-            for score in self._of_control(lesson, models[name], progress)
+            for name, training_set in learned.training_sets.items()
+            for score in self._of_control(training_set, models[name], progress)
         ]
 
-    def _of_control(self, lesson: Lesson, model: Model, progress: Progress) -> list[float]:
-        if not len(lesson.held_out):
+    def _of_control(
+        self, training_set: TrainingSet, model: Model, progress: Progress
+    ) -> list[float]:
+        if not len(training_set.held_out):
             return []
-        said = model.predict(lesson.held_out, lesson.fetch, progress).answers
-        pairs = zip(said, lesson.held_out_answers, strict=True)
+        said = model.predict(training_set.held_out, training_set.fetch, progress).answers
+        pairs = zip(said, training_set.held_out_answers, strict=True)
         return [agreement(answer, truth) for answer, truth in pairs]

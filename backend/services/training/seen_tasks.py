@@ -10,22 +10,22 @@ from pathlib import Path
 
 from backend.domain.ids import TaskId
 from backend.domain.versions import ModelVersion
-from backend.ports.model_family import Lesson
+from backend.ports.model_family import TrainingSet
 from backend.ports.stores import Versions
 
 FILE = "taught.json"
 
 
-def write(folder: Path, lesson: Lesson) -> None:
+def write(folder: Path, training_set: TrainingSet) -> None:
     """Write the record into the folder of a control."""
-    taught = read(lesson.previous) | set(lesson.train.tasks)
-    record = {"taught": sorted(taught), "measured": sorted(lesson.held_out.tasks)}
+    taught = read(training_set.previous) | set(training_set.train.tasks)
+    record = {"trained_on": sorted(taught), "measured": sorted(training_set.held_out.tasks)}
     (folder / FILE).write_text(json.dumps(record), "utf-8")
 
 
 def read(folder: Path | None) -> frozenset[TaskId]:
     """The tasks that taught a control; none where there is no version or no record."""
-    return _read(folder, "taught")
+    return _read(folder, "trained_on")
 
 
 def known(versions: Versions, version: ModelVersion) -> frozenset[TaskId]:
@@ -36,7 +36,7 @@ def known(versions: Versions, version: ModelVersion) -> frozenset[TaskId]:
 
 def known_to(folder: Path) -> frozenset[TaskId]:
     """All tasks that one control of a version knows."""
-    return _read(folder, "taught") | _read(folder, "measured")
+    return _read(folder, "trained_on") | _read(folder, "measured")
 
 
 def _read(folder: Path | None, part: str) -> frozenset[TaskId]:

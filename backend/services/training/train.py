@@ -4,15 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from backend.domain.answers import Answer, Choice, LabeledImage
-from backend.domain.batches import Pictures
+from backend.domain.answers import Answer, Choices, LabeledImage
+from backend.domain.batches import ImageBatch
 from backend.domain.ids import ControlName, TaskId
 from backend.domain.jobs import Algorithm
-from backend.domain.schema import Control, Kind, LabelSchema
+from backend.domain.schema import Control, LabelSchema, TaskKind
 from backend.domain.versions import ModelVersion
 from backend.policies.certification import validation_split
 from backend.ports.images import Fetch
-from backend.ports.model_family import Family, Lesson, Model
+from backend.ports.model_family import Family, Model, TrainingSet
 from backend.ports.progress import Progress
 from backend.ports.stores import Versions
 from backend.services.training import seen_tasks
@@ -27,7 +27,7 @@ Previous = Callable[[ControlName], Path | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
+class Dataset:
     """What people said, and pictures of everything.
 
     `labeled` may teach a model; `validation` is the part of the random lane that people have
@@ -36,18 +36,18 @@ class Material:
 
     schema: LabelSchema
     people: Mapping[TaskId, LabeledImage]
-    labeled: Pictures
-    validation: Pictures
-    unlabeled: Pictures
+    labeled: ImageBatch
+    validation: ImageBatch
+    unlabeled: ImageBatch
 
     @property
-    def unanswered(self) -> Pictures:
+    def unanswered(self) -> ImageBatch:
         """What a model may look at without an answer: all that it may be certified on as well as
         what it may then accept, since a test is fair only where it treated both alike.
         """
         return self.unlabeled.joined(self.validation)
 
-    def unseen_by(self, known: frozenset[TaskId]) -> "Material":
+    def unseen_by(self, known: frozenset[TaskId]) -> "Dataset":
         """The same without the validation images that a version knows, which would flatter it."""
         rows = [row for row, task in enumerate(self.validation.tasks) if task not in known]
         return replace(self, validation=self.validation.take(rows))
@@ -57,38 +57,45 @@ class Material:
 class Learned:
     """What a round learned, and what from."""
 
-    lessons: Mapping[ControlName, Lesson]
+    training_sets: Mapping[ControlName, TrainingSet]
     models: Models
 
     @property
     def held_out(self) -> int:
         """Images that some control was measured on."""
-        return len({ref for lesson in self.lessons.values() for ref in lesson.held_out.refs})
+        return len(
+            {
+                ref
+                for training_set in self.training_sets.values()
+                for ref in training_set.held_out.refs
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Learning:
     """Trains with the model family of each control's kind."""
 
-    families: Mapping[Kind, Family]
+    families: Mapping[TaskKind, Family]
     settings: Settings
     fetch: Fetch
 
     def learn(
-        self, material: Material, algorithm: Algorithm, previous: Previous, progress: Progress
+        self, dataset: Dataset, algorithm: Algorithm, previous: Previous, progress: Progress
     ) -> "Learned":
         """A model of every control that people used, in the schema's order."""
-        controls = used(material.schema, tuple(material.people.values()))
-        lessons = {
-            control.name: self._lesson(
-                control, material, algorithm, previous, _share(progress, turn, len(controls))
+        controls = used(dataset.schema, tuple(dataset.people.values()))
+        training_sets = {
+            control.name: self._training_set(
+                control, dataset, algorithm, previous, _share(progress, turn, len(controls))
             )
             for turn, control in enumerate(controls)
         }
         models = {
-            name: self.families[lesson.control.kind].fit(lesson) for name, lesson in lessons.items()
+            name: self.families[training_set.control.kind].fit(training_set)
+            for name, training_set in training_sets.items()
         }
-        return Learned(lessons, models)
+        return Learned(training_sets, models)
 
     def load(self, schema: LabelSchema, version: ModelVersion, versions: Versions) -> Models:
         """The published models of those controls that the schema still has."""
@@ -100,30 +107,30 @@ class Learning:
             if control.name in version.kinds
         }
 
-    def _lesson(
+    def _training_set(
         self,
         control: Control,
-        material: Material,
+        dataset: Dataset,
         algorithm: Algorithm,
         previous: Previous,
         progress: Progress,
-    ) -> Lesson:
-        rows, answers = answered(control, material)
-        pictures = material.labeled.take(rows)
+    ) -> TrainingSet:
+        rows, answers = answered(control, dataset)
+        images = dataset.labeled.take(rows)
         folder = previous(control.name)
         past = seen_tasks.read(folder)
         learn, hold = validation_split.split(
-            pictures.tasks, answers, self.settings.seed, HELD_OUT, past
+            images.tasks, answers, self.settings.seed, HELD_OUT, past
         )
-        return Lesson(
+        return TrainingSet(
             control=control,
-            train=pictures.take(learn),
+            train=images.take(learn),
             train_answers=[answers[int(row)] for row in learn],
-            held_out=pictures.take(hold),
+            held_out=images.take(hold),
             held_out_answers=[answers[int(row)] for row in hold],
-            unlabeled=material.unanswered,
+            unlabeled=dataset.unanswered,
             algorithm=algorithm,
-            previous=folder if past.isdisjoint(material.validation.tasks) else None,
+            previous=folder if past.isdisjoint(dataset.validation.tasks) else None,
             fetch=self.fetch,
             progress=progress,
             seed=self.settings.seed,
@@ -131,12 +138,12 @@ class Learning:
         )
 
 
-def answered(control: Control, material: Material) -> tuple[list[int], list[Answer]]:
-    """Rows of `material.labeled` whose task answers this control, and the answers."""
+def answered(control: Control, dataset: Dataset) -> tuple[list[int], list[Answer]]:
+    """Rows of `dataset.labeled` whose task answers this control, and the answers."""
     rows: list[int] = []
     answers: list[Answer] = []
-    for row, ref in enumerate(material.labeled.refs):
-        answer = material.people[ref.task].answers.get(control.name)
+    for row, ref in enumerate(dataset.labeled.refs):
+        answer = dataset.people[ref.task].answers.get(control.name)
         if answer is not None:
             rows.append(row)
             answers.append(answer)
@@ -153,7 +160,7 @@ def used(schema: LabelSchema, people: Sequence[LabeledImage]) -> tuple[Control, 
 
 
 def _says_something(answer: Answer | None) -> bool:
-    return bool(answer and (answer.labels if isinstance(answer, Choice) else answer.regions))
+    return bool(answer and (answer.labels if isinstance(answer, Choices) else answer.regions))
 
 
 def _share(progress: Progress, turn: int, turns: int) -> Progress:

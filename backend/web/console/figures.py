@@ -61,8 +61,8 @@ def _attempt(entry: Json) -> str:
         if isinstance(value, float)
     ]
     outcome = "kept" if entry.get("kept") else "not kept"
-    because = f" ({entry['because']})" if entry.get("because") else ""
-    return f"{entry['name']}: {', '.join([*figures, outcome])}{because}"
+    reason = f" ({entry['reason']})" if entry.get("reason") else ""
+    return f"{entry['name']}: {', '.join([*figures, outcome])}{reason}"
 
 
 def objects(value: object) -> list[Json]:

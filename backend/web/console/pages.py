@@ -129,7 +129,7 @@ def job(job: str) -> str:
 
 
 @routes.route("/jobs/<job>/pictures/<name>")
-def picture(job: str, name: str) -> Response:
+def image(job: str, name: str) -> Response:
     """A plot or a thumbnail of the job's own report, and nothing else of the disk."""
     if not PICTURE.fullmatch(name):
         abort(404)

@@ -86,5 +86,5 @@ def _step(job: Job) -> str:
     if job.state is JobState.QUEUED:
         return sentences.sentence(sentences.WAITS_LONG)
     if job.state.is_live:
-        return sentences.begun(sentences.step(job))
-    return sentences.sentence(job.because) if job.because else ""
+        return sentences.capitalize_first(sentences.step(job))
+    return sentences.sentence(job.reason) if job.reason else ""

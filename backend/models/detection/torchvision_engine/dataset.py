@@ -17,7 +17,7 @@ from backend.domain.ids import Label
 from backend.models.detection.letterbox import Letterboxed, letterbox
 from backend.models.detection.torchvision_engine.network import to_tensor
 from backend.models.images.upright import read
-from backend.ports.model_family import Lesson
+from backend.ports.model_family import TrainingSet
 
 Target = dict[str, Tensor]
 Example = tuple[Tensor, Target]
@@ -26,13 +26,13 @@ Example = tuple[Tensor, Target]
 class Examples(torch.utils.data.Dataset[Example]):
     """Canvases and their boxes, held in memory, varied anew each time."""
 
-    def __init__(self, lesson: Lesson, size: int) -> None:
+    def __init__(self, training_set: TrainingSet, size: int) -> None:
         self._examples: list[tuple[Letterboxed, Target]] = []
-        pairs = zip(lesson.train.refs, lesson.train_answers, strict=True)
+        pairs = zip(training_set.train.refs, training_set.train_answers, strict=True)
         for ref, answer in pairs:
-            lesson.progress("train: reading images", 0, 1)  # epochs alone move the bar
-            picture = letterbox(read(lesson.fetch(ref)), size)
-            self._examples.append((picture, target(picture, answer, lesson.control.labels)))
+            training_set.progress("train: reading images", 0, 1)  # epochs alone move the bar
+            image = letterbox(read(training_set.fetch(ref)), size)
+            self._examples.append((image, target(image, answer, training_set.control.labels)))
         self._vary = variation()
 
     def __len__(self) -> int:
@@ -47,12 +47,12 @@ class Examples(torch.utils.data.Dataset[Example]):
         return self._vary(tv_tensors.Image(image), {"boxes": boxes, "labels": truth["labels"]})
 
 
-def target(picture: Letterboxed, answer: Answer, labels: Sequence[Label]) -> Target:
+def target(image: Letterboxed, answer: Answer, labels: Sequence[Label]) -> Target:
     """What torchvision wants to hear: corners in canvas pixels, labels from 1 on."""
     regions = answer.regions if isinstance(answer, Regions) else ()
     known = [region for region in regions if region.label in labels]
     corners = [(r.box.left, r.box.top, r.box.right, r.box.bottom) for r in known]
-    boxes = picture.to_canvas(np.array(corners, dtype=np.float64).reshape(-1, 4))
+    boxes = image.to_canvas(np.array(corners, dtype=np.float64).reshape(-1, 4))
     numbers = [1 + labels.index(region.label) for region in known]
     return {
         "boxes": torch.from_numpy(boxes.astype(np.float32)),

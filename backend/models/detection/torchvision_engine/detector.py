@@ -13,7 +13,7 @@ from backend.domain.answers import Regions
 from backend.models.detection.engine import Network, Trained
 from backend.models.detection.torchvision_engine.weights import Start
 from backend.models.detection.training_plan import CHOOSING, TrainingPlan
-from backend.ports.model_family import Lesson
+from backend.ports.model_family import TrainingSet
 
 if TYPE_CHECKING:
     from backend.models.detection.torchvision_engine.network import TorchvisionNetwork
@@ -42,21 +42,23 @@ class TorchvisionEngine:
     def check(self) -> None:
         self._start.check()
 
-    def train(self, lesson: Lesson, plan: TrainingPlan, previous: Path | None) -> Trained:
+    def train(
+        self, training_set: TrainingSet, plan: TrainingPlan, previous: Path | None
+    ) -> Trained:
         from backend.models.detection.torchvision_engine.dataset import Examples  # noqa: PLC0415  imports torch
         from backend.models.detection.torchvision_engine.training import Training, freeze  # noqa: PLC0415
 
-        network = self._network(len(lesson.control.labels), plan.image_size, previous)
+        network = self._network(len(training_set.control.labels), plan.image_size, previous)
         freeze(network.module, plan.frozen)
         training = Training(
             network.module,
             self.device,
             plan,
-            _fitness(network, lesson) if _can_choose(lesson) else None,
-            lesson.progress,
-            lesson.seed,
+            _fitness(network, training_set) if _can_choose(training_set) else None,
+            training_set.progress,
+            training_set.seed,
         )
-        return Trained(network, training.run(Examples(lesson, plan.image_size)))
+        return Trained(network, training.run(Examples(training_set, plan.image_size)))
 
     def load(self, folder: Path) -> "TorchvisionNetwork":
         return self._loaded(folder, None)
@@ -79,22 +81,22 @@ class TorchvisionEngine:
         return started(self._start, classes, size, self.device, across_labels=self.across_labels)
 
 
-def _can_choose(lesson: Lesson) -> bool:
+def _can_choose(training_set: TrainingSet) -> bool:
     """Without a box on any held-out image there is no precision to choose an epoch by."""
-    boxes = any(answer.labels for answer in lesson.held_out_answers)
-    return boxes and len(lesson.held_out) >= CHOOSING
+    boxes = any(answer.labels for answer in training_set.held_out_answers)
+    return boxes and len(training_set.held_out) >= CHOOSING
 
 
-def _fitness(network: Network, lesson: Lesson) -> Callable[[], float]:
+def _fitness(network: Network, training_set: TrainingSet) -> Callable[[], float]:
     """mAP50 on the held-out images, as the network is when asked."""
     from backend.models.detection.inference import find  # noqa: PLC0415  imports OpenCV
     from backend.models.metrics import mean_average_precision  # noqa: PLC0415
 
-    truths = [answer for answer in lesson.held_out_answers if isinstance(answer, Regions)]
-    refs, labels = lesson.held_out.refs, lesson.control.labels
+    truths = [answer for answer in training_set.held_out_answers if isinstance(answer, Regions)]
+    refs, labels = training_set.held_out.refs, training_set.control.labels
 
     def fitness() -> float:
-        found = find(network, refs, lesson.fetch, labels, _CHOSEN_BY, lesson.progress)
+        found = find(network, refs, training_set.fetch, labels, _CHOSEN_BY, training_set.progress)
         return mean_average_precision(found, truths, labels)
 
     return fitness

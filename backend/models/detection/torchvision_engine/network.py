@@ -140,17 +140,17 @@ def load(
 
 def _state(file: Path) -> Mapping[str, Tensor]:
     """Weights from a safetensors file or a pickle that may hold nothing else."""
-    cure = "Save a state_dict only"
+    hint = "Save a state_dict only"
     try:
         if file.suffix == ".safetensors":
             return load_file(file)
         state = cast("Mapping[str, Any]", torch.load(file, "cpu", weights_only=True))
     except pickle.UnpicklingError as exc:
-        raise NoWeights(f"{file} holds more than weights", cure) from exc
+        raise NoWeights(f"{file} holds more than weights", hint) from exc
     except (SafetensorError, RuntimeError, EOFError, ValueError) as exc:
-        raise NoWeights(f"{file} holds no weights: {exc}", cure) from exc
+        raise NoWeights(f"{file} holds no weights: {exc}", hint) from exc
     if not hasattr(state, "items"):
-        raise NoWeights(f"{file} holds no weights by name", cure)
+        raise NoWeights(f"{file} holds no weights by name", hint)
     return {name: value for name, value in state.items() if isinstance(value, Tensor)}
 
 

@@ -43,12 +43,15 @@ class Schedule:
 
     steps: int
     seconds: float
-    begun: float
+    capitalize_first: float
     step: int = 0
 
     @property
     def share(self) -> float:
-        return min(1.0, max(self.step / self.steps, (time.monotonic() - self.begun) / self.seconds))
+        return min(
+            1.0,
+            max(self.step / self.steps, (time.monotonic() - self.capitalize_first) / self.seconds),
+        )
 
     @property
     def rate(self) -> float:
@@ -88,19 +91,21 @@ class Training:
     def run(self, examples: Examples) -> int:
         """Train, leave the module in its best state, and say how many epochs it took."""
         start = copy.deepcopy(self.module.state_dict())
-        begun = time.monotonic()
+        capitalize_first = time.monotonic()
 
         def attempt(batch: int) -> int:
             self.module.load_state_dict(start)
-            return self._run(examples, batch, begun)
+            return self._run(examples, batch, capitalize_first)
 
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
             return with_smaller_batches(self.plan.batch, attempt)
 
-    def _run(self, examples: Examples, batch: int, begun: float) -> int:
+    def _run(self, examples: Examples, batch: int, capitalize_first: float) -> int:
         loader = DataLoader(examples, batch, shuffle=True, collate_fn=list)
-        schedule = Schedule(self.plan.epochs * len(loader), 60 * self.plan.minutes, begun)
+        schedule = Schedule(
+            self.plan.epochs * len(loader), 60 * self.plan.minutes, capitalize_first
+        )
         optimizer = torch.optim.AdamW(groups(self.module), weight_decay=WEIGHT_DECAY)
         best = Best()
         epoch = 0

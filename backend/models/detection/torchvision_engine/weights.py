@@ -10,7 +10,7 @@ from backend.domain.errors import NoWeights
 from backend.models.published_weights import answers, torch_folder
 
 HOST = "download.pytorch.org"
-_CURE = (
+_HINT = (
     "Set AUTOLABEL_DETECTOR to torchvision:NAME@/path/to/weights.pth,"
     " or put the file into the folder weights of AUTOLABEL_DATA_DIR"
 )
@@ -67,11 +67,11 @@ class Start:
         """Raises NoWeights where nothing is at hand and nothing can be fetched."""
         if self.file:
             if not self.file.is_file():
-                raise NoWeights(f"{self.file}, the start of {self.name}, is not a file", _CURE)
+                raise NoWeights(f"{self.file}, the start of {self.name}, is not a file", _HINT)
         elif self.name not in PUBLISHED:
             raise NoWeights(f"torchvision has no detector {self.name}", known())
         elif not self.coco() and not self.imagenet() and not answers(HOST):
-            raise NoWeights(f"the weights of {self.name} are not on this machine", _CURE)
+            raise NoWeights(f"the weights of {self.name} are not on this machine", _HINT)
 
     def coco(self) -> Path | None:
         """The detector's weights on this machine."""

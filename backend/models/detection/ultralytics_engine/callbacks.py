@@ -36,7 +36,7 @@ class Listener:
         self._progress = progress
         self._choosing = choosing
         self._clock = clock
-        self._begun = self._started = clock()
+        self._capitalize_first = self._started = clock()
         self.epochs = 0
 
     def __call__(self, trainer: Running, event: str) -> None:
@@ -49,7 +49,7 @@ class Listener:
                 trainer.fitness = trainer.fitness if trainer.args.val else _NOT_VALIDATED
             case "on_fit_epoch_end":
                 self.epochs = trainer.epoch + 1
-                trainer.epochs = min(self._plan.epochs, self._affordable())
+                trainer.epochs = min(self._plan.epochs, self._max_mistakes())
             case "on_train_start":
                 self._started, self.epochs = self._clock(), 0
                 self._report(trainer)
@@ -60,7 +60,7 @@ class Listener:
 
     @property
     def _elapsed(self) -> float:
-        return self._clock() - self._begun
+        return self._clock() - self._capitalize_first
 
     @property
     def _budget(self) -> float:
@@ -73,7 +73,7 @@ class Listener:
     def _is_due(self, epoch: int) -> bool:
         return self._choosing and (epoch + 1) % self._plan.validations == 0
 
-    def _affordable(self) -> int:
+    def _max_mistakes(self) -> int:
         """Epochs that fit the budget at the pace so far; the learning rate's schedule follows."""
         pace = max(self._clock() - self._started, 1e-9) / self.epochs
         return self.epochs + max(1, int((self._budget - self._elapsed) / pace))

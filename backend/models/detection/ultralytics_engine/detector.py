@@ -20,10 +20,10 @@ from backend.models.detection.training_plan import CHOOSING, TrainingPlan
 from backend.models.detection.ultralytics_engine import setup
 from backend.models.detection.ultralytics_engine.callbacks import Listener
 from backend.models.published_weights import answers
-from backend.ports.model_family import Lesson
+from backend.ports.model_family import TrainingSet
 
 _CHECKPOINT = "weights.pt"
-_CURE = (
+_HINT = (
     "Set AUTOLABEL_DETECTOR to the path of a checkpoint on this machine,"
     " or put the file into the folder weights of AUTOLABEL_DATA_DIR"
 )
@@ -53,20 +53,22 @@ class UltralyticsEngine:
 
     def check(self) -> None:
         if self._local() is None and not self._may_download():
-            raise NoWeights(f"the detector {self.start} is not on this machine", _CURE)
+            raise NoWeights(f"the detector {self.start} is not on this machine", _HINT)
 
-    def train(self, lesson: Lesson, plan: TrainingPlan, previous: Path | None) -> Trained:
+    def train(
+        self, training_set: TrainingSet, plan: TrainingPlan, previous: Path | None
+    ) -> Trained:
         start = previous / _CHECKPOINT if previous else self._checkpoint()
         setup.settle(self._home)
         training = importlib.import_module("backend.models.detection.ultralytics_engine.training")
-        choosing = len(lesson.held_out) >= CHOOSING
-        listener = Listener(plan, lesson.progress, choosing=choosing)
-        options = self._options(plan, lesson.seed, training.precision(self.device))
+        choosing = len(training_set.held_out) >= CHOOSING
+        listener = Listener(plan, training_set.progress, choosing=choosing)
+        options = self._options(plan, training_set.seed, training.precision(self.device))
         options["patience"] = plan.patience if choosing else 0
         scratch = self.data_dir / "scratch"
         scratch.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=scratch, prefix="detector-") as folder:
-            best = training.train(lesson, Path(folder), start, options, plan.batch, listener)
+            best = training.train(training_set, Path(folder), start, options, plan.batch, listener)
             network = self._network(best, plan.image_size)
         return Trained(network, listener.epochs)
 
@@ -96,7 +98,7 @@ class UltralyticsEngine:
         try:
             return setup.download(self.start, self.data_dir / "weights", self._home)
         except ConnectionError as exc:
-            raise NoWeights(f"the detector {self.start} cannot be downloaded", _CURE) from exc
+            raise NoWeights(f"the detector {self.start} cannot be downloaded", _HINT) from exc
 
     def _network(self, checkpoint: Path, image_size: int | None) -> "UltralyticsNetwork":
         setup.settle(self._home)

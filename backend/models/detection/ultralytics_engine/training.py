@@ -19,13 +19,13 @@ from backend.domain.errors import NoWeights
 from backend.models.detection.out_of_memory import with_smaller_batches
 from backend.models.detection.ultralytics_engine.callbacks import Listener, Running
 from backend.models.detection.ultralytics_engine.yolo_dataset import write
-from backend.ports.model_family import Lesson
+from backend.ports.model_family import TrainingSet
 
 _BROKEN = (TypeError, RuntimeError, ImportError, AttributeError, LookupError, ValueError, EOFError)
 """What Ultralytics' loader raises, by the way in which a file is no checkpoint."""
 
 
-class LessonTrainer(DetectionTrainer):
+class TrainingSetTrainer(DetectionTrainer):
     """Ultralytics' trainer for a dataset that needs no checking, no fonts and no reporting.
 
     Its hooks are all replaced: `get_dataset` would download a font, `run_callbacks` would call
@@ -59,7 +59,7 @@ class LessonTrainer(DetectionTrainer):
 
 
 def train(
-    lesson: Lesson,
+    training_set: TrainingSet,
     folder: Path,
     start: Path,
     options: Mapping[str, Any],
@@ -84,7 +84,7 @@ def train(
         NoWeights: when the starting checkpoint cannot be loaded, or finds no boxes.
     """
     weights = _loaded(start)
-    images, control = write(lesson, folder), lesson.control
+    images, control = write(training_set, folder), training_set.control
     data = {
         "train": str(images["train"]),
         "val": str(images["val"]),
@@ -99,7 +99,7 @@ def train(
     def attempt(batch: int) -> Path:
         placed = {"project": str(folder), "name": "run", "exist_ok": True, "model": str(start)}
         trainer = cast(
-            Any, LessonTrainer({**options, **placed, **_stepping(batch)}, data, listener)
+            Any, TrainingSetTrainer({**options, **placed, **_stepping(batch)}, data, listener)
         )
         trainer.model = trainer.get_model(cfg=weights.yaml, weights=weights, verbose=False)
         trainer.train()
@@ -109,13 +109,13 @@ def train(
 
 
 def _loaded(start: Path) -> Any:
-    cure = "Fetch the file again, or set AUTOLABEL_DETECTOR to another detection checkpoint"
+    hint = "Fetch the file again, or set AUTOLABEL_DETECTOR to another detection checkpoint"
     try:
         weights = cast(Any, load_checkpoint(str(start))[0])
     except _BROKEN as exc:
-        raise NoWeights(f"{start} is no checkpoint that Ultralytics can load", cure) from exc
+        raise NoWeights(f"{start} is no checkpoint that Ultralytics can load", hint) from exc
     if weights.task != "detect":
-        raise NoWeights(f"{start} is a checkpoint for another task, {weights.task}", cure)
+        raise NoWeights(f"{start} is a checkpoint for another task, {weights.task}", hint)
     return weights
 
 

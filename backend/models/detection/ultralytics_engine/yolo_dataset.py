@@ -13,18 +13,18 @@ import numpy as np
 from PIL import Image
 
 from backend.domain.answers import Answer, Region, Regions
-from backend.domain.batches import Pictures
+from backend.domain.batches import ImageBatch
 from backend.domain.errors import OutOfSpace
 from backend.domain.ids import Label
 from backend.models.detection.training_plan import SIZES
 from backend.models.images.upright import Pixels, is_plain, read
-from backend.ports.model_family import Lesson
+from backend.ports.model_family import TrainingSet
 
 LONGEST = 2 * SIZES[-1]
 """Longer side, in pixels, of an image that is written anew; networks see half of it at most."""
 
 
-def write(lesson: Lesson, folder: Path) -> Mapping[str, Path]:
+def write(training_set: TrainingSet, folder: Path) -> Mapping[str, Path]:
     """Write both splits of a lesson; the folders of images by split, `train` and `val`.
 
     Without held-out images the images to learn from stand in for them, since Ultralytics cannot
@@ -33,13 +33,15 @@ def write(lesson: Lesson, folder: Path) -> Mapping[str, Path]:
     Raises:
         UnreadableImage: when an image cannot be fetched or decoded.
         OutOfSpace: when the disk is full.
-        Stopped: when `lesson.progress` says so.
+        Stopped: when `training_set.progress` says so.
     """
-    held_out = lesson.held_out, lesson.held_out_answers
-    train = lesson.train, lesson.train_answers
-    splits = {"train": train, "val": held_out if len(lesson.held_out) else train}
+    held_out = training_set.held_out, training_set.held_out_answers
+    train = training_set.train, training_set.train_answers
+    splits = {"train": train, "val": held_out if len(training_set.held_out) else train}
     try:
-        return {name: _write_split(folder, name, *split, lesson) for name, split in splits.items()}
+        return {
+            name: _write_split(folder, name, *split, training_set) for name, split in splits.items()
+        }
     except OSError as exc:
         if exc.errno == errno.ENOSPC:
             raise OutOfSpace("no space for the images to train on", "Free some disk") from exc
@@ -62,18 +64,18 @@ def _line(region: Region, labels: Sequence[Label]) -> str:
 def _write_split(
     folder: Path,
     name: str,
-    pictures: Pictures,
+    pictures: ImageBatch,
     answers: Sequence[Answer],
-    lesson: Lesson,
+    training_set: TrainingSet,
 ) -> Path:
     images, lines = folder / "images" / name, folder / "labels" / name
     images.mkdir(parents=True)
     lines.mkdir(parents=True)
     for position, (ref, answer) in enumerate(zip(pictures.refs, answers, strict=True)):
-        lesson.progress("train: reading images", 0, 1)  # epochs alone move the bar
+        training_set.progress("train: reading images", 0, 1)  # epochs alone move the bar
         stem = f"{position:06d}-task-{ref.task}"
-        _place(lesson.fetch(ref), images, stem)
-        said = "\n".join(label_lines(answer, lesson.control.labels))
+        _place(training_set.fetch(ref), images, stem)
+        said = "\n".join(label_lines(answer, training_set.control.labels))
         (lines / f"{stem}.txt").write_text(said, "utf-8")
     return images
 

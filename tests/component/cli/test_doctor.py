@@ -1,0 +1,37 @@
+"""What the doctor advises about a backend that Label Studio cannot reach."""
+
+import pytest
+from pydantic import SecretStr
+
+from backend.cli import doctor
+from backend.domain.errors import Unavailable
+from backend.domain.ids import ProjectId
+from backend.settings import Settings
+from tests.fakes.http_server import FakeHttpServer, Reply
+
+
+def hint_for(address: str) -> str:
+    lost = [{"url": address, "state": "ER", "error_message": "no answer", "title": "Autolabel"}]
+    with FakeHttpServer(lambda _: Reply(body=lost)) as studio:
+        settings = Settings(
+            label_studio_url=studio.url,
+            label_studio_api_key=SecretStr("f" * 40),
+            public_url=address,
+        )
+        with pytest.raises(Unavailable, match="cannot reach us: no answer") as raised:
+            doctor.connection(settings, ProjectId(1))
+    return raised.value.hint
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
+def test_a_local_address_is_reached_by_a_label_studio_that_is_told_to(host: str):
+    hint = hint_for(f"http://{host}:9090")
+    assert hint.startswith("Start Label Studio with ML_BLOCK_LOCAL_IP=false")
+    assert "AUTOLABEL_PUBLIC_URL" not in hint
+
+
+@pytest.mark.parametrize("host", ["192.168.1.7", "10.0.0.2", "autolabel.internal"])
+def test_an_address_that_may_be_private_gets_both_cures(host: str):
+    hint = hint_for(f"http://{host}:9090")
+    for setting in ("AUTOLABEL_PUBLIC_URL", "ML_BLOCK_LOCAL_IP", "SSRF_PROTECTION_ENABLED"):
+        assert setting in hint

@@ -1,0 +1,69 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from connectors.errors import FetchFailed
+from connectors.images.content import Limits
+from connectors.images.s3 import S3Storage, credentials_given
+from tests.fakes.image_server import ImageServer, answer, image_server, tagged
+
+pytest.importorskip("boto3")
+
+IMAGE = b"the content of an image"
+LIMITS = Limits(seconds=20, size=1000)
+MISSING = b"<Error><Code>NoSuchKey</Code><Message>no such key</Message></Error>"
+
+
+@pytest.fixture
+def server() -> Iterator[ImageServer]:
+    with image_server() as server:
+        yield server
+
+
+@pytest.fixture
+def s3(server: ImageServer, monkeypatch: pytest.MonkeyPatch) -> S3Storage:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    return S3Storage(server.url("", host="localhost"))
+
+
+def test_an_object_is_read_with_our_own_credentials(
+    server: ImageServer, s3: S3Storage, tmp_path: Path
+) -> None:
+    server.routes["/bucket/a%20b/1%23.jpg"] = answer(200, IMAGE, ETag='"v1"')
+    received = s3.fetch("s3://bucket/a b/1#.jpg", tmp_path / "image", LIMITS)
+    assert received and received.size == len(IMAGE)
+    assert (tmp_path / "image").read_bytes() == IMAGE
+    assert server.asked[0][1]["Authorization"].startswith("AWS4-HMAC-SHA256 Credential=test/")
+
+
+def test_an_unchanged_object_is_not_read_again(
+    server: ImageServer, s3: S3Storage, tmp_path: Path
+) -> None:
+    server.routes["/bucket/1.jpg"] = tagged(IMAGE, '"v1"')
+    received = s3.fetch("s3://bucket/1.jpg", tmp_path / "image", LIMITS)
+    assert received
+    assert s3.fetch("s3://bucket/1.jpg", tmp_path / "image", LIMITS, received.validator) is None
+
+
+def test_what_s3_refuses_is_said_with_a_cure(
+    server: ImageServer, s3: S3Storage, tmp_path: Path
+) -> None:
+    server.routes["/bucket/1.jpg"] = answer(404, MISSING, Content_Type="application/xml")
+    server.routes["/bucket/2.jpg"] = answer(200, bytes(1001), ETag='"v1"')
+    server.routes["/bucket/3.jpg"] = answer(200, b"", ETag='"v1"')
+    for key, reason in ((1, "NoSuchKey"), (2, "larger than"), (3, "empty")):
+        with pytest.raises(FetchFailed, match=reason) as failed:
+            s3.fetch(f"s3://bucket/{key}.jpg", tmp_path / "image", LIMITS)
+        assert failed.value.hint
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("environment", "given"),
+    [({}, False), ({"AWS_ACCESS_KEY_ID": ""}, False), ({"AWS_PROFILE": "labels"}, True)],
+)
+def test_credentials_of_this_machine_are_noticed(environment: dict[str, str], given: bool) -> None:
+    assert credentials_given(environment) is given

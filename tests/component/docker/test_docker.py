@@ -1,0 +1,92 @@
+"""What can be said of the Dockerfile and the compose file without a container engine."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+
+DOCKER = Path(__file__).parents[3] / "docker"
+
+
+class Compose(yaml.SafeLoader):
+    """YAML with the tags of compose."""
+
+
+Compose.add_constructor("!reset", lambda _loader, _node: None)
+
+
+@pytest.fixture(scope="module")
+def compose():
+    return yaml.load((DOCKER / "compose.yaml").read_text(), Compose)
+
+
+def test_the_dockerfile_has_no_lint():
+    hadolint = Path(sys.executable).with_name("hadolint")
+    done = subprocess.run(
+        [hadolint, DOCKER / "Dockerfile"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_label_studio_is_built_with_our_action_in_its_menu(compose):
+    build = compose["services"]["label-studio"]["build"]
+    stage = (DOCKER / "Dockerfile").read_text().partition(f" AS {build['target']}\n")[2]
+    source, target = re.search(r"COPY (\S+) \\\s+(\S+)", stage).groups()
+    assert (DOCKER.parent / source).is_file()
+    assert target.endswith("/label_studio/data_manager/actions/autolabel_action.py")
+
+
+def test_the_image_runs_as_an_ordinary_user_and_has_a_health_check():
+    ours, _, _ = (DOCKER / "Dockerfile").read_text().partition("\n# Label Studio with")
+    _, *stages = ours.split("\nFROM base")
+    assert len(stages) == 2
+    for stage in stages:
+        assert "USER 1000" in stage
+        assert "HEALTHCHECK" in stage
+
+
+def test_label_studio_accepts_the_backends_name_for_webhooks(compose):
+    url = urlsplit(compose["services"]["web"]["environment"]["AUTOLABEL_PUBLIC_URL"])
+    assert "." in url.hostname
+    assert url.hostname in compose["services"]["web"]["networks"]["default"]["aliases"]
+    studio = compose["services"]["label-studio"]["environment"]
+    assert studio["ML_BLOCK_LOCAL_IP"] == studio["SSRF_PROTECTION_ENABLED"] == "false"
+
+
+def test_web_and_worker_are_one_image_with_another_command(compose):
+    web, worker = compose["services"]["web"], compose["services"]["worker"]
+    assert web["image"] == worker["image"]
+    assert web["volumes"] == worker["volumes"]
+    assert (web["command"], worker["command"]) == ("autolabel serve", "autolabel worker")
+
+
+def test_a_stop_reaches_them_at_once_though_a_first_process_ignores_signals(compose):
+    assert all(compose["services"][name]["init"] for name in ("web", "worker"))
+
+
+def test_secrets_come_from_the_environment_and_have_no_default(compose):
+    environment = compose["services"]["web"]["environment"]
+    for name in ("LABEL_STUDIO_API_KEY", "AUTOLABEL_BASIC_AUTH_PASSWORD"):
+        assert environment[name].startswith("${" + name + ":?")
+
+
+def test_what_must_last_lies_in_volumes(compose):
+    for service in ("label-studio", "redis", "web", "worker"):
+        source = compose["services"][service]["volumes"][0].split(":")[0]
+        assert source in compose["volumes"]
+
+
+def test_nothing_listens_beyond_this_machine_by_default(compose):
+    ports = [port for one in compose["services"].values() for port in one.get("ports", [])]
+    assert ports
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_a_machine_without_a_gpu_has_an_override():
+    cpu = yaml.load((DOCKER / "compose.cpu.yaml").read_text(), Compose)
+    assert cpu["services"]["worker"]["deploy"] is None
+    assert {one["image"] for one in cpu["services"].values()} == {"autolabel:cpu"}

@@ -1,0 +1,127 @@
+import base64
+import posixpath
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.errors import FetchFailed
+from connectors.images.addresses import Address, Place, parse, server_path
+
+SERVER = "http://labels.example:8080"
+CODED = base64.urlsafe_b64encode(b"s3://bucket/a b/1.jpg").decode()
+
+
+@pytest.mark.parametrize(
+    ("uri", "address"),
+    [
+        ("/data/upload/3/ab-1.jpg", Address(Place.UPLOAD, "/data/upload/3/ab-1.jpg")),
+        ("/data/local-files/?d=cats/1.jpg", Address(Place.LOCAL, "cats/1.jpg")),
+        ("/data/local-files?d=cats%2F1.jpg", Address(Place.LOCAL, "cats/1.jpg")),
+        ("/data/local-files/?d=/cats/./1%20a.jpg", Address(Place.LOCAL, "cats/1 a.jpg")),
+        ("s3://bucket/a b/1.jpg", Address(Place.CLOUD, "s3://bucket/a b/1.jpg")),
+        ("gs://bucket/1.jpg", Address(Place.CLOUD, "gs://bucket/1.jpg")),
+        ("azure-blob://box/1.jpg", Address(Place.CLOUD, "azure-blob://box/1.jpg")),
+        (f"/tasks/7/resolve/?fileuri={CODED}", Address(Place.CLOUD, "s3://bucket/a b/1.jpg")),
+        (f"/tasks/7/presign/?fileuri={CODED}", Address(Place.CLOUD, "s3://bucket/a b/1.jpg")),
+        (
+            "/storage-data/uploaded/?filepath=upload/3/1.jpg",
+            Address(Place.SERVER, "/storage-data/uploaded/?filepath=upload/3/1.jpg"),
+        ),
+        ("/static/1.jpg", Address(Place.WEB, f"{SERVER}/static/1.jpg")),
+        (
+            "https://images.example/1.jpg?sig=x",
+            Address(Place.WEB, "https://images.example/1.jpg?sig=x"),
+        ),
+        ("data:image/png;base64,AAAA", Address(Place.INLINE, "data:image/png;base64,AAAA")),
+    ],
+)
+def test_each_kind_of_address_is_known(uri: str, address: Address) -> None:
+    assert parse(uri, SERVER) == address
+
+
+@pytest.mark.parametrize("host", [SERVER, "http://localhost:8080", "https://other.example"])
+def test_a_file_of_label_studio_is_ours_whatever_the_host_is_called(host: str) -> None:
+    for path in (
+        "/data/upload/3/ab-1.jpg",
+        "/data/local-files/?d=cats/1.jpg",
+        f"/tasks/7/resolve/?fileuri={CODED}",
+    ):
+        assert parse(host + path, SERVER) == parse(path, SERVER)
+
+
+def test_a_path_in_the_base_url_is_not_doubled() -> None:
+    server = "http://labels.example/studio"
+    upload = Address(Place.UPLOAD, "/data/upload/3/1.jpg")
+    assert parse("/studio/data/upload/3/1.jpg", server) == upload
+    assert parse("/data/upload/3/1.jpg", server) == upload
+    assert parse("/static/1.jpg", server).at == "http://labels.example/studio/static/1.jpg"
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "",
+        "cat.jpg",
+        "file:///etc/passwd",
+        "ftp://a.example/1.jpg",
+        "//a.example/1",
+        "http://",
+        "/\ud800",
+    ],
+)
+def test_what_nobody_can_be_asked_for_is_refused_with_a_cure(uri: str) -> None:
+    with pytest.raises(FetchFailed) as refused:
+        parse(uri, SERVER)
+    assert refused.value.hint
+
+
+@pytest.mark.parametrize("path", ["/api/users/", "/data/upload/3/../../../api/users/"])
+def test_other_routes_of_label_studio_are_never_asked_with_the_token(path: str) -> None:
+    assert parse(path, SERVER).place is Place.WEB
+    assert parse(SERVER + path, SERVER).place is Place.WEB
+
+
+def test_label_studio_is_asked_for_each_kind_by_its_own_route() -> None:
+    local = Address(Place.LOCAL, "a b/1&2.jpg")
+    assert server_path(local, 7) == "/data/local-files/?d=a%20b/1%262.jpg"
+    cloud = Address(Place.CLOUD, "s3://bucket/a b/1.jpg")
+    assert server_path(cloud, 7) == f"/tasks/7/resolve/?fileuri={CODED}"
+
+
+def test_an_address_is_shown_without_what_may_be_a_secret() -> None:
+    assert (
+        str(Address(Place.WEB, "https://a.example/1.jpg?sig=secret")) == "https://a.example/1.jpg"
+    )
+    assert str(Address(Place.WEB, "https://me:se@cret@a.example/@1.jpg")) == (
+        "https://a.example/@1.jpg"
+    )
+    assert len(str(Address(Place.INLINE, "data:image/png;base64," + "A" * 999))) < 30
+
+
+STEPS = st.lists(st.sampled_from(["..", ".", "", "a", "%2e%2e", "b.jpg", "\0", "..\\"]), max_size=9)
+
+
+@given(STEPS, st.booleans())
+def test_no_local_file_lies_outside_its_folder(steps: list[str], absolute: bool) -> None:
+    uri = "/data/local-files/?d=" + "/" * absolute + "/".join(steps)
+    try:
+        address = parse(uri, SERVER)
+    except FetchFailed:
+        return
+    assert address.place is not Place.LOCAL or _is_inside(address.at)
+    assert parse(server_path(address, 1), SERVER) == address or address.place is not Place.LOCAL
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_an_address_or_refused(text: str) -> None:
+    for uri in (text, f"/data/local-files/?d={text}", f"http://{text}", f"/data/upload/1/{text}"):
+        try:
+            address = parse(uri, SERVER)
+        except FetchFailed:
+            continue
+        assert address.place is not Place.LOCAL or _is_inside(address.at)
+
+
+def _is_inside(relative: str) -> bool:
+    return posixpath.normpath("/root/" + relative).startswith("/root/") and "\0" not in relative

@@ -1,0 +1,289 @@
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from connectors.errors import DiskFull, FetchFailed, Unreachable
+from connectors.images.cache import TRUSTED_SECONDS, Fetched, ImageCache
+from connectors.images.content import Received
+from connectors.images.storage import Order
+from tests.fakes.image_source import FakeSource
+
+NOON = 1_800_000_000.0
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> float:
+        self.now += 0.001
+        return self.now
+
+
+def cache_of(
+    root: Path, source: FakeSource, max_bytes: int = 10_000_000, clock: Clock | None = None
+) -> ImageCache:
+    return ImageCache(root, source, max_bytes=max_bytes, workers=4, clock=clock or Clock())
+
+
+def digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=20).hexdigest()
+
+
+def web(number: int) -> str:
+    return f"http://images.example/{number}.jpg"
+
+
+def many(count: int) -> tuple[FakeSource, list[tuple[int, str]]]:
+    source = FakeSource({web(number): f"image {number}".encode() for number in range(count)})
+    return source, [(number, web(number)) for number in range(count)]
+
+
+# --- digests -----------------------------------------------------------------------------------
+
+
+def test_digests_come_in_order_and_failures_fill_their_slot(tmp_path: Path) -> None:
+    source = FakeSource({web(1): b"one", web(3): b"three"})
+    items = [(1, web(1)), (2, web(2)), (3, web(3)), (4, "no address")]
+    first, second, third, fourth = cache_of(tmp_path, source).digests(items)
+    assert first == Fetched(1, web(1), digest(b"one"))
+    assert third == Fetched(3, web(3), digest(b"three"))
+    assert (second.task, second.digest, second.reason) == (2, None, f"there is no {web(2)}")
+    assert fourth.digest is None and "no address" in fourth.reason
+
+
+def test_what_is_known_is_not_fetched_again_even_by_another_process(tmp_path: Path) -> None:
+    source, items = many(1200)
+    first = list(cache_of(tmp_path, source).digests(items))
+    assert len(source.fetched) == 1200
+    assert list(cache_of(tmp_path, source).digests(items)) == first
+    assert len(source.fetched) == 1200
+
+
+def test_a_failure_is_tried_again_next_time(tmp_path: Path) -> None:
+    source = FakeSource({})
+    cache = cache_of(tmp_path, source)
+    assert [fetched.digest for fetched in cache.digests([(1, web(1))])] == [None]
+    source.contents[web(1)] = b"one"
+    assert [fetched.digest for fetched in cache.digests([(1, web(1))])] == [digest(b"one")]
+
+
+def test_a_day_later_the_server_is_asked_only_whether_it_changed(tmp_path: Path) -> None:
+    source, items = many(2)
+    clock = Clock()
+    cache = cache_of(tmp_path, source, clock=clock)
+    list(cache.digests(items))
+    source.contents[web(1)] = b"changed"
+    assert [f.digest for f in cache.digests(items)] == [digest(b"image 0"), digest(b"image 1")]
+    clock.now += TRUSTED_SECONDS
+    assert [f.digest for f in cache.digests(items)] == [digest(b"image 0"), digest(b"changed")]
+    assert source.unchanged == [web(0)]
+    assert cache.path(1, web(1)).read_bytes() == b"changed"
+    list(cache.digests(items))
+    assert len(source.fetched) == 4
+
+
+def test_an_upload_is_trusted_for_ever(tmp_path: Path) -> None:
+    upload = "/data/upload/1/a.jpg"
+    source = FakeSource({upload: b"one"})
+    clock = Clock()
+    cache = cache_of(tmp_path, source, clock=clock)
+    list(cache.digests([(1, upload)]))
+    clock.now += 1000 * TRUSTED_SECONDS
+    list(cache.digests([(1, upload)]))
+    assert source.fetched == [upload]
+
+
+def test_one_address_is_fetched_once_however_many_ask_at_once(tmp_path: Path) -> None:
+    source = FakeSource({web(1): b"one"})
+    source.gate.clear()
+    cache = cache_of(tmp_path, source)
+    with ThreadPoolExecutor(8) as pool:
+        asks = [pool.submit(list, cache.digests([(1, web(1)), (2, web(1))])) for _ in range(4)]
+        paths = [pool.submit(cache.path, 3, web(1)) for _ in range(4)]
+        source.gate.set()
+        assert {f.digest for ask in asks for f in ask.result()} == {digest(b"one")}
+        assert {path.result().read_bytes() for path in paths} == {b"one"}
+    assert source.fetched == [web(1)]
+
+
+@pytest.mark.timeout(50)
+def test_a_consumer_that_stops_early_leaves_no_thread_and_no_file_behind(tmp_path: Path) -> None:
+    class Stuck(FakeSource):
+        def fetch(self, order: Order, to: Path) -> Received | None:
+            if order.address.at == web(0):
+                assert stuck.acquire(timeout=40)
+                return super().fetch(order, to)
+            assert order.cancelled
+            stuck.release()
+            order.cancelled.wait(60)
+            raise FetchFailed("cancelled")
+
+    stuck = threading.Semaphore(0)
+    before = set(threading.enumerate())
+    digests = cache_of(tmp_path, Stuck({web(0): b"one"})).digests(many(5000)[1])
+    assert next(digests).digest
+    digests.close()
+    assert set(threading.enumerate()) <= before
+    assert not list((tmp_path / "incoming").iterdir())
+
+
+def test_fetching_runs_ahead_of_the_consumer_only_so_far(tmp_path: Path) -> None:
+    source, items = many(3000)
+    digests = cache_of(tmp_path, source).digests(items)
+    for _ in range(10):
+        next(digests)
+    _wait_until_still(lambda: len(source.fetched))
+    assert len(source.fetched) <= 10 + 2 * 512
+    digests.close()
+
+
+@pytest.mark.parametrize("error", [DiskFull("full"), Unreachable("gone")])
+def test_what_concerns_all_images_ends_the_walk(tmp_path: Path, error: Exception) -> None:
+    class Broken(FakeSource):
+        def fetch(self, order: Order, to: Path) -> None:
+            raise error
+
+    with pytest.raises(type(error)):
+        list(cache_of(tmp_path, Broken({})).digests([(1, web(1))]))
+
+
+# --- local files -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def local_root(tmp_path: Path) -> Iterator[Path]:
+    root = tmp_path / "local"
+    root.mkdir()
+    (root / "1.jpg").write_bytes(b"one")
+    yield root
+
+
+LOCAL = "/data/local-files/?d=1.jpg"
+
+
+def test_local_files_are_read_in_place_and_read_again_when_they_change(
+    tmp_path: Path, local_root: Path
+) -> None:
+    cache = cache_of(tmp_path / "cache", FakeSource({}, local_root))
+    assert [f.digest for f in cache.digests([(1, LOCAL)])] == [digest(b"one")]
+    assert cache.path(1, LOCAL) == local_root / "1.jpg"
+    (local_root / "1.jpg").write_bytes(b"two")
+    os.utime(local_root / "1.jpg", ns=(0, 12345))
+    assert [f.digest for f in cache.digests([(1, LOCAL)])] == [digest(b"two")]
+    assert not (tmp_path / "cache" / "objects").exists()
+
+
+def test_an_unchanged_local_file_is_not_read(tmp_path: Path, local_root: Path) -> None:
+    cache = cache_of(tmp_path / "cache", FakeSource({}, local_root))
+    list(cache.digests([(1, LOCAL)]))
+    status = (local_root / "1.jpg").stat()
+    (local_root / "1.jpg").write_bytes(b"two")
+    os.utime(local_root / "1.jpg", ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert [f.digest for f in cache.digests([(1, LOCAL)])] == [digest(b"one")]
+
+
+def test_a_local_file_that_is_gone_says_so(tmp_path: Path, local_root: Path) -> None:
+    cache = cache_of(tmp_path / "cache", FakeSource({}, local_root))
+    list(cache.digests([(1, LOCAL)]))
+    (local_root / "1.jpg").unlink()
+    (gone,) = cache.digests([(1, LOCAL)])
+    assert gone.digest is None and "cannot be read" in gone.reason
+
+
+# --- files and room ----------------------------------------------------------------------------
+
+
+def test_a_path_is_fetched_when_it_is_not_there_and_failures_are_raised(tmp_path: Path) -> None:
+    source, _ = many(1)
+    cache = cache_of(tmp_path, source)
+    assert cache.path(0, web(0)).read_bytes() == b"image 0"
+    assert cache.path(0, web(0)).read_bytes() == b"image 0"
+    assert source.fetched == [web(0)]
+    with pytest.raises(FetchFailed):
+        cache.path(1, web(1))
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, Path.write_bytes])
+def test_a_file_that_was_lost_or_cut_is_fetched_again(
+    tmp_path: Path, damage: Callable[..., object]
+) -> None:
+    source, _ = many(1)
+    cache = cache_of(tmp_path, source)
+    path = cache.path(0, web(0))
+    damage(path, *([b"imag"] if damage is Path.write_bytes else []))
+    assert cache.path(0, web(0)).read_bytes() == b"image 0"
+
+
+def test_the_longest_unused_go_first_and_the_size_stays_bounded(tmp_path: Path) -> None:
+    contents = {web(n): bytes([n]) * 1000 for n in range(50)}
+    source = FakeSource(contents)
+    cache = cache_of(tmp_path, source, max_bytes=10_000)
+    for number in range(50):
+        cache.path(0, web(0))
+        cache.path(number, web(number))
+        assert _bytes_in(tmp_path / "objects") <= 10_000
+    assert source.fetched.count(web(0)) == 1
+    assert source.fetched.count(web(1)) == 1
+    cache.path(1, web(1))
+    assert source.fetched.count(web(1)) == 2
+
+
+def test_digests_of_images_that_were_let_go_stay_known(tmp_path: Path) -> None:
+    source, items = many(100)
+    cache = cache_of(tmp_path, source, max_bytes=50)
+    first = list(cache.digests(items))
+    assert list(cache.digests(items)) == first
+    assert len(source.fetched) == 100
+
+
+def test_an_image_larger_than_the_cache_is_still_handed_out(tmp_path: Path) -> None:
+    source = FakeSource({web(1): bytes(5000), web(2): b"two"})
+    cache = cache_of(tmp_path, source, max_bytes=1000)
+    assert cache.path(1, web(1)).stat().st_size == 5000
+    assert cache.path(2, web(2)).read_bytes() == b"two"
+    assert _bytes_in(tmp_path / "objects") <= 1000
+
+
+def test_the_same_content_at_two_addresses_is_kept_once(tmp_path: Path) -> None:
+    source = FakeSource({web(1): b"same", web(2): b"same"})
+    cache = cache_of(tmp_path, source)
+    assert cache.path(1, web(1)) == cache.path(2, web(2))
+    assert _bytes_in(tmp_path / "objects") == 4
+
+
+def test_what_killed_processes_left_is_swept_when_it_is_old(tmp_path: Path) -> None:
+    incoming = tmp_path / "incoming"
+    incoming.mkdir()
+    (incoming / "old").touch()
+    (incoming / "new").touch()
+    os.utime(incoming / "old", (0, 0))
+    cache_of(tmp_path, FakeSource({}))
+    assert [path.name for path in incoming.iterdir()] == ["new"]
+
+
+def test_a_file_that_another_process_finishes_meanwhile_is_not_missed(tmp_path: Path) -> None:
+    incoming = tmp_path / "incoming"
+    incoming.mkdir()
+    (incoming / "listed but gone").symlink_to("nowhere")
+    cache = cache_of(tmp_path, FakeSource({web(1): b"one"}))
+    assert cache.path(1, web(1)).read_bytes() == b"one"
+
+
+def _bytes_in(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _wait_until_still(count: Callable[[], int]) -> None:
+    """Until nothing was counted for a while; ten seconds at most."""
+    ends, last, since = time.monotonic() + 10, -1, time.monotonic()
+    while time.monotonic() < ends and time.monotonic() - since < 0.2:
+        if count() != last:
+            last, since = count(), time.monotonic()
+        threading.Event().wait(0.01)

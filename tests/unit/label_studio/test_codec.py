@@ -1,0 +1,149 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.domain.answers import Choices, HardExample, ImageRef, Prediction, Region, Regions
+from backend.domain.geometry import Box
+from backend.label_studio import codec, labeling_config
+
+CHOICES = labeling_config.parse(
+    '<View><Image name="img" value="$image"/><Choices name="c" toName="img">'
+    '<Choice value="cat"/><Choice value="dog"/></Choices></View>'
+)
+BOXES = labeling_config.parse(
+    '<View><Image name="img" value="$image"/><RectangleLabels name="r" toName="img">'
+    '<Label value="a"/><Label value="b"/></RectangleLabels></View>'
+)
+
+
+def task(*annotations: dict) -> dict:
+    numbered = [{"id": number, **note} for number, note in enumerate(annotations, start=1)]
+    return {"id": 7, "data": {"image": "/data/upload/1/x.jpg"}, "annotations": numbered}
+
+
+def choice(label: str, **more) -> dict:
+    result = {"from_name": "c", "to_name": "img", "type": "choices", "value": {"choices": [label]}}
+    return {"result": [result], "updated_at": "2026-01-01", **more}
+
+
+def rectangle(x, y, width, height, labels=("a",), rotation=0) -> dict:
+    value = {"x": x, "y": y, "width": width, "height": height, "rotation": rotation}
+    value["rectanglelabels"] = list(labels)
+    return {"from_name": "r", "original_width": 200, "original_height": 100, "value": value}
+
+
+def test_the_newest_annotation_counts():
+    read = codec.labeled_image(
+        task(choice("dog", updated_at="2026-02-01"), choice("cat", updated_at="2026-01-01")),
+        CHOICES,
+    )
+    assert read is not None
+    assert read.answers == {"c": Choices(("dog",))}
+    assert read.image == ImageRef(7, "/data/upload/1/x.jpg")
+
+
+def test_ground_truth_wins_over_a_newer_annotation():
+    old_truth = choice("cat", ground_truth=True, updated_at="2025-01-01")
+    read = codec.labeled_image(task(old_truth, choice("dog", updated_at="2026-02-01")), CHOICES)
+    assert read is not None
+    assert read.answers == {"c": Choices(("cat",))}
+
+
+def test_a_skipped_task_has_no_answer():
+    assert codec.labeled_image(task(choice("cat", was_cancelled=True)), CHOICES) is None
+    assert codec.labeled_image(task(), CHOICES) is None
+
+
+def test_a_label_that_left_the_config_is_no_answer():
+    assert codec.labeled_image(task(choice("horse")), CHOICES) is None
+
+
+def test_an_image_submitted_without_boxes_says_that_there_is_nothing():
+    read = codec.labeled_image(task({"result": []}), BOXES)
+    assert read is not None
+    assert read.answers == {"r": Regions(())}
+    assert codec.labeled_image(task({"result": []}), CHOICES) is None
+
+
+def test_boxes_are_mended_and_what_was_mended_is_counted():
+    results = [
+        rectangle(10, 10, 20, 20),
+        rectangle(10, 10, 20, 20),
+        rectangle(90, 90, 20, 20),
+        rectangle(50, 50, 0, 10),
+        rectangle(50, 50, 10, 10, labels=("b", "gone")),
+        rectangle(50, 50, 20, 20, rotation=90),
+    ]
+    read = codec.labeled_image(task({"result": results}), BOXES)
+    assert read is not None
+    regions = read.answers["r"].regions
+    assert [region.label for region in regions] == ["a", "a", "b", "a"]
+    assert regions[1].box == Box(0.9, 0.9, 1, 1)
+    assert (regions[3].box.left, regions[3].box.bottom) == pytest.approx((0.4, 0.9))
+    mended = {"duplicate": 1, "degenerate": 1, "unknown_label": 1, "rotated": 1, "clipped": 1}
+    assert read.repairs == mended
+
+
+def test_the_rounding_of_percents_is_no_clipping():
+    edge = rectangle(66.666667, 33.333334, 33.333334, 66.666667)
+    read = codec.labeled_image(task({"result": [edge]}), BOXES)
+    assert read is not None
+    assert read.answers["r"].regions[0].box.right == 1
+    assert read.repairs == {}
+
+
+def test_several_labels_on_one_rectangle_are_several_regions():
+    read = codec.labeled_image(task({"result": [rectangle(1, 1, 5, 5, ("a", "b"))]}), BOXES)
+    assert read is not None
+    assert read.answers["r"].labels == ("a", "b")
+
+
+def test_regions_of_one_box_are_one_rectangle_with_all_their_labels():
+    box, other = Box(0.1, 0.2, 0.3, 0.4), Box(0.5, 0.5, 0.6, 0.6)
+    found = (Region(box, "b", 0.7), Region(other, "b", 0.6), Region(box, "a", 0.5))
+    wire = codec.wire(Prediction(ImageRef(7, "x"), {"r": Regions(found)}, 0.5, "v"), BOXES)
+    assert [one["value"]["rectanglelabels"] for one in wire["result"]] == [["b", "a"], ["b"]]
+    assert [one["score"] for one in wire["result"]] == [0.5, 0.6]
+    back = codec.answers(wire["result"], BOXES)["r"]
+    assert sorted(region.label for region in back.regions) == ["a", "b", "b"]
+
+
+def test_a_hard_example_says_so_on_its_first_region():
+    ref = ImageRef(7, "x")
+    hard = HardExample(7, 0.812, ((1, "low confidence (0.41)"), (1, "top two labels close")))
+    regions = Regions((Region(Box(0.1, 0.2, 0.3, 0.4), "a", 0.5), Region(Box(0, 0, 1, 1), "b", 1)))
+    wire = codec.wire(Prediction(ref, {"r": regions}, 0.5, "al-0001-aaaa", (640, 480), hard), BOXES)
+    assert wire["score"] == 0.5
+    assert wire["model_version"] == "al-0001-aaaa"
+    first, second = wire["result"]
+    assert first["meta"] == {"text": ["hard 0.81: low confidence (0.41); top two labels close"]}
+    assert list(first)[:2] == ["id", "meta"], "a narrow column shows the begin"
+    assert "meta" not in second
+    assert first["value"].pop("rectanglelabels") == ["a"]
+    assert first["value"] == pytest.approx(
+        {"x": 10, "y": 20, "width": 20, "height": 20, "rotation": 0}
+    )
+    assert (first["original_width"], first["original_height"]) == (640, 480)
+    assert first["id"] != second["id"]
+
+
+@given(st.tuples(*[st.floats(0, 1) for _ in range(4)]))
+def test_a_box_survives_label_studio_and_never_leaves_the_image(corners):
+    left, right = sorted(corners[:2])
+    top, bottom = sorted(corners[2:])
+    if right - left < 1e-6 or bottom - top < 1e-6:
+        return
+    regions = Regions((Region(Box(left, top, right, bottom), "a", 1.0),))
+    wire = codec.wire(Prediction(ImageRef(7, "x"), {"r": regions}, 1.0, "v", (9, 9)), BOXES)
+    value = wire["result"][0]["value"]
+    assert value["x"] + value["width"] <= 100
+    assert value["y"] + value["height"] <= 100
+    back = codec.labeled_image(task({"result": wire["result"]}), BOXES)
+    assert back is not None
+    box = back.answers["r"].regions[0].box
+    assert (box.left, box.top, box.right, box.bottom) == pytest.approx((left, top, right, bottom))
+
+
+def test_no_choice_at_all_is_an_empty_result():
+    wire = codec.wire(Prediction(ImageRef(7, "x"), {"c": Choices(())}, 0.9, "v"), CHOICES)
+    assert wire["result"] == []

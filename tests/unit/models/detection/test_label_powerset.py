@@ -1,0 +1,109 @@
+from dataclasses import replace
+from pathlib import Path
+
+from backend.domain.answers import Region, Regions
+from backend.domain.geometry import Box
+from backend.domain.ids import Label
+from backend.models.detection import label_powerset
+from backend.models.detection.family import DetectorFamily
+from tests.fakes.detection_engine import ColourEngine, ColourNetwork
+from tests.fakes.detection_training_sets import (
+    CONTROL,
+    DISC,
+    RED,
+    SQUARE,
+    Ear,
+    fetch,
+    red_squares,
+    training_set,
+)
+
+LABELS = (SQUARE, DISC, RED)
+HERE, THERE = Box(0.1, 0.1, 0.3, 0.3), Box(0.6, 0.6, 0.9, 0.9)
+NEARLY_HERE = Box(0.1, 0.1, 0.3, 0.31)
+
+
+def regions(*found: tuple[Box, Label] | tuple[Box, Label, float]) -> Regions:
+    return Regions(tuple(Region(*one) for one in found))
+
+
+def test_each_set_of_labels_on_one_box_is_a_class_after_the_labels():
+    said = [
+        regions((HERE, RED), (HERE, SQUARE), (THERE, DISC)),
+        regions((HERE, DISC), (HERE, RED)),
+        regions((THERE, SQUARE), (THERE, RED)),
+    ]
+    names = label_powerset.classes(LABELS, said)
+    assert names[:3] == LABELS
+    assert len(names) == 5
+    assert label_powerset.expanded(regions((HERE, names[3]))).labels == (SQUARE, RED)
+    assert label_powerset.expanded(regions((HERE, names[4]))).labels == (DISC, RED)
+
+
+def test_only_the_most_frequent_sets_are_learned():
+    many = tuple(Label(f"label {number}") for number in range(label_powerset.MOST + 5))
+    twice = regions((HERE, many[-1]), (HERE, many[0]))
+    said = [regions((HERE, SQUARE), (HERE, label)) for label in many]
+    names = label_powerset.classes((SQUARE, *many), [*said, twice, twice])
+    assert len(names) == 1 + len(many) + label_powerset.MOST
+    assert label_powerset.expanded(regions((HERE, names[-1]))).labels == (many[0], many[-1])
+
+
+def test_a_network_learns_one_region_a_box_and_is_read_by_label(tmp_path: Path):
+    asked = red_squares(training_set(tmp_path))
+    names = label_powerset.classes(LABELS, asked.train_answers)
+    merged = label_powerset.merged(asked, names)
+    assert merged.control.labels == names
+    for learned, said in zip(merged.train_answers, asked.train_answers, strict=True):
+        assert len({region.box for region in learned.regions}) == len(learned.regions)
+        assert set(label_powerset.expanded(learned).regions) == set(said.regions)
+
+
+def test_a_lesson_without_sets_is_learned_as_it_is(tmp_path: Path):
+    plain = training_set(tmp_path)
+    assert label_powerset.merged(plain, CONTROL.labels) is plain
+    assert label_powerset.classes(CONTROL.labels, plain.train_answers) == CONTROL.labels
+
+
+def test_a_set_that_no_network_learned_stays_one_region_a_label(tmp_path: Path):
+    asked = red_squares(training_set(tmp_path))
+    merged = label_powerset.merged(asked, (*LABELS, Label("other\x1fset")))
+    assert list(merged.train_answers) == list(asked.train_answers)
+
+
+def test_of_classes_that_share_a_label_only_the_best_claims_a_place():
+    both = label_powerset.classes(LABELS, [regions((HERE, SQUARE), (HERE, RED))])[-1]
+    found = regions((HERE, both, 0.9), (NEARLY_HERE, SQUARE, 0.6), (NEARLY_HERE, DISC, 0.5))
+    assert label_powerset.expanded(found) == regions(
+        (HERE, SQUARE, 0.9), (HERE, RED, 0.9), (NEARLY_HERE, DISC, 0.5)
+    )
+
+
+def test_the_family_answers_with_all_labels_of_a_box(tmp_path: Path):
+    engine = ColourEngine([ColourNetwork(calls_squares=3)])
+    asked = red_squares(training_set(tmp_path))
+    model = DetectorFamily(engine).fit(asked)
+    assert len(engine.training_sets[0].control.labels) == 4
+    assert model.metrics["map50"] == 1.0
+    assert model.metrics["recall/red"] == 1.0
+    model.save(tmp_path)
+    loaded = DetectorFamily(engine).load(tmp_path, asked.control)
+    for answer, truth in zip(
+        loaded.predict(asked.held_out, fetch, Ear()).answers, asked.held_out_answers, strict=True
+    ):
+        assert sorted(answer.labels) == sorted(truth.labels)
+
+
+def test_training_goes_on_unless_a_set_is_new(tmp_path: Path):
+    engine = ColourEngine([ColourNetwork(), ColourNetwork(calls_squares=3)])
+    plain = training_set(tmp_path)
+    red = red_squares(plain)
+    plain = replace(plain, control=red.control)
+    DetectorFamily(engine).fit(plain).save(tmp_path)
+    DetectorFamily(engine).fit(replace(red, previous=tmp_path)).save(tmp_path)
+    DetectorFamily(engine).fit(replace(red, previous=tmp_path))
+    DetectorFamily(engine).fit(replace(plain, previous=tmp_path))
+    assert engine.previous == [None, None, tmp_path, tmp_path]
+    assert len(engine.training_sets[3].control.labels) == 4, (
+        "what the network knows keeps its order"
+    )

@@ -1,0 +1,199 @@
+"""Looking at images through a small exported network."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from backend.domain.answers import ImageRef
+from backend.domain.errors import NoWeights, Stopped
+from backend.domain.ids import TaskId
+from backend.models.embedding.backbones import Backbone
+from backend.models.embedding.encoder import Vectors
+from backend.models.embedding.feature_cache import FeatureCache
+from backend.models.embedding.feature_extractor import CachingExtractor
+from backend.models.images.thumbnails import Pixels
+from backend.settings import Settings
+from tests.fakes.image_files import FakeImageFiles
+
+
+class MeanColour:
+    """An encoder whose vector is the direction of the mean colour; counts what it saw."""
+
+    side, width, batch = 32, 3, 4
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self.largest = 0
+
+    def embed(self, images: Pixels) -> Vectors:
+        self.seen += len(images)
+        self.largest = max(self.largest, len(images))
+        mean = images.mean(axis=(1, 2)) + 1e-6
+        return (mean / np.linalg.norm(mean, axis=1, keepdims=True)).astype(np.float16)
+
+
+def quiet(step: str, done: int, of: int) -> None:
+    pass
+
+
+def extractor_of(tmp_path: Path, files: FakeImageFiles, encoder: MeanColour) -> CachingExtractor:
+    settings = Settings(data_dir=tmp_path, threads=2, device="cpu", max_image_megapixels=1)
+    cache = FeatureCache(tmp_path / "features.sqlite")
+    extractor = CachingExtractor(settings, files, Backbone("colour"), cache)
+    extractor.encoder = lambda: encoder
+    return extractor
+
+
+@pytest.fixture
+def encoder() -> MeanColour:
+    return MeanColour()
+
+
+@pytest.fixture
+def files() -> Iterator[FakeImageFiles]:
+    files = FakeImageFiles()
+    yield files
+    files.gate.set()
+
+
+def painted(folder: Path, number: int) -> ImageRef:
+    path = folder / f"{number}.png"
+    Image.new("RGB", (20, 10 + number), (number, 255 - number, 7)).save(path)
+    return ImageRef(TaskId(number), str(path))
+
+
+def test_order_is_kept_and_nothing_shifts_around_bad_images(
+    tmp_path: Path, files: FakeImageFiles, encoder: MeanColour
+) -> None:
+    refs = [painted(tmp_path, number) for number in range(40)]
+    Path(refs[3].uri).write_bytes(b"")
+    Path(refs[17].uri).write_bytes(b"not an image")
+    files.gone.add(refs[39].uri)
+
+    images, unreadable = extractor_of(tmp_path, files, encoder).look(refs, quiet)
+
+    assert [one.task for one in unreadable] == [3, 17, 39]
+    assert ["empty" in unreadable[0].reason, unreadable[2].reason] == [True, "404"]
+    assert images.tasks == tuple(n for n in range(40) if n not in {3, 17, 39})
+    assert images.image_stats[:, 1].tolist() == [10 + task for task in images.tasks]
+    red = images.features[:, 0] / images.features[:, 1]
+    assert np.allclose(red, [task / (255 - task) for task in images.tasks], atol=0.01)
+    assert images.features.dtype == np.float16
+    assert encoder.largest <= encoder.batch
+
+
+def test_a_second_look_computes_only_what_is_new(
+    tmp_path: Path, files: FakeImageFiles, encoder: MeanColour
+) -> None:
+    refs = [painted(tmp_path, number) for number in range(12)]
+    first, _ = extractor_of(tmp_path, files, encoder).look(refs[:10], quiet)
+
+    again, _ = extractor_of(tmp_path, files, encoder).look(refs, quiet)
+
+    assert encoder.seen == 12
+    assert (again.features[:10] == first.features).all()
+    assert (again.image_stats[:10] == first.image_stats).all()
+
+
+def test_equal_images_are_embedded_once(
+    tmp_path: Path, files: FakeImageFiles, encoder: MeanColour
+) -> None:
+    path = painted(tmp_path, 5).uri
+    refs = [ImageRef(TaskId(number), path) for number in range(30)]
+
+    images, _ = extractor_of(tmp_path, files, encoder).look(refs, quiet)
+
+    assert encoder.seen == 1
+    assert images.tasks == tuple(range(30))
+    assert (images.features == images.features[0]).all()
+
+
+def test_an_equal_image_at_another_address_may_still_be_had(
+    tmp_path: Path, encoder: MeanColour
+) -> None:
+    refs = [painted(tmp_path, 5), ImageRef(TaskId(6), str(tmp_path / "copy.png"))]
+    Path(refs[1].uri).write_bytes(Path(refs[0].uri).read_bytes())
+
+    class LosesTheFirst(FakeImageFiles):
+        def path(self, ref: ImageRef) -> Path:
+            return tmp_path / "gone.png" if ref.task == 5 else super().path(ref)
+
+    images, unreadable = extractor_of(tmp_path, LosesTheFirst(), encoder).look(refs, quiet)
+
+    assert images.tasks == (6,)
+    assert [one.task for one in unreadable] == [5]
+
+
+def test_nothing_asked_is_nothing_answered(
+    tmp_path: Path, files: FakeImageFiles, encoder: MeanColour
+) -> None:
+    images, unreadable = extractor_of(tmp_path, files, encoder).look([], quiet)
+
+    assert (len(images), list(unreadable)) == (0, [])
+
+
+def test_stop_ends_the_look_and_every_thread(
+    tmp_path: Path, files: FakeImageFiles, encoder: MeanColour
+) -> None:
+    before = set(threading.enumerate())
+    refs = [painted(tmp_path, number) for number in range(60)]
+
+    def stop_midway(step: str, done: int, of: int) -> None:
+        if done:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        extractor_of(tmp_path, files, encoder).look(refs, stop_midway)
+
+    assert set(threading.enumerate()) <= before
+
+
+def test_progress_is_told_while_an_image_is_slow_to_come(
+    tmp_path: Path, files: FakeImageFiles, encoder: MeanColour
+) -> None:
+    files.gate.clear()
+    refs = [painted(tmp_path, number) for number in range(3)]
+    told: list[tuple[int, int]] = []
+
+    def progress(step: str, done: int, of: int) -> None:
+        told.append((done, of))
+        if told.count((1, 3)) == 3:
+            files.gate.set()
+
+    extractor = extractor_of(tmp_path, files, encoder)
+    images, _ = extractor.look(refs, progress)
+
+    assert len(images) == 3
+    assert told[-1] == (3, 3)
+    assert extractor.timings()["fetch"] > 0.5
+
+
+def test_what_was_done_to_images_is_counted(
+    tmp_path: Path, files: FakeImageFiles, encoder: MeanColour
+) -> None:
+    refs = [painted(tmp_path, number) for number in range(3)]
+    for ref in refs[:2]:
+        Image.new("RGBA", (5, 5), (0, 0, ref.task, 100)).save(ref.uri)
+    extractor = extractor_of(tmp_path, files, encoder)
+
+    extractor.look(refs, quiet)
+
+    assert extractor.notes() == {"composited_over_white": 2}
+
+
+def test_missing_weights_end_the_look_with_their_cure(
+    tmp_path: Path, files: FakeImageFiles, encoder: MeanColour
+) -> None:
+    extractor = extractor_of(tmp_path, files, encoder)
+
+    def no_weights() -> MeanColour:
+        raise NoWeights("no weights", "Set AUTOLABEL_BACKBONE_WEIGHTS")
+
+    extractor.encoder = no_weights
+
+    with pytest.raises(NoWeights):
+        extractor.look([painted(tmp_path, 1)], quiet)

@@ -1,0 +1,54 @@
+from dataclasses import replace
+
+import pytest
+
+from backend.policies.retraining import Pace, Situation, Trained, decide, images_wanted
+
+READY = Situation(obstacle="", new=40, quiet=10, rested=100, history=(Trained(100, 0.8),))
+
+
+def test_the_first_training_starts_as_soon_as_the_preconditions_hold():
+    assert decide(Situation(obstacle="", new=10, quiet=10)).yes
+
+
+def test_nothing_starts_while_a_precondition_is_missing_and_it_says_which():
+    decision = decide(replace(READY, obstacle="class 'dog' has 3 of 5 images"))
+    assert (decision.yes, decision.reason) == (False, "class 'dog' has 3 of 5 images")
+
+
+def test_enough_new_images_start_the_next_training():
+    assert decide(READY).yes
+    few = decide(replace(READY, new=3))
+    assert (few.yes, few.reason) == (False, "3 of 24 new images for the next training")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"busy": True}, "running"),
+        ({"quiet": 1}, "waiting for 5 s of quiet"),
+        ({"rested": 20}, "less than 60 s ago"),
+    ],
+)
+def test_it_waits_for_quiet_for_the_cooldown_and_for_a_running_training(change, words):
+    decision = decide(replace(READY, **change))
+    assert not decision.yes
+    assert words in decision.reason
+
+
+def test_the_number_of_images_grows_with_what_is_there():
+    wanted = [images_wanted((Trained(images, 0.8),), Pace()) for images in (20, 100, 1000)]
+    assert wanted == [10, 24, 235]
+
+
+def test_a_flat_curve_asks_for_more_a_steep_one_for_less_but_never_less_than_a_tenth():
+    flat = [Trained(100, 0.80), Trained(1000, 0.801), Trained(10_000, 0.802)]
+    steep = [Trained(100, 0.5), Trained(1000, 0.95), Trained(10_000, 0.995)]
+    assert images_wanted(flat, Pace()) > images_wanted([Trained(10_000, 0.8)], Pace())
+    assert images_wanted(steep, Pace()) < images_wanted([Trained(10_000, 0.8)], Pace())
+    assert images_wanted(steep, Pace()) >= 1000
+    assert images_wanted(flat, Pace()) <= 10_000
+
+
+def test_a_perfect_score_does_not_break_the_curve():
+    assert images_wanted([Trained(100, 1.0), Trained(100, 1.0)], Pace()) >= 10

@@ -1,0 +1,58 @@
+"""The sentences that every face shows."""
+
+import pytest
+
+from backend.domain.errors import Reason, ReasonCode, Refused
+from backend.domain.jobs import JobState
+from backend.presentation import sentences
+from tests.fakes.backend import a_job
+
+SHORT = Reason(ReasonCode.TOO_FEW_IMAGES, "class 'dog' has 3 of 5 images", hint="Label 2 more")
+EMPTY = Reason(ReasonCode.NO_UNLABELED_IMAGES, "no unlabeled image left", hint="Import more")
+
+
+def test_a_refusal_says_what_to_do_about_each_reason():
+    assert sentences.refusal((SHORT, EMPTY)) == (
+        "The job was not started:",
+        "class 'dog' has 3 of 5 images. Label 2 more.",
+        "no unlabeled image left. Import more.",
+    )
+
+
+def test_a_refusal_in_one_line_says_each_cure_once():
+    other = Reason(ReasonCode.MODEL_MISMATCH, "it is of another kind", hint="Label 2 more")
+    assert str(Refused((SHORT, other, EMPTY))) == (
+        "class 'dog' has 3 of 5 images; it is of another kind; no unlabeled image left. "
+        "Label 2 more. Import more"
+    )
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ("", "starting"),
+        ("push", "writing to Label Studio"),
+        ("train: epoch 3 of 17", "training: epoch 3 of 17"),
+        ("waiting for Label Studio", "waiting for Label Studio"),
+    ],
+)
+def test_a_running_job_says_what_it_is_at(step, said):
+    assert sentences.doing(a_job(step=step, progress=0.5)) == f"A job is running: {said}, 50% done."
+
+
+def test_a_job_that_waits_says_where_to_look_if_it_waits_on():
+    assert sentences.doing(a_job(state=JobState.QUEUED)) == (
+        "A job waits for a worker. If it goes on waiting, see what is wrong with: autolabel doctor"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("the disk is full", "The disk is full."),
+        ("Is it running?", "Is it running?"),
+        ("mode: what is this", "mode: what is this."),
+    ],
+)
+def test_a_message_becomes_a_sentence_of_its_own(text, said):
+    assert sentences.sentence(text) == said

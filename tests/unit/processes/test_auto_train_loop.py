@@ -1,0 +1,242 @@
+"""Trainings that start by themselves, with time, jobs and Label Studio faked."""
+
+from datetime import timedelta
+
+import pytest
+
+from backend.domain.errors import LabelStudioUnreachable, NotFound, OutOfSpace, Reason, ReasonCode
+from backend.domain.ids import ProjectId
+from backend.domain.jobs import JobRequest, JobState, Mode
+from backend.policies.retraining import Pace
+from backend.processes.auto_train_loop import ASK_AGAIN, AutoTrainLoop
+from backend.services.auto_train import NOTHING_NEW, SWITCHED_OFF, AutoTrain, consuming, pace
+from backend.settings import Settings
+from tests.fakes.backend import NOW, FakeBackend, a_job, a_project, a_version
+from tests.fakes.changes import FakeChanges
+
+PETS = ProjectId(2)
+SHORT = Reason(ReasonCode.TOO_FEW_IMAGES, "class 'dog' has 3 of 5 images")
+
+
+class World:
+    """A project that is ready, and a watcher that looks when it is told to."""
+
+    def __init__(self, on=True):
+        self.time = NOW
+        self.asked = 0
+        self.failure = None
+        self.backend = FakeBackend()
+        self.backend.label_studio.known[PETS] = a_project(PETS)
+        self.changes = FakeChanges(lambda: self.time)
+        self.trigger = AutoTrain(
+            self.changes,
+            self.backend.versions,
+            self.backend.jobs,
+            Pace(debounce=30, cooldown=120),
+            on=on,
+            now=lambda: self.time,
+        )
+        self.watcher = AutoTrainLoop(
+            self.changes, self.trigger, self.status, self.backend.start, clock=self.seconds
+        )
+
+    def seconds(self):
+        return (self.time - NOW).total_seconds()
+
+    def status(self, project):
+        self.asked += 1
+        if self.failure:
+            raise self.failure
+        return self.backend.status(project)
+
+    def later(self, seconds):
+        self.time += timedelta(seconds=seconds)
+        self.watcher.look()
+
+    def reason(self):
+        return self.trigger.decide(PETS, lambda: "").reason
+
+    def ends(self, state, reason=""):
+        """The project's last job is over."""
+        name = list(self.backend.jobs.jobs)[-1]
+        changes = {"reason": reason, "ended_at": self.time}
+        self.backend.jobs.jobs[name] = a_job(name, state, **changes)
+
+    @property
+    def started(self):
+        return self.backend.started
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+def test_the_first_training_starts_once_people_paused(world):
+    world.changes.changed(PETS, 10)
+    world.later(5)
+    assert not world.started
+    assert world.asked == 0, "Label Studio is not asked before the debounce has passed"
+    assert world.reason() == "people are annotating; waiting for 30 s of quiet"
+    world.later(30)
+    assert world.started == [JobRequest(PETS)]
+
+
+def test_a_bulk_confirm_of_many_starts_one_training(world):
+    world.changes.changed(PETS, 500)
+    for _ in range(5):
+        world.later(31)
+    assert len(world.started) == 1
+
+
+def test_a_project_that_nobody_changed_is_left_alone(world):
+    world.later(1000)
+    assert not world.started
+    assert world.trigger.decide(PETS, lambda: "") == NOTHING_NEW
+
+
+def test_switched_off_it_says_so_and_starts_nothing():
+    world = World(on=False)
+    world.changes.changed(PETS, 500)
+    world.later(1000)
+    assert not world.started
+    assert world.trigger.decide(PETS, lambda: "") == SWITCHED_OFF
+
+
+def test_what_is_missing_is_said_and_asked_again_only_after_a_change(world):
+    world.backend.reasons = (SHORT,)
+    world.changes.changed(PETS)
+    world.later(31)
+    world.later(ASK_AGAIN / 2)
+    assert (world.started, world.asked) == ([], 1)
+    world.later(ASK_AGAIN)
+    assert (world.started, world.asked) == ([], 2)
+    decision = world.trigger.decide(PETS, lambda: SHORT.message)
+    assert (decision.yes, decision.reason) == (False, SHORT.message)
+    world.backend.reasons = ()
+    world.changes.changed(PETS)
+    world.later(31)
+    assert len(world.started) == 1
+
+
+def test_images_that_need_no_edit_do_not_bend_the_curve_of_boxes(world):
+    """Nearly every image of many boxes needs some edit, whatever the detector learned."""
+
+    def asked_for(*curve):
+        world.backend.versions.cards = [
+            a_version(trained_on={"images": 100 * 4**at}, metrics=metrics)
+            for at, metrics in enumerate(curve)
+        ][::-1]
+        return world.reason()
+
+    world.changes.changed(PETS, 5)
+    alone = asked_for({"map50": 0.5}, {"map50": 0.9})
+    assert asked_for({"map50": 0.5, "accuracy": 0.0}, {"map50": 0.9, "accuracy": 0.01}) == alone
+
+
+def test_the_next_training_waits_for_what_the_learning_curve_asks(world):
+    world.backend.versions.cards = [a_version(trained_on={"images": 100})]
+    world.changes.changed(PETS, 5)
+    world.later(31)
+    assert not world.started
+    assert "5 of" in world.reason()
+    world.changes.changed(PETS, 60)
+    world.later(31)
+    assert len(world.started) == 1
+
+
+def test_a_running_job_is_not_doubled_and_the_cooldown_follows_it(world):
+    world.changes.changed(PETS, 10)
+    world.later(31)
+    world.changes.changed(PETS, 10)
+    world.later(31)
+    assert len(world.started) == 1
+    assert "running" in world.reason()
+    world.ends(JobState.FINISHED)
+    world.changes.changed(PETS, 10)
+    world.later(100)
+    assert len(world.started) == 1
+    assert "less than 120 s ago" in world.reason()
+    world.later(21)
+    assert len(world.started) == 2
+
+
+@pytest.mark.parametrize("state", [JobState.FAILED, JobState.STOPPED])
+def test_a_training_that_came_to_nothing_is_tried_again_after_the_next_annotation(state, world):
+    world.changes.changed(PETS, 10)
+    world.later(31)
+    world.ends(state, "no disk")
+    world.later(3600)
+    assert len(world.started) == 1
+    assert world.reason() == (f"the last training {state} (no disk); waiting for new annotations")
+    world.changes.changed(PETS)
+    world.later(31)
+    assert len(world.started) == 2
+
+
+def test_a_grouping_is_no_training_to_rest_from(world):
+    request = JobRequest(PETS, Mode.GROUPING)
+    grouping = a_job("job-1", JobState.FINISHED, request=request, ended_at=NOW)
+    world.backend.jobs.jobs["job-1"] = grouping
+    world.changes.changed(PETS, 10)
+    world.later(31)
+    assert len(world.started) == 1
+
+
+def test_a_label_studio_that_is_away_stops_nothing_but_this_try(world, caplog):
+    other = ProjectId(3)
+    world.backend.label_studio.known[other] = a_project(other)
+    world.failure = LabelStudioUnreachable("it does not answer", "Start it")
+    world.changes.changed(PETS, 10)
+    world.later(31)
+    world.later(2)
+    assert (world.started, world.asked) == ([], 1)
+    assert "it does not answer" in caplog.text
+    world.failure = None
+    world.changes.changed(other, 10)
+    world.later(ASK_AGAIN)
+    assert [request.project for request in world.started] == [PETS, other]
+
+
+def test_a_deleted_project_is_forgotten(world):
+    world.failure = NotFound("no project 2")
+    world.changes.changed(PETS, 10)
+    world.later(31)
+    assert world.changes.pending() == []
+
+
+def run(world, mode=Mode.ACTIVE_LEARNING, accepted=0, fails=False):
+    """A job during which three more are annotated."""
+
+    def work(_job, _progress):
+        world.changes.changed(PETS, 3 + accepted)
+        if fails:
+            raise OutOfSpace("the disk is full")
+        return {"accepted": accepted}
+
+    job = a_job(request=JobRequest(PETS, mode))
+    return consuming(world.changes, work)(job, lambda *_: None)
+
+
+def test_what_came_while_a_training_ran_still_counts_and_what_it_accepted_does_not(world):
+    world.changes.changed(PETS, 10)
+    run(world, accepted=50)
+    assert world.changes.read(PETS).count == 3
+
+
+def test_a_training_that_failed_has_consumed_nothing(world):
+    world.changes.changed(PETS, 10)
+    with pytest.raises(OutOfSpace):
+        run(world, fails=True)
+    assert world.changes.read(PETS).count == 13
+
+
+def test_a_job_that_trains_nothing_consumes_nothing(world):
+    world.changes.changed(PETS, 10)
+    run(world, mode=Mode.SUGGESTING)
+    assert world.changes.read(PETS).count == 13
+
+
+def test_the_settings_set_the_pace():
+    said = Settings(train_debounce_seconds=7, train_fewest=3, train_least_share=0.2)
+    assert pace(said) == Pace(debounce=7, cooldown=120, gain=0.1, fewest=3, least_share=0.2)

@@ -1,0 +1,158 @@
+"""Which images are looked at again, altered, and what becomes of the answers."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from backend.domain.answers import Choices, ImageRef, LabeledImage, Region, Regions
+from backend.domain.batches import PredictionBatch
+from backend.domain.geometry import Box
+from backend.domain.ids import ControlName, Label, TaskId
+from backend.domain.schema import Control, LabelSchema, TaskKind
+from backend.models.detection.family import DetectorFamily
+from backend.policies.certification.correctness import is_right
+from backend.services.prediction.consistency import BLURRED, CROPPED, MIRRORED, ConsistencyCheck
+from backend.services.prediction.inference import ProjectPredictions
+from backend.services.training.train import Dataset
+from tests.fakes.detection_engine import ColourEngine, ColourNetwork
+from tests.fakes.detection_training_sets import CONTROL, fetch, shapes, training_set
+from tests.fakes.image_files import FakeImageFiles
+from tests.fakes.models import FakeFeatureExtractor
+from tests.unit.models.embedding.test_feature_extractor import MeanColour, extractor_of
+from tests.unit.services.test_active_learning import quiet
+
+CAT, DOG = Label("cat"), Label("dog")
+PETS = Control(ControlName("pets"), "image", TaskKind.SINGLE, (CAT, DOG))
+CELLS = Control(ControlName("cells"), "image", TaskKind.DETECTION, (CAT, DOG))
+
+
+@dataclass
+class Opinion:
+    """Says of each image what `said` has for its task, else cat; remembers the files it saw."""
+
+    said: dict[int, object] = field(default_factory=dict)
+    otherwise: object = Choices((CAT,))
+    files: list[str] = field(default_factory=list)
+
+    def predict(self, images, fetch, progress):
+        self.files += [fetch(ref).name for ref in images.refs]
+        answers = tuple(self.said.get(task, self.otherwise) for task in images.tasks)
+        cats = np.array([answer.labels == (CAT,) for answer in answers], dtype=np.float64)
+        table = np.stack([cats, 1 - cats], axis=1)
+        return PredictionBatch(answers, np.full(len(answers), 0.5), table)
+
+
+def image_batch(tasks):
+    refs = [ImageRef(TaskId(task), "") for task in tasks]
+    return FakeFeatureExtractor().look(refs, quiet)[0]
+
+
+def dataset(control, labeled=(), answer=None):
+    shown = image_batch(labeled)
+    people = {ref.task: LabeledImage(ref, {control.name: answer}) for ref in shown.refs}
+    return Dataset(
+        LabelSchema("image", (control,)), people, shown, image_batch(()), image_batch(())
+    )
+
+
+def predicted(control, answer, count=40):
+    """Of which the third and the last are the least certain."""
+    confidence = np.full(count, 0.9)
+    confidence[[2, count - 1]] = 0.2
+    predictions = PredictionBatch((answer,) * count, confidence, np.tile([1.0, 0.0], (count, 1)))
+    return ProjectPredictions(
+        image_batch(range(100, 100 + count)), {control.name: predictions}, confidence
+    )
+
+
+@pytest.fixture
+def extractor():
+    return FakeFeatureExtractor()
+
+
+def test_only_the_least_certain_are_looked_at_and_only_their_rows_change(extractor):
+    model = Opinion({102: Choices((DOG,))})
+    before = predicted(PETS, Choices((CAT,)))
+
+    views = ConsistencyCheck(extractor, 2).views(PETS, model, dataset(PETS), before, quiet)
+
+    assert set(views) == {BLURRED, MIRRORED, CROPPED}
+    seen = {tasks for _, tasks in extractor.augmented if tasks}
+    assert seen == {(102, 139)}
+    changed = [row for row, said in enumerate(views[MIRRORED].answers) if said == Choices((DOG,))]
+    assert changed == [2]
+    assert views[MIRRORED].probabilities[[1, 2, 39]].tolist() == [[1, 0], [0, 1], [1, 0]]
+    assert before.predictions[PETS.name].answers[2] == Choices((CAT,)), (
+        "the guesses stay as they were"
+    )
+
+
+def test_a_project_of_few_images_has_few_of_them_viewed(extractor):
+    ConsistencyCheck(extractor, 300).views(
+        PETS, Opinion(), dataset(PETS), predicted(PETS, Choices((CAT,)), 8), quiet
+    )
+    assert {len(tasks) for _, tasks in extractor.augmented if tasks} == {2}
+
+
+def test_none_at_all_is_viewed_where_the_settings_say_so(extractor):
+    assert not ConsistencyCheck(extractor, 0).views(
+        PETS, Opinion(), dataset(PETS), predicted(PETS, Choices((CAT,))), quiet
+    )
+    assert extractor.augmented == []
+
+
+def test_an_alteration_that_changes_what_labeled_images_mean_is_left_out(extractor):
+    people = dataset(PETS, labeled=range(1, 31), answer=Choices((DOG,)))
+    views = ConsistencyCheck(extractor, 10).views(
+        PETS, Opinion(), people, predicted(PETS, Choices((CAT,))), quiet
+    )
+    assert views == {}
+
+
+def test_a_model_that_reads_files_is_given_altered_ones(extractor):
+    model = Opinion()
+    ConsistencyCheck(extractor, 1).views(
+        PETS, model, dataset(PETS), predicted(PETS, Choices((CAT,))), quiet
+    )
+    assert model.files == ["19-102.png", "20-102.png", "21-102.png"]
+
+
+def test_boxes_in_a_mirror_are_mapped_back(extractor):
+    plain = Regions((Region(Box(0.1, 0.2, 0.4, 0.5), CAT, 0.9),))
+    mirrored = Regions((Region(Box(0.6, 0.2, 0.9, 0.5), CAT, 0.8),))
+    model = Opinion(otherwise=mirrored)
+
+    views = ConsistencyCheck(extractor, 10).views(
+        CELLS, model, dataset(CELLS), predicted(CELLS, plain), quiet
+    )
+
+    assert set(views) == {BLURRED, MIRRORED}
+    (back,) = views[MIRRORED].answers[2].regions
+    assert (back.box.left, back.box.right) == pytest.approx((0.1, 0.4))
+    (same,) = views[BLURRED].answers[2].regions
+    assert same == mirrored.regions[0]
+    assert extractor.augmented == [], "nothing is embedded for a detector"
+
+
+def test_an_image_that_went_away_costs_its_alteration_only(extractor):
+    extractor.bad = {TaskId(102): "404"}
+    before = predicted(PETS, Choices((CAT,)))
+    assert ConsistencyCheck(extractor, 1).views(PETS, Opinion(), dataset(PETS), before, quiet) == {}
+
+
+def test_a_detector_finds_the_same_boxes_in_the_mirror(tmp_path):
+    model = DetectorFamily(ColourEngine([ColourNetwork()])).fit(training_set(tmp_path, held_out=30))
+    seen, _ = shapes(tmp_path / "new", 20, seed=5)
+    plain = model.predict(seen, fetch, quiet)
+    looked = ProjectPredictions(seen, {CONTROL.name: plain}, plain.confidence)
+    extractor = extractor_of(tmp_path, FakeImageFiles(), MeanColour())
+
+    views = ConsistencyCheck(extractor, 25).views(CONTROL, model, dataset(CONTROL), looked, quiet)
+
+    assert len(views) == 2
+    viewed = [row for row in range(20) if views[MIRRORED].answers[row] is not plain.answers[row]]
+    assert len(viewed) == 5
+    for row in viewed:
+        assert plain.answers[row].regions
+        assert is_right(views[MIRRORED].answers[row], plain.answers[row])

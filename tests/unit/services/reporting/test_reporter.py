@@ -1,0 +1,116 @@
+"""What a report says beyond the bare numbers, and its pictures."""
+
+import errno
+
+import pytest
+
+from backend.domain.answers import HardExample, LabeledImage
+from backend.domain.errors import OutOfSpace, UnreadableImage
+from backend.domain.ids import ProjectId, TaskId
+from backend.domain.jobs import JobRequest
+from backend.domain.versions import Acceptance, Ledger
+from backend.presentation import terminal
+from backend.presentation.report_images import JobImages
+from backend.services import validation_sample
+from backend.services.project_tasks import ProjectTasks
+from backend.services.reporting import report
+from backend.services.reporting.forecast import Forecasts
+from tests.fakes.backend import a_job
+from tests.unit.services.test_active_learning import World
+
+PROJECT = ProjectId(1)
+REPORT = {"confidence_histogram": [1, 2], "certificates": []}
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path, images=600)
+
+
+def accepted(world):
+    world.run(accept=True)
+    world.label(world.label_studio.lists[validation_sample.TAB])
+    return world.run(accept=True)
+
+
+def test_the_predictions_are_counted_by_confidence(world):
+    histogram = world.run()["confidence_histogram"]
+    assert len(histogram) == 20
+    assert histogram[-1] == sum(histogram) == 588
+
+
+def test_the_standing_tells_labels_by_people_from_accepted_ones(world):
+    report = accepted(world)
+    assert report["standing"] == {"labels": 12 + 150, "certified": report["accepted"]}
+
+
+def test_the_outlook_is_judged_by_all_rounds_so_far(world):
+    people = ProjectTasks(
+        tuple(LabeledImage(world.label_studio.ref(task), {}) for task in range(300)),
+        tuple(world.label_studio.ref(task) for task in range(300, 3000)),
+    )
+    world.ledgers.save(PROJECT, Ledger(acceptances={"job-1": Acceptance("al", (1, 2), (), ())}))
+    asked = JobRequest(PROJECT, accept=True)
+    gains = []
+    for certified in (0, 1):  # the earlier round certified nothing yet, or nearly as much as now
+        earlier = {"standing": {"labels": 100, "certified": certified}}
+        ahead = Forecasts(world.ledgers, lambda _, one=earlier: [one]).look(asked, people)
+        assert ahead["standing"] == {"labels": 298, "certified": 2}
+        gains.append(ahead["forecast"]["certified"])
+    assert gains[1] < gains[0]
+
+
+def test_who_wants_no_certificate_is_told_no_outlook(world):
+    assert world.run()["forecast"] is None
+
+
+def test_a_reason_is_counted_once_an_image_whatever_its_words_were():
+    # given two images of one reason in different words, one of them doubted by two controls
+    cat = HardExample(TaskId(1), 0.8, ((7, "darker"), (3, "unlike the labeled 'cat' images")))
+    dog = HardExample(TaskId(2), 0.7, ((7, "brighter"), (7, "brighter")))
+    # then each counts under words that hold for all
+    assert report.hard_reasons({cat.task: cat, dog.task: dog}) == [
+        {"number": 7, "words": "darker or brighter than the labeled images", "images": 2},
+        {"number": 3, "words": "unlike the labeled images of its label", "images": 1},
+    ]
+
+
+def test_every_listed_hard_example_is_to_be_shown(world):
+    report = world.run()
+    assert world.images.shown == [[example["task"] for example in report["hardest"]]]
+
+
+def test_the_command_line_tells_the_newest_outlook():
+    jobs = [{"report": report} for report in (None, {"forecast": {"reason": "label on"}}, {})]
+    assert terminal._newest_forecast(jobs) == {"reason": "label on"}
+    assert terminal._newest_forecast([]) is None
+
+
+def images(folder, fetch=None, versions=lambda _: ()):
+    def nowhere(_):
+        raise UnreadableImage("gone")
+
+    return JobImages(lambda _: folder, versions, fetch or nowhere)
+
+
+def test_pictures_lie_beside_the_report(tmp_path):
+    images(tmp_path).draw(a_job(), REPORT, [])
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "confidence-light.svg",
+        "confidence-dark.svg",
+    }
+
+
+def test_what_cannot_be_drawn_is_logged_in_one_sentence_and_fails_nothing(tmp_path, caplog):
+    (tmp_path / "file").write_text("no folder")
+    images(tmp_path / "file").draw(a_job(), REPORT, [])
+    (record,) = caplog.records
+    assert "is not illustrated" in record.getMessage()
+
+
+def test_a_full_disk_is_named_as_what_it_is(tmp_path):
+    def full(_):
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    with pytest.raises(OutOfSpace):
+        images(tmp_path, versions=full).draw(a_job(), REPORT, [])

@@ -1,0 +1,368 @@
+"""Both kinds of job, with everything outside faked but the version store."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from backend.domain.answers import Choices
+from backend.domain.errors import (
+    BadInput,
+    LabelStudioUnreachable,
+    OutOfSpace,
+    QueueUnreachable,
+    Refused,
+    Stopped,
+)
+from backend.domain.ids import JobId, ProjectId, TaskId
+from backend.domain.jobs import Algorithm, Job, JobRequest, JobState, Mode
+from backend.domain.schema import TaskKind
+from backend.services.active_learning import ActiveLearning
+from backend.services.assessment import Assessor
+from backend.services.auto_accept import AutoAccept
+from backend.services.pre_labeling import PreLabeling
+from backend.services.prediction.hard_examples import HardExamples
+from backend.services.prediction.inference import Predictor
+from backend.services.publishing import finishing
+from backend.services.publishing.finishing import Finishing
+from backend.services.publishing.publisher import Publisher
+from backend.services.reporting.forecast import Forecasts
+from backend.services.reporting.reporter import Reporter
+from backend.services.training.label_issues import LabelIssues
+from backend.services.training.promotion import Comparison
+from backend.services.training.train import Learning
+from backend.services.validation_sample import AuditSamples
+from backend.settings import Settings
+from backend.stores.ledgers import LedgerFiles
+from backend.stores.predictions import PredictionStore
+from backend.stores.versions import VersionStore
+from tests.fakes.illustrations import FakeImageBatch
+from tests.fakes.label_studio import CHOICES, FakeLabelStudio
+from tests.fakes.models import FakeFeatureExtractor, ParityFamily, ParityModel
+
+PROJECT = ProjectId(1)
+
+
+def quiet(_step, _done, _of):
+    """A progress that nobody watches."""
+
+
+class World:
+    """A project of 40 images, or more: 12 labeled, half of them cats, and the others not."""
+
+    def __init__(self, folder, images=40, extractor=None):
+        people = {TaskId(task): None for task in range(1, images + 1)}
+        people |= {TaskId(task): {"c": Choices((self.truth(task),))} for task in range(1, 13)}
+        self.label_studio = FakeLabelStudio(people=people)
+        self.extractor = extractor or FakeFeatureExtractor()
+        self.images = FakeImageBatch()
+        self.reports = []
+        self.family = ParityFamily()
+        self.versions = VersionStore(folder)
+        self.stored = PredictionStore(folder)
+        settings = Settings(data_dir=folder)
+        families = dict.fromkeys(TaskKind, self.family)
+        learning = Learning(families, settings, self.extractor.fetch)
+        self.ledgers = LedgerFiles(folder)
+        audits = AuditSamples(self.label_studio, self.ledgers, seed=0)
+        self.auto_accept = AutoAccept(self.label_studio, self.ledgers)
+        publisher = Publisher(self.label_studio, self.stored)
+        shared = {
+            "label_studio": self.label_studio,
+            "extractor": self.extractor,
+            "audits": audits,
+            "learning": learning,
+            "assessor": Assessor(Predictor(self.extractor), HardExamples(), audits),
+            "finishing": Finishing(publisher, self.auto_accept, self.versions),
+            "reporter": Reporter(
+                self.extractor,
+                Forecasts(self.ledgers, lambda _: self.reports),
+                self.images,
+                lambda _: self.reports,
+            ),
+            "versions": self.versions,
+        }
+        self.active_learning = ActiveLearning(
+            **shared,
+            comparison=Comparison(learning, self.versions),
+            doubts=LabelIssues(self.label_studio, learning),
+            settings=settings,
+            packages={},
+        )
+        self.pre_labeling = PreLabeling(**shared)
+
+    @staticmethod
+    def truth(task):
+        return "dog" if task % 2 else "cat"
+
+    def job(self, **changes):
+        request = replace(JobRequest(PROJECT), **changes)
+        return Job(JobId("job-1"), request, JobState.RUNNING, created_at=datetime.now(UTC))
+
+    def label(self, tasks):
+        """A person labels these tasks, correctly."""
+        self.label_studio.people |= {task: {"c": Choices((self.truth(task),))} for task in tasks}
+
+    def run(self, **changes):
+        return self.active_learning(self.job(**changes), quiet)
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path)
+
+
+def test_a_round_labels_every_unlabeled_image_and_shows_the_new_version(world):
+    report = world.run()
+    version = world.versions.current(PROJECT)
+    assert version is not None
+    assert report["version"] == version.name == world.label_studio.model_version
+    assert report["labeled"] == 12
+    assert report["predicted"] == report["unlabeled"] == 28
+    predictions = world.label_studio.predictions
+    assert {task for task, _ in predictions} == set(range(13, 41))
+    assert all(
+        prediction.answers["c"] == Choices((world.truth(task),))
+        for (task, _), prediction in predictions.items()
+    )
+    assert world.label_studio.has_tabs
+
+
+def test_a_second_round_replaces_the_predictions_of_the_first(world):
+    first = world.run()["version"]
+    second = world.run()["version"]
+    assert first != second
+    assert {version for _, version in world.label_studio.predictions} == {second}
+    assert world.versions.get(PROJECT, second).parent == first
+
+
+def test_nobody_looks_for_predictions_of_a_version_that_was_just_published(world):
+    world.run()
+    first = world.label_studio.model_version
+    world.run()
+    assert world.label_studio.model_version != first
+    assert world.label_studio.looked_through == []
+
+
+def test_a_version_that_this_machine_cannot_load_any_more_is_replaced(world):
+    world.run()
+
+    def load(folder, control):
+        raise BadInput("learned from features of another backbone")
+
+    world.family.load = load
+    report = world.run()
+    assert report["version"] == world.versions.current(PROJECT).name
+    assert "another backbone" in report["reason"]
+
+
+def test_training_and_held_out_images_never_mix_from_round_to_round(world):
+    world.run()
+    world.label_studio.people |= {
+        TaskId(task): {"c": Choices((world.truth(task),))} for task in range(13, 30)
+    }
+    world.run()
+    first, second = world.family.training_sets
+    assert set(first.train.tasks).isdisjoint(first.held_out.tasks)
+    assert set(second.train.tasks).isdisjoint(first.held_out.tasks)
+    assert set(second.held_out.tasks).isdisjoint(first.train.tasks)
+    assert len(second.held_out) > len(first.held_out)
+
+
+def test_an_unreadable_image_costs_itself_only_and_is_reported(world):
+    world.extractor.bad = {TaskId(20): "the file is empty", TaskId(3): "not an image"}
+    report = world.run()
+    assert report["unreadable"] == [
+        {"task": 3, "reason": "not an image"},
+        {"task": 20, "reason": "the file is empty"},
+    ]
+    assert (report["predicted"], report["unlabeled"]) == (27, 28)
+    assert TaskId(20) not in {task for task, _ in world.label_studio.predictions}
+    assert 3 not in world.family.training_sets[0].train.tasks
+
+
+def test_a_task_deleted_during_the_job_is_reported_as_dropped(world):
+    class Deleting(ParityFamily):
+        def fit(self, training_set):
+            del world.label_studio.people[TaskId(40)]
+            return super().fit(training_set)
+
+    world.active_learning.learning.families[TaskKind.SINGLE] = Deleting()
+    report = world.run()
+    assert report["dropped"] == [{"task": 40, "reason": "the task was deleted"}]
+    assert report["predicted"] == 27
+
+
+def test_a_config_changed_during_the_job_publishes_nothing_to_label_studio(world):
+    class Changing(ParityFamily):
+        def fit(self, training_set):
+            world.label_studio.label_config = CHOICES.replace('"dog"', '"wolf"')
+            return super().fit(training_set)
+
+    world.active_learning.learning.families[TaskKind.SINGLE] = Changing()
+    with pytest.raises(BadInput, match="changed while the job ran"):
+        world.run()
+    assert world.label_studio.predictions == {}
+    assert world.versions.current(PROJECT) is None
+
+
+def test_a_job_whose_preconditions_broke_since_it_was_queued_is_refused(world):
+    world.label_studio.people = {
+        task: answers for task, answers in world.label_studio.people.items() if task not in {2, 4}
+    }
+    with pytest.raises(Refused, match="class 'cat' has 4 of 5 images"):
+        world.run()
+
+
+def test_a_stop_during_the_push_leaves_what_people_see_as_it_was(world):
+    before = world.run()["version"]
+
+    def stop_at_push(step, _done, _of):
+        if step == "push":
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        world.active_learning(world.job(), stop_at_push)
+    assert world.label_studio.model_version == before
+    assert world.versions.current(PROJECT).name == before
+
+
+def test_what_cannot_be_put_in_order_after_the_switch_is_left_to_the_next_job(world):
+    # given a Label Studio that goes away once the second version is shown
+    world.run()
+
+    def away(*_):
+        raise LabelStudioUnreachable("Label Studio does not answer", "Start it")
+
+    forget, world.label_studio.forget_versions = world.label_studio.forget_versions, away
+    # then the round counts, and its report says what is left
+    report = world.run()
+    assert world.label_studio.model_version == report["version"]
+    assert report["skipped_cleanup"] == [
+        {
+            "what": "removing the predictions of other versions",
+            "reason": "Label Studio does not answer. Start it",
+        }
+    ]
+    # and the next job does it
+    world.label_studio.forget_versions = forget
+    report = world.run()
+    assert report["skipped_cleanup"] == []
+    assert {version for _, version in world.label_studio.predictions} == {report["version"]}
+
+
+def test_a_stop_after_the_switch_ends_the_tidying_and_keeps_the_round(world):
+    def stop(_):
+        raise Stopped
+
+    world.label_studio.refresh_tabs = stop
+    report = world.run()
+    assert world.versions.current(PROJECT).name == report["version"]
+    assert [one["reason"] for one in report["skipped_cleanup"]] == ["stopped on request"] * 5
+    assert "Label next" not in world.label_studio.lists
+    assert world.images.shown == []
+
+
+@pytest.mark.parametrize("fatal", [OutOfSpace("the disk is full"), QueueUnreachable("lost")])
+def test_what_no_report_could_be_written_after_ends_the_job(world, fatal):
+    def fail(_):
+        raise fatal
+
+    world.label_studio.refresh_tabs = fail
+    with pytest.raises(type(fatal)):
+        world.run()
+
+
+def test_chosen_tasks_alone_are_labeled(world):
+    report = world.run(task_ids=(TaskId(30), TaskId(31)))
+    assert report["predicted"] == 2
+
+
+def test_a_round_lists_what_to_label_next_and_spreads_it_over_clusters(world):
+    world.run()
+    listed = world.label_studio.lists["Label next"]
+    assert len(listed) == 20
+    assert set(listed) <= set(range(13, 41))
+
+
+def test_the_algorithm_reaches_the_model_family(world):
+    world.run(algorithm=Algorithm.PRECISE)
+    assert world.family.training_sets[0].algorithm is Algorithm.PRECISE
+
+
+def test_pre_labeling_uses_the_chosen_version_and_trains_nothing(world):
+    old = world.run()["version"]
+    world.run()
+    world.family.training_sets.clear()
+    job = world.job(mode=Mode.PRE_LABELING, model_version=old)
+    report = world.pre_labeling(job, quiet)
+    assert report["version"] == old
+    assert report["predicted"] == 28
+    assert world.family.training_sets == []
+    assert world.label_studio.model_version == old
+
+
+def test_pre_labeling_reports_what_was_found_out_when_its_version_was_trained(world):
+    # given a version with the report of its training, and a newer one
+    training = world.run()
+    training = {**training, "notes": {"c": {"solver": "lbfgs"}}, "per_class": [{"label": "cat"}]}
+    world.reports = [world.run(), {**training, "mode": "pre-labeling", "notes": {}}, training]
+    # when it labels once more
+    job = world.job(mode=Mode.PRE_LABELING, model_version=training["version"])
+    report = world.pre_labeling(job, quiet)
+    # then its report says so, and that nothing was trained now
+    assert (report["notes"], report["per_class"]) == (training["notes"], training["per_class"])
+    assert list(report["seconds"]) == ["list", "fetch", "embed", "train", "predict", "push"]
+    assert report["seconds"]["train"] == 0
+
+
+def test_pre_labeling_with_a_version_of_unknown_training_says_nothing_of_it(world):
+    version = world.run()["version"]
+    job = world.job(mode=Mode.PRE_LABELING, model_version=version)
+    report = world.pre_labeling(job, quiet)
+    assert (report["notes"], report["per_class"]) == ({}, [])
+
+
+def test_pre_labeling_again_sends_nothing_twice(world):
+    version = world.run()["version"]
+    world.label_studio.people |= {TaskId(50): None}
+    job = world.job(mode=Mode.PRE_LABELING, model_version=version)
+    assert world.pre_labeling(job, quiet)["predicted"] == 1
+    assert world.pre_labeling(job, quiet)["predicted"] == 0
+
+
+def test_pre_labeling_refuses_a_version_with_other_labels(world):
+    version = world.run()["version"]
+    world.label_studio.label_config = CHOICES.replace('"dog"', '"wolf"')
+    with pytest.raises(Refused, match="does not fit"):
+        world.pre_labeling(world.job(mode=Mode.PRE_LABELING, model_version=version), quiet)
+
+
+class Blind(ParityFamily):
+    """Finds nothing on every third image."""
+
+    def fit(self, training_set):
+        return SeesLittle(training_set.control.labels)
+
+
+class SeesLittle(ParityModel):
+    def predict(self, images, fetch, progress):
+        predictions = super().predict(images, fetch, progress)
+        answers = tuple(
+            Choices(()) if task % 3 == 0 else answer
+            for task, answer in zip(images.tasks, predictions.answers, strict=True)
+        )
+        return replace(predictions, answers=answers, confidence=np.linspace(0.1, 0.3, len(images)))
+
+
+def test_hard_examples_on_which_nothing_was_found_have_a_tab_of_their_own(world):
+    world.label_studio.label_config = CHOICES.replace("<Choices ", '<Choices choice="multiple" ')
+    world.active_learning.learning.families.update(dict.fromkeys(TaskKind, Blind()))
+    report = world.run()
+    listed = world.label_studio.lists[finishing.TAB]
+    assert listed
+    assert all(task % 3 == 0 for task in listed)
+    hardness = {example["task"]: example["coefficient"] for example in report["hardest"]}
+    found = [hardness[task] for task in listed if task in hardness]
+    assert found == sorted(found, reverse=True)

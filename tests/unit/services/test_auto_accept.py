@@ -1,0 +1,483 @@
+"""Certified auto-accept, from the drawing of the lane to the undo."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from backend.domain.answers import Choices
+from backend.domain.errors import LabelStudioUnreachable, NotFound, Refused
+from backend.domain.ids import JobId, ProjectId, TaskId, VersionName
+from backend.domain.jobs import Mode
+from backend.services import validation_sample
+from backend.services.auto_accept import Verdict
+from backend.services.training import label_issues, seen_tasks
+from tests.fakes.label_studio import FakeLabelStudio
+from tests.fakes.models import ParityFamily, ParityModel
+from tests.unit.services.test_active_learning import World, quiet
+
+PROJECT = ProjectId(1)
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path, images=600)
+
+
+def unlabeled(world):
+    return [task for task, said in world.label_studio.people.items() if said is None]
+
+
+def audit_of(world):
+    return world.label_studio.lists[validation_sample.TAB]
+
+
+class Wrong(ParityFamily):
+    """Learns to say the first label of everything."""
+
+    def fit(self, training_set):
+        self.training_sets.append(training_set)
+        return AlwaysFirst(training_set.control.labels)
+
+
+class AlwaysFirst(ParityModel):
+    def predict(self, images, fetch, progress):
+        predictions = super().predict(images, fetch, progress)
+        answers = tuple(Choices((self.labels[0],)) for _ in predictions.answers)
+        return type(predictions)(answers, predictions.confidence, predictions.probabilities)
+
+
+def test_without_accept_no_lane_is_drawn_and_nothing_is_accepted(world):
+    report = world.run()
+    assert report["accepted"] == 0
+    assert world.ledgers.load(PROJECT).audit == frozenset()
+    assert all(world.label_studio.people[task] is None for task in range(13, 601))
+
+
+def test_the_first_accepting_job_draws_a_lane_and_asks_people_to_label_it(world):
+    report = world.run(accept=True)
+    audit = audit_of(world)
+    assert 50 <= len(audit) <= 300
+    assert set(audit).isdisjoint(range(1, 13))
+    assert report["accepted"] == 0
+    assert report["unlabeled"] == report["predicted"] + len(audit)
+    assert f"{len(audit)} random images wait to be labeled" in report["reason"]
+    assert "Label first (random)" in report["reason"]
+
+
+def test_images_of_the_lane_get_no_prediction_before_people_labeled_them(world):
+    world.run(accept=True)
+    predicted = {task for task, _ in world.label_studio.predictions}
+    assert predicted.isdisjoint(audit_of(world))
+
+
+def test_an_image_that_joins_the_lane_loses_the_predictions_it_had(world):
+    world.run()
+    assert len({task for task, _ in world.label_studio.predictions}) == 588
+    world.run(accept=True)
+    predicted = {task for task, _ in world.label_studio.predictions}
+    assert predicted == set(range(13, 601)) - set(audit_of(world))
+
+
+def test_a_lane_that_was_drawn_for_pre_labeling_has_no_predictions_either(world):
+    version = VersionName(world.run()["version"])
+    request = {"mode": Mode.PRE_LABELING, "model_version": version, "accept": True}
+    world.pre_labeling(world.job(**request), quiet)
+    predicted = {task for task, _ in world.label_studio.predictions}
+    assert audit_of(world)
+    assert predicted.isdisjoint(audit_of(world))
+
+
+def imported(world, first, last):
+    world.label_studio.people |= {TaskId(task): None for task in range(first, last + 1)}
+
+
+def test_images_imported_later_join_the_lane_at_the_same_rate(world):
+    world.run(accept=True)
+    before = world.ledgers.load(PROJECT)
+    world.label(audit_of(world))
+    imported(world, 601, 1000)
+    report = world.run(accept=True)
+    joined = audit_of(world)
+    assert before.share * 400 / 2 < len(joined) < before.share * 400 * 2
+    assert all(task > 600 for task in joined)
+    assert report["accepted"] == 0
+    world.label(joined)
+    assert world.run(accept=True)["accepted"] > 0
+
+
+def test_a_lane_that_would_take_too_many_newcomers_gives_a_part_of_itself_back(world):
+    for task in range(101, 601):
+        del world.label_studio.people[task]
+    world.run(accept=True)
+    before = world.ledgers.load(PROJECT)
+    world.label(audit_of(world))
+    imported(world, 101, 1100)
+    world.run(accept=True)
+    after = world.ledgers.load(PROJECT)
+    assert before.share > 0.5 > after.share
+    assert len(after.audit) == 275, "a quarter of the project"
+    assert before.audit - after.audit <= after.before, "it stands for them no more"
+
+
+def test_a_skipped_image_of_the_lane_counts_as_a_wrong_answer(world):
+    world.run(accept=True)
+    audit = audit_of(world)
+    world.label(audit[:-20])
+    world.label_studio.skipped |= set(audit[-20:])
+    assert world.run(accept=True)["accepted"] == 0
+    assert world.ledgers.load(PROJECT).attempts > 0, "it was tested, and failed"
+
+
+def test_a_deleted_image_of_the_lane_counts_as_nothing(world):
+    world.run(accept=True)
+    audit = audit_of(world)
+    world.label(audit[:-5])
+    for task in audit[-5:]:
+        del world.label_studio.people[task]
+    assert world.run(accept=True)["certificate"]["sample"] == len(audit) - 5
+
+
+def test_what_people_labeled_since_the_lane_was_drawn_makes_the_test_harder(world):
+    world.run(accept=True)
+    drawn = world.ledgers.load(PROJECT)
+    assert drawn.before == set(range(1, 13))
+    world.label(audit_of(world))
+    some = unlabeled(world)[:20]
+    world.label(some)
+    labeled = [TaskId(task) for task in (*range(1, 13), *sorted(drawn.audit), *some)]
+    found = validation_sample.labeled_since(drawn, labeled)
+    assert [labeled[position] for position in found] == some
+
+
+def test_what_is_certified_and_what_is_accepted_are_looked_at_alike_while_learning(world):
+    world.run(accept=True)
+    audit = audit_of(world)
+    world.label(audit)
+    world.run(accept=True)
+    looked_at = world.family.training_sets[-1].unlabeled.tasks
+    assert set(audit) < set(looked_at)
+    assert list(looked_at) == sorted(looked_at)
+
+
+def test_a_lane_that_is_labeled_in_part_certifies_nothing(world):
+    world.run(accept=True)
+    audit = audit_of(world)
+    world.label(audit[: len(audit) // 2])
+    report = world.run(accept=True)
+    assert report["accepted"] == 0
+    assert world.ledgers.load(PROJECT).attempts == 0
+    assert audit_of(world) == audit[len(audit) // 2 :]
+
+
+def accepted(world):
+    world.run(accept=True)
+    world.label(audit_of(world))
+    return world.run(accept=True)
+
+
+def test_a_labeled_lane_certifies_and_the_sure_ones_become_annotations(world):
+    report = accepted(world)
+    certificate = report["certificate"]
+    assert certificate["mistakes"] == 0
+    assert certificate["error_rate"] == 0.05
+    assert "at most 5 %" in certificate["promise"]
+    assert report["accepted"] > 0
+    taken = world.ledgers.load(PROJECT).accepted
+    assert len(taken) == report["accepted"]
+    assert all(world.label_studio.people[task] is not None for task in taken)
+    assert world.versions.current(PROJECT).certificate is not None
+
+
+def test_a_version_that_was_certified_later_is_known_to_be_until_that_is_undone(world):
+    version = VersionName(world.run()["version"])
+    request = {"mode": Mode.PRE_LABELING, "model_version": version, "accept": True}
+    world.pre_labeling(world.job(**request), quiet)
+    world.label(audit_of(world))
+    world.pre_labeling(world.job(**request), quiet)
+    assert world.versions.get(PROJECT, version).certificate is None
+    assert "at most 5 %" in world.auto_accept.certified(PROJECT)[version].promise
+    world.auto_accept.undo(PROJECT, world.job().id)
+    assert world.auto_accept.certified(PROJECT) == {}
+
+
+def test_neither_the_lane_nor_accepted_labels_ever_teach_a_model(world):
+    accepted(world)
+    ledger = world.ledgers.load(PROJECT)
+    world.label_studio.people[601] = None
+    world.run()
+    training_set = world.family.training_sets[-1]
+    seen = set(training_set.train.tasks) | set(training_set.held_out.tasks)
+    assert seen.isdisjoint(ledger.audit - ledger.spent)
+    assert seen.isdisjoint(ledger.accepted)
+
+
+def test_images_that_somebody_chose_are_not_certified_by_a_sample_of_all(world):
+    world.run(accept=True)
+    world.label(audit_of(world))
+    everything = unlabeled(world)
+    report = world.run(accept=True, task_ids=tuple(everything[:400]))
+    assert report["accepted"] == 0
+    assert f"{len(everything) - 400} are not among the chosen ones" in report["reason"]
+    assert world.ledgers.load(PROJECT).attempts == 0
+    assert world.run(accept=True, task_ids=tuple(everything))["accepted"] > 0
+
+
+def test_undo_gives_the_images_back_to_people_once(world):
+    job = world.job()
+    report = accepted(world)
+    assert world.auto_accept.standing(PROJECT, job.id) == report["accepted"]
+    assert world.auto_accept.undo(PROJECT, job.id) == report["accepted"]
+    assert world.auto_accept.standing(PROJECT, job.id) == 0
+    assert world.ledgers.load(PROJECT).accepted == frozenset()
+    waiting = [task for task, said in world.label_studio.people.items() if said is None]
+    assert len(waiting) == report["accepted"] + report["withheld"]
+    with pytest.raises(NotFound, match="nothing that could be taken back"):
+        world.auto_accept.undo(PROJECT, job.id)
+
+
+def test_undo_gives_the_lane_back_what_stood_for_the_images(world):
+    job = world.job()
+    accepted(world)
+    before = world.ledgers.load(PROJECT)
+    assert before.spent
+    world.auto_accept.undo(PROJECT, job.id)
+    after = world.ledgers.load(PROJECT)
+    assert after.spent == frozenset()
+    assert after.audit == before.audit
+    assert after.attempts == before.attempts
+
+
+class BreakingOff(FakeLabelStudio):
+    """Accepts, and is away before it can say what it made."""
+
+    def accept(self, project, version, tasks):
+        super().accept(project, version, tasks)
+        raise LabelStudioUnreachable("Label Studio went away")
+
+
+def test_what_a_job_accepted_before_it_broke_off_can_be_taken_back(world):
+    job = world.job()
+    world.run(accept=True)
+    world.label(audit_of(world))
+    waiting = set(unlabeled(world))
+    broken = BreakingOff(**vars(world.label_studio))
+    finishing = world.active_learning.finishing
+    auto_accept = replace(world.auto_accept, label_studio=broken)
+    world.active_learning = replace(
+        world.active_learning, finishing=replace(finishing, auto_accept=auto_accept)
+    )
+    with pytest.raises(LabelStudioUnreachable):
+        world.run(accept=True)
+    made = waiting - set(unlabeled(world))
+    assert made
+    assert world.auto_accept.standing(PROJECT, job.id) == len(made)
+    assert world.auto_accept.undo(PROJECT, job.id) == len(made)
+    assert set(unlabeled(world)) == waiting
+
+
+def test_an_undo_while_another_job_runs_is_remembered(world):
+    first = world.job()
+    accepted(world)
+
+    class Undoing(ParityFamily):
+        def fit(self, training_set):
+            world.auto_accept.undo(PROJECT, first.id)
+            return super().fit(training_set)
+
+    world.active_learning.learning.families.update(dict.fromkeys(world.family.kinds, Undoing()))
+    world.label_studio.people[TaskId(601)] = None
+    second = replace(world.job(accept=True, max_error=0.001), id=JobId("job-2"))
+    world.active_learning(second, quiet)
+    assert world.ledgers.load(PROJECT).accepted == frozenset()
+
+
+def test_a_job_that_accepts_while_another_is_undone_is_remembered(world):
+    first = world.job()
+    accepted(world)
+    verdict = Verdict("", tasks=(), spent=frozenset(), attempts=3)
+
+    class Slow(FakeLabelStudio):
+        def take_back(self, project, tasks, annotations):
+            world.auto_accept.carry_out(first, VersionName("al"), verdict)
+
+    slow = Slow(**vars(world.label_studio))
+    before = world.ledgers.load(PROJECT).attempts
+    replace(world.auto_accept, label_studio=slow).undo(PROJECT, first.id)
+    assert world.ledgers.load(PROJECT).attempts == before + 3
+
+
+def test_each_test_uses_up_confidence_even_when_it_accepts_nothing(world):
+    world.active_learning.learning.families.update(dict.fromkeys(world.family.kinds, Wrong()))
+    report = accepted(world)
+    assert report["accepted"] == 0
+    assert "were wrong; the model must become better first" in report["reason"]
+    assert world.ledgers.load(PROJECT).attempts == 2
+
+
+class Unsure(ParityFamily):
+    """Is right, and says that it may well not be."""
+
+    def fit(self, training_set):
+        self.training_sets.append(training_set)
+        return Hesitant(training_set.control.labels)
+
+
+class Hesitant(ParityModel):
+    def predict(self, images, fetch, progress):
+        return replace(
+            super().predict(images, fetch, progress),
+            confidence=np.full(len(images), 0.8),
+        )
+
+
+def test_a_model_that_is_unsure_of_itself_is_not_tested_and_costs_no_confidence(world):
+    world.active_learning.learning.families.update(dict.fromkeys(world.family.kinds, Unsure()))
+    report = accepted(world)
+    assert report["accepted"] == 0
+    assert "not sure enough of its answers to be tested yet" in report["reason"]
+    assert world.ledgers.load(PROJECT).attempts == 0
+    assert audit_of(world) == (), "more random labels would not help"
+
+
+def test_a_lane_too_small_for_the_terms_is_extended_without_a_test(world):
+    world.run(accept=True, max_error=0.4, confidence=0.6)
+    small = audit_of(world)
+    world.label(small)
+    report = world.run(accept=True)
+    assert "are too few" in report["reason"]
+    assert world.ledgers.load(PROJECT).attempts == 0
+    assert len(small) < 75 < len(small) + len(audit_of(world)) <= 150
+    predicted = {task for task, _ in world.label_studio.predictions}
+    assert predicted.isdisjoint(audit_of(world))
+
+
+def test_a_lane_that_may_not_grow_is_not_asked_to(world):
+    for task in range(121, 601):
+        del world.label_studio.people[task]
+    world.run(accept=True)
+    world.label(audit_of(world))
+    report = world.run(accept=True)
+    assert "than a quarter of this project" in report["reason"]
+    assert audit_of(world) == ()
+
+
+def test_labels_said_to_be_random_give_half_of_themselves_to_the_lane(world):
+    world.label(range(13, 213))
+    report = world.run(accept=True, labels_are_random=True)
+    ledger = world.ledgers.load(PROJECT)
+    assert 70 <= len(ledger.audit) <= 140
+    assert ledger.audit <= set(range(1, 213))
+    assert set(world.family.training_sets[-1].train.tasks).isdisjoint(ledger.audit)
+    assert report["accepted"] > 0
+    assert (
+        "assuming that the labeled images are a random sample" in (report["certificate"]["promise"])
+    )
+
+
+def test_labels_too_few_to_give_half_away_are_not_set_aside(world):
+    with pytest.raises(Refused, match="class 'cat' has 2 of 5 images to learn from"):
+        world.run(accept=True, labels_are_random=True)
+    assert world.ledgers.load(PROJECT).audit == frozenset()
+    assert world.run()["labeled"] == 12
+
+
+def test_a_certificate_repeats_an_assumption_made_in_an_earlier_job(world):
+    world.label(range(13, 213))
+    world.run(accept=True, labels_are_random=True, max_error=0.001)
+    report = world.run(accept=True)
+    assert report["accepted"] > 0
+    assert "assuming that the labeled images" in report["certificate"]["promise"]
+
+
+def test_labels_vouch_for_nothing_that_they_taught(world):
+    """The version that stays learned from all labels before half of them became the lane."""
+    world.label(range(13, 213))
+    good = world.run()["version"]
+    world.active_learning.learning.families.update(dict.fromkeys(world.family.kinds, Wrong()))
+    report = world.run(accept=True, labels_are_random=True)
+    assert world.versions.current(PROJECT).name == good
+    assert report["accepted"] == 0
+    assert report["reason"].startswith("nothing accepted: 0 random validation images")
+
+
+def test_an_older_version_is_not_certified_on_what_taught_it(world):
+    world.label(range(13, 213))
+    older = VersionName(world.run()["version"])
+    world.run(accept=True, labels_are_random=True, max_error=0.001)
+    request = {"mode": Mode.PRE_LABELING, "model_version": older, "accept": True}
+    assert world.pre_labeling(world.job(**request), quiet)["accepted"] == 0
+
+
+def test_a_model_does_not_go_on_from_one_that_saw_its_validation_images(world):
+    world.label(range(13, 213))
+    world.run()
+    world.run()
+    world.run(accept=True, labels_are_random=True)
+    first, second, third = world.family.training_sets
+    assert first.previous is None
+    assert second.previous is not None
+    assert third.previous is None
+
+
+def test_what_taught_a_version_is_remembered_by_those_that_go_on_from_it(world):
+    world.label(range(13, 113))
+    world.run()
+    world.label_studio.people[TaskId(20)] = None
+    world.run()
+    current = world.versions.current(PROJECT)
+    assert 20 in seen_tasks.known(world.versions, current)
+    assert 20 not in world.family.training_sets[-1].train.tasks
+
+
+def test_pre_labeling_accepts_with_a_certificate_too(world):
+    version = VersionName(world.run()["version"])
+    request = {"mode": Mode.PRE_LABELING, "model_version": version, "accept": True}
+    world.pre_labeling(world.job(**request), quiet)
+    world.label(audit_of(world))
+    report = world.pre_labeling(world.job(**request), quiet)
+    assert report["accepted"] > 0
+
+
+def test_a_worse_version_is_kept_aside_and_says_why(world):
+    world.label(range(13, 150))
+    good = world.run()["version"]
+    world.active_learning.learning.families.update(dict.fromkeys(world.family.kinds, Wrong()))
+    report = world.run()
+    aside = world.versions.get(PROJECT, report["version"])
+    assert not aside.promoted
+    assert "worse, kept aside" in aside.reason
+    assert report["reason"] == aside.reason
+    assert (report["version"], report["shown"]) == (aside.name, good)
+    assert world.versions.current(PROJECT).name == good
+    assert world.label_studio.model_version == good
+
+
+def test_doubted_labels_are_listed_for_a_second_look(world):
+    world.label(range(13, 150))
+    world.label_studio.people[20] = {"c": Choices(("dog",))}
+
+    class Doubting(ParityFamily):
+        def fit(self, training_set):
+            model = ParityModel(training_set.control.labels)
+            model.out_of_fold = model.predict(training_set.train, training_set.fetch, quiet)
+            return model
+
+    world.active_learning.learning.families.update(dict.fromkeys(world.family.kinds, Doubting()))
+    report = world.run()
+    assert world.label_studio.lists[label_issues.TAB] == (20,)
+    assert [entry["task"] for entry in report["doubted_labels"]] == [20]
+
+
+def test_labels_given_since_the_current_version_are_doubted_by_it_though_the_new_one_saw_them(
+    world,
+):
+    # given a family without out-of-fold answers, as detectors are
+    world.label(range(13, 150))
+    world.run()
+    world.label(range(150, 200))
+    mistaken = {TaskId(task): {"c": Choices((world.truth(task + 1),))} for task in range(150, 160)}
+    world.label_studio.people |= mistaken
+    world.run()
+    assert set(world.family.training_sets[-1].train.tasks) & set(mistaken)
+    assert set(world.label_studio.lists[label_issues.TAB]) == set(mistaken)

@@ -1,0 +1,177 @@
+"""/predict from stored and computed predictions."""
+
+from dataclasses import replace
+
+import pytest
+
+from backend.domain.answers import Choices
+from backend.domain.ids import ProjectId, TaskId
+from backend.domain.schema import TaskKind
+from backend.services.predict import BATCH, Predict
+from backend.services.training.model_cache import ModelCache
+from backend.services.training.train import Learning
+from backend.settings import Settings
+from tests.fakes.label_studio import CHOICES
+from tests.unit.services.test_active_learning import World, quiet
+
+PROJECT = ProjectId(1)
+BOXES = (
+    '<View><Image name="img" value="$image"/><RectangleLabels name="c" toName="img">'
+    '<Label value="cat"/><Label value="dog"/></RectangleLabels></View>'
+)
+
+
+class Clock:
+    """Advances by `step` at each look."""
+
+    def __init__(self, step=0.0):
+        self.now, self.step = 0.0, step
+
+    def __call__(self):
+        self.now += self.step
+        return self.now
+
+
+def raw_task(number, uri=None):
+    return {"id": number, "data": {"image": uri or f"/data/upload/{number}.png"}}
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path)
+
+
+def predictor(world, seconds=10.0, clock=None):
+    loaded = []
+
+    def learning():
+        loaded.append(1)
+        families = dict.fromkeys(TaskKind, world.family)
+        return Learning(families, Settings(), world.extractor.fetch)
+
+    model_cache = ModelCache(learning, world.versions)
+    predict = Predict(
+        world.versions,
+        world.ledgers,
+        world.stored,
+        model_cache,
+        lambda: world.extractor,
+        seconds,
+        clock or Clock(),
+    )
+    return predict, loaded
+
+
+def test_without_a_model_every_task_gets_an_empty_element(world):
+    predict, _ = predictor(world)
+    assert predict(PROJECT, CHOICES, [raw_task(1), raw_task(2)]) == [[], []]
+
+
+def test_stored_predictions_are_answered_without_loading_a_model(world):
+    version = world.run()["version"]
+    predict, loaded = predictor(world)
+    results = predict(PROJECT, CHOICES, [raw_task(14), raw_task(13)])
+    assert [result["result"][0]["value"]["choices"] for result in results] == [["cat"], ["dog"]]
+    assert {result["model_version"] for result in results} == {version}
+    assert loaded == []
+
+
+def test_an_image_of_the_random_lane_gets_no_prediction_whoever_asks(world):
+    world.run()
+    world.ledgers.change(PROJECT, lambda ledger: replace(ledger, audit=frozenset({13, 101})))
+    predict, _ = predictor(world)
+    results = predict(PROJECT, CHOICES, [raw_task(13), raw_task(14), raw_task(101)])
+    assert [bool(result) for result in results] == [False, True, False]
+
+
+def test_what_is_not_stored_is_computed_once_and_in_its_place(world):
+    world.run()
+    predict, loaded = predictor(world)
+    tasks = [raw_task(101), raw_task(14), raw_task(102), raw_task(101)]
+    results = predict(PROJECT, CHOICES, tasks)
+    said = [result["result"][0]["value"]["choices"][0] for result in results]
+    assert said == ["dog", "cat", "cat", "dog"]
+    predict(PROJECT, CHOICES, tasks)
+    assert loaded == [1]
+
+
+def test_a_task_whose_image_changed_is_predicted_anew(world):
+    world.run()
+    predict, loaded = predictor(world)
+    predict(PROJECT, CHOICES, [raw_task(14, uri="/data/upload/other.png")])
+    assert loaded == [1]
+
+
+def test_an_unreadable_image_gets_an_empty_element_and_shifts_nothing(world):
+    world.run()
+    world.extractor.bad = {TaskId(102): "404"}
+    predict, _ = predictor(world)
+    results = predict(PROJECT, CHOICES, [raw_task(101), raw_task(102), raw_task(103)])
+    assert [bool(result) for result in results] == [True, False, True]
+
+
+def test_what_does_not_fit_into_the_time_is_left_for_later(world):
+    world.run()
+    predict, _ = predictor(world, seconds=10, clock=Clock(step=6))
+    tasks = [raw_task(number) for number in range(200, 200 + 2 * BATCH)]
+    results = predict(PROJECT, CHOICES, tasks)
+    assert len(results) == len(tasks)
+    assert all(results[:BATCH])
+    assert not any(results[BATCH:])
+
+
+def test_a_version_that_does_not_fit_the_config_predicts_nothing(world):
+    world.run()
+    predict, _ = predictor(world)
+    other = CHOICES.replace('"dog"', '"wolf"')
+    assert predict(PROJECT, other, [raw_task(101)]) == [[]]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [CHOICES.replace('"dog"', '"wolf"'), CHOICES.replace('"c"', '"kind"'), BOXES],
+)
+def test_a_stored_prediction_that_the_config_does_not_ask_for_any_more_is_not_served(world, config):
+    world.run()
+    predict, _ = predictor(world)
+    assert all(predict(PROJECT, CHOICES, [raw_task(13)]))
+    assert predict(PROJECT, config, [raw_task(13)]) == [[]]
+
+
+def test_a_stored_prediction_is_served_while_all_that_it_names_is_in_the_config(world):
+    world.run()
+    predict, loaded = predictor(world)
+    changed = CHOICES.replace('"dog"', '"wolf"')
+    assert predict(PROJECT, changed, [raw_task(14)]) == predict(PROJECT, CHOICES, [raw_task(14)])
+    assert loaded == []
+
+
+def test_a_stored_prediction_of_an_image_that_has_another_name_now_is_made_anew(world):
+    world.run()
+    predict, loaded = predictor(world)
+    renamed = CHOICES.replace('"img"', '"picture"')
+    (said,) = predict(PROJECT, renamed, [raw_task(14)])
+    assert [part["to_name"] for part in said["result"]] == ["picture"]
+    assert loaded == [1]
+
+
+def test_a_prediction_of_two_controls_is_as_sure_as_both_together(world):
+    both = CHOICES.replace(
+        "</View>",
+        '<Choices name="d" toName="img"><Choice value="day"/><Choice value="night"/></Choices>'
+        "</View>",
+    )
+    world.label_studio.label_config = both
+    world.label_studio.people = {
+        task: answers and {**answers, "d": Choices(("day" if task % 3 else "night",))}
+        for task, answers in world.label_studio.people.items()
+    }
+    world.label_studio.people |= {
+        TaskId(task): {"c": Choices((world.truth(task),)), "d": Choices(("night",))}
+        for task in (60, 63)
+    }
+    world.active_learning(world.job(), quiet)
+    predict, _ = predictor(world)
+    (result,) = predict(PROJECT, both, [raw_task(101)])
+    assert result["score"] == pytest.approx(0.99**2, abs=1e-6)
+    assert [part["from_name"] for part in result["result"]] == ["c", "d"]

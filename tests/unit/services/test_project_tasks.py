@@ -1,0 +1,51 @@
+"""Listing a project: where it is said how far it is, and where it can be stopped."""
+
+import pytest
+
+from backend.domain.answers import Choices
+from backend.domain.errors import Stopped
+from backend.domain.ids import ProjectId, TaskId
+from backend.label_studio import labeling_config
+from backend.services import project_tasks
+from backend.services.project_tasks import REPORT_EVERY
+from tests.fakes.label_studio import CHOICES, FakeLabelStudio
+
+PROJECT = ProjectId(1)
+SCHEMA = labeling_config.parse(CHOICES)
+
+
+def label_studio(labeled, unlabeled):
+    people = {TaskId(task): {"c": Choices(("cat",))} for task in range(labeled)}
+    return FakeLabelStudio(people=people | {TaskId(-task - 1): None for task in range(unlabeled)})
+
+
+def test_progress_grows_over_labeled_and_unlabeled_tasks():
+    heard = []
+    taken = project_tasks.take(
+        label_studio(3 * REPORT_EVERY, 2 * REPORT_EVERY),
+        PROJECT,
+        SCHEMA,
+        lambda step, done, of: heard.append(done / of),
+    )
+    assert (len(taken.labeled), len(taken.unlabeled)) == (3 * REPORT_EVERY, 2 * REPORT_EVERY)
+    assert len(heard) == 6
+    assert heard == sorted(heard)
+    assert (heard[0], heard[-1]) == (0, 1)
+
+
+def test_a_stop_is_heard_between_two_labeled_tasks():
+    class Listed(FakeLabelStudio):
+        reached = 0
+
+        def labeled(self, project, schema):
+            for self.reached, image in enumerate(super().labeled(project, schema)):
+                yield image
+
+    def stop(_step, done, _of):
+        if done:
+            raise Stopped
+
+    large = Listed(people=label_studio(10 * REPORT_EVERY, 1).people)
+    with pytest.raises(Stopped):
+        project_tasks.take(large, PROJECT, SCHEMA, stop)
+    assert large.reached == REPORT_EVERY

@@ -1,0 +1,86 @@
+import math
+from dataclasses import replace
+from datetime import UTC
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.domain.errors import BadInput
+from backend.domain.jobs import Job, JobRequest
+from backend.domain.versions import Certificate, ModelVersion
+from backend.stores.cards import job_card, job_from, version_card, version_from
+from tests.fakes.backend import a_job, a_version
+
+times = st.datetimes(timezones=st.just(UTC))
+numbers = st.floats(allow_nan=False)
+names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+requests = st.builds(
+    JobRequest,
+    max_error=st.floats(0.01, 0.99),
+    confidence=st.floats(0.5, 0.99),
+    task_ids=st.lists(st.integers(1)).map(tuple),
+)
+jobs = st.builds(
+    Job,
+    id=names,
+    request=requests,
+    progress=st.floats(0, 1),
+    reason=st.text(st.characters(exclude_categories=["Cs"])),
+    step=names,
+    created_at=times,
+    started_at=st.none() | times,
+    ended_at=st.none() | times,
+    version=st.none() | names,
+    report=st.none(),
+)
+versions = st.builds(
+    ModelVersion,
+    labels=st.dictionaries(names, st.lists(names).map(tuple)),
+    kinds=st.dictionaries(names, st.sampled_from(list(a_version().kinds.values()))),
+    metrics=st.dictionaries(names, numbers),
+    name=names,
+    trained_on=st.dictionaries(names, st.integers(0)),
+    parent=st.none() | names,
+    created=times,
+    backbone=names,
+    device=names,
+    packages=st.dictionaries(names, names),
+    reason=names,
+    certificate=st.none()
+    | st.builds(
+        Certificate,
+        threshold=numbers,
+        error_rate=numbers,
+        confidence=numbers,
+        promise=names,
+        assumption=names,
+    ),
+)
+
+
+@given(versions)
+def test_a_version_survives_the_round_trip(version: ModelVersion):
+    assert version_from(version_card(version)) == version
+
+
+@given(jobs)
+def test_a_job_survives_the_round_trip(job: Job):
+    assert job_from(job_card(job)) == job
+
+
+def test_a_metric_that_could_not_be_measured_does_not_break_the_card():
+    card = version_card(a_version(metrics={"map50": math.nan}))
+    assert math.isnan(version_from(card).metrics["map50"])
+
+
+def test_the_report_of_a_job_is_not_part_of_its_card():
+    assert job_from(job_card(replace(a_job(), report={"predicted": 3}))).report is None
+
+
+@pytest.mark.parametrize("card", ["", "[]", "{}", b"\xff", '{"name": "al-0001-3f9c"}'])
+def test_what_is_no_card_is_refused_in_words(card: str | bytes):
+    with pytest.raises(BadInput, match="not a version card"):
+        version_from(card)
+    with pytest.raises(BadInput, match="not a job card"):
+        job_from(card)

@@ -1,0 +1,119 @@
+"""How the page says numbers and times, and what it works out of a report."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.domain.ids import ControlName, Label, ProjectId
+from backend.domain.jobs import Algorithm, JobRequest, JobState, Mode
+from backend.domain.projects import LabelCount
+from backend.web.console import figures, formats, views
+from tests.fakes.backend import a_job
+
+START = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0.42, "0.4 s"),
+        (8, "8 s"),
+        (59.6, "1 min"),
+        (125, "2 min 5 s"),
+        (7200, "2 h 0 min"),
+        (12_000, "3 h 20 min"),
+    ],
+)
+def test_a_duration_is_said_in_two_units_at_most(seconds, said):
+    assert formats.duration(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("progress", "spent", "said"),
+    [
+        (0.0, 10, ""),
+        (0.02, 100, ""),
+        (0.5, 5, "a few seconds left"),
+        (0.5, 30, "about 30 s left"),
+        (0.25, 60, "about 3 min left"),
+    ],
+)
+def test_the_time_left_is_guessed_once_there_is_something_to_guess_from(progress, spent, said):
+    job = a_job(progress=progress, started_at=START)
+    assert formats.time_left(job, START + timedelta(seconds=spent)) == said
+
+
+def test_an_algorithm_is_named_only_where_it_makes_a_difference():
+    learning = JobRequest(ProjectId(2), algorithm=Algorithm.PRECISE)
+    assert formats.job_title(learning) == "Active learning, precise"
+    assert formats.job_title(replace(learning, mode=Mode.GROUPING)) == "Auto grouping"
+
+
+def test_a_job_that_ended_has_no_time_left():
+    job = a_job(state=JobState.FINISHED, progress=0.5, started_at=START)
+    assert formats.time_left(job, START + timedelta(seconds=60)) == ""
+
+
+@given(st.lists(st.integers(0, 10_000)), st.integers(5, 100))
+def test_bars_and_the_mark_of_the_minimum_stay_within_the_chart(counts, needed):
+    rows = [LabelCount(ControlName("c"), Label(f"l{n}"), n) for n in counts]
+    for bar in views.label_bars(rows, needed):
+        assert 0 <= bar.length <= 100
+        assert bar.mark is not None
+        assert 0 < bar.mark <= 100
+        assert (bar.length >= bar.mark) == (bar.value >= needed)
+
+
+def test_a_used_label_below_the_minimum_is_short_and_an_unused_one_is_not():
+    rows = [LabelCount(ControlName("c"), Label(str(n)), n) for n in (0, 4, 5)]
+    assert [bar.enough for bar in views.label_bars(rows, 5)] == [True, False, True]
+
+
+def test_reasons_are_shown_as_bars_and_those_of_the_same_words_add_up():
+    rows = [("low confidence", 3), ("blurred (a label)", 7), ("low confidence", 2)]
+    report = {"hard_reasons": [{"words": words, "images": images} for words, images in rows]}
+    assert [(bar.name, bar.value) for bar in views.reason_bars(report)] == [
+        ("blurred (a label)", 7),
+        ("low confidence", 5),
+    ]
+
+
+@pytest.mark.parametrize(
+    "report", [{}, {"labels": ["cat"]}, {"labels": None}, {"hard_reasons": "x"}]
+)
+def test_a_report_without_tables_has_none(report):
+    assert figures.label_tables(report) == []
+    assert views.reason_bars(report) == []
+
+
+def test_the_table_of_labels_takes_what_the_report_measured():
+    row = {"control": "c", "label": "cat", "images": 1200, "recall": 0.5, "f1": None}
+    (table,) = figures.label_tables({"per_class": [row]})
+    assert table.heads == ["Images", "Recall", "F1"]
+    assert table.rows == [["cat", "1,200", "50.0%", "not measured"]]
+    assert table.control == ""
+
+
+def test_each_of_several_controls_has_a_table_of_its_own():
+    rows = [
+        {"control": "kind", "label": "cat", "f1": 0.5},
+        {"control": "parts", "label": "paw", "ap50": 0.25},
+    ]
+    kind, parts = figures.label_tables({"per_class": rows})
+    assert (kind.control, kind.heads, kind.rows) == ("kind", ["F1"], [["cat", "50.0%"]])
+    assert (parts.control, parts.heads) == ("parts", ["AP at IoU 0.5"])
+
+
+def test_what_a_training_tried_is_said_with_its_figures_and_its_fate():
+    tried = [
+        {"name": "pseudo-labels", "log_loss": 0.4123, "kept": True},
+        {"name": "teacher and student", "images": 30, "kept": False, "reason": "time was up"},
+    ]
+    assert figures.tried({"notes": {"kind": {"tried": tried}, "parts": {}}}) == [
+        "pseudo-labels: log loss 0.412, kept",
+        "teacher and student: not kept (time was up)",
+    ]
+    assert figures.tried({}) == []
