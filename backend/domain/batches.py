@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.domain.answers import Answer, ImageRef
+from backend.domain.arrays import Floats
 from backend.domain.ids import TaskId
-
-Floats = NDArray[np.floating[Any]]
 
 IMAGE_STATS = ("width", "height", "brightness", "saturation", "colorfulness", "sharpness")
 """Columns of `ImageBatch.image_stats`: width and height in pixels, upright; brightness and

@@ -23,10 +23,8 @@ from backend.domain.answers import (
 )
 from backend.domain.geometry import NOWHERE, Box, clipped, from_percent, is_cut, to_percent
 from backend.domain.ids import ControlName, Label, TaskId
+from backend.domain.json import Json
 from backend.domain.schema import Control, LabelSchema, TaskKind
-
-Json = Mapping[str, Any]
-
 
 # --- what people said --------------------------------------------------------------------------
 

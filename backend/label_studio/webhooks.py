@@ -6,12 +6,11 @@ from the webhook subsystem, which may leave out the payload.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 from backend.domain.errors import BadInput
 from backend.domain.ids import ProjectId
-
-Json = Mapping[str, Any]
+from backend.domain.json import Json
 
 
 @dataclass(frozen=True, slots=True)

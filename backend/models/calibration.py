@@ -4,16 +4,13 @@ Everything here is fitted on logits of images that the model was not trained on.
 """
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from backend.domain.arrays import Floats, Targets
 from backend.models.links import SIGMOID, SOFTMAX
 from backend.models.optimizer import minimum
-
-Floats = NDArray[np.floating[Any]]
-Targets = NDArray[np.bool_]
 
 IMAGES_FOR_BIAS = 50
 """Images that every label needs before each gets a bias of its own."""

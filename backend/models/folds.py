@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Targets = NDArray[np.bool_]
+from backend.domain.arrays import Targets
 
 
 def stratified(targets: Targets, folds: int, seed: int) -> NDArray[np.intp]:

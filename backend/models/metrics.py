@@ -11,10 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.domain.answers import Region, Regions
+from backend.domain.arrays import Floats, Targets
 from backend.domain.ids import Label
-
-Floats = NDArray[np.float64]
-Targets = NDArray[np.bool_]
 
 # --- labels of a whole image -------------------------------------------------------------------
 

@@ -5,9 +5,8 @@ from importlib import import_module
 from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.floating[Any]]
+from backend.domain.arrays import Floats
 
 
 def minimum(

@@ -11,7 +11,7 @@ from heapq import heapify, heappop, heappush
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain.batches import Floats
+from backend.domain.arrays import Floats
 from backend.policies.neighbors import NEAR_IDENTICAL, nearest
 
 REFERENCE = 5000

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain.batches import Floats
+from backend.domain.arrays import Floats
 from backend.policies.neighbors import nearest
 
 FIT_ON = 20_000

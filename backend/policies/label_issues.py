@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.domain.answers import Answer
-from backend.domain.batches import Floats
+from backend.domain.arrays import Floats
 from backend.domain.ids import TaskId
 from backend.domain.schema import Control, TaskKind
 from backend.policies.hard_examples.evidence import multi_hot

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain.batches import Floats
+from backend.domain.arrays import Floats
 
 CHUNK_CELLS = 16_000_000
 """Similarities held at once: 64 MB of float32."""

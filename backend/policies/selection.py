@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain.batches import Floats, ImageBatch, PredictionBatch
+from backend.domain.arrays import Floats
+from backend.domain.batches import ImageBatch, PredictionBatch
 from backend.domain.ids import TaskId
 from backend.domain.schema import TaskKind
 from backend.policies.herding import REACH, REACH_BLIND, Pool, herd

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from backend.domain.answers import Answer, Region, Regions
-from backend.domain.batches import Floats, PredictionBatch
+from backend.domain.arrays import Floats
+from backend.domain.batches import PredictionBatch
 from backend.domain.ids import Label
 from backend.domain.schema import TaskKind
 

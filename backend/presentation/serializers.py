@@ -2,18 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from backend.domain.errors import Reason
 from backend.domain.jobs import Job
+from backend.domain.json import JsonObject
 from backend.domain.projects import ProjectStatus
 from backend.domain.versions import Certificate, ModelVersion
 from backend.presentation import metrics, sentences
 
-Json = dict[str, Any]
 
-
-def job_json(job: Job) -> Json:
+def job_json(job: Job) -> JsonObject:
     return {
         "id": job.id,
         "project": job.request.project,
@@ -32,7 +30,7 @@ def job_json(job: Job) -> Json:
     }
 
 
-def reason_json(reason: Reason) -> Json:
+def reason_json(reason: Reason) -> JsonObject:
     return {
         "code": reason.code.value,
         "message": reason.message,
@@ -43,7 +41,7 @@ def reason_json(reason: Reason) -> Json:
     }
 
 
-def status_json(status: ProjectStatus) -> Json:
+def status_json(status: ProjectStatus) -> JsonObject:
     """`labels` has one element a control and label; `version` is the current version's name."""
     return {
         "project": {"id": status.project.id, "title": status.project.title},
@@ -63,7 +61,7 @@ def status_json(status: ProjectStatus) -> Json:
     }
 
 
-def versions_json(cards: Sequence[ModelVersion], current: str) -> Json:
+def versions_json(cards: Sequence[ModelVersion], current: str) -> JsonObject:
     """All model cards; `summary` says why there is none."""
     return {
         "versions": [version_json(card, current) for card in cards],
@@ -71,7 +69,7 @@ def versions_json(cards: Sequence[ModelVersion], current: str) -> Json:
     }
 
 
-def version_json(version: ModelVersion, current: str) -> Json:
+def version_json(version: ModelVersion, current: str) -> JsonObject:
     """A model card, and whether it is the one in use."""
     return {
         "name": version.name,
@@ -93,7 +91,7 @@ def version_json(version: ModelVersion, current: str) -> Json:
     }
 
 
-def certificate_json(certificate: Certificate) -> Json:
+def certificate_json(certificate: Certificate) -> JsonObject:
     return {
         "threshold": certificate.threshold,
         "error_rate": certificate.error_rate,

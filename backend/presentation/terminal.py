@@ -3,9 +3,8 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from rich.console import Console, RenderableType
 from rich.markup import escape
@@ -13,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from backend.domain.jobs import Job, JobState
+from backend.domain.json import Json
 from backend.ports.jobs import Jobs
 from backend.presentation import metrics, sentences
 from backend.presentation.serializers import job_json
@@ -31,7 +31,6 @@ shows the values in force.
 out = Console()
 err = Console(stderr=True)
 
-Json = Mapping[str, Any]
 Words = Callable[[Json], Iterable[RenderableType]]
 
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from backend.domain.answers import Choices, LabeledImage
+from backend.domain.arrays import Targets
 from backend.domain.errors import NotFound
 from backend.domain.ids import ControlName, JobId, Label, ProjectId, TaskId, VersionName
 from backend.domain.jobs import Job
 from backend.domain.schema import TaskKind
 from backend.domain.versions import Acceptance, Certificate, Ledger
-from backend.policies.certification.acceptance_test import Targets, Validation
+from backend.policies.certification.acceptance_test import Validation
 from backend.policies.certification.certificates import (
     Said,
     Terms,

@@ -23,8 +23,9 @@ from backend.domain.errors import (
     UnreadableImage,
     UnsupportedConfig,
 )
+from backend.domain.json import Json
 from backend.presentation import sentences
-from backend.presentation.serializers import Json, reason_json
+from backend.presentation.serializers import reason_json
 
 TABLE: tuple[tuple[type[AutolabelError], int, str], ...] = (
     (UnsupportedConfig, 400, "unsupported_labeling_config"),

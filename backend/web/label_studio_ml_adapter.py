@@ -12,7 +12,7 @@ children by spawning. `autolabel serve` can do more: it tells why it refuses, an
 
 import inspect
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, cast
 
@@ -24,12 +24,12 @@ from backend import settings, wiring
 from backend.domain.errors import Refused
 from backend.domain.ids import ProjectId
 from backend.domain.jobs import JobRequest
+from backend.domain.json import Json
 from backend.label_studio import webhooks
 from backend.ports.application import Backend
 
 log = logging.getLogger(__name__)
 
-Json = Mapping[str, Any]
 
 EVENTS = (
     "START_TRAINING",

@@ -5,45 +5,44 @@ from typing import Any
 
 from backend.domain.errors import ReasonCode
 from backend.domain.jobs import Algorithm, JobState, Mode
+from backend.domain.json import JsonObject
 from backend.domain.schema import TaskKind
 
-Json = dict[str, Any]
 
-
-def _object(**properties: Json) -> Json:
+def _object(**properties: JsonObject) -> JsonObject:
     return {"type": "object", "properties": properties, "required": list(properties)}
 
 
-def _list(items: Json) -> Json:
+def _list(items: JsonObject) -> JsonObject:
     return {"type": "array", "items": items}
 
 
-def _map(values: Json) -> Json:
+def _map(values: JsonObject) -> JsonObject:
     return {"type": "object", "additionalProperties": values}
 
 
-def _one_of(choices: type[StrEnum]) -> Json:
+def _one_of(choices: type[StrEnum]) -> JsonObject:
     return {"type": "string", "enum": [choice.value for choice in choices]}
 
 
-def _or_null(schema: Json) -> Json:
+def _or_null(schema: JsonObject) -> JsonObject:
     if "$ref" in schema:
         return {"nullable": True, "allOf": [schema]}
     return {**schema, "nullable": True}
 
 
-def _ref(name: str) -> Json:
+def _ref(name: str) -> JsonObject:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-TEXT: Json = {"type": "string"}
-COUNT: Json = {"type": "integer", "minimum": 0}
-NUMBER: Json = {"type": "number"}
-SHARE: Json = {"type": "number", "minimum": 0, "maximum": 1}
-YES_NO: Json = {"type": "boolean"}
-TIME: Json = _or_null({"type": "string", "format": "date-time"})
+TEXT: JsonObject = {"type": "string"}
+COUNT: JsonObject = {"type": "integer", "minimum": 0}
+NUMBER: JsonObject = {"type": "number"}
+SHARE: JsonObject = {"type": "number", "minimum": 0, "maximum": 1}
+YES_NO: JsonObject = {"type": "boolean"}
+TIME: JsonObject = _or_null({"type": "string", "format": "date-time"})
 
-SCHEMAS: Json = {
+SCHEMAS: JsonObject = {
     "JobRequest": {
         "type": "object",
         "additionalProperties": False,
@@ -178,17 +177,19 @@ SCHEMAS: Json = {
 }
 
 
-def _answer(description: str, schema: Json) -> Json:
+def _answer(description: str, schema: JsonObject) -> JsonObject:
     return {"description": description, "content": {"application/json": {"schema": schema}}}
 
 
-def _parameter(name: str, schema: Json) -> Json:
+def _parameter(name: str, schema: JsonObject) -> JsonObject:
     return {"name": name, "in": "path", "required": True, "schema": schema}
 
 
-def _route(summary: str, answers: Json, body: Json | None = None, **more: Any) -> Json:
+def _route(
+    summary: str, answers: JsonObject, body: JsonObject | None = None, **more: Any
+) -> JsonObject:
     failure = _answer("What went wrong, and the cure.", _ref("Error"))
-    route: Json = {"summary": summary, "responses": {**answers, "default": failure}, **more}
+    route: JsonObject = {"summary": summary, "responses": {**answers, "default": failure}, **more}
     if body:
         route["requestBody"] = {"content": {"application/json": {"schema": body}}}
     return route
@@ -203,7 +204,7 @@ VERSIONS = _object(
 PROJECT = [_parameter("project", COUNT)]
 JOB_ID = [_parameter("job", TEXT)]
 
-PATHS: Json = {
+PATHS: JsonObject = {
     "/api/projects/{project}/jobs": {
         "parameters": PROJECT,
         "post": _route(
@@ -266,7 +267,7 @@ PATHS: Json = {
     },
 }
 
-DOCUMENT: Json = {
+DOCUMENT: JsonObject = {
     "openapi": "3.0.3",
     "info": {
         "title": "Autolabel for Label Studio",

@@ -55,10 +55,10 @@ def shapes(folder: Path, count: int, seed: int, first: int = 1) -> tuple[ImageBa
         _draw(folder, TaskId(first + at), 0 if at % 5 == 4 else int(rng.integers(1, 4)), rng)
         for at in range(count)
     ]
-    return images([ref for ref, _ in drawn]), [truth for _, truth in drawn]
+    return image_batch([ref for ref, _ in drawn]), [truth for _, truth in drawn]
 
 
-def images(refs: Sequence[ImageRef]) -> ImageBatch:
+def image_batch(refs: Sequence[ImageRef]) -> ImageBatch:
     return ImageBatch(
         tuple(refs),
         np.zeros((len(refs), 4), dtype=np.float16),
@@ -77,7 +77,7 @@ def training_set(
         "train_answers": learn_truth,
         "held_out": judge,
         "held_out_answers": judge_truth,
-        "unlabeled": images([]),
+        "unlabeled": image_batch([]),
         "algorithm": Algorithm.FAST,
         "previous": None,
         "fetch": fetch,

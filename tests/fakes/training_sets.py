@@ -16,7 +16,7 @@ def control(kind=TaskKind.SINGLE, labels=LABELS):
     return Control(ControlName("animal"), "image", kind, labels)
 
 
-def images(features, first=0):
+def image_batch(features, first=0):
     """Pictures of these feature vectors, as tasks `first` and following."""
     refs = tuple(
         ImageRef(TaskId(first + row), f"{first + row}.jpg") for row in range(len(features))
@@ -51,11 +51,11 @@ def training_set(train, answers, *, held_out=None, unlabeled=None, kind=TaskKind
     settings = {"algorithm": Algorithm.FAST, "fetch": fetch, "progress": silent, "seed": 0}
     return TrainingSet(
         control=more.pop("control", control(kind)),
-        train=images(train),
+        train=image_batch(train),
         train_answers=answers,
-        held_out=images(held_features, 10_000),
+        held_out=image_batch(held_features, 10_000),
         held_out_answers=held_answers,
-        unlabeled=images(spare, 20_000),
+        unlabeled=image_batch(spare, 20_000),
         previous=None,
         **{**settings, **more},
     )

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.domain.answers import Answer
+from backend.domain.arrays import Floats, Targets
 from backend.domain.batches import ImageBatch, PredictionBatch
 from backend.domain.errors import BadInput
 from backend.domain.ids import Label
@@ -33,9 +34,6 @@ from backend.ports.images import Fetch
 from backend.ports.model_family import TrainingSet
 from backend.ports.progress import Progress
 from backend.settings import Settings
-
-Floats = NDArray[np.floating[Any]]
-Targets = NDArray[np.bool_]
 
 ENOUGH_HELD_OUT = 20
 """Held-out images below which out-of-fold predictions say more about the model."""

@@ -6,11 +6,11 @@ the learning curve rest on them.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.domain.arrays import Floats, Targets
 from backend.models.calibration import Calibration, platt, temperature
 from backend.models.classification import logistic
 from backend.models.classification.logistic import Linear, Space
@@ -18,9 +18,6 @@ from backend.models.classification.progress import ThrottledProgress
 from backend.models.folds import stratified
 from backend.models.links import SOFTMAX, Link
 from backend.ports.progress import Progress
-
-Floats = NDArray[np.floating[Any]]
-Targets = NDArray[np.bool_]
 
 STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 """Values of scikit-learn's C; beyond these nothing changed on any data we tried."""

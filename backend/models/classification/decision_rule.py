@@ -1,16 +1,12 @@
 """From probabilities of labels to an answer, and to the confidence in the whole of it."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from backend.domain.arrays import Floats, Targets
 from backend.models.calibration import ScoreCalibration
 from backend.models.links import SOFTMAX, Link
-
-Floats = NDArray[np.floating[Any]]
-Targets = NDArray[np.bool_]
 
 THRESHOLD_PRIOR = 10
 """As many images with a label as weigh its own best threshold and 0.5 alike."""

@@ -5,14 +5,11 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from backend.domain.arrays import Floats, Targets
 from backend.domain.ids import Label
 from backend.models import calibration, metrics
 from backend.models.links import SOFTMAX, Link
-
-Floats = NDArray[np.floating[Any]]
-Targets = NDArray[np.bool_]
 
 SMALLEST = 1e-6
 """Probability that stands in for 0 in the log loss: a label that nobody had used yet."""

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from backend.domain.arrays import Floats, Pixels, Rows, Targets
 from backend.models.classification import out_of_fold
 from backend.models.classification.cross_validation import Taught, calibrated_loss, fit_known
 from backend.models.classification.finetune_config import Tuning
@@ -31,15 +32,11 @@ from backend.models.classification.head import Head
 from backend.models.classification.logistic import Linear, Space
 from backend.models.classification.progress import ThrottledProgress
 from backend.models.embedding.backbone_networks import load_network
-from backend.models.images.thumbnails import Pixels
 from backend.models.links import SOFTMAX, Link
 from backend.ports.model_family import TrainingSet
 
 logger = logging.getLogger(__name__)
 
-Floats = NDArray[np.floating[Any]]
-Targets = NDArray[np.bool_]
-Rows = NDArray[np.intp]
 
 MOST = 5000
 """Labeled images above which a random part serves."""

@@ -7,20 +7,18 @@ from typing import Any, Self, cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import torch as tensors
 from torch import Tensor
 
 from backend.domain.answers import ImageRef
+from backend.domain.arrays import Floats, Pixels
 from backend.domain.batches import ImageBatch
 from backend.domain.errors import BadInput
 from backend.models.classification.finetune_config import ENCODER_FILE, Tuning
 from backend.models.embedding.backbone_networks import Embedder, load_network
-from backend.models.images.thumbnails import Pixels, decode
+from backend.models.images.thumbnails import decode
 from backend.ports.images import Fetch
 from backend.ports.progress import Progress
-
-Floats = NDArray[np.floating[Any]]
 
 BATCH = 32
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 from safetensors import numpy as tensors
 
 from backend.domain.answers import Choices
+from backend.domain.arrays import Floats
 from backend.domain.batches import PredictionBatch
 from backend.domain.ids import Label
 from backend.domain.schema import Control
@@ -18,8 +18,6 @@ from backend.models.calibration import Calibration, ScoreCalibration
 from backend.models.classification.decision_rule import Rule
 from backend.models.classification.logistic import Linear
 from backend.models.links import SIGMOID, SOFTMAX
-
-Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True)

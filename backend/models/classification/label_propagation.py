@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.floating[Any]]
+from backend.domain.arrays import Floats
 
 BLOCK = 2048
 """Rows of the similarity table that are held at a time."""

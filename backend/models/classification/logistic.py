@@ -10,15 +10,13 @@ another one's result.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from backend.domain.arrays import Floats
 from backend.models.links import Link
 from backend.models.optimizer import minimum
-
-Floats = NDArray[np.floating[Any]]
 
 ROWS = 4096
 """Rows that are held in float32 at a time."""

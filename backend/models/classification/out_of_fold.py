@@ -5,19 +5,16 @@ not. So each image is judged by what the other folds teach, as boxes are.
 """
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.domain.arrays import Floats, Targets
 from backend.domain.batches import PredictionBatch
 from backend.domain.schema import Control
 from backend.models.classification.cross_validation import calibrated
 from backend.models.classification.decision_rule import rule
 from backend.models.classification.head import Head
-
-Floats = NDArray[np.floating[Any]]
-Targets = NDArray[np.bool_]
 
 NO_FOLD = -1
 """Of rows that teach nothing and are not judged."""

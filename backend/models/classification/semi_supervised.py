@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from backend.domain.arrays import Floats, Rows, Targets
 from backend.models.classification.cross_validation import (
     Taught,
     calibrated,
@@ -25,10 +25,6 @@ from backend.models.classification.logistic import Linear, Space
 from backend.models.classification.progress import ThrottledProgress
 from backend.models.links import SOFTMAX, Link
 from backend.ports.progress import Progress
-
-Floats = NDArray[np.floating[Any]]
-Targets = NDArray[np.bool_]
-Rows = NDArray[np.intp]
 
 NEIGHBOURS = 10
 ALPHA = 0.9

@@ -9,18 +9,16 @@ against whole answers (Platt's fit, drawn to the product itself where there are 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from backend.domain.answers import Region, Regions
+from backend.domain.arrays import Floats
 from backend.domain.ids import Label
 from backend.models.calibration import ScoreCalibration
 from backend.models.detection.thresholds import NOTHING_EXPECTED, USUAL, score, thresholds
 from backend.models.metrics import edits, overlaps
-
-Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.domain.answers import Regions
+from backend.domain.arrays import Floats
 from backend.domain.ids import Label
 from backend.models.calibration import expected_calibration_error, reliability
 from backend.models.detection.confidence import BoxConfidence
-from backend.models.detection.thresholds import CANDIDATE, NOTHING_EXPECTED, Floats
+from backend.models.detection.thresholds import CANDIDATE, NOTHING_EXPECTED
 from backend.models.folds import stratified
 from backend.models.metrics import (
     COCO_LEVELS,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from backend.domain.answers import ImageRef, Regions
+from backend.domain.arrays import Floats
 from backend.domain.errors import UnreadableImage
 from backend.domain.ids import Label
 from backend.domain.jobs import Algorithm
@@ -18,7 +19,7 @@ from backend.models.detection.confidence import BoxConfidence
 from backend.models.detection.detector import Detector
 from backend.models.detection.engine import Engine, Network, Trained
 from backend.models.detection.evaluation import evaluate
-from backend.models.detection.thresholds import CANDIDATE, NOTHING_EXPECTED, Floats, surplus
+from backend.models.detection.thresholds import CANDIDATE, NOTHING_EXPECTED, surplus
 from backend.models.detection.training_plan import TrainingPlan, plan
 from backend.models.metrics import at_least
 from backend.ports.model_family import TrainingSet

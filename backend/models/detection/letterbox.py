@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.models.images.upright import Pixels
+from backend.domain.arrays import Pixels
 
 STRIDE = 32
 """Both families' networks halve the picture five times."""

@@ -2,15 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from backend.domain.answers import Region, Regions
+from backend.domain.arrays import Floats
 from backend.domain.ids import Label
-
-Floats = NDArray[np.floating[Any]]
 
 CANDIDATE = 0.05
 """Score from which a box counts as a candidate at all."""

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 
 from backend.domain.answers import ImageRef, NoPrediction
+from backend.domain.arrays import Pixels
 from backend.models.embedding.encoder import Encoder, Vectors
-from backend.models.images.thumbnails import Pixels
 from backend.models.images.upright import read
 from backend.ports.images import ImageFiles
 

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from backend.domain.arrays import Pixels
 from backend.domain.errors import BadInput
 from backend.models.embedding.backbone_networks import Embedder
 from backend.models.embedding.encoder import Vectors
-from backend.models.images.thumbnails import Pixels
 
 logger = logging.getLogger(__name__)
 

@@ -7,10 +7,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from backend.domain.arrays import Pixels
 from backend.domain.batches import IMAGE_STATS
 from backend.domain.geometry import Box
 from backend.models.images.statistics import SIDE, measure
-from backend.models.images.upright import Pixels, read
+from backend.models.images.upright import read
 
 BRIGHTNESS, SHARPNESS = IMAGE_STATS.index("brightness"), IMAGE_STATS.index("sharpness")
 

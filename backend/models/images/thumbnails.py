@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from backend.domain.arrays import Pixels
 from backend.domain.errors import UnreadableImage
 from backend.models.images.statistics import measure
 
@@ -35,7 +36,6 @@ PILLOW_ERRORS = (
 )  # fmt: skip
 """What Pillow's decoders raise on broken files; each plugin has its own habits."""
 
-Pixels = NDArray[np.uint8]
 
 cv2.setNumThreads(1)  # images are decoded side by side; and no thread pool may precede a fork
 

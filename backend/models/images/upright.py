@@ -4,14 +4,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
+from backend.domain.arrays import Pixels
 from backend.domain.errors import UnreadableImage
 from backend.models.images.thumbnails import PILLOW_ERRORS, is_deep, orientation_of, to_8_bit
-
-Pixels = NDArray[np.uint8]
-"""(height, width, 3), blue first, as OpenCV has it."""
 
 _DAMAGED = (*PILLOW_ERRORS, Image.DecompressionBombError)
 

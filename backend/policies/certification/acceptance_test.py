@@ -20,13 +20,11 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain.batches import Floats
+from backend.domain.arrays import Floats, Targets
 
 START_SHARE, START_EXTRA = 0.2, 25
 """The strictest threshold accepts at most this share of the sample plus this many images: stricter
 ones waste the sample, looser ones fail at once with a weak model. See the decision record."""
-
-Targets = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)

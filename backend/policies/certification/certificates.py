@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain.batches import Floats
+from backend.domain.arrays import Floats, Targets
 from backend.domain.ids import Label
 from backend.domain.versions import Certificate
-from backend.policies.certification.acceptance_test import Stop, Targets, Validation, stops, walk
+from backend.policies.certification.acceptance_test import Stop, Validation, stops, walk
 
 FIRST_ATTEMPT = 0.75
 """Share of the remaining confidence budget that each attempt spends."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from backend.domain.answers import Answer, Regions
-from backend.domain.batches import Floats
+from backend.domain.arrays import Floats
 from backend.domain.geometry import Box, intersection
 from backend.domain.schema import TaskKind
 from backend.policies.hard_examples.evidence import Evidence, Finding

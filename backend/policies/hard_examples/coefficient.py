@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from backend.domain.answers import HardExample
-from backend.domain.batches import Floats
+from backend.domain.arrays import Floats
 from backend.policies.hard_examples.boxes import nothing_found, unusual_boxes
 from backend.policies.hard_examples.confidence import (
     CLOSE,

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from backend.domain.answers import Answer, Regions
-from backend.domain.batches import Floats, ImageBatch, PredictionBatch
+from backend.domain.arrays import Floats
+from backend.domain.batches import ImageBatch, PredictionBatch
 from backend.domain.ids import Label
 from backend.domain.schema import Control
 

@@ -8,7 +8,8 @@ from functools import partial
 
 import numpy as np
 
-from backend.domain.batches import IMAGE_STATS, Floats
+from backend.domain.arrays import Floats
+from backend.domain.batches import IMAGE_STATS
 from backend.policies.hard_examples.evidence import Evidence, Finding, ramp, robust_z
 
 UNUSUAL, VERY_UNUSUAL = 3.5, 7.0

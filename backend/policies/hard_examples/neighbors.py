@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from backend.domain.batches import Floats
+from backend.domain.arrays import Floats
 from backend.domain.schema import TaskKind
 from backend.policies.certification.correctness import agreement
 from backend.policies.hard_examples.evidence import Evidence, Finding, ramp, robust_z, spoken

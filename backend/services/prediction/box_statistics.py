@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backend.domain.answers import Answer, ImageRef, Regions
-from backend.domain.batches import Floats
+from backend.domain.arrays import Floats
 from backend.domain.errors import UnreadableImage
 from backend.ports.images import FeatureExtractor
 from backend.ports.progress import Progress

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from backend.domain.answers import HardExample, NoPrediction, Prediction
-from backend.domain.batches import Floats, ImageBatch, PredictionBatch
+from backend.domain.arrays import Floats
+from backend.domain.batches import ImageBatch, PredictionBatch
 from backend.domain.errors import UnreadableImage
 from backend.domain.ids import ControlName, TaskId, VersionName
 from backend.ports.images import FeatureExtractor

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from backend.domain.answers import HardExample, ImageRef, NoPrediction
-from backend.domain.batches import Floats
+from backend.domain.arrays import Floats
 from backend.domain.ids import TaskId, VersionName
 from backend.domain.jobs import Job, Mode
+from backend.domain.json import JsonObject
 from backend.domain.schema import LabelSchema
 from backend.domain.versions import ModelVersion
 from backend.policies.hard_examples.reasons import PHRASES
@@ -31,8 +32,6 @@ STEPS = ("list", "fetch", "embed", "train", "predict", "push")
 HISTOGRAM_BINS = 20
 """Of equal width over [0, 1]."""
 
-Json = dict[str, Any]
-
 
 def content(
     job: Job,
@@ -45,7 +44,7 @@ def content(
     unreadable: Sequence[NoPrediction],
     seconds: Mapping[str, float],
     reason: str,
-) -> Json:
+) -> JsonObject:
     """The report of one job; counts are of images, times in seconds.
 
     `version` is the one that the job made or chose. Where that was kept aside, `shown` is another:
@@ -97,7 +96,7 @@ def of_looking(
     people: ProjectTasks,
     unreadable: Sequence[NoPrediction],
     seconds: Mapping[str, float],
-) -> Json:
+) -> JsonObject:
     """What jobs that only look at images have in common: no model is trained or shown."""
     return {
         "job": job.id,
@@ -114,7 +113,7 @@ def of_looking(
     }
 
 
-def of_training(learned: Learned, doubts: Sequence[LabelIssue]) -> Json:
+def of_training(learned: Learned, doubts: Sequence[LabelIssue]) -> JsonObject:
     """What a report has more when something was trained.
 
     `metrics_from` says on which images the metrics were measured: `held-out`, or `out-of-fold`
@@ -134,9 +133,9 @@ def of_training(learned: Learned, doubts: Sequence[LabelIssue]) -> Json:
     }
 
 
-def of_earlier_training(version: VersionName, reports: Iterable[Mapping[str, Any]]) -> Json:
+def of_earlier_training(version: VersionName, reports: Iterable[Mapping[str, Any]]) -> JsonObject:
     """What was found out when a version was trained, by the report of that job if it is here."""
-    about: Json = {"notes": {}, "metrics_from": "held-out", "per_class": []}
+    about: JsonObject = {"notes": {}, "metrics_from": "held-out", "per_class": []}
     for report in reports:
         if report["version"] == version and report["mode"] == Mode.ACTIVE_LEARNING.value:
             return {name: report.get(name, nothing) for name, nothing in about.items()}
@@ -149,7 +148,7 @@ def hardest(findings: Assessment) -> list[ImageRef]:
     return [refs[example.task] for example in _worst(findings.hard)]
 
 
-def hard_reasons(hard: Mapping[TaskId, HardExample]) -> list[Json]:
+def hard_reasons(hard: Mapping[TaskId, HardExample]) -> list[JsonObject]:
     """On how many images each reason was given, the most frequent first."""
     counts = Counter(
         number for example in hard.values() for number in {number for number, _ in example.reasons}
@@ -191,7 +190,7 @@ def _worst(hard: Mapping[TaskId, HardExample]) -> list[HardExample]:
     return sorted(hard.values(), key=lambda example: -example.coefficient)[:HARDEST]
 
 
-def _hard(example: HardExample) -> Json:
+def _hard(example: HardExample) -> JsonObject:
     reasons = [{"number": number, "words": words} for number, words in example.reasons]
     return {"task": example.task, "coefficient": example.coefficient, "reasons": reasons}
 
@@ -200,7 +199,7 @@ def _seconds(spent: Mapping[str, float]) -> dict[str, float]:
     return {step: round(spent.get(step, 0.0), 3) for step in STEPS}
 
 
-def _slot(slot: NoPrediction) -> Json:
+def _slot(slot: NoPrediction) -> JsonObject:
     return {"task": slot.task, "reason": slot.reason}
 
 

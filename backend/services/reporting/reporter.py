@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from backend.domain.answers import NoPrediction
 from backend.domain.ids import ProjectId
 from backend.domain.jobs import Job
+from backend.domain.json import Json
 from backend.domain.versions import ModelVersion
 from backend.ports.images import FeatureExtractor
 from backend.ports.stores import Illustrations
@@ -14,7 +15,6 @@ from backend.services.project_tasks import ProjectTasks
 from backend.services.publishing.finishing import Finished
 from backend.services.reporting import report
 from backend.services.reporting.forecast import Forecasts, Report
-from backend.services.reporting.report import Json
 from backend.services.training.train import Dataset
 
 

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
+from backend.domain.json import Json
 from backend.presentation import metrics
 from backend.web.console import formats
-
-Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ from datetime import datetime
 
 from backend.domain.ids import ProjectId
 from backend.domain.jobs import Job, JobState
+from backend.domain.json import Json
 from backend.domain.projects import LabelCount
 from backend.presentation import sentences
 from backend.web.console import formats
-from backend.web.console.figures import Json, objects
+from backend.web.console.figures import objects
 
 
 @dataclass(frozen=True, slots=True)

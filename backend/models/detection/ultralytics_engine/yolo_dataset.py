@@ -13,11 +13,12 @@ import numpy as np
 from PIL import Image
 
 from backend.domain.answers import Answer, Region, Regions
+from backend.domain.arrays import Pixels
 from backend.domain.batches import ImageBatch
 from backend.domain.errors import OutOfSpace
 from backend.domain.ids import Label
 from backend.models.detection.training_plan import SIZES
-from backend.models.images.upright import Pixels, is_plain, read
+from backend.models.images.upright import is_plain, read
 from backend.ports.model_family import TrainingSet
 
 LONGEST = 2 * SIZES[-1]

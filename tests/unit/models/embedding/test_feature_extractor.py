@@ -9,13 +9,13 @@ import pytest
 from PIL import Image
 
 from backend.domain.answers import ImageRef
+from backend.domain.arrays import Pixels
 from backend.domain.errors import NoWeights, Stopped
 from backend.domain.ids import TaskId
 from backend.models.embedding.backbones import Backbone
 from backend.models.embedding.encoder import Vectors
 from backend.models.embedding.feature_cache import FeatureCache
 from backend.models.embedding.feature_extractor import CachingExtractor
-from backend.models.images.thumbnails import Pixels
 from backend.settings import Settings
 from tests.fakes.image_files import FakeImageFiles
 

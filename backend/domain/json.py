@@ -1,0 +1,10 @@
+"""Types of JSON objects."""
+
+from collections.abc import Mapping
+from typing import Any
+
+Json = Mapping[str, Any]
+"""A JSON object that is only read."""
+
+JsonObject = dict[str, Any]
+"""A JSON object in the making."""
