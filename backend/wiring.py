@@ -36,6 +36,7 @@ from backend.processes.auto_train_loop import AutoTrainLoop
 from backend.processes.embedded_redis import redis_url
 from backend.services.active_learning import ActiveLearning
 from backend.services.assessment import Assessor
+from backend.services.audit_sample import AuditSamples
 from backend.services.auto_accept import AutoAccept
 from backend.services.auto_train import AutoTrain, consuming, pace
 from backend.services.grouping import Grouping
@@ -55,7 +56,6 @@ from backend.services.training.label_issues import LabelIssues
 from backend.services.training.model_cache import ModelCache
 from backend.services.training.promotion import Comparison
 from backend.services.training.train import Learning
-from backend.services.validation_sample import AuditSamples
 from backend.settings import Settings
 from backend.stores.jobs import JobFiles
 from backend.stores.ledgers import LedgerFiles

@@ -18,8 +18,9 @@ from backend.ports.images import FeatureExtractor
 from backend.ports.label_studio import LabelStudio
 from backend.ports.progress import Progress
 from backend.ports.stores import Versions
-from backend.services import next_picks, project_tasks, validation_sample
+from backend.services import audit_sample, next_picks, project_tasks
 from backend.services.assessment import Assessment, Assessor
+from backend.services.audit_sample import AuditSamples
 from backend.services.project_tasks import ProjectTasks
 from backend.services.publishing.finishing import Finishing
 from backend.services.reporting import report
@@ -30,7 +31,6 @@ from backend.services.training.dataset import look
 from backend.services.training.label_issues import LabelIssues
 from backend.services.training.promotion import Comparison
 from backend.services.training.train import Dataset, Learned, Learning
-from backend.services.validation_sample import AuditSamples
 from backend.settings import Settings
 
 
@@ -95,7 +95,7 @@ class ActiveLearning:
             finished = self.finishing.finish(
                 job, schema, shown, findings, progress, activate=better.yes
             )
-            waiting = validation_sample.waiting(ledger, everyone)
+            waiting = audit_sample.waiting(ledger, everyone)
             finished.cleanup(
                 "listing the doubted labels", lambda: self.doubts.show(request.project, doubts)
             )

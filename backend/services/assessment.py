@@ -8,13 +8,13 @@ from backend.domain.ids import TaskId
 from backend.domain.jobs import JobRequest
 from backend.domain.versions import Ledger
 from backend.ports.progress import Progress
-from backend.services import validation_sample
+from backend.services import audit_sample
+from backend.services.audit_sample import AuditSamples
 from backend.services.auto_accept import Verdict, judge
 from backend.services.prediction.hard_examples import HardExamples
 from backend.services.prediction.inference import Predictor, ProjectPredictions
 from backend.services.project_tasks import ProjectTasks
 from backend.services.training.train import Dataset, Models
-from backend.services.validation_sample import AuditSamples
 
 NO_ROOM = (
     "nothing accepted: a guarantee would need more random validation images than a quarter of this "
@@ -70,13 +70,11 @@ class Assessor:
             return found
         if reason := _untestable(request, people, ledger):
             return replace(found, verdict=Verdict(reason))
-        chosen = dataset.labeled.take(
-            validation_sample.labeled_since(ledger, dataset.labeled.tasks)
-        )
+        chosen = dataset.labeled.take(audit_sample.labeled_since(ledger, dataset.labeled.tasks))
         labeled_since, _ = self.predictor.predict(models, chosen, progress)
         kinds = {control.name: control.kind for control in dataset.schema.controls}
         asked = {name: kinds[name] for name in predicted.predictions}
-        terms = validation_sample.terms(request, ledger)
+        terms = audit_sample.terms(request, ledger)
         verdict = judge(terms, asked, dataset.people, audit, predicted, labeled_since)
         if not verdict.more or request.labels_are_random:
             return replace(found, verdict=verdict)
@@ -90,10 +88,10 @@ def _untestable(request: JobRequest, people: ProjectTasks, ledger: Ledger) -> st
     """Why nothing can be accepted whatever the models say; empty where something may."""
     if left := _not_chosen(request, people, ledger):
         return ONLY_SOME.format(left=left)
-    if waiting := validation_sample.waiting(ledger, people):
+    if waiting := audit_sample.waiting(ledger, people):
         return (
             f"nothing accepted: {len(waiting)} random images wait to be labeled in the tab "
-            f"'{validation_sample.TAB}'; the guarantee rests on all of them"
+            f"'{audit_sample.TAB}'; the guarantee rests on all of them"
         )
     return ""
 

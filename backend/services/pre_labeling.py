@@ -17,6 +17,7 @@ from backend.ports.progress import Progress
 from backend.ports.stores import Versions
 from backend.services import project_tasks
 from backend.services.assessment import Assessor
+from backend.services.audit_sample import AuditSamples
 from backend.services.project_tasks import ProjectTasks
 from backend.services.publishing.finishing import Finishing
 from backend.services.reporting.reporter import Reporter
@@ -24,7 +25,6 @@ from backend.services.reporting.stopwatch import Stopwatch
 from backend.services.training import seen_tasks
 from backend.services.training.dataset import look
 from backend.services.training.train import Learning
-from backend.services.validation_sample import AuditSamples
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,8 @@ from backend.ports.jobs import Jobs
 from backend.ports.label_studio import LabelStudio
 from backend.ports.stores import Versions
 from backend.services import project_tasks
+from backend.services.audit_sample import AuditSamples
 from backend.services.project_tasks import ProjectTasks
-from backend.services.validation_sample import AuditSamples
 from backend.settings import Settings
 
 VERSIONS_SHOWN = 3

@@ -13,7 +13,7 @@ from backend.ports.images import FeatureExtractor
 from backend.ports.label_studio import LabelStudio
 from backend.ports.progress import Progress
 from backend.ports.stores import Ledgers, Versions
-from backend.services import next_picks, project_tasks, validation_sample
+from backend.services import audit_sample, next_picks, project_tasks
 from backend.services.prediction.inference import Predictor, ProjectPredictions
 from backend.services.reporting import report
 from backend.services.reporting.stopwatch import Stopwatch
@@ -45,7 +45,7 @@ class Suggestions:
         version = self._version(request, schema)
         with watch("predict"):
             predicted = self._predicted(version, dataset, progress)
-            waiting = validation_sample.waiting(ledger, people)
+            waiting = audit_sample.waiting(ledger, people)
             chosen = next_picks.next_picks(dataset, predicted, request.count, self.seed, waiting)
         with watch("push"):
             progress("push", 0, 1)

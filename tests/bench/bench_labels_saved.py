@@ -28,7 +28,7 @@ from backend.domain.ids import JobId, ProjectId, TaskId
 from backend.domain.jobs import Job, JobRequest, JobState, Mode
 from backend.domain.schema import TaskKind
 from backend.models.classification.classifier import Classifier
-from backend.services import validation_sample
+from backend.services import audit_sample
 from backend.services.active_learning import ActiveLearning
 from backend.services.assessment import Assessor
 from backend.services.auto_accept import AutoAccept
@@ -95,7 +95,7 @@ class Project:
         learning = Learning(dict.fromkeys(TaskKind, Classifier()), settings, extractor.fetch)
         predictor, drawing = (
             Predictor(extractor),
-            validation_sample.AuditSamples(self.studio, self.ledgers, seed),
+            audit_sample.AuditSamples(self.studio, self.ledgers, seed),
         )
         self.suggest = Suggestions(
             self.studio, extractor, learning, predictor, versions, self.ledgers, seed
@@ -218,7 +218,7 @@ def live(project: Project, choose: Choose) -> Outcome:
         accept = project.by_hand >= ACCEPT_FROM
         try:
             project.run(accept=accept)
-            audit = project.studio.lists.get(validation_sample.TAB, ())
+            audit = project.studio.lists.get(audit_sample.TAB, ())
             if accept and audit:
                 project.label(audit)
                 project.run(accept=True)

@@ -10,7 +10,7 @@ from backend.domain.ids import ControlName, TaskId
 from backend.domain.jobs import Algorithm
 from backend.domain.schema import Control, LabelSchema, TaskKind
 from backend.domain.versions import ModelVersion
-from backend.policies.certification import validation_split
+from backend.policies.certification import audit_sample
 from backend.ports.images import Fetch
 from backend.ports.model_family import Family, Model, TrainingSet
 from backend.ports.progress import Progress
@@ -119,9 +119,7 @@ class Learning:
         images = dataset.labeled.take(rows)
         folder = previous(control.name)
         past = seen_tasks.read(folder)
-        learn, hold = validation_split.split(
-            images.tasks, answers, self.settings.seed, HELD_OUT, past
-        )
+        learn, hold = audit_sample.split(images.tasks, answers, self.settings.seed, HELD_OUT, past)
         return TrainingSet(
             control=control,
             train=images.take(learn),

@@ -20,6 +20,7 @@ from backend.domain.jobs import Algorithm, Job, JobRequest, JobState, Mode
 from backend.domain.schema import TaskKind
 from backend.services.active_learning import ActiveLearning
 from backend.services.assessment import Assessor
+from backend.services.audit_sample import AuditSamples
 from backend.services.auto_accept import AutoAccept
 from backend.services.pre_labeling import PreLabeling
 from backend.services.prediction.hard_examples import HardExamples
@@ -32,7 +33,6 @@ from backend.services.reporting.reporter import Reporter
 from backend.services.training.label_issues import LabelIssues
 from backend.services.training.promotion import Comparison
 from backend.services.training.train import Learning
-from backend.services.validation_sample import AuditSamples
 from backend.settings import Settings
 from backend.stores.ledgers import LedgerFiles
 from backend.stores.predictions import PredictionStore

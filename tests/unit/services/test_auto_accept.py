@@ -9,7 +9,7 @@ from backend.domain.answers import Choices
 from backend.domain.errors import LabelStudioUnreachable, NotFound, Refused
 from backend.domain.ids import JobId, ProjectId, TaskId, VersionName
 from backend.domain.jobs import Mode
-from backend.services import validation_sample
+from backend.services import audit_sample
 from backend.services.auto_accept import Verdict
 from backend.services.training import label_issues, seen_tasks
 from tests.fakes.label_studio import FakeLabelStudio
@@ -29,7 +29,7 @@ def unlabeled(world):
 
 
 def audit_of(world):
-    return world.label_studio.lists[validation_sample.TAB]
+    return world.label_studio.lists[audit_sample.TAB]
 
 
 class Wrong(ParityFamily):
@@ -146,7 +146,7 @@ def test_what_people_labeled_since_the_lane_was_drawn_makes_the_test_harder(worl
     some = unlabeled(world)[:20]
     world.label(some)
     labeled = [TaskId(task) for task in (*range(1, 13), *sorted(drawn.audit), *some)]
-    found = validation_sample.labeled_since(drawn, labeled)
+    found = audit_sample.labeled_since(drawn, labeled)
     assert [labeled[position] for position in found] == some
 
 

@@ -11,7 +11,7 @@ from backend.domain.jobs import JobRequest
 from backend.domain.versions import Acceptance, Ledger
 from backend.presentation import terminal
 from backend.presentation.report_images import JobImages
-from backend.services import validation_sample
+from backend.services import audit_sample
 from backend.services.project_tasks import ProjectTasks
 from backend.services.reporting import report
 from backend.services.reporting.forecast import Forecasts
@@ -29,7 +29,7 @@ def world(tmp_path):
 
 def accepted(world):
     world.run(accept=True)
-    world.label(world.label_studio.lists[validation_sample.TAB])
+    world.label(world.label_studio.lists[audit_sample.TAB])
     return world.run(accept=True)
 
 

@@ -13,9 +13,9 @@ from backend.domain.ids import ProjectId, TaskId
 from backend.domain.jobs import JobRequest
 from backend.domain.schema import LabelSchema
 from backend.domain.versions import Ledger
+from backend.policies.certification.audit_sample import LABELS_ARE_RANDOM, audit, share_of
 from backend.policies.certification.certificates import Terms
 from backend.policies.certification.sample_size import how_many_more, unseen
-from backend.policies.certification.validation_split import LABELS_ARE_RANDOM, audit, share_of
 from backend.ports.label_studio import LabelStudio
 from backend.ports.stores import Ledgers
 from backend.services.project_tasks import ProjectTasks

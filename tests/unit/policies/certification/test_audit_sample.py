@@ -2,7 +2,7 @@ import numpy as np
 
 from backend.domain.answers import Choices
 from backend.domain.ids import Label, TaskId
-from backend.policies.certification.validation_split import MIN_TRAIN, audit, share_of, split
+from backend.policies.certification.audit_sample import MIN_TRAIN, audit, share_of, split
 
 TASKS = tuple(TaskId(number) for number in range(1, 2001))
 
