@@ -27,12 +27,12 @@ from backend.domain.answers import ImageRef, Regions
 from backend.domain.ids import ControlName, TaskId
 from backend.domain.jobs import Algorithm
 from backend.domain.schema import Control, TaskKind
+from backend.models.detection.average_precision import mean_average_precision
 from backend.models.detection.family import DetectorFamily
 from backend.models.detection.inference import find
 from backend.models.detection.ultralytics_engine import setup
 from backend.models.detection.ultralytics_engine.detector import UltralyticsEngine
 from backend.models.detection.ultralytics_engine.yolo_dataset import write
-from backend.models.metrics import mean_average_precision
 from backend.ports.model_family import TrainingSet
 from tests.fakes.detection_training_sets import Ear, fetch, image_batch
 

@@ -24,10 +24,10 @@ from backend.domain.batches import ImageBatch, PredictionBatch
 from backend.domain.ids import ControlName, Label, TaskId
 from backend.domain.jobs import Algorithm
 from backend.domain.schema import Control, TaskKind
+from backend.models.detection.edits import edits
 from backend.models.detection.family import DetectorFamily
 from backend.models.detection.ultralytics_engine.detector import UltralyticsEngine
 from backend.models.embedding.feature_extractor import open_extractor
-from backend.models.metrics import edits
 from backend.policies.certification import audit_sample
 from backend.policies.selection import select
 from backend.ports.model_family import TrainingSet

@@ -16,10 +16,10 @@ from backend.domain.schema import TaskKind
 from backend.models.detection.detector import Detector
 from backend.models.detection.engine import Engine
 from backend.models.detection.family import DetectorFamily
+from backend.models.detection.overlaps import overlaps
 from backend.models.detection.torchvision_engine.detector import TorchvisionEngine
 from backend.models.detection.torchvision_engine.network import build
 from backend.models.detection.ultralytics_engine.detector import UltralyticsEngine
-from backend.models.metrics import overlaps
 from backend.ports.model_family import TrainingSet
 from tests.fakes.detection_training_sets import (
     CONTROL,

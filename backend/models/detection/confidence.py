@@ -17,8 +17,8 @@ from backend.domain.answers import Region, Regions
 from backend.domain.arrays import Floats
 from backend.domain.ids import Label
 from backend.models.calibration import ScoreCalibration
+from backend.models.detection.edits import edits, overlaps
 from backend.models.detection.thresholds import NOTHING_EXPECTED, USUAL, score, thresholds
-from backend.models.metrics import edits, overlaps
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,17 +11,17 @@ from backend.domain.answers import Regions
 from backend.domain.arrays import Floats
 from backend.domain.ids import Label
 from backend.models.calibration import expected_calibration_error, reliability
-from backend.models.detection.confidence import BoxConfidence
-from backend.models.detection.thresholds import CANDIDATE, NOTHING_EXPECTED
-from backend.models.folds import stratified
-from backend.models.metrics import (
+from backend.models.detection.average_precision import (
     COCO_LEVELS,
     at_least,
     box_table,
-    edits,
     mean_average_precision,
     shown_metrics,
 )
+from backend.models.detection.confidence import BoxConfidence
+from backend.models.detection.edits import edits
+from backend.models.detection.thresholds import CANDIDATE, NOTHING_EXPECTED
+from backend.models.folds import stratified
 
 FOLDS = 5
 

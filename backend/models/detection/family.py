@@ -15,13 +15,13 @@ from backend.domain.ids import Label
 from backend.domain.jobs import Algorithm
 from backend.domain.schema import Control, TaskKind
 from backend.models.detection import detector, label_powerset, pseudo_labels
+from backend.models.detection.average_precision import at_least
 from backend.models.detection.confidence import BoxConfidence
 from backend.models.detection.detector import Detector
 from backend.models.detection.engine import Engine, Network, Trained
 from backend.models.detection.evaluation import evaluate
 from backend.models.detection.thresholds import CANDIDATE, NOTHING_EXPECTED, surplus
 from backend.models.detection.training_plan import TrainingPlan, plan
-from backend.models.metrics import at_least
 from backend.ports.model_family import TrainingSet
 from backend.ports.progress import Progress
 from backend.settings import Settings

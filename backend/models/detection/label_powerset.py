@@ -13,7 +13,7 @@ from dataclasses import replace
 from backend.domain.answers import Answer, Region, Regions
 from backend.domain.geometry import Box
 from backend.domain.ids import Label
-from backend.models.metrics import overlaps
+from backend.models.detection.overlaps import overlaps
 from backend.ports.model_family import TrainingSet
 
 _AND = "\x1f"

@@ -11,7 +11,7 @@ from backend.domain.ids import ControlName, Label, TaskId
 from backend.domain.schema import TaskKind
 from backend.label_studio import codec, labeling_config
 from backend.models.detection.family import DetectorFamily
-from backend.models.metrics import overlaps
+from backend.models.detection.overlaps import overlaps
 from tests.fakes.detection_engine import ColourEngine, ColourNetwork
 from tests.fakes.detection_training_sets import shapes
 from tests.fakes.models import FakeFeatureExtractor, ParityFamily

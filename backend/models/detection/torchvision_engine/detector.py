@@ -89,8 +89,8 @@ def _can_choose(training_set: TrainingSet) -> bool:
 
 def _fitness(network: Network, training_set: TrainingSet) -> Callable[[], float]:
     """mAP50 on the held-out images, as the network is when asked."""
+    from backend.models.detection.average_precision import mean_average_precision  # noqa: PLC0415
     from backend.models.detection.inference import find  # noqa: PLC0415  imports OpenCV
-    from backend.models.metrics import mean_average_precision  # noqa: PLC0415
 
     truths = [answer for answer in training_set.held_out_answers if isinstance(answer, Regions)]
     refs, labels = training_set.held_out.refs, training_set.control.labels

@@ -8,8 +8,8 @@ from PIL import Image
 from backend.domain.answers import ImageRef, Regions
 from backend.domain.errors import Stopped, UnreadableImage
 from backend.domain.ids import TaskId
+from backend.models.detection.edits import edits
 from backend.models.detection.inference import BATCH, find
-from backend.models.metrics import edits
 from tests.fakes.detection_engine import ColourNetwork
 from tests.fakes.detection_training_sets import CONTROL, Ear, fetch, shapes
 
