@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from backend.domain.ids import ControlName, JobId, Label, ProjectId, TaskId, VersionName
+from backend.domain.metrics import Metrics
 from backend.domain.schema import TaskKind
 
 
@@ -85,7 +86,7 @@ class ModelVersion:
     project: ProjectId
     kinds: Mapping[ControlName, TaskKind]
     labels: Mapping[ControlName, tuple[Label, ...]]
-    metrics: Mapping[str, float]
+    metrics: Metrics
     trained_on: Mapping[str, int]
     parent: VersionName | None
     created: datetime

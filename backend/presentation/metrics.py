@@ -1,9 +1,9 @@
-"""How good a model is, in the words of every face."""
+"""Put the figures of a model into words: the page, the command line and the dialog share them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from math import isfinite
 
-from backend.domain import metric_names
+from backend.domain.metrics import headline
 from backend.presentation.sentences import capitalize_first
 
 METRICS = {
@@ -19,62 +19,66 @@ METRICS = {
     "log_loss": "log loss",
     "brier": "Brier score",
 }
-"""Names of metrics in words, where we know them."""
+"""Metrics in words; others are shown by their own name."""
 
 NOT_SHARES = ("ece", "log_loss", "loss", "nll", "brier", "edits", "images")
 
 NOT_MEASURED = "not measured: no labeled image could be held out yet"
 
-Metrics = Mapping[str, float | None]
+Figures = Mapping[str, float | None]
+"""Metric name to value for one control; None or NaN where it was not measured."""
 
 
-def summary(metrics: Metrics) -> str:
-    """The figures by which people choose a version: `Accuracy 93.0%, calibration error 0.04`."""
-    measured = {name: metrics[name] for name in _measured(metrics)}
-    main = metric_names.headlines(measured)
-    names = [
-        metric_names.joined(control, name)
-        for control, own in metric_names.by_control(measured).items()
-        for name in dict.fromkeys((main.get(control, next(iter(own))), "ece"))
-        if name in own
-    ]
-    return _listed(metrics, names)
+def summary(metrics: Mapping[str, Figures]) -> str:
+    """Name the figures that versions are chosen by: `Accuracy 93.0%, calibration error 0.04`.
+
+    Args:
+        metrics: the figures of each control; an only control may be called ''.
+    """
+    return _listed({control: _main(_measured(own)) for control, own in metrics.items()})
 
 
-def figures(metrics: Metrics) -> str:
-    """All that was measured."""
-    return _listed(metrics, _measured(metrics))
+def figures(metrics: Mapping[str, Figures]) -> str:
+    """List all figures that were measured, in the form of `summary`."""
+    return _listed({control: _measured(own) for control, own in metrics.items()})
 
 
 def metric_name(name: str) -> str:
-    """`Accuracy`, and `Accuracy of 'pets'` where a project asks several questions.
-
-    So is the label named that a figure is about.
-    """
+    """Name a metric for people: `Accuracy`, or `Precision of 'cat'` where it is about a label."""
     return capitalize_first(_name(name))
 
 
 def metric_value(value: float | None, name: str) -> str:
-    """A share as percent, a number of images or an error as it is."""
+    """Format a share as percent, a number of images or an error as it is."""
     if value is None or not isfinite(value):
         return "not measured"
-    if 0 <= value <= 1 and not metric_names.split(name)[1].startswith(NOT_SHARES):
+    if 0 <= value <= 1 and not name.startswith(NOT_SHARES):
         return f"{value:.1%}"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
-def _measured(metrics: Metrics) -> list[str]:
-    return [name for name, value in metrics.items() if value is not None and isfinite(value)]
+def _measured(metrics: Figures) -> dict[str, float]:
+    return {name: value for name, value in metrics.items() if value is not None and isfinite(value)}
 
 
-def _name(name: str) -> str:
-    """As it is written within a sentence."""
-    control, metric = metric_names.split(name)
-    figure, _, label = metric.partition("/")
+def _main(measured: Mapping[str, float]) -> dict[str, float]:
+    """Pick the headline metric, or else the first one, and the calibration error."""
+    main = headline(measured) or next(iter(measured), "")
+    return {name: measured[name] for name in dict.fromkeys((main, "ece")) if name in measured}
+
+
+def _name(name: str, control: str = "") -> str:
+    """Word a metric as part of a sentence."""
+    figure, _, label = name.partition("/")
     words = METRICS.get(figure) or figure.replace("_", " ")
-    return " of ".join([words, *(f"'{about}'" for about in (label, control) if about)])
+    return " of ".join([words, *(f"'{subject}'" for subject in (label, control) if subject)])
 
 
-def _listed(metrics: Metrics, names: Iterable[str]) -> str:
-    said = [f"{_name(name)} {metric_value(metrics[name], name)}" for name in names]
-    return capitalize_first(", ".join(said) or NOT_MEASURED)
+def _listed(metrics: Mapping[str, Mapping[str, float]]) -> str:
+    several = len(metrics) > 1
+    parts = [
+        f"{_name(name, control if several else '')} {metric_value(value, name)}"
+        for control, own in metrics.items()
+        for name, value in own.items()
+    ]
+    return capitalize_first(", ".join(parts) or NOT_MEASURED)

@@ -15,11 +15,11 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from backend.domain import metric_names
+from backend.domain.metrics import headline
 from backend.domain.versions import ModelVersion
 
 QUALITY = {"map50": "mAP at IoU 0.5", "accuracy": "accuracy"}
-"""What the metrics of `metric_names.QUALITY` are called in a legend."""
+"""How a legend names the metrics of `domain.metrics.HEADLINES`."""
 
 MARKERS = ("o", "s", "^")
 DASHES = ("-", "--", ":", "-.")
@@ -114,10 +114,12 @@ def _curves(versions: Sequence[ModelVersion]) -> dict[str, list[tuple[int, float
     """(images learned from, quality) of the versions, oldest first, by what is drawn."""
     curves: dict[str, list[tuple[int, float]]] = {}
     for version in sorted(versions, key=lambda version: version.created):
-        measured = metric_names.by_control(version.metrics)
-        for control, quality in metric_names.headlines(version.metrics).items():
-            point = version.trained_on.get("images", 0), measured[control][quality]
-            curves.setdefault(f"{control} {QUALITY[quality]}".strip(), []).append(point)
+        several = len(version.metrics) > 1
+        for control, own in version.metrics.items():
+            if quality := headline(own):
+                name = f"{control} {QUALITY[quality]}" if several else QUALITY[quality]
+                point = version.trained_on.get("images", 0), own[quality]
+                curves.setdefault(name, []).append(point)
     return curves
 
 

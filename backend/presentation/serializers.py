@@ -6,6 +6,7 @@ from datetime import datetime
 from backend.domain.errors import Reason
 from backend.domain.jobs import Job
 from backend.domain.json import JsonObject
+from backend.domain.metrics import metrics_to_json
 from backend.domain.projects import ProjectStatus
 from backend.domain.versions import Certificate, ModelVersion
 from backend.presentation import metrics, sentences
@@ -77,7 +78,7 @@ def version_json(version: ModelVersion, current: str) -> JsonObject:
         "current": version.name == current,
         "kinds": {control: kind.value for control, kind in version.kinds.items()},
         "labels": {control: list(labels) for control, labels in version.labels.items()},
-        "metrics": dict(version.metrics),
+        "metrics": metrics_to_json(version.metrics),
         "summary": metrics.summary(version.metrics),
         "trained_on": dict(version.trained_on),
         "parent": version.parent,

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from backend.domain.jobs import Job, JobState
 from backend.domain.json import Json
+from backend.domain.metrics import metrics_from_json
 from backend.ports.jobs import Jobs
 from backend.presentation import metrics, sentences
 from backend.presentation.serializers import job_json
@@ -148,7 +149,7 @@ def job_words(job: Json) -> Iterable[RenderableType]:
         )
     for one in report.get("skipped_cleanup", ()):
         yield f"  left       {escape(one['what'])}: {escape(one['reason'])}"
-    yield f"  measured   {escape(metrics.figures(report['metrics']))}"
+    yield f"  measured   {escape(metrics.figures(metrics_from_json(report['metrics'])))}"
     yield f"  seconds    {', '.join(f'{k} {v:.1f}' for k, v in report['seconds'].items())}"
 
 

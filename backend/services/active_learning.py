@@ -175,7 +175,7 @@ class ActiveLearning:
                 project=request.project,
                 kinds={control.name: control.kind for control in controls},
                 labels={control.name: control.labels for control in controls},
-                metrics=report.metrics(learned.models),
+                metrics={name: dict(model.metrics) for name, model in learned.models.items()},
                 trained_on=report.trained_on(schema, dataset, learned.held_out),
                 parent=parent.name if parent else None,
                 created=self.now(),

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from backend.domain import metric_names
 from backend.domain.ids import ProjectId
 from backend.domain.jobs import Decision, Events, Job, JobState, Mode
+from backend.domain.metrics import Metrics, headline
 from backend.policies import retraining
 from backend.policies.retraining import Pace, Situation, Trained
 from backend.ports.jobs import AnnotationChanges, Jobs
@@ -117,8 +117,7 @@ def _in_vain(last: Job | None, events: Events) -> str:
     return f"the last training {last.state.value} ({last.reason}); waiting for new annotations"
 
 
-def _score(metrics: Mapping[str, float]) -> float:
-    """The mean over the controls of the figure that stands for each."""
-    measured = metric_names.by_control(metrics)
-    scores = [measured[control][name] for control, name in metric_names.headlines(metrics).items()]
+def _score(metrics: Metrics) -> float:
+    """Average the headline metric over the controls; 0 where none was measured."""
+    scores = [own[name] for own in metrics.values() if (name := headline(own))]
     return sum(scores) / len(scores) if scores else 0.0

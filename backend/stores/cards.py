@@ -1,20 +1,36 @@
 """Versions and jobs as files: the content of `card.json` and `job.json`, and where models lie."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Annotated, cast
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from backend.domain.errors import BadInput
 from backend.domain.jobs import Job
+from backend.domain.json import Json
+from backend.domain.metrics import metrics_from_json, metrics_to_json
 from backend.domain.versions import ModelVersion
 
-_VERSION = TypeAdapter(ModelVersion)
+
+def _nest_metrics(card: object) -> object:
+    """Give the metrics of a card their control; leave all else to the validation."""
+    fields = cast(Json, card) if isinstance(card, Mapping) else {}
+    metrics, kinds = fields.get("metrics"), fields.get("kinds")
+    if not isinstance(metrics, Mapping) or not isinstance(kinds, Mapping):
+        return cast(object, card)
+    nested = metrics_from_json(cast(Json, metrics), cast(Json, kinds))
+    return {**fields, "metrics": nested}
+
+
+_VERSION = TypeAdapter[ModelVersion](Annotated[ModelVersion, BeforeValidator(_nest_metrics)])
 _JOB = TypeAdapter(Job)
 
 
 def version_card(version: ModelVersion) -> str:
-    return _json(version)
+    fields = _VERSION.dump_python(version)
+    return _json({**fields, "metrics": metrics_to_json(version.metrics)})
 
 
 def version_from(card: str | bytes) -> ModelVersion:
@@ -38,8 +54,8 @@ def job_from(card: str | bytes) -> Job:
         raise BadInput(f"not a job card: {_first_problem(exc)}") from exc
 
 
-def _json(value: ModelVersion | Job) -> str:
-    """A metric that could not be measured is NaN, and comes back as NaN."""
+def _json(value: Job | Json) -> str:
+    """Serialize; a metric that could not be measured is NaN, and is read back as NaN."""
     return to_json(value, indent=2, inf_nan_mode="constants").decode()
 
 

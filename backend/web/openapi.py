@@ -42,6 +42,12 @@ SHARE: JsonObject = {"type": "number", "minimum": 0, "maximum": 1}
 YES_NO: JsonObject = {"type": "boolean"}
 TIME: JsonObject = _or_null({"type": "string", "format": "date-time"})
 
+FIGURES = _map(_or_null(NUMBER))
+METRICS: JsonObject = {
+    "oneOf": [FIGURES, _map(FIGURES)],
+    "description": "Figures by name; where a version has several controls, by control and name.",
+}
+
 SCHEMAS: JsonObject = {
     "JobRequest": {
         "type": "object",
@@ -138,7 +144,7 @@ SCHEMAS: JsonObject = {
         current=YES_NO,
         kinds=_map(_one_of(TaskKind)),
         labels=_map(_list(TEXT)),
-        metrics=_map(_or_null(NUMBER)),
+        metrics=METRICS,
         summary={**TEXT, "description": "How good it is, in words."},
         trained_on=_map(COUNT),
         parent=_or_null(TEXT),

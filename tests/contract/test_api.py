@@ -310,5 +310,5 @@ def test_metrics_say_that_redis_is_down(client, backend):
 
 
 def test_a_version_with_a_certificate_that_is_none_conforms(client, backend, conforms):
-    backend.versions.cards[:] = [a_version(metrics={"ece": math.nan})]
+    backend.versions.cards[:] = [a_version(metrics={"c": {"ece": math.nan}})]
     conforms(client.get("/api/projects/2/versions"), "/api/projects/{project}/versions")

@@ -126,7 +126,7 @@ class TestProject:
         assert 'http-equiv="refresh"' in text_of(client.get("/projects/2"))
 
     def test_names_the_figures_of_each_control_of_a_version(self, client, backend):
-        metrics = {"kind.accuracy": 0.9, "kind.ece": 0.05, "parts.map50": 0.4}
+        metrics = {"kind": {"accuracy": 0.9, "ece": 0.05}, "parts": {"map50": 0.4}}
         backend.versions.cards[0] = replace(backend.versions.cards[0], metrics=metrics)
         page = text_of(client.get("/projects/2"))
         assert "Accuracy of &#39;kind&#39; 90.0%" in page
@@ -319,7 +319,7 @@ class TestReport:
         assert "About 20 more labels would certify about 90 more." in page
 
     def test_of_several_controls_has_the_figures_of_each(self, client, backend):
-        metrics = {"kind.accuracy": 0.9, "parts.map50": 0.4, "parts.precision/St. Bernard": 0.5}
+        metrics = {"kind": {"accuracy": 0.9}, "parts": {"map50": 0.4, "precision/St. Bernard": 0.5}}
         rows = [{"control": control, "label": "x"} for control in ("kind", "parts")]
         report = {"predicted": 1, "metrics": metrics, "per_class": rows}
         backend.jobs.jobs["a"] = a_job("a", JobState.FINISHED, report=report)

@@ -30,7 +30,7 @@ def a_version(name: str = "al-0001-3f9c", project: int = 2, **changes: Any) -> M
         project=ProjectId(project),
         kinds={ControlName("c"): TaskKind.SINGLE},
         labels={ControlName("c"): (Label("cat"), Label("dog"))},
-        metrics={"accuracy": 0.93, "ece": 0.04},
+        metrics={ControlName("c"): {"accuracy": 0.93, "ece": 0.04}},
         trained_on={"cat": 20, "dog": 18},
         parent=None,
         created=NOW,

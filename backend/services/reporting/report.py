@@ -12,6 +12,7 @@ from backend.domain.arrays import Floats
 from backend.domain.ids import TaskId, VersionName
 from backend.domain.jobs import Job, Mode
 from backend.domain.json import JsonObject
+from backend.domain.metrics import metrics_to_json
 from backend.domain.schema import LabelSchema
 from backend.domain.versions import ModelVersion
 from backend.policies.hard_examples.reasons import PHRASES
@@ -21,7 +22,7 @@ from backend.services import project_tasks
 from backend.services.assessment import Assessment
 from backend.services.project_tasks import ProjectTasks
 from backend.services.publishing.finishing import Finished
-from backend.services.training.train import Dataset, Learned, Models
+from backend.services.training.train import Dataset, Learned
 
 HARDEST = 20
 """Hard examples listed one by one."""
@@ -77,7 +78,7 @@ def content(
         "dropped": [_slot(slot) for slot in finished.published.dropped],
         "unreadable": [_slot(slot) for slot in unreadable],
         "repairs": _repairs(dataset),
-        "metrics": dict(version.metrics),
+        "metrics": metrics_to_json(version.metrics),
         "confidence_histogram": _histogram(findings.predicted.score),
         "certificate": certificates[0] if certificates else None,
         "certificates": certificates,
@@ -157,18 +158,6 @@ def hard_reasons(hard: Mapping[TaskId, HardExample]) -> list[JsonObject]:
         {"number": number, "words": PHRASES[number], "images": images}
         for number, images in counts.most_common()
     ]
-
-
-def metrics(models: Models) -> dict[str, float]:
-    """The models' metrics; with several controls each name begins with its control's."""
-    if len(models) == 1:
-        (only,) = models.values()
-        return dict(only.metrics)
-    return {
-        f"{control}.{name}": value
-        for control, model in models.items()
-        for name, value in model.metrics.items()
-    }
 
 
 def trained_on(schema: LabelSchema, dataset: Dataset, held_out: int) -> dict[str, int]:

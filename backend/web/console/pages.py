@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 
 from flask import Blueprint, Response, abort, render_template, request, send_from_directory
 
-from backend.domain import metric_names
 from backend.domain.errors import AutolabelError, NotFound
 from backend.domain.ids import UNTRAINED, JobId, ProjectId
 from backend.domain.jobs import Job
+from backend.domain.metrics import metrics_from_json
 from backend.domain.versions import ModelVersion
 from backend.jobs.requests import MOST_PICKS
 from backend.policies import grouping
@@ -119,7 +119,7 @@ def job(job: str) -> str:
         job=found,
         report=report,
         accepted=backend().accepted(found),
-        metrics=metric_names.by_control(report.get("metrics") or {}),
+        metrics=metrics_from_json(report.get("metrics") or {}),
         label_tables=figures.label_tables(report),
         reason_bars=views.reason_bars(report),
         tried=figures.tried(report),

@@ -12,7 +12,6 @@ from backend.presentation import metrics as quality
     [
         ("accuracy", 0.934, "93.4%"),
         ("ece", 0.0412, "0.0412"),
-        ("c.ece", 0.0412, "0.0412"),
         ("images", 12.5, "12.5"),
         ("images", 1240.0, "1,240"),
         ("accuracy", None, "not measured"),
@@ -27,23 +26,23 @@ def test_a_share_is_said_in_percent_and_an_error_as_it_is(name, value, said):
     ("metrics", "said"),
     [
         (
-            {"accuracy": 0.93, "log_loss": 0.2, "ece": 0.04},
+            {"c": {"accuracy": 0.93, "log_loss": 0.2, "ece": 0.04}},
             "Accuracy 93.0%, calibration error 0.04",
         ),
-        ({"accuracy": 0.0, "map50": 0.8}, "mAP at IoU 0.5 80.0%"),
+        ({"": {"accuracy": 0.0, "map50": 0.8}}, "mAP at IoU 0.5 80.0%"),
         (
-            {"pets.accuracy": 0.9, "mood.accuracy": 0.8},
+            {"pets": {"accuracy": 0.9}, "mood": {"accuracy": 0.8}},
             "Accuracy of 'pets' 90.0%, accuracy of 'mood' 80.0%",
         ),
-        ({"accuracy": 0.9, "precision/St. Bernard": 0.5}, "Accuracy 90.0%"),
+        ({"": {"accuracy": 0.9, "precision/St. Bernard": 0.5}}, "Accuracy 90.0%"),
         (
-            {"the.kind.accuracy": 0.9, "the.kind.ece": 0.1, "parts.map50": 0.4},
+            {"the.kind": {"accuracy": 0.9, "ece": 0.1}, "parts": {"map50": 0.4}},
             "Accuracy of 'the.kind' 90.0%, calibration error of 'the.kind' 0.1, "
             "mAP at IoU 0.5 of 'parts' 40.0%",
         ),
-        ({"kappa": 0.7, "other": 0.1}, "Kappa 70.0%"),
-        ({"accuracy": None}, "Not measured: no labeled image could be held out yet"),
-        ({"map50": math.nan}, "Not measured: no labeled image could be held out yet"),
+        ({"": {"kappa": 0.7, "other": 0.1}}, "Kappa 70.0%"),
+        ({"": {"accuracy": None}}, "Not measured: no labeled image could be held out yet"),
+        ({"": {"map50": math.nan}}, "Not measured: no labeled image could be held out yet"),
     ],
 )
 def test_a_version_is_summed_up_by_its_main_figures(metrics, said):
@@ -51,7 +50,7 @@ def test_a_version_is_summed_up_by_its_main_figures(metrics, said):
 
 
 def test_only_figures_that_were_measured_are_listed():
-    assert quality.figures({"macro_f1": 0.5, "log_loss": 0.25, "ece": None}) == (
+    assert quality.figures({"": {"macro_f1": 0.5, "log_loss": 0.25, "ece": None}}) == (
         "Macro F1 50.0%, log loss 0.25"
     )
 

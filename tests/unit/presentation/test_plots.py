@@ -40,7 +40,7 @@ def test_the_same_figures_give_the_same_file(tmp_path):
 
 
 def test_a_learning_curve_is_drawn_for_each_of_several_controls(tmp_path):
-    metrics = {"kind.accuracy": 0.7, "kind.ece": 0.1, "parts.map50": 0.4, "parts.accuracy": 0.2}
+    metrics = {"kind": {"accuracy": 0.7, "ece": 0.1}, "parts": {"map50": 0.4, "accuracy": 0.2}}
     plots.draw(tmp_path, plots.Measured(), [replace(card, metrics=metrics) for card in CARDS])
     assert {path.name for path in tmp_path.iterdir()} == {
         "learning-curve-light.svg",

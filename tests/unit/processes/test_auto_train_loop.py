@@ -124,7 +124,7 @@ def test_images_that_need_no_edit_do_not_bend_the_curve_of_boxes(world):
 
     def asked_for(*curve):
         world.backend.versions.cards = [
-            a_version(trained_on={"images": 100 * 4**at}, metrics=metrics)
+            a_version(trained_on={"images": 100 * 4**at}, metrics={"c": metrics})
             for at, metrics in enumerate(curve)
         ][::-1]
         return world.reason()
