@@ -1,44 +1,43 @@
-"""The only composition root: from settings to everything that runs.
+"""The only composition root: from parts to use cases, and from settings to the real parts.
 
-What needs torch or a model runtime is imported inside the functions that build it, so the web
-process and the command line start without.
+`use_cases` is the one place where the graph is built. The web process, the worker, the benches and
+the tests call it, each with parts of their own. Model runtimes are imported in the functions that
+open them, so the web process and the command line start without.
 """
 
 import importlib.metadata
-import logging
-import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache, partial
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
-from backend.domain.errors import NoWeights, QueueUnreachable
-from backend.domain.ids import UNTRAINED, JobId, ProjectId, VersionName
-from backend.domain.jobs import Job, JobRequest, Mode
-from backend.domain.projects import ProjectStatus
+from backend.domain.errors import NoWeights
+from backend.domain.ids import JobId, ProjectId
+from backend.domain.jobs import Job, Mode
 from backend.domain.schema import TaskKind
-from backend.domain.versions import ModelVersion
 from backend.jobs import boundary
 from backend.jobs.annotation_counter import AnnotationCounter
 from backend.jobs.board import JobBoard
 from backend.jobs.redis_client import RedisClient
 from backend.label_studio.gateway import LabelStudioGateway
-from backend.label_studio.images import GatewayFiles
+from backend.label_studio.images import open_image_files
 from backend.ports.images import FeatureExtractor
+from backend.ports.jobs import AnnotationChanges, Jobs
 from backend.ports.label_studio import LabelStudio
 from backend.ports.model_family import Family
 from backend.ports.progress import Progress
+from backend.ports.stores import Illustrations, Ledgers, StoredPredictions, Versions
 from backend.presentation.report_images import JobImages
 from backend.processes.auto_train_loop import AutoTrainLoop
 from backend.processes.embedded_redis import redis_url
 from backend.services.active_learning import ActiveLearning
+from backend.services.application import Application
 from backend.services.assessment import Assessor
 from backend.services.audit_sample import AuditSamples
 from backend.services.auto_accept import AutoAccept
-from backend.services.auto_train import AutoTrain, consuming, pace
+from backend.services.auto_train import AutoTrain, Work, consuming, pace
 from backend.services.grouping import Grouping
 from backend.services.pre_labeling import PreLabeling
 from backend.services.predict import Predict
@@ -49,7 +48,7 @@ from backend.services.prediction.inference import Predictor
 from backend.services.publishing.finishing import Finishing
 from backend.services.publishing.publisher import Publisher
 from backend.services.readiness import Readiness
-from backend.services.reporting.forecast import Forecasts
+from backend.services.reporting.forecast import Forecasts, Report
 from backend.services.reporting.reporter import Reporter
 from backend.services.suggestions import Suggestions
 from backend.services.training.label_issues import LabelIssues
@@ -62,13 +61,7 @@ from backend.stores.ledgers import LedgerFiles
 from backend.stores.predictions import PredictionStore
 from backend.stores.versions import VersionStore
 from connectors.http import HttpClient, Pause
-from connectors.images.cache import ImageCache
-from connectors.images.content import Limits
-from connectors.images.s3 import S3Storage, credentials_given
-from connectors.images.storage import Storage
 from connectors.label_studio.client import LabelStudioClient
-
-log = logging.getLogger(__name__)
 
 STEPS = {"list": 1, "embed": 10, "train": 10, "predict": 3, "push": 4}
 """Expected share of each step in a job, in order."""
@@ -76,170 +69,254 @@ STEPS = {"list": 1, "embed": 10, "train": 10, "predict": 3, "push": 4}
 WAITING = "waiting for Label Studio"
 PACKAGES = ("label-studio-autolabel", "torch", "torchvision", "ultralytics", "onnxruntime", "numpy")
 REQUEST_PATIENCE = 2.0
-"""Seconds that a request or a command waits for a Label Studio that is away."""
+"""Seconds that a request or a command waits for a Label Studio that does not answer."""
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class App:
-    """Implements `backend.ports.label_studio.Backend`."""
+class Parts:
+    """What the use cases are built from: real in a process, fake in a test.
+
+    Attributes:
+        extractor: opens the feature extractor, which loads a model runtime; the same one each time.
+        families: the model family of each kind of control, for a device such as "cpu".
+        reports: the reports of a project's earlier jobs, newest first.
+        packages: installed versions by package, noted on each model version.
+        now: the time of day, in UTC.
+        clock: seconds that never go back.
+    """
 
     settings: Settings
     label_studio: LabelStudio
-    versions: VersionStore
-    jobs: JobBoard
-    events: AnnotationCounter
-    redis: RedisClient
+    versions: Versions
+    ledgers: Ledgers
+    stored: StoredPredictions
+    jobs: Jobs
+    changes: AnnotationChanges
+    extractor: Callable[[], FeatureExtractor]
+    families: Callable[[str], Mapping[TaskKind, Family]]
+    illustrations: Illustrations
+    reports: Callable[[ProjectId], Iterable[Report]]
+    packages: Mapping[str, str]
+    now: Callable[[], datetime] = utc_now
+    clock: Callable[[], float] = time.monotonic
+
+
+@dataclass(frozen=True, slots=True)
+class UseCases:
+    """What the program can do. `jobs` opens the feature extractor when first called."""
+
     readiness: Readiness
     auto_accept: AutoAccept
-    predictions: Predict
-    trigger: AutoTrain
-
-    def version(self, project: ProjectId) -> VersionName:
-        current = self.versions.current(project)
-        return current.name if current else UNTRAINED
-
-    def cards(self, project: ProjectId) -> Sequence[ModelVersion]:
-        certified = self.auto_accept.certified(project)
-        return [
-            replace(card, certificate=card.certificate or certified.get(card.name))
-            for card in self.versions.all(project)
-        ]
-
-    def status(self, project: ProjectId) -> ProjectStatus:
-        found = self.readiness.status(project)
-        obstacle = found.reasons[0].message if found.reasons else ""
-        return replace(found, trigger=self.trigger.decide(project, lambda: obstacle))
-
-    def start(self, request: JobRequest, *, count: bool = True) -> tuple[Job, bool]:
-        running = self.jobs.live(request.project)
-        if running:
-            return running, False
-        self.readiness.require(request, count=count)
-        return self.jobs.submit(request)
-
-    def undo(self, job: JobId) -> int:
-        found = self.jobs.get(job)
-        return self.auto_accept.undo(found.request.project, job)
-
-    def accepted(self, job: Job) -> int:
-        return self.auto_accept.standing(job.request.project, job.id)
-
-    def changed(self, project: ProjectId, annotations: int) -> None:
-        self.events.changed(project, annotations)
-
-    def predict(
-        self, project: ProjectId, label_config: str, tasks: Sequence[Mapping[str, Any]]
-    ) -> Sequence[Mapping[str, Any] | list[Any]]:
-        return self.predictions(project, label_config, tasks)
-
-    def report_folder(self, job: Job) -> Path:
-        return self.jobs.files.folder(job.request.project, job.id)
-
-    def health(self) -> Mapping[str, Any]:
-        try:
-            with self.redis.reach() as redis:
-                redis.ping()
-        except QueueUnreachable:
-            return {"redis": False}
-        return {"redis": True}
+    auto_train: AutoTrain
+    predict: Predict
+    jobs: Callable[[], Mapping[Mode, Work]]
 
 
-def backend(settings: Settings) -> App:
-    """What the web process and the command line ask."""
-    client = label_studio_client(settings, REQUEST_PATIENCE)
-    label_studio = LabelStudioGateway(client)
-    versions = VersionStore(settings.data_dir)
-    url = partial(redis_url, settings)
-    jobs = JobBoard(url, settings.data_dir)
-    events = AnnotationCounter(url)
-    ledgers = LedgerFiles(settings.data_dir)
-    shown = cache(partial(extractor, settings, client.http))
-    return App(
-        settings=settings,
-        label_studio=label_studio,
-        versions=versions,
-        jobs=jobs,
-        events=events,
-        redis=RedisClient(url),
+def use_cases(parts: Parts) -> UseCases:
+    """Build every use case; opens no connection, no file and no model."""
+    settings = parts.settings
+    audits = AuditSamples(parts.label_studio, parts.ledgers, settings.seed)
+    auto_accept = AutoAccept(parts.label_studio, parts.ledgers)
+    learning = cache(partial(_learning, parts))
+    return UseCases(
         readiness=Readiness(
-            label_studio,
-            versions,
-            jobs,
-            AuditSamples(label_studio, ledgers, settings.seed),
+            parts.label_studio,
+            parts.versions,
+            parts.jobs,
+            audits,
             settings,
-            partial(_weights, settings),
+            partial(_missing_weights, parts.families),
         ),
-        auto_accept=AutoAccept(label_studio, ledgers),
-        predictions=Predict(
-            versions=versions,
-            ledgers=ledgers,
-            stored=PredictionStore(settings.data_dir),
-            model_cache=ModelCache(lambda: learning(settings, shown()), versions),
-            extractor=shown,
+        auto_accept=auto_accept,
+        auto_train=AutoTrain(
+            parts.changes,
+            parts.versions,
+            parts.jobs,
+            pace(settings),
+            on=settings.auto_train,
+            now=parts.now,
+        ),
+        predict=Predict(
+            versions=parts.versions,
+            ledgers=parts.ledgers,
+            stored=parts.stored,
+            model_cache=ModelCache(learning, parts.versions),
+            extractor=parts.extractor,
             seconds=settings.predict_seconds,
+            clock=parts.clock,
         ),
-        trigger=AutoTrain(events, versions, jobs, pace(settings), on=settings.auto_train),
+        jobs=cache(lambda: _jobs(parts, audits, auto_accept, learning())),
     )
 
 
-def watcher(app: App) -> AutoTrainLoop:
-    """What starts trainings by themselves, to run beside the web server."""
-    return AutoTrainLoop(app.events, app.trigger, app.readiness.status, app.start)
+def _jobs(
+    parts: Parts, audits: AuditSamples, auto_accept: AutoAccept, learning: Learning
+) -> Mapping[Mode, Work]:
+    """The work of each mode."""
+    settings, extractor = parts.settings, parts.extractor()
+    predictor = Predictor(extractor)
+    assessor = Assessor(predictor, _hard_examples(settings, extractor), audits)
+    publisher = Publisher(parts.label_studio, parts.stored)
+    finishing = Finishing(publisher, auto_accept, parts.versions)
+    reporter = Reporter(
+        extractor, Forecasts(parts.ledgers, parts.reports), parts.illustrations, parts.reports
+    )
+    return {
+        Mode.ACTIVE_LEARNING: ActiveLearning(
+            label_studio=parts.label_studio,
+            extractor=extractor,
+            audits=audits,
+            learning=learning,
+            comparison=Comparison(learning, parts.versions),
+            assessor=assessor,
+            doubts=LabelIssues(parts.label_studio, learning),
+            finishing=finishing,
+            reporter=reporter,
+            versions=parts.versions,
+            settings=settings,
+            packages=parts.packages,
+            now=parts.now,
+        ),
+        Mode.PRE_LABELING: PreLabeling(
+            parts.label_studio,
+            extractor,
+            audits,
+            learning,
+            assessor,
+            finishing,
+            reporter,
+            parts.versions,
+        ),
+        Mode.GROUPING: Grouping(parts.label_studio, extractor, settings.seed),
+        Mode.SUGGESTING: Suggestions(
+            parts.label_studio,
+            extractor,
+            learning,
+            predictor,
+            parts.versions,
+            parts.ledgers,
+            settings.seed,
+        ),
+    }
+
+
+def _learning(parts: Parts) -> Learning:
+    extractor = parts.extractor()
+    return Learning(parts.families(extractor.device), parts.settings, extractor.fetch)
+
+
+def _missing_weights(
+    families: Callable[[str], Mapping[TaskKind, Family]], kind: TaskKind
+) -> NoWeights | None:
+    try:
+        families("cpu")[kind].check()
+    except NoWeights as exc:
+        return exc
+    return None
+
+
+def _hard_examples(settings: Settings, extractor: FeatureExtractor) -> HardExamples:
+    most = settings.augmented_images
+    return HardExamples(
+        ConsistencyCheck(extractor, most), Cropping(extractor, most), table(settings)
+    )
+
+
+def backend(settings: Settings) -> Application:
+    """The application of the web process and the command line."""
+    return application(real_parts(settings, REQUEST_PATIENCE))
+
+
+def application(parts: Parts) -> Application:
+    """The use cases behind the one interface that the web process and the command line call."""
+    settings, cases = parts.settings, use_cases(parts)
+    files = JobFiles(settings.data_dir)
+    return Application(
+        label_studio=parts.label_studio,
+        versions=parts.versions,
+        jobs=parts.jobs,
+        changes=parts.changes,
+        readiness=cases.readiness,
+        auto_accept=cases.auto_accept,
+        auto_train=cases.auto_train,
+        prediction=cases.predict,
+        job_folder=lambda job: files.folder(job.request.project, job.id),
+        queue_answers=RedisClient(partial(redis_url, settings)).answers,
+    )
+
+
+def watcher(app: Application) -> AutoTrainLoop:
+    """The loop that starts trainings by themselves, to run beside the web server."""
+    return AutoTrainLoop(app.changes, app.auto_train, app.readiness.status, app.start)
 
 
 def runner(settings: Settings) -> Callable[[JobId], None]:
-    """What runs one queued job, in the work horse."""
+    """The function that runs one queued job, in the work horse."""
     url = partial(redis_url, settings)
     board, changes = JobBoard(url, settings.data_dir), AnnotationCounter(url)
 
     def work(job: Job, progress: Progress) -> Mapping[str, Any]:
-        return _use_case(settings, job.request.mode, progress)(job, progress)
+        def pause(seconds: float) -> None:
+            progress(WAITING, 0, 1)
+            time.sleep(seconds)
+
+        parts = real_parts(settings, settings.label_studio_patience, pause)
+        return use_cases(parts).jobs()[job.request.mode](job, progress)
 
     return lambda job: boundary.run(board, job, consuming(changes, work), STEPS)
+
+
+def real_parts(settings: Settings, patience: float, pause: Pause = time.sleep) -> Parts:
+    """The parts of a running process.
+
+    Args:
+        patience: seconds to wait for a Label Studio that does not answer.
+        pause: called with the seconds to wait between two tries.
+    """
+    client = label_studio_client(settings, patience, pause)
+    url, files = partial(redis_url, settings), JobFiles(settings.data_dir)
+    versions = VersionStore(settings.data_dir)
+    opened = cache(partial(_extractor, settings, client.http))
+    return Parts(
+        settings=settings,
+        label_studio=LabelStudioGateway(client),
+        versions=versions,
+        ledgers=LedgerFiles(settings.data_dir),
+        stored=PredictionStore(settings.data_dir),
+        jobs=JobBoard(url, settings.data_dir),
+        changes=AnnotationCounter(url),
+        extractor=opened,
+        families=partial(families, settings),
+        illustrations=JobImages(
+            lambda job: files.folder(job.request.project, job.id),
+            versions.all,
+            lambda ref: opened().fetch(ref),
+        ),
+        reports=lambda project: (job.report for job in files.newest(project) if job.report),
+        packages=_packages(),
+    )
 
 
 def label_studio_client(
     settings: Settings, patience: float, pause: Pause = time.sleep
 ) -> LabelStudioClient:
-    """The way to Label Studio; waits `patience` seconds for one that is away."""
+    """An HTTP client that waits `patience` seconds for a Label Studio that does not answer."""
     key = settings.label_studio_api_key.get_secret_value()
     return LabelStudioClient(settings.label_studio_url, key, patience=patience, pause=pause)
 
 
-def extractor(settings: Settings, http: HttpClient) -> FeatureExtractor:
-    """Images as the models see them."""
+def _extractor(settings: Settings, http: HttpClient) -> FeatureExtractor:
     from backend.models.embedding.feature_extractor import open_extractor  # noqa: PLC0415 - loads a model runtime
 
-    limits = Limits(settings.fetch_seconds, int(settings.max_image_megabytes * 1e6))
-    storage = Storage(
-        http,
-        limits=limits,
-        local_root=settings.local_files_root,
-        s3=_buckets(),
-        patience=settings.label_studio_patience,
-    )
-    files = ImageCache(
-        settings.data_dir / "images",
-        storage,
-        max_bytes=int(settings.image_cache_gigabytes * 1e9),
-        workers=settings.fetch_workers,
-    )
-    return open_extractor(settings, GatewayFiles(files))
-
-
-def _buckets() -> S3Storage | None:
-    """S3 read directly where credentials and boto3 are here; else Label Studio is asked."""
-    possible = credentials_given(os.environ) and find_spec("boto3") is not None
-    return S3Storage() if possible else None
-
-
-def learning(settings: Settings, extractor: FeatureExtractor) -> Learning:
-    """The model families, one a kind."""
-    return Learning(families(settings, extractor.device), settings, extractor.fetch)
+    return open_extractor(settings, open_image_files(settings, http))
 
 
 def families(settings: Settings, device: str) -> Mapping[TaskKind, Family]:
-    """What learns each kind; imports no torch until it trains or predicts."""
+    """The model family of each kind of control; torch is imported when one trains or predicts."""
     from backend.models.classification.classifier import classifier_family  # noqa: PLC0415 - loads SciPy
     from backend.models.detection.family import detector_family  # noqa: PLC0415 - loads SciPy
 
@@ -248,82 +325,6 @@ def families(settings: Settings, device: str) -> Mapping[TaskKind, Family]:
         detector_family(settings, device),
     )
     return {kind: family for family in known for kind in family.kinds}
-
-
-def _weights(settings: Settings, kind: TaskKind) -> NoWeights | None:
-    try:
-        families(settings, "cpu")[kind].check()
-    except NoWeights as exc:
-        return exc
-    return None
-
-
-def _use_case(
-    settings: Settings, mode: Mode, progress: Progress
-) -> Callable[[Job, Progress], Mapping[str, Any]]:
-    def pause(seconds: float) -> None:
-        progress(WAITING, 0, 1)
-        time.sleep(seconds)
-
-    client = label_studio_client(settings, settings.label_studio_patience, pause)
-    label_studio = LabelStudioGateway(client)
-    versions = VersionStore(settings.data_dir)
-    images = extractor(settings, client.http)
-    taught = learning(settings, images)
-    ledgers = LedgerFiles(settings.data_dir)
-    audits = AuditSamples(label_studio, ledgers, settings.seed)
-    assessor = Assessor(Predictor(images), _hard_examples(settings, images), audits)
-    publisher = Publisher(label_studio, PredictionStore(settings.data_dir))
-    finishing = Finishing(publisher, AutoAccept(label_studio, ledgers), versions)
-    if mode is Mode.GROUPING:
-        return Grouping(label_studio, images, settings.seed)
-    if mode is Mode.SUGGESTING:
-        return Suggestions(
-            label_studio, images, taught, Predictor(images), versions, ledgers, settings.seed
-        )
-    reporter = _reporter(settings, images, versions, ledgers)
-    if mode is Mode.PRE_LABELING:
-        return PreLabeling(
-            label_studio, images, audits, taught, assessor, finishing, reporter, versions
-        )
-    return ActiveLearning(
-        label_studio=label_studio,
-        extractor=images,
-        audits=audits,
-        learning=taught,
-        comparison=Comparison(taught, versions),
-        assessor=assessor,
-        doubts=LabelIssues(label_studio, taught),
-        finishing=finishing,
-        reporter=reporter,
-        versions=versions,
-        settings=settings,
-        packages=_packages(),
-    )
-
-
-def _hard_examples(settings: Settings, images: FeatureExtractor) -> HardExamples:
-    most = settings.augmented_images
-    return HardExamples(ConsistencyCheck(images, most), Cropping(images, most), table(settings))
-
-
-def _reporter(
-    settings: Settings, images: FeatureExtractor, versions: VersionStore, ledgers: LedgerFiles
-) -> Reporter:
-    files = JobFiles(settings.data_dir)
-
-    def reports(project: ProjectId) -> Iterator[Mapping[str, Any]]:
-        return (job.report for job in files.newest(project) if job.report)
-
-    def folder(job: Job) -> Path:
-        return files.folder(job.request.project, job.id)
-
-    return Reporter(
-        images,
-        Forecasts(ledgers, reports),
-        JobImages(folder, versions.all, images.fetch),
-        reports,
-    )
 
 
 def _packages() -> Mapping[str, str]:

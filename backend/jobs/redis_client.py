@@ -40,6 +40,15 @@ class RedisClient:
             self._redis = None
             raise QueueUnreachable(f"Redis does not answer: {str(exc).rstrip('.')}", HINT) from exc
 
+    def answers(self) -> bool:
+        """Ping; takes at most a few seconds."""
+        try:
+            with self.reach() as redis:
+                redis.ping()
+        except QueueUnreachable:
+            return False
+        return True
+
 
 def connect(url: str, **options: Any) -> Any:
     """A `redis.Redis` that gives up within seconds: no request may wait for one that is gone.

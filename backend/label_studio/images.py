@@ -1,15 +1,47 @@
-"""Image files, in the words of the domain."""
+"""Image files: the addresses that tasks carry, turned into local files."""
 
+import os
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from backend.domain.answers import ImageRef, NoPrediction
 from backend.label_studio.errors import in_our_words
+from backend.settings import Settings
+from connectors.http import HttpClient
 from connectors.images.cache import ImageCache
+from connectors.images.content import Limits
+from connectors.images.s3 import S3Storage, credentials_given
+from connectors.images.storage import Storage
+
+
+def open_image_files(settings: Settings, http: HttpClient) -> "GatewayFiles":
+    """The image cache of the data folder; `http` fetches what Label Studio serves."""
+    limits = Limits(settings.fetch_seconds, int(settings.max_image_megabytes * 1e6))
+    storage = Storage(
+        http,
+        limits=limits,
+        local_root=settings.local_files_root,
+        s3=_s3(),
+        patience=settings.label_studio_patience,
+    )
+    cache = ImageCache(
+        settings.data_dir / "images",
+        storage,
+        max_bytes=int(settings.image_cache_gigabytes * 1e9),
+        workers=settings.fetch_workers,
+    )
+    return GatewayFiles(cache)
+
+
+def _s3() -> S3Storage | None:
+    """Direct access to S3 where this machine has credentials and boto3, else None."""
+    possible = credentials_given(os.environ) and find_spec("boto3") is not None
+    return S3Storage() if possible else None
 
 
 class GatewayFiles:
-    """Implements `backend.ports.label_studio.ImageFiles` over the connectors' image cache."""
+    """Implements `backend.ports.images.ImageFiles` over the connectors' image cache."""
 
     def __init__(self, cache: ImageCache) -> None:
         self._cache = cache

@@ -29,26 +29,12 @@ from backend.domain.jobs import Job, JobRequest, JobState, Mode
 from backend.domain.schema import TaskKind
 from backend.models.classification.classifier import Classifier
 from backend.services import audit_sample
-from backend.services.active_learning import ActiveLearning
-from backend.services.assessment import Assessor
-from backend.services.auto_accept import AutoAccept
-from backend.services.prediction.hard_examples import HardExamples
-from backend.services.prediction.inference import Predictor
-from backend.services.publishing.finishing import Finishing
-from backend.services.publishing.publisher import Publisher
-from backend.services.reporting.forecast import Forecasts
-from backend.services.reporting.reporter import Reporter
-from backend.services.suggestions import Suggestions
-from backend.services.training.label_issues import LabelIssues
-from backend.services.training.promotion import Comparison
-from backend.services.training.train import Learning
 from backend.settings import Settings
 from backend.stores.ledgers import LedgerFiles
-from backend.stores.predictions import PredictionStore
-from backend.stores.versions import VersionStore
+from backend.wiring import use_cases
 from tests.bench.bench_few_shot import DATA, Data, load, silent
-from tests.fakes.illustrations import FakeImageBatch
 from tests.fakes.label_studio import FakeLabelStudio
+from tests.fakes.world import parts_in
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -90,36 +76,20 @@ class Project:
             label_config=config.format(options) + "</Choices></View>",
             people={TaskId(task): None for task in range(len(data.truth))},
         )
-        extractor, settings = Shelf(data), Settings(data_dir=folder, seed=seed)
-        self.ledgers, versions = LedgerFiles(folder), VersionStore(folder)
-        learning = Learning(dict.fromkeys(TaskKind, Classifier()), settings, extractor.fetch)
-        predictor, drawing = (
-            Predictor(extractor),
-            audit_sample.AuditSamples(self.studio, self.ledgers, seed),
+        self.ledgers, extractor = LedgerFiles(folder), Shelf(data)
+        families = dict.fromkeys(TaskKind, Classifier())
+        cases = use_cases(
+            parts_in(
+                folder,
+                self.studio,
+                settings=Settings(data_dir=folder, seed=seed, augmented_images=0),
+                ledgers=self.ledgers,
+                extractor=lambda: extractor,
+                families=lambda device: families,
+            )
         )
-        self.suggest = Suggestions(
-            self.studio, extractor, learning, predictor, versions, self.ledgers, seed
-        )
-        self.active_learning = ActiveLearning(
-            label_studio=self.studio,
-            extractor=extractor,
-            audits=drawing,
-            learning=learning,
-            comparison=Comparison(learning, versions),
-            assessor=Assessor(predictor, HardExamples(), drawing),
-            doubts=LabelIssues(self.studio, learning),
-            finishing=Finishing(
-                Publisher(self.studio, PredictionStore(folder)),
-                AutoAccept(self.studio, self.ledgers),
-                versions,
-            ),
-            reporter=Reporter(
-                extractor, Forecasts(self.ledgers, lambda _: ()), FakeImageBatch(), lambda _: ()
-            ),
-            versions=versions,
-            settings=settings,
-            packages={},
-        )
+        self.suggest = cases.jobs()[Mode.SUGGESTING]
+        self.active_learning = cases.jobs()[Mode.ACTIVE_LEARNING]
         self.jobs = 0
 
     def truth(self, task: int) -> Choices:

@@ -1,4 +1,4 @@
-"""Pictures that nobody draws."""
+"""Illustrations that are not drawn; implements `backend.ports.stores.Illustrations`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,8 +10,8 @@ from backend.domain.jobs import Job
 
 
 @dataclass
-class FakeImageBatch:
-    """Remembers the tasks whose images were to be shown, one entry a report."""
+class FakeIllustrations:
+    """`shown` collects the tasks of the hardest images, one entry for each report."""
 
     shown: list[list[TaskId]] = field(default_factory=list)
 

@@ -1,4 +1,4 @@
-"""A gallery and a model family that need no images and no training."""
+"""A feature extractor and a model family that need no images and no training."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -69,7 +69,7 @@ class FakeFeatureExtractor:
 
 @dataclass
 class ParityModel:
-    """Says the first label for even tasks and the second for odd ones."""
+    """Predicts the first label for even tasks and the second for odd ones."""
 
     labels: tuple[Label, ...]
     metrics: Mapping[str, float] = field(default_factory=lambda: {"accuracy": 1.0, "ece": 0.0})
@@ -89,15 +89,15 @@ class ParityModel:
 
 @dataclass
 class ParityFamily:
-    """Learns nothing and remembers the lessons it was given."""
+    """Learns nothing; `training_sets` collects what it was given."""
 
     kinds: frozenset[TaskKind] = frozenset(TaskKind)
     training_sets: list[TrainingSet] = field(default_factory=list)
-    has_weights: bool = True
+    missing: NoWeights | None = None
 
     def check(self) -> None:
-        if not self.has_weights:
-            raise NoWeights("no weights", "Give some")
+        if self.missing:
+            raise self.missing
 
     def fit(self, training_set: TrainingSet) -> ParityModel:
         training_set.progress("train", 1, 1)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from backend.domain.errors import OutOfSpace
-from tests.unit.services.test_active_learning import PROJECT, World
+from tests.fakes.world import PROJECT, World
 
 
 def fill(filler: Path) -> None:

@@ -11,6 +11,7 @@ from backend import wiring
 from backend.domain.answers import Choices
 from backend.domain.ids import Label, ProjectId, TaskId
 from backend.domain.jobs import JobState
+from backend.services.application import Application
 from backend.settings import Settings
 from backend.web import app as web
 from tests.fakes.label_studio import FakeLabelStudio
@@ -37,24 +38,24 @@ def label_studio() -> FakeLabelStudio:
 
 
 @pytest.fixture
-def app(redis_url: str, tmp_path: Path, label_studio: FakeLabelStudio) -> wiring.App:
+def app(redis_url: str, tmp_path: Path, label_studio: FakeLabelStudio) -> Application:
     settings = Settings(
         data_dir=tmp_path,
         redis_url=redis_url,
         label_studio_api_key=SecretStr("x"),
         train_debounce_seconds=0.2,
     )
-    app = wiring.backend(settings)
-    return replace(app, readiness=replace(app.readiness, label_studio=label_studio))
+    parts = wiring.real_parts(settings, patience=0)
+    return wiring.application(replace(parts, label_studio=label_studio))
 
 
 @pytest.fixture
-def http(app: wiring.App) -> FlaskClient:
-    return web.create_app(app, app.settings).test_client()
+def http(app: Application, tmp_path: Path) -> FlaskClient:
+    return web.create_app(app, Settings(data_dir=tmp_path)).test_client()
 
 
 def test_annotations_start_one_job_once_the_project_is_ready(
-    app: wiring.App, http: FlaskClient, label_studio: FakeLabelStudio
+    app: Application, http: FlaskClient, label_studio: FakeLabelStudio
 ):
     # given two web processes that watch, and a project with too few labels
     label_studio.people = annotated(1, 2)

@@ -1,7 +1,6 @@
 """Both kinds of job, with everything outside faked but the version store."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -15,97 +14,13 @@ from backend.domain.errors import (
     Refused,
     Stopped,
 )
-from backend.domain.ids import JobId, ProjectId, TaskId
-from backend.domain.jobs import Algorithm, Job, JobRequest, JobState, Mode
+from backend.domain.ids import TaskId
+from backend.domain.jobs import Algorithm, Mode
 from backend.domain.schema import TaskKind
-from backend.services.active_learning import ActiveLearning
-from backend.services.assessment import Assessor
-from backend.services.audit_sample import AuditSamples
-from backend.services.auto_accept import AutoAccept
-from backend.services.pre_labeling import PreLabeling
-from backend.services.prediction.hard_examples import HardExamples
-from backend.services.prediction.inference import Predictor
 from backend.services.publishing import finishing
-from backend.services.publishing.finishing import Finishing
-from backend.services.publishing.publisher import Publisher
-from backend.services.reporting.forecast import Forecasts
-from backend.services.reporting.reporter import Reporter
-from backend.services.training.label_issues import LabelIssues
-from backend.services.training.promotion import Comparison
-from backend.services.training.train import Learning
-from backend.settings import Settings
-from backend.stores.ledgers import LedgerFiles
-from backend.stores.predictions import PredictionStore
-from backend.stores.versions import VersionStore
-from tests.fakes.illustrations import FakeImageBatch
-from tests.fakes.label_studio import CHOICES, FakeLabelStudio
-from tests.fakes.models import FakeFeatureExtractor, ParityFamily, ParityModel
-
-PROJECT = ProjectId(1)
-
-
-def quiet(_step, _done, _of):
-    """A progress that nobody watches."""
-
-
-class World:
-    """A project of 40 images, or more: 12 labeled, half of them cats, and the others not."""
-
-    def __init__(self, folder, images=40, extractor=None):
-        people = {TaskId(task): None for task in range(1, images + 1)}
-        people |= {TaskId(task): {"c": Choices((self.truth(task),))} for task in range(1, 13)}
-        self.label_studio = FakeLabelStudio(people=people)
-        self.extractor = extractor or FakeFeatureExtractor()
-        self.images = FakeImageBatch()
-        self.reports = []
-        self.family = ParityFamily()
-        self.versions = VersionStore(folder)
-        self.stored = PredictionStore(folder)
-        settings = Settings(data_dir=folder)
-        families = dict.fromkeys(TaskKind, self.family)
-        learning = Learning(families, settings, self.extractor.fetch)
-        self.ledgers = LedgerFiles(folder)
-        audits = AuditSamples(self.label_studio, self.ledgers, seed=0)
-        self.auto_accept = AutoAccept(self.label_studio, self.ledgers)
-        publisher = Publisher(self.label_studio, self.stored)
-        shared = {
-            "label_studio": self.label_studio,
-            "extractor": self.extractor,
-            "audits": audits,
-            "learning": learning,
-            "assessor": Assessor(Predictor(self.extractor), HardExamples(), audits),
-            "finishing": Finishing(publisher, self.auto_accept, self.versions),
-            "reporter": Reporter(
-                self.extractor,
-                Forecasts(self.ledgers, lambda _: self.reports),
-                self.images,
-                lambda _: self.reports,
-            ),
-            "versions": self.versions,
-        }
-        self.active_learning = ActiveLearning(
-            **shared,
-            comparison=Comparison(learning, self.versions),
-            doubts=LabelIssues(self.label_studio, learning),
-            settings=settings,
-            packages={},
-        )
-        self.pre_labeling = PreLabeling(**shared)
-
-    @staticmethod
-    def truth(task):
-        return "dog" if task % 2 else "cat"
-
-    def job(self, **changes):
-        request = replace(JobRequest(PROJECT), **changes)
-        return Job(JobId("job-1"), request, JobState.RUNNING, created_at=datetime.now(UTC))
-
-    def label(self, tasks):
-        """A person labels these tasks, correctly."""
-        self.label_studio.people |= {task: {"c": Choices((self.truth(task),))} for task in tasks}
-
-    def run(self, **changes):
-        return self.active_learning(self.job(**changes), quiet)
+from tests.fakes.label_studio import CHOICES
+from tests.fakes.models import ParityFamily, ParityModel
+from tests.fakes.world import PROJECT, World, quiet
 
 
 @pytest.fixture
@@ -188,7 +103,7 @@ def test_a_task_deleted_during_the_job_is_reported_as_dropped(world):
             del world.label_studio.people[TaskId(40)]
             return super().fit(training_set)
 
-    world.active_learning.learning.families[TaskKind.SINGLE] = Deleting()
+    world.families[TaskKind.SINGLE] = Deleting()
     report = world.run()
     assert report["dropped"] == [{"task": 40, "reason": "the task was deleted"}]
     assert report["predicted"] == 27
@@ -200,7 +115,7 @@ def test_a_config_changed_during_the_job_publishes_nothing_to_label_studio(world
             world.label_studio.label_config = CHOICES.replace('"dog"', '"wolf"')
             return super().fit(training_set)
 
-    world.active_learning.learning.families[TaskKind.SINGLE] = Changing()
+    world.families[TaskKind.SINGLE] = Changing()
     with pytest.raises(BadInput, match="changed while the job ran"):
         world.run()
     assert world.label_studio.predictions == {}
@@ -261,7 +176,7 @@ def test_a_stop_after_the_switch_ends_the_tidying_and_keeps_the_round(world):
     assert world.versions.current(PROJECT).name == report["version"]
     assert [one["reason"] for one in report["skipped_cleanup"]] == ["stopped on request"] * 5
     assert "Label next" not in world.label_studio.lists
-    assert world.images.shown == []
+    assert world.illustrations.shown == []
 
 
 @pytest.mark.parametrize("fatal", [OutOfSpace("the disk is full"), QueueUnreachable("lost")])
@@ -358,7 +273,7 @@ class SeesLittle(ParityModel):
 
 def test_hard_examples_on_which_nothing_was_found_have_a_tab_of_their_own(world):
     world.label_studio.label_config = CHOICES.replace("<Choices ", '<Choices choice="multiple" ')
-    world.active_learning.learning.families.update(dict.fromkeys(TaskKind, Blind()))
+    world.families.update(dict.fromkeys(TaskKind, Blind()))
     report = world.run()
     listed = world.label_studio.lists[finishing.TAB]
     assert listed

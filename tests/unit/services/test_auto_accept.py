@@ -14,7 +14,7 @@ from backend.services.auto_accept import Verdict
 from backend.services.training import label_issues, seen_tasks
 from tests.fakes.label_studio import FakeLabelStudio
 from tests.fakes.models import ParityFamily, ParityModel
-from tests.unit.services.test_active_learning import World, quiet
+from tests.fakes.world import World, quiet
 
 PROJECT = ProjectId(1)
 
@@ -285,7 +285,7 @@ def test_an_undo_while_another_job_runs_is_remembered(world):
             world.auto_accept.undo(PROJECT, first.id)
             return super().fit(training_set)
 
-    world.active_learning.learning.families.update(dict.fromkeys(world.family.kinds, Undoing()))
+    world.families.update(dict.fromkeys(world.family.kinds, Undoing()))
     world.label_studio.people[TaskId(601)] = None
     second = replace(world.job(accept=True, max_error=0.001), id=JobId("job-2"))
     world.active_learning(second, quiet)
@@ -308,7 +308,7 @@ def test_a_job_that_accepts_while_another_is_undone_is_remembered(world):
 
 
 def test_each_test_uses_up_confidence_even_when_it_accepts_nothing(world):
-    world.active_learning.learning.families.update(dict.fromkeys(world.family.kinds, Wrong()))
+    world.families.update(dict.fromkeys(world.family.kinds, Wrong()))
     report = accepted(world)
     assert report["accepted"] == 0
     assert "were wrong; the model must become better first" in report["reason"]
@@ -332,7 +332,7 @@ class Hesitant(ParityModel):
 
 
 def test_a_model_that_is_unsure_of_itself_is_not_tested_and_costs_no_confidence(world):
-    world.active_learning.learning.families.update(dict.fromkeys(world.family.kinds, Unsure()))
+    world.families.update(dict.fromkeys(world.family.kinds, Unsure()))
     report = accepted(world)
     assert report["accepted"] == 0
     assert "not sure enough of its answers to be tested yet" in report["reason"]
@@ -394,7 +394,7 @@ def test_labels_vouch_for_nothing_that_they_taught(world):
     """The version that stays learned from all labels before half of them became the lane."""
     world.label(range(13, 213))
     good = world.run()["version"]
-    world.active_learning.learning.families.update(dict.fromkeys(world.family.kinds, Wrong()))
+    world.families.update(dict.fromkeys(world.family.kinds, Wrong()))
     report = world.run(accept=True, labels_are_random=True)
     assert world.versions.current(PROJECT).name == good
     assert report["accepted"] == 0
@@ -442,7 +442,7 @@ def test_pre_labeling_accepts_with_a_certificate_too(world):
 def test_a_worse_version_is_kept_aside_and_says_why(world):
     world.label(range(13, 150))
     good = world.run()["version"]
-    world.active_learning.learning.families.update(dict.fromkeys(world.family.kinds, Wrong()))
+    world.families.update(dict.fromkeys(world.family.kinds, Wrong()))
     report = world.run()
     aside = world.versions.get(PROJECT, report["version"])
     assert not aside.promoted
@@ -463,7 +463,7 @@ def test_doubted_labels_are_listed_for_a_second_look(world):
             model.out_of_fold = model.predict(training_set.train, training_set.fetch, quiet)
             return model
 
-    world.active_learning.learning.families.update(dict.fromkeys(world.family.kinds, Doubting()))
+    world.families.update(dict.fromkeys(world.family.kinds, Doubting()))
     report = world.run()
     assert world.label_studio.lists[label_issues.TAB] == (20,)
     assert [entry["task"] for entry in report["doubted_labels"]] == [20]

@@ -12,12 +12,8 @@ from backend.domain.jobs import Job, JobRequest, JobState, Mode
 from backend.domain.versions import Ledger
 from backend.presentation import terminal
 from backend.presentation.serializers import job_json
-from backend.services.grouping import Grouping
 from backend.services.next_picks import TAB
-from backend.services.prediction.inference import Predictor
-from backend.services.suggestions import Suggestions
-from tests.unit.services.test_active_learning import PROJECT, World, quiet
-from tests.unit.services.test_readiness import readiness
+from tests.fakes.world import PROJECT, World, quiet
 
 GROUPED, SUGGESTED = Mode.GROUPING, Mode.SUGGESTING
 
@@ -34,21 +30,11 @@ def world(tmp_path):
 
 
 def grouped(world, groups=4, **changes):
-    job = Grouping(world.label_studio, world.extractor, seed=0)
-    return job(world.job(mode=GROUPED, groups=groups, **changes), quiet)
+    return world.grouping(world.job(mode=GROUPED, groups=groups, **changes), quiet)
 
 
 def suggested(world, count=10, **changes):
-    job = Suggestions(
-        world.label_studio,
-        world.extractor,
-        world.active_learning.learning,
-        Predictor(world.extractor),
-        world.versions,
-        world.ledgers,
-        seed=0,
-    )
-    return job(world.job(mode=SUGGESTED, count=count, **changes), quiet)
+    return world.suggestions(world.job(mode=SUGGESTED, count=count, **changes), quiet)
 
 
 def in_words(report, mode):
@@ -145,7 +131,7 @@ def test_fewer_images_than_asked_for_are_all_suggested(world):
 
 @pytest.mark.parametrize("mode", [GROUPED, SUGGESTED])
 def test_looking_needs_images_but_no_labels(mode, world):
-    ready = readiness(world)
+    ready = world.readiness()
     world.label_studio.people = dict.fromkeys(world.label_studio.people)
     ready.require(JobRequest(PROJECT, mode))
     world.label_studio.people = {TaskId(1): {"c": Choices(("cat",))}}

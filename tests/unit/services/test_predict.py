@@ -6,13 +6,10 @@ import pytest
 
 from backend.domain.answers import Choices
 from backend.domain.ids import ProjectId, TaskId
-from backend.domain.schema import TaskKind
-from backend.services.predict import BATCH, Predict
-from backend.services.training.model_cache import ModelCache
-from backend.services.training.train import Learning
+from backend.services.predict import BATCH
 from backend.settings import Settings
 from tests.fakes.label_studio import CHOICES
-from tests.unit.services.test_active_learning import World, quiet
+from tests.fakes.world import World, quiet
 
 PROJECT = ProjectId(1)
 BOXES = (
@@ -42,24 +39,16 @@ def world(tmp_path):
 
 
 def predictor(world, seconds=10.0, clock=None):
-    loaded = []
+    """/predict, and a list that grows with each opening of the model families."""
+    opened = []
 
-    def learning():
-        loaded.append(1)
-        families = dict.fromkeys(TaskKind, world.family)
-        return Learning(families, Settings(), world.extractor.fetch)
+    def families(device):
+        opened.append(device)
+        return world.families
 
-    model_cache = ModelCache(learning, world.versions)
-    predict = Predict(
-        world.versions,
-        world.ledgers,
-        world.stored,
-        model_cache,
-        lambda: world.extractor,
-        seconds,
-        clock or Clock(),
-    )
-    return predict, loaded
+    settings = Settings(predict_seconds=seconds)
+    parts = {"settings": settings, "families": families, "clock": clock or Clock()}
+    return world.use_cases(**parts).predict, opened
 
 
 def test_without_a_model_every_task_gets_an_empty_element(world):
@@ -69,11 +58,11 @@ def test_without_a_model_every_task_gets_an_empty_element(world):
 
 def test_stored_predictions_are_answered_without_loading_a_model(world):
     version = world.run()["version"]
-    predict, loaded = predictor(world)
+    predict, opened = predictor(world)
     results = predict(PROJECT, CHOICES, [raw_task(14), raw_task(13)])
     assert [result["result"][0]["value"]["choices"] for result in results] == [["cat"], ["dog"]]
     assert {result["model_version"] for result in results} == {version}
-    assert loaded == []
+    assert opened == []
 
 
 def test_an_image_of_the_random_lane_gets_no_prediction_whoever_asks(world):
@@ -86,20 +75,20 @@ def test_an_image_of_the_random_lane_gets_no_prediction_whoever_asks(world):
 
 def test_what_is_not_stored_is_computed_once_and_in_its_place(world):
     world.run()
-    predict, loaded = predictor(world)
+    predict, opened = predictor(world)
     tasks = [raw_task(101), raw_task(14), raw_task(102), raw_task(101)]
     results = predict(PROJECT, CHOICES, tasks)
     said = [result["result"][0]["value"]["choices"][0] for result in results]
     assert said == ["dog", "cat", "cat", "dog"]
     predict(PROJECT, CHOICES, tasks)
-    assert loaded == [1]
+    assert opened == ["cpu"]
 
 
 def test_a_task_whose_image_changed_is_predicted_anew(world):
     world.run()
-    predict, loaded = predictor(world)
+    predict, opened = predictor(world)
     predict(PROJECT, CHOICES, [raw_task(14, uri="/data/upload/other.png")])
-    assert loaded == [1]
+    assert opened == ["cpu"]
 
 
 def test_an_unreadable_image_gets_an_empty_element_and_shifts_nothing(world):
@@ -140,19 +129,19 @@ def test_a_stored_prediction_that_the_config_does_not_ask_for_any_more_is_not_se
 
 def test_a_stored_prediction_is_served_while_all_that_it_names_is_in_the_config(world):
     world.run()
-    predict, loaded = predictor(world)
+    predict, opened = predictor(world)
     changed = CHOICES.replace('"dog"', '"wolf"')
     assert predict(PROJECT, changed, [raw_task(14)]) == predict(PROJECT, CHOICES, [raw_task(14)])
-    assert loaded == []
+    assert opened == []
 
 
 def test_a_stored_prediction_of_an_image_that_has_another_name_now_is_made_anew(world):
     world.run()
-    predict, loaded = predictor(world)
+    predict, opened = predictor(world)
     renamed = CHOICES.replace('"img"', '"picture"')
     (said,) = predict(PROJECT, renamed, [raw_task(14)])
     assert [part["to_name"] for part in said["result"]] == ["picture"]
-    assert loaded == [1]
+    assert opened == ["cpu"]
 
 
 def test_a_prediction_of_two_controls_is_as_sure_as_both_together(world):

@@ -10,11 +10,9 @@ from backend.domain.ids import ProjectId, TaskId, VersionName
 from backend.domain.jobs import JobRequest, Mode
 from backend.domain.schema import TaskKind
 from backend.domain.versions import Ledger
-from backend.services.readiness import Readiness
-from backend.settings import Settings
-from tests.fakes.jobs import FakeJobs
 from tests.fakes.label_studio import CHOICES, FakeLabelStudio
-from tests.unit.services.test_active_learning import World
+from tests.fakes.models import ParityFamily
+from tests.fakes.world import World
 
 PROJECT = ProjectId(1)
 
@@ -24,23 +22,12 @@ def world(tmp_path):
     return World(tmp_path)
 
 
-def readiness(world, missing_weights=lambda _: None, **settings):
-    return Readiness(
-        world.label_studio,
-        world.versions,
-        FakeJobs(),
-        world.active_learning.audits,
-        Settings(**settings),
-        missing_weights,
-    )
-
-
 def codes(refusal):
     return [reason.code for reason in refusal.value.reasons]
 
 
 def test_a_project_with_enough_of_everything_is_ready(world):
-    status = readiness(world).status(PROJECT)
+    status = world.readiness().status(PROJECT)
     assert status.ready
     assert (status.labeled, status.unlabeled) == (12, 28)
     assert [(count.label, count.images) for count in status.labels] == [("cat", 6), ("dog", 6)]
@@ -59,7 +46,7 @@ class Asked(FakeLabelStudio):
 @pytest.mark.parametrize("config", [CHOICES, "<View/>"])
 def test_label_studio_counts_the_unlabeled_once_a_look(world, config):
     world.label_studio = Asked(config, {TaskId(1): None})
-    assert readiness(world).status(PROJECT).unlabeled == 1
+    assert world.readiness().status(PROJECT).unlabeled == 1
     assert world.label_studio.times == 1
 
 
@@ -69,7 +56,7 @@ def test_every_reason_is_given_at_once(world):
         TaskId(2): {"c": Choices(("cat",))},
     }
     with pytest.raises(Refused) as refusal:
-        readiness(world).require(JobRequest(PROJECT))
+        world.readiness().require(JobRequest(PROJECT))
     assert codes(refusal) == [
         ReasonCode.TOO_FEW_IMAGES,
         ReasonCode.TOO_FEW_IMAGES,
@@ -80,7 +67,7 @@ def test_every_reason_is_given_at_once(world):
 
 def test_the_limits_of_the_settings_count(world):
     with pytest.raises(Refused, match="class 'cat' has 6 of 7 images"):
-        readiness(world, min_images_per_label=7).require(JobRequest(PROJECT))
+        world.readiness(min_images_per_label=7).require(JobRequest(PROJECT))
 
 
 def test_an_unsupported_config_is_a_reason_that_names_the_tag(world):
@@ -88,14 +75,14 @@ def test_an_unsupported_config_is_a_reason_that_names_the_tag(world):
         '<View><Image name="i" value="$image"/><BrushLabels name="b" toName="i"/></View>'
     )
     with pytest.raises(Refused, match="<BrushLabels>") as refusal:
-        readiness(world).require(JobRequest(PROJECT))
+        world.readiness().require(JobRequest(PROJECT))
     assert codes(refusal) == [ReasonCode.UNSUPPORTED_LABELING_CONFIG]
 
 
 def test_missing_base_weights_are_a_reason(world):
-    missing = NoWeights("yolo11n.pt is not here", "Set AUTOLABEL_DETECTOR to a local file")
+    world.family.missing = NoWeights("yolo11n.pt is not here", "Set AUTOLABEL_DETECTOR to a file")
     with pytest.raises(Refused, match="AUTOLABEL_DETECTOR") as refusal:
-        readiness(world, lambda _: missing).require(JobRequest(PROJECT))
+        world.readiness().require(JobRequest(PROJECT))
     assert codes(refusal) == [ReasonCode.NO_BASE_WEIGHTS]
 
 
@@ -110,7 +97,7 @@ class Uncountable(FakeLabelStudio):
 def uncounted(world):
     """A world of one unlabeled image, and a training of it that counts no labels."""
     world.label_studio = Uncountable(people={TaskId(1): None})
-    return world, lambda *given: readiness(world, *given).require(JobRequest(PROJECT), count=False)
+    return world, lambda: world.readiness().require(JobRequest(PROJECT), count=False)
 
 
 def test_without_counting_a_training_may_start(uncounted):
@@ -121,8 +108,9 @@ def test_without_counting_a_training_may_start(uncounted):
 def test_without_counting_all_else_is_still_a_reason(uncounted):
     world, require = uncounted
     world.label_studio.people.clear()
+    world.family.missing = NoWeights("yolo11n.pt is not here")
     with pytest.raises(Refused) as refusal:
-        require(lambda _: NoWeights("yolo11n.pt is not here"))
+        require()
     assert codes(refusal) == [ReasonCode.NO_UNLABELED_IMAGES, ReasonCode.NO_BASE_WEIGHTS]
     world.label_studio.label_config = "<View/>"
     with pytest.raises(Refused) as refusal:
@@ -138,21 +126,21 @@ def test_without_counting_weights_are_missed_only_where_nothing_can_be_learned(u
         "</RectangleLabels></View>"
     )
     no_boxes = NoWeights("yolo11n.pt is not here")
-    require(lambda kind: no_boxes if kind is TaskKind.DETECTION else None)
+    world.families[TaskKind.DETECTION] = ParityFamily(missing=no_boxes)
+    require()
 
 
 def test_labels_that_would_be_set_aside_do_not_count(world):
     wish = JobRequest(PROJECT, accept=True, labels_are_random=True)
     with pytest.raises(Refused, match="class 'cat' has 2 of 5 images to learn from"):
-        readiness(world).require(wish)
-    readiness(world).require(JobRequest(PROJECT, accept=True))
+        world.readiness().require(wish)
+    world.readiness().require(JobRequest(PROJECT, accept=True))
 
 
 def test_labels_that_are_set_aside_are_mentioned(world):
     world.label(range(13, 33))
-    audits = world.active_learning.audits
-    audits.ledgers.save(PROJECT, Ledger(audit=frozenset(range(1, 4))))
-    status = readiness(world).status(PROJECT)
+    world.ledgers.save(PROJECT, Ledger(audit=frozenset(range(1, 4))))
+    status = world.readiness().status(PROJECT)
     assert status.labeled == 29
     assert any("3 labeled images are not learned from" in line for line in status.warnings)
 
@@ -165,15 +153,15 @@ def test_labels_that_are_set_aside_are_mentioned(world):
     ],
 )
 def test_rotated_rectangles_are_mentioned(world, rotated, words):
-    assert not any("rotated" in line for line in readiness(world).status(PROJECT).warnings)
+    assert not any("rotated" in line for line in world.readiness().status(PROJECT).warnings)
     repairs = {TaskId(task): {"rotated": count} for task, count in enumerate(rotated, start=1)}
     world.label_studio.repairs = repairs
-    assert words in readiness(world).status(PROJECT).warnings
+    assert words in world.readiness().status(PROJECT).warnings
 
 
 def test_an_unknown_project_is_not_found(world):
     with pytest.raises(NotFound):
-        readiness(world).status(ProjectId(99))
+        world.readiness().status(ProjectId(99))
 
 
 def pre_labeling(version):
@@ -182,14 +170,14 @@ def pre_labeling(version):
 
 def test_pre_labeling_needs_a_known_version_and_no_labels(world):
     with pytest.raises(Refused) as refusal:
-        readiness(world).require(pre_labeling("al-0009-ffff"))
+        world.readiness().require(pre_labeling("al-0009-ffff"))
     assert codes(refusal) == [ReasonCode.UNKNOWN_VERSION]
     assert refusal.value.hint == "Start an active-learning job"
     version = world.run()["version"]
     with pytest.raises(Refused, match=f"Choose one that is there: {version}"):
-        readiness(world).require(pre_labeling("al-0009-ffff"))
+        world.readiness().require(pre_labeling("al-0009-ffff"))
     world.label_studio.people = {TaskId(70): None}
-    readiness(world).require(pre_labeling(version))
+    world.readiness().require(pre_labeling(version))
 
 
 def test_a_choice_of_labeled_tasks_alone_is_refused_whatever_the_job(world):
@@ -201,14 +189,14 @@ def test_a_choice_of_labeled_tasks_alone_is_refused_whatever_the_job(world):
         pre_labeling(version),
     ):
         with pytest.raises(Refused, match="none of the 3 chosen tasks is unlabeled") as refusal:
-            readiness(world).require(replace(request, task_ids=labeled))
+            world.readiness().require(replace(request, task_ids=labeled))
         assert codes(refusal) == [ReasonCode.NO_UNLABELED_IMAGES]
-        readiness(world).require(replace(request, task_ids=(*labeled, TaskId(30))))
+        world.readiness().require(replace(request, task_ids=(*labeled, TaskId(30))))
 
 
 def test_pre_labeling_a_finished_project_is_refused(world):
     version = world.run()["version"]
     world.label_studio.people = {TaskId(1): {"c": Choices(("dog",))}}
     with pytest.raises(Refused) as refusal:
-        readiness(world).require(pre_labeling(version))
+        world.readiness().require(pre_labeling(version))
     assert codes(refusal) == [ReasonCode.NO_UNLABELED_IMAGES]

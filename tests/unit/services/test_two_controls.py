@@ -15,7 +15,7 @@ from backend.models.detection.overlaps import overlaps
 from tests.fakes.detection_engine import ColourEngine, ColourNetwork
 from tests.fakes.detection_training_sets import shapes
 from tests.fakes.models import FakeFeatureExtractor, ParityFamily
-from tests.unit.services.test_active_learning import PROJECT, World
+from tests.fakes.world import PROJECT, World
 
 BOTH = """<View><Image name="img" value="$image"/>
 <Choices name="c" toName="img"><Choice value="cat"/><Choice value="dog"/></Choices>
@@ -45,7 +45,7 @@ def world(tmp_path):
     for task, said in world.label_studio.people.items():
         if said is not None:
             world.label_studio.people[task] = {**said, BOXES: world.truths[task]}
-    families = world.active_learning.learning.families
+    families = world.families
     families[TaskKind.SINGLE] = ParityFamily()
     families[TaskKind.DETECTION] = DetectorFamily(ColourEngine([ColourNetwork()]))
     return world

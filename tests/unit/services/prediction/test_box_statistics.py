@@ -12,8 +12,8 @@ from backend.policies.hard_examples.coefficient import Table
 from backend.services.prediction.box_statistics import Cropping
 from backend.services.prediction.hard_examples import HardExamples
 from tests.fakes.models import FakeFeatureExtractor
+from tests.fakes.world import quiet
 from tests.unit.services.prediction.test_consistency import CELLS, Opinion, dataset, predicted
-from tests.unit.services.test_active_learning import quiet
 
 CAT = Label("cat")
 DARK, LIGHT = Box(0, 0, 0.5, 1), Box(0.5, 0, 1, 1)

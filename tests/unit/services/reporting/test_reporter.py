@@ -16,7 +16,7 @@ from backend.services.project_tasks import ProjectTasks
 from backend.services.reporting import report
 from backend.services.reporting.forecast import Forecasts
 from tests.fakes.backend import a_job
-from tests.unit.services.test_active_learning import World
+from tests.fakes.world import World
 
 PROJECT = ProjectId(1)
 REPORT = {"confidence_histogram": [1, 2], "certificates": []}
@@ -77,7 +77,7 @@ def test_a_reason_is_counted_once_an_image_whatever_its_words_were():
 
 def test_every_listed_hard_example_is_to_be_shown(world):
     report = world.run()
-    assert world.images.shown == [[example["task"] for example in report["hardest"]]]
+    assert world.illustrations.shown == [[example["task"] for example in report["hardest"]]]
 
 
 def test_the_command_line_tells_the_newest_outlook():

@@ -1,0 +1,81 @@
+"""Everything that the web process and the command line may ask for."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from backend.domain.ids import UNTRAINED, JobId, ProjectId, VersionName
+from backend.domain.jobs import Job, JobRequest
+from backend.domain.projects import ProjectStatus
+from backend.domain.versions import ModelVersion
+from backend.ports.jobs import AnnotationChanges, Jobs
+from backend.ports.label_studio import LabelStudio
+from backend.ports.stores import Versions
+from backend.services.auto_accept import AutoAccept
+from backend.services.auto_train import AutoTrain
+from backend.services.predict import Predict
+from backend.services.readiness import Readiness
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """Implements `backend.ports.application.Backend` on top of the use cases.
+
+    `queue_answers` pings Redis; `job_folder` is where the report of a job is written.
+    """
+
+    label_studio: LabelStudio
+    versions: Versions
+    jobs: Jobs
+    changes: AnnotationChanges
+    readiness: Readiness
+    auto_accept: AutoAccept
+    auto_train: AutoTrain
+    prediction: Predict
+    job_folder: Callable[[Job], Path]
+    queue_answers: Callable[[], bool]
+
+    def version(self, project: ProjectId) -> VersionName:
+        current = self.versions.current(project)
+        return current.name if current else UNTRAINED
+
+    def cards(self, project: ProjectId) -> Sequence[ModelVersion]:
+        certified = self.auto_accept.certified(project)
+        return [
+            replace(card, certificate=card.certificate or certified.get(card.name))
+            for card in self.versions.all(project)
+        ]
+
+    def status(self, project: ProjectId) -> ProjectStatus:
+        status = self.readiness.status(project)
+        obstacle = status.reasons[0].message if status.reasons else ""
+        return replace(status, trigger=self.auto_train.decide(project, lambda: obstacle))
+
+    def start(self, request: JobRequest, *, count: bool = True) -> tuple[Job, bool]:
+        running = self.jobs.live(request.project)
+        if running:
+            return running, False
+        self.readiness.require(request, count=count)
+        return self.jobs.submit(request)
+
+    def undo(self, job: JobId) -> int:
+        project = self.jobs.get(job).request.project
+        return self.auto_accept.undo(project, job)
+
+    def accepted(self, job: Job) -> int:
+        return self.auto_accept.standing(job.request.project, job.id)
+
+    def changed(self, project: ProjectId, annotations: int) -> None:
+        self.changes.changed(project, annotations)
+
+    def predict(
+        self, project: ProjectId, label_config: str, tasks: Sequence[Mapping[str, Any]]
+    ) -> Sequence[Mapping[str, Any] | list[Any]]:
+        return self.prediction(project, label_config, tasks)
+
+    def report_folder(self, job: Job) -> Path:
+        return self.job_folder(job)
+
+    def health(self) -> Mapping[str, Any]:
+        return {"redis": self.queue_answers()}

@@ -1,0 +1,121 @@
+"""A project whose use cases are wired by `backend.wiring`, on fakes and a real data folder."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from backend.domain.answers import Choices
+from backend.domain.ids import ControlName, JobId, Label, ProjectId, TaskId
+from backend.domain.jobs import Job, JobRequest, JobState, Mode
+from backend.domain.schema import TaskKind
+from backend.ports.model_family import Family
+from backend.services.readiness import Readiness
+from backend.settings import Settings
+from backend.stores.ledgers import LedgerFiles
+from backend.stores.predictions import PredictionStore
+from backend.stores.versions import VersionStore
+from backend.wiring import Parts, UseCases, use_cases, utc_now
+from tests.fakes.changes import FakeChanges
+from tests.fakes.illustrations import FakeIllustrations
+from tests.fakes.jobs import FakeJobs
+from tests.fakes.label_studio import FakeLabelStudio
+from tests.fakes.models import FakeFeatureExtractor, ParityFamily
+
+PROJECT = ProjectId(1)
+CHOICE = ControlName("c")
+
+
+def quiet(_step: str, _done: int, _of: int) -> None:
+    """Ignore progress."""
+
+
+def parts_in(folder: Path, label_studio: FakeLabelStudio, **changes: Any) -> Parts:
+    """Fakes around `label_studio`, stores in `folder`, and whatever `changes` replace."""
+    extractor = FakeFeatureExtractor()
+    parts = Parts(
+        settings=Settings(data_dir=folder, augmented_images=0),
+        label_studio=label_studio,
+        versions=VersionStore(folder),
+        ledgers=LedgerFiles(folder),
+        stored=PredictionStore(folder),
+        jobs=FakeJobs(),
+        changes=FakeChanges(utc_now),
+        extractor=lambda: extractor,
+        families=lambda device: dict.fromkeys(TaskKind, ParityFamily()),
+        illustrations=FakeIllustrations(),
+        reports=lambda project: (),
+        packages={},
+    )
+    return replace(parts, **changes)
+
+
+class World:
+    """A project of `images` tasks, of which the first 12 are labeled, half of them cats.
+
+    Tests may change its parts: `label_studio`, `extractor` and `families` (by kind of control) are
+    the very objects that the use cases hold. Assign to `active_learning` to run another one.
+    """
+
+    def __init__(
+        self, folder: Path, images: int = 40, extractor: FakeFeatureExtractor | None = None
+    ) -> None:
+        people: dict[TaskId, Any] = {TaskId(task): None for task in range(1, images + 1)}
+        people |= {TaskId(task): {CHOICE: self.answer(task)} for task in range(1, 13)}
+        self.label_studio = FakeLabelStudio(people=people)
+        self.extractor = extractor or FakeFeatureExtractor()
+        self.illustrations = FakeIllustrations()
+        self.reports: list[Mapping[str, Any]] = []
+        self.family = ParityFamily()
+        self.families: dict[TaskKind, Family] = dict.fromkeys(TaskKind, self.family)
+        self.versions = VersionStore(folder)
+        self.stored = PredictionStore(folder)
+        self.ledgers = LedgerFiles(folder)
+        self.folder = folder
+        cases = self.use_cases()
+        jobs = cases.jobs()
+        self.auto_accept = cases.auto_accept
+        self.active_learning = jobs[Mode.ACTIVE_LEARNING]
+        self.pre_labeling = jobs[Mode.PRE_LABELING]
+        self.grouping = jobs[Mode.GROUPING]
+        self.suggestions = jobs[Mode.SUGGESTING]
+
+    def use_cases(self, **changes: Any) -> UseCases:
+        """Wire the parts as they are now; `changes` replace some."""
+        parts = parts_in(
+            self.folder,
+            self.label_studio,
+            versions=self.versions,
+            ledgers=self.ledgers,
+            stored=self.stored,
+            extractor=lambda: self.extractor,
+            families=lambda device: self.families,
+            illustrations=self.illustrations,
+            reports=lambda project: self.reports,
+        )
+        return use_cases(replace(parts, **changes))
+
+    def readiness(self, **settings: Any) -> Readiness:
+        """Readiness of this world as it is now, under these settings."""
+        return self.use_cases(settings=Settings(data_dir=self.folder, **settings)).readiness
+
+    @staticmethod
+    def truth(task: int) -> Label:
+        """What a person would say of a task: dogs have odd numbers."""
+        return Label("dog" if task % 2 else "cat")
+
+    def answer(self, task: int) -> Choices:
+        return Choices((self.truth(task),))
+
+    def job(self, **changes: Any) -> Job:
+        request = replace(JobRequest(PROJECT), **changes)
+        return Job(JobId("job-1"), request, JobState.RUNNING, created_at=datetime.now(UTC))
+
+    def label(self, tasks: Iterable[TaskId]) -> None:
+        """Label these tasks correctly, as a person would."""
+        self.label_studio.people |= {task: {CHOICE: self.answer(task)} for task in tasks}
+
+    def run(self, **changes: Any) -> Mapping[str, Any]:
+        """Run an active-learning job to its end."""
+        return self.active_learning(self.job(**changes), quiet)
