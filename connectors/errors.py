@@ -1,6 +1,6 @@
 """What can go wrong outside, as the connectors name it.
 
-ConnectorError        what happened, and the cure
+ConnectorError        what happened, and what to do about it
 ├── Unreachable       no answer, or none that makes sense; trying again later may help
 ├── Denied            an answer, but not to this token
 ├── NotFound          no such project, task, view or address

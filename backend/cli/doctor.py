@@ -21,7 +21,7 @@ from backend.domain.schema import LabelSchema, TaskKind
 from backend.jobs.records import QUEUE
 from backend.jobs.redis_client import RedisClient
 from backend.label_studio import labeling_config as schema
-from backend.label_studio.errors import in_our_words
+from backend.label_studio.errors import errors_translated
 from backend.models.embedding import backbones, encoders
 from backend.processes.embedded_redis import redis_url
 from backend.settings import Settings
@@ -76,7 +76,10 @@ def examine(settings: Settings, project: ProjectId | None = None) -> list[Findin
 def label_studio(settings: Settings) -> str:
     url = settings.label_studio_url
     try:
-        with in_our_words(), wiring.label_studio_client(settings, patience=0) as client:
+        with (
+            errors_translated(),
+            wiring.label_studio_client(settings, patience=0) as client,
+        ):
             return f"{client.version()} at {url}"
     except (Unavailable, NotFound, BadInput) as exc:
         hint = "Start it, and set LABEL_STUDIO_URL to its address"
@@ -84,7 +87,7 @@ def label_studio(settings: Settings) -> str:
 
 
 def token(settings: Settings) -> str:
-    with in_our_words(), wiring.label_studio_client(settings, patience=0) as client:
+    with errors_translated(), wiring.label_studio_client(settings, patience=0) as client:
         return f"belongs to {client.whoami()['email']}"
 
 
@@ -157,7 +160,7 @@ def labeling_config(settings: Settings, project: ProjectId) -> str:
 
 def connection(settings: Settings, project: ProjectId) -> str:
     """Is this backend connected, and does Label Studio reach it?"""
-    with in_our_words(), wiring.label_studio_client(settings, patience=0) as client:
+    with errors_translated(), wiring.label_studio_client(settings, patience=0) as client:
         ours = [one for one in client.backends(project) if _is_ours(one["url"], settings)]
     if not ours:
         raise Unavailable(
@@ -173,7 +176,7 @@ def connection(settings: Settings, project: ProjectId) -> str:
 
 
 def webhook(settings: Settings, project: ProjectId) -> str:
-    with in_our_words(), wiring.label_studio_client(settings, patience=0) as client:
+    with errors_translated(), wiring.label_studio_client(settings, patience=0) as client:
         ours = [one for one in client.webhooks(project) if _is_ours(one["url"], settings)]
     if not any(one["is_active"] for one in ours):
         raise Unavailable(
@@ -184,7 +187,7 @@ def webhook(settings: Settings, project: ProjectId) -> str:
 
 
 def _schema(settings: Settings, project: ProjectId) -> LabelSchema:
-    with in_our_words(), wiring.label_studio_client(settings, patience=0) as client:
+    with errors_translated(), wiring.label_studio_client(settings, patience=0) as client:
         return schema.parse(client.project(project)["label_config"])
 
 

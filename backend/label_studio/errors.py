@@ -1,4 +1,4 @@
-"""The border at which errors of the connectors become ours."""
+"""The border at which errors of the connectors become the domain's."""
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -10,24 +10,32 @@ from backend.domain.errors import (
     LabelStudioUnreachable,
     NotFound,
     OutOfSpace,
+    Unavailable,
     UnreadableImage,
 )
-from connectors import errors as outside
+from connectors import errors as connector
 
-OURS: dict[type[outside.ConnectorError], Callable[[str, str], AutolabelError]] = {
-    outside.Unreachable: LabelStudioUnreachable,
-    outside.Denied: LabelStudioDenied,
-    outside.NotFound: NotFound,
-    outside.Rejected: BadInput,
-    outside.FetchFailed: UnreadableImage,
-    outside.DiskFull: OutOfSpace,
+_DOMAIN_ERRORS: dict[type[connector.ConnectorError], Callable[[str, str], AutolabelError]] = {
+    connector.Unreachable: LabelStudioUnreachable,
+    connector.Denied: LabelStudioDenied,
+    connector.NotFound: NotFound,
+    connector.Rejected: BadInput,
+    connector.FetchFailed: UnreadableImage,
+    connector.DiskFull: OutOfSpace,
+    connector.ConnectorError: Unavailable,
 }
 
 
 @contextmanager
-def in_our_words() -> Generator[None]:
-    """Connector errors raised inside the block leave it as ours."""
+def errors_translated() -> Generator[None]:
+    """Raise the domain's error in place of a connector's, with its message and hint."""
     try:
         yield
-    except outside.ConnectorError as exc:
-        raise OURS[type(exc)](exc.message, exc.hint) from exc
+    except connector.ConnectorError as exc:
+        raise domain_error(exc) from exc
+
+
+def domain_error(error: connector.ConnectorError) -> AutolabelError:
+    """The error of the nearest base class that has one, so subclasses need no line above."""
+    nearest = next(kind for kind in type(error).__mro__ if kind in _DOMAIN_ERRORS)
+    return _DOMAIN_ERRORS[nearest](error.message, error.hint)

@@ -16,7 +16,7 @@ from backend.domain.projects import Project
 from backend.domain.schema import LabelSchema
 from backend.domain.version_names import GROUP_NAME, VERSION_NAME, group_name
 from backend.label_studio import codec, labeling_config
-from backend.label_studio.errors import in_our_words
+from backend.label_studio.errors import errors_translated
 from backend.label_studio.tabs import TABS, of_groups, of_tasks
 from backend.ports.label_studio import Pushed
 from connectors.label_studio.client import LabelStudioClient
@@ -33,41 +33,41 @@ class LabelStudioGateway:
 
     def project(self, project: ProjectId) -> Project:
         try:
-            with in_our_words():
+            with errors_translated():
                 return _project(self._client.project(project))
         except NotFound as exc:
             hint = "The id is the number in its address; the owner of the token must see it"
             raise NotFound(f"Label Studio has no project {project}", hint) from exc
 
     def projects(self) -> Sequence[Project]:
-        with in_our_words():
+        with errors_translated():
             return [_project(row) for row in self._client.projects()]
 
     def labeled(self, project: ProjectId, schema: LabelSchema) -> Iterator[LabeledImage]:
-        with in_our_words():
+        with errors_translated():
             for task in self._client.labeled_tasks(project):
                 image = codec.labeled_image(task, schema)
                 if image:
                     yield image
 
     def unlabeled(self, project: ProjectId, schema: LabelSchema) -> Iterator[ImageRef]:
-        with in_our_words():
+        with errors_translated():
             for task in self._client.unlabeled_tasks(project):
                 yield codec.image_ref(task, schema)
 
     def count_unlabeled(self, project: ProjectId) -> int:
-        with in_our_words():
+        with errors_translated():
             return self._client.count_unlabeled(project)
 
     def refs(
         self, project: ProjectId, schema: LabelSchema, tasks: Sequence[TaskId]
     ) -> Iterator[ImageRef]:
-        with in_our_words():
+        with errors_translated():
             for task in self._client.tasks_by_id(project, tasks):
                 yield codec.image_ref(task, schema)
 
     def predicted(self, project: ProjectId, version: VersionName) -> frozenset[TaskId]:
-        with in_our_words():
+        with errors_translated():
             found = self._client.predicted_task_ids(project, version)
         return frozenset(TaskId(task) for task in found)
 
@@ -78,7 +78,7 @@ class LabelStudioGateway:
             {"task": prediction.image.task, **codec.wire(prediction, schema)}
             for prediction in predictions
         ]
-        with in_our_words():
+        with errors_translated():
             done = self._client.import_predictions(project, wires)
         for version in {prediction.version for prediction in predictions}:
             self.set_clusters(project, version, _clusters(predictions, version))
@@ -88,7 +88,7 @@ class LabelStudioGateway:
     def set_clusters(
         self, project: ProjectId, version: VersionName, clusters: Mapping[TaskId, int]
     ) -> None:
-        with in_our_words():
+        with errors_translated():
             self._client.set_clusters(
                 project, version, {int(task): cluster for task, cluster in clusters.items()}
             )
@@ -102,7 +102,7 @@ class LabelStudioGateway:
             for name, tasks in zip(names, groups, strict=True)
             for place, task in enumerate(tasks)
         ]
-        with in_our_words():
+        with errors_translated():
             for version in self._client.prediction_versions(project):
                 if GROUP_NAME.fullmatch(version):
                     self._client.delete_predictions(project, version)
@@ -112,29 +112,29 @@ class LabelStudioGateway:
         return names
 
     def show_version(self, project: ProjectId, version: VersionName) -> None:
-        with in_our_words():
+        with errors_translated():
             if version in self._client.prediction_versions(project):
                 self._client.set_model_version(project, version)
 
     def forget_versions(self, project: ProjectId, keep: Iterable[VersionName]) -> None:
         kept = set(keep)
-        with in_our_words():
+        with errors_translated():
             for version in self._client.prediction_versions(project):
                 if VERSION_NAME.fullmatch(version) and version not in kept:
                     self._client.delete_predictions(project, version)
 
     def forget_predictions(self, project: ProjectId, tasks: Sequence[TaskId]) -> None:
-        with in_our_words():
+        with errors_translated():
             self._client.delete_predictions_of(
                 project, tasks, lambda version: bool(VERSION_NAME.fullmatch(version))
             )
 
     def refresh_tabs(self, project: ProjectId) -> None:
-        with in_our_words():
+        with errors_translated():
             self._client.ensure_tabs(project, TABS)
 
     def list_in_tab(self, project: ProjectId, title: str, tasks: Sequence[TaskId]) -> None:
-        with in_our_words():
+        with errors_translated():
             if tasks:
                 self._client.ensure_tabs(project, [of_tasks(title, tasks)])
                 return
@@ -145,29 +145,29 @@ class LabelStudioGateway:
     def accept(
         self, project: ProjectId, version: VersionName, tasks: Sequence[TaskId]
     ) -> Sequence[int]:
-        with in_our_words():
+        with errors_translated():
             return self._client.accept_predictions(project, version, tasks)
 
     def untouched(self, project: ProjectId, tasks: Sequence[TaskId]) -> Sequence[int]:
-        with in_our_words():
+        with errors_translated():
             return self._client.untouched_annotations(project, tasks)
 
     def take_back(
         self, project: ProjectId, tasks: Sequence[TaskId], annotations: Sequence[int]
     ) -> None:
-        with in_our_words():
+        with errors_translated():
             self._client.delete_annotations(project, tasks, annotations)
 
     def connect(self, project: ProjectId, backend_url: str, user: str, password: str) -> str:
         self.project(project)
-        with in_our_words():
+        with errors_translated():
             done = self._client.connect_backend(project, backend_url, TITLE, user, password)
         self.refresh_tabs(project)
         return f"{done}, tabs {', '.join(tab.title for tab in TABS)}"
 
     def disconnect(self, project: ProjectId, backend_url: str) -> None:
         self.project(project)
-        with in_our_words():
+        with errors_translated():
             self._client.disconnect(project, backend_url)
 
 

@@ -1,18 +1,22 @@
 """Image files: the addresses that tasks carry, turned into local files."""
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 from backend.domain.answers import ImageRef, NoPrediction
-from backend.label_studio.errors import in_our_words
+from backend.label_studio.errors import errors_translated
 from backend.settings import Settings
+from connectors.errors import FetchFailed
 from connectors.http import HttpClient
 from connectors.images.cache import ImageCache
 from connectors.images.content import Limits
 from connectors.images.s3 import S3Storage, credentials_given
 from connectors.images.storage import Storage
+
+log = logging.getLogger(__name__)
 
 
 def open_image_files(settings: Settings, http: HttpClient) -> "GatewayFiles":
@@ -35,9 +39,14 @@ def open_image_files(settings: Settings, http: HttpClient) -> "GatewayFiles":
 
 
 def _s3() -> S3Storage | None:
-    """Direct access to S3 where this machine has credentials and boto3, else None."""
-    possible = credentials_given(os.environ) and find_spec("boto3") is not None
-    return S3Storage() if possible else None
+    """Direct access to S3 where this machine has boto3 and usable credentials, else None."""
+    if not credentials_given(os.environ) or find_spec("boto3") is None:
+        return None
+    try:
+        return S3Storage()
+    except FetchFailed as exc:
+        log.warning("images in S3 are read through Label Studio: %s", exc)
+        return None
 
 
 class GatewayFiles:
@@ -47,7 +56,7 @@ class GatewayFiles:
         self._cache = cache
 
     def digests(self, refs: Sequence[ImageRef]) -> Iterator[tuple[ImageRef, str] | NoPrediction]:
-        with in_our_words():
+        with errors_translated():
             found = self._cache.digests([(ref.task, ref.uri) for ref in refs])
             for ref, file in zip(refs, found, strict=True):
                 if file.digest is None:
@@ -56,5 +65,5 @@ class GatewayFiles:
                     yield ref, file.digest
 
     def path(self, ref: ImageRef) -> Path:
-        with in_our_words():
+        with errors_translated():
             return self._cache.path(ref.task, ref.uri)

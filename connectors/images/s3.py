@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
-from connectors.errors import ConnectorError, FetchFailed
+from connectors.errors import FetchFailed
 from connectors.images.content import Limits, Received, check_size, save
 from connectors.images.network import Deadline
 
@@ -27,21 +27,26 @@ class _Body(Protocol):
 
 
 class _Client(Protocol):
-    """The one call of boto3's S3 client that we need."""
+    """The part of boto3's S3 client that is used here."""
 
     def get_object(self, **arguments: str) -> Mapping[str, Any]: ...
 
 
 def credentials_given(environment: Mapping[str, str]) -> bool:
-    """Whether someone set this machine up to read S3 itself."""
+    """Whether the environment names AWS credentials."""
     return any(environment.get(name) for name in _CREDENTIALS)
+
+
+class _NotModified(Exception):
+    """The object is the one that the validator was given with."""
 
 
 class S3Storage:
     """Reads `s3://bucket/key`. Safe for several threads.
 
     Raises:
-        ConnectorError: when boto3 is not installed.
+        FetchFailed: when boto3 is not installed, or cannot use the configuration of this machine,
+            such as an `AWS_PROFILE` that does not exist.
     """
 
     def __init__(self, endpoint_url: str | None = None) -> None:
@@ -51,9 +56,15 @@ class S3Storage:
         """Write the object to `to`; None when it did not change since `validator`.
 
         Raises:
-            FetchFailed: saying what S3 said.
+            FetchFailed: with the error code of S3.
             DiskFull: when the object does not fit.
         """
+        try:
+            return self._fetch(uri, to, limits, validator)
+        except _NotModified:
+            return None
+
+    def _fetch(self, uri: str, to: Path, limits: Limits, validator: str) -> Received:
         deadline = Deadline(limits.seconds)
         with _translated():
             found = self._client.get_object(**_wanted(uri, validator))
@@ -64,14 +75,13 @@ class S3Storage:
             finally:
                 body.close()
             return replace(received, validator=f"{_IF_CHANGED}{found['ETag']}")
-        return None
 
 
 def _client(endpoint_url: str | None) -> _Client:
     try:
         boto3, config = import_module("boto3"), import_module("botocore.config")
     except ImportError as exc:
-        raise ConnectorError(
+        raise FetchFailed(
             "reading S3 directly needs boto3, which is not installed",
             "pip install 'label-studio-autolabel[s3]', or let Label Studio read the bucket",
         ) from exc
@@ -81,7 +91,8 @@ def _client(endpoint_url: str | None) -> _Client:
         retries={"mode": "standard", "total_max_attempts": 3},
         max_pool_connections=64,
     )
-    return cast("_Client", boto3.client("s3", endpoint_url=endpoint_url, config=settings))
+    with _translated():
+        return cast("_Client", boto3.client("s3", endpoint_url=endpoint_url, config=settings))
 
 
 def _wanted(uri: str, validator: str) -> dict[str, str]:
@@ -101,19 +112,19 @@ def _until(deadline: Deadline, body: _Body) -> Iterator[bytes]:
 
 @contextmanager
 def _translated() -> Generator[None, None, None]:
-    """What boto3 raises, as ours; an object that did not change is no error."""
+    """Turn the errors of boto3 into FetchFailed, or into `_NotModified`."""
     errors = import_module("botocore.exceptions")
     try:
         yield
     except errors.ClientError as exc:
         error = cast("Mapping[str, str]", exc.response["Error"])
         if error["Code"] in {"304", "NotModified"}:
-            return
+            raise _NotModified from exc
         raise FetchFailed(
             f"S3 answered {error['Code']}", "Does the object exist, and may we read it?"
         ) from exc
     except (errors.BotoCoreError, errors.HTTPClientError) as exc:
         raise FetchFailed(
-            f"S3 cannot be asked ({type(exc).__name__})",
+            f"S3 cannot be read ({type(exc).__name__})",
             "Check the AWS credentials, region and endpoint of this machine",
         ) from exc

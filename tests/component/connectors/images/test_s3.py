@@ -61,6 +61,16 @@ def test_what_s3_refuses_is_said_with_a_cure(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_profile_that_does_not_exist_is_a_failure_with_a_hint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    with pytest.raises(FetchFailed, match="ProfileNotFound") as failed:
+        S3Storage()
+    assert "AWS credentials" in failed.value.hint
+
+
 @pytest.mark.parametrize(
     ("environment", "given"),
     [({}, False), ({"AWS_ACCESS_KEY_ID": ""}, False), ({"AWS_PROFILE": "labels"}, True)],
