@@ -161,7 +161,8 @@ def labeling_config(settings: Settings, project: ProjectId) -> str:
 def connection(settings: Settings, project: ProjectId) -> str:
     """Is this backend connected, and does Label Studio reach it?"""
     with errors_translated(), wiring.label_studio_client(settings, patience=0) as client:
-        ours = [one for one in client.backends(project) if _is_ours(one["url"], settings)]
+        backends = client.registration.backends(project)
+    ours = [one for one in backends if _is_ours(one["url"], settings)]
     if not ours:
         raise Unavailable(
             f"project {project} does not know {settings.public_url}",
@@ -177,7 +178,8 @@ def connection(settings: Settings, project: ProjectId) -> str:
 
 def webhook(settings: Settings, project: ProjectId) -> str:
     with errors_translated(), wiring.label_studio_client(settings, patience=0) as client:
-        ours = [one for one in client.webhooks(project) if _is_ours(one["url"], settings)]
+        webhooks = client.registration.webhooks(project)
+    ours = [one for one in webhooks if _is_ours(one["url"], settings)]
     if not any(one["is_active"] for one in ours):
         raise Unavailable(
             f"project {project} has no active webhook to us",
@@ -188,7 +190,7 @@ def webhook(settings: Settings, project: ProjectId) -> str:
 
 def _schema(settings: Settings, project: ProjectId) -> LabelSchema:
     with errors_translated(), wiring.label_studio_client(settings, patience=0) as client:
-        return schema.parse(client.project(project)["label_config"])
+        return schema.parse(client.projects.get(project)["label_config"])
 
 
 def _finding(name: str, check: Check, settings: Settings) -> Finding:

@@ -7,11 +7,11 @@ the button, look at what came back. The truth of all other images is kept back a
 import fcntl
 import shutil
 import signal
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from backend import wiring
 from backend.demo import images as demo_images
@@ -23,6 +23,7 @@ from backend.domain.ids import ProjectId, TaskId, VersionName
 from backend.domain.jobs import Job, JobRequest, JobState
 from backend.domain.schema import LabelSchema, TaskKind
 from backend.label_studio import codec, labeling_config
+from backend.label_studio.project_setup import ProjectSetup
 from backend.policies.certification import correctness
 from backend.presentation import terminal
 from backend.processes import action_install
@@ -33,18 +34,6 @@ from backend.settings import Settings
 NEEDED_BYTES = 500_000_000
 NAMED = 5
 """Labels left out that are named, at most."""
-
-
-class ProjectApi(Protocol):
-    """What the trial run does in Label Studio itself, beside what a job does there."""
-
-    def create_project(self, title: str, label_config: str) -> dict[str, Any]: ...
-
-    def upload_images(self, project: int, paths: Sequence[Path]) -> list[int]: ...
-
-    def annotate(self, task: int, result: Sequence[dict[str, Any]]) -> dict[str, Any]: ...
-
-    def predictions(self, project: int, version: str) -> Iterator[dict[str, Any]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +89,12 @@ def run(settings: Settings, plan: Plan) -> int:
         ours = processes.own_settings(settings, folder, studio.url, studio.token)
         supervisor = running.enter_context(processes.backend(ours, folder / "autolabel.log"))
         client = running.enter_context(wiring.label_studio_client(ours, patience=30))
-        upload = _upload(client, images)
-        annotated = _annotate(client, upload, demo_images.to_annotate(images, plan.per_class))
+        setup = ProjectSetup(client)
+        upload = _upload(setup, images)
+        annotated = _annotate(setup, upload, demo_images.to_annotate(images, plan.per_class))
         job = _auto_label(ours, upload.project)
         if job.state is JobState.FINISHED and job.version:
-            _compare(client, upload, annotated, job.version)
+            _compare(setup, upload, annotated, job.version)
         _invite(studio, ours, upload.project)
         if plan.keep:
             terminal.say("Running until Ctrl-C.")
@@ -161,22 +151,22 @@ def _found(plan: Plan, folder: Path) -> DemoSet:
 # --- what a person does ------------------------------------------------------------------------
 
 
-def _upload(client: ProjectApi, images: DemoSet) -> Upload:
-    project = client.create_project(f"Autolabel demo: {images.name}", images.label_config())
+def _upload(setup: ProjectSetup, images: DemoSet) -> Upload:
+    project = setup.create(f"Autolabel demo: {images.name}", images.label_config())
     paths = [sample.path for sample in images.samples]
     with terminal.waiting(f"Uploading {len(paths)} images"):
-        tasks = client.upload_images(project["id"], paths)
-    samples = dict(zip(map(TaskId, tasks), images.samples, strict=True))
-    return Upload(ProjectId(project["id"]), labeling_config.parse(images.label_config()), samples)
+        tasks = setup.upload(project, paths)
+    samples = dict(zip(tasks, images.samples, strict=True))
+    return Upload(project, labeling_config.parse(images.label_config()), samples)
 
 
-def _annotate(client: ProjectApi, upload: Upload, positions: Sequence[int]) -> frozenset[TaskId]:
+def _annotate(setup: ProjectSetup, upload: Upload, positions: Sequence[int]) -> frozenset[TaskId]:
     """Label some images as a person would."""
     tasks = list(upload.samples)
     chosen = [tasks[position] for position in positions]
     with terminal.waiting(f"Labeling {len(chosen)} of {len(tasks)} images as a person would"):
         for task in chosen:
-            client.annotate(task, _annotation(upload, task))
+            setup.annotate(task, _annotation(upload, task))
     return frozenset(chosen)
 
 
@@ -212,12 +202,12 @@ def _auto_label(settings: Settings, project: ProjectId) -> Job:
 
 
 def _compare(
-    client: ProjectApi, upload: Upload, annotated: frozenset[TaskId], version: VersionName
+    setup: ProjectSetup, upload: Upload, annotated: frozenset[TaskId], version: VersionName
 ) -> None:
     control = upload.schema.controls[0].name
     said = {
         TaskId(row["task"]): codec.answers(row["result"], upload.schema)[control]
-        for row in client.predictions(upload.project, version)
+        for row in setup.predictions(upload.project, version)
     }
     tasks = [task for task in said if task not in annotated]
     truth = [upload.samples[task].truth for task in tasks]

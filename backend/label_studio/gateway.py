@@ -34,41 +34,41 @@ class LabelStudioGateway:
     def project(self, project: ProjectId) -> Project:
         try:
             with errors_translated():
-                return _project(self._client.project(project))
+                return _project(self._client.projects.get(project))
         except NotFound as exc:
             hint = "The id is the number in its address; the owner of the token must see it"
             raise NotFound(f"Label Studio has no project {project}", hint) from exc
 
     def projects(self) -> Sequence[Project]:
         with errors_translated():
-            return [_project(row) for row in self._client.projects()]
+            return [_project(row) for row in self._client.projects.all()]
 
     def labeled(self, project: ProjectId, schema: LabelSchema) -> Iterator[LabeledImage]:
         with errors_translated():
-            for task in self._client.labeled_tasks(project):
+            for task in self._client.tasks.labeled(project):
                 image = codec.labeled_image(task, schema)
                 if image:
                     yield image
 
     def unlabeled(self, project: ProjectId, schema: LabelSchema) -> Iterator[ImageRef]:
         with errors_translated():
-            for task in self._client.unlabeled_tasks(project):
+            for task in self._client.tasks.unlabeled(project):
                 yield codec.image_ref(task, schema)
 
     def count_unlabeled(self, project: ProjectId) -> int:
         with errors_translated():
-            return self._client.count_unlabeled(project)
+            return self._client.tasks.count_unlabeled(project)
 
     def refs(
         self, project: ProjectId, schema: LabelSchema, tasks: Sequence[TaskId]
     ) -> Iterator[ImageRef]:
         with errors_translated():
-            for task in self._client.tasks_by_id(project, tasks):
+            for task in self._client.tasks.by_id(project, tasks):
                 yield codec.image_ref(task, schema)
 
     def predicted(self, project: ProjectId, version: VersionName) -> frozenset[TaskId]:
         with errors_translated():
-            found = self._client.predicted_task_ids(project, version)
+            found = self._client.tasks.predicted_ids(project, version)
         return frozenset(TaskId(task) for task in found)
 
     def push(
@@ -79,7 +79,7 @@ class LabelStudioGateway:
             for prediction in predictions
         ]
         with errors_translated():
-            done = self._client.import_predictions(project, wires)
+            done = self._client.prediction_import.store(project, wires)
         for version in {prediction.version for prediction in predictions}:
             self.set_clusters(project, version, _clusters(predictions, version))
         dropped = tuple(NoPrediction(TaskId(task), reason) for task, reason in done.dropped)
@@ -89,7 +89,7 @@ class LabelStudioGateway:
         self, project: ProjectId, version: VersionName, clusters: Mapping[TaskId, int]
     ) -> None:
         with errors_translated():
-            self._client.set_clusters(
+            self._client.predictions.set_clusters(
                 project, version, {int(task): cluster for task, cluster in clusters.items()}
             )
 
@@ -103,72 +103,73 @@ class LabelStudioGateway:
             for place, task in enumerate(tasks)
         ]
         with errors_translated():
-            for version in self._client.prediction_versions(project):
+            for version in self._client.predictions.versions(project):
                 if GROUP_NAME.fullmatch(version):
-                    self._client.delete_predictions(project, version)
-            self._client.import_predictions(project, members)
-            image = labeling_config.parse(self._client.project(project)["label_config"]).data_key
-            self._client.ensure_tabs(project, [of_groups(image)])
+                    self._client.predictions.delete_version(project, version)
+            self._client.prediction_import.store(project, members)
+            config = self._client.projects.get(project)["label_config"]
+            image = labeling_config.parse(config).data_key
+            self._client.tabs.ensure(project, [of_groups(image)])
         return names
 
     def show_version(self, project: ProjectId, version: VersionName) -> None:
         with errors_translated():
-            if version in self._client.prediction_versions(project):
-                self._client.set_model_version(project, version)
+            if version in self._client.predictions.versions(project):
+                self._client.projects.set_model_version(project, version)
 
     def forget_versions(self, project: ProjectId, keep: Iterable[VersionName]) -> None:
         kept = set(keep)
         with errors_translated():
-            for version in self._client.prediction_versions(project):
+            for version in self._client.predictions.versions(project):
                 if VERSION_NAME.fullmatch(version) and version not in kept:
-                    self._client.delete_predictions(project, version)
+                    self._client.predictions.delete_version(project, version)
 
     def forget_predictions(self, project: ProjectId, tasks: Sequence[TaskId]) -> None:
         with errors_translated():
-            self._client.delete_predictions_of(
+            self._client.predictions.delete_of_tasks(
                 project, tasks, lambda version: bool(VERSION_NAME.fullmatch(version))
             )
 
     def refresh_tabs(self, project: ProjectId) -> None:
         with errors_translated():
-            self._client.ensure_tabs(project, TABS)
+            self._client.tabs.ensure(project, TABS)
 
     def list_in_tab(self, project: ProjectId, title: str, tasks: Sequence[TaskId]) -> None:
         with errors_translated():
             if tasks:
-                self._client.ensure_tabs(project, [of_tasks(title, tasks)])
+                self._client.tabs.ensure(project, [of_tasks(title, tasks)])
                 return
-            for tab in self._client.tabs(project):
+            for tab in self._client.tabs.all(project):
                 if tab["data"].get("title") == title:
-                    self._client.delete_tab(tab["id"])
+                    self._client.tabs.delete(tab["id"])
 
     def accept(
         self, project: ProjectId, version: VersionName, tasks: Sequence[TaskId]
     ) -> Sequence[int]:
         with errors_translated():
-            return self._client.accept_predictions(project, version, tasks)
+            return self._client.annotations.accept_predictions(project, version, tasks)
 
     def untouched(self, project: ProjectId, tasks: Sequence[TaskId]) -> Sequence[int]:
         with errors_translated():
-            return self._client.untouched_annotations(project, tasks)
+            return self._client.annotations.untouched(project, tasks)
 
     def take_back(
         self, project: ProjectId, tasks: Sequence[TaskId], annotations: Sequence[int]
     ) -> None:
         with errors_translated():
-            self._client.delete_annotations(project, tasks, annotations)
+            self._client.annotations.delete_many(project, tasks, annotations)
 
     def connect(self, project: ProjectId, backend_url: str, user: str, password: str) -> str:
         self.project(project)
         with errors_translated():
-            done = self._client.connect_backend(project, backend_url, TITLE, user, password)
+            done = self._client.registration.connect(project, backend_url, TITLE, user, password)
         self.refresh_tabs(project)
         return f"{done}, tabs {', '.join(tab.title for tab in TABS)}"
 
     def disconnect(self, project: ProjectId, backend_url: str) -> None:
         self.project(project)
         with errors_translated():
-            self._client.disconnect(project, backend_url)
+            self._client.registration.disconnect(project, backend_url)
 
 
 def _clusters(predictions: Sequence[Prediction], version: VersionName) -> dict[TaskId, int]:

@@ -1,99 +1,106 @@
-"""Annotations of Label Studio: what people say, or what they accepted from a model."""
+"""Annotations of Label Studio: written by people, or accepted from predictions."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from connectors.errors import Rejected
-from connectors.label_studio.calls import Json, batches
+from connectors.label_studio.calls import Calls, JsonObject, batches
 from connectors.label_studio.tasks import Tasks, where
 
 _ACCEPT_SIZE = 1000
 _DELETE_SIZE = 1000
 
 
-class Annotations(Tasks):
+class Annotations:
     """Read, write and delete annotations; accept predictions as annotations."""
 
-    def annotate(self, task: int, result: Sequence[Json], **fields: Any) -> Json:
+    def __init__(self, calls: Calls, tasks: Tasks) -> None:
+        self._calls = calls
+        self._tasks = tasks
+
+    def create(self, task: int, result: Sequence[JsonObject], **fields: Any) -> JsonObject:
         """Annotate as the owner of the token; `was_cancelled=True` skips the task."""
         body = {"result": list(result), **fields}
-        return self._object("POST", f"/api/tasks/{task}/annotations/", json=body)
+        return self._calls.object("POST", f"/api/tasks/{task}/annotations/", json=body)
 
-    def annotations(self, task: int) -> list[Json]:
-        return self._list(f"/api/tasks/{task}/annotations/")
+    def of_task(self, task: int) -> list[JsonObject]:
+        return self._calls.array(f"/api/tasks/{task}/annotations/")
 
-    def delete_annotation(self, annotation: int) -> None:
-        self._delete(f"/api/annotations/{annotation}/")
+    def delete(self, annotation: int) -> None:
+        self._calls.delete(f"/api/annotations/{annotation}/")
 
-    def delete_annotations(
-        self, project: int, tasks: Iterable[int], annotations: Iterable[int]
-    ) -> None:
-        """Delete these annotations of these tasks, and nothing else; safe to repeat.
+    def delete_many(self, project: int, tasks: Iterable[int], annotations: Iterable[int]) -> None:
+        """Delete these annotations of these tasks and nothing else. Safe to repeat.
 
-        One that a person changed since it was accepted is that person's, and stays. Label
-        Studio's bulk deletion, twenty times as fast, takes all annotations and drafts of a task.
-        So where people left something of their own, annotations are deleted one by one.
+        An annotation that a user has changed since it was accepted is kept. Label Studio's bulk
+        deletion is twenty times as fast, but removes all annotations and drafts of a task. Tasks
+        that have others are therefore cleared one annotation at a time.
         """
-        left = set(annotations) - self._changed(project, tasks)
+        left = set(annotations) - self._changed_by_users(project, tasks)
         for batch in batches(sorted(set(tasks)), _DELETE_SIZE):
-            alone = self._tasks_with_only(left, project, batch)
-            if alone:
-                self._act(project, "delete_tasks_annotations", list(alone))
-                left.difference_update(*alone.values())
+            clearable = self._tasks_with_only(left, project, batch)
+            if clearable:
+                self._calls.action(project, "delete_tasks_annotations", list(clearable))
+                left.difference_update(*clearable.values())
         for annotation in sorted(left):
-            self.delete_annotation(annotation)
+            self.delete(annotation)
 
-    def untouched_annotations(self, project: int, tasks: Iterable[int]) -> list[int]:
-        """Annotations of the tasks that were accepted and that no person changed since."""
-        notes = self._notes(project, sorted(set(tasks)))
-        made = {one["id"] for said in notes.values() for one in said if one["lead_time"] is None}
-        return sorted(made - self._changed(project, notes))
+    def untouched(self, project: int, tasks: Iterable[int]) -> list[int]:
+        """Ids of the accepted annotations of these tasks that no user has changed since."""
+        by_task = self._by_task(project, sorted(set(tasks)))
+        accepted = {
+            one["id"] for found in by_task.values() for one in found if one["lead_time"] is None
+        }
+        return sorted(accepted - self._changed_by_users(project, by_task))
 
-    def _changed(self, project: int, tasks: Iterable[int]) -> set[int]:
-        """Annotations that a user sent or changed: those made in bulk name nobody."""
-        rows = self._among(project, tasks, ("id", "annotations", "updated_by"), "all")
+    def accept_predictions(self, project: int, version: str, tasks: Iterable[int]) -> list[int]:
+        """Turn the predictions of a version into annotations that refer to them.
+
+        Safe to repeat. Tasks that have an annotation or were skipped in the meantime are left
+        alone. Returns the ids of the new annotations; tasks without such a prediction get none.
+
+        Raises:
+            Rejected: when Label Studio created annotations that do not refer to a prediction.
+        """
+        made: list[int] = []
+        for batch in batches(sorted(set(tasks)), _ACCEPT_SIZE):
+            by_task = self._by_task(project, batch)
+            free = [task for task, found in by_task.items() if not found]
+            if free:
+                self._calls.action(
+                    project, "predictions_to_annotations", free, model_version=version
+                )
+                made += _accepted(self._by_task(project, free))
+        return made
+
+    def _changed_by_users(self, project: int, tasks: Iterable[int]) -> set[int]:
+        """Annotations that a user submitted or updated; bulk actions leave `updated_by` empty."""
+        fields = ("id", "annotations", "updated_by")
+        rows = self._tasks.among(project, tasks, fields, "all")
         return {one["id"] for row in rows for one in row["annotations"] if one["updated_by"]}
 
     def _tasks_with_only(
         self, annotations: set[int], project: int, tasks: Sequence[int]
     ) -> dict[int, set[int]]:
-        """Tasks that have some of these annotations and no others, nor drafts; which ones.
+        """Tasks with some of these annotations, no others and no drafts, and their annotations.
 
-        A task lists the drafts of the token's owner alone, the filter knows those of all.
+        The rows list only drafts of the token's owner; the filter covers those of all users.
         """
-        undrafted = [where("draft_exists", "equal", False)]
-        rows = self._among(project, tasks, ("id", "annotations"), "all", undrafted)
-        found = {row["id"]: {one["id"] for one in row["annotations"]} for row in rows}
-        return {task: own for task, own in found.items() if own and own <= annotations}
+        without_drafts = [where("draft_exists", "equal", False)]
+        rows = self._tasks.among(project, tasks, ("id", "annotations"), "all", without_drafts)
+        by_task = {row["id"]: {one["id"] for one in row["annotations"]} for row in rows}
+        return {task: ids for task, ids in by_task.items() if ids and ids <= annotations}
 
-    def accept_predictions(self, project: int, version: str, tasks: Iterable[int]) -> list[int]:
-        """Turn the predictions of a version into annotations that remember them.
-
-        Safe to repeat, and a task that somebody annotated or skipped meanwhile is left to them.
-        Returns the ids of the annotations made now; a task without such a prediction has none.
-
-        Raises:
-            Rejected: when Label Studio made annotations that do not name their prediction.
-        """
-        made: list[int] = []
-        for batch in batches(sorted(set(tasks)), _ACCEPT_SIZE):
-            notes = self._notes(project, batch)
-            free = [task for task, said in notes.items() if not said]
-            if free:
-                self._act(project, "predictions_to_annotations", free, model_version=version)
-                made += _accepted(self._notes(project, free))
-        return made
-
-    def _notes(self, project: int, tasks: Sequence[int]) -> dict[int, list[Json]]:
-        """The annotations of each task that is still there, without what they say."""
+    def _by_task(self, project: int, tasks: Sequence[int]) -> dict[int, list[JsonObject]]:
+        """The annotations, without their results, of each of these tasks that still exists."""
         fields = ("id", "annotations", "parent_prediction", "lead_time")
-        rows = self._among(project, tasks, fields, "all")
+        rows = self._tasks.among(project, tasks, fields, "all")
         return {row["id"]: row["annotations"] for row in rows}
 
 
-def _accepted(notes: Mapping[int, Sequence[Json]]) -> list[int]:
-    """The annotations that nobody spent time on: people submitted the others meanwhile."""
-    made = [one for said in notes.values() for one in said if one["lead_time"] is None]
+def _accepted(by_task: Mapping[int, Sequence[JsonObject]]) -> list[int]:
+    """The annotations without lead time; those with one were submitted by people meanwhile."""
+    made = [one for found in by_task.values() for one in found if one["lead_time"] is None]
     accepted = sorted(one["id"] for one in made if one["parent_prediction"] is not None)
     if made and not accepted:
         raise Rejected(

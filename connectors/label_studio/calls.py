@@ -1,4 +1,4 @@
-"""What every group of Label Studio calls stands on."""
+"""Send requests to one Label Studio and check the shape of its JSON."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -7,41 +7,49 @@ from typing import Any, TypeVar, cast
 from connectors.errors import NotFound, Unreachable
 from connectors.http import HttpClient
 
-Json = dict[str, Any]
+JsonObject = dict[str, Any]
 Item = TypeVar("Item")
 
 _ACTION_SECONDS = 300.0
 
 
 class Calls:
-    """A group of calls to one Label Studio, in JSON as Label Studio speaks it."""
+    """The requests that every group of API calls is built from.
+
+    The parsed JSON is returned as Label Studio sends it.
+    """
 
     def __init__(self, http: HttpClient) -> None:
         self.http = http
 
-    def _object(self, method: str, path: str, **options: Any) -> Json:
+    def object(self, method: str, path: str, **options: Any) -> JsonObject:
+        """Request a JSON object; `options` go to `HttpClient.request_json`."""
         answer = self.http.request_json(method, path, **options)
         if not isinstance(answer, dict):
-            raise not_as_expected(method, path)
-        return cast("Json", answer)
+            raise unexpected_json(method, path)
+        return cast("JsonObject", answer)
 
-    def _list(self, path: str, **options: Any) -> list[Json]:
+    def array(self, path: str, **options: Any) -> list[JsonObject]:
+        """GET a JSON array of objects; `options` go to `HttpClient.request_json`."""
         answer = self.http.request_json("GET", path, **options)
         if not isinstance(answer, list):
-            raise not_as_expected("GET", path)
-        return cast("list[Json]", answer)
+            raise unexpected_json("GET", path)
+        return cast("list[JsonObject]", answer)
 
-    def _delete(self, path: str) -> None:
-        """Gone afterwards; already gone is fine, since a repeated call finds it so."""
+    def delete(self, path: str) -> None:
+        """Delete a resource. A missing one is no error, so the call may be repeated."""
         with contextlib.suppress(NotFound):
             self.http.request_json("DELETE", path)
 
-    def _act(self, project: int, action: str, tasks: Sequence[int], **fields: Any) -> Json:
-        """A Data Manager action on some tasks; only for actions that may be repeated."""
-        return self._object(
+    def action(self, project: int, name: str, tasks: Sequence[int], **fields: Any) -> JsonObject:
+        """Run a Data Manager action on these tasks.
+
+        The request is repeated when the connection breaks: use it for idempotent actions only.
+        """
+        return self.object(
             "POST",
             "/api/dm/actions",
-            params={"id": action, "project": project},
+            params={"id": name, "project": project},
             json={"selectedItems": {"all": False, "included": list(tasks)}, **fields},
             idempotent=True,
             timeout=_ACTION_SECONDS,
@@ -49,12 +57,12 @@ class Calls:
 
 
 def batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
-    """The items in order, `size` at a time."""
+    """Split the items into consecutive batches of at most `size`."""
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
-def not_as_expected(method: str, path: str) -> Unreachable:
+def unexpected_json(method: str, path: str) -> Unreachable:
     return Unreachable(
-        f"{method} {path} was answered with other JSON than Label Studio's",
-        "Is this the address of Label Studio?",
+        f"{method} {path} did not return the JSON that Label Studio returns",
+        "Check that LABEL_STUDIO_URL is the address of Label Studio",
     )

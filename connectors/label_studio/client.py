@@ -1,8 +1,7 @@
-"""Label Studio's API as one object, in JSON; what it means is for the caller to say.
+"""The API of one Label Studio, grouped by resource.
 
-All calls go through `connectors.http` for its patience and its tokens. The SDK would repeat even an
-import that may have arrived, pages by number while rows come and go, and cannot name a model
-version to an action; its rules serve to say why a prediction was refused.
+All requests go through `connectors.http`, which retries and renews tokens. See
+docs/decisions/label-studio-sdk.md for why the SDK's own client is not used here.
 """
 
 from types import TracebackType
@@ -10,36 +9,48 @@ from typing import Self
 
 from connectors.http import HttpClient, Pause
 from connectors.label_studio.annotations import Annotations
-from connectors.label_studio.calls import Json, not_as_expected
+from connectors.label_studio.calls import Calls, JsonObject, unexpected_json
 from connectors.label_studio.prediction_import import PredictionImport
-from connectors.label_studio.registration import Registrations
+from connectors.label_studio.predictions import Predictions
+from connectors.label_studio.projects import Projects
+from connectors.label_studio.registration import Registration
 from connectors.label_studio.tabs import Tabs
+from connectors.label_studio.tasks import Tasks
 
 
-class LabelStudioClient(PredictionImport, Annotations, Registrations, Tabs):
-    """One Label Studio, seen by the owner of one token. Safe for several threads.
+class LabelStudioClient:
+    """One Label Studio with the rights of one token. Safe for several threads.
 
-    Every method raises Unreachable when there is no answer within `patience` seconds, Denied for
-    a token that is wrong, expired or not allowed, NotFound for what is not there, and Rejected
-    with Label Studio's reason. `pause` waits between attempts and may raise to give up.
+    All methods take and return Label Studio's JSON. They raise Unreachable when there is no
+    answer within `patience` seconds, Denied when the token is wrong, expired or lacks a
+    permission, NotFound for a missing resource, and Rejected with Label Studio's reason. `pause`
+    waits between attempts and may raise to give up.
     """
 
     def __init__(
         self, base_url: str, api_key: str, *, patience: float = 0.0, pause: Pause | None = None
     ) -> None:
-        super().__init__(HttpClient(base_url, api_key, patience=patience, pause=pause))
+        self.http = HttpClient(base_url, api_key, patience=patience, pause=pause)
+        self._calls = Calls(self.http)
+        self.projects = Projects(self._calls)
+        self.tasks = Tasks(self._calls)
+        self.annotations = Annotations(self._calls, self.tasks)
+        self.predictions = Predictions(self._calls, self.tasks, self.projects)
+        self.prediction_import = PredictionImport(self._calls, self.tasks, self.projects)
+        self.tabs = Tabs(self._calls)
+        self.registration = Registration(self._calls)
 
-    def whoami(self) -> Json:
+    def whoami(self) -> JsonObject:
         """The owner of the token, with `id` and `email`."""
-        return self._object("GET", "/api/current-user/whoami")
+        return self._calls.object("GET", "/api/current-user/whoami")
 
     def version(self) -> str:
         """Label Studio's version, such as "1.23.2"; needs no token."""
-        match self._object("GET", "/api/version"):
+        match self._calls.object("GET", "/api/version"):
             case {"release": str(release)}:
                 return release
             case _:
-                raise not_as_expected("GET", "/api/version")
+                raise unexpected_json("GET", "/api/version")
 
     def close(self) -> None:
         self.http.close()

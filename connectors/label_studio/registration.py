@@ -1,12 +1,11 @@
-"""How a backend is made known to a Label Studio project: its entry and its webhook."""
+"""Register a backend with a Label Studio project: its ML backend entry and its webhook."""
 
 import base64
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from connectors.errors import ConnectorError, Denied, Rejected
-from connectors.label_studio.calls import Calls, Json
+from connectors.label_studio.calls import Calls, JsonObject
 
 WEBHOOK_ACTIONS = (
     "ANNOTATION_CREATED",
@@ -15,7 +14,7 @@ WEBHOOK_ACTIONS = (
     "ANNOTATIONS_DELETED",
 )
 
-_CREATED, _UPDATED, _KEPT = "created", "updated", "already there"
+_CREATED, _UPDATED, _UNCHANGED = "created", "updated", "already there"
 
 _BLOCKED = ("reserved network address", "local network", "ssrf", "banned")
 _ALLOW_LOCAL = (
@@ -27,72 +26,66 @@ _DOTTED_HOST = (
     " a dotted alias such as autolabel.internal"
 )
 _MUST_ANSWER = (
-    "It must answer Label Studio, not only you: check that it runs, that AUTOLABEL_PUBLIC_URL is"
-    " its address as seen from Label Studio, and user and password if it wants any"
+    "Label Studio must be able to reach it: check that it runs, that AUTOLABEL_PUBLIC_URL is its"
+    " address as seen from Label Studio, and that user and password are right if it needs them"
 )
 
 
-@dataclass(frozen=True, slots=True)
 class Registration:
-    """The ids of a backend's entry and webhook, and what was done to them, in words."""
+    """Connects backends to projects, and disconnects them."""
 
-    backend: int
-    webhook: int
-    done: str
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
 
-    def __str__(self) -> str:
-        return self.done
+    def backends(self, project: int) -> list[JsonObject]:
+        """The project's ML backends. Label Studio checks the health of each for this list."""
+        return self._calls.array("/api/ml", params={"project": project})
 
+    def webhooks(self, project: int) -> list[JsonObject]:
+        return self._calls.array("/api/webhooks/", params={"project": project})
 
-class Registrations(Calls):
-    """Connect and disconnect backends."""
-
-    def backends(self, project: int) -> list[Json]:
-        """The project's backends; Label Studio asks each for its health meanwhile."""
-        return self._list("/api/ml", params={"project": project})
-
-    def webhooks(self, project: int) -> list[Json]:
-        return self._list("/api/webhooks/", params={"project": project})
-
-    def connect_backend(
+    def connect(
         self, project: int, url: str, title: str, user: str = "", password: str = ""
-    ) -> Registration:
-        """Create or update a backend and its webhook. Safe to repeat.
+    ) -> str:
+        """Create or update a backend and its webhook, and return what was done. Safe to repeat.
 
-        The webhook comes first: Label Studio would else make one for every action and without
-        credentials, or, where it refuses the address, keep a backend that has none.
+        The webhook is created first. Otherwise Label Studio creates one itself, for all actions
+        and without credentials, or keeps a backend without a webhook if it refuses the address.
 
         Raises:
-            Rejected: with the cure, when Label Studio may not call this address, refuses it as a
-                webhook, or finds no healthy backend there.
+            Rejected: with a hint, when Label Studio may not call this address, refuses it for a
+                webhook, or gets no healthy answer from it.
         """
         url = url.rstrip("/")
-        webhook, made = self._ensure_webhook(project, f"{url}/webhook", _basic(user, password))
+        webhook, webhook_change = self._ensure_webhook(
+            project, f"{url}/webhook", _basic_auth(user, password)
+        )
         try:
-            known = self.backends(project)
+            existing = self.backends(project)
             body = {"project": project, "url": url, "title": title, **_login(user, password)}
-            backend, entered = self._ensure_backend(body, known)
+            backend, backend_change = self._ensure_backend(body, existing)
         except ConnectorError:
-            if made == _CREATED:
-                self._delete(f"/api/webhooks/{webhook}/")
+            if webhook_change == _CREATED:
+                self._calls.delete(f"/api/webhooks/{webhook}/")
             raise
-        done = f"backend {entered}, webhook {made}" + _shadow(backend, known)
-        return Registration(backend, webhook, done)
+        done = f"backend {backend_change}, webhook {webhook_change}"
+        return done + _shadowed_by(backend, existing)
 
     def disconnect(self, project: int, url: str) -> None:
-        """Remove the backends and webhooks with this address; none is fine."""
+        """Remove all backends and webhooks with this address. Safe to repeat."""
         url = url.rstrip("/")
         for backend in self.backends(project):
             if backend["url"].rstrip("/") == url:
-                self._delete(f"/api/ml/{backend['id']}")
-        self._forget_webhook(project, url)
+                self._calls.delete(f"/api/ml/{backend['id']}")
+        self._delete_webhook(project, url)
 
-    def _forget_webhook(self, project: int, url: str) -> None:
+    def _delete_webhook(self, project: int, url: str) -> None:
         for hook in self.webhooks(project):
             if hook["url"] == f"{url}/webhook":
-                self._delete(f"/api/webhooks/{hook['id']}/")
+                self._calls.delete(f"/api/webhooks/{hook['id']}/")
 
-    def _ensure_webhook(self, project: int, url: str, headers: Json) -> tuple[int, str]:
+    def _ensure_webhook(self, project: int, url: str, headers: JsonObject) -> tuple[int, str]:
+        """Create or update the webhook; return its id and what was done."""
         wanted = {
             "url": url,
             "headers": headers,
@@ -101,48 +94,50 @@ class Registrations(Calls):
             "actions": sorted(WEBHOOK_ACTIONS),
             "is_active": True,
         }
-        same = next((hook for hook in self.webhooks(project) if hook["url"] == url), None)
+        existing = next((hook for hook in self.webhooks(project) if hook["url"] == url), None)
         try:
-            if same is None:
+            if existing is None:
                 body = {**wanted, "project": project}
-                return self._object("POST", "/api/webhooks/", json=body)["id"], _CREATED
-            if wanted.items() <= {**same, "actions": sorted(same["actions"])}.items():
-                return same["id"], _KEPT
-            self._object("PATCH", f"/api/webhooks/{same['id']}/", json=wanted)
+                return self._calls.object("POST", "/api/webhooks/", json=body)["id"], _CREATED
+            if wanted.items() <= {**existing, "actions": sorted(existing["actions"])}.items():
+                return existing["id"], _UNCHANGED
+            self._calls.object("PATCH", f"/api/webhooks/{existing['id']}/", json=wanted)
         except (Denied, Rejected) as exc:
             raise _refusal(exc, url, _DOTTED_HOST) from exc
-        return same["id"], _UPDATED
+        return existing["id"], _UPDATED
 
-    def _ensure_backend(self, body: Json, known: Sequence[Json]) -> tuple[int, str]:
+    def _ensure_backend(self, body: JsonObject, known: Sequence[JsonObject]) -> tuple[int, str]:
+        """Create or update the backend, matched by address, then by title; id and what was done."""
         url, title = body["url"], body["title"]
-        same = next((one for one in known if url == one["url"].rstrip("/")), None)
-        same = same or next((one for one in known if title == one["title"]), None)
+        existing = next((one for one in known if url == one["url"].rstrip("/")), None)
+        existing = existing or next((one for one in known if title == one["title"]), None)
         try:
-            if same is None:
-                return self._object("POST", "/api/ml", json=body)["id"], _CREATED
-            self._object("PATCH", f"/api/ml/{same['id']}", json=body)
+            if existing is None:
+                return self._calls.object("POST", "/api/ml", json=body)["id"], _CREATED
+            self._calls.object("PATCH", f"/api/ml/{existing['id']}", json=body)
         except (Denied, Rejected) as exc:
             raise _refusal(exc, url, _MUST_ANSWER) from exc
-        if (old := same["url"].rstrip("/")) != url:
-            self._forget_webhook(body["project"], old)
-        return same["id"], _UPDATED
+        if (old := existing["url"].rstrip("/")) != url:
+            self._delete_webhook(body["project"], old)
+        return existing["id"], _UPDATED
 
 
-def _shadow(backend: int, known: Sequence[Json]) -> str:
-    """Label Studio asks a project's first backend for predictions, and no other."""
-    first = min(known, key=lambda one: one["id"], default={"id": backend})
+def _shadowed_by(backend: int, existing: Sequence[JsonObject]) -> str:
+    """A warning if another backend was connected earlier: Label Studio asks only the first one."""
+    first = min(existing, key=lambda one: one["id"], default={"id": backend})
     if first["id"] >= backend:
         return ""
     return f"; but {first['title']!r} was connected first, and Label Studio asks only the first"
 
 
-def _login(user: str, password: str) -> Json:
+def _login(user: str, password: str) -> JsonObject:
     if not user:
         return {"auth_method": "NONE"}
     return {"auth_method": "BASIC_AUTH", "basic_auth_user": user, "basic_auth_pass": password}
 
 
-def _basic(user: str, password: str) -> Json:
+def _basic_auth(user: str, password: str) -> JsonObject:
+    """The header with which Label Studio authenticates at the webhook."""
     if not user:
         return {}
     pair = base64.b64encode(f"{user}:{password}".encode()).decode()
@@ -150,10 +145,10 @@ def _basic(user: str, password: str) -> Json:
 
 
 def _refusal(exc: ConnectorError, url: str, hint: str) -> ConnectorError:
-    """Tell a blocked address from a wrong one, and from a token that may not do this."""
+    """Tell a blocked address from a wrong one, and from a missing permission of the token."""
     if any(word in exc.message.lower() for word in _BLOCKED):
         return Rejected(f"Label Studio may not call {url}", _ALLOW_LOCAL)
     if isinstance(exc, Denied):
         return exc
-    said = re.sub(r"<[^>]*>", "", exc.message)  # it comes with links
-    return Rejected(f"Label Studio does not take {url}: {said}", hint)
+    text = re.sub(r"<[^>]*>", "", exc.message)  # Label Studio's text has HTML links
+    return Rejected(f"Label Studio does not accept {url}: {text}", hint)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from connectors.label_studio.calls import Calls, Json
+from connectors.label_studio.calls import Calls, JsonObject
 
 _MODES = ("explore", "labeling")
 
@@ -14,10 +14,10 @@ _MODES = ("explore", "labeling")
 class Tab:
     """What a tab shows.
 
-    `filters` as `where` makes them, joined by the `conjunction`, but none with `in_list`: Label
-    Studio's Data Manager does not know that operator and shows nothing at all any more.
-    `ordering` names one column, after a `-` in reverse. `columns` are those to show, such as
-    `predictions_score`, with those of the task's data; none of them means the usual ones.
+    `filters` are made by `where` and joined by the `conjunction`. Do not use `in_list`: the Data
+    Manager does not know this operator and shows an empty page. `ordering` is one column, with a
+    leading `-` for descending order. `columns` are the ones to show beside those of the task's
+    data, such as `predictions_score`; an empty sequence means Label Studio's default.
     """
 
     title: str
@@ -27,59 +27,65 @@ class Tab:
     conjunction: str = "and"
 
 
-class Tabs(Calls):
+class Tabs:
     """List, create, update and delete tabs, which Label Studio's API calls views."""
 
-    def tabs(self, project: int) -> list[Json]:
-        return self._list("/api/dm/views/", params={"project": project})
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
 
-    def ensure_tabs(self, project: int, wanted: Sequence[Tab]) -> list[int]:
-        """Make the tabs of these titles show exactly this; their ids. Safe to repeat.
+    def all(self, project: int) -> list[JsonObject]:
+        return self._calls.array("/api/dm/views/", params={"project": project})
 
-        The first tab of a project is preceded by the "Default" one that Label Studio itself
-        would have made.
+    def ensure(self, project: int, wanted: Sequence[Tab]) -> list[int]:
+        """Create or update tabs, matched by title, and return their ids. Safe to repeat.
+
+        If the project has no tab yet, a "Default" tab is created first, as Label Studio would.
         """
-        there = self.tabs(project)
-        if not there:
-            self._create_tab(project, {"title": "Default"})
-        same = {tab["data"].get("title"): tab for tab in reversed(there)}
-        columns = _Columns(self, project)
-        return [self._ensure(project, same.get(tab.title), _data(tab, columns)) for tab in wanted]
+        existing = self.all(project)
+        if not existing:
+            self._create(project, {"title": "Default"})
+        by_title = {tab["data"].get("title"): tab for tab in reversed(existing)}
+        columns = _ColumnNames(self, project)
+        return [
+            self._ensure_one(project, by_title.get(tab.title), _data(tab, columns))
+            for tab in wanted
+        ]
 
-    def delete_tab(self, tab: int) -> None:
-        self._delete(f"/api/dm/views/{tab}/")
+    def delete(self, tab: int) -> None:
+        self._calls.delete(f"/api/dm/views/{tab}/")
 
-    def columns(self, project: int) -> list[Json]:
-        """All that a tab of the project can show; a parent is listed before its children."""
-        return self._object("GET", "/api/dm/columns", params={"project": project})["columns"]
+    def columns(self, project: int) -> list[JsonObject]:
+        """All columns that a tab of the project can show; parents are listed before children."""
+        answer = self._calls.object("GET", "/api/dm/columns", params={"project": project})
+        return answer["columns"]
 
-    def _ensure(self, project: int, there: Json | None, data: Json) -> int:
-        if there is None:
-            return self._create_tab(project, data)
-        if not data.items() <= there["data"].items():
-            body = {"data": {**there["data"], **data}}
-            self._object("PATCH", f"/api/dm/views/{there['id']}/", json=body)
-        return int(there["id"])
+    def _ensure_one(self, project: int, existing: JsonObject | None, data: JsonObject) -> int:
+        if existing is None:
+            return self._create(project, data)
+        if not data.items() <= existing["data"].items():
+            body = {"data": {**existing["data"], **data}}
+            self._calls.object("PATCH", f"/api/dm/views/{existing['id']}/", json=body)
+        return int(existing["id"])
 
-    def _create_tab(self, project: int, data: Json) -> int:
-        answer = self._object("POST", "/api/dm/views/", json={"project": project, "data": data})
-        return int(answer["id"])
+    def _create(self, project: int, data: JsonObject) -> int:
+        body = {"project": project, "data": data}
+        return int(self._calls.object("POST", "/api/dm/views/", json=body)["id"])
 
 
-class _Columns:
-    """The names of a project's columns, asked for once and only when needed."""
+class _ColumnNames:
+    """The names of a project's columns, requested once and only when needed."""
 
     def __init__(self, tabs: Tabs, project: int) -> None:
         self._tabs = tabs
         self._project = project
 
     @cached_property
-    def names(self) -> Sequence[str]:
+    def all(self) -> Sequence[str]:
         columns = self._tabs.columns(self._project)
         return [_name(column) for column in columns if not column.get("children")]
 
 
-def _data(tab: Tab, columns: _Columns) -> Json:
+def _data(tab: Tab, columns: _ColumnNames) -> JsonObject:
     data = {
         "title": tab.title,
         "filters": {
@@ -92,12 +98,12 @@ def _data(tab: Tab, columns: _Columns) -> Json:
         return data
     hidden = [
         f"tasks:{name}"
-        for name in columns.names
+        for name in columns.all
         if name not in tab.columns and not name.startswith("data.")
     ]
     return {**data, "hiddenColumns": dict.fromkeys(_MODES, hidden)}
 
 
-def _name(column: Json) -> str:
+def _name(column: JsonObject) -> str:
     parent = column.get("parent")
     return f"{parent}.{column['id']}" if parent else str(column["id"])

@@ -1,20 +1,19 @@
-"""Tasks of Label Studio: keyset pages of them, and ways to make and delete them."""
+"""Tasks of Label Studio: list them by keyset pages, create them from images."""
 
 import json
 import mimetypes
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from connectors.errors import FetchFailed
-from connectors.label_studio.calls import Calls, Json, batches
+from connectors.label_studio.calls import Calls, JsonObject, batches
 
-_IDS_A_QUERY = 300
-"""Ids go into the address of a request, which proxies often limit to 8 kB."""
+_IDS_PER_QUERY = 300
+"""Ids are sent in the URL, which proxies often limit to 8 kB."""
 
-_IMPORT_SIZE = 5000
-_FILES_A_REQUEST = 100
+_FILES_PER_REQUEST = 100
 _LIST_SECONDS = 120.0
 _IMPORT_SECONDS = 300.0
 
@@ -28,12 +27,12 @@ ANNOTATION_FIELDS = (
     "completed_by",
     "parent_prediction",
 )
-"""Label Studio applies `include` to the objects inside a task too, so these are named as well."""
+"""Label Studio applies `include` to nested objects too, so their fields are listed as well."""
 
-_KINDS = ((list, "List"), (str, "String"), (bool, "Boolean"), (object, "Number"))
+_FILTER_TYPES = ((list, "List"), (str, "String"), (bool, "Boolean"), (object, "Number"))
 
 
-def where(column: str, operator: str, value: Any) -> Json:
+def where(column: str, operator: str, value: Any) -> JsonObject:
     """One filter of the Data Manager, such as `where("total_annotations", "equal", 0)`.
 
     Operators: equal, not_equal, less, greater, less_or_equal, greater_or_equal, in, not_in (of
@@ -42,7 +41,7 @@ def where(column: str, operator: str, value: Any) -> Json:
     return {
         "filter": f"filter:tasks:{column}",
         "operator": operator,
-        "type": next(name for kind, name in _KINDS if isinstance(value, kind)),
+        "type": next(name for kind, name in _FILTER_TYPES if isinstance(value, kind)),
         "value": value,
     }
 
@@ -50,97 +49,90 @@ def where(column: str, operator: str, value: Any) -> Json:
 _UNTOUCHED = (where("total_annotations", "equal", 0), where("cancelled_annotations", "equal", 0))
 
 
-class Tasks(Calls):
-    """List, import, upload and delete tasks.
+class Tasks:
+    """List tasks, and create them by uploading images.
 
-    Lists page by the last id seen instead of a page number: rows that appear, change or vanish
-    between two pages then neither shift nor repeat the others. A page may be shorter than asked
-    for, since Label Studio can be told to limit it (`TASK_API_PAGE_SIZE_MAX`).
+    Lists page by the last id seen, not by page number: tasks that appear, change or vanish
+    between two pages neither shift nor repeat the others. A page may be shorter than requested,
+    because Label Studio can limit it (`TASK_API_PAGE_SIZE_MAX`).
     """
 
     page_size = 1000
 
-    def labeled_tasks(self, project: int) -> Iterator[Json]:
-        """Tasks with an annotation that is no skip: `id`, `data` and whole `annotations`."""
-        labeled = where("total_annotations", "greater", 0)
-        return self._pages(project, [labeled], ("id", "data", *ANNOTATION_FIELDS), "all")
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
 
-    def unlabeled_tasks(self, project: int) -> Iterator[Json]:
-        """Tasks that nobody annotated or skipped: `id` and `data`."""
-        return self._pages(project, _UNTOUCHED, ("id", "data"))
+    def labeled(self, project: int) -> Iterator[JsonObject]:
+        """Tasks with an annotation that is not a skip: `id`, `data` and complete `annotations`."""
+        labeled = where("total_annotations", "greater", 0)
+        return self.matching(project, [labeled], ("id", "data", *ANNOTATION_FIELDS), "all")
+
+    def unlabeled(self, project: int) -> Iterator[JsonObject]:
+        """Tasks without annotations and skips: `id` and `data`."""
+        return self.matching(project, _UNTOUCHED, ("id", "data"))
 
     def count_unlabeled(self, project: int) -> int:
-        """How many `unlabeled_tasks` there are, without listing them."""
+        """Count what `unlabeled` would list, in one request."""
         return int(self._page(project, _UNTOUCHED, ("id",), "task_only", 1)["total"])
 
-    def tasks_by_id(self, project: int, ids: Iterable[int]) -> Iterator[Json]:
-        """Those of the tasks that are there: `id`, `data` and both counts of annotations."""
+    def by_id(self, project: int, ids: Iterable[int]) -> Iterator[JsonObject]:
+        """The tasks with these ids that exist: `id`, `data` and both annotation counts."""
         fields = ("id", "data", "total_annotations", "cancelled_annotations")
-        return self._among(project, ids, fields)
+        return self.among(project, ids, fields)
 
-    def import_tasks(self, project: int, data: Sequence[Mapping[str, Any]]) -> list[int]:
-        """The ids of the new tasks, in order.
-
-        Raises:
-            Unreachable: also when the connection broke meanwhile; some may have been made.
-        """
-        ids: list[int] = []
-        for batch in batches(data, _IMPORT_SIZE):
-            ids += self._import(project, json=[{"data": dict(one)} for one in batch])
-        return ids
+    def predicted_ids(
+        self, project: int, version: str, between: tuple[int, int] | None = None
+    ) -> set[int]:
+        """Ids of the tasks with a prediction of this version; `between` limits them to a range."""
+        filters = [where("predictions_model_versions", "contains", [version])]
+        if between:
+            filters.append(where("id", "in", {"min": between[0], "max": between[1]}))
+        rows = self.matching(project, filters, ("id", "predictions_model_versions"))
+        return {row["id"] for row in rows if version in _versions(row)}
 
     def upload_images(self, project: int, paths: Sequence[Path]) -> list[int]:
-        """Upload files, one task a file; the ids of the tasks, in order.
+        """Upload files as one task each and return the task ids in the order of the files.
 
         Raises:
             FetchFailed: when a file cannot be read.
         """
         ids: list[int] = []
-        for batch in batches(paths, _FILES_A_REQUEST):
+        for batch in batches(paths, _FILES_PER_REQUEST):
             with ExitStack() as opened:
-                # of several files under one name Label Studio would keep the last
+                # Label Studio keeps only the last of several files sent under the same field name
                 files = {f"file{n}": _part(path, opened) for n, path in enumerate(batch)}
-                ids += self._import(project, files=files)
+                ids += self._upload(project, files)
         return ids
 
-    def delete_tasks(self, project: int, ids: Sequence[int]) -> None:
-        for batch in batches(ids, self.page_size):
-            self._act(project, "delete_tasks", batch)
-
-    def _import(self, project: int, **body: Any) -> list[int]:
-        answer = self._object(
-            "POST",
-            f"/api/projects/{project}/import",
-            params={"return_task_ids": "true"},
-            timeout=_IMPORT_SECONDS,
-            **body,
-        )
-        return [int(task) for task in answer.get("task_ids", ())]
-
-    def _among(
+    def among(
         self,
         project: int,
         ids: Iterable[int],
         fields: Sequence[str],
         depth: str = "task_only",
-        filters: Sequence[Json] = (),
-    ) -> Iterator[Json]:
-        for batch in batches(sorted(set(ids)), _IDS_A_QUERY):
-            among = [*filters, where("id", "in_list", list(batch))]
-            yield from self._pages(project, among, fields, depth)
+        filters: Sequence[JsonObject] = (),
+    ) -> Iterator[JsonObject]:
+        """Like `matching`, limited to the tasks with these ids."""
+        for batch in batches(sorted(set(ids)), _IDS_PER_QUERY):
+            limited = [*filters, where("id", "in_list", list(batch))]
+            yield from self.matching(project, limited, fields, depth)
 
-    def _pages(
+    def matching(
         self,
         project: int,
-        filters: Sequence[Json],
+        filters: Sequence[JsonObject],
         fields: Sequence[str],
         depth: str = "task_only",
-    ) -> Iterator[Json]:
+    ) -> Iterator[JsonObject]:
+        """The `fields` of all tasks that match all filters, ordered by id.
+
+        `depth` "all" includes annotations and predictions, "task_only" leaves them out.
+        """
         last = 0
         while True:
-            beyond = [*filters, where("id", "greater", last)]
-            answer = self._page(project, beyond, fields, depth, self.page_size)
-            page: list[Json] = answer["tasks"]
+            after_last = [*filters, where("id", "greater", last)]
+            answer = self._page(project, after_last, fields, depth, self.page_size)
+            page: list[JsonObject] = answer["tasks"]
             yield from page
             if not page or len(page) >= answer["total"]:
                 return
@@ -149,14 +141,14 @@ class Tasks(Calls):
     def _page(
         self,
         project: int,
-        filters: Sequence[Json],
+        filters: Sequence[JsonObject],
         fields: Sequence[str],
         depth: str,
         size: int,
-    ) -> Json:
+    ) -> JsonObject:
         matching = {"conjunction": "and", "items": filters}
         query = {"filters": matching, "ordering": ["tasks:id"]}
-        return self._object(
+        return self._calls.object(
             "GET",
             "/api/tasks",
             params={
@@ -170,10 +162,27 @@ class Tasks(Calls):
             timeout=_LIST_SECONDS,
         )
 
+    def _upload(self, project: int, files: dict[str, Any]) -> list[int]:
+        answer = self._calls.object(
+            "POST",
+            f"/api/projects/{project}/import",
+            params={"return_task_ids": "true"},
+            files=files,
+            timeout=_IMPORT_SECONDS,
+        )
+        return [int(task) for task in answer.get("task_ids", ())]
+
 
 def _part(path: Path, opened: ExitStack) -> tuple[str, Any, str]:
+    """The name, open file and media type of one part of a multipart upload."""
     try:
         content = opened.enter_context(path.open("rb"))
     except OSError as exc:
         raise FetchFailed(f"{path} cannot be read: {exc.strerror}") from exc
     return path.name, content, mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+
+
+def _versions(row: JsonObject) -> list[str]:
+    """The model versions of a row: SQLite joins them with commas, PostgreSQL returns a list."""
+    versions: str | list[str] | None = row.get("predictions_model_versions")
+    return versions.split(",") if isinstance(versions, str) else versions or []

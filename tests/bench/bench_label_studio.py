@@ -16,6 +16,7 @@ import httpx
 from connectors.label_studio.client import LabelStudioClient
 from tests.e2e.conftest import CHOICES
 from tests.e2e.label_studio import REPOSITORY, new_data_dir, running
+from tests.e2e.label_studio_api import import_tasks
 
 ROUNDS = 3
 CAT = [{"from_name": "kind", "to_name": "image", "type": "choices", "value": {"choices": ["cat"]}}]
@@ -73,8 +74,8 @@ def main(count: int) -> None:
         LabelStudioClient(process.url, process.token) as client,
     ):
         bare = Bare(process.url, process.token)
-        project = client.create_project("bench", CHOICES)["id"]
-        tasks = client.import_tasks(project, [{"image": f"/{n}.jpg"} for n in range(count)])
+        project = client.projects.create("bench", CHOICES)["id"]
+        tasks = import_tasks(client, project, [{"image": f"/{n}.jpg"} for n in range(count)])
         print(f"{count} tasks{'bare':>19}{'ours':>12}{'time':>11}")
 
         untouched = (
@@ -86,24 +87,26 @@ def main(count: int) -> None:
             "list unlabeled",
             count,
             lambda: bare.list(project, untouched, "task_only", "id,data"),
-            lambda: sum(1 for _ in client.unlabeled_tasks(project)),
+            lambda: sum(1 for _ in client.tasks.unlabeled(project)),
         )
         versions = iter(f"al-{number:04}-aaaa" for number in range(100))
         compare(
             "import predictions",
             count,
             lambda: bare.import_predictions(project, predictions(tasks, next(versions))),
-            lambda: client.import_predictions(project, predictions(tasks, next(versions))).created,
+            lambda: (
+                client.prediction_import.store(project, predictions(tasks, next(versions))).created
+            ),
         )
         first = "al-0000-aaaa"
         compare(
             "list predicted ids",
             count,
             lambda: bare.list(project, untouched, "task_only", "id"),
-            lambda: len(client.predicted_task_ids(project, first)),
+            lambda: len(client.tasks.predicted_ids(project, first)),
         )
         started = time.perf_counter()
-        accepted = client.accept_predictions(project, first, tasks[: count // 5])
+        accepted = client.annotations.accept_predictions(project, first, tasks[: count // 5])
         rate = len(accepted) / (time.perf_counter() - started)
         print(f"{'accept predictions':22}{'':12}{rate:10.0f}/s")
         labeled = untouched.replace('"equal"', '"greater"')
@@ -115,7 +118,7 @@ def main(count: int) -> None:
             "list labeled",
             count // 5,
             lambda: bare.list(project, labeled, "all", include),
-            lambda: sum(1 for _ in client.labeled_tasks(project)),
+            lambda: sum(1 for _ in client.tasks.labeled(project)),
         )
 
 

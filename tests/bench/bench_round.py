@@ -24,6 +24,7 @@ from tests.e2e.autolabel import Autolabel, settings_for
 from tests.e2e.digits import DigitProject, annotate, answer, new_project
 from tests.e2e.label_studio import REPOSITORY, new_data_dir
 from tests.e2e.label_studio import running as label_studio_on
+from tests.e2e.label_studio_api import import_tasks
 
 LABELS = tuple("0123456789")
 PER_CLASS = 50
@@ -108,7 +109,7 @@ def large(folder: Path) -> None:
             for task in list(project.truth)[-report["predicted"] :]
         ]
         storing = clock(lambda: bare.import_predictions(project.id, rows), studio)
-        deleting = clock(lambda: client.delete_predictions(project.id, "bare"), studio)
+        deleting = clock(lambda: client.predictions.delete_version(project.id, "bare"), studio)
     print(f"{TASKS} tasks, features cached")
     print(f"{'':20}{'wall':>8}{'Label Studio CPU':>19}{'our CPU':>10}")
     for name, one in (("list", listing), ("import", storing), ("delete", deleting)):
@@ -141,8 +142,8 @@ def many(client: LabelStudioClient, folder: Path) -> DigitProject:
     page = {"project": project.id, "page_size": 1000, "resolve_uri": "false"}
     tasks = client.http.request_json("GET", "/api/tasks", params=page)["tasks"]
     addresses = [task["data"]["image"] for task in tasks] * (TASKS // len(tasks) - 1)
-    client.import_tasks(project.id, [{"image": address} for address in addresses])
-    ids = [*project.truth, *(row["id"] for row in client.unlabeled_tasks(project.id))]
+    import_tasks(client, project.id, [{"image": address} for address in addresses])
+    ids = [*project.truth, *(row["id"] for row in client.tasks.unlabeled(project.id))]
     return DigitProject(project.id, dict.fromkeys(sorted(set(ids)), "?"))
 
 

@@ -58,8 +58,8 @@ def new_project(client: LabelStudioClient, folder: Path, images: int) -> CellPro
         for (path, _), turn in zip(chosen, turned, strict=True)
     ]
     options = "".join(f'<Label value="{label}"/>' for label in LABELS)
-    project = client.create_project("cells", CONFIG.format(options))["id"]
-    empty, *tasks = client.upload_images(project, [_slide(folder), *paths])
+    project = client.projects.create("cells", CONFIG.format(options))["id"]
+    empty, *tasks = client.tasks.upload_images(project, [_slide(folder), *paths])
     truth = dict(zip(tasks, (regions for _, regions in chosen), strict=True))
     sideways = frozenset(task for task, turn in zip(tasks, turned, strict=True) if turn)
     return CellProject(project, {empty: Regions(()), **truth}, empty, sideways)
@@ -68,7 +68,7 @@ def new_project(client: LabelStudioClient, folder: Path, images: int) -> CellPro
 def annotate(client: LabelStudioClient, project: CellProject, tasks: Iterable[int]) -> None:
     """Draw every box of these tasks, as a person would."""
     for task in tasks:
-        client.annotate(task, drawn(project.truth[task]))
+        client.annotations.create(task, drawn(project.truth[task]))
 
 
 def drawn(regions: Regions) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from connectors.label_studio.client import LabelStudioClient
 from tests.e2e.autolabel import Autolabel, settings_for
 from tests.e2e.digits import LABELS, annotate, new_project
 from tests.e2e.label_studio import binary, new_data_dir, running
+from tests.e2e.label_studio_api import delete_project
 from tests.e2e.label_studio_copy import with_action
 from tests.e2e.rounds import Round, newest_job, shown, start_training
 
@@ -41,9 +42,9 @@ def client(label_studio: LabelStudioProcess) -> Iterator[LabelStudioClient]:
 @pytest.fixture
 def project(client: LabelStudioClient) -> Iterator[int]:
     """An empty project that asks one single-choice question: cat or dog."""
-    made = client.create_project("end to end", CHOICES)["id"]
+    made = client.projects.create("end to end", CHOICES)["id"]
     yield made
-    client.delete_project(made)
+    delete_project(client, made)
 
 
 @pytest.fixture(scope="session")

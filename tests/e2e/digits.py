@@ -46,16 +46,16 @@ def new_project(
 ) -> DigitProject:
     """A project with `per_class` uploaded images of each label, nothing annotated."""
     options = "".join(f'<Choice value="{label}"/>' for label in labels)
-    project = client.create_project("digits", CONFIG.format(options))["id"]
+    project = client.projects.create("digits", CONFIG.format(options))["id"]
     images = write_images(folder, per_class, labels)
-    tasks = client.upload_images(project, [path for path, _ in images])
+    tasks = client.tasks.upload_images(project, [path for path, _ in images])
     return DigitProject(project, dict(zip(tasks, (label for _, label in images), strict=True)))
 
 
 def annotate(client: LabelStudioClient, project: DigitProject, tasks: Iterable[int]) -> None:
     """Label these tasks rightly."""
     for task in tasks:
-        client.annotate(task, answer(project.truth[task]))
+        client.annotations.create(task, answer(project.truth[task]))
 
 
 def answer(label: str) -> list[dict[str, Any]]:

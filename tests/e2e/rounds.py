@@ -48,7 +48,7 @@ class Round:
 
 
 def shown(client: LabelStudioClient, project: int) -> Shown:
-    model_version = client.project(project)["model_version"]
+    model_version = client.projects.get(project)["model_version"]
     ordered = _listed(
         client,
         project=project,
@@ -57,8 +57,8 @@ def shown(client: LabelStudioClient, project: int) -> Shown:
     )
     return Shown(
         model_version=model_version,
-        versions=client.prediction_versions(project),
-        predictions=list(client.predictions(project, model_version)),
+        versions=client.predictions.versions(project),
+        predictions=list(client.predictions.of_version(project, model_version)),
         by_score=[
             (task["id"], task["predictions_score"])
             for task in ordered
@@ -66,14 +66,14 @@ def shown(client: LabelStudioClient, project: int) -> Shown:
         ],
         tabs={
             tab["data"]["title"]: [task["id"] for task in _listed(client, view=tab["id"])]
-            for tab in client.tabs(project)
+            for tab in client.tabs.all(project)
         },
     )
 
 
 def start_training(client: LabelStudioClient, project: int) -> None:
     """Press "Start training": Label Studio always answers 200, and keeps no reason."""
-    (backend,) = client.backends(project)
+    (backend,) = client.registration.backends(project)
     client.http.request_json("POST", f"/api/ml/{backend['id']}/train", json={})
 
 

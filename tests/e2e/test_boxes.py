@@ -11,6 +11,7 @@ from connectors.label_studio.client import LabelStudioClient
 from tests.e2e.autolabel import Autolabel, settings_for
 from tests.e2e.cells import LABELS, SIZE, WEIGHTS, CellProject, annotate, matched_overlaps
 from tests.e2e.cells import new_project as new_cells
+from tests.e2e.label_studio_api import delete_project
 from tests.e2e.rounds import Shown, shown
 
 IMAGES, ANNOTATED, CONFIRMED = 40, 20, 8
@@ -48,7 +49,7 @@ def cells(label_studio, tmp_path_factory):
         project = new_cells(client, tmp_path_factory.mktemp("cells"), IMAGES)
         annotate(client, project, list(project.truth)[:ANNOTATED])
         yield project
-        client.delete_project(project.id)
+        delete_project(client, project.id)
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +82,7 @@ def second(first, boxes, label_studio, cells):
     """The surest predictions confirmed in bulk, and a training on them too."""
     sure = [task for task, _ in first.shown.by_score[-CONFIRMED:]]
     with LabelStudioClient(label_studio.url, label_studio.token, patience=30) as client:
-        made = client.accept_predictions(cells.id, first.job["version"], sure)
+        made = client.annotations.accept_predictions(cells.id, first.job["version"], sure)
     assert len(made) == CONFIRMED
     return a_round(boxes, label_studio, cells)
 

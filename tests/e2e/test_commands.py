@@ -11,8 +11,8 @@ def test_connect_may_be_repeated(first_round, autolabel, client):
     assert again.returncode == 0
     assert "webhook already there" in again.stdout
     assert "Hard examples" in again.stdout
-    assert len(client.backends(first_round.project.id)) == 1
-    assert len(client.webhooks(first_round.project.id)) == 1
+    assert len(client.registration.backends(first_round.project.id)) == 1
+    assert len(client.registration.webhooks(first_round.project.id)) == 1
 
 
 def test_status_in_words_and_in_json(first_round, autolabel):
@@ -68,7 +68,11 @@ def test_disconnecting_may_be_repeated_and_undone(autolabel, client, tmp_path):
     autolabel.run("connect", project.id)
     for _ in range(2):
         assert autolabel.run("disconnect", project.id).returncode == 0
-        assert client.backends(project.id) == client.webhooks(project.id) == []
+        assert (
+            client.registration.backends(project.id)
+            == client.registration.webhooks(project.id)
+            == []
+        )
     assert "backend created" in autolabel.run("connect", project.id).stdout
 
 

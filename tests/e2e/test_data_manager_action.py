@@ -8,6 +8,7 @@ import pytest
 from backend.processes.label_studio_server import LabelStudioProcess
 from tests.e2e.autolabel import Autolabel
 from tests.e2e.digits import LABELS, annotate, new_project
+from tests.e2e.label_studio_api import delete_project
 from tests.e2e.rounds import newest_job
 from tests.integration.polling import eventually
 
@@ -58,7 +59,7 @@ def digits(client, autolabel: Autolabel, tmp_path):
     assert autolabel.run("connect", project.id).returncode == 0
     annotate(client, project, project.some(dict.fromkeys(LABELS, 8)))
     yield project
-    client.delete_project(project.id)
+    delete_project(client, project.id)
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def short(client, autolabel, tmp_path):
     assert autolabel.run("connect", project.id).returncode == 0
     annotate(client, project, project.some({"0": 5, "1": 3}))
     yield project
-    client.delete_project(project.id)
+    delete_project(client, project.id)
 
 
 def test_label_from_the_menu_watch_the_page_and_confirm_the_hard_ones(
@@ -145,7 +146,7 @@ def test_a_project_without_a_backend_is_told_how_to_connect(data_manager, client
     data_manager.select_all()
     dialog = data_manager.choose("Auto Labeling")
     assert f"Run: autolabel connect {project.id}" in dialog.inner_text()
-    client.delete_project(project.id)
+    delete_project(client, project.id)
 
 
 def test_stop_without_a_job_says_so(data_manager, digits):

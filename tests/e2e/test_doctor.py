@@ -36,8 +36,8 @@ def strict(tmp_path_factory, pytestconfig):
     data_dir = new_data_dir(tmp_path_factory.mktemp("strict"), templates)
     with FakeMLBackend() as backend:
         with running(data_dir) as before, LabelStudioClient(before.url, before.token) as client:
-            project = client.create_project("strict", CHOICES)["id"]
-            client.connect_backend(project, backend.url, "Autolabel")
+            project = client.projects.create("strict", CHOICES)["id"]
+            client.registration.connect(project, backend.url, "Autolabel")
             personal = client.http.request_json("POST", "/api/token/")["token"]
             off = {"legacy_api_tokens_enabled": False, "api_tokens_enabled": True}
             client.http.request_json("POST", "/api/jwt/settings", json=off)
@@ -131,7 +131,8 @@ def test_a_project_that_does_not_know_us_is_told_to_connect(settings, project):
 def test_a_connected_backend_without_a_webhook_is_found(settings, client, project):
     with FakeMLBackend() as backend:
         here = changed(settings, public_url=backend.url)
-        webhook = client.connect_backend(project, backend.url, "Autolabel").webhook
+        client.registration.connect(project, backend.url, "Autolabel")
+        webhook = client.registration.webhooks(project)[0]["id"]
         assert finding("webhook", here, ProjectId(project)).good
         client.http.request_json("DELETE", f"/api/webhooks/{webhook}/")
 

@@ -125,7 +125,7 @@ def test_more_groups_than_can_be_shown_are_refused(digits, autolabel):
 
 def test_a_prediction_pushed_with_a_cluster_keeps_it(client, tmp_path):
     project = new_project(client, tmp_path, per_class=2)
-    schema = labeling_config.parse(client.project(project.id)["label_config"])
+    schema = labeling_config.parse(client.projects.get(project.id)["label_config"])
     version = VersionName("al-0001-aaaa")
     said = {ControlName("digit"): Choices((Label("1"),))}
     predictions = [
@@ -133,7 +133,9 @@ def test_a_prediction_pushed_with_a_cluster_keeps_it(client, tmp_path):
         for place, task in enumerate(project.truth)
     ]
     LabelStudioGateway(client).push(ProjectId(project.id), schema, predictions)
-    found = {one["task"]: one["cluster"] for one in client.predictions(project.id, version)}
+    found = {
+        one["task"]: one["cluster"] for one in client.predictions.of_version(project.id, version)
+    }
     assert found == {task: place or None for place, task in enumerate(project.truth)}
 
 
@@ -144,7 +146,7 @@ def carried(seen):
 
 def in_groups(client, project):
     """(task, column "Prediction model versions") as the tab lists them."""
-    (tab,) = [tab for tab in client.tabs(project) if tab["data"]["title"] == "Groups"]
+    (tab,) = [tab for tab in client.tabs.all(project) if tab["data"]["title"] == "Groups"]
     page = {"view": tab["id"], "page_size": 1000, "resolve_uri": "false"}
     found = client.http.request_json("GET", "/api/tasks", params=page)["tasks"]
     return [(task["id"], task["predictions_model_versions"]) for task in found]

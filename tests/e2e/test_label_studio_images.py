@@ -51,7 +51,7 @@ def sync_local_files(client: LabelStudioClient, project: int, folder: Path) -> N
 def test_uploads_are_fetched(
     client: LabelStudioClient, project: int, files: Sequence[Path], tmp_path: Path
 ) -> None:
-    client.upload_images(project, files)
+    client.tasks.upload_images(project, files)
     images = fetched(Storage(client.http), addresses(client, project), tmp_path)
     assert {image.digest for image in images} == {digest_of(path) for path in files}
 

@@ -4,6 +4,7 @@ import pytest
 
 from connectors.errors import Rejected
 from connectors.label_studio.prediction_import import DELETED
+from tests.e2e.label_studio_api import create_prediction, delete_tasks, import_tasks, set_sampling
 
 OLD, NEW = "al-0001-aaaa", "al-0002-bbbb"
 
@@ -21,7 +22,7 @@ def prediction(task, version=NEW, **fields):
 @pytest.fixture
 def tasks(client, project):
     data = [{"image": f"http://images.test/{number}.jpg"} for number in range(6)]
-    return client.import_tasks(project, data)
+    return import_tasks(client, project, data)
 
 
 def predictions_of(client, task):
@@ -29,27 +30,29 @@ def predictions_of(client, task):
 
 
 def test_imported_predictions_are_counted_and_found_by_version(client, project, tasks):
-    done = client.import_predictions(project, [prediction(task) for task in tasks])
+    done = client.prediction_import.store(project, [prediction(task) for task in tasks])
 
     assert (done.created, done.dropped) == (6, ())
-    assert client.prediction_versions(project) == {NEW: 6}
-    assert client.predicted_task_ids(project, NEW) == set(tasks)
+    assert client.predictions.versions(project) == {NEW: 6}
+    assert client.tasks.predicted_ids(project, NEW) == set(tasks)
 
 
 def test_a_version_that_another_one_begins_with_is_not_mistaken_for_it(client, project, tasks):
-    client.import_predictions(project, [prediction(tasks[0], NEW), prediction(tasks[1], NEW + "c")])
+    client.prediction_import.store(
+        project, [prediction(tasks[0], NEW), prediction(tasks[1], NEW + "c")]
+    )
 
-    assert client.predicted_task_ids(project, NEW) == {tasks[0]}
+    assert client.tasks.predicted_ids(project, NEW) == {tasks[0]}
 
 
 def test_a_task_deleted_meanwhile_costs_only_itself(client, project, tasks):
-    client.delete_tasks(project, [tasks[2]])
+    delete_tasks(client, project, [tasks[2]])
 
-    done = client.import_predictions(project, [prediction(task) for task in tasks])
+    done = client.prediction_import.store(project, [prediction(task) for task in tasks])
 
     assert done.created == 5
     assert done.dropped == ((tasks[2], DELETED),)
-    assert client.prediction_versions(project) == {NEW: 5}
+    assert client.predictions.versions(project) == {NEW: 5}
 
 
 def test_an_invalid_prediction_costs_only_itself_and_says_why(client, project, tasks):
@@ -57,7 +60,7 @@ def test_an_invalid_prediction_costs_only_itself_and_says_why(client, project, t
     sent[1] = prediction(tasks[1], score=1.5)
     sent[4] = prediction(tasks[4], result=choice("unicorn"))
 
-    done = client.import_predictions(project, sent)
+    done = client.prediction_import.store(project, sent)
 
     assert done.created == 4
     reasons = dict(done.dropped)
@@ -67,16 +70,16 @@ def test_an_invalid_prediction_costs_only_itself_and_says_why(client, project, t
 
 
 def test_more_predictions_than_one_batch_all_arrive(client, project, tasks):
-    client.import_size = 4
+    client.prediction_import.batch_size = 4
 
-    done = client.import_predictions(project, [prediction(task) for task in tasks])
+    done = client.prediction_import.store(project, [prediction(task) for task in tasks])
 
     assert done.created == 6
-    assert client.predicted_task_ids(project, NEW) == set(tasks)
+    assert client.tasks.predicted_ids(project, NEW) == set(tasks)
 
 
 def test_a_single_prediction_keeps_its_cluster(client, project, tasks):
-    client.create_prediction(tasks[0], choice(), model_version=NEW, score=0.25, cluster=7)
+    create_prediction(client, tasks[0], choice(), model_version=NEW, score=0.25, cluster=7)
 
     (stored,) = predictions_of(client, tasks[0])
 
@@ -84,45 +87,45 @@ def test_a_single_prediction_keeps_its_cluster(client, project, tasks):
 
 
 def test_deleting_one_version_leaves_the_others_and_the_shown_one(client, project, tasks):
-    client.import_predictions(project, [prediction(task, OLD) for task in tasks])
-    client.import_predictions(project, [prediction(task, NEW) for task in tasks])
-    client.set_model_version(project, NEW)
+    client.prediction_import.store(project, [prediction(task, OLD) for task in tasks])
+    client.prediction_import.store(project, [prediction(task, NEW) for task in tasks])
+    client.projects.set_model_version(project, NEW)
 
-    assert client.delete_predictions(project, OLD) == 6
+    assert client.predictions.delete_version(project, OLD) == 6
 
-    assert client.prediction_versions(project) == {NEW: 6}
-    assert client.project(project)["model_version"] == NEW
+    assert client.predictions.versions(project) == {NEW: 6}
+    assert client.projects.get(project)["model_version"] == NEW
 
 
 def test_some_tasks_lose_the_predictions_of_some_versions(client, project, tasks):
-    client.import_predictions(project, [prediction(task, OLD) for task in tasks])
-    client.import_predictions(project, [prediction(task, "theirs") for task in tasks])
+    client.prediction_import.store(project, [prediction(task, OLD) for task in tasks])
+    client.prediction_import.store(project, [prediction(task, "theirs") for task in tasks])
 
-    client.delete_predictions_of(project, tasks[:2], lambda version: version == OLD)
+    client.predictions.delete_of_tasks(project, tasks[:2], lambda version: version == OLD)
 
-    assert client.predicted_task_ids(project, OLD) == set(tasks[2:])
-    assert client.predicted_task_ids(project, "theirs") == set(tasks)
+    assert client.tasks.predicted_ids(project, OLD) == set(tasks[2:])
+    assert client.tasks.predicted_ids(project, "theirs") == set(tasks)
 
 
 def test_a_version_without_predictions_cannot_be_shown(client, project):
     with pytest.raises(Rejected):
-        client.set_model_version(project, "al-9999-ffff")
+        client.projects.set_model_version(project, "al-9999-ffff")
 
 
 def test_sampling_can_be_set(client, project):
-    client.set_sampling(project, "Uncertainty sampling")
+    set_sampling(client, project, "Uncertainty sampling")
 
-    assert client.project(project)["sampling"] == "Uncertainty sampling"
+    assert client.projects.get(project)["sampling"] == "Uncertainty sampling"
 
 
 def test_accepted_predictions_become_annotations_that_remember_them(client, project, tasks):
-    client.import_predictions(project, [prediction(task, OLD) for task in tasks])
-    client.import_predictions(project, [prediction(task, NEW) for task in tasks])
+    client.prediction_import.store(project, [prediction(task, OLD) for task in tasks])
+    client.prediction_import.store(project, [prediction(task, NEW) for task in tasks])
 
-    made = client.accept_predictions(project, NEW, tasks[:3])
+    made = client.annotations.accept_predictions(project, NEW, tasks[:3])
 
     assert len(made) == 3
-    labeled = list(client.labeled_tasks(project))
+    labeled = list(client.tasks.labeled(project))
     assert [task["id"] for task in labeled] == tasks[:3]
     for task in labeled:
         (annotation,) = task["annotations"]
@@ -131,49 +134,49 @@ def test_accepted_predictions_become_annotations_that_remember_them(client, proj
 
 
 def test_accepting_twice_makes_nothing_new_and_undo_takes_back_only_ours(client, project, tasks):
-    client.import_predictions(project, [prediction(task) for task in tasks])
-    theirs = client.annotate(tasks[0], choice("dog"))["id"]
-    ours = client.accept_predictions(project, NEW, tasks[:2])
+    client.prediction_import.store(project, [prediction(task) for task in tasks])
+    theirs = client.annotations.create(tasks[0], choice("dog"))["id"]
+    ours = client.annotations.accept_predictions(project, NEW, tasks[:2])
 
-    assert client.accept_predictions(project, NEW, tasks[:2]) == []
-    client.delete_annotations(project, tasks[:2], ours)
-    client.delete_annotations(project, tasks[:2], ours)
+    assert client.annotations.accept_predictions(project, NEW, tasks[:2]) == []
+    client.annotations.delete_many(project, tasks[:2], ours)
+    client.annotations.delete_many(project, tasks[:2], ours)
 
-    assert [one["id"] for one in client.annotations(tasks[0])] == [theirs]
-    assert client.annotations(tasks[1]) == []
-    assert client.predicted_task_ids(project, NEW) == set(tasks)
+    assert [one["id"] for one in client.annotations.of_task(tasks[0])] == [theirs]
+    assert client.annotations.of_task(tasks[1]) == []
+    assert client.tasks.predicted_ids(project, NEW) == set(tasks)
 
 
 def test_undo_leaves_the_draft_that_a_person_has_begun(client, project, tasks):
-    client.import_predictions(project, [prediction(task) for task in tasks])
-    ours = client.accept_predictions(project, NEW, tasks)
+    client.prediction_import.store(project, [prediction(task) for task in tasks])
+    ours = client.annotations.accept_predictions(project, NEW, tasks)
     path = f"/api/tasks/{tasks[0]}/drafts"
     client.http.request_json("POST", path, json={"result": choice("dog")})
 
-    client.delete_annotations(project, tasks, ours)
+    client.annotations.delete_many(project, tasks, ours)
 
-    assert not list(client.labeled_tasks(project))
+    assert not list(client.tasks.labeled(project))
     assert len(client.http.request_json("GET", path)) == 1
 
 
 def test_undo_leaves_what_a_person_corrected(client, project, tasks):
-    client.import_predictions(project, [prediction(task) for task in tasks])
-    ours = client.accept_predictions(project, NEW, tasks)
-    corrected = client.annotations(tasks[0])[0]["id"]
+    client.prediction_import.store(project, [prediction(task) for task in tasks])
+    ours = client.annotations.accept_predictions(project, NEW, tasks)
+    corrected = client.annotations.of_task(tasks[0])[0]["id"]
     client.http.request_json(
         "PATCH", f"/api/annotations/{corrected}/", json={"result": choice("dog")}
     )
 
-    assert client.untouched_annotations(project, tasks) == sorted(set(ours) - {corrected})
-    client.delete_annotations(project, tasks, ours)
+    assert client.annotations.untouched(project, tasks) == sorted(set(ours) - {corrected})
+    client.annotations.delete_many(project, tasks, ours)
 
-    (left,) = client.labeled_tasks(project)
+    (left,) = client.tasks.labeled(project)
     assert [one["id"] for one in left["annotations"]] == [corrected]
 
 
 def test_undo_leaves_the_draft_of_somebody_else(client, project, tasks, label_studio):
-    client.import_predictions(project, [prediction(task) for task in tasks])
-    ours = client.accept_predictions(project, NEW, tasks)
+    client.prediction_import.store(project, [prediction(task) for task in tasks])
+    ours = client.annotations.accept_predictions(project, NEW, tasks)
     path = f"/api/tasks/{tasks[0]}/drafts"
     client.http.request_json("POST", path, json={"result": choice("dog")})
     account = {"email": "other@b.co", "username": "other"}
@@ -182,26 +185,26 @@ def test_undo_leaves_the_draft_of_somebody_else(client, project, tasks, label_st
         change = "UPDATE tasks_annotationdraft SET user_id = ? WHERE task_id = ?"
         database.execute(change, (other, tasks[0]))
 
-    client.delete_annotations(project, tasks, ours)
+    client.annotations.delete_many(project, tasks, ours)
 
-    assert not list(client.labeled_tasks(project))
+    assert not list(client.tasks.labeled(project))
     drafted = "SELECT count(*) FROM tasks_annotationdraft WHERE task_id = ?"
     assert database.execute(drafted, (tasks[0],)).fetchone() == (1,)
     database.close()
 
 
 def test_what_somebody_annotated_or_skipped_meanwhile_is_not_accepted(client, project, tasks):
-    client.import_predictions(project, [prediction(task) for task in tasks])
-    client.annotate(tasks[0], choice("dog"))
-    client.annotate(tasks[1], [], was_cancelled=True)
+    client.prediction_import.store(project, [prediction(task) for task in tasks])
+    client.annotations.create(tasks[0], choice("dog"))
+    client.annotations.create(tasks[1], [], was_cancelled=True)
 
-    made = client.accept_predictions(project, NEW, tasks)
+    made = client.annotations.accept_predictions(project, NEW, tasks)
 
     assert len(made) == len(tasks) - 2
-    assert [len(client.annotations(task)) for task in tasks] == [1, 0, 1, 1, 1, 1]
+    assert [len(client.annotations.of_task(task)) for task in tasks] == [1, 0, 1, 1, 1, 1]
 
 
 def test_accepting_a_task_without_a_prediction_makes_nothing(client, project, tasks):
-    client.import_predictions(project, [prediction(tasks[0])])
+    client.prediction_import.store(project, [prediction(tasks[0])])
 
-    assert len(client.accept_predictions(project, NEW, tasks)) == 1
+    assert len(client.annotations.accept_predictions(project, NEW, tasks)) == 1

@@ -8,6 +8,7 @@ from connectors.label_studio.registration import WEBHOOK_ACTIONS
 from connectors.label_studio.tabs import Tab
 from connectors.label_studio.tasks import where
 from tests.e2e.label_studio import new_data_dir, running
+from tests.e2e.label_studio_api import import_tasks
 from tests.fakes.ml_backend import FakeMLBackend
 
 CAT = [{"from_name": "kind", "to_name": "image", "type": "choices", "value": {"choices": ["cat"]}}]
@@ -21,7 +22,11 @@ def backend():
 
 
 def titles(client, project):
-    return [tab["data"]["title"] for tab in client.tabs(project)]
+    return [tab["data"]["title"] for tab in client.tabs.all(project)]
+
+
+def registered(client, project):
+    return client.registration.backends(project), client.registration.webhooks(project)
 
 
 def labeled_beyond(annotations):
@@ -29,73 +34,73 @@ def labeled_beyond(annotations):
 
 
 def test_a_tab_is_created_once_and_then_updated(client, project):
-    first = client.ensure_tabs(project, [labeled_beyond(0), Tab("Other")])
-    again = client.ensure_tabs(project, [labeled_beyond(1), Tab("Other")])
+    first = client.tabs.ensure(project, [labeled_beyond(0), Tab("Other")])
+    again = client.tabs.ensure(project, [labeled_beyond(1), Tab("Other")])
 
     assert first == again
     assert titles(client, project) == ["Default", "Labeled", "Other"]
-    (tab,) = (tab for tab in client.tabs(project) if tab["id"] == first[0])
+    (tab,) = (tab for tab in client.tabs.all(project) if tab["id"] == first[0])
     (only,) = tab["data"]["filters"]["items"]
     assert only["value"] == 1
 
 
 def test_a_tab_shows_the_tasks_of_its_filters_in_its_order(client, project):
-    tasks = client.import_tasks(project, [{"image": f"/{n}.jpg"} for n in range(3)])
+    tasks = import_tasks(client, project, [{"image": f"/{n}.jpg"} for n in range(3)])
     scores = dict(zip(tasks, (0.9, 0.1, 0.5), strict=True))
-    client.import_predictions(
+    client.prediction_import.store(
         project,
         [
             {"task": task, "model_version": VERSION, "score": score, "result": CAT}
             for task, score in scores.items()
         ],
     )
-    client.set_model_version(project, VERSION)
+    client.projects.set_model_version(project, VERSION)
 
     unsure = where("predictions_score", "less", 0.6)
-    (tab,) = client.ensure_tabs(project, [Tab("Unsure", [unsure], "tasks:predictions_score")])
+    (tab,) = client.tabs.ensure(project, [Tab("Unsure", [unsure], "tasks:predictions_score")])
 
     shown = client.http.request_json("GET", "/api/tasks", params={"view": tab})["tasks"]
     assert [task["id"] for task in shown] == [tasks[1], tasks[2]]
 
 
 def test_a_tab_hides_all_columns_but_the_chosen_ones(client, project):
-    client.import_tasks(project, [{"image": "/1.jpg"}])
+    import_tasks(client, project, [{"image": "/1.jpg"}])
 
-    (chosen,) = client.ensure_tabs(project, [Tab("Few", columns=["id", "data.image"])])
+    (chosen,) = client.tabs.ensure(project, [Tab("Few", columns=["id", "data.image"])])
 
-    (tab,) = (tab for tab in client.tabs(project) if tab["id"] == chosen)
+    (tab,) = (tab for tab in client.tabs.all(project) if tab["id"] == chosen)
     hidden = tab["data"]["hiddenColumns"]["explore"]
     assert "tasks:total_annotations" in hidden
     assert not {"tasks:id", "tasks:data.image"} & set(hidden)
 
 
 def test_a_tab_can_be_deleted_twice(client, project):
-    (tab,) = client.ensure_tabs(project, [Tab("Gone")])
+    (tab,) = client.tabs.ensure(project, [Tab("Gone")])
 
-    client.delete_tab(tab)
-    client.delete_tab(tab)
+    client.tabs.delete(tab)
+    client.tabs.delete(tab)
 
     assert titles(client, project) == ["Default"]
 
 
 def test_connecting_makes_one_backend_and_one_webhook_however_often(client, project, backend):
-    first = client.connect_backend(project, backend.url, "Autolabel")
-    again = client.connect_backend(project, backend.url + "/", "Autolabel")
+    first = client.registration.connect(project, backend.url, "Autolabel")
+    (made,), (hook,) = registered(client, project)
+    again = client.registration.connect(project, backend.url + "/", "Autolabel")
 
-    assert (first.backend, first.webhook) == (again.backend, again.webhook)
-    assert first.done == "backend created, webhook created"
-    assert again.done == "backend updated, webhook already there"
-    assert len(client.backends(project)) == 1
-    (webhook,) = client.webhooks(project)
+    assert first == "backend created, webhook created"
+    assert again == "backend updated, webhook already there"
+    (kept,), (webhook,) = registered(client, project)
+    assert (made["id"], hook["id"]) == (kept["id"], webhook["id"])
     assert webhook["url"] == f"{backend.url}/webhook"
     assert sorted(webhook["actions"]) == sorted(WEBHOOK_ACTIONS)
     assert webhook["send_for_all_actions"] is False
 
 
 def test_credentials_reach_setup_and_the_webhook(client, project, backend):
-    client.connect_backend(project, backend.url, "Autolabel", "me", "secret")
-    (task,) = client.import_tasks(project, [{"image": "/1.jpg"}])
-    client.annotate(task, CAT)
+    client.registration.connect(project, backend.url, "Autolabel", "me", "secret")
+    (task,) = import_tasks(client, project, [{"image": "/1.jpg"}])
+    client.annotations.create(task, CAT)
 
     expected = "Basic " + base64.b64encode(b"me:secret").decode()
     (event,) = backend.jobs.annotation_counter()
@@ -108,81 +113,84 @@ def test_credentials_reach_setup_and_the_webhook(client, project, backend):
 def test_a_webhook_that_label_studio_made_for_everything_is_narrowed(client, project, backend):
     body = {"project": project, "url": backend.url, "title": "Autolabel"}
     client.http.request_json("POST", "/api/ml", json=body)
-    assert client.webhooks(project)[0]["send_for_all_actions"] is True
+    assert client.registration.webhooks(project)[0]["send_for_all_actions"] is True
 
-    done = client.connect_backend(project, backend.url, "Autolabel", "me", "secret").done
+    done = client.registration.connect(project, backend.url, "Autolabel", "me", "secret")
 
     assert done == "backend updated, webhook updated"
-    (webhook,) = client.webhooks(project)
+    (webhook,) = client.registration.webhooks(project)
     assert webhook["send_for_all_actions"] is False
     assert "Authorization" in webhook["headers"]
 
 
 def test_a_backend_that_moved_is_updated_and_its_old_webhook_removed(client, project, backend):
     with FakeMLBackend() as old:
-        first = client.connect_backend(project, old.url, "Autolabel")
+        client.registration.connect(project, old.url, "Autolabel")
+        (first,) = client.registration.backends(project)
 
-        moved = client.connect_backend(project, backend.url, "Autolabel")
+        client.registration.connect(project, backend.url, "Autolabel")
 
-    assert moved.backend == first.backend
-    assert [one["url"] for one in client.backends(project)] == [backend.url]
-    assert [hook["url"] for hook in client.webhooks(project)] == [f"{backend.url}/webhook"]
+    (moved,) = client.registration.backends(project)
+    assert (moved["id"], moved["url"]) == (first["id"], backend.url)
+    assert [hook["url"] for hook in client.registration.webhooks(project)] == [
+        f"{backend.url}/webhook"
+    ]
 
 
 def test_a_backend_that_does_not_answer_is_refused_and_leaves_nothing(client, project):
     with pytest.raises(Rejected, match="AUTOLABEL_PUBLIC_URL"):
-        client.connect_backend(project, "http://127.0.0.1:9", "Autolabel")
+        client.registration.connect(project, "http://127.0.0.1:9", "Autolabel")
 
-    assert client.backends(project) == []
-    assert client.webhooks(project) == []
+    assert client.registration.backends(project) == []
+    assert client.registration.webhooks(project) == []
 
 
 def test_a_host_without_a_dot_is_refused_with_the_cure(client, project):
     with pytest.raises(Rejected, match="dotted alias"):
-        client.connect_backend(project, "http://ml-backend:9090", "Autolabel")
+        client.registration.connect(project, "http://ml-backend:9090", "Autolabel")
 
-    assert client.backends(project) == []
+    assert client.registration.backends(project) == []
 
 
 def test_a_backend_that_stands_behind_another_one_says_so(client, project, backend):
     with FakeMLBackend() as other:
-        client.connect_backend(project, other.url, "Other")
+        client.registration.connect(project, other.url, "Other")
 
-        done = client.connect_backend(project, backend.url, "Autolabel").done
+        done = client.registration.connect(project, backend.url, "Autolabel")
 
     assert "'Other' was connected first" in done
 
 
 def test_a_refusal_repeats_what_label_studio_says(client, project):
     with pytest.raises(Rejected, match="health check failed") as refused:
-        client.connect_backend(project, "http://127.0.0.1:9", "Autolabel")
+        client.registration.connect(project, "http://127.0.0.1:9", "Autolabel")
 
     assert "<a" not in str(refused.value)
 
 
 def test_disconnecting_removes_backend_and_webhook(client, project, backend):
-    client.connect_backend(project, backend.url, "Autolabel")
+    client.registration.connect(project, backend.url, "Autolabel")
 
-    client.disconnect(project, backend.url)
-    client.disconnect(project, backend.url)
+    client.registration.disconnect(project, backend.url)
+    client.registration.disconnect(project, backend.url)
 
-    assert client.backends(project) == []
-    assert client.webhooks(project) == []
+    assert client.registration.backends(project) == []
+    assert client.registration.webhooks(project) == []
 
 
 def test_the_title_of_a_connected_backend_survives_the_deletion_of_predictions(
     client, project, backend
 ):
-    client.connect_backend(project, backend.url, "Autolabel")
-    (task,) = client.import_tasks(project, [{"image": "/1.jpg"}])
-    client.import_predictions(
+    client.registration.connect(project, backend.url, "Autolabel")
+    (task,) = import_tasks(client, project, [{"image": "/1.jpg"}])
+    client.prediction_import.store(
         project, [{"task": task, "model_version": VERSION, "score": 0.5, "result": CAT}]
     )
-    client.set_model_version(project, "Autolabel")
+    client.projects.set_model_version(project, "Autolabel")
 
-    client.delete_predictions(project, VERSION)
+    client.predictions.delete_version(project, VERSION)
 
-    assert client.project(project)["model_version"] == "Autolabel"
+    assert client.projects.get(project)["model_version"] == "Autolabel"
 
 
 @pytest.mark.parametrize(
@@ -201,11 +209,11 @@ def test_blocked_local_addresses_are_named_with_both_settings(
         running(data_dir, **environment) as strict,
         LabelStudioClient(strict.url, strict.token) as client,
     ):
-        project = client.create_project("strict", "<View/>")["id"]
+        project = client.projects.create("strict", "<View/>")["id"]
 
         with pytest.raises(Rejected, match="ML_BLOCK_LOCAL_IP=false") as refused:
-            client.connect_backend(project, backend.url, "Autolabel")
+            client.registration.connect(project, backend.url, "Autolabel")
 
         assert "SSRF_PROTECTION_ENABLED=false" in refused.value.hint
-        assert client.backends(project) == []
-        assert client.webhooks(project) == []
+        assert client.registration.backends(project) == []
+        assert client.registration.webhooks(project) == []

@@ -3,6 +3,7 @@ from PIL import Image
 
 from connectors.errors import Denied, NotFound, Unreachable
 from connectors.label_studio.client import LabelStudioClient
+from tests.e2e.label_studio_api import delete_project, delete_tasks, import_tasks
 
 CAT = [{"from_name": "kind", "to_name": "image", "type": "choices", "value": {"choices": ["cat"]}}]
 
@@ -26,58 +27,58 @@ def test_a_personal_access_token_works_as_well(client, label_studio):
 
 def test_a_wrong_token_is_denied_with_the_cure(label_studio):
     with LabelStudioClient(label_studio.url, "f" * 40) as stranger, pytest.raises(Denied) as denied:
-        stranger.projects()
+        stranger.projects.all()
 
     assert "personal access token" in denied.value.hint
 
 
 def test_a_missing_project_is_not_found_in_every_list(client):
     with pytest.raises(NotFound):
-        client.project(999_999)
+        client.projects.get(999_999)
     with pytest.raises(NotFound):
-        list(client.unlabeled_tasks(999_999))
+        list(client.tasks.unlabeled(999_999))
     with pytest.raises(NotFound):
-        client.prediction_versions(999_999)
+        client.predictions.versions(999_999)
 
 
 def test_projects_are_listed_over_all_pages(client, project):
-    client.projects_a_page = 2
-    more = [client.create_project(f"page {n}", "<View/>")["id"] for n in range(4)]
+    client.projects.page_size = 2
+    more = [client.projects.create(f"page {n}", "<View/>")["id"] for n in range(4)]
 
-    listed = [row["id"] for row in client.projects()]
+    listed = [row["id"] for row in client.projects.all()]
 
     assert {project, *more} <= set(listed)
     assert len(listed) == len(set(listed))
     for one in more:
-        client.delete_project(one)
+        delete_project(client, one)
 
 
 def test_deleting_a_project_twice_is_fine(client):
-    made = client.create_project("to delete", "<View/>")["id"]
+    made = client.projects.create("to delete", "<View/>")["id"]
 
-    client.delete_project(made)
-    client.delete_project(made)
+    delete_project(client, made)
+    delete_project(client, made)
 
     with pytest.raises(NotFound):
-        client.project(made)
+        client.projects.get(made)
 
 
 def test_imported_tasks_come_back_in_order_with_their_raw_addresses(client, project):
-    ids = client.import_tasks(project, images(5))
+    ids = import_tasks(client, project, images(5))
 
-    listed = list(client.unlabeled_tasks(project))
+    listed = list(client.tasks.unlabeled(project))
 
     assert [task["id"] for task in listed] == ids
     assert [task["data"] for task in listed] == images(5)
-    assert client.count_unlabeled(project) == 5
+    assert client.tasks.count_unlabeled(project) == 5
 
 
 def test_a_labeled_task_carries_whole_annotations_and_a_skipped_one_is_neither(client, project):
-    first, second, third = client.import_tasks(project, images(3))
-    client.annotate(first, CAT)
-    client.annotate(second, [], was_cancelled=True)
+    first, second, third = import_tasks(client, project, images(3))
+    client.annotations.create(first, CAT)
+    client.annotations.create(second, [], was_cancelled=True)
 
-    (labeled,) = client.labeled_tasks(project)
+    (labeled,) = client.tasks.labeled(project)
 
     assert labeled["id"] == first
     (annotation,) = labeled["annotations"]
@@ -85,37 +86,37 @@ def test_a_labeled_task_carries_whole_annotations_and_a_skipped_one_is_neither(c
     assert annotation["was_cancelled"] is False
     assert annotation["updated_at"]
     assert annotation["parent_prediction"] is None
-    assert [task["id"] for task in client.unlabeled_tasks(project)] == [third]
-    assert client.count_unlabeled(project) == 1
+    assert [task["id"] for task in client.tasks.unlabeled(project)] == [third]
+    assert client.tasks.count_unlabeled(project) == 1
 
 
 def test_tasks_annotated_while_we_page_neither_repeat_nor_hide_others(client, project):
-    client.page_size = 3
-    ids = client.import_tasks(project, images(10))
+    client.tasks.page_size = 3
+    ids = import_tasks(client, project, images(10))
 
     seen = []
-    for task in client.unlabeled_tasks(project):
+    for task in client.tasks.unlabeled(project):
         seen.append(task["id"])
         if task["id"] == ids[1]:
-            client.annotate(ids[0], CAT)  # behind us: shifts page numbers by one
-            client.delete_tasks(project, [ids[8]])  # ahead of us
+            client.annotations.create(ids[0], CAT)  # behind us: shifts page numbers by one
+            delete_tasks(client, project, [ids[8]])  # ahead of us
 
     assert seen == [task for task in ids if task != ids[8]]
 
 
 def test_a_list_whose_length_is_a_multiple_of_the_page_ends(client, project):
-    client.page_size = 2
-    ids = client.import_tasks(project, images(4))
+    client.tasks.page_size = 2
+    ids = import_tasks(client, project, images(4))
 
-    assert [task["id"] for task in client.unlabeled_tasks(project)] == ids
+    assert [task["id"] for task in client.tasks.unlabeled(project)] == ids
 
 
 def test_tasks_by_id_leaves_out_those_that_are_gone(client, project):
-    ids = client.import_tasks(project, images(4))
-    client.delete_tasks(project, ids[:1])
-    client.annotate(ids[1], CAT)
+    ids = import_tasks(client, project, images(4))
+    delete_tasks(client, project, ids[:1])
+    client.annotations.create(ids[1], CAT)
 
-    found = list(client.tasks_by_id(project, ids))
+    found = list(client.tasks.by_id(project, ids))
 
     assert [task["id"] for task in found] == ids[1:]
     assert [task["total_annotations"] for task in found] == [1, 0, 0]
@@ -128,22 +129,22 @@ def test_uploaded_images_become_tasks_in_the_order_of_the_files(client, project,
         paths.append(tmp_path / name)
         Image.new("RGB", (4, 3)).save(paths[-1])
 
-    ids = client.upload_images(project, paths)
+    ids = client.tasks.upload_images(project, paths)
 
-    uris = {task["id"]: task["data"]["image"] for task in client.unlabeled_tasks(project)}
+    uris = {task["id"]: task["data"]["image"] for task in client.tasks.unlabeled(project)}
     assert [uris[task].rsplit("-", 1)[1] for task in ids] == ["zebra.png", "ant.png", "mule_1.png"]
     assert client.http.get(uris[ids[0]]).content == paths[0].read_bytes()
 
 
 def test_annotations_can_be_read_and_deleted(client, project):
-    (task,) = client.import_tasks(project, images(1))
-    made = client.annotate(task, CAT)["id"]
-    assert [annotation["id"] for annotation in client.annotations(task)] == [made]
+    (task,) = import_tasks(client, project, images(1))
+    made = client.annotations.create(task, CAT)["id"]
+    assert [annotation["id"] for annotation in client.annotations.of_task(task)] == [made]
 
-    client.delete_annotation(made)
-    client.delete_annotation(made)
+    client.annotations.delete(made)
+    client.annotations.delete(made)
 
-    assert client.annotations(task) == []
+    assert client.annotations.of_task(task) == []
 
 
 def test_an_address_where_nobody_listens_is_unreachable_and_names_it():

@@ -39,7 +39,7 @@ def confirmed_round(first_round, label_studio, autolabel, tmp_path_factory):
         before = Round(project, frozenset(chosen), job, shown(client, project.id))
         counted = changes(autolabel, project)
         sure = [task for task, _ in before.shown.by_score[-SURE:]]
-        client.accept_predictions(project.id, before.version, sure)
+        client.annotations.accept_predictions(project.id, before.version, sure)
         eventually(lambda: changes(autolabel, project) > counted)
         told = changes(autolabel, project) - counted
         job = autolabel.json("label", project.id)
@@ -175,6 +175,6 @@ def test_a_second_start_joins_the_job_and_stop_ends_it_with_nothing_changed(
 
     assert ended["state"] == "stopped"
     assert ended["reason"] == "stopped on request"
-    assert not any(client.prediction_versions(project.id).values())
-    assert client.project(project.id)["model_version"] in {"", "Autolabel"}
+    assert not any(client.predictions.versions(project.id).values())
+    assert client.projects.get(project.id)["model_version"] in {"", "Autolabel"}
     assert autolabel.json("models", project.id)["versions"] == []

@@ -35,7 +35,7 @@ def test_a_job_runs_on_a_personal_access_token_and_logs_none(
 
     assert connected.returncode == 0, connected.stderr
     assert job["report"]["predicted"] == 6
-    assert client.project(project.id)["model_version"] == job["version"]
+    assert client.projects.get(project.id)["model_version"] == job["version"]
     said = "\n".join([*ours.lines, connected.stdout, connected.stderr])
     assert personal.rpartition(".")[2] not in said
     assert "Bearer" not in said

@@ -22,7 +22,7 @@ def test_labeling_and_pausing_is_enough(label_studio, client, tmp_path):
 
         assert job["state"] == "finished", job["reason"]
         assert job["report"]["labeled"] == 24
-        assert client.prediction_versions(project.id)[job["version"]] == 16
+        assert client.predictions.versions(project.id)[job["version"]] == 16
         assert trigger(autolabel, project) == "nothing was annotated since the last training"
         assert len(autolabel.json("jobs", project.id)["jobs"]) == 1
 

@@ -5,6 +5,7 @@ import pytest
 from backend.processes.label_studio_server import LabelStudioProcess
 from tests.e2e.autolabel import Autolabel, settings_for
 from tests.e2e.digits import CONFIG, annotate, new_project
+from tests.e2e.label_studio_api import delete_project, delete_tasks
 from tests.fakes.gate import Gate
 from tests.integration.polling import eventually
 
@@ -36,7 +37,7 @@ def digits(client, tmp_path):
     project = new_project(client, tmp_path, per_class=8, labels=("0", "1"))
     annotate(client, project, project.some({"0": 5, "1": 5}))
     yield project
-    client.delete_project(project.id)
+    delete_project(client, project.id)
 
 
 def started(behind, project):
@@ -60,7 +61,7 @@ def test_a_label_studio_that_goes_away_is_waited_for(gate, behind, client, digit
 
     assert ended["state"] == "finished", ended["reason"]
     assert ended["report"]["unreadable"] == []
-    predicted = [one["task"] for one in client.predictions(digits.id, ended["version"])]
+    predicted = [one["task"] for one in client.predictions.of_version(digits.id, ended["version"])]
     assert sorted(predicted) == sorted(waiting(digits))
 
 
@@ -78,7 +79,7 @@ def test_an_import_that_breaks_off_is_neither_lost_nor_doubled(gate, behind, cli
 
     assert ended["state"] == "finished", ended["reason"]
     assert ended["report"]["predicted"] == 6
-    predicted = [one["task"] for one in client.predictions(digits.id, ended["version"])]
+    predicted = [one["task"] for one in client.predictions.of_version(digits.id, ended["version"])]
     assert sorted(predicted) == sorted(waiting(digits))
 
 
@@ -87,14 +88,14 @@ def test_a_task_deleted_meanwhile_costs_itself_only(gate, behind, client, digits
     job = started(behind, digits)
     assert gate.arrived.wait(60)
     deleted = min(waiting(digits))
-    client.delete_tasks(digits.id, [deleted])
+    delete_tasks(client, digits.id, [deleted])
     gate.let_go()
 
     ended = behind.job_ended(job)
 
     assert ended["state"] == "finished", ended["reason"]
     assert [one["task"] for one in ended["report"]["dropped"]] == [deleted]
-    predicted = {one["task"] for one in client.predictions(digits.id, ended["version"])}
+    predicted = {one["task"] for one in client.predictions.of_version(digits.id, ended["version"])}
     assert predicted == waiting(digits) - {deleted}
 
 
@@ -111,7 +112,7 @@ def test_a_config_changed_meanwhile_fails_the_job_with_nothing_shown(gate, behin
 
     assert ended["state"] == "failed"
     assert "the labeling config changed while the job ran" in ended["reason"]
-    assert not any(client.prediction_versions(digits.id).values())
+    assert not any(client.predictions.versions(digits.id).values())
     versions = behind.call("GET", f"/api/projects/{digits.id}/versions").json()["versions"]
     assert not any(version["current"] for version in versions)
 

@@ -50,7 +50,7 @@ def accepted(label_studio, autolabel, tmp_path_factory) -> Accepted:
         mislabeled, others = chosen[:4], chosen[4:]
         for task in mislabeled:
             wrong = LABELS[LABELS.index(project.truth[task]) - 1]
-            client.annotate(task, answer(wrong))
+            client.annotations.create(task, answer(wrong))
         annotate(client, project, others)
         asked = autolabel.json("label", project.id, *ACCEPT)
         audit = list(shown(client, project.id).tabs["Label first (random)"])
@@ -151,7 +151,7 @@ def annotations_of_the_machine(
     """The annotations that came from predictions, by task."""
     return {
         task["id"]: one
-        for task in client.labeled_tasks(accepted.project.id)
+        for task in client.tasks.labeled(accepted.project.id)
         for one in task["annotations"]
         if one["parent_prediction"]
     }
@@ -159,11 +159,11 @@ def annotations_of_the_machine(
 
 def test_several_labels_an_image_are_learned_and_predicted(autolabel, client):
     truth = photos(50)
-    project = client.create_project("several labels", SEVERAL)["id"]
-    tasks = client.upload_images(project, [COCO / "images" / name for name in truth])
+    project = client.projects.create("several labels", SEVERAL)["id"]
+    tasks = client.tasks.upload_images(project, [COCO / "images" / name for name in truth])
     said = dict(zip(tasks, truth.values(), strict=True))
     for task in tasks[:40]:
-        client.annotate(task, choices(said[task]))
+        client.annotations.create(task, choices(said[task]))
 
     job = autolabel.json("label", project)
 

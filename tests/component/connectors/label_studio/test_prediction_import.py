@@ -39,7 +39,7 @@ def assert_each_task_has_one(store):
 def test_an_import_that_never_arrived_is_sent_again(client, store, reply):
     store.before = only(1, reply)
 
-    assert client.import_predictions(1, predictions()) == Imported(6)
+    assert client.prediction_import.store(1, predictions()) == Imported(6)
 
     assert_each_task_has_one(store)
 
@@ -48,17 +48,17 @@ def test_an_import_that_never_arrived_is_sent_again(client, store, reply):
 def test_an_import_whose_answer_was_lost_is_not_stored_twice(client, store, reply):
     store.after = only(1, reply)
 
-    assert client.import_predictions(1, predictions()) == Imported(6)
+    assert client.prediction_import.store(1, predictions()) == Imported(6)
 
     assert store.imports == 1
     assert_each_task_has_one(store)
 
 
 def test_an_import_that_breaks_off_in_its_second_batch_is_completed(client, store):
-    client.import_size = 4
+    client.prediction_import.batch_size = 4
     store.after = only(2, BROKEN)
 
-    assert client.import_predictions(1, predictions()) == Imported(6)
+    assert client.prediction_import.store(1, predictions()) == Imported(6)
 
     assert_each_task_has_one(store)
 
@@ -67,7 +67,7 @@ def test_an_import_that_only_its_last_attempt_stores_is_complete(client, store):
     store.before = lambda number: BROKEN if number < 5 else None
     store.after = only(5, BROKEN)
 
-    assert client.import_predictions(1, predictions()) == Imported(6)
+    assert client.prediction_import.store(1, predictions()) == Imported(6)
 
     assert_each_task_has_one(store)
 
@@ -81,7 +81,7 @@ def test_tasks_deleted_between_two_attempts_are_named(client, store):
 
     store.before = delete_then_break
 
-    done = client.import_predictions(1, predictions())
+    done = client.prediction_import.store(1, predictions())
 
     assert done == Imported(4, ((3, DELETED), (5, DELETED)))
     assert_each_task_has_one(store)
@@ -90,13 +90,13 @@ def test_tasks_deleted_between_two_attempts_are_named(client, store):
 def test_when_all_tasks_are_gone_nothing_is_stored_and_all_are_named(client, store):
     store.versions.clear()
 
-    done = client.import_predictions(1, predictions([1, 2]))
+    done = client.prediction_import.store(1, predictions([1, 2]))
 
     assert done == Imported(0, ((1, DELETED), (2, DELETED)))
 
 
 def test_no_predictions_make_no_call(client, store):
-    assert client.import_predictions(1, []) == Imported()
+    assert client.prediction_import.store(1, []) == Imported()
     assert store.imports == 0
 
 
@@ -104,7 +104,7 @@ def test_a_label_studio_that_keeps_breaking_off_ends_the_import(client, store):
     store.before = lambda number: BROKEN
 
     with pytest.raises(Unreachable, match="project 1"):
-        client.import_predictions(1, predictions())
+        client.prediction_import.store(1, predictions())
 
     assert store.imports == 5
 
@@ -113,6 +113,6 @@ def test_a_refusal_for_another_reason_is_raised_without_the_predictions(client, 
     store.before = lambda number: Reply(400, {"detail": "bad result [secret payload]"})
 
     with pytest.raises(Rejected, match="project 1") as refused:
-        client.import_predictions(1, predictions())
+        client.prediction_import.store(1, predictions())
 
     assert "secret payload" not in str(refused.value)

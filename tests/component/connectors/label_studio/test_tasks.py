@@ -30,13 +30,14 @@ def answering(longest, tasks):
 def test_all_tasks_are_listed_whatever_page_size_label_studio_allows(longest):
     with FakeHttpServer(answering(longest, set(TASKS[:24]))) as server:
         client = LabelStudioClient(server.url, "f" * 40)
-        found = [task["id"] for task in client.unlabeled_tasks(1)]
+        found = [task["id"] for task in client.tasks.unlabeled(1)]
 
     assert found == list(TASKS[:24])
 
 
 def test_a_list_whose_last_task_vanishes_between_two_pages_ends():
     with FakeHttpServer(answering(8, set(TASKS))) as server:
-        found = [task["id"] for task in LabelStudioClient(server.url, "f" * 40).unlabeled_tasks(1)]
+        client = LabelStudioClient(server.url, "f" * 40)
+        found = [task["id"] for task in client.tasks.unlabeled(1)]
 
     assert found == list(TASKS[:24])
