@@ -1,16 +1,16 @@
-"""`autolabel doctor`: every link between Label Studio, backend, Redis, worker and disk, checked.
+"""`autolabel doctor`: check every link between Label Studio, backend, Redis, worker and disk.
 
-Each check is a small function that finds one thing; what it raises is what is wrong, with its cure.
+Each check is a function that describes what it found, or raises what is wrong, with a hint.
 """
 
 import shutil
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+from rich.markup import escape
 from rq import Queue, Worker
 from rq.serializers import JSONSerializer
 
@@ -33,24 +33,32 @@ LOCAL = {"localhost", "127.0.0.1", "::1"}
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One check: what was found, and the cure where it is not good."""
+class CheckResult:
+    """Result of one check; `hint` says what to do where it is not good."""
 
     name: str
     good: bool
     found: str
     hint: str = ""
 
-    def json(self) -> dict[str, Any]:
-        return asdict(self)
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """The results of all checks."""
+
+    checks: Sequence[CheckResult]
+
+    @property
+    def good(self) -> bool:
+        return all(check.good for check in self.checks)
 
 
 Check = Callable[[Settings], str]
-"""Says what it found; raises AutolabelError where something is wrong."""
+"""Describes what it found; raises AutolabelError where something is wrong."""
 
 
-def examine(settings: Settings, project: ProjectId | None = None) -> list[Finding]:
-    """Run all checks; those of a project only when one is named."""
+def examine(settings: Settings, project: ProjectId | None = None) -> Diagnosis:
+    """Run all checks; those of a project only if one is given."""
     checks: list[tuple[str, Check]] = [
         ("Label Studio", label_studio),
         ("token", token),
@@ -70,7 +78,16 @@ def examine(settings: Settings, project: ProjectId | None = None) -> list[Findin
             ("connection", partial(connection, project=project)),
             ("webhook", partial(webhook, project=project)),
         ]
-    return [_finding(name, check, settings) for name, check in checks]
+    return Diagnosis([_result(name, check, settings) for name, check in checks])
+
+
+def diagnosis_lines(diagnosis: Diagnosis) -> Iterable[str]:
+    """Each result on a line, with its hint where the check failed."""
+    for check in diagnosis.checks:
+        mark = "[green]ok  [/]" if check.good else "[red]FAIL[/]"
+        yield f"{mark} {escape(check.name)}: {escape(check.found)}"
+        if not check.good:
+            yield f"     {escape(check.hint)}"
 
 
 def label_studio(settings: Settings) -> str:
@@ -106,7 +123,7 @@ def worker(settings: Settings) -> str:
 
 
 def web(settings: Settings) -> str:
-    """Asks the address that Label Studio is told, from here."""
+    """Request the address that Label Studio is given, from this machine."""
     try:
         answer = httpx.get(f"{settings.public_url}/health", timeout=3)
         answer.raise_for_status()
@@ -132,7 +149,7 @@ def detector(settings: Settings) -> str:
 
 
 def detector_of(settings: Settings, project: ProjectId) -> str:
-    """The same for a project, which may ask for no rectangles."""
+    """Check the detector only if the project's labeling config has rectangles."""
     asked = {control.kind for control in _schema(settings, project).controls}
     return detector(settings) if TaskKind.DETECTION in asked else "not needed for this project"
 
@@ -159,20 +176,19 @@ def labeling_config(settings: Settings, project: ProjectId) -> str:
 
 
 def connection(settings: Settings, project: ProjectId) -> str:
-    """Is this backend connected, and does Label Studio reach it?"""
+    """Check that this backend is connected and that Label Studio reaches it."""
     with errors_translated(), wiring.label_studio_client(settings, patience=0) as client:
         backends = client.registration.backends(project)
     ours = [one for one in backends if _is_ours(one["url"], settings)]
     if not ours:
         raise Unavailable(
-            f"project {project} does not know {settings.public_url}",
+            f"project {project} is not connected to {settings.public_url}",
             f"Run `autolabel connect {project}`",
         )
     if ours[0]["state"] != "CO":
-        raise Unavailable(
-            f"Label Studio cannot reach us: {ours[0].get('error_message') or ours[0]['state']}",
-            _reach_hint(settings),
-        )
+        problem = ours[0].get("error_message") or ours[0]["state"]
+        message = f"Label Studio cannot reach this backend: {problem}"
+        raise Unavailable(message, _reach_hint(settings))
     return f"connected as {ours[0]['title']}"
 
 
@@ -182,10 +198,10 @@ def webhook(settings: Settings, project: ProjectId) -> str:
     ours = [one for one in webhooks if _is_ours(one["url"], settings)]
     if not any(one["is_active"] for one in ours):
         raise Unavailable(
-            f"project {project} has no active webhook to us",
+            f"project {project} has no active webhook to this backend",
             f"Run `autolabel connect {project}`; Label Studio refuses host names without a dot",
         )
-    return f"tells us of {', '.join(ours[0]['actions']) or 'everything'}"
+    return f"reports {', '.join(ours[0]['actions']) or 'all events'}"
 
 
 def _schema(settings: Settings, project: ProjectId) -> LabelSchema:
@@ -193,11 +209,11 @@ def _schema(settings: Settings, project: ProjectId) -> LabelSchema:
         return schema.parse(client.projects.get(project)["label_config"])
 
 
-def _finding(name: str, check: Check, settings: Settings) -> Finding:
+def _result(name: str, check: Check, settings: Settings) -> CheckResult:
     try:
-        return Finding(name, good=True, found=check(settings))
+        return CheckResult(name, good=True, found=check(settings))
     except AutolabelError as exc:
-        return Finding(name, good=False, found=exc.message, hint=exc.hint)
+        return CheckResult(name, good=False, found=exc.message, hint=exc.hint)
 
 
 def _is_ours(url: str, settings: Settings) -> bool:
@@ -206,7 +222,10 @@ def _is_ours(url: str, settings: Settings) -> bool:
 
 
 def _reach_hint(settings: Settings) -> str:
-    """Both cures where the address may be private: names are resolved there, not here."""
+    """Suggest both remedies where the address may be private.
+
+    Label Studio resolves host names, so this machine cannot tell.
+    """
     unblock = (
         "start Label Studio with ML_BLOCK_LOCAL_IP=false and SSRF_PROTECTION_ENABLED=false: since "
         "1.23.1 it blocks backends on local and private addresses"

@@ -25,7 +25,8 @@ from backend.domain.schema import LabelSchema, TaskKind
 from backend.label_studio import codec, labeling_config
 from backend.label_studio.project_setup import ProjectSetup
 from backend.policies.certification import correctness
-from backend.presentation import terminal
+from backend.presentation import job_progress, terminal, terminal_views
+from backend.presentation.serializers import JobJson
 from backend.processes import action_install
 from backend.processes.label_studio_server import BESIDE, LabelStudioProcess, installed_command
 from backend.processes.supervisor import with_signals
@@ -193,8 +194,8 @@ def _auto_label(settings: Settings, project: ProjectId) -> Job:
     )
     terminal.say(connected)
     job, _ = backend.start(JobRequest(project))
-    job = terminal.follow(backend.jobs, job)
-    terminal.show_job(job)
+    job = job_progress.follow(backend.jobs, job)
+    terminal.show(JobJson.of(job), as_json=False, lines=terminal_views.job_lines)
     return job
 
 

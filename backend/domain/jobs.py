@@ -4,9 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import Field
+
+from backend.domain.errors import BadInput
 from backend.domain.ids import JobId, ProjectId, TaskId, VersionName
+
+FEWEST_GROUPS, MOST_GROUPS = 2, 200
+"""As in ModelArts' auto grouping."""
+
+MOST_PICKS = 200
+"""Images in one suggestion: more than anyone labels before asking for the next one."""
 
 
 class Mode(StrEnum):
@@ -43,31 +52,54 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JobRequest:
-    """What someone asked for. `task_ids` empty means all unlabeled tasks.
+    """What a job is asked to do, with the limits of every field.
 
-    `groups` is how many groups a grouping makes, `count` how many images are suggested.
+    Request parsing, the OpenAPI document, the page's forms and the Data Manager dialog take the
+    limits and descriptions from here. Only parsing (`backend.jobs.requests`) enforces the limits
+    of single fields; rules about several fields hold for every instance.
+
+    Raises:
+        BadInput: when fields contradict each other.
     """
 
     project: ProjectId
     mode: Mode = Mode.ACTIVE_LEARNING
     algorithm: Algorithm = Algorithm.FAST
-    model_version: VersionName | None = None
-    accept: bool = False
-    max_error: float = 0.05
-    confidence: float = 0.95
-    labels_are_random: bool = False
-    task_ids: tuple[TaskId, ...] = ()
-    groups: int = 20
-    count: int = 20
+    model_version: Annotated[
+        VersionName | None,
+        Field(max_length=64, description="The version to use; required for pre-labeling."),
+    ] = None
+    accept: Annotated[
+        bool, Field(description="Create annotations where the guarantee allows it.")
+    ] = False
+    max_error: Annotated[
+        float, Field(gt=0, lt=1, description="Largest share of accepted labels that may be wrong.")
+    ] = 0.05
+    confidence: Annotated[
+        float, Field(ge=0.5, lt=1, description="Confidence with which max_error holds.")
+    ] = 0.95
+    labels_are_random: Annotated[
+        bool, Field(description="Whether the labeled images are a random sample of the project.")
+    ] = False
+    task_ids: Annotated[
+        tuple[TaskId, ...], Field(max_length=100_000, description="Empty: all unlabeled tasks.")
+    ] = ()
+    groups: Annotated[
+        int, Field(ge=FEWEST_GROUPS, le=MOST_GROUPS, description="Groups to form when grouping.")
+    ] = 20
+    count: Annotated[
+        int, Field(ge=1, le=MOST_PICKS, description="Images to suggest for labeling.")
+    ] = 20
 
     def __post_init__(self) -> None:
-        if not 0 < self.max_error < 1:
-            raise ValueError(f"max_error must lie between 0 and 1, not {self.max_error}")
-        if not 0.5 <= self.confidence < 1:
-            raise ValueError(f"confidence must lie between 0.5 and 1, not {self.confidence}")
-        if self.mode is Mode.PRE_LABELING and self.accept and self.labels_are_random:
-            raise ValueError(
-                "the chosen version may have learned from the labels that are said to be random"
+        if self.mode is not Mode.PRE_LABELING:
+            return
+        if not self.model_version:
+            raise BadInput("pre-labeling needs a model_version", "Name one of the model versions")
+        if self.accept and self.labels_are_random:
+            raise BadInput(
+                "the chosen version may have learned from the labels declared to be random",
+                "Start an active-learning job, or do not declare that the labels are random",
             )
 
 

@@ -6,10 +6,8 @@ import numpy as np
 
 from backend.domain.batches import ImageBatch
 from backend.domain.ids import TaskId
+from backend.domain.jobs import FEWEST_GROUPS, MOST_GROUPS
 from backend.policies.kmeans import kmeans
-
-FEWEST, MOST = 2, 200
-"""As in ModelArts' auto grouping."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +22,10 @@ def group(images: ImageBatch, count: int, chance: np.random.Generator) -> tuple[
     """At most `count` groups, the largest first; every image is in exactly one.
 
     Raises:
-        ValueError: when `count` is not within FEWEST and MOST.
+        ValueError: when `count` is not within FEWEST_GROUPS and MOST_GROUPS.
     """
-    if not FEWEST <= count <= MOST:
-        raise ValueError(f"groups must be {FEWEST} to {MOST}, not {count}")
+    if not FEWEST_GROUPS <= count <= MOST_GROUPS:
+        raise ValueError(f"groups must be {FEWEST_GROUPS} to {MOST_GROUPS}, not {count}")
     clusters = kmeans(images.features, count, chance)
     nearness = np.einsum(
         "nd,nd->n", images.features.astype(np.float32), clusters.centers[clusters.of]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from math import isfinite
 
+from backend.domain.ids import ControlName
 from backend.domain.metrics import headline
 from backend.presentation.sentences import capitalize_first
 
@@ -28,8 +29,10 @@ NOT_MEASURED = "not measured: no labeled image could be held out yet"
 Figures = Mapping[str, float | None]
 """Metric name to value for one control; None or NaN where it was not measured."""
 
+ByControl = Mapping[str, Figures] | Mapping[ControlName, Figures]
 
-def summary(metrics: Mapping[str, Figures]) -> str:
+
+def summary(metrics: ByControl) -> str:
     """Name the figures that versions are chosen by: `Accuracy 93.0%, calibration error 0.04`.
 
     Args:
@@ -38,7 +41,7 @@ def summary(metrics: Mapping[str, Figures]) -> str:
     return _listed({control: _main(_measured(own)) for control, own in metrics.items()})
 
 
-def figures(metrics: Mapping[str, Figures]) -> str:
+def figures(metrics: ByControl) -> str:
     """List all figures that were measured, in the form of `summary`."""
     return _listed({control: _measured(own) for control, own in metrics.items()})
 

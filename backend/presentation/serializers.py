@@ -1,110 +1,214 @@
-"""The domain as JSON, with the names of the public interface."""
+"""JSON values of the public interface, shared by the API, the page and `--json`.
 
-from collections.abc import Sequence
+Pydantic encodes these classes and derives the OpenAPI schemas from them. They are plain
+dataclasses: values come from the domain and are not validated again.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Annotated, Any, Self
+
+from pydantic import Field
+from pydantic_core import PydanticSerializationError, to_json
 
 from backend.domain.errors import Reason
-from backend.domain.jobs import Job
-from backend.domain.json import JsonObject
+from backend.domain.ids import ControlName, JobId, Label, ProjectId, VersionName
+from backend.domain.jobs import Algorithm, Job, JobState, Mode
 from backend.domain.metrics import metrics_to_json
-from backend.domain.projects import ProjectStatus
+from backend.domain.projects import LabelCount, ProjectStatus
+from backend.domain.schema import TaskKind
 from backend.domain.versions import Certificate, ModelVersion
 from backend.presentation import metrics, sentences
 
-
-def job_json(job: Job) -> JsonObject:
-    return {
-        "id": job.id,
-        "project": job.request.project,
-        "mode": job.request.mode.value,
-        "algorithm": job.request.algorithm.value,
-        "state": job.state.value,
-        "progress": job.progress,
-        "step": job.step,
-        "reason": job.reason,
-        "summary": sentences.doing(job),
-        "created_at": _time(job.created_at),
-        "started_at": _time(job.started_at),
-        "ended_at": _time(job.ended_at),
-        "version": job.version,
-        "report": job.report,
-    }
+Count = Annotated[int, Field(ge=0)]
+Figures = Mapping[str, float | None]
 
 
-def reason_json(reason: Reason) -> JsonObject:
-    return {
-        "code": reason.code.value,
-        "message": reason.message,
-        "label": reason.label,
-        "have": reason.have,
-        "need": reason.need,
-        "hint": reason.hint,
-    }
+@dataclass(frozen=True, slots=True)
+class JobJson:
+    """A job; times are UTC."""
+
+    id: JobId
+    project: ProjectId
+    mode: Mode
+    algorithm: Algorithm
+    state: JobState
+    progress: Annotated[float, Field(ge=0, le=1)]
+    step: str
+    reason: Annotated[str, Field(description="Why the job is in this state.")]
+    summary: Annotated[str, Field(description="Progress or outcome as a sentence.")]
+    created_at: datetime | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    version: VersionName | None
+    report: Annotated[Mapping[str, Any] | None, Field(description="The content of report.json.")]
+
+    @classmethod
+    def of(cls, job: Job) -> Self:
+        return cls(
+            id=job.id,
+            project=job.request.project,
+            mode=job.request.mode,
+            algorithm=job.request.algorithm,
+            state=job.state,
+            progress=job.progress,
+            step=job.step,
+            reason=job.reason,
+            summary=sentences.doing(job),
+            created_at=job.created_at,
+            started_at=job.started_at,
+            ended_at=job.ended_at,
+            version=job.version,
+            report=job.report,
+        )
 
 
-def status_json(status: ProjectStatus) -> JsonObject:
-    """`labels` has one element a control and label; `version` is the current version's name."""
-    return {
-        "project": {"id": status.project.id, "title": status.project.title},
-        "ready": status.ready,
-        "reasons": [reason_json(reason) for reason in status.reasons],
-        "warnings": list(status.warnings),
-        "labels": [
-            {"control": count.control, "label": count.label, "images": count.images}
-            for count in status.labels
-        ],
-        "labeled": status.labeled,
-        "unlabeled": status.unlabeled,
-        "version": status.version.name if status.version else None,
-        "job": job_json(status.job) if status.job else None,
-        "trigger": status.trigger.reason if status.trigger else None,
-        "summary": list(sentences.sentences(status)),
-    }
+@dataclass(frozen=True, slots=True)
+class ProjectJson:
+    """A Label Studio project."""
+
+    id: ProjectId
+    title: str
 
 
-def versions_json(cards: Sequence[ModelVersion], current: str) -> JsonObject:
-    """All model cards; `summary` says why there is none."""
-    return {
-        "versions": [version_json(card, current) for card in cards],
-        "summary": "" if cards else sentences.NO_VERSION,
-    }
+@dataclass(frozen=True, slots=True)
+class StatusJson:
+    """Whether a job may start in a project, and if not, why."""
+
+    project: ProjectJson
+    ready: bool
+    reasons: Sequence[Reason]
+    warnings: Sequence[str]
+    labels: Annotated[Sequence[LabelCount], Field(description="One entry per control and label.")]
+    labeled: Count
+    unlabeled: Count
+    version: Annotated[VersionName | None, Field(description="The current model version.")]
+    job: JobJson | None
+    trigger: Annotated[str | None, Field(description="When the next automatic training is due.")]
+    summary: Annotated[Sequence[str], Field(description="The whole status as sentences.")]
+
+    @classmethod
+    def of(cls, status: ProjectStatus) -> Self:
+        return cls(
+            project=ProjectJson(id=status.project.id, title=status.project.title),
+            ready=status.ready,
+            reasons=status.reasons,
+            warnings=status.warnings,
+            labels=status.labels,
+            labeled=status.labeled,
+            unlabeled=status.unlabeled,
+            version=status.version.name if status.version else None,
+            job=JobJson.of(status.job) if status.job else None,
+            trigger=status.trigger.reason if status.trigger else None,
+            summary=sentences.sentences(status),
+        )
 
 
-def version_json(version: ModelVersion, current: str) -> JsonObject:
-    """A model card, and whether it is the one in use."""
-    return {
-        "name": version.name,
-        "project": version.project,
-        "current": version.name == current,
-        "kinds": {control: kind.value for control, kind in version.kinds.items()},
-        "labels": {control: list(labels) for control, labels in version.labels.items()},
-        "metrics": metrics_to_json(version.metrics),
-        "summary": metrics.summary(version.metrics),
-        "trained_on": dict(version.trained_on),
-        "parent": version.parent,
-        "created": _time(version.created),
-        "backbone": version.backbone,
-        "device": version.device,
-        "packages": dict(version.packages),
-        "promoted": version.promoted,
-        "reason": version.reason,
-        "certificate": certificate_json(version.certificate) if version.certificate else None,
-    }
+@dataclass(frozen=True, slots=True)
+class StatusAndJobs(StatusJson):
+    """The status of a project with its last jobs, newest first; printed by `autolabel status`."""
+
+    jobs: Sequence[JobJson]
+
+    @classmethod
+    def join(cls, status: StatusJson, jobs: Sequence[Job]) -> Self:
+        found = {field.name: getattr(status, field.name) for field in fields(status)}
+        return cls(**found, jobs=[JobJson.of(job) for job in jobs])
 
 
-def certificate_json(certificate: Certificate) -> JsonObject:
-    return {
-        "threshold": certificate.threshold,
-        "error_rate": certificate.error_rate,
-        "confidence": certificate.confidence,
-        "accepted": certificate.accepted,
-        "mistakes": certificate.mistakes,
-        "sample": certificate.sample,
-        "promise": certificate.promise,
-        "assumption": certificate.assumption,
-        "label": certificate.label,
-    }
+@dataclass(frozen=True, slots=True)
+class VersionJson:
+    """A model card; `current` marks the version in use."""
+
+    name: VersionName
+    project: ProjectId
+    current: bool
+    kinds: Mapping[ControlName, TaskKind]
+    labels: Mapping[ControlName, Sequence[Label]]
+    metrics: Annotated[
+        Figures | Mapping[ControlName, Figures],
+        Field(description="By name; where a version has several controls, by control and name."),
+    ]
+    summary: Annotated[str, Field(description="The main metrics in words.")]
+    trained_on: Mapping[str, Count]
+    parent: VersionName | None
+    created: datetime
+    backbone: str
+    device: str
+    packages: Mapping[str, str]
+    promoted: bool
+    reason: str
+    certificate: Certificate | None
+
+    @classmethod
+    def of(cls, version: ModelVersion, current: str) -> Self:
+        return cls(
+            name=version.name,
+            project=version.project,
+            current=version.name == current,
+            kinds=version.kinds,
+            labels=version.labels,
+            metrics=metrics_to_json(version.metrics),
+            summary=metrics.summary(version.metrics),
+            trained_on=version.trained_on,
+            parent=version.parent,
+            created=version.created,
+            backbone=version.backbone,
+            device=version.device,
+            packages=version.packages,
+            promoted=version.promoted,
+            reason=version.reason,
+            certificate=version.certificate,
+        )
 
 
-def _time(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment else None
+@dataclass(frozen=True, slots=True)
+class JobsJson:
+    """Jobs, newest first."""
+
+    jobs: Sequence[JobJson]
+
+    @classmethod
+    def of(cls, jobs: Sequence[Job]) -> Self:
+        return cls([JobJson.of(job) for job in jobs])
+
+
+@dataclass(frozen=True, slots=True)
+class VersionsJson:
+    """The model cards of a project, newest first."""
+
+    versions: Sequence[VersionJson]
+    summary: Annotated[str, Field(description="Why there is no version; empty if there is one.")]
+
+    @classmethod
+    def of(cls, cards: Sequence[ModelVersion], current: str) -> Self:
+        found = [VersionJson.of(card, current) for card in cards]
+        return cls(versions=found, summary="" if cards else sentences.NO_VERSION)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorDetails:
+    """What went wrong; `hint` and `reasons` are left out where there are none."""
+
+    code: str
+    message: Annotated[str, Field(description="What happened and why.")]
+    summary: Annotated[Sequence[str], Field(description="All of this as sentences.")]
+    hint: Annotated[str, Field(description="What to do.")] = ""
+    reasons: Sequence[Reason] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorJson:
+    """The body of every error response."""
+
+    error: ErrorDetails
+
+
+def json_text(body: object, indent: int | None = None) -> bytes:
+    """Encode as JSON, with null for NaN and infinity, which JSON cannot express."""
+    try:
+        return to_json(body, indent=indent, inf_nan_mode="null")
+    except PydanticSerializationError:  # an unpaired surrogate quoted from a request
+        return json.dumps(body, indent=indent).encode()

@@ -1,14 +1,20 @@
-"""Our own JSON API, described by the document at `/api/openapi.json`."""
+"""The JSON API, described by the OpenAPI document at `/api/openapi.json`."""
 
 from flask import Blueprint, Response
 
 from backend.domain.ids import JobId, ProjectId, VersionName
 from backend.jobs.requests import job_request
-from backend.presentation.serializers import job_json, status_json, version_json, versions_json
+from backend.presentation.serializers import (
+    JobJson,
+    JobsJson,
+    StatusJson,
+    VersionJson,
+    VersionsJson,
+)
 from backend.web.context import backend
 from backend.web.openapi import DOCUMENT
 from backend.web.request_body import json_object
-from backend.web.responses import answer
+from backend.web.responses import JobAnswer, UndoAnswer, answer
 
 routes = Blueprint("api", __name__, url_prefix="/api")
 
@@ -20,9 +26,9 @@ def openapi() -> Response:
 
 @routes.route("/projects/<int:project>/jobs", methods=["POST"])
 def start_job(project: int) -> Response:
-    """201 with the new job; 200 with the running one, if one runs already."""
+    """Answer 201 with the new job, or 200 with the one that is already running."""
     job, new = backend().start(job_request(ProjectId(project), json_object()))
-    return answer({"job": job_json(job)}, 201 if new else 200)
+    return answer(JobAnswer(JobJson.of(job)), 201 if new else 200)
 
 
 @routes.route("/projects/<int:project>/jobs", methods=["GET"])
@@ -30,12 +36,12 @@ def project_jobs(project: int) -> Response:
     jobs = backend().jobs.history(ProjectId(project))
     if not jobs:
         _must_exist(project)
-    return answer({"jobs": [job_json(job) for job in jobs]})
+    return answer(JobsJson.of(jobs))
 
 
 @routes.route("/projects/<int:project>/status")
 def project_status(project: int) -> Response:
-    return answer(status_json(backend().status(ProjectId(project))))
+    return answer(StatusJson.of(backend().status(ProjectId(project))))
 
 
 @routes.route("/projects/<int:project>/versions")
@@ -44,30 +50,30 @@ def project_versions(project: int) -> Response:
     if not cards:
         _must_exist(project)
     current = backend().version(ProjectId(project))
-    return answer(versions_json(cards, current))
+    return answer(VersionsJson.of(cards, current))
 
 
 @routes.route("/projects/<int:project>/versions/<version>/activate", methods=["POST"])
 def activate_version(project: int, version: str) -> Response:
     card = backend().versions.activate(ProjectId(project), VersionName(version))
-    return answer(version_json(card, card.name))
+    return answer(VersionJson.of(card, card.name))
 
 
 @routes.route("/jobs/<job>")
 def job(job: str) -> Response:
-    return answer(job_json(backend().jobs.get(JobId(job))))
+    return answer(JobJson.of(backend().jobs.get(JobId(job))))
 
 
 @routes.route("/jobs/<job>/stop", methods=["POST"])
 def stop_job(job: str) -> Response:
-    return answer({"job": job_json(backend().jobs.stop(JobId(job)))}, 202)
+    return answer(JobAnswer(JobJson.of(backend().jobs.stop(JobId(job)))), 202)
 
 
 @routes.route("/jobs/<job>/undo", methods=["POST"])
 def undo_job(job: str) -> Response:
-    return answer({"taken_back": backend().undo(JobId(job))})
+    return answer(UndoAnswer(backend().undo(JobId(job))))
 
 
 def _must_exist(project: int) -> None:
-    """An empty list is an answer only for a project that there is. Raises NotFound."""
+    """Tell an empty list from an unknown project. Raises NotFound."""
     backend().label_studio.project(ProjectId(project))

@@ -25,7 +25,6 @@ from backend.domain.errors import (
 )
 from backend.domain.json import Json
 from backend.presentation import sentences
-from backend.presentation.serializers import reason_json
 
 TABLE: tuple[tuple[type[AutolabelError], int, str], ...] = (
     (UnsupportedConfig, 400, "unsupported_labeling_config"),
@@ -85,7 +84,7 @@ class Failure:
         if self.hint:
             error["hint"] = self.hint
         if reasons := self.reasons or self._itself:
-            error["reasons"] = [reason_json(reason) for reason in reasons]
+            error["reasons"] = list(reasons)
         return {"error": error}
 
     @property

@@ -1,28 +1,26 @@
-"""HTTP responses with JSON."""
+"""HTTP responses with JSON bodies."""
 
-import json
-import math
-from collections.abc import Mapping
-from typing import Any, cast
+from dataclasses import dataclass
 
 from flask import Response
 
-
-def answer(body: Mapping[str, Any], status: int | str = 200) -> Response:
-    """A JSON answer; `status` may carry a reason phrase, as in `409 class 'dog' has 3 images`."""
-    text = json.dumps(_finite(body), separators=(",", ":"))
-    return Response(text, status, mimetype="application/json")
+from backend.presentation.serializers import JobJson, json_text
 
 
-def _finite(value: object) -> object:
-    """The value with null for every number that JSON has no word for."""
-    match value:
-        case float():
-            return value if math.isfinite(value) else None
-        case Mapping():
-            items = cast(Mapping[str, object], value)
-            return {key: _finite(inner) for key, inner in items.items()}
-        case list() | tuple():
-            return [_finite(inner) for inner in cast(list[object], value)]
-        case _:
-            return value
+@dataclass(frozen=True, slots=True)
+class JobAnswer:
+    """The job that a request started, joined or stopped."""
+
+    job: JobJson
+
+
+@dataclass(frozen=True, slots=True)
+class UndoAnswer:
+    """How many annotations an undo deleted."""
+
+    taken_back: int
+
+
+def answer(body: object, status: int | str = 200) -> Response:
+    """A JSON response; `status` may carry a reason phrase: `409 class 'dog' has 3 images`."""
+    return Response(json_text(body), status, mimetype="application/json")

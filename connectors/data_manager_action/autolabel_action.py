@@ -36,6 +36,8 @@ RANDOM = "If accepted, in active learning: the labeled images were drawn at rand
 """Label Studio cannot hide a field that does not apply, so its name says when it does. Names of
 two fields in a row are cut after some thirty letters."""
 
+PERCENT_STEP = 0.01
+
 LIVE = ("queued", "running", "stopping")
 IN_THE_BACKGROUND = {"async": True}
 """Label Studio answers it with a toast."""
@@ -82,11 +84,12 @@ def start_form(_user, project):
     try:
         backend = Backend(project)
         answer = backend.get("versions")
+        fields = backend.job_fields()
     except Trouble as trouble:
         return [text(trouble.sentences)]
     versions, missing = answer["versions"], answer.get("summary")
     said = [*standing(backend), *([missing] if missing else [])]
-    return [text(said), *choices(versions)]
+    return [text(said), *choices(versions, fields)]
 
 
 def status_form(_user, project):
@@ -121,8 +124,11 @@ def running_job(backend):
     return next((job for job in backend.get("jobs")["jobs"] if job["state"] in LIVE), None)
 
 
-def choices(versions):
-    """The rows of the form. Shares are in percent, as on the page."""
+def choices(versions, fields):
+    """The rows of the form. Shares are in percent, as on the page.
+
+    `fields` are the JSON schemas of a job request's fields, with their limits and defaults.
+    """
     current = next((card["name"] for card in versions if card["current"]), "")
     modes = {"active-learning": "Active learning: learn, then label the rest"}
     if versions:
@@ -139,8 +145,8 @@ def choices(versions):
     rows.append([select("accept", "Accept the sure labels", accept)])
     rows.append(
         [
-            share("max_error", MAX_ERROR, 5, 0.1, 99),
-            share("confidence", CONFIDENCE, 95, 50, 99.99),
+            share("max_error", MAX_ERROR, fields["max_error"]),
+            share("confidence", CONFIDENCE, fields["confidence"]),
         ]
     )
     random = {"no": "No", "yes": "Yes: all of them count for the guarantee"}
@@ -168,8 +174,14 @@ def select(name, label, options, value=None):
     return {"type": "select", "name": name, "label": label, "options": listed, "value": first}
 
 
-def share(name, label, value, least, most):
-    """A field for percents, with the limits that the page has."""
+def share(name, label, schema):
+    """A number field in percent, with the limits of the backend's own page.
+
+    An excluded end of the range moves inwards by PERCENT_STEP.
+    """
+    low = schema.get("minimum", schema.get("exclusiveMinimum", 0) + PERCENT_STEP / 100)
+    high = schema.get("maximum", schema.get("exclusiveMaximum", 1) - PERCENT_STEP / 100)
+    least, most, value = (round(100 * end, 2) for end in (low, high, schema["default"]))
     limits = {"min": least, "max": most, "step": "any"}
     return {"type": "number", "name": name, "label": label, "value": value, **limits}
 
@@ -234,6 +246,11 @@ class Backend:
             )
         self.api = connected.api
         self.project = f"api/projects/{project.id}"
+
+    def job_fields(self):
+        """The JSON schemas of the fields of a job request, by name."""
+        document = self._call("GET", "api/openapi.json", LOOK_SECONDS)[0]
+        return document["components"]["schemas"]["JobRequest"]["properties"]
 
     def get(self, what):
         return self._call("GET", f"{self.project}/{what}", LOOK_SECONDS)[0]

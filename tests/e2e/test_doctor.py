@@ -47,7 +47,7 @@ def strict(tmp_path_factory, pytestconfig):
 
 
 def finding(name, settings, project=None):
-    (found,) = (one for one in doctor.examine(settings, project) if one.name == name)
+    (found,) = (one for one in doctor.examine(settings, project).checks if one.name == name)
     return found
 
 

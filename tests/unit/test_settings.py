@@ -6,7 +6,7 @@ import pytest
 
 from backend import settings
 from backend.domain.errors import BadInput
-from backend.presentation import terminal
+from backend.presentation import terminal_views
 from backend.settings import Settings
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -129,5 +129,5 @@ def test_every_setting_says_what_it_means():
 
 
 def test_the_page_of_settings_is_what_the_command_prints():
-    page = terminal.settings_markdown(settings.table(Settings.model_construct()))
+    page = terminal_views.settings_markdown(settings.table(Settings.model_construct()))
     assert (DOCS / "settings.md").read_text() == page

@@ -13,10 +13,9 @@ from backend.domain.ids import UNTRAINED, JobId, ProjectId
 from backend.domain.jobs import Job
 from backend.domain.metrics import metrics_from_json
 from backend.domain.versions import ModelVersion
-from backend.jobs.requests import MOST_PICKS
-from backend.policies import grouping
 from backend.presentation import metrics, sentences
 from backend.web.console import csrf, figures, formats, job_events, views
+from backend.web.console.number_fields import number_fields
 from backend.web.context import backend, settings
 from backend.web.errors import Failure, of_ours
 
@@ -170,8 +169,7 @@ def project_page(
         troubles=troubles,
         refused=refused,
         wish=wish or {},
-        most_picks=MOST_PICKS,
-        groups=(grouping.FEWEST, grouping.MOST),
+        numbers=number_fields(),
     )
 
 

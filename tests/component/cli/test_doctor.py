@@ -18,7 +18,7 @@ def hint_for(address: str) -> str:
             label_studio_api_key=SecretStr("f" * 40),
             public_url=address,
         )
-        with pytest.raises(Unavailable, match="cannot reach us: no answer") as raised:
+        with pytest.raises(Unavailable, match="cannot reach this backend: no answer") as raised:
             doctor.connection(settings, ProjectId(1))
     return raised.value.hint
 

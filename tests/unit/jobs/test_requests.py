@@ -2,18 +2,22 @@ import pytest
 
 from backend.domain.errors import BadInput
 from backend.domain.jobs import Algorithm, JobRequest, Mode
-from backend.jobs.requests import job_request, request_json
+from backend.jobs.requests import FIELDS, job_request
 
 
 def test_an_empty_request_asks_for_fast_active_learning_without_accepting():
     assert job_request(3, {}) == JobRequest(3, Mode.ACTIVE_LEARNING, Algorithm.FAST)
 
 
-def test_a_request_survives_the_queue():
-    request = JobRequest(3, Mode.PRE_LABELING, model_version="al-0001-aaaa", task_ids=(1, 2))
-    assert job_request(3, request_json(request)) == request
-    grouping = JobRequest(3, Mode.GROUPING, groups=7, count=9)
-    assert job_request(3, request_json(grouping)) == grouping
+@pytest.mark.parametrize(
+    "request_",
+    [
+        JobRequest(3, Mode.PRE_LABELING, model_version="al-0001-aaaa", task_ids=(1, 2)),
+        JobRequest(3, Mode.GROUPING, groups=7, count=9),
+    ],
+)
+def test_every_field_of_a_request_can_be_given(request_):
+    assert job_request(3, {name: getattr(request_, name) for name in FIELDS}) == request_
 
 
 def test_a_chosen_version_may_not_be_certified_on_what_it_learned_from():

@@ -10,8 +10,8 @@ from backend.domain.errors import Refused
 from backend.domain.ids import JobId, TaskId
 from backend.domain.jobs import Job, JobRequest, JobState, Mode
 from backend.domain.versions import Ledger
-from backend.presentation import terminal
-from backend.presentation.serializers import job_json
+from backend.presentation import terminal_views
+from backend.presentation.serializers import JobJson
 from backend.services.next_picks import TAB
 from tests.fakes.world import PROJECT, World, quiet
 
@@ -40,7 +40,7 @@ def suggested(world, count=10, **changes):
 def in_words(report, mode):
     job = Job(JobId("job-1"), JobRequest(PROJECT, mode), JobState.FINISHED, report=report)
     page = Console(file=io.StringIO(), width=200)
-    for part in terminal.job_words(job_json(job)):
+    for part in terminal_views.job_lines(JobJson.of(job)):
         page.print(part)
     return page.file.getvalue()
 

@@ -141,8 +141,9 @@ def test_the_dialog_has_the_limits_of_the_page(action, project, api):
     page = api.app.test_client().get("/projects/2").get_data(as_text=True)
     form = fields(action.start_form(None, project))
     for name in ("max_error", "confidence"):
-        limits = f'name="{name}" type="number" min="{form[name]["min"]}" max="{form[name]["max"]}"'
-        assert limits in page
+        least, most, value = (form[name][key] for key in ("min", "max", "value"))
+        assert f'name="{name}" type="number" min="{least:g}" max="{most:g}"' in page
+        assert f'required value="{value:g}"' in page
 
 
 def test_what_the_form_offers_starts_a_job(action, project, backend):

@@ -9,7 +9,6 @@ from backend.domain.errors import OutOfSpace, UnreadableImage
 from backend.domain.ids import ProjectId, TaskId
 from backend.domain.jobs import JobRequest
 from backend.domain.versions import Acceptance, Ledger
-from backend.presentation import terminal
 from backend.presentation.report_images import JobImages
 from backend.services import audit_sample
 from backend.services.project_tasks import ProjectTasks
@@ -78,12 +77,6 @@ def test_a_reason_is_counted_once_an_image_whatever_its_words_were():
 def test_every_listed_hard_example_is_to_be_shown(world):
     report = world.run()
     assert world.illustrations.shown == [[example["task"] for example in report["hardest"]]]
-
-
-def test_the_command_line_tells_the_newest_outlook():
-    jobs = [{"report": report} for report in (None, {"forecast": {"reason": "label on"}}, {})]
-    assert terminal._newest_forecast(jobs) == {"reason": "label on"}
-    assert terminal._newest_forecast([]) is None
 
 
 def images(folder, fetch=None, versions=lambda _: ()):

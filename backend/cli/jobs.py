@@ -1,0 +1,164 @@
+"""Commands that start, show and end jobs."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import typer
+
+from backend.cli.options import AsJson, Exit, Project, Wait, backend
+from backend.domain.ids import JobId, ProjectId
+from backend.domain.jobs import (
+    FEWEST_GROUPS,
+    MOST_GROUPS,
+    MOST_PICKS,
+    Algorithm,
+    JobRequest,
+    JobState,
+    Mode,
+)
+from backend.jobs import requests
+from backend.presentation import job_progress, terminal, terminal_views
+from backend.presentation.serializers import JobJson, JobsJson, StatusAndJobs, StatusJson
+
+DEFAULTS = JobRequest(ProjectId(0))
+JOBS_SHOWN = 5
+
+commands = typer.Typer()
+
+
+@commands.command()
+def label(
+    context: typer.Context,
+    project: Project,
+    mode: Annotated[
+        Mode, typer.Option(help="Train, then label; or label with a chosen model version.")
+    ] = DEFAULTS.mode,
+    algorithm: Annotated[
+        Algorithm, typer.Option(help="Learn from labeled images only, or from all of them.")
+    ] = DEFAULTS.algorithm,
+    model: Annotated[
+        str | None, typer.Option(help="Version for pre-labeling, such as al-0007-3f9c.")
+    ] = None,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Turn confident predictions into annotations.")
+    ] = False,
+    max_error: Annotated[
+        float, typer.Option(help="Largest share of accepted labels that may be wrong.")
+    ] = DEFAULTS.max_error,
+    confidence: Annotated[
+        float, typer.Option(help="Confidence with which --max-error holds.")
+    ] = DEFAULTS.confidence,
+    labels_are_random: Annotated[
+        bool,
+        typer.Option(
+            "--labels-are-random", help="Declare that the labeled images were drawn at random."
+        ),
+    ] = False,
+    wait: Wait = True,
+    as_json: AsJson = False,
+) -> None:
+    """Run an auto-labeling job."""
+    fields = {
+        "mode": mode.value,
+        "algorithm": algorithm.value,
+        "model_version": model,
+        "accept": accept,
+        "max_error": max_error,
+        "confidence": confidence,
+        "labels_are_random": labels_are_random,
+    }
+    _run(context, project, fields, wait=wait, as_json=as_json)
+
+
+@commands.command()
+def group(
+    context: typer.Context,
+    project: Project,
+    groups: Annotated[
+        int, typer.Option(help="Number of groups.", min=FEWEST_GROUPS, max=MOST_GROUPS)
+    ] = DEFAULTS.groups,
+    wait: Wait = True,
+    as_json: AsJson = False,
+) -> None:
+    """Group similar unlabeled images, so that many can be labeled at a time."""
+    _run(
+        context,
+        project,
+        {"mode": Mode.GROUPING.value, "groups": groups},
+        wait=wait,
+        as_json=as_json,
+    )
+
+
+@commands.command()
+def suggest(
+    context: typer.Context,
+    project: Project,
+    count: Annotated[
+        int, typer.Option(help="Number of images.", min=1, max=MOST_PICKS)
+    ] = DEFAULTS.count,
+    wait: Wait = True,
+    as_json: AsJson = False,
+) -> None:
+    """Choose the images that are worth labeling next and list them in a tab."""
+    _run(
+        context,
+        project,
+        {"mode": Mode.SUGGESTING.value, "count": count},
+        wait=wait,
+        as_json=as_json,
+    )
+
+
+def _run(
+    context: typer.Context, project: int, fields: Mapping[str, object], *, wait: bool, as_json: bool
+) -> None:
+    application = backend(context)
+    job, is_new = application.start(requests.job_request(ProjectId(project), fields))
+    if not is_new and not as_json:
+        terminal.say(f"Joined job {job.id}, which is already running.")
+    if wait:
+        job = job_progress.follow(application.jobs, job, quiet=as_json)
+    terminal.show(JobJson.of(job), as_json, terminal_views.job_lines)
+    if job.state in {JobState.FAILED, JobState.STOPPED}:
+        raise typer.Exit(Exit.FAILED)
+
+
+@commands.command()
+def status(context: typer.Context, project: Project, as_json: AsJson = False) -> None:
+    """Show label counts, readiness with reasons, the current version and the last jobs."""
+    application = backend(context)
+    found = StatusJson.of(application.status(ProjectId(project)))
+    last = application.jobs.history(ProjectId(project), JOBS_SHOWN)
+    terminal.show(StatusAndJobs.join(found, last), as_json, terminal_views.status_lines)
+
+
+@commands.command()
+def jobs(
+    context: typer.Context,
+    project: Annotated[int | None, typer.Argument(help="Only jobs of this project.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List jobs, newest first."""
+    found = backend(context).jobs.history(ProjectId(project) if project else None)
+    terminal.show(JobsJson.of(found), as_json, terminal_views.jobs_lines)
+
+
+@commands.command()
+def stop(
+    context: typer.Context,
+    job: Annotated[str, typer.Argument(help="Id of the job.")],
+    as_json: AsJson = False,
+) -> None:
+    """Stop a job; what it already published stays."""
+    stopping = backend(context).jobs.stop(JobId(job))
+    terminal.show(JobJson.of(stopping), as_json, terminal_views.job_lines)
+
+
+@commands.command()
+def undo(
+    context: typer.Context, job: Annotated[str, typer.Argument(help="Id of the job.")]
+) -> None:
+    """Delete the annotations that a job with --accept created."""
+    deleted = backend(context).undo(JobId(job))
+    terminal.say(f"Deleted {deleted} annotations; their images are to be confirmed again.")

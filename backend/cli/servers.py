@@ -1,0 +1,40 @@
+"""Commands that start long-running processes. Each imports only what it runs."""
+
+import typer
+
+from backend import settings, wiring
+
+commands = typer.Typer()
+
+NAMES = {"up", "serve", "worker"}
+
+
+@commands.command()
+def up() -> None:
+    """Run Redis, the web process and one worker in this terminal. Ctrl-C stops all."""
+    from backend.processes import supervisor  # noqa: PLC0415 - other commands need not load it
+
+    raise typer.Exit(supervisor.up(settings.load()))
+
+
+@commands.command()
+def serve() -> None:
+    """Run only the web process: Label Studio's calls, the JSON API and the page."""
+    from backend.web import app as web  # noqa: PLC0415 - other commands need not load it
+
+    configured = settings.load()
+    backend = wiring.backend(configured)
+    with wiring.watcher(backend).running():
+        web.serve(backend, configured)
+
+
+@commands.command()
+def worker() -> None:
+    """Run only a worker, which takes jobs from the queue, one at a time."""
+    from backend import rq_entry  # noqa: PLC0415 - other commands need not load them
+    from backend.processes import warm_up, worker  # noqa: PLC0415 - other commands need not load them
+
+    configured = settings.load()
+    with warm_up.beside(configured):
+        rq_entry.preload(configured)
+        worker.run_worker(configured)

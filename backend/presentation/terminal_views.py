@@ -1,0 +1,158 @@
+"""Lines and tables that the commands print when not asked for JSON."""
+
+from collections.abc import Iterable, Sequence
+
+from rich.console import RenderableType
+from rich.markup import escape
+from rich.table import Table
+
+from backend.domain.json import Json
+from backend.domain.metrics import metrics_from_json
+from backend.presentation import metrics
+from backend.presentation.serializers import JobJson, JobsJson, StatusAndJobs, VersionsJson
+
+SETTINGS_PAGE = """# Settings
+
+Environment variables, or lines of a file `.env` in the working directory. An unknown `AUTOLABEL_…`
+name is an error. This page is the output of `autolabel settings --markdown`; `autolabel settings`
+shows the values in force.
+
+| name | default | meaning |
+|---|---|---|"""
+
+
+def job_lines(job: JobJson) -> Iterable[RenderableType]:
+    """One job: how it ended and what it reports."""
+    reason = f": {escape(job.reason)}" if job.reason else ""
+    yield f"Job [bold]{job.id}[/] {job.state}{reason}"
+    if not job.report:
+        return
+    if job.report["version"] is None:
+        yield from _selection_lines(job.report)
+    else:
+        yield from _training_lines(job.report)
+    seconds = ", ".join(f"{name} {spent:.1f}" for name, spent in job.report["seconds"].items())
+    yield f"  seconds    {seconds}"
+
+
+def _training_lines(report: Json) -> Iterable[str]:
+    """Report of a job that predicted with a version."""
+    yield f"  version    {report['version']}"
+    if report.get("shown", report["version"]) != report["version"]:
+        yield f"  shown      {report['shown']}: the predictions are of this version"
+    yield f"  labeled    {report['labeled']} images"
+    yield f"  predicted  {report['predicted']} images, {report['hard']} of them hard"
+    if report.get("accepted"):
+        yield f"  accepted   {report['accepted']} images"
+    if report.get("forecast"):
+        yield f"  forecast   {escape(report['forecast']['reason'])}"
+    if report["unreadable"]:
+        first = escape(str(report["unreadable"][0]["reason"]))
+        yield f"  unreadable {len(report['unreadable'])} images, first: {first}"
+    for skipped in report.get("skipped_cleanup", ()):
+        yield f"  skipped    {escape(skipped['what'])}: {escape(skipped['reason'])}"
+    yield f"  measured   {escape(metrics.figures(metrics_from_json(report['metrics'])))}"
+
+
+def _selection_lines(report: Json) -> Iterable[str]:
+    """Report of a grouping or a suggestion, and where to see its result."""
+    if groups := report.get("groups"):
+        largest = ", ".join(f"{group['name']} with {group['images']}" for group in groups[:3])
+        yield f"  groups     {len(groups)}, the largest: {largest} images"
+        yield "  see        the tab Groups; filter by 'Prediction model versions'"
+    if picks := report.get("picks"):
+        clusters = {pick["cluster"] for pick in picks}
+        yield f"  picked     {len(picks)} images in {len(clusters)} clusters"
+        yield f"  chosen by  {report['chosen_by']}"
+        yield "  see        the tab Label next"
+
+
+def status_lines(status: StatusAndJobs) -> Iterable[RenderableType]:
+    """A project: readiness, images per label, version, last jobs."""
+    yield f"[bold]{escape(status.project.title)}[/]  project {status.project.id}"
+    verdict, *more = status.summary
+    yield f"[{'green' if status.ready else 'red'}]{escape(verdict)}[/]"
+    yield from (f"  - {escape(reason)}" for reason in more[: len(status.reasons)])
+    yield _table(
+        ("control", "label", "images"),
+        ((row.control, row.label, str(row.images)) for row in status.labels),
+    )
+    yield from (escape(note) for note in more[len(more) - len(status.warnings) :])
+    yield f"Current version: {status.version or 'none yet'}"
+    if status.trigger:
+        yield f"Automatic retraining: {escape(status.trigger)}"
+    if forecast := newest_forecast(status.jobs):
+        yield f"Forecast: {escape(forecast['reason'])}"
+    yield from jobs_lines(status)
+
+
+def newest_forecast(jobs: Sequence[JobJson]) -> Json | None:
+    """The forecast of the newest job that made one; `jobs` are newest first."""
+    reports = (job.report for job in jobs if job.report)
+    return next((report["forecast"] for report in reports if report.get("forecast")), None)
+
+
+def jobs_lines(body: JobsJson | StatusAndJobs) -> Iterable[RenderableType]:
+    """A table of jobs."""
+    if not body.jobs:
+        yield "No jobs yet. Start one with: autolabel label PROJECT"
+        return
+    yield _table(
+        ("job", "project", "mode", "algorithm", "state", "progress", "reason"),
+        (
+            (
+                job.id,
+                str(job.project),
+                job.mode,
+                job.algorithm,
+                job.state,
+                f"{job.progress:.0%}",
+                job.reason,
+            )
+            for job in body.jobs
+        ),
+    )
+
+
+def versions_lines(body: VersionsJson) -> Iterable[RenderableType]:
+    """A table of model versions; a star marks the current one."""
+    if not body.versions:
+        yield f"{body.summary} Start it with: autolabel label PROJECT"
+        return
+    yield _table(
+        ("", "version", "kind", "trained on", "quality", "created"),
+        (
+            (
+                "*" if card.current else "",
+                card.name,
+                "+".join(dict.fromkeys(card.kinds.values())),
+                f"{card.trained_on.get('images', '?')} images",
+                card.summary,
+                f"{card.created:%Y-%m-%d %H:%M}",
+            )
+            for card in body.versions
+        ),
+    )
+
+
+def settings_lines(rows: Iterable[tuple[str, str, str]]) -> Iterable[RenderableType]:
+    """A table of settings."""
+    yield _table(("setting", "value", "meaning"), rows)
+
+
+def settings_markdown(rows: Iterable[tuple[str, str, str]]) -> str:
+    """The documentation page that lists all settings."""
+    lines = [
+        f"| `{name}` | {f'`{value}`' if value else 'none'} | {meaning} |"
+        for name, value, meaning in rows
+    ]
+    return "\n".join([SETTINGS_PAGE, *lines, ""])
+
+
+def _table(heads: Iterable[str], rows: Iterable[tuple[str, ...]]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for head in heads:
+        table.add_column(head)
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    return table

@@ -1,0 +1,56 @@
+from backend.domain.jobs import JobState
+from backend.presentation.serializers import JobJson, StatusAndJobs, StatusJson
+from backend.presentation.terminal_views import job_lines, newest_forecast, status_lines
+from tests.fakes.backend import FakeBackend, FakeLabelStudio, a_job, a_project
+from tests.unit.presentation.test_sentences import EMPTY, SHORT
+
+REPORT = {
+    "version": "al-0001-3f9c",
+    "labeled": 10,
+    "predicted": 30,
+    "hard": 3,
+    "unreadable": [],
+    "metrics": {},
+    "seconds": {"train": 2.0},
+}
+
+
+def a_finished_job(**report) -> JobJson:
+    return JobJson.of(a_job(state=JobState.FINISHED, report={**REPORT, **report}))
+
+
+def test_quality_reads_as_everywhere_else():
+    lines = list(job_lines(a_finished_job(metrics={"accuracy": 0.5})))
+    assert "  measured   Accuracy 50.0%" in lines
+
+
+def test_a_version_kept_aside_is_told_from_the_one_whose_predictions_are_shown():
+    lines = list(job_lines(a_finished_job(shown="al-0000-aaaa")))
+    assert "  shown      al-0000-aaaa: the predictions are of this version" in lines
+
+
+def test_a_status_has_the_sentences_of_its_summary():
+    # given a project that lacks two things and has a hint
+    project = a_project()
+    backend = FakeBackend(
+        label_studio=FakeLabelStudio({project.id: project}),
+        reasons=(SHORT, EMPTY),
+        warnings=("label on",),
+    )
+    status = StatusAndJobs.join(StatusJson.of(backend.status(project.id)), [])
+    # then its lines are those sentences
+    lines = [line for line in status_lines(status) if isinstance(line, str)]
+    assert lines[1:4] == [
+        "[red]Not ready yet: 0 labeled, 100 unlabeled images.[/]",
+        f"  - {SHORT.text}",
+        f"  - {EMPTY.text}",
+    ]
+    assert lines[4] == "Note: label on."
+
+
+def test_the_newest_forecast_is_shown():
+    forecast = {"reason": "label on"}
+    reports = [None, {"forecast": forecast}, {"forecast": {"reason": "older"}}]
+    jobs = [JobJson.of(a_job(report=report)) for report in reports]
+    assert newest_forecast(jobs) == forecast
+    assert newest_forecast([]) is None
