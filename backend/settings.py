@@ -1,8 +1,8 @@
 """The only reader of the environment.
 
-Every setting is an environment variable or a line of `.env` in the working directory. Ours begin
-with `AUTOLABEL_`; an unknown one is an error that names the nearest known one, because a setting
-with a typo that is silently ignored costs an afternoon.
+Every setting is an environment variable or a line of `.env` in the working directory. Names begin
+with `AUTOLABEL_`; an unknown one is an error that suggests the nearest known name, because a typo
+that is silently ignored is hard to find.
 """
 
 import difflib
@@ -25,6 +25,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from backend.domain.errors import BadInput
+from backend.domain.jobs import MOST_PICKS
 
 PREFIX = "AUTOLABEL_"
 _FILE = ".env"
@@ -40,7 +41,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Settings(BaseSettings):
-    """Where things are and how much of them to use. Times are in seconds unless named."""
+    """All settings. Times are in seconds unless the name says otherwise."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_file=_FILE, extra="ignore", frozen=True, populate_by_name=True
@@ -59,23 +60,27 @@ class Settings(BaseSettings):
     label_studio_public_url: Url = Field(
         "",
         validation_alias="LABEL_STUDIO_PUBLIC_URL",
-        description="how people's browsers reach Label Studio; empty means LABEL_STUDIO_URL",
+        description="address of Label Studio in a browser; empty means LABEL_STUDIO_URL",
     )
     host: str = Field("127.0.0.1", description="address on which the backend listens")
     port: int = Field(9090, ge=0, le=65535, description="port on which the backend listens")
     public_url: Url = Field(
-        "http://localhost:9090", description="how Label Studio reaches the backend"
+        "http://localhost:9090", description="address at which Label Studio reaches the backend"
     )
     data_dir: Path = Field(
         Path("~/.autolabel"),
         validate_default=True,
-        description="model versions, features, fetched images, job reports",
+        description="folder for model versions, features, cached images and job reports",
     )
     redis_url: str = Field(
-        "", description="a Redis or Valkey; empty makes `autolabel up` start one of its own"
+        "", description="URL of a Redis or Valkey server; empty: `autolabel up` starts its own"
     )
-    basic_auth_user: str = Field("", description="with a password, protects all but /health")
-    basic_auth_password: SecretStr = Field(SecretStr(""), description="of that user")
+    basic_auth_user: str = Field(
+        "", description="user name for HTTP Basic authentication, on every route except /health"
+    )
+    basic_auth_password: SecretStr = Field(
+        SecretStr(""), description="password for HTTP Basic authentication"
+    )
 
     device: str = Field(
         "auto",
@@ -87,69 +92,78 @@ class Settings(BaseSettings):
         description="frozen image encoder; also dinov2_vits14, dinov2_vitb14, torchvision:NAME",
     )
     backbone_weights: Path | None = Field(
-        None, description="local weights file of the backbone, for machines without internet"
+        None, description="local weights file of the backbone, for machines without internet access"
     )
     detector: str = Field(
         "yolo11n.pt",
         description="base checkpoint for rectangles: Ultralytics name or path, torchvision:NAME",
     )
     nms_across_labels: bool = Field(
-        False, description="of overlapping rectangles with different labels, keep only the best"
+        False, description="keep only the best of overlapping rectangles with different labels"
     )
-    threads: int = Field(0, ge=0, description="CPU threads of a worker; 0: all cores")
-    seed: int = Field(0, description="of every random choice; same seed, same choices")
+    threads: int = Field(0, ge=0, description="CPU threads of a worker; 0 means all cores")
+    seed: int = Field(0, description="seed of all random choices")
 
     min_labels: int = Field(
-        2, ge=2, description="labels that must be used; may be raised, never lowered"
+        2, ge=2, description="labels that must be in use before a job starts; at least 2"
     )
     min_images_per_label: int = Field(
-        5, ge=5, description="images each used label needs; may be raised, never lowered"
+        5, ge=5, description="labeled images that every label in use needs; at least 5"
     )
-    max_train_minutes: float = Field(30, gt=0, description="time budget of one training")
-    keep_versions: int = Field(10, ge=2, description="model versions kept of each project")
-    predict_seconds: float = Field(45, gt=0, description="time that one /predict may compute")
+    max_train_minutes: float = Field(30, gt=0, description="time limit of one training, in minutes")
+    keep_versions: int = Field(10, ge=2, description="model versions to keep per project")
+    predict_seconds: float = Field(
+        45, gt=0, description="time limit for computing one /predict request"
+    )
 
-    auto_train: bool = Field(True, description="start trainings when people annotated enough")
+    auto_train: bool = Field(
+        True, description="start trainings automatically when there are enough new annotations"
+    )
     train_debounce_seconds: float = Field(
-        30, ge=0, description="quiet time before a training starts by itself"
+        30, ge=0, description="time without new annotations before an automatic training starts"
     )
     train_cooldown_seconds: float = Field(
-        120, ge=0, description="least time between two trainings that start by themselves"
+        120, ge=0, description="minimum time between two automatic trainings"
     )
     train_gain: float = Field(
-        0.1, gt=0, lt=1, description="share of the error that the next training should remove"
+        0.1,
+        gt=0,
+        lt=1,
+        description="minimum expected error reduction of an automatic training, as a fraction",
     )
     train_fewest: int = Field(
-        10, ge=1, description="fewest new annotations that are worth another training"
+        10, ge=1, description="minimum number of new annotations for an automatic training"
     )
     train_least_share: float = Field(
-        0.1, gt=0, le=1, description="fewest of them as a share of the labeled images"
+        0.1, gt=0, le=1, description="minimum new annotations, as a fraction of the labeled images"
     )
     hard_threshold: float = Field(
-        0.2, ge=0, le=1, description="coefficient from which on an image is a hard example"
+        0.2, ge=0, le=1, description="minimum difficulty coefficient of a hard example"
     )
     hard_share: float = Field(
-        0.5, gt=0, le=1, description="largest share of the images that is called hard"
+        0.5, gt=0, le=1, description="largest fraction of the images to mark as hard examples"
     )
     hard_weights: Annotated[Mapping[Reason, Share], NoDecode] = Field(
         {},
-        description='by number of a reason, instead of ModelArts\' weight: `{"1": 0.5, "20": 0}`',
+        description='weights of reasons by number, replacing the defaults: `{"1": 0.5, "20": 0}`',
     )
-    next_picks: int = Field(20, ge=0, le=200, description="images in the tab `Label next`")
+    next_picks: int = Field(
+        20, ge=0, le=MOST_PICKS, description="number of images in the tab `Label next`"
+    )
     augmented_images: int = Field(
-        100, ge=0, description="least certain images whose altered copies are looked at"
+        100, ge=0, description="number of least confident images to check with augmented copies"
     )
 
     local_files_root: Path | None = Field(
-        None, description="folder that Label Studio serves as local files, if it is here too"
+        None, description="folder that Label Studio serves as local files, if this machine has it"
     )
-    max_image_megabytes: float = Field(64, gt=0, description="larger files are not fetched")
-    max_image_megapixels: float = Field(80, gt=0, description="larger images are not decoded")
-    fetch_seconds: float = Field(30, gt=0, description="time that one image may take")
-    fetch_workers: int = Field(8, ge=1, le=64, description="images fetched at once")
-    image_cache_gigabytes: float = Field(20, gt=0, description="disk space for fetched images")
+    max_image_megabytes: float = Field(64, gt=0, description="largest image file to download")
+    max_image_megapixels: float = Field(80, gt=0, description="largest image to decode")
+    fetch_seconds: float = Field(30, gt=0, description="time limit for downloading one image")
+    fetch_workers: int = Field(8, ge=1, le=64, description="images downloaded in parallel")
+    image_cache_gigabytes: float = Field(20, gt=0, description="disk space for cached images")
     label_studio_patience: float = Field(
-        120, ge=0, description="how long a job waits for a Label Studio that went away"
+        120, ge=0, description="how long a job waits while Label Studio is unreachable"
     )
 
     @field_validator("hard_weights", mode="before")
@@ -165,7 +179,7 @@ class Settings(BaseSettings):
     @field_validator("data_dir", "local_files_root", "backbone_weights", mode="before")
     @classmethod
     def _given(cls, path: object, info: ValidationInfo) -> object:
-        """An empty one is none, and not the working directory."""
+        """Treat an empty path as unset rather than as the working directory."""
         return path or cls.model_fields[info.field_name or ""].default
 
     @field_validator("data_dir", "local_files_root", "backbone_weights")
@@ -178,10 +192,10 @@ class Settings(BaseSettings):
 
 
 def load(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
-    """The settings of this process.
+    """Read the settings of this process.
 
     Raises:
-        BadInput: naming the variable that is unknown or has a value that does not fit.
+        BadInput: naming the variable that is unknown or has an invalid value.
     """
     environment = os.environ if environment is None else environment
     _refuse_unknown({**_lines_of_file(), **environment})
@@ -196,7 +210,7 @@ def load(environment: Mapping[str, str] | None = None, **overrides: Any) -> Sett
 
 
 def variables() -> tuple[str, ...]:
-    """The names of all settings, as they stand in the environment."""
+    """The names of all environment variables."""
     return tuple(_variable(name) for name in Settings.model_fields)
 
 
@@ -214,12 +228,12 @@ def table(settings: Settings) -> list[tuple[str, str, str]]:
 
 
 def _without_login(value: str) -> str:
-    """An address that holds a user or a password shows neither."""
+    """Mask a user name and password in a URL."""
     return re.sub(r"(?<=://).*@", "**********@", value)
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """What to set in a child process so that it loads the same settings."""
+    """Environment variables that make a child process load the same settings."""
     given = ((field, getattr(settings, field)) for field in settings.model_fields_set)
     return {
         _variable(field): (
@@ -231,7 +245,7 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 def _written(value: object) -> str:
-    """As it stands in the environment."""
+    """Format a value as an environment variable."""
     return json.dumps(value) if isinstance(value, dict) else str(value)
 
 
@@ -252,14 +266,14 @@ def _lines_of_file() -> Mapping[str, str | None]:
 
 
 def _refuse_half_of_a_login(settings: Settings) -> None:
-    """It would protect nothing, and seem to."""
+    """Require user and password together: one of them alone protects nothing."""
     given = {
         "basic_auth_user": settings.basic_auth_user,
         "basic_auth_password": settings.basic_auth_password.get_secret_value(),
     }
     missing = [_variable(name) for name, value in given.items() if not value]
     if len(missing) == 1:
-        raise BadInput(f"{missing[0]} is missing", "Set user and password, or none of them")
+        raise BadInput(f"{missing[0]} is missing", "Set both user and password, or neither")
 
 
 def _refuse_unknown(environment: Mapping[str, object]) -> None:
