@@ -1,14 +1,34 @@
-"""What tests of several kinds need. A missing service skips on a laptop and fails in CI."""
+"""Fixtures of several kinds of test. A missing service skips on a laptop and fails in CI."""
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 import redis
+from hypothesis import HealthCheck, settings
 
 from backend.domain.errors import AutolabelError
 from backend.processes.embedded_redis import EmbeddedRedis
+from tests import chromium
+
+settings.register_profile("thorough", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", settings.get_profile("thorough"), max_examples=20)
+settings.load_profile("thorough")  # `make unit` passes --hypothesis-profile=quick
+
+
+def missing(service: str) -> NoReturn:
+    """Skip the test, or fail it in CI, where every service must be installed."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(service)
+    pytest.skip(service)
+
+
+@pytest.fixture(scope="session")
+def chromium_command() -> str:
+    """The path of an installed Chromium."""
+    return chromium.command() or missing("Chromium is not installed")
 
 
 @pytest.fixture(scope="session")
@@ -18,9 +38,7 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     try:
         url = server.start()
     except AutolabelError as exc:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(str(exc))
+        missing(str(exc))
     yield url
     server.stop()
 

@@ -119,6 +119,7 @@ def test_there_is_a_row_for_every_image(case: Case, predictions: PredictionBatch
 
 
 def test_probabilities_are_the_best_scores(predictions: PredictionBatch):
+    assert any(answer.regions for answer in predictions.answers)
     for answer, row in zip(predictions.answers, predictions.probabilities, strict=True):
         for column, label in enumerate(CONTROL.labels):
             scores = [region.score for region in answer.regions if region.label == label]

@@ -1,6 +1,5 @@
 """Label Studio's Data Manager in a browser, in the words of a person who uses it."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,9 +18,8 @@ PATIENCE = 60_000
 
 
 @contextmanager
-def a_browser() -> Iterator[Browser]:
-    """Debian's Chromium with a fresh profile."""
-    command = shutil.which("chromium") or shutil.which("chromium-browser")
+def a_browser(command: str | None) -> Iterator[Browser]:
+    """Start the Chromium at `command` with a fresh profile."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=command, args=ARGUMENTS)
         yield browser

@@ -6,12 +6,12 @@ python -m tests.e2e.page_screenshots --url http://localhost:9090 --project 1 --o
 
 import argparse
 import json
-import shutil
 import urllib.request
 from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
+from tests import chromium
 from tests.integration.test_console_in_browser import ARGUMENTS, PHONE
 
 DESK = {"width": 1200, "height": 900}
@@ -53,8 +53,7 @@ def main() -> None:
     if job := newest_report(wanted.url, wanted.project):
         pages["report"] = f"/jobs/{job}"
     with sync_playwright() as playwright:
-        chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=chromium.command(), args=ARGUMENTS)
         take(browser, wanted.url, pages, wanted.out)
         browser.close()
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from playwright.sync_api import Browser
 
 from connectors.label_studio.client import LabelStudioClient
+from tests import chromium
 from tests.e2e import page_screenshots
 from tests.e2e.autolabel import Autolabel, settings_for
 from tests.e2e.data_manager import DataManager, a_browser
@@ -65,7 +66,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs/images"))
     out = parser.parse_args().out
     out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as scratch, a_browser() as browser:
+    with tempfile.TemporaryDirectory() as scratch, a_browser(chromium.command()) as browser:
         folder = Path(scratch)
         (folder / "templates").mkdir()
         data_dir = new_data_dir(folder, folder / "templates")

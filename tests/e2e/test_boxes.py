@@ -1,6 +1,5 @@
 """Rectangles as people live them: draw boxes on 20 images, train, look, confirm, train again."""
 
-import shutil
 from dataclasses import dataclass
 from typing import Any
 
@@ -157,13 +156,10 @@ def test_no_figure_is_shown_as_not_a_number(first, boxes, cells):
 
 
 @pytest.fixture
-def page(label_studio):
-    pytest.importorskip("playwright.sync_api")
-    if not shutil.which("chromium") and not shutil.which("chromium-browser"):
-        pytest.skip("there is no chromium here")
+def page(label_studio, chromium_command: str):
     from tests.e2e.data_manager import DataManager, a_browser
 
-    with a_browser() as browser:
+    with a_browser(chromium_command) as browser:
         manager = DataManager(browser.new_page(viewport=SCREEN), label_studio.url)
         manager.log_in(label_studio.username, label_studio.password)
         yield manager.page

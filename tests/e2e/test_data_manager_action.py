@@ -1,8 +1,5 @@
 """What annotators do: choose tasks, click "Auto Labeling", watch, confirm, all in the browser."""
 
-import os
-import shutil
-
 import pytest
 
 from backend.processes.label_studio_server import LabelStudioProcess
@@ -14,15 +11,10 @@ from tests.integration.polling import eventually
 
 
 @pytest.fixture(scope="module")
-def browser():
-    pytest.importorskip("playwright.sync_api")
-    if not shutil.which("chromium") and not shutil.which("chromium-browser"):
-        if os.environ.get("CI") == "true":
-            pytest.fail("there is no chromium here")
-        pytest.skip("there is no chromium here")
+def browser(chromium_command: str):
     from tests.e2e.data_manager import a_browser
 
-    with a_browser() as browser:
+    with a_browser(chromium_command) as browser:
         yield browser
 
 

@@ -104,7 +104,9 @@ def test_hard_reasons_are_where_the_region_panel_shows_them(accepted: Accepted):
         for one in accepted.shown.predictions
         if "meta" in one["result"][0]
     }
+    assert said
     assert len(said) == accepted.report["hard"]
+    assert accepted.report["hardest"]
     for example in accepted.report["hardest"]:
         words = "; ".join(reason["words"] for reason in example["reasons"])
         assert said[example["task"]].startswith(f"hard {example['coefficient']:.2f}: ")

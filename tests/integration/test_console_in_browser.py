@@ -1,8 +1,6 @@
 """The page in a real browser, before a fake backend: live news, forms, keyboard, phone width."""
 
-import os
 import re
-import shutil
 import threading
 from contextlib import suppress
 from dataclasses import replace
@@ -11,6 +9,7 @@ from pathlib import Path
 import axe_playwright_python
 import pytest
 from PIL import Image
+from playwright.sync_api import sync_playwright
 
 from backend.domain.errors import Reason, ReasonCode
 from backend.domain.ids import ControlName, Label, ProjectId
@@ -21,7 +20,6 @@ from backend.settings import Settings
 from backend.web.app import server
 from tests.fakes.backend import FakeBackend, FakeLabelStudio, FakeVersions, a_project, a_version
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -61,14 +59,9 @@ REPORT = {
 
 
 @pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    if CHROMIUM is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("there is no chromium here")
-        pytest.skip("there is no chromium here")
-    with playwright.sync_playwright() as started:
-        running = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+def browser(chromium_command: str):
+    with sync_playwright() as started:
+        running = started.chromium.launch(executable_path=chromium_command, args=ARGUMENTS)
         yield running
         running.close()
 

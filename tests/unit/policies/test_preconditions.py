@@ -102,6 +102,7 @@ def test_a_count_of_a_label_that_left_the_config_does_not_help():
 
 def test_a_message_fits_into_a_reason_phrase_however_long_the_name():
     readiness = ready([control(PETS, "x" * 500, "dog")], counts(PETS, dog=9, **{"x" * 500: 1}))
+    assert readiness.reasons
     assert all(len(reason.message) < 80 for reason in readiness.reasons)
 
 

@@ -76,6 +76,7 @@ def test_a_reason_is_counted_once_an_image_whatever_its_words_were():
 
 def test_every_listed_hard_example_is_to_be_shown(world):
     report = world.run()
+    assert report["hardest"]
     assert world.illustrations.shown == [[example["task"] for example in report["hardest"]]]
 
 
