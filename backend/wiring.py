@@ -37,13 +37,13 @@ from backend.services.application import Application
 from backend.services.assessment import Assessor
 from backend.services.audit_sample import AuditSamples
 from backend.services.auto_accept import AutoAccept
-from backend.services.auto_train import AutoTrain, Work, consuming, pace
+from backend.services.auto_train import AutoTrain, Work, consuming, retraining_policy
 from backend.services.grouping import Grouping
 from backend.services.pre_labeling import PreLabeling
 from backend.services.predict import Predict
 from backend.services.prediction.box_statistics import Cropping
 from backend.services.prediction.consistency import ConsistencyCheck
-from backend.services.prediction.hard_examples import HardExamples, table
+from backend.services.prediction.hard_examples import HardExamples, weighting
 from backend.services.prediction.inference import Predictor
 from backend.services.publishing.finishing import Finishing
 from backend.services.publishing.publisher import Publisher
@@ -136,7 +136,7 @@ def use_cases(parts: Parts) -> UseCases:
             parts.changes,
             parts.versions,
             parts.jobs,
-            pace(settings),
+            retraining_policy(settings),
             on=settings.auto_train,
             now=parts.now,
         ),
@@ -222,7 +222,7 @@ def _missing_weights(
 def _hard_examples(settings: Settings, extractor: FeatureExtractor) -> HardExamples:
     most = settings.augmented_images
     return HardExamples(
-        ConsistencyCheck(extractor, most), Cropping(extractor, most), table(settings)
+        ConsistencyCheck(extractor, most), Cropping(extractor, most), weighting(settings)
     )
 
 

@@ -33,11 +33,11 @@ class Pool:
 
 
 def herd(
-    pool: Pool, candidates: NDArray[np.intp], count: int, reach: float, chance: np.random.Generator
+    pool: Pool, candidates: NDArray[np.intp], count: int, reach: float, rng: np.random.Generator
 ) -> list[int]:
     """Positions of at most `count` of the `candidates`, best first."""
     count = min(count, len(candidates))
-    rows = _some(len(pool.features), chance)
+    rows = _some(len(pool.features), rng)
     reference = pool.features[rows].astype(np.float32)
     width = reach * _fair_distance(reference, count + len(pool.labeled))
     offered = pool.features[candidates].astype(np.float32)
@@ -86,8 +86,8 @@ class _Greedy:
         return float(np.maximum(self.kernel[position] - self.covered, 0) @ self.weight)
 
 
-def _some(many: int, chance: np.random.Generator) -> NDArray[np.intp]:
-    return np.sort(chance.choice(many, min(many, REFERENCE), replace=False))
+def _some(many: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    return np.sort(rng.choice(many, min(many, REFERENCE), replace=False))
 
 
 def _fair_distance(reference: Floats, picks: int) -> float:

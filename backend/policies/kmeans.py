@@ -1,4 +1,8 @@
-"""Spherical k-means: clusters of unit vectors by cosine (Dhillon & Modha 2001)."""
+"""Spherical k-means: cluster unit vectors by cosine (Dhillon & Modha 2001).
+
+Own code: six times faster than scikit-learn's KMeans at the same objective, see
+docs/decisions/own-metrics-clusters-and-tails.md.
+"""
 
 from dataclasses import dataclass
 
@@ -9,26 +13,26 @@ from backend.domain.arrays import Floats
 from backend.policies.neighbors import nearest
 
 FIT_ON = 20_000
-"""Centers are fitted on at most so many vectors, drawn at random."""
+"""Centers are fitted on a random sample of at most this many vectors."""
 
 ROUNDS = 25
 
 
 @dataclass(frozen=True, slots=True)
 class Clusters:
-    """`of` (n,): the cluster of each vector, from 0; `centers` (k, d), rows of length 1."""
+    """`of` (n,): the cluster index of each vector; `centers` (k, d), rows of length 1."""
 
     of: NDArray[np.intp]
     centers: Floats
 
 
-def kmeans(vectors: Floats, count: int, chance: np.random.Generator) -> Clusters:
-    """At most `count` clusters, none empty, the largest first."""
+def kmeans(vectors: Floats, count: int, rng: np.random.Generator) -> Clusters:
+    """Return at most `count` clusters, largest first, none empty."""
     count = min(count, len(vectors))
     if not count:
         return Clusters(np.zeros(0, dtype=np.intp), np.zeros((0, vectors.shape[1])))
-    fit_on = _some(vectors, chance)
-    centers = _spread(fit_on, count, chance)
+    fit_on = _sample(vectors, rng)
+    centers = _initial_centers(fit_on, count, rng)
     before = np.full(len(fit_on), -1)
     for _ in range(ROUNDS):
         of = nearest(fit_on, centers, 1)[0][:, 0]
@@ -38,28 +42,28 @@ def kmeans(vectors: Floats, count: int, chance: np.random.Generator) -> Clusters
     return _largest_first(nearest(vectors, centers, 1)[0][:, 0], centers)
 
 
-def _some(vectors: Floats, chance: np.random.Generator) -> Floats:
+def _sample(vectors: Floats, rng: np.random.Generator) -> Floats:
     if len(vectors) <= FIT_ON:
         return vectors.astype(np.float32)
-    rows = np.sort(chance.choice(len(vectors), FIT_ON, replace=False))
+    rows = np.sort(rng.choice(len(vectors), FIT_ON, replace=False))
     return vectors[rows].astype(np.float32)
 
 
-def _spread(vectors: Floats, count: int, chance: np.random.Generator) -> Floats:
-    """Starting centers far from each other (k-means++, Arthur & Vassilvitskii 2007)."""
-    chosen = [int(chance.integers(len(vectors)))]
+def _initial_centers(vectors: Floats, count: int, rng: np.random.Generator) -> Floats:
+    """Choose starting centers far from each other (k-means++, Arthur & Vassilvitskii 2007)."""
+    chosen = [int(rng.integers(len(vectors)))]
     distance = np.full(len(vectors), np.inf)
     for _ in range(count - 1):
         distance = np.minimum(distance, 1 - vectors @ vectors[chosen[-1]]).clip(0)
         distance[chosen] = 0
         total = distance.sum()
         even = np.full(len(vectors), 1 / len(vectors))
-        chosen.append(int(chance.choice(len(vectors), p=distance / total if total > 0 else even)))
+        chosen.append(int(rng.choice(len(vectors), p=distance / total if total > 0 else even)))
     return vectors[chosen]
 
 
 def _means(vectors: Floats, of: NDArray[np.intp], centers: Floats) -> Floats:
-    """The direction of each cluster's mean; an empty cluster keeps its center."""
+    """Return the direction of each cluster's mean; an empty cluster keeps its center."""
     sums = np.zeros_like(centers)
     np.add.at(sums, of, vectors)
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)
@@ -72,9 +76,3 @@ def _largest_first(of: NDArray[np.intp], centers: Floats) -> Clusters:
     number = np.zeros(len(centers), dtype=np.intp)
     number[order] = np.arange(len(order))
     return Clusters(number[of], centers[order])
-
-
-def typicality(vectors: Floats, neighbors: int = 20) -> Floats:
-    """(n,) mean cosine to the nearest others: high in the thick of a cluster (TypiClust)."""
-    near = nearest(vectors, vectors, neighbors, skip_self=True)[1]
-    return near.mean(axis=1) if near.shape[1] else np.zeros(len(vectors))

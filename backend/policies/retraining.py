@@ -1,8 +1,8 @@
-"""Should a training start by itself now? Debounced, cooled down, and only when it pays.
+"""Decide whether a training should start by itself now.
 
-The number of new images that pays follows from the project's own learning curve: the error falls
-as a power of the number of labeled images (Hestness et al. 2017, arXiv 1712.00409), and the next
-training should take a tenth of it away.
+The number of new images that justifies a training follows from the project's own learning curve:
+the error falls as a power of the number of labeled images (Hestness et al. 2017, arXiv
+1712.00409), and a training should be expected to remove a tenth of it.
 """
 
 from collections.abc import Sequence
@@ -14,12 +14,12 @@ import numpy as np
 from backend.domain.jobs import Decision
 
 USUAL_POWER = 0.5
-"""Error ~ images ** -0.5: what a curve is taken for until it shows otherwise."""
+"""Prior exponent of the learning curve: error ~ images ** -0.5."""
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
-    """An earlier training: on how many labeled images, and its held-out score in [0, 1]."""
+class PastTraining:
+    """The number of labeled images of a training, and its held-out score in [0, 1]."""
 
     images: int
     score: float
@@ -27,24 +27,36 @@ class Trained:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What is known of a project when an event comes in; times in seconds.
+    """The state of a project when an event arrives; times in seconds.
 
-    `obstacle` is the first reason of the preconditions, empty when they hold. `new` counts images
-    annotated since the last training. `quiet` is the time since the last annotation, `rested` the
-    time since the last training ended.
+    Attributes:
+        obstacle: the first unmet precondition, empty if all are met.
+        new: images annotated since the last training.
+        quiet: time since the last annotation.
+        rested: time since the last training ended.
+        history: past trainings, oldest first.
+        busy: a job of this project is running.
     """
 
     obstacle: str
     new: int
     quiet: float
     rested: float = float("inf")
-    history: Sequence[Trained] = ()
+    history: Sequence[PastTraining] = ()
     busy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
-    """How eagerly to train. `debounce` and `cooldown` in seconds, `gain` a share of the error."""
+class RetrainingPolicy:
+    """When to train.
+
+    Attributes:
+        debounce: seconds without an annotation before a training starts.
+        cooldown: least seconds between two trainings.
+        gain: the share of the error that a training should be expected to remove.
+        fewest: least number of new images.
+        least_share: least number of new images as a share of the labeled ones.
+    """
 
     debounce: float = 5
     cooldown: float = 60
@@ -53,11 +65,11 @@ class Pace:
     least_share: float = 0.1
 
 
-def decide(situation: Situation, pace: Pace | None = None) -> Decision:
-    """Yes, or the first thing that it is waiting for."""
-    pace = pace or Pace()
-    wanted = images_wanted(situation.history, pace)
-    hurdles = (
+def decide(situation: Situation, policy: RetrainingPolicy | None = None) -> Decision:
+    """Return yes, or no with the first reason to wait."""
+    policy = policy or RetrainingPolicy()
+    wanted = images_wanted(situation.history, policy)
+    reasons_to_wait = (
         (situation.busy, "a training of this project is running"),
         (bool(situation.obstacle), situation.obstacle),
         (
@@ -65,36 +77,39 @@ def decide(situation: Situation, pace: Pace | None = None) -> Decision:
             f"{situation.new} of {wanted} new images for the next training",
         ),
         (
-            situation.quiet < pace.debounce,
-            f"people are annotating; waiting for {pace.debounce:g} s of quiet",
+            situation.quiet < policy.debounce,
+            f"people are annotating; waiting for {policy.debounce:g} s of quiet",
         ),
         (
-            situation.rested < pace.cooldown,
-            f"the last training ended less than {pace.cooldown:g} s ago",
+            situation.rested < policy.cooldown,
+            f"the last training ended less than {policy.cooldown:g} s ago",
         ),
     )
-    for stands, reason in hurdles:
-        if stands:
+    for applies, reason in reasons_to_wait:
+        if applies:
             return Decision(False, reason)
     if not situation.history:
         return Decision(True, "enough labels for the first training")
     return Decision(True, f"{situation.new} new images, {wanted} are worth a training")
 
 
-def images_wanted(history: Sequence[Trained], pace: Pace) -> int:
-    """How many new images the next training needs; at most as many as there are, doubling them."""
+def images_wanted(history: Sequence[PastTraining], policy: RetrainingPolicy) -> int:
+    """Return how many new images justify the next training: at most a doubling of the labels."""
     if not history:
         return 0
-    have = max(trained.images for trained in history)
-    growth = (1 - pace.gain) ** (-1 / _power(history)) - 1
-    least = max(pace.fewest, ceil(pace.least_share * have))
+    have = max(training.images for training in history)
+    growth = (1 - policy.gain) ** (-1 / _power(history)) - 1
+    least = max(policy.fewest, ceil(policy.least_share * have))
     return max(least, min(have, ceil(growth * have)))
 
 
-def _power(history: Sequence[Trained]) -> float:
-    """The steepness of the learning curve, within [0.1, 1]; the usual one counts once."""
-    images = np.log([max(1, trained.images) for trained in history])
-    errors = np.log([max(0.005, 1 - trained.score) for trained in history])
+def _power(history: Sequence[PastTraining]) -> float:
+    """Fit the exponent of the learning curve, within [0.1, 1].
+
+    Least squares in log-log space, with USUAL_POWER as one more observation of unit weight.
+    """
+    images = np.log([max(1, training.images) for training in history])
+    errors = np.log([max(0.005, 1 - training.score) for training in history])
     spread = images - images.mean()
     steepness = -(spread @ errors - USUAL_POWER) / (spread @ spread + 1)
     return float(np.clip(steepness, 0.1, 1))

@@ -39,7 +39,7 @@ def select(
     predictions: PredictionBatch | None,
     labeled: ImageBatch,
     count: int,
-    chance: np.random.Generator,
+    rng: np.random.Generator,
 ) -> tuple[Pick, ...]:
     """At most `count` of the unlabeled `images`, the most useful first.
 
@@ -49,10 +49,10 @@ def select(
         guesses: a model's answers to them; None before the first model.
         labeled: what people answered already.
         count: how many picks.
-        chance: same state, same picks.
+        rng: the same state gives the same picks.
     """
-    chosen = _useful(kind, images, predictions, labeled, min(count, len(images)), chance)
-    groups = kmeans(images.features[chosen], max(2, round(len(chosen) ** 0.5)), chance).of
+    chosen = _useful(kind, images, predictions, labeled, min(count, len(images)), rng)
+    groups = kmeans(images.features[chosen], max(2, round(len(chosen) ** 0.5)), rng).of
     tasks = images.tasks
     return tuple(
         Pick(tasks[row], int(group), random=False)
@@ -66,29 +66,29 @@ def _useful(
     predictions: PredictionBatch | None,
     labeled: ImageBatch,
     count: int,
-    chance: np.random.Generator,
+    rng: np.random.Generator,
 ) -> list[int]:
     """Rows of `images`, best first."""
     if count <= 0:
         return []
     if kind is TaskKind.DETECTION:
         if predictions is None:
-            return [int(row) for row in chance.choice(len(images), count, replace=False)]
+            return [int(row) for row in rng.choice(len(images), count, replace=False)]
         return _doubtful_boxes(images.features, predictions, count)
     unsure = np.ones(len(images)) if predictions is None else uncertainty(kind, predictions)
     pool = Pool(images.features, unsure, labeled.features)
     reach = REACH_BLIND if predictions is None else REACH
-    return herd(pool, _shortlist(unsure, count, chance), count, reach, chance)
+    return herd(pool, _shortlist(unsure, count, rng), count, reach, rng)
 
 
-def _shortlist(unsure: Floats, count: int, chance: np.random.Generator) -> NDArray[np.intp]:
+def _shortlist(unsure: Floats, count: int, rng: np.random.Generator) -> NDArray[np.intp]:
     size = max(SHORTLIST, 2 * count)
     if len(unsure) <= size:
         return np.arange(len(unsure))
-    shuffled = chance.permutation(len(unsure))
+    shuffled = rng.permutation(len(unsure))
     by_doubt = shuffled[np.argsort(-unsure[shuffled], kind="stable")]
     top, rest = by_doubt[: size // 2], by_doubt[size // 2 :]
-    return np.sort(np.concatenate([top, chance.choice(rest, size - len(top), replace=False)]))
+    return np.sort(np.concatenate([top, rng.choice(rest, size - len(top), replace=False)]))
 
 
 def _doubtful_boxes(features: Floats, predictions: PredictionBatch, count: int) -> list[int]:

@@ -1,7 +1,7 @@
-"""How unsure a model is of each answer: probabilities to a score in [0, 1], 1 for no idea.
+"""Score how uncertain a model is about each image: 0 is certain, higher is more uncertain.
 
-The classic scores of Settles, "Active Learning Literature Survey" (2009), scaled to [0, 1]; that of
-boxes is a sum and has no bound.
+The scores of labels are those of Settles, "Active Learning Literature Survey" (2009), scaled to
+[0, 1]. The score of boxes is a sum over boxes and has no upper bound.
 """
 
 from collections import defaultdict
@@ -19,7 +19,7 @@ TINY = 1e-12
 
 
 def uncertainty(kind: TaskKind, predictions: PredictionBatch) -> Floats:
-    """(n,) the score that suits the kind of control."""
+    """Return (n,) scores by the measure that suits the kind of control."""
     if kind is TaskKind.DETECTION:
         return boxes(predictions.answers)
     if kind is TaskKind.MULTI:
@@ -27,63 +27,48 @@ def uncertainty(kind: TaskKind, predictions: PredictionBatch) -> Floats:
     return margin(predictions.probabilities)
 
 
-def least_confidence(probabilities: Floats) -> Floats:
-    """One minus the largest of K probabilities, scaled so that K equal ones score 1."""
-    labels = probabilities.shape[1]
-    return (1 - probabilities.max(axis=1)) * labels / max(1, labels - 1)
-
-
 def margin(probabilities: Floats) -> Floats:
-    """One minus the distance between the two largest probabilities."""
+    """Return one minus the gap between the two largest probabilities."""
     if probabilities.shape[1] < 2:
         return 1 - probabilities.max(axis=1)
     two = np.partition(probabilities, -2, axis=1)[:, -2:]
     return 1 - (two[:, 1] - two[:, 0])
 
 
-def entropy(probabilities: Floats) -> Floats:
-    """Shannon entropy over log K."""
-    labels = probabilities.shape[1]
-    logs = np.log(np.clip(probabilities, TINY, 1))
-    return -(probabilities * logs).sum(axis=1) / np.log(max(2, labels))
-
-
 def any_label(probabilities: Floats) -> Floats:
-    """For several labels an image: the binary entropy of the least certain label."""
+    """Return the binary entropy of the least certain label (multi-label)."""
     return _binary_entropy(probabilities).max(axis=1, initial=0)
 
 
 def boxes(answers: Sequence[Answer]) -> Floats:
-    """The sum of the boxes' binary entropies, each times the difficulty of its label.
+    """Sum the binary entropies of an image's boxes, each weighted by its label's difficulty.
 
-    As in PPAL (Yang et al., CVPR 2024): an image with many doubtful boxes costs a person most, and
-    teaches most. Nothing saturates, so that of two images full of boxes the more doubtful leads.
+    After PPAL (Yang et al., CVPR 2024). The sum does not saturate, so images with many uncertain
+    boxes still differ from each other.
     """
-    found = [answer.regions if isinstance(answer, Regions) else () for answer in answers]
-    weight = _difficulty([region for regions in found for region in regions])
+    by_image = [answer.regions if isinstance(answer, Regions) else () for answer in answers]
+    weight = _difficulty([region for regions in by_image for region in regions])
     return np.array(
         [
-            sum(
-                weight[region.label] * float(_binary_entropy(_chance(region))) for region in regions
-            )
-            for regions in found
+            sum(weight[region.label] * float(_binary_entropy(_score(region))) for region in regions)
+            for regions in by_image
         ],
         dtype=np.float64,
     )
 
 
 def _difficulty(regions: Sequence[Region]) -> Mapping[Label, float]:
-    """1 for a label whose boxes are all sure, up to 2; ours, since PPAL's comes from its training.
+    """Return one plus the expected share of wrong boxes of each label, in [1, 2].
 
-    One plus the share of a label's boxes that is wrong, as far as their chances tell.
+    PPAL takes the difficulty from its training loop; here it is estimated from the scores.
     """
-    chances = defaultdict[Label, list[float]](list)
+    scores = defaultdict[Label, list[float]](list)
     for region in regions:
-        chances[region.label].append(float(_chance(region)))
-    return {label: 2 - sum(found) / len(found) for label, found in chances.items()}
+        scores[region.label].append(float(_score(region)))
+    return {label: 2 - sum(own) / len(own) for label, own in scores.items()}
 
 
-def _chance(region: Region) -> np.float64:
+def _score(region: Region) -> np.float64:
     return np.float64(region.score or 0)
 
 

@@ -9,7 +9,7 @@ from backend.domain.ids import ProjectId
 from backend.domain.jobs import Decision, Events, Job, JobState, Mode
 from backend.domain.metrics import Metrics, headline
 from backend.policies import retraining
-from backend.policies.retraining import Pace, Situation, Trained
+from backend.policies.retraining import PastTraining, RetrainingPolicy, Situation
 from backend.ports.jobs import AnnotationChanges, Jobs
 from backend.ports.progress import Progress
 from backend.ports.stores import Versions
@@ -38,7 +38,7 @@ class AutoTrain:
     changes: AnnotationChanges
     versions: Versions
     jobs: Jobs
-    pace: Pace
+    policy: RetrainingPolicy
     on: bool = True
     now: Callable[[], datetime] = field(default=_now)
 
@@ -50,10 +50,10 @@ class AutoTrain:
         if not events.count:
             return NOTHING_NEW
         situation = self._situation(project, events)
-        decision = retraining.decide(situation, self.pace)
+        decision = retraining.decide(situation, self.policy)
         if not decision.yes:
             return decision
-        return retraining.decide(replace(situation, obstacle=obstacle()), self.pace)
+        return retraining.decide(replace(situation, obstacle=obstacle()), self.policy)
 
     def _situation(self, project: ProjectId, events: Events) -> Situation:
         jobs = self.jobs.history(project, RECENT_JOBS, reports=False)
@@ -70,18 +70,18 @@ class AutoTrain:
     def _since(self, moment: datetime | None) -> float:
         return (self.now() - moment).total_seconds() if moment else float("inf")
 
-    def _history(self, project: ProjectId) -> Sequence[Trained]:
+    def _history(self, project: ProjectId) -> Sequence[PastTraining]:
         """Oldest first; a version that was not trained here tells nothing of the curve."""
         return [
-            Trained(card.trained_on["images"], _score(card.metrics))
+            PastTraining(card.trained_on["images"], _score(card.metrics))
             for card in reversed(self.versions.all(project))
             if card.trained_on.get("images")
         ]
 
 
-def pace(settings: Settings) -> Pace:
+def retraining_policy(settings: Settings) -> RetrainingPolicy:
     """How eagerly the settings want trainings to start."""
-    return Pace(
+    return RetrainingPolicy(
         debounce=settings.train_debounce_seconds,
         cooldown=settings.train_cooldown_seconds,
         gain=settings.train_gain,

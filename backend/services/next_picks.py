@@ -35,11 +35,11 @@ def next_picks(
         waiting: tasks of the random lane that nobody labeled yet.
     """
     random = waiting[: round(RANDOM_SHARE * count)]
-    chance = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     wanted = count - len(random)
     useful = _in_turn(
         [
-            _of_control(control, dataset, predicted, wanted, chance)
+            _of_control(control, dataset, predicted, wanted, rng)
             for control in _asking(dataset, predicted)
         ]
     )[:wanted]
@@ -73,14 +73,14 @@ def _of_control(
     dataset: Dataset,
     predicted: ProjectPredictions | None,
     count: int,
-    chance: np.random.Generator,
+    rng: np.random.Generator,
 ) -> Sequence[Pick]:
     images = dataset.unlabeled if predicted is None else predicted.images
     if not len(images):
         return ()
     predictions = predicted.predictions[control.name] if predicted else None
     labeled = dataset.labeled.take(answered(control, dataset)[0])
-    return select(control.kind, images, predictions, labeled, count, chance)
+    return select(control.kind, images, predictions, labeled, count, rng)
 
 
 def _in_turn(lists: Sequence[Sequence[Pick]]) -> list[Pick]:

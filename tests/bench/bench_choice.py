@@ -18,7 +18,6 @@ from backend.domain.jobs import Algorithm
 from backend.domain.schema import TaskKind
 from backend.models.classification.classifier import Classifier
 from backend.policies.selection import select
-from backend.policies.uncertainty import least_confidence
 from tests.bench.bench_few_shot import DATA, Data, load, silent, training_set
 
 mpl.use("Agg")
@@ -31,20 +30,23 @@ Choose = Callable[
 ]
 
 
-def ours(data, pool, labeled, predictions, count, chance):
+def ours(data, pool, labeled, predictions, count, rng):
     images, known = data.images.take(pool), data.images.take(labeled)
-    return [
-        pick.task for pick in select(TaskKind.SINGLE, images, predictions, known, count, chance)
-    ]
+    return [pick.task for pick in select(TaskKind.SINGLE, images, predictions, known, count, rng)]
 
 
-def random(data, pool, labeled, predictions, count, chance):
-    return list(chance.choice(pool, count, replace=False))
+def random(data, pool, labeled, predictions, count, rng):
+    return list(rng.choice(pool, count, replace=False))
 
 
-def least_confident(data, pool, labeled, predictions, count, chance):
+def least_confidence(probabilities):
+    labels = probabilities.shape[1]
+    return (1 - probabilities.max(axis=1)) * labels / max(1, labels - 1)
+
+
+def least_confident(data, pool, labeled, predictions, count, rng):
     if predictions is None:
-        return random(data, pool, labeled, predictions, count, chance)
+        return random(data, pool, labeled, predictions, count, rng)
     return list(pool[np.argsort(-least_confidence(predictions.probabilities))[:count]])
 
 
@@ -56,14 +58,14 @@ RULES: dict[str, Choose] = {
 
 
 def simulate(data: Data, choose: Choose, seed: int) -> list[float]:
-    chance = np.random.default_rng(seed)
-    shuffled = chance.permutation(len(data.truth))
+    rng = np.random.default_rng(seed)
+    shuffled = rng.permutation(len(data.truth))
     apart, pool = shuffled[:APART], np.sort(shuffled[APART:])
     labeled, predictions = np.zeros(0, dtype=int), None
     accuracies = []
     for each in LABELS_A_CLASS:
         count = each * len(data.labels) - len(labeled)
-        chosen = choose(data, pool, labeled, predictions, count, chance)
+        chosen = choose(data, pool, labeled, predictions, count, rng)
         labeled = np.concatenate([labeled, chosen]).astype(int)
         pool = np.setdiff1d(pool, labeled)
         model = Classifier().fit(training_set(data, labeled, pool, Algorithm.FAST, seed))

@@ -63,7 +63,7 @@ class Project:
     """
 
     data: Data
-    chance: np.random.Generator
+    rng: np.random.Generator
     labeled: list[int] = field(default_factory=list)
     said: PredictionBatch | None = None
     work: int = 0
@@ -117,12 +117,12 @@ def ours(project: Project, count: int) -> Sequence[int]:
     said = project.said
     predictions = said and said.take(rows)
     free, labeled = project.data.images.take(rows), project.data.images.take(project.labeled)
-    picks = select(TaskKind.DETECTION, free, predictions, labeled, count, project.chance)
+    picks = select(TaskKind.DETECTION, free, predictions, labeled, count, project.rng)
     return [int(pick.task) for pick in picks]
 
 
 def random(project: Project, count: int) -> Sequence[int]:
-    return [int(row) for row in project.chance.choice(project.left, count, replace=False)]
+    return [int(row) for row in project.rng.choice(project.left, count, replace=False)]
 
 
 def least_confident(project: Project, count: int) -> Sequence[int]:

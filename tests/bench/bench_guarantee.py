@@ -103,11 +103,11 @@ def naive(validation: Validation) -> float:
 
 
 def simulate(answers: Answers, size: int, rule: Callable[[Validation], float]) -> Outcome:
-    chance = np.random.default_rng(size)
+    rng = np.random.default_rng(size)
     coverage, error = np.zeros(DRAWS), np.zeros(DRAWS)
     for draw in range(DRAWS):
         sample = np.zeros(len(answers.right), dtype=bool)
-        sample[chance.choice(len(sample), size, replace=False)] = True
+        sample[rng.choice(len(sample), size, replace=False)] = True
         pool, good = answers.confidence[~sample], answers.right[~sample]
         threshold = rule(Validation(answers.confidence[sample], answers.right[sample], pool))
         accepted = pool >= threshold
@@ -121,12 +121,12 @@ def simulate_confirming(answers: Answers, size: int, *, told: bool) -> Outcome:
 
     Shares are of what they left. `told`: the test knows which images they took.
     """
-    chance = np.random.default_rng(size)
+    rng = np.random.default_rng(size)
     coverage, error = np.zeros(DRAWS), np.zeros(DRAWS)
     for draw in range(DRAWS):
         sample = np.zeros(len(answers.right), dtype=bool)
-        sample[chance.choice(len(sample), size, replace=False)] = True
-        gone = ~sample & answers.right & (chance.random(len(sample)) < CONFIRMED)
+        sample[rng.choice(len(sample), size, replace=False)] = True
+        gone = ~sample & answers.right & (rng.random(len(sample)) < CONFIRMED)
         left = ~sample & ~gone
         threshold = ours(
             Validation(
@@ -148,13 +148,13 @@ def simulate_rounds(answers: Answers, size: int, rounds: int = 3) -> Outcome:
 
     Broken when any round's accepted labels hold more mistakes than was asked.
     """
-    chance = np.random.default_rng(size)
+    rng = np.random.default_rng(size)
     coverage, worst = np.zeros(DRAWS), np.zeros(DRAWS)
     for draw in range(DRAWS):
         open_, audit = np.ones(len(answers.right), dtype=bool), np.zeros(len(answers.right), bool)
         taken, confidence = 0, answers.confidence
         for attempt in range(1, rounds + 1):
-            fresh = chance.choice(np.flatnonzero(open_), min(size, open_.sum()), replace=False)
+            fresh = rng.choice(np.flatnonzero(open_), min(size, open_.sum()), replace=False)
             audit[fresh], open_[fresh] = True, False
             validation = Validation(confidence[audit], answers.right[audit], confidence[open_])
             certificate = certify(validation, Terms(ASKED, CONFIDENCE, attempt))
@@ -164,15 +164,15 @@ def simulate_rounds(answers: Answers, size: int, rounds: int = 3) -> Outcome:
                 taken += int(accepted.sum())
                 audit &= stays(confidence, certificate)
                 open_ &= ~accepted
-            confidence = _better(confidence, answers.right, chance)
+            confidence = _better(confidence, answers.right, rng)
         coverage[draw] = taken / len(answers.right)
     return Outcome(coverage, worst)
 
 
-def _better(confidence: np.ndarray, good: np.ndarray, chance: np.random.Generator) -> np.ndarray:
+def _better(confidence: np.ndarray, good: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """The confidence of a model that learned: on average surer where right, less where wrong."""
     odds = np.log(confidence + 1e-6) - np.log(1 - confidence + 1e-6)
-    shift = np.where(good, 0.5, -0.5) + chance.normal(0, 1, len(odds))
+    shift = np.where(good, 0.5, -0.5) + rng.normal(0, 1, len(odds))
     return 1 / (1 + np.exp(-(odds + shift)))
 
 

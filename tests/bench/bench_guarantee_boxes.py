@@ -37,10 +37,10 @@ def answers() -> tuple[np.ndarray, np.ndarray]:
 
 
 def simulate(confidence: np.ndarray, good: np.ndarray, asked: float) -> str:
-    chance, tested, accepted, broken = np.random.default_rng(0), 0, [], 0
+    rng, tested, accepted, broken = np.random.default_rng(0), 0, [], 0
     for _ in range(DRAWS):
         audit = np.zeros(len(good), dtype=bool)
-        audit[chance.choice(len(good), LANE, replace=False)] = True
+        audit[rng.choice(len(good), LANE, replace=False)] = True
         sample = Validation(confidence[audit], good[audit], confidence[~audit])
         tested += promising(sample, Terms(asked))
         certificate = certify(sample, Terms(asked))

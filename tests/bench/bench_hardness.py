@@ -22,7 +22,7 @@ from backend.domain.schema import LabelSchema
 from backend.models.classification.classifier import Classifier
 from backend.models.embedding.feature_extractor import open_extractor
 from backend.policies.certification.correctness import right
-from backend.policies.hard_examples.coefficient import examine
+from backend.policies.hard_examples.coefficient import coefficients, hard_examples, weigh
 from backend.policies.hard_examples.evidence import Evidence
 from backend.ports.model_family import Model, TrainingSet
 from backend.services.prediction.consistency import ConsistencyCheck
@@ -75,14 +75,15 @@ def share_caught(hardness: np.ndarray, wrong: np.ndarray, share: float = 0.1) ->
 
 def measure(found: Looked) -> dict[str, float]:
     evidence, wrong = found.evidence, found.wrong
-    plain, full = examine(replace(evidence, views={})), examine(evidence)
-    hard = {example.task for example in full.examples}
+    plain = coefficients(weigh(replace(evidence, views={})))
+    full = coefficients(weigh(evidence))
+    hard = {example.task for example in hard_examples(evidence)}
     is_hard = np.array([task in hard for task in evidence.images.tasks])
     return {
         "wrong": wrong.mean(),
         "confidence alone": share_caught(1 - evidence.predictions.confidence, wrong),
-        "ours, without views": share_caught(plain.coefficients, wrong),
-        "ours": share_caught(full.coefficients, wrong),
+        "ours, without views": share_caught(plain, wrong),
+        "ours": share_caught(full, wrong),
         "best possible": min(1.0, round(0.1 * len(wrong)) / wrong.sum()),
         "called hard": is_hard.mean(),
         "mistakes in them": wrong[is_hard].sum() / wrong.sum(),

@@ -149,20 +149,20 @@ def floor(tasks: Sequence[TaskId], error: float) -> int:
 Choose = Callable[[Project, np.random.Generator, int], Sequence[TaskId]]
 
 
-def ours(project: Project, chance: np.random.Generator, count: int) -> Sequence[TaskId]:
+def ours(project: Project, rng: np.random.Generator, count: int) -> Sequence[TaskId]:
     return project.suggested(count)
 
 
-def random(project: Project, chance: np.random.Generator, count: int) -> Sequence[TaskId]:
+def random(project: Project, rng: np.random.Generator, count: int) -> Sequence[TaskId]:
     left = project.waiting
-    return [TaskId(int(t)) for t in chance.choice(left, min(count, len(left)), replace=False)]
+    return [TaskId(int(t)) for t in rng.choice(left, min(count, len(left)), replace=False)]
 
 
-def least_confident(project: Project, chance: np.random.Generator, count: int) -> Sequence[TaskId]:
+def least_confident(project: Project, rng: np.random.Generator, count: int) -> Sequence[TaskId]:
     """By the score column, as Label Studio's own Uncertainty sampling orders."""
     scores = {task: one.score for (task, _), one in project.studio.predictions.items()}
     if not scores:
-        return random(project, chance, count)
+        return random(project, rng, count)
     return sorted(project.waiting, key=lambda task: scores.get(task, 1.0))[:count]
 
 
@@ -182,8 +182,8 @@ class Outcome:
 
 
 def live(project: Project, choose: Choose) -> Outcome:
-    chance, path = np.random.default_rng(project.seed), []
-    project.label(choose(project, chance, STEP))
+    rng, path = np.random.default_rng(project.seed), []
+    project.label(choose(project, rng, STEP))
     while project.waiting:
         accept = project.by_hand >= ACCEPT_FROM
         try:
@@ -195,7 +195,7 @@ def live(project: Project, choose: Choose) -> Outcome:
         except Refused:
             pass  # a label short of images: label on
         path.append((project.by_hand, len(project.accepted)))
-        project.label(choose(project, chance, STEP))
+        project.label(choose(project, rng, STEP))
     total, taken = len(project.data.truth), len(project.accepted)
     return Outcome(
         by_hand=total - taken,

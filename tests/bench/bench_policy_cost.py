@@ -16,7 +16,7 @@ from backend.domain.schema import Control, TaskKind
 from backend.policies.certification.acceptance_test import Validation
 from backend.policies.certification.certificates import Terms, certify
 from backend.policies.grouping import group
-from backend.policies.hard_examples.coefficient import examine
+from backend.policies.hard_examples.coefficient import hard_examples
 from backend.policies.hard_examples.evidence import Evidence
 from backend.policies.selection import select
 
@@ -26,56 +26,56 @@ CONTROL = Control(
 )
 
 
-def images(many: int, first: int, chance: np.random.Generator) -> ImageBatch:
+def images(many: int, first: int, rng: np.random.Generator) -> ImageBatch:
     """Vectors around a hundred centers, as features of real images are."""
     centers = np.random.default_rng(0).normal(size=(100, DIMENSIONS)).astype(np.float32)
     features = np.empty((many, DIMENSIONS), dtype=np.float16)
     for start in range(0, many, 5000):
         rows = slice(start, min(many, start + 5000))
-        near = centers[chance.integers(0, 100, rows.stop - rows.start)]
-        drawn = near + 1.5 * chance.standard_normal(near.shape, dtype=np.float32)
+        near = centers[rng.integers(0, 100, rows.stop - rows.start)]
+        drawn = near + 1.5 * rng.standard_normal(near.shape, dtype=np.float32)
         features[rows] = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
     refs = tuple(ImageRef(TaskId(first + row), "") for row in range(many))
-    image_stats = chance.normal(100, 10, (many, len(IMAGE_STATS))).astype(np.float32)
+    image_stats = rng.normal(100, 10, (many, len(IMAGE_STATS))).astype(np.float32)
     return ImageBatch(refs, features, image_stats)
 
 
-def predictions(many: int, chance: np.random.Generator) -> PredictionBatch:
-    table = chance.dirichlet(np.full(LABELS, 0.2), many)
+def predictions(many: int, rng: np.random.Generator) -> PredictionBatch:
+    table = rng.dirichlet(np.full(LABELS, 0.2), many)
     answers = tuple(Choices((CONTROL.labels[k],)) for k in table.argmax(axis=1))
     return PredictionBatch(answers, table.max(axis=1), table)
 
 
 def choose(many: int, count: int, cold: bool) -> float:
-    chance = np.random.default_rng(1)
-    pool, labeled, said = images(many, 0, chance), images(LABELED, many, chance), None
+    rng = np.random.default_rng(1)
+    pool, labeled, said = images(many, 0, rng), images(LABELED, many, rng), None
     if not cold:
-        said = predictions(many, chance)
+        said = predictions(many, rng)
     started = time.perf_counter()
-    select(TaskKind.SINGLE, pool, said, labeled, count, chance)
+    select(TaskKind.SINGLE, pool, said, labeled, count, rng)
     return time.perf_counter() - started
 
 
 def cluster(many: int, count: int) -> float:
-    chance = np.random.default_rng(1)
-    pool = images(many, 0, chance)
+    rng = np.random.default_rng(1)
+    pool = images(many, 0, rng)
     started = time.perf_counter()
-    group(pool, count, chance)
+    group(pool, count, rng)
     return time.perf_counter() - started
 
 
 def whole_step(many: int) -> float:
     """Hard examples with three views, certificate and selection, as one round does them."""
-    chance = np.random.default_rng(1)
-    pool, labeled = images(many, 0, chance), images(LABELED, many, chance)
-    said, audit = predictions(many, chance), predictions(LABELED, chance)
-    views = {number: predictions(many, chance) for number in (19, 20, 21)}
-    answers = predictions(LABELED, chance).answers
+    rng = np.random.default_rng(1)
+    pool, labeled = images(many, 0, rng), images(LABELED, many, rng)
+    said, audit = predictions(many, rng), predictions(LABELED, rng)
+    views = {number: predictions(many, rng) for number in (19, 20, 21)}
+    answers = predictions(LABELED, rng).answers
     started = time.perf_counter()
-    examine(Evidence(CONTROL, pool, said, labeled, answers, views))
-    right = chance.random(LABELED) < audit.confidence
+    hard_examples(Evidence(CONTROL, pool, said, labeled, answers, views))
+    right = rng.random(LABELED) < audit.confidence
     certify(Validation(audit.confidence, right, said.confidence), Terms())
-    select(TaskKind.SINGLE, pool, said, labeled, 100, chance)
+    select(TaskKind.SINGLE, pool, said, labeled, 100, rng)
     return time.perf_counter() - started
 
 

@@ -20,6 +20,7 @@ from backend.domain.errors import BadInput
 from backend.domain.ids import Label
 from backend.domain.jobs import Algorithm
 from backend.domain.schema import Control, TaskKind
+from backend.domain.targets import multi_hot
 from backend.models.classification import evaluation, semi_supervised
 from backend.models.classification import out_of_fold as left_out
 from backend.models.classification.cross_validation import Taught, teach
@@ -188,20 +189,9 @@ def classifier_family(settings: Settings, device: str) -> Classifier:
     )
 
 
-def targets_of(answers: Sequence[Answer], labels: Sequence[Label]) -> Targets:
-    """(n, K), which label each answer has; labels that are not asked for are passed over."""
-    column = {label: number for number, label in enumerate(labels)}
-    targets = np.zeros((len(answers), len(labels)), dtype=np.bool_)
-    for row, answer in enumerate(answers):
-        for label in answer.labels:
-            if label in column:
-                targets[row, column[label]] = True
-    return targets
-
-
 def _readable(control: Control, answers: Sequence[Answer]) -> tuple[Targets, NDArray[np.intp]]:
     """Flags of all answers, and the rows to learn from: with one label of many, exactly one."""
-    targets = targets_of(answers, control.labels)
+    targets = multi_hot(answers, control.labels)
     one = (
         targets.sum(axis=1) == 1
         if control.kind is TaskKind.SINGLE
@@ -253,7 +243,7 @@ def _tuned(
     better = replace(
         model, head=tuned.head, encoder=tuned.encoder, notes={**model.notes, "tried": tried}
     )
-    truth = targets_of(training_set.train_answers, tuned.head.labels)[tuned.rows]
+    truth = multi_hot(training_set.train_answers, tuned.head.labels)[tuned.rows]
     folds = stratified(truth, FOLDS, training_set.seed)
     said = _left_out(training_set, tuned.head, tuned.logits, folds, tuned.rows)
     return _with_figures(better, training_set, said, tuned.rows)
@@ -267,7 +257,7 @@ def _left_out(
     rows: NDArray[np.intp],
 ) -> PredictionBatch:
     """Answers to all of `training_set.train`, given logits and folds of the `rows` with any."""
-    targets = targets_of(training_set.train_answers, head.labels)
+    targets = multi_hot(training_set.train_answers, head.labels)
     everything = np.zeros(targets.shape, dtype=np.float32)
     dealt = np.full(len(targets), left_out.NO_FOLD, dtype=np.intp)
     everything[rows], dealt[rows] = logits, folds
@@ -297,7 +287,7 @@ def _with_figures(
         )
     else:
         source, said = "out-of-fold", said_left_out
-        truth, rows = targets_of(training_set.train_answers, control.labels), judged
+        truth, rows = multi_hot(training_set.train_answers, control.labels), judged
     figures, tables = _figures(control, said, truth, rows)
     return replace(model, metrics=figures, notes={**model.notes, "metrics_from": source, **tables})
 
@@ -307,7 +297,7 @@ def _figures(
 ) -> tuple[Mapping[str, float], Mapping[str, Any]]:
     if not len(rows):
         return {}, {}
-    answers, link = targets_of(said.answers, control.labels)[rows], _link(control)
+    answers, link = multi_hot(said.answers, control.labels)[rows], _link(control)
     confidence, probabilities = said.confidence[rows], said.probabilities[rows]
     return (
         evaluation.scores(link, probabilities, answers, confidence, truth[rows]),

@@ -1,4 +1,4 @@
-"""Are the boxes unlike those that people drew? ModelArts' reasons 0 and 11 to 18."""
+"""Criteria: boxes unlike the annotated ones (ModelArts' reasons 0 and 11 to 18)."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -8,35 +8,35 @@ from backend.domain.answers import Answer, Regions
 from backend.domain.arrays import Floats
 from backend.domain.geometry import Box, intersection
 from backend.domain.schema import TaskKind
-from backend.policies.hard_examples.evidence import Evidence, Finding
+from backend.policies.hard_examples.evidence import Evidence, HardReason
 from backend.policies.hard_examples.image_statistics import unusual
 
 AT_EDGE = 0.005
-"""A box within this fraction of the image from its border touches it."""
+"""A box this close to the image border, as a fraction of the image, touches it."""
 
 Boxes = Sequence[Box]
 
 
-def nothing_found(evidence: Evidence) -> Iterable[Finding]:
-    """No box at all (0), as strong as the share of labeled images that have one."""
+def nothing_found(evidence: Evidence) -> Iterable[HardReason]:
+    """No box predicted (0); as strong as the share of labeled images that have a box."""
     if evidence.control.kind is TaskKind.DETECTION:
-        usual = np.mean([bool(_boxes(answer)) for answer in evidence.labeled_answers] or [0.0])
+        with_boxes = np.mean([bool(_boxes(answer)) for answer in evidence.labeled_answers] or [0.0])
         empty = [not _boxes(answer) for answer in evidence.predictions.answers]
-        yield Finding(0, np.array(empty) * usual, lambda _: "nothing found")
+        yield HardReason(0, np.array(empty) * with_boxes, lambda _: "nothing found")
 
 
-def unusual_boxes(evidence: Evidence) -> Iterable[Finding]:
-    """Each statistic of an image's boxes against its spread over the labeled images."""
+def unusual_boxes(evidence: Evidence) -> Iterable[HardReason]:
+    """Compare each statistic of an image's boxes with its spread over the labeled images."""
     if evidence.control.kind is not TaskKind.DETECTION:
         return
     for number, statistic, floor, low, high in BOX_TABLE:
-        found = _over(statistic, evidence.predictions.answers)
+        values = _over(statistic, evidence.predictions.answers)
         known = _over(statistic, evidence.labeled_answers)
-        yield unusual(number, found, known, floor, (low, high))
+        yield unusual(number, values, known, floor, (low, high))
     if evidence.crops is not None and evidence.labeled_crops is not None:
         for column, (number, floor, low, high) in enumerate(CROP_TABLE):
-            found, known = evidence.crops[:, column], evidence.labeled_crops[:, column]
-            yield unusual(number, found, known, floor, (low, high))
+            values, known = evidence.crops[:, column], evidence.labeled_crops[:, column]
+            yield unusual(number, values, known, floor, (low, high))
 
 
 def _boxes(answer: Answer) -> Boxes:
@@ -44,7 +44,7 @@ def _boxes(answer: Answer) -> Boxes:
 
 
 def _over(statistic: Callable[[Boxes], float], answers: Sequence[Answer]) -> Floats:
-    """(n,) the statistic of each image's boxes, NaN where there are none."""
+    """Return (n,) the statistic of each image's boxes, NaN for images without boxes."""
     values = [(statistic(boxes) if (boxes := _boxes(answer)) else np.nan) for answer in answers]
     return np.array(values, dtype=np.float64)
 
@@ -71,7 +71,7 @@ def _edge_contact(boxes: Boxes) -> float:
 
 
 def _overlap(boxes: Boxes) -> float:
-    """The largest share of a box that another one covers."""
+    """Return the largest share of a box that another box covers."""
     return max(
         (
             intersection(box, other) / box.area

@@ -1,7 +1,8 @@
-"""Which answers a person should check first, and why.
+"""The hard coefficient: which predictions should be checked first, and why.
 
-Each miner gives its reasons a strength in [0, 1]; the coefficient is 1 - prod(1 - w_i s_i) with
-the weights that Huawei publishes for ModelArts' data selection. The product is ours.
+Each criterion gives its reasons a strength s_i in [0, 1] for each image. The coefficient is
+1 - prod(1 - w_i s_i), with the weights w_i that Huawei publishes for ModelArts' data selection.
+ModelArts does not publish how it combines them; see docs/decisions/hardness-weights.md.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,8 +20,8 @@ from backend.policies.hard_examples.confidence import (
     low_confidence,
 )
 from backend.policies.hard_examples.consistency import AUGMENTATIONS, changing_answers
-from backend.policies.hard_examples.evidence import Evidence, Finding
-from backend.policies.hard_examples.image_statistics import unusual_pictures
+from backend.policies.hard_examples.evidence import Evidence, HardReason
+from backend.policies.hard_examples.image_statistics import unusual_images
 from backend.policies.hard_examples.neighbors import (
     differs_from_its_twin,
     differs_from_neighbors,
@@ -28,7 +29,7 @@ from backend.policies.hard_examples.neighbors import (
     unlike_its_label,
 )
 
-MINERS: tuple[Callable[[Evidence], Iterable[Finding]], ...] = (
+CRITERIA: tuple[Callable[[Evidence], Iterable[HardReason]], ...] = (
     low_confidence,
     close_labels,
     differs_from_neighbors,
@@ -36,7 +37,7 @@ MINERS: tuple[Callable[[Evidence], Iterable[Finding]], ...] = (
     far_from_all,
     differs_from_its_twin,
     changing_answers,
-    unusual_pictures,
+    unusual_images,
     nothing_found,
     unusual_boxes,
 )
@@ -58,66 +59,84 @@ MODELARTS_WEIGHTS: Mapping[int, float] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """How much each reason weighs, and from where on an answer is hard.
+class Weighting:
+    """How much each reason weighs, and which images count as hard.
 
-    `weights` by reason number, in [0, 1]; a number that is missing weighs nothing. The
-    alterations (19 to 29) share their weight. `threshold` is a coefficient; `most` is the largest
-    share of the images that may be called hard, one at least; reasons weaker than `spoken` go
-    unsaid.
+    Attributes:
+        weights: by reason number, in [0, 1]; a missing number weighs 0. The augmentations (19 to
+            29) share their weight.
+        threshold: the least coefficient of a hard example.
+        max_share: the largest share of the images that may be hard; one image is always allowed.
+        min_strength: weaker reasons are not mentioned, unless all reasons of an image are weaker.
     """
 
     weights: Mapping[int, float] = field(default_factory=lambda: MODELARTS_WEIGHTS)
     threshold: float = 0.2
-    most: float = 0.5
-    spoken: float = 0.3
+    max_share: float = 0.5
+    min_strength: float = 0.3
 
 
-DEFAULT = Table()
+DEFAULT_WEIGHTING = Weighting()
 
 
 @dataclass(frozen=True, slots=True)
-class Hardness:
-    """`examples`: the hard ones, in the order of the tasks; `coefficients` (n,): of all."""
+class WeightedReason:
+    """A reason and `part` (n,), its weight times its strength."""
 
-    examples: tuple[HardExample, ...]
-    coefficients: Floats
+    reason: HardReason
+    part: Floats
 
 
-def examine(evidence: Evidence, table: Table = DEFAULT) -> Hardness:
-    """Weigh what all miners find. Never changes an answer."""
-    findings = [finding for miner in MINERS for finding in miner(evidence)]
-    parts = [
-        _weight(finding, table, len(evidence.views)) * finding.strength for finding in findings
-    ]
-    easy = np.prod([1 - part for part in parts], axis=0)
-    coefficients = np.asarray(1 - easy, dtype=np.float64)
-    hard = _hard(coefficients, table)
+def hard_examples(
+    evidence: Evidence, weighting: Weighting = DEFAULT_WEIGHTING
+) -> tuple[HardExample, ...]:
+    """Return the hard examples in the order of the tasks. Never changes a prediction."""
+    reasons = weigh(evidence, weighting)
+    coefficient = coefficients(reasons)
     tasks = evidence.images.tasks
-    examples = tuple(
-        HardExample(tasks[i], float(coefficients[i]), _reasons(i, findings, parts, table))
-        for i in hard
+    return tuple(
+        HardExample(tasks[i], float(coefficient[i]), _descriptions(i, reasons, weighting))
+        for i in _hard(coefficient, weighting)
     )
-    return Hardness(examples, coefficients)
 
 
-def _weight(finding: Finding, table: Table, views: int) -> float:
-    weight = table.weights.get(finding.number, 0.0)
-    return weight / views if finding.number in AUGMENTATIONS else weight
+def weigh(evidence: Evidence, weighting: Weighting = DEFAULT_WEIGHTING) -> Sequence[WeightedReason]:
+    """Apply all criteria and weigh the reasons that they give."""
+    views = len(evidence.views)
+    return [
+        WeightedReason(reason, _weight(reason, weighting, views) * reason.strength)
+        for criterion in CRITERIA
+        for reason in criterion(evidence)
+    ]
 
 
-def _hard(coefficients: Floats, table: Table) -> Sequence[int]:
-    """Positions over the threshold, ascending; only the hardest where they are too many."""
-    most = max(1, int(table.most * len(coefficients)))
-    hardest = np.argsort(-coefficients, kind="stable")[:most]
-    return sorted(int(i) for i in hardest if coefficients[i] >= table.threshold)
+def coefficients(reasons: Sequence[WeightedReason]) -> Floats:
+    """Return the hard coefficient of each image, (n,) in [0, 1]."""
+    easy = np.prod([1 - weighted.part for weighted in reasons], axis=0)
+    return np.asarray(1 - easy, dtype=np.float64)
 
 
-def _reasons(
-    position: int, findings: Sequence[Finding], parts: Sequence[Floats], table: Table
+def _weight(reason: HardReason, weighting: Weighting, views: int) -> float:
+    weight = weighting.weights.get(reason.number, 0.0)
+    return weight / views if reason.number in AUGMENTATIONS else weight
+
+
+def _hard(coefficient: Floats, weighting: Weighting) -> Sequence[int]:
+    """Return the positions over the threshold, ascending; only the hardest if too many are."""
+    most = max(1, int(weighting.max_share * len(coefficient)))
+    hardest = np.argsort(-coefficient, kind="stable")[:most]
+    return sorted(int(i) for i in hardest if coefficient[i] >= weighting.threshold)
+
+
+def _descriptions(
+    position: int, reasons: Sequence[WeightedReason], weighting: Weighting
 ) -> tuple[tuple[int, str], ...]:
-    """The reasons of one image, weightiest first; the weightiest alone where all are weak."""
-    order = sorted(range(len(findings)), key=lambda f: -float(parts[f][position]))
-    strong = [f for f in order if findings[f].strength[position] >= table.spoken]
-    said = [findings[f] for f in strong or order[:1] if parts[f][position] > 0]
-    return tuple((finding.number, finding.words(position)) for finding in said)
+    """Describe the reasons of one image, largest part first; only the largest if all are weak."""
+    ordered = sorted(reasons, key=lambda weighted: -float(weighted.part[position]))
+    strong = [
+        weighted
+        for weighted in ordered
+        if weighted.reason.strength[position] >= weighting.min_strength
+    ]
+    shown = [one.reason for one in strong or ordered[:1] if one.part[position] > 0]
+    return tuple((reason.number, reason.describe(position)) for reason in shown)

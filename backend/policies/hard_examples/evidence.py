@@ -1,4 +1,4 @@
-"""What the miners look at, and what they find."""
+"""What the criteria of hard examples take and return."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,20 +6,20 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from backend.domain.answers import Answer, Regions
-from backend.domain.arrays import Floats
+from backend.domain.arrays import Floats, Targets
 from backend.domain.batches import ImageBatch, PredictionBatch
-from backend.domain.ids import Label
 from backend.domain.schema import Control
+from backend.domain.targets import multi_hot
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A model's answers to n images, and the m labeled images that they are held against.
+    """A model's answers to n images, and the m labeled images to compare them with.
 
-    `views` are answers to altered copies of the same images, by the number of the alteration
-    (`miners.views.AUGMENTATIONS`); boxes are mapped back to the unaltered image by the caller.
+    `views` are the answers to augmented copies of the same images, by reason number
+    (`consistency.AUGMENTATIONS`); the caller maps boxes back to the original image.
     `crops` (n, 2) and `labeled_crops` (m, 2) are the mean brightness of an image's boxes and
-    log1p of their mean sharpness, NaN where it has none.
+    log1p of their mean sharpness, NaN for images without boxes.
     """
 
     control: Control
@@ -32,38 +32,31 @@ class Evidence:
     labeled_crops: Floats | None = None
 
     @property
-    def said(self) -> Floats:
-        """(n, K) which labels each answer has."""
+    def predicted(self) -> Targets:
+        """(n, K) multi-hot labels of the predictions."""
         return multi_hot(self.predictions.answers, self.control.labels)
 
     @property
-    def labeled_said(self) -> Floats:
-        """(m, K) which labels people gave."""
+    def given(self) -> Targets:
+        """(m, K) multi-hot labels of the annotations."""
         return multi_hot(self.labeled_answers, self.control.labels)
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """What one miner found: `strength` (n,) in [0, 1], and words for a position."""
+class HardReason:
+    """One reason why images may be hard.
+
+    `number` is ModelArts' reason number; `strength` (n,) in [0, 1] says how much it applies to each
+    image; `describe(i)` is the sentence for image i.
+    """
 
     number: int
     strength: Floats
-    words: Callable[[int], str]
+    describe: Callable[[int], str]
 
 
-def multi_hot(answers: Sequence[Answer], labels: Sequence[Label]) -> Floats:
-    """(n, K) 1 where an answer has a label."""
-    column = {label: k for k, label in enumerate(labels)}
-    table = np.zeros((len(answers), len(labels)), dtype=np.float32)
-    for row, answer in enumerate(answers):
-        for label in answer.labels:
-            if label in column:
-                table[row, column[label]] = 1
-    return table
-
-
-def spoken(answer: Answer) -> str:
-    """An answer in a few words."""
+def summary(answer: Answer) -> str:
+    """Summarize an answer, such as "2 boxes of 'cat'"."""
     names = ", ".join(f"'{label}'" for label in answer.labels[:3])
     if isinstance(answer, Regions) and names:
         count = len(answer.regions)
@@ -72,14 +65,15 @@ def spoken(answer: Answer) -> str:
 
 
 def ramp(values: Floats, low: float, high: float) -> Floats:
-    """0 up to `low`, 1 from `high` on, straight in between."""
+    """Return 0 up to `low`, 1 from `high` on, linear in between."""
     return np.clip((values - low) / (high - low), 0, 1)
 
 
 def robust_z(values: Floats, reference: Floats, floor: float) -> Floats:
-    """Distance from the reference's median in robust standard deviations, never below `floor`.
+    """Return the distance to the reference's median in robust standard deviations (MAD).
 
-    NaN counts as nothing unusual.
+    The standard deviation is at least `floor`. NaN values get 0, as do all values when fewer than
+    five reference values are known.
     """
     known = reference[np.isfinite(reference)]
     if len(known) < 5:

@@ -1,74 +1,85 @@
-"""What similar images tell: labeled neighbours, near-identical images, and none near at all."""
+"""Criteria that compare an image with similar images by their features."""
 
 from collections.abc import Iterable
 
 import numpy as np
 
-from backend.domain.arrays import Floats
+from backend.domain.arrays import Floats, Rows, Targets
 from backend.domain.schema import TaskKind
 from backend.policies.certification.correctness import agreement
-from backend.policies.hard_examples.evidence import Evidence, Finding, ramp, robust_z, spoken
+from backend.policies.hard_examples.evidence import Evidence, HardReason, ramp, robust_z, summary
 from backend.policies.neighbors import NEAR_IDENTICAL, nearest, twins
 
 NEIGHBORS = 5
 TWINS = 5
-"""Near-identical images that are asked, the nearest first: a burst may have hundreds."""
+"""Nearest near-identical images to compare with; a burst of photos may have hundreds."""
 
 FAR, VERY_FAR = 3.0, 6.0
-"""Robust standard deviations at which a distance begins to tell, and at which it says all."""
+"""Robust standard deviations of a distance at which the strength leaves 0 and reaches 1."""
 
 
-def differs_from_neighbors(evidence: Evidence) -> Iterable[Finding]:
-    """ModelArts' clustering_mining (2), by the labels of the nearest labeled images."""
+def differs_from_neighbors(evidence: Evidence) -> Iterable[HardReason]:
+    """The nearest labeled images have another label (ModelArts' clustering_mining, 2)."""
     near, _ = nearest(evidence.images.features, evidence.labeled.features, NEIGHBORS)
     if near.shape[1] < NEIGHBORS:
         return
-    votes = evidence.labeled_said[near].mean(axis=1)
-    said = evidence.said
-    if evidence.control.kind is TaskKind.SINGLE:
-        own = (votes * said).sum(axis=1)
-        against = np.where(said > 0, -1, votes) - own[:, None]
+    votes = evidence.given[near].mean(axis=1)
+    predicted, exclusive = evidence.predicted, evidence.control.kind is TaskKind.SINGLE
+    label, against = _strongest_objection(votes, predicted, exclusive)
+
+    def describe(i: int) -> str:
+        k = int(label[i])
+        verb, share = ("lack", 1 - votes[i, k]) if predicted[i, k] else ("say", votes[i, k])
+        name = evidence.control.labels[k]
+        count = f"{round(NEIGHBORS * float(share))} of {NEIGHBORS} {verb} '{name}'"
+        return f"answer differs from similar labeled images ({count})"
+
+    yield HardReason(2, np.clip(against, 0, 1), describe)
+
+
+def _strongest_objection(votes: Floats, predicted: Targets, exclusive: bool) -> tuple[Rows, Floats]:
+    """Return the label (n,) on which the neighbours disagree most, and how strongly (n,).
+
+    Exclusive labels: by how much the votes for another label exceed those for the predicted one.
+    Otherwise, label by label: the share of neighbours that disagree, from -1 (none) to 1 (all).
+
+    Args:
+        votes: (n, K) share of the neighbours that have each label.
+        predicted: (n, K) multi-hot.
+        exclusive: an image has exactly one label.
+    """
+    if exclusive:
+        own = (votes * predicted).sum(axis=1)
+        against = np.where(predicted, -1, votes) - own[:, None]
     else:
-        against = 2 * np.abs(votes - said) - 1
-    label = against.argmax(axis=1)
-    rows = np.arange(len(label))
-    agree = np.where(said[rows, label] > 0, 1 - votes[rows, label], votes[rows, label])
-    word = np.where(said[rows, label] > 0, "lack", "say")
-
-    labels = evidence.control.labels
-
-    def words(i: int) -> str:
-        count, name = round(NEIGHBORS * float(agree[i])), labels[int(label[i])]
-        many = f"{count} of {NEIGHBORS} {word[i]} '{name}'"
-        return f"answer differs from similar labeled images ({many})"
-
-    yield Finding(2, np.clip(against[rows, label], 0, 1), words)
+        against = 2 * np.abs(votes - predicted) - 1
+    return against.argmax(axis=1), against.max(axis=1)
 
 
-def unlike_its_label(evidence: Evidence) -> Iterable[Finding]:
-    """ModelArts' image_similarity_mining (3): far from the images that people gave this label."""
-    said, given = evidence.said, evidence.labeled_said
-    strength = np.zeros(len(said))
-    label = np.zeros(len(said), dtype=np.intp)
-    for k in range(said.shape[1]):
-        rows, keys = np.flatnonzero(said[:, k]), np.flatnonzero(given[:, k])
+def unlike_its_label(evidence: Evidence) -> Iterable[HardReason]:
+    """Far from the images annotated with the predicted label (image_similarity_mining, 3)."""
+    predicted, given = evidence.predicted, evidence.given
+    strength = np.zeros(len(predicted))
+    label = np.zeros(len(predicted), dtype=np.intp)
+    for k in range(predicted.shape[1]):
+        rows, keys = np.flatnonzero(predicted[:, k]), np.flatnonzero(given[:, k])
         if len(rows) and len(keys) >= NEIGHBORS:
             far = _farness(evidence.images.features[rows], evidence.labeled.features[keys])
             label[rows] = np.where(far > strength[rows], k, label[rows])
             strength[rows] = np.maximum(strength[rows], far)
     labels = evidence.control.labels
-    yield Finding(3, strength, lambda i: f"unlike the labeled '{labels[int(label[i])]}' images")
+    yield HardReason(3, strength, lambda i: f"unlike the labeled '{labels[int(label[i])]}' images")
 
 
-def far_from_all(evidence: Evidence) -> Iterable[Finding]:
-    """ModelArts' anomaly_detection_mining (30): far from everything that was trained on."""
+def far_from_all(evidence: Evidence) -> Iterable[HardReason]:
+    """Far from every labeled image (ModelArts' anomaly_detection_mining, 30)."""
     if len(evidence.labeled) > NEIGHBORS:
         strength = _farness(evidence.images.features, evidence.labeled.features)
-        yield Finding(30, strength, lambda _: "far from all labeled images")
+        yield HardReason(30, strength, lambda _: "far from all labeled images")
 
 
-def differs_from_its_twin(evidence: Evidence) -> Iterable[Finding]:
-    """ModelArts' sequential_mining (4): a near-identical image was answered differently."""
+def differs_from_its_twin(evidence: Evidence) -> Iterable[HardReason]:
+    """A near-identical image has another answer (ModelArts' sequential_mining, 4)."""
     features = np.concatenate([evidence.images.features, evidence.labeled.features])
     answers = [*evidence.predictions.answers, *evidence.labeled_answers]
     tasks = [*evidence.images.tasks, *evidence.labeled.tasks]
@@ -77,15 +88,15 @@ def differs_from_its_twin(evidence: Evidence) -> Iterable[Finding]:
     for i, k in zip(*np.nonzero(cosine[: len(apart)] >= NEAR_IDENTICAL), strict=True):
         apart[i, k] = 1 - agreement(answers[int(i)], answers[int(near[i, k])])
     twin = near[np.arange(len(apart)), apart.argmax(axis=1)]
-    yield Finding(
+    yield HardReason(
         4,
         apart.max(axis=1),
-        lambda i: f"near-identical task {tasks[twin[i]]} got {spoken(answers[int(twin[i])])}",
+        lambda i: f"near-identical task {tasks[twin[i]]} got {summary(answers[int(twin[i])])}",
     )
 
 
 def _farness(queries: Floats, keys: Floats) -> Floats:
-    """(n,) how unusual the distance to the nearest key is, next to that of keys to each other."""
+    """Return (n,) how unusual the distance to the nearest key is among the keys' own distances."""
     inside = nearest(keys, keys, 1, skip_self=True)[1][:, 0]
     outside = nearest(queries, keys, 1)[1][:, 0]
     return ramp(-robust_z(outside, inside, floor=0.02), FAR, VERY_FAR)

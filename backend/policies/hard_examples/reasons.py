@@ -1,6 +1,6 @@
-"""What each reason number means of any image: the words under which hard images are counted.
+"""The general meaning of each reason number, for counts over many images.
 
-A miner's own words speak of one image: its label, its figures, which of two ways it is unusual.
+The sentences of the criteria are about one image: its label, its figures, how it is unusual.
 """
 
 from collections.abc import Mapping

@@ -8,7 +8,12 @@ import numpy as np
 from backend.domain.answers import HardExample
 from backend.domain.ids import TaskId
 from backend.domain.schema import Control, TaskKind
-from backend.policies.hard_examples.coefficient import DEFAULT, MODELARTS_WEIGHTS, Table, examine
+from backend.policies.hard_examples.coefficient import (
+    DEFAULT_WEIGHTING,
+    MODELARTS_WEIGHTS,
+    Weighting,
+    hard_examples,
+)
 from backend.policies.hard_examples.evidence import Evidence
 from backend.ports.model_family import Model
 from backend.ports.progress import Progress
@@ -25,7 +30,7 @@ class HardExamples:
 
     consistency: ConsistencyCheck | None = None
     cropping: Cropping | None = None
-    table: Table = field(default=DEFAULT)
+    weighting: Weighting = field(default=DEFAULT_WEIGHTING)
 
     def find(
         self, dataset: Dataset, predicted: ProjectPredictions, models: Models, progress: Progress
@@ -44,7 +49,7 @@ class HardExamples:
             if control.name not in predicted.predictions or not len(predicted.images):
                 continue
             evidence = self._evidence(control, dataset, predicted, models[control.name], progress)
-            yield from examine(evidence, self.table).examples
+            yield from hard_examples(evidence, self.weighting)
 
     def _evidence(
         self,
@@ -70,12 +75,12 @@ class HardExamples:
         return evidence
 
 
-def table(settings: Settings) -> Table:
-    """The published weights with what the settings change."""
-    return Table(
+def weighting(settings: Settings) -> Weighting:
+    """Return the published weights, changed as the settings say."""
+    return Weighting(
         weights={**MODELARTS_WEIGHTS, **settings.hard_weights},
         threshold=settings.hard_threshold,
-        most=settings.hard_share,
+        max_share=settings.hard_share,
     )
 
 

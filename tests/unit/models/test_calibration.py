@@ -17,8 +17,8 @@ from backend.models.links import SIGMOID, SOFTMAX
 
 def drawn(logits, rng):
     """Truth drawn from the probabilities that the logits mean."""
-    chance = SOFTMAX.probabilities(logits).cumsum(axis=1)
-    picks = (rng.random((len(logits), 1)) > chance).sum(axis=1)
+    probability = SOFTMAX.probabilities(logits).cumsum(axis=1)
+    picks = (rng.random((len(logits), 1)) > probability).sum(axis=1)
     return np.eye(logits.shape[1], dtype=bool)[np.minimum(picks, logits.shape[1] - 1)]
 
 

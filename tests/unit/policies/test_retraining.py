@@ -2,9 +2,15 @@ from dataclasses import replace
 
 import pytest
 
-from backend.policies.retraining import Pace, Situation, Trained, decide, images_wanted
+from backend.policies.retraining import (
+    PastTraining,
+    RetrainingPolicy,
+    Situation,
+    decide,
+    images_wanted,
+)
 
-READY = Situation(obstacle="", new=40, quiet=10, rested=100, history=(Trained(100, 0.8),))
+READY = Situation(obstacle="", new=40, quiet=10, rested=100, history=(PastTraining(100, 0.8),))
 
 
 def test_the_first_training_starts_as_soon_as_the_preconditions_hold():
@@ -37,18 +43,25 @@ def test_it_waits_for_quiet_for_the_cooldown_and_for_a_running_training(change, 
 
 
 def test_the_number_of_images_grows_with_what_is_there():
-    wanted = [images_wanted((Trained(images, 0.8),), Pace()) for images in (20, 100, 1000)]
+    wanted = [
+        images_wanted((PastTraining(images, 0.8),), RetrainingPolicy())
+        for images in (20, 100, 1000)
+    ]
     assert wanted == [10, 24, 235]
 
 
 def test_a_flat_curve_asks_for_more_a_steep_one_for_less_but_never_less_than_a_tenth():
-    flat = [Trained(100, 0.80), Trained(1000, 0.801), Trained(10_000, 0.802)]
-    steep = [Trained(100, 0.5), Trained(1000, 0.95), Trained(10_000, 0.995)]
-    assert images_wanted(flat, Pace()) > images_wanted([Trained(10_000, 0.8)], Pace())
-    assert images_wanted(steep, Pace()) < images_wanted([Trained(10_000, 0.8)], Pace())
-    assert images_wanted(steep, Pace()) >= 1000
-    assert images_wanted(flat, Pace()) <= 10_000
+    flat = [PastTraining(100, 0.80), PastTraining(1000, 0.801), PastTraining(10_000, 0.802)]
+    steep = [PastTraining(100, 0.5), PastTraining(1000, 0.95), PastTraining(10_000, 0.995)]
+    assert images_wanted(flat, RetrainingPolicy()) > images_wanted(
+        [PastTraining(10_000, 0.8)], RetrainingPolicy()
+    )
+    assert images_wanted(steep, RetrainingPolicy()) < images_wanted(
+        [PastTraining(10_000, 0.8)], RetrainingPolicy()
+    )
+    assert images_wanted(steep, RetrainingPolicy()) >= 1000
+    assert images_wanted(flat, RetrainingPolicy()) <= 10_000
 
 
 def test_a_perfect_score_does_not_break_the_curve():
-    assert images_wanted([Trained(100, 1.0), Trained(100, 1.0)], Pace()) >= 10
+    assert images_wanted([PastTraining(100, 1.0), PastTraining(100, 1.0)], RetrainingPolicy()) >= 10

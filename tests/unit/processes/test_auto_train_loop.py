@@ -7,9 +7,15 @@ import pytest
 from backend.domain.errors import LabelStudioUnreachable, NotFound, OutOfSpace, Reason, ReasonCode
 from backend.domain.ids import ProjectId
 from backend.domain.jobs import JobRequest, JobState, Mode
-from backend.policies.retraining import Pace
+from backend.policies.retraining import RetrainingPolicy
 from backend.processes.auto_train_loop import ASK_AGAIN, AutoTrainLoop
-from backend.services.auto_train import NOTHING_NEW, SWITCHED_OFF, AutoTrain, consuming, pace
+from backend.services.auto_train import (
+    NOTHING_NEW,
+    SWITCHED_OFF,
+    AutoTrain,
+    consuming,
+    retraining_policy,
+)
 from backend.settings import Settings
 from tests.fakes.backend import NOW, FakeBackend, a_job, a_project, a_version
 from tests.fakes.changes import FakeChanges
@@ -32,7 +38,7 @@ class World:
             self.changes,
             self.backend.versions,
             self.backend.jobs,
-            Pace(debounce=30, cooldown=120),
+            RetrainingPolicy(debounce=30, cooldown=120),
             on=on,
             now=lambda: self.time,
         )
@@ -239,4 +245,6 @@ def test_a_job_that_trains_nothing_consumes_nothing(world):
 
 def test_the_settings_set_the_pace():
     said = Settings(train_debounce_seconds=7, train_fewest=3, train_least_share=0.2)
-    assert pace(said) == Pace(debounce=7, cooldown=120, gain=0.1, fewest=3, least_share=0.2)
+    assert retraining_policy(said) == RetrainingPolicy(
+        debounce=7, cooldown=120, gain=0.1, fewest=3, least_share=0.2
+    )

@@ -26,8 +26,8 @@ def settings(data_dir: Path, **more) -> Settings:
 
 
 def some_images(side: int, count: int = 5) -> np.ndarray:
-    chance = np.random.default_rng(3)
-    small = chance.integers(0, 256, (count, 8, 8, 3), dtype=np.uint8)
+    rng = np.random.default_rng(3)
+    small = rng.integers(0, 256, (count, 8, 8, 3), dtype=np.uint8)
     return np.ascontiguousarray(small.repeat(side // 8, axis=1).repeat(side // 8, axis=2))
 
 

@@ -18,10 +18,8 @@ WIDTH = 1280
 
 
 def entry(seed: int) -> Entry:
-    chance = np.random.default_rng(seed)
-    return Entry(
-        chance.random(WIDTH).astype(np.float16), chance.random(6, np.float32), Note(seed % 4)
-    )
+    rng = np.random.default_rng(seed)
+    return Entry(rng.random(WIDTH).astype(np.float16), rng.random(6, np.float32), Note(seed % 4))
 
 
 def entries(count: int, start: int = 0) -> dict[str, Entry]:

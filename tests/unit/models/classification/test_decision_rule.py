@@ -29,19 +29,19 @@ def test_several_labels_are_those_over_their_own_threshold():
 
 def test_the_threshold_of_a_frequent_label_has_the_best_f1():
     rng = np.random.default_rng(0)
-    chance = rng.random(4000) ** 3
-    targets = rng.random(4000) < chance
+    probability = rng.random(4000) ** 3
+    targets = rng.random(4000) < probability
 
-    threshold = best_threshold(chance, targets)
+    threshold = best_threshold(probability, targets)
 
-    best = max(f1_score(targets, chance >= at) for at in np.linspace(0.05, 0.95, 91))
-    assert f1_score(targets, chance >= threshold) > best - 0.01
+    best = max(f1_score(targets, probability >= at) for at in np.linspace(0.05, 0.95, 91))
+    assert f1_score(targets, probability >= threshold) > best - 0.01
 
 
 def test_the_threshold_of_a_rare_label_keeps_near_one_half():
-    chance = np.array([0.2] + [0.01] * 50)
+    probability = np.array([0.2] + [0.01] * 50)
 
-    threshold = best_threshold(chance, chance > 0.1)
+    threshold = best_threshold(probability, probability > 0.1)
 
     assert threshold == pytest.approx((0.105 + THRESHOLD_PRIOR * 0.5) / (1 + THRESHOLD_PRIOR))
 
@@ -51,8 +51,8 @@ def test_a_label_that_never_occurs_keeps_one_half():
 
 
 def test_equal_probabilities_are_not_parted():
-    chance = np.array([0.5, 0.5, 0.5, 0.1])
+    probability = np.array([0.5, 0.5, 0.5, 0.1])
 
-    threshold = best_threshold(chance, np.array([True, False, True, False]))
+    threshold = best_threshold(probability, np.array([True, False, True, False]))
 
     assert 0.1 < threshold < 0.5

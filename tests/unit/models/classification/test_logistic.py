@@ -106,8 +106,8 @@ def test_a_stop_ends_the_search():
 def test_links_stay_finite_and_their_losses_are_logs_of_their_probabilities(rows):
     logits = np.array(rows)
     for link in (SOFTMAX, SIGMOID):
-        chance = link.probabilities(logits)
-        assert ((chance >= 0) & (chance <= 1)).all()
+        probability = link.probabilities(logits)
+        assert ((probability >= 0) & (probability <= 1)).all()
         assert np.isfinite(link.losses(logits, np.eye(3)[np.zeros(len(rows), int)])).all()
     small = np.clip(logits, -10, 10)
     first = np.eye(3)[np.zeros(len(rows), int)]

@@ -17,10 +17,10 @@ ROWS, FOLDS = 40, 5
 
 def noise(link, seed=0):
     """Logits and labels that have nothing to do with each other, and folds."""
-    chance = np.random.default_rng(seed)
-    logits = chance.normal(0, 2, (ROWS, len(LABELS))).astype(np.float32)
-    truth = np.eye(len(LABELS), dtype=np.bool_)[chance.integers(0, len(LABELS), ROWS)]
-    targets = truth if link is SOFTMAX else chance.random((ROWS, len(LABELS))) < 0.4
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0, 2, (ROWS, len(LABELS))).astype(np.float32)
+    truth = np.eye(len(LABELS), dtype=np.bool_)[rng.integers(0, len(LABELS), ROWS)]
+    targets = truth if link is SOFTMAX else rng.random((ROWS, len(LABELS))) < 0.4
     return logits, targets, np.arange(ROWS) % FOLDS
 
 

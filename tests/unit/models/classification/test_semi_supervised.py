@@ -65,23 +65,23 @@ def test_two_images_have_a_graph():
 
 @given(st.integers(1, 40), st.floats(0.05, 1), st.integers(0, 9))
 def test_the_surest_are_the_same_share_of_each_likeliest_label(images, share, seed):
-    chance = SOFTMAX.probabilities(np.random.default_rng(seed).normal(size=(images, 3)))
+    probability = SOFTMAX.probabilities(np.random.default_rng(seed).normal(size=(images, 3)))
 
-    rows = surest(chance, share, SOFTMAX)
+    rows = surest(probability, share, SOFTMAX)
 
     for label in range(3):
-        group = np.flatnonzero(chance.argmax(axis=1) == label)
+        group = np.flatnonzero(probability.argmax(axis=1) == label)
         taken = np.intersect1d(rows, group)
         assert len(taken) == np.ceil(share * len(group))
         left = np.setdiff1d(group, taken)
         if len(taken) and len(left):
-            assert chance[taken, label].min() >= chance[left, label].max()
+            assert probability[taken, label].min() >= probability[left, label].max()
 
 
 def test_the_surest_of_several_labels_are_those_with_the_surest_whole_answer():
-    chance = np.array([[0.5, 0.5], [0.9, 0.1], [0.9, 0.6]])
+    probability = np.array([[0.5, 0.5], [0.9, 0.1], [0.9, 0.6]])
 
-    assert surest(chance, 0.3, SIGMOID).tolist() == [1]
+    assert surest(probability, 0.3, SIGMOID).tolist() == [1]
 
 
 def precise(train, unlabeled, **more):

@@ -201,15 +201,15 @@ def test_a_file_that_is_gone_is_unreadable(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_random_bytes_behind_a_magic_number_never_escape_as_another_error(tmp_path: Path) -> None:
-    chance = np.random.default_rng(1)
+    rng = np.random.default_rng(1)
     whole = io.BytesIO()
     photo(size=(60, 40)).save(whole, "PNG")
     sources = [truncated("JPEG"), truncated("TIFF"), truncated("WEBP"), whole.getvalue()]
     readable = 0
     for number in range(400):
         content = bytearray(sources[number % len(sources)])
-        for position in chance.integers(0, min(len(content), 400), 8):
-            content[position] = chance.integers(0, 256)
+        for position in rng.integers(0, min(len(content), 400), 8):
+            content[position] = rng.integers(0, 256)
         path = tmp_path / "a"
         path.write_bytes(content)
         try:

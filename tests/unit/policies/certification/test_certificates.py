@@ -32,10 +32,10 @@ def binomial_tail(mistakes, accepted, error):
     )
 
 
-def evidence(chance, sample, pool, wrong=lambda confidence: 1 - confidence):
+def evidence(rng, sample, pool, wrong=lambda confidence: 1 - confidence):
     """Calibrated by default: an answer of confidence c is wrong with chance 1 - c."""
-    confidence = chance.beta(3, 0.4, sample + pool)
-    right = chance.random(sample + pool) >= wrong(confidence)
+    confidence = rng.beta(3, 0.4, sample + pool)
+    right = rng.random(sample + pool) >= wrong(confidence)
     return Validation(confidence[:sample], right[:sample], confidence[sample:]), right[sample:]
 
 
@@ -91,11 +91,11 @@ def test_more_mistakes_are_never_less_likely_to_be_seen(accepted, pool, max_erro
 
 def test_the_promise_is_kept_on_small_pools_too():
     # given many projects with 300 validation and 700 open images, each with calibrated scores
-    chance = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     broken, accepted = 0, 0
     terms = Terms(max_error=0.1, confidence=0.8)
     for _ in range(250):
-        found, right = evidence(chance, 300, 700)
+        found, right = evidence(rng, 300, 700)
         certificate = certify(found, terms)
         if certificate:
             chosen = found.pool >= certificate.threshold
@@ -116,12 +116,12 @@ def test_images_that_people_took_from_the_pool_count_as_right_ones():
 
 @pytest.mark.parametrize("confirmed", [0.5, 0.7])
 def test_the_promise_is_kept_when_people_confirm_what_is_right_and_leave_what_is_wrong(confirmed):
-    chance = np.random.default_rng(1)
+    rng = np.random.default_rng(1)
     broken, ignored = 0, 0
     terms = Terms(max_error=0.1, confidence=0.8)
     for _ in range(150):
-        found, right = evidence(chance, 300, 1500)
-        gone = right & (chance.random(len(right)) < confirmed)
+        found, right = evidence(rng, 300, 1500)
+        gone = right & (rng.random(len(right)) < confirmed)
         left = Validation(found.confidence, found.right, found.pool[~gone])
         told = replace(left, labeled_since=found.pool[gone])
         ignored += breaks(left, right[~gone], terms)
@@ -208,27 +208,25 @@ def test_a_label_gets_a_certificate_where_its_own_sample_affords_one():
 
 
 def test_the_message_says_how_many_more_and_so_many_suffice_in_most_cases():
-    chance = np.random.default_rng(1)
-    small, _ = evidence(chance, 30, 5000)
+    rng = np.random.default_rng(1)
+    small, _ = evidence(rng, 30, 5000)
     more = how_many_more(small, Terms())
     assert more is not None
     assert f"about {more} more would do" in too_few(small, Terms())
-    draws = [evidence(chance, 30 + more, 5000)[0] for _ in range(40)]
+    draws = [evidence(rng, 30 + more, 5000)[0] for _ in range(40)]
     assert sum(certify(draw, Terms()) is not None for draw in draws) >= 26
 
 
 def test_a_model_that_is_never_sure_enough_is_told_so():
-    chance = np.random.default_rng(2)
-    hopeless, _ = evidence(
-        chance, 400, 5000, wrong=lambda confidence: np.full_like(confidence, 0.4)
-    )
+    rng = np.random.default_rng(2)
+    hopeless, _ = evidence(rng, 400, 5000, wrong=lambda confidence: np.full_like(confidence, 0.4))
     assert how_many_more(hopeless, Terms()) is None
     assert "the model must become better first" in too_few(hopeless, Terms())
 
 
 def test_where_certifying_costs_more_than_labeling_the_rest_it_says_so():
-    chance = np.random.default_rng(3)
-    few, _ = evidence(chance, 40, 60)
+    rng = np.random.default_rng(3)
+    few, _ = evidence(rng, 40, 60)
     assert "label them by hand instead" in too_few(few, Terms())
 
 

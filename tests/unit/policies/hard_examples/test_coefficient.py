@@ -8,11 +8,18 @@ from backend.domain.batches import ImageBatch, PredictionBatch
 from backend.domain.geometry import Box
 from backend.domain.ids import ControlName, Label, TaskId
 from backend.domain.schema import Control, TaskKind
-from backend.policies.hard_examples.coefficient import DEFAULT, MODELARTS_WEIGHTS, Table, examine
+from backend.policies.hard_examples.coefficient import (
+    DEFAULT_WEIGHTING,
+    MODELARTS_WEIGHTS,
+    Weighting,
+    coefficients,
+    hard_examples,
+    weigh,
+)
 from backend.policies.hard_examples.consistency import changing_answers
 from backend.policies.hard_examples.evidence import Evidence
 from backend.policies.hard_examples.reasons import PHRASES
-from backend.services.prediction.hard_examples import table
+from backend.services.prediction.hard_examples import weighting
 from backend.settings import Settings
 
 CAT, DOG = Label("cat"), Label("dog")
@@ -56,14 +63,14 @@ def evidence(labels=(CAT, CAT, DOG), top=(0.99, 0.99, 0.01), features=None, **mo
     return Evidence(PETS, images(features), predictions(labels, top), labeled, given, **more)
 
 
-def reasons(found, table=None):
+def reasons(found, weighting=None):
     """Of each image, its reasons by number, however weak."""
-    examples = examine(found, table or Table(threshold=0, most=1)).examples
+    examples = hard_examples(found, weighting or Weighting(threshold=0, max_share=1))
     return [dict(example.reasons) for example in examples]
 
 
 def test_sure_answers_that_fit_are_not_hard():
-    assert examine(evidence()).examples == ()
+    assert hard_examples(evidence()) == ()
 
 
 def test_low_confidence_and_a_close_second_are_said_with_their_numbers():
@@ -106,7 +113,7 @@ def test_one_box_and_twenty_of_the_same_label_are_different_answers():
     few, many = crowd(0.9), crowd(*[0.9] * 20)
     twins = cells(few, many, few, few)
     features = np.eye(3)[[2, 2, 0, 0]] * [[1], [1], [1], [-1]]
-    found = reasons(replace(twins, images=images(features)), Table({4: 0.4}, 0, 1, 0))
+    found = reasons(replace(twins, images=images(features)), Weighting({4: 0.4}, 0, 1, 0))
     assert found[0][4] == "near-identical task 2 got 20 boxes of 'cat'"
     assert found[1][4] == "near-identical task 1 got 1 box of 'cat'"
 
@@ -198,7 +205,7 @@ def test_many_boxes_are_unsure_by_their_own_chances_and_not_by_that_of_the_whole
     # given images of many boxes, of which no model is sure as a whole
     many = cells(crowd(*[0.95] * 14), crowd(*[0.9] * 4, 0.4, 0.3), crowd(0.8, 0.6), Regions(()))
     many = replace(many, predictions=replace(many.predictions, confidence=np.full(4, 0.02)))
-    found = reasons(many, Table(weights={1: 0.39}, threshold=0, most=1, spoken=0))
+    found = reasons(many, Weighting(weights={1: 0.39}, threshold=0, max_share=1, min_strength=0))
     assert [said[1] for said in found] == [
         "low confidence (0.95)",
         "low confidence (0.72, 2 of 6 boxes below 0.5)",
@@ -219,38 +226,40 @@ def test_boxes_too_dark_or_too_blurred_are_said():
 def test_the_coefficient_is_the_product_of_what_is_left():
     # given an image whose only reasons are low confidence 0.6 and a close second of 0.4
     found = evidence(top=(0.6, 0.99, 0.01))
-    only = Table(weights={1: 0.39, 31: 0.2})
+    only = Weighting(weights={1: 0.39, 31: 0.2})
     expected = 1 - (1 - 0.39 * 0.4) * (1 - 0.2 * (1 - 0.2 / 0.25))
-    assert examine(found, only).coefficients[0] == pytest.approx(expected)
+    assert coefficients(weigh(found, only))[0] == pytest.approx(expected)
 
 
 def test_only_images_over_the_threshold_are_hard_in_the_order_of_tasks():
     found = evidence(top=(0.51, 0.99, 0.49))
-    assert [example.task for example in examine(found).examples] == [1]
-    every = examine(found, Table(threshold=0.2, most=1)).examples
+    assert [example.task for example in hard_examples(found)] == [1]
+    every = hard_examples(found, Weighting(threshold=0.2, max_share=1))
     assert [example.task for example in every] == [1, 3]
 
 
 def test_of_a_single_image_that_one_may_be_hard():
     alone = evidence(labels=(CAT,), top=(0.51,), features=np.eye(3)[:1])
-    assert len(examine(alone).examples) == 1
+    assert len(hard_examples(alone)) == 1
 
 
 def test_settings_change_the_cut_and_single_weights():
     said = Settings(hard_threshold=0.4, hard_share=0.25, hard_weights={1: 0.9})
-    assert table(said) == Table({**MODELARTS_WEIGHTS, 1: 0.9}, threshold=0.4, most=0.25)
-    assert table(Settings()) == DEFAULT
+    assert weighting(said) == Weighting(
+        {**MODELARTS_WEIGHTS, 1: 0.9}, threshold=0.4, max_share=0.25
+    )
+    assert weighting(Settings()) == DEFAULT_WEIGHTING
 
 
 def test_every_coefficient_lies_between_0_and_1():
-    coefficients = examine(evidence(top=(0.5, 0.7, 0.5))).coefficients
-    assert len(coefficients) == 3
-    assert np.all((coefficients >= 0) & (coefficients <= 1))
+    found = coefficients(weigh(evidence(top=(0.5, 0.7, 0.5))))
+    assert len(found) == 3
+    assert np.all((found >= 0) & (found <= 1))
 
 
 def test_every_reason_of_modelarts_has_a_weight():
     assert set(range(32)) == set(MODELARTS_WEIGHTS), "the numbers that settings may name"
-    assert all(0 < weight < 1 for weight in DEFAULT.weights.values())
+    assert all(0 < weight < 1 for weight in DEFAULT_WEIGHTING.weights.values())
 
 
 def test_every_reason_has_words_that_hold_for_any_image():
@@ -260,10 +269,10 @@ def test_every_reason_has_words_that_hold_for_any_image():
 
 def test_no_image_and_no_labeled_image_are_no_trouble():
     none = evidence(labels=(), top=(), features=np.zeros((0, 3)))
-    assert examine(none).examples == ()
+    assert hard_examples(none) == ()
     bare = evidence()
     bare = replace(bare, labeled=bare.labeled.take([]), labeled_answers=())
-    assert len(examine(bare).coefficients) == 3
+    assert len(coefficients(weigh(bare))) == 3
 
 
 def test_the_wording_is_that_of_the_interface():

@@ -8,7 +8,7 @@ from backend.domain.answers import Choices, ImageRef, Region, Regions
 from backend.domain.geometry import Box
 from backend.domain.ids import Label, TaskId
 from backend.models.images.box_statistics import brightness_and_sharpness
-from backend.policies.hard_examples.coefficient import Table
+from backend.policies.hard_examples.coefficient import Weighting
 from backend.services.prediction.box_statistics import Cropping
 from backend.services.prediction.hard_examples import HardExamples
 from tests.fakes.models import FakeFeatureExtractor
@@ -73,8 +73,8 @@ def test_unusually_dark_boxes_make_an_image_hard_and_say_so():
             return (0.01 if ref.task == 102 else 0.5), 100.0
 
     people = dataset(CELLS, range(1, 31), boxes(DARK))
-    sensitive = Table(threshold=0.01)
-    hard = HardExamples(cropping=Cropping(Dim(), 50), table=sensitive).find(
+    sensitive = Weighting(threshold=0.01)
+    hard = HardExamples(cropping=Cropping(Dim(), 50), weighting=sensitive).find(
         people, predicted(CELLS, boxes(DARK)), {CELLS.name: Opinion()}, quiet
     )
     said = dict(hard[TaskId(102)].reasons)
