@@ -5,11 +5,12 @@ from typing import Annotated
 
 import typer
 
-from backend import settings, wiring
+from backend import settings
 from backend.cli.options import AsJson, Project, backend
 from backend.domain.ids import ProjectId, VersionName
 from backend.presentation import terminal, terminal_views
 from backend.presentation.serializers import VersionsJson
+from backend.stores.versions import VersionStore
 
 commands = typer.Typer()
 
@@ -37,6 +38,7 @@ def activate(
 
 @commands.command()
 def adopt(
+    context: typer.Context,
     project: Project,
     folder: Annotated[
         Path, typer.Argument(help="Such as projects/3/versions/al-0007-3f9c in a data folder.")
@@ -47,8 +49,8 @@ def adopt(
 
     Only use folders from people you trust: loading a detector's weights can run code.
     """
-    application = wiring.backend(settings.load())
+    application = backend(context)
     application.label_studio.project(ProjectId(project))
-    card = application.versions.adopt(ProjectId(project), folder)
+    card = VersionStore(settings.load().data_dir).adopt(ProjectId(project), folder)
     found = VersionsJson.of([card], application.version(ProjectId(project)))
     terminal.show(found, as_json, terminal_views.versions_lines)

@@ -22,7 +22,7 @@ from backend.stores.jobs import JobFiles
 log = logging.getLogger(__name__)
 
 ON_REQUEST = "stopped on request"
-DEAD = "its worker died without a word; start it again"
+DEAD = "the worker process crashed; start the job again"
 UNKNOWN = "Redis does not answer; this is the last that is known"
 
 

@@ -1,12 +1,15 @@
-"""Pictures beside a job's report: drawn from the report alone, and never worth a failed job."""
+"""Plots and thumbnails in the folder of a job's report."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from PIL import Image, ImageOps
+
 from backend.domain.answers import ImageRef
+from backend.domain.errors import UnreadableImage
 from backend.domain.ids import ProjectId
 from backend.domain.jobs import Job
 from backend.domain.versions import ModelVersion
@@ -15,12 +18,19 @@ from backend.stores.atomic_files import room_for
 
 log = logging.getLogger(__name__)
 
+LARGEST = (320, 320)
+"""Bounding box of a thumbnail in pixels."""
+
+JPEG_QUALITY = 80
+
+UNREADABLE = (UnreadableImage, OSError, ValueError, Image.DecompressionBombError)
+
 
 @dataclass(frozen=True, slots=True)
 class JobImages:
-    """Implements `ports.Illustrations`.
+    """Implements `ports.stores.Illustrations`.
 
-    `folder` says where a job's report lies, `versions` lists a project's, for the learning curve.
+    `folder` locates a job's report; `versions` lists those of a project, for the learning curve.
     """
 
     folder: Callable[[Job], Path]
@@ -28,13 +38,38 @@ class JobImages:
     fetch: Fetch
 
     def draw(self, job: Job, report: Mapping[str, Any], hardest: Sequence[ImageRef]) -> None:
-        """Raises OutOfSpace."""
-        from backend.presentation import plots, thumbnails  # noqa: PLC0415 - matplotlib takes a second to load
+        """Write all images; failing to do so does not fail the job.
+
+        Raises:
+            OutOfSpace: when the disk is full.
+        """
+        from backend.presentation import plots  # noqa: PLC0415 - matplotlib takes a second to load
 
         folder = self.folder(job)
         try:
             with room_for(folder):
-                thumbnails.write(folder, hardest, self.fetch)
+                write_thumbnails(folder, hardest, self.fetch)
                 plots.draw(folder, plots.measured(report), self.versions(job.request.project))
         except (OSError, RuntimeError, ValueError) as exc:
             log.warning("the report of job %s is not illustrated: %s", job.id, exc)
+
+
+def write_thumbnails(folder: Path, refs: Iterable[ImageRef], fetch: Fetch) -> None:
+    """Write `task-<id>.jpg` for each image that can be read."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for ref in refs:
+        try:
+            thumbnail = _shrunk(fetch(ref))
+        except UNREADABLE:
+            continue
+        thumbnail.save(folder / f"task-{ref.task}.jpg", quality=JPEG_QUALITY)
+
+
+def _shrunk(path: Path) -> Image.Image:
+    """Shrink an image to an upright RGB copy on white, without its metadata."""
+    with Image.open(path) as image:
+        image.draft("RGB", LARGEST)
+        upright = ImageOps.exif_transpose(image).convert("RGBA")
+    upright.thumbnail(LARGEST)
+    page = Image.new("RGBA", upright.size, "white")
+    return Image.alpha_composite(page, upright).convert("RGB")

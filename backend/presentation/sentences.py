@@ -1,4 +1,4 @@
-"""Where a project stands, in the sentences that every face shows."""
+"""Sentences about projects and jobs, shared by the page, the dialog and the command line."""
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
@@ -11,21 +11,21 @@ LABELS_SHOWN = 30
 
 STEPS = {
     "list": "listing the tasks",
-    "embed": "looking at the images",
+    "embed": "embedding the images",
     "train": "training",
     "predict": "predicting",
     "push": "writing to Label Studio",
 }
 NO_VERSION = (
-    "No model version yet: pre-labeling needs one, and the first active-learning job makes it."
+    "No model version yet: pre-labeling needs one, and the first active-learning job creates it."
 )
 NOT_STARTED = "The job was not started"
-WAITING = "A job waits for a worker."
-WAITS_LONG = "If it goes on waiting, see what is wrong with: autolabel doctor"
+WAITING = "A job is waiting for a worker."
+WAITS_LONG = "If it keeps waiting, check the installation with: autolabel doctor"
 
 
 def sentences(status: ProjectStatus) -> tuple[str, ...]:
-    """The verdict, every reason, the images of each label, and what a person should know."""
+    """The verdict or the running job, every reason, label counts and warnings."""
     return (
         doing(status.job) if status.job else verdict(status),
         *(reason.text for reason in status.reasons),
@@ -35,29 +35,29 @@ def sentences(status: ProjectStatus) -> tuple[str, ...]:
 
 
 def verdict(status: ProjectStatus) -> str:
-    """Whether a job may start; `sentences` rather says what a running one does."""
+    """Whether a job may start."""
     head = "Ready to start" if status.ready else "Not ready yet"
     return f"{head}: {status.labeled:,} labeled, {status.unlabeled:,} unlabeled images."
 
 
 def refusal(reasons: Iterable[Reason]) -> tuple[str, ...]:
-    """Why a job was not started: every reason, with what to do about it."""
+    """Every reason why a job was not started, with its hint."""
     return (f"{NOT_STARTED}:", *(reason.text for reason in reasons))
 
 
 def capitalize_first(words: str) -> str:
-    """With a capital letter in front, but for `mAP` and the like."""
+    """Capitalize the first letter, except in words such as `mAP`."""
     return words if words[1:2].isupper() else words[:1].upper() + words[1:]
 
 
 def sentence(text: str) -> str:
-    """The text as a sentence; the name of a field in front stays as it is."""
+    """Make the text a sentence; a field name at its start keeps its case."""
     begin = text[:1].upper() if text.partition(" ")[0].isalpha() else text[:1]
     return begin + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")
 
 
 def doing(job: Job) -> str:
-    """How far a job is, or how it ended."""
+    """Progress of a job, or how it ended."""
     match job.state:
         case JobState.QUEUED:
             return f"{WAITING} {WAITS_LONG}"
@@ -71,13 +71,13 @@ def doing(job: Job) -> str:
 
 
 def step(job: Job) -> str:
-    """What a job is at, within a sentence: `training: epoch 3 of 17`."""
+    """The current step as part of a sentence: `training: epoch 3 of 17`."""
     name, colon, more = job.step.partition(":")
     return f"{STEPS.get(name, name)}{colon}{more}" or "starting"
 
 
 def _counts(counts: Sequence[LabelCount]) -> Iterable[str]:
-    """`Images per label: cat: 12, dog: 3`, a line a control."""
+    """`Images per label: cat: 12, dog: 3`, one line per control."""
     by_control = {
         control: list(rows) for control, rows in groupby(counts, key=lambda count: count.control)
     }
@@ -85,4 +85,4 @@ def _counts(counts: Sequence[LabelCount]) -> Iterable[str]:
         shown = ", ".join(f"{row.label}: {row.images:,}" for row in rows[:LABELS_SHOWN])
         more = len(rows) - LABELS_SHOWN
         where = f" of '{control}'" if len(by_control) > 1 else ""
-        yield f"Images per label{where}: {shown}" + (f" and {more} labels more" if more > 0 else "")
+        yield f"Images per label{where}: {shown}" + (f" and {more} more labels" if more > 0 else "")

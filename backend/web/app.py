@@ -1,6 +1,6 @@
-"""The web process: Label Studio's contract, our JSON API and the page, in one Flask app.
+"""The web process: Label Studio's ML-backend API, the JSON API and the page in one Flask app.
 
-Works on Flask 1.1.2, which label-studio-ml 1.0.9 pins, as well as on Flask 3.
+Works with Flask 1.1.2, which label-studio-ml 1.0.9 pins, and with Flask 3.
 """
 
 import logging
@@ -30,11 +30,11 @@ SERVER_OPTIONS: Mapping[str, Any] = {
     "max_request_body_size": security.LARGEST_PREDICT,
     "ident": None,
 }
-"""Threads: 20 clients that wait for /predict, 8 pages that listen for news, and room to spare."""
+"""40 threads: 20 waiting /predict requests, 8 event streams of the page, and some to spare."""
 
 
 class Server(Protocol):
-    """What we use of waitress's server."""
+    """The part of waitress's server in use."""
 
     effective_port: int
 
@@ -44,7 +44,7 @@ class Server(Protocol):
 
 
 def create_app(backend: Backend, settings: Settings) -> Flask:
-    """The app; it never loads a model itself and imports no torch."""
+    """Build the app; it imports no torch before it computes predictions."""
     app = Flask(__name__, static_folder=None)
     app.config[BACKEND] = backend
     app.config[SETTINGS] = settings
@@ -66,10 +66,10 @@ def create_app(backend: Backend, settings: Settings) -> Flask:
 
 
 def server(backend: Backend, settings: Settings) -> Server:
-    """A server that listens already; `run` answers until `close`.
+    """Open a listening server; `run` handles requests until `close`.
 
     Raises:
-        BadInput: when the address is taken or not ours.
+        BadInput: when the address is in use or not one of this machine.
     """
     app = create_app(backend, settings)
     address = f"{settings.host}:{settings.port}"
@@ -82,7 +82,7 @@ def server(backend: Backend, settings: Settings) -> Server:
 
 
 def serve(backend: Backend, settings: Settings) -> None:
-    """Answer requests until the process is told to end."""
+    """Handle requests until the process is terminated."""
     log.info("listening on http://%s:%s", settings.host, settings.port)
     server(backend, settings).run()
 
@@ -99,11 +99,8 @@ def _log_request(response: Response) -> Response:
 
 
 def _failed(error: Exception) -> Response:
-    """The catch-all: every error becomes an answer, and no answer carries a traceback."""
+    """Turn every error into a response without a traceback."""
     failure = _failure(error)
-    if "answer_in_any_case" in g:
-        log.warning("%s answered without predictions: %s", request_id(), failure.message)
-        return answer(g.answer_in_any_case)
     response = _page(failure) if _wants_page() else answer(failure.json(), failure.status_line)
     if failure.status == 401:
         response.headers["WWW-Authenticate"] = 'Basic realm="Autolabel", charset="UTF-8"'
@@ -111,7 +108,7 @@ def _failed(error: Exception) -> Response:
 
 
 def _wants_page() -> bool:
-    """Whether a person is looking: browsers ask for HTML by name, programs do not."""
+    """Whether a browser asks: browsers accept HTML by name, programs do not."""
     accepted = request.headers.get("Accept", "")
     return "text/html" in accepted and not request.path.startswith("/api/")
 
@@ -122,8 +119,8 @@ def _page(failure: Failure) -> Response:
 
 def _failure(error: Exception) -> Failure:
     if isinstance(error, AutolabelError):
-        return errors.of_ours(error)
+        return errors.of_autolabel(error)
     if isinstance(error, HTTPException):
-        return errors.of_http(error, request.path, person=_wants_page())
+        return errors.of_http(error, request.path, browser=_wants_page())
     log.exception("%s failed", request_id(), exc_info=error)
-    return errors.of_a_bug(request_id())
+    return errors.of_crash(request_id())

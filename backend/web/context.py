@@ -1,4 +1,4 @@
-"""What every route may ask of the Flask app that it runs in."""
+"""What the routes take from the Flask app they run in."""
 
 from typing import cast
 
@@ -20,5 +20,5 @@ def settings() -> Settings:
 
 
 def request_id() -> str:
-    """The name of this request: in the log, in `X-Request-Id` and in the answer to a crash."""
+    """Id of this request in the log, in `X-Request-Id` and in the response to a crash."""
     return cast(str, g.get("request_id", ""))

@@ -1,4 +1,4 @@
-"""Every error as an HTTP answer: one table from error class to status and code."""
+"""Errors as HTTP responses: one table from error class to status and code."""
 
 import unicodedata
 from dataclasses import dataclass
@@ -41,17 +41,17 @@ TABLE: tuple[tuple[type[AutolabelError], int, str], ...] = (
     (OutOfSpace, 507, "out_of_space"),
     (AutolabelError, 500, "failed"),
 )
-"""The first row that fits counts, so the special stands before the general."""
+"""The first matching row counts, so subclasses come before their base class."""
 
 LONGEST_PHRASE = 120
 
-FOR_PEOPLE = "Begin at the list of all projects, below"
-"""What people are told who opened an address that shows nothing."""
+BROWSER_HINT = "Go to the list of projects, below"
+"""Hint for a browser at an address without a page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What an answer says about what went wrong."""
+    """The content of an error response."""
 
     status: int
     code: str
@@ -61,7 +61,7 @@ class Failure:
 
     @property
     def status_line(self) -> str:
-        """The status with a reason phrase: all that Label Studio keeps of a refusal."""
+        """Status and reason phrase; of a refusal, Label Studio keeps nothing else."""
         return f"{self.status} {_phrase(self._headline)}"
 
     @property
@@ -73,55 +73,61 @@ class Failure:
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """What happened, or every reason for a refusal, and what to do."""
+        """What happened, or every reason of a refusal, and what to do."""
         if self.reasons:
             return sentences.refusal(self.reasons)
-        return tuple(sentences.sentence(said) for said in (self.message, self.hint) if said)
+        return tuple(sentences.sentence(text) for text in (self.message, self.hint) if text)
 
     def json(self) -> Json:
-        """The one shape of an error, below `error`; only `hint` and `reasons` may be missing."""
+        """The body; see `ErrorJson`."""
         error: Json = {"code": self.code, "message": self.message, "summary": list(self.sentences)}
         if self.hint:
             error["hint"] = self.hint
-        if reasons := self.reasons or self._itself:
+        if reasons := self.reasons or self._as_reason:
             error["reasons"] = list(reasons)
         return {"error": error}
 
     @property
-    def _itself(self) -> tuple[Reason, ...]:
-        """An error that has a reason code says so where programs look for reasons."""
+    def _as_reason(self) -> tuple[Reason, ...]:
+        """List the error itself among the reasons if its code is a reason code."""
         known = self.code in set(ReasonCode)
         return (Reason(ReasonCode(self.code), self.message, hint=self.hint),) if known else ()
 
 
-def of_ours(error: AutolabelError) -> Failure:
+def of_autolabel(error: AutolabelError) -> Failure:
+    """Look an expected error up in the table."""
     status, code = next((row[1], row[2]) for row in TABLE if isinstance(error, row[0]))
     reasons = error.reasons if isinstance(error, Refused) else ()
     return Failure(status, code, error.message, error.hint, reasons)
 
 
-def of_http(error: HTTPException, path: str, *, person: bool) -> Failure:
-    """What the web framework refused by itself, to a program or to a person."""
+def of_http(error: HTTPException, path: str, *, browser: bool) -> Failure:
+    """Describe what the web framework or the security checks refused."""
     status = error.code or 500
     code = error.name.lower().replace(" ", "_")
-    hint = FOR_PEOPLE if person else "See /api/openapi.json"
+    hint = BROWSER_HINT if browser else "See /api/openapi.json"
     if status == 404:
-        return Failure(404, "not_found", f"there is nothing at {path}", hint)
+        return Failure(
+            404,
+            "not_found",
+            f"there is nothing at {path}",
+            hint,
+        )
     message = (error.description or error.name).rstrip(".")
     if status == 405:
-        shown = f"{path} only takes what a form sends" if person else message
+        shown = f"{path} accepts form submissions only" if browser else message
         return Failure(405, code, shown, hint)
     return Failure(status, code, message)
 
 
-def of_a_bug(request_id: str) -> Failure:
-    """What a crash says: nothing of its inside, and where to look for it."""
+def of_crash(request_id: str) -> Failure:
+    """Describe an unhandled exception: no internals, only the request id to search the log for."""
     message = f"the backend failed on this request ({request_id})"
     return Failure(500, "internal", message, f"Look for {request_id} in the backend's log")
 
 
 def _phrase(message: str) -> str:
-    """The message as a reason phrase may be: one short line of ASCII."""
+    """Reduce the message to a valid reason phrase: one short line of ASCII."""
     letters = (sign for sign in unicodedata.normalize("NFKD", message) if not combining(sign))
     plain = "".join(sign if sign.isprintable() else " " for sign in letters)
     line = " ".join(plain.encode("ascii", "replace").decode().split())

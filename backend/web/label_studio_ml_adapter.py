@@ -1,13 +1,13 @@
-"""Autolabel as a model of the package label-studio-ml, for who deploys backends with it.
+"""Autolabel as a model class of the package label-studio-ml, for deployments based on it.
 
     from label_studio_ml.api import init_app
     from backend.web.label_studio_ml_adapter import AutolabelModel
     app = init_app(AutolabelModel, model_dir="...")
 
-Works with 1.0.9 from PyPI and with the 2.x line from GitHub, whose classes have other signatures.
-Everything is handed to the backend that `autolabel serve` answers with; a worker does the jobs.
-Nothing of ours imports this module, because importing label-studio-ml makes a process start its
-children by spawning. `autolabel serve` can do more: it tells why it refuses, and names versions.
+Works with 1.0.9 from PyPI and with 2.x from GitHub, whose classes have other signatures. All calls
+go to the same backend as those of `autolabel serve`; a worker runs the jobs. Nothing in this
+package imports this module, because importing label-studio-ml sets the multiprocessing start method
+to spawn. `autolabel serve` can do more: it gives reasons for refusals and lists versions.
 """
 
 import inspect
@@ -38,24 +38,24 @@ EVENTS = (
     "ANNOTATIONS_CREATED",
     "ANNOTATIONS_DELETED",
 )
-"""What reaches `fit`. Both lines lack some of these by themselves; PROJECT_UPDATED, which our own
-writes cause, is none of them."""
+"""Events that reach `fit`; label-studio-ml's own list lacks some. PROJECT_UPDATED is left out: the
+backend's own writes cause it."""
 
 
 def is_first_line(base: type) -> bool:
-    """Whether this is the base class of 1.0.9, which is made from the output of a training."""
+    """Whether this is the base class of 1.0.9, whose constructor takes the output of a training."""
     return "train_output" in inspect.signature(base.__init__).parameters
 
 
 @cache
-def our_backend() -> Backend:
+def shared_backend() -> Backend:
     return wiring.backend(settings.load())
 
 
 def predictions(backend: Backend, tasks: Sequence[Json]) -> list[Json | list[Any]]:
-    """One element a task, in order. The labeling config is the project's own.
+    """Predict with the project's own labeling config; one element per task, in order.
 
-    1.0.9 hands over that of whatever project was set up last, 2.x one that it cached.
+    1.0.9 passes the config of the project that was set up last, 2.x a cached one.
     """
     if not tasks:
         return []
@@ -64,7 +64,7 @@ def predictions(backend: Backend, tasks: Sequence[Json]) -> list[Json | list[Any
 
 
 def note(backend: Backend, event: str, data: Json) -> dict[str, Any]:
-    """Start a job or count a change; the answer is for the log of label-studio-ml."""
+    """Start a job or count a change; label-studio-ml logs the result."""
     match webhooks.event({**data, "action": event}):
         case webhooks.TrainNow(project):
             try:
@@ -76,20 +76,20 @@ def note(backend: Backend, event: str, data: Json) -> dict[str, Any]:
         case webhooks.Changed(project, annotations):
             backend.changed(project, annotations)
             return {"noted": annotations}
-        case webhooks.Ignored(because):
-            return {"ignored": because}
+        case webhooks.Ignored(reason):
+            return {"ignored": reason}
 
 
 class _Model(LabelStudioMLBase):  # pyright: ignore[reportUntypedBaseClass]
     TRAIN_EVENTS = EVENTS
-    backend = staticmethod(our_backend)
+    backend = staticmethod(shared_backend)
 
 
 class FirstLineModel(_Model):
     """For 1.0.9.
 
-    Its /setup names versions after moments of training. So that predictions bear the same name,
-    which Label Studio compares, they leave theirs out.
+    Its /setup names versions by training time, and Label Studio compares these names with those of
+    predictions. Predictions therefore carry no version.
     """
 
     def predict(self, tasks: Sequence[Json], **_: Any) -> list[Any]:
@@ -107,7 +107,7 @@ class SecondLineModel(_Model):
 
     @property
     def model_version(self) -> str:
-        """The name in /setup: that of the version in use."""
+        """The current version, as /setup reports it."""
         return self.backend().version(ProjectId(int(self.project_id or 0)))
 
     def predict(self, tasks: Sequence[Json], context: Any = None, **_: Any) -> list[Any]:  # noqa: ARG002 - label-studio-ml's name

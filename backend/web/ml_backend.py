@@ -1,21 +1,23 @@
 """The routes that Label Studio calls.
 
-Label Studio waits 1 s for `/health` and for an event, 3 s for `/setup`, 100 s for `/predict` and
-"Start training". It reads `model_version`, `results` and `job` from our answers and, of a refusal,
+Label Studio waits 1 s for `/health` and for a webhook, 3 s for `/setup`, 100 s for `/predict` and
+"Start training". It reads `model_version`, `results` and `job` from the answers and, of a refusal,
 only the HTTP reason phrase.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Any, cast
 
 from flask import Blueprint, Response, g, request
 
-from backend.domain.errors import BadInput, NotFound, QueueUnreachable
+from backend.domain.errors import AutolabelError, BadInput, NotFound, QueueUnreachable
 from backend.domain.ids import JobId, ProjectId
 from backend.domain.jobs import JobRequest, JobState
+from backend.domain.json import Json
 from backend.label_studio import labeling_config, webhooks
-from backend.web.context import backend
+from backend.web.context import backend, request_id
 from backend.web.request_body import field, json_object
 from backend.web.responses import answer
 
@@ -24,7 +26,9 @@ log = logging.getLogger(__name__)
 routes = Blueprint("contract", __name__)
 
 COUNTABLE = 1000
-"""Labeled tasks that are counted while somebody waits: about three seconds of Label Studio's."""
+"""Largest number of labeled tasks to count within a request; Label Studio needs 3 ms for each."""
+
+Predict = Callable[[ProjectId, str, Sequence[Json]], Sequence[Json | list[Any]]]
 
 STATUS_NAMES = {
     JobState.QUEUED: "queued",
@@ -34,7 +38,7 @@ STATUS_NAMES = {
     JobState.FAILED: "failed",
     JobState.STOPPED: "failed",
 }
-"""What `/job_status` calls our states."""
+"""Names of the job states in `/job_status`."""
 
 
 @routes.route("/health")
@@ -44,21 +48,44 @@ def health() -> Response:
 
 @routes.route("/setup", methods=["POST"])
 def setup() -> Response:
-    """Say which version answers for the project; refuse a config that we cannot learn."""
+    """Answer with the current version; refuse a labeling config that has nothing to learn."""
     body = json_object()
     project = webhooks.project_of(field(body, "project", str))
     labeling_config.parse(field(body, "schema", str))
     return answer({"model_version": backend().version(project)})
 
 
+def empty_on_failure(predict: Predict) -> Predict:
+    """Answer every task with `[]` if predicting fails; Label Studio would drop the whole batch."""
+
+    @wraps(predict)
+    def safely(
+        project: ProjectId, label_config: str, tasks: Sequence[Json]
+    ) -> Sequence[Json | list[Any]]:
+        try:
+            return predict(project, label_config, tasks)
+        except AutolabelError as exc:
+            log.warning("%s answered without predictions: %s", request_id(), exc.message)
+        except Exception:
+            log.exception("%s answered without predictions", request_id())
+        return [[] for _ in tasks]
+
+    return safely
+
+
+@empty_on_failure
+def _predictions(
+    project: ProjectId, label_config: str, tasks: Sequence[Json]
+) -> Sequence[Json | list[Any]]:
+    return backend().predict(project, label_config, tasks)
+
+
 @routes.route("/predict", methods=["POST"])
 def predict() -> Response:
-    """One element a task, in order, whatever fails once the request is understood."""
+    """Answer with one element per task, in order; `[]` where there is no prediction."""
     body = json_object()
     project = webhooks.project_of(field(body, "project", str))
-    config, tasks = field(body, "label_config", str), _tasks(body)
-    g.answer_in_any_case = {"results": [[] for _ in tasks]}
-    results = backend().predict(project, config, tasks)
+    results = _predictions(project, field(body, "label_config", str), _tasks(body))
     g.predictions = sum(1 for result in results if result)
     return answer({"results": results})
 
@@ -77,13 +104,16 @@ def webhook() -> Response:
 
 @routes.route("/train", methods=["POST"])
 def train() -> Response:
-    """Start training for a Label Studio whose webhooks are switched off; tasks are ignored."""
+    """Start training where Label Studio's webhooks are switched off; tasks are ignored."""
     return _train(webhooks.project_of(field(json_object(), "project", str)))
 
 
 @routes.route("/versions", methods=["GET", "POST"])
 def versions() -> Response:
-    """Version names, newest first. Label Studio's GET names no project: then of recent jobs'."""
+    """List version names, newest first.
+
+    Label Studio's GET names no project; it gets the versions of projects with recent jobs.
+    """
     name = json_object().get("project") or request.args.get("project")
     projects = [webhooks.project_of(str(name))] if name else _recent_projects()
     cards = [card for project in projects for card in backend().versions.all(project)]
@@ -92,7 +122,7 @@ def versions() -> Response:
 
 @routes.route("/job_status", methods=["POST"])
 def job_status() -> Response:
-    """The job in the four words that Label Studio knows; 410 tells it that the job is gone."""
+    """Answer in Label Studio's four job states; 410 if the job is gone."""
     name = field(json_object(), "job", str)
     try:
         job = backend().jobs.get(JobId(name))
@@ -108,12 +138,12 @@ def _train(project: ProjectId, *, count: bool = True) -> Response:
     return answer({"job": job.id, "status": job.state.value}, 201 if new else 200)
 
 
-def _tasks(body: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+def _tasks(body: Json) -> Sequence[Json]:
     tasks = cast(list[object], field(body, "tasks", list))
     for position, task in enumerate(tasks):
         if not isinstance(task, dict):
             raise BadInput(f"tasks[{position}]: this must be an object")
-    return cast(Sequence[Mapping[str, Any]], tasks)
+    return cast(Sequence[Json], tasks)
 
 
 def _recent_projects() -> Sequence[ProjectId]:

@@ -1,4 +1,4 @@
-"""Figures for Prometheus: requests, predictions, jobs."""
+"""Prometheus metrics: requests, predictions, jobs."""
 
 import time
 from collections import Counter
@@ -16,18 +16,18 @@ from backend.ports.application import Backend
 
 RECENT_JOBS = 1000
 LATENCIES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 100)
-"""Bounds of the histogram in seconds; Label Studio gives up after 1, 3 and 100."""
+"""Histogram buckets in seconds; Label Studio's timeouts are 1, 3 and 100."""
 
 
 class Monitoring:
-    """The figures of one app; each app has its own registry."""
+    """Metrics of one app, in a registry of its own."""
 
     def __init__(self, backend: Backend) -> None:
         self._registry = CollectorRegistry()
-        self._registry.register(_JobFigures(backend))
+        self._registry.register(_JobCollector(backend))
         self._seconds = Histogram(
             "autolabel_request_seconds",
-            "Time to answer a request.",
+            "Duration of a request.",
             ("route", "method", "status"),
             buckets=LATENCIES,
             registry=self._registry,
@@ -52,8 +52,8 @@ class Monitoring:
         return Response(generate_latest(self._registry), content_type=CONTENT_TYPE_LATEST)
 
 
-class _JobFigures:
-    """Asks the queue at each scrape."""
+class _JobCollector:
+    """Reads the queue at each scrape."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend

@@ -1,4 +1,4 @@
-"""JSON request bodies: read once, wrong types named."""
+"""Read JSON request bodies; errors name the field."""
 
 import json
 from collections.abc import Mapping
@@ -14,10 +14,10 @@ JSON_NAMES: Mapping[type, str] = {str: "a string", list: "a list", dict: "an obj
 
 
 def json_object() -> Mapping[str, Any]:
-    """The body as a JSON object; an empty body is an empty object.
+    """Parse the body as a JSON object; an empty body is an empty object.
 
     Raises:
-        BadInput: saying where the JSON breaks.
+        BadInput: with the position of the syntax error.
     """
     text = request.get_data(cache=False)
     if not text.strip():
@@ -32,7 +32,7 @@ def json_object() -> Mapping[str, Any]:
 
 
 def field(body: Mapping[str, Any], name: str, kind: type[T]) -> T:
-    """A field that must be there, of the type that it must have.
+    """A required field of the given type.
 
     Raises:
         BadInput: naming the field.

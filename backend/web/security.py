@@ -1,9 +1,8 @@
-"""Who may call us, from where, with how much: checked before every route.
+"""Checks before every route: body size, host, credentials, origin, content type.
 
-Label Studio's own calls carry Basic credentials where they are set; browsers carry an `Origin`
-that must be ours. No cross-site form can send `application/json`, so our API takes nothing else.
-A backend without credentials on a loopback address answers to names of that address only: another
-site could give its own name this address, and its scripts would pass for ours (DNS rebinding).
+Label Studio sends Basic credentials if they are set. Browsers send an `Origin`, which must be this
+backend's. The API accepts `application/json` only, which no cross-site form can send. Without
+credentials on loopback, only loopback Host headers are accepted, to prevent DNS rebinding.
 """
 
 import hmac
@@ -16,7 +15,7 @@ from backend.web.context import settings
 
 MEGABYTE = 1_000_000
 LARGEST_PREDICT = 250 * MEGABYTE
-"""What Label Studio itself accepts, and so the most that it can send on."""
+"""Label Studio's own upload limit, so the largest body it can pass on."""
 LARGEST_BODY = 1 * MEGABYTE
 LARGEST_EVENT = 50 * MEGABYTE
 """A webhook carries up to 5,000 tasks."""
@@ -44,7 +43,7 @@ HEADERS = {
 
 
 def check_request() -> None:
-    """Refuse what may not pass. Raises an HTTPException."""
+    """Refuse a request that fails a check. Raises HTTPException."""
     _check_size()
     if request.path != "/health":
         _check_host()
@@ -76,7 +75,7 @@ def _check_host() -> None:
     if not _is_loopback(host) and host != _host_of(settings().public_url):
         abort(
             403,
-            f"this backend does not answer to the name {host[:200]!r}; if it is ours, set "
+            f"this backend does not accept the host name {host[:200]!r}; if it is right, set "
             "AUTOLABEL_PUBLIC_URL to it, or protect the backend with AUTOLABEL_BASIC_AUTH_USER",
         )
 
@@ -106,11 +105,11 @@ def _check_credentials() -> None:
     right_user = _same(given.username if given else None, user)
     right_password = _same(given.password if given else None, password)
     if not (right_user and right_password):
-        abort(401, "this backend wants a user name and a password (AUTOLABEL_BASIC_AUTH_USER)")
+        abort(401, "this backend requires a user name and a password (AUTOLABEL_BASIC_AUTH_USER)")
 
 
 def _same(given: str | None, wanted: str) -> bool:
-    """Compare in a time that tells nothing about where the two differ."""
+    """Compare in constant time, so that timing reveals nothing."""
     return hmac.compare_digest((given or "").encode(), wanted.encode())
 
 
@@ -121,7 +120,9 @@ def _check_origin() -> None:
     public = "/".join(settings().public_url.split("/")[:3])
     if origin not in {f"http://{request.host}", f"https://{request.host}", public}:
         abort(
-            403, f"requests from {origin[:200]} are refused; set AUTOLABEL_PUBLIC_URL if it is us"
+            403,
+            f"requests from {origin[:200]} are refused; if that is this backend's address, "
+            "set AUTOLABEL_PUBLIC_URL to it",
         )
 
 

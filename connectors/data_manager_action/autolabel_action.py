@@ -1,13 +1,12 @@
-"""Puts "Auto Labeling" into the Data Manager's actions menu of Label Studio 1.20 to 1.23.
+"""Add "Auto Labeling" to the Data Manager's actions menu of Label Studio 1.20 to 1.23.
 
-Label Studio registers every module of its folder `data_manager/actions` that defines `actions`;
-`autolabel install-action` copies this file there. It runs inside Label Studio: it imports only what
-Label Studio has, decides nothing, and asks the connected Autolabel backend in one or two calls.
-The sentences come from the backend, so that dialog, page and command line say the same.
+Label Studio registers every module in its folder `data_manager/actions` that defines `actions`;
+`autolabel install-action` copies this file there. It runs inside Label Studio, imports only what
+Label Studio has, and leaves every decision to the connected Autolabel backend. Sentences and limits
+come from the backend, so that dialog, page and command line agree.
 
-What Label Studio shows of an action: the form, asked for anew whenever the dialog opens (1.20:
-whenever the menu's entries are listed); a toast for an answer with `async`; and of errors only the
-texts of a ValidationError.
+Label Studio requests an action's form whenever the dialog opens (1.20: whenever it lists the menu),
+shows a toast for an answer with `async`, and of errors only the texts of a ValidationError.
 """
 
 from urllib.parse import urlsplit
@@ -26,21 +25,21 @@ AS_TEXT = {
     "flat": True,
     "style": {"whiteSpace": "pre-line", "--sand_500": "currentColor"},
 }
-"""Makes a field's label as high as its words, and its description as dark as the rest."""
+"""Lets a label grow with its text and gives its description the normal text color."""
 
 ALGORITHM = "Only for active learning: algorithm"
 VERSION = "Only for pre-labeling: model version"
-MAX_ERROR = "If accepted: wrong at most, %"
+MAX_ERROR = "If accepted: maximum error, %"
 CONFIDENCE = "If accepted: confidence, %"
 RANDOM = "If accepted, in active learning: the labeled images were drawn at random"
-"""Label Studio cannot hide a field that does not apply, so its name says when it does. Names of
-two fields in a row are cut after some thirty letters."""
+"""Label Studio cannot hide fields, so a field's name says when it applies. Names of two fields in a
+row are cut after about thirty letters."""
 
 PERCENT_STEP = 0.01
 
 LIVE = ("queued", "running", "stopping")
 IN_THE_BACKGROUND = {"async": True}
-"""Label Studio answers it with a toast."""
+"""Makes Label Studio show a toast."""
 
 
 # --- the entries of the menu -------------------------------------------------------------------
@@ -54,12 +53,12 @@ def auto_labeling(project, queryset, **kwargs):
     except Trouble as trouble:
         raise ValidationError(trouble.sentences) from trouble
     if status == 200:
-        raise ValidationError([answer["job"]["summary"], "It must end before another one starts."])
+        raise ValidationError([answer["job"]["summary"], "Wait for it to end, or stop it."])
     return dict(IN_THE_BACKGROUND)
 
 
 def auto_labeling_status(_project, _queryset, **_kwargs):
-    """Nothing: the dialog has said it all."""
+    """Do nothing; the dialog shows the status."""
     return {}
 
 
@@ -80,7 +79,7 @@ def auto_labeling_stop(project, _queryset, **_kwargs):
 
 
 def start_form(_user, project):
-    """Where the project stands, then the choices."""
+    """Show the project's status and the choices for a job."""
     try:
         backend = Backend(project)
         answer = backend.get("versions")
@@ -88,23 +87,23 @@ def start_form(_user, project):
     except Trouble as trouble:
         return [text(trouble.sentences)]
     versions, missing = answer["versions"], answer.get("summary")
-    said = [*standing(backend), *([missing] if missing else [])]
-    return [text(said), *choices(versions, fields)]
+    sentences = [*status_sentences(backend), *([missing] if missing else [])]
+    return [text(sentences), *choices(versions, fields)]
 
 
 def status_form(_user, project):
-    """Where the project stands, and how the last job ended."""
+    """Show the project's status and how the last job ended."""
     try:
         backend = Backend(project)
         jobs = backend.get("jobs")["jobs"]
     except Trouble as trouble:
         return [text(trouble.sentences)]
     ended = [text([job["summary"]]) for job in jobs[:1] if job["state"] not in LIVE]
-    return [text(standing(backend)), *ended]
+    return [text(status_sentences(backend)), *ended]
 
 
 def stop_form(_user, project):
-    """Which job would be stopped."""
+    """Show the job that would be stopped."""
     try:
         job = running_job(Backend(project))
     except Trouble as trouble:
@@ -112,8 +111,8 @@ def stop_form(_user, project):
     return [text([job["summary"] if job else "No job is running."])]
 
 
-def standing(backend):
-    """The sentences of the project's status, or why there are none."""
+def status_sentences(backend):
+    """Sentences about the project's status, or why it is unavailable."""
     try:
         return backend.get("status")["summary"]
     except Trouble as trouble:
@@ -130,26 +129,26 @@ def choices(versions, fields):
     `fields` are the JSON schemas of a job request's fields, with their limits and defaults.
     """
     current = next((card["name"] for card in versions if card["current"]), "")
-    modes = {"active-learning": "Active learning: learn, then label the rest"}
+    modes = {"active-learning": "Active learning: train, then label the rest"}
     if versions:
         modes["pre-labeling"] = "Pre-labeling: label with the model version below"
     algorithms = {
-        "fast": "Fast: learn from the labeled images",
-        "precise": "Precise: from the unlabeled ones too; takes longer",
+        "fast": "Fast: train on the labeled images",
+        "precise": "Precise: use unlabeled images, too; takes longer",
     }
     rows = [[select("mode", "Type", modes)], [select("algorithm", ALGORITHM, algorithms)]]
     if versions:
         names = {card["name"]: version_words(card) for card in versions}
         rows.append([select("model_version", VERSION, names, current)])
     accept = {"no": "No: everything is to be confirmed", "yes": "Yes: they become annotations"}
-    rows.append([select("accept", "Accept the sure labels", accept)])
+    rows.append([select("accept", "Accept confident labels", accept)])
     rows.append(
         [
             share("max_error", MAX_ERROR, fields["max_error"]),
             share("confidence", CONFIDENCE, fields["confidence"]),
         ]
     )
-    random = {"no": "No", "yes": "Yes: all of them count for the guarantee"}
+    random = {"no": "No", "yes": "Yes: all of them support the guarantee"}
     rows.append([select("labels_are_random", RANDOM, random)])
     return [{"columnCount": len(row), "fields": row} for row in rows]
 
@@ -161,7 +160,7 @@ def version_words(card):
 
 
 def text(sentences):
-    """A row that only says something: a label without its input."""
+    """Make a row of text: a label without its input."""
     head, *rest = sentences
     label = {"description": "\n".join(rest), **AS_TEXT}
     field = {"type": "hidden", "name": "said", "label": head, "skip": True, "labelProps": label}
@@ -190,7 +189,7 @@ def share(name, label, schema):
 
 
 def job_wish(form):
-    """The form in the words of the job API, which judges them."""
+    """Turn the form into a job request, which the backend validates."""
     wish = {
         "mode": form.get("mode", "active-learning"),
         "algorithm": form.get("algorithm", "fast"),
@@ -205,7 +204,7 @@ def job_wish(form):
 
 
 def fraction(percent):
-    """The share; what is no number stays as it is, for the backend to name."""
+    """Turn percent into a share; anything but a number is left for the backend to refuse."""
     try:
         return float(percent) / 100
     except (TypeError, ValueError):
@@ -213,13 +212,13 @@ def fraction(percent):
 
 
 def selected_tasks(project, queryset):
-    """Ids of the selected tasks; an empty list means all of the project.
+    """Ids of the selected tasks; an empty list means all tasks of the project.
 
-    Raises Trouble where the selection is empty: a tab of everything unlabeled may be by now.
+    Raises Trouble if the selection is empty: the tab may have changed since it was loaded.
     """
     tasks = list(queryset.values_list("id", flat=True))
     if not tasks:
-        raise Trouble("The selection holds no task any more.", "Reload the page and choose again.")
+        raise Trouble("The selection contains no tasks any more.", "Reload the page, then select.")
     return [] if len(tasks) == project.tasks.count() else tasks
 
 
@@ -227,7 +226,7 @@ def selected_tasks(project, queryset):
 
 
 class Trouble(Exception):
-    """Why the backend did not do what was asked, in sentences."""
+    """A refusal or failure of the backend, as sentences."""
 
     def __init__(self, *sentences):
         super().__init__(*sentences)
@@ -235,7 +234,7 @@ class Trouble(Exception):
 
 
 class Backend:
-    """The connected backend's API for one project."""
+    """The API of the connected backend for one project."""
 
     def __init__(self, project):
         connected = project.ml_backend
@@ -262,7 +261,7 @@ class Backend:
         return self._call("POST", f"api/jobs/{job}/stop", LOOK_SECONDS)
 
     def _call(self, method, path, seconds, **options):
-        """The JSON answer and its status. Goes by Label Studio's own address rules and login."""
+        """Return the JSON and the HTTP status; Label Studio's own address and login rules apply."""
         url = self.api._get_url(path)
         options = {"timeout": (CONNECT_SECONDS, seconds), "allow_redirects": False, **options}
         self.api._prepare_kwargs(options)
@@ -274,18 +273,18 @@ class Backend:
         except requests.exceptions.ReadTimeout as error:
             raise Trouble(
                 f"Autolabel at {shown(url)} did not answer within {seconds} s.",
-                "It may still be counting a large project. Look at its own page.",
+                "It may still be counting a large project. See its own page.",
             ) from error
         except (requests.exceptions.RequestException, APIException) as error:
             raise Trouble(
                 f"Autolabel at {shown(url)} does not answer.",
-                "Start it with: autolabel up. See what is wrong with: autolabel doctor",
+                "Start it with: autolabel up. Check it with: autolabel doctor",
             ) from error
         return answer_of(response, url), response.status_code
 
 
 def answer_of(response, url):
-    """The JSON of an answer that grants; raises Trouble with the words of one that refuses."""
+    """Return the JSON of a success; raise Trouble with the sentences of an error."""
     try:
         answer = response.json()
     except ValueError:
@@ -293,7 +292,7 @@ def answer_of(response, url):
     wanted = answer if response.ok else isinstance(answer, dict) and answer.get("error")
     if not isinstance(wanted, dict):
         raise Trouble(
-            f"The backend at {shown(url)} is no Autolabel that this action knows.",
+            f"The backend at {shown(url)} is not Autolabel, or another version of it.",
             "Connect the right one with: autolabel connect PROJECT",
         )
     if not response.ok:
@@ -302,7 +301,7 @@ def answer_of(response, url):
 
 
 def shown(url):
-    """The backend's address, without the password that it may hold."""
+    """The backend's address without user name and password."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
@@ -326,8 +325,8 @@ actions = [
         start_form,
         "Auto Labeling",
         90.1,
-        "Label images with a model that learns from what people labeled. "
-        "Of the tasks chosen in the table, those without a label are predicted.",
+        "Train a model on the labeled images and label the others. "
+        "Of the selected tasks, those without a label are predicted.",
     ),
     entry(auto_labeling_status, status_form, "Auto Labeling: status", 90.2, ""),
     entry(auto_labeling_stop, stop_form, "Auto Labeling: stop", 90.3, "Stop the running job?"),

@@ -161,7 +161,7 @@ class TestReading:
             "versions": [],
             "summary": (
                 "No model version yet: pre-labeling needs one, "
-                "and the first active-learning job makes it."
+                "and the first active-learning job creates it."
             ),
         }
 

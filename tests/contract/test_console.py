@@ -54,7 +54,7 @@ class TestOverview:
         assert "Pets" in page
         assert "al-0001-3f9c" in page
         assert 'value="42"' in page
-        assert "Looking at the images: 4 of 10" in page
+        assert "Embedding the images: 4 of 10" in page
 
     def test_says_what_is_missing_while_label_studio_is_away(self, client, backend, monkeypatch):
         def away():
@@ -72,7 +72,7 @@ class TestNothing:
     def test_a_person_is_led_back_to_the_projects(self, client, path, status):
         answer = client.get(path, headers={"Accept": "text/html"})
         assert answer.status_code == status
-        assert "Begin at the list of all projects, below." in text_of(answer)
+        assert "Go to the list of projects, below." in text_of(answer)
         assert 'href="/"' in text_of(answer)
 
 
@@ -203,16 +203,16 @@ class TestForms:
     def test_take_back_what_a_job_accepted(self, client, backend):
         backend.jobs.jobs["a"] = a_job("a", JobState.FINISHED, report={"accepted": 12})
         backend.acceptances["a"] = 12
-        assert "Take 12 labels back" in text_of(client.get("/jobs/a"))
+        assert "Undo 12 labels" in text_of(client.get("/jobs/a"))
         assert submit(client, "/jobs/a/undo").status_code == 303
-        assert "labels were taken back" in text_of(client.get("/jobs/a"))
+        assert "labels were undone" in text_of(client.get("/jobs/a"))
         assert submit(client, "/jobs/a/undo").status_code == 404
 
     def test_take_back_what_a_job_accepted_before_it_failed(self, client, backend):
         backend.jobs.jobs["a"] = a_job("a", JobState.FAILED)
-        assert "labels back" not in text_of(client.get("/jobs/a"))
+        assert "Undo 12 labels" not in text_of(client.get("/jobs/a"))
         backend.acceptances["a"] = 12
-        assert "Take 12 labels back" in text_of(client.get("/jobs/a"))
+        assert "Undo 12 labels" in text_of(client.get("/jobs/a"))
 
     @pytest.mark.parametrize(
         ("mode", "field", "number"), [("auto-grouping", "groups", 7), ("suggesting", "count", 30)]

@@ -1,22 +1,23 @@
-"""What people can do on the page: start, stop, activate. Each ends in a page, never in JSON."""
+"""Form submissions: start, stop, undo, activate. Each answers with a page or a redirect."""
 
-from typing import Any, Final
+from typing import Final
 
 from flask import Blueprint, Response, make_response, redirect, request
 
 from backend.domain.errors import AutolabelError, BadInput
 from backend.domain.ids import JobId, ProjectId, VersionName
 from backend.domain.jobs import Mode
+from backend.domain.json import JsonObject
 from backend.jobs.requests import job_request
 from backend.web.console import csrf
 from backend.web.console.pages import project_page
 from backend.web.context import backend
-from backend.web.errors import of_ours
+from backend.web.errors import of_autolabel
 
 routes = Blueprint("actions", __name__)
 
 _NUMBERS: Final = {Mode.GROUPING.value: "groups", Mode.SUGGESTING.value: "count"}
-"""What is asked for of the jobs that only look at images."""
+"""The only field of the jobs that need no model."""
 
 
 @routes.before_request
@@ -28,23 +29,24 @@ def check_form() -> None:
 @routes.route("/projects/<int:project>/start")
 @routes.route("/projects/<int:project>/versions/<version>/activate")
 def back_to_project(project: int, **_: str) -> Response:
-    """Where a refused form leaves the browser; who reloads or comes back sees the page itself."""
+    """Redirect a reload after a refused form to the project's page."""
     return _see(f"/projects/{project}")
 
 
 @routes.route("/jobs/<job>/stop")
 @routes.route("/jobs/<job>/undo")
 def back_to_job(job: str) -> Response:
+    """Redirect a reload after a refused form to the job's page."""
     return _see(f"/jobs/{job}")
 
 
 @routes.route("/projects/<int:project>/start", methods=["POST"])
 def start(project: int) -> Response:
-    """Start a job and show it; a refusal shows the form again, as it was, with the reasons."""
+    """Start a job and show it; if refused, show the filled-in form again with the reasons."""
     try:
-        backend().start(job_request(ProjectId(project), _wish()))
+        backend().start(job_request(ProjectId(project), _fields()))
     except AutolabelError as exc:
-        failure = of_ours(exc)
+        failure = of_autolabel(exc)
         page = project_page(ProjectId(project), failure, request.form.to_dict())
         return make_response(page, failure.status)
     return _see(f"/projects/{project}#job")
@@ -68,13 +70,13 @@ def activate(project: int, version: str) -> Response:
     return _see(f"/projects/{project}#versions")
 
 
-def _wish() -> dict[str, Any]:
-    """The form in the words of the job API; shares are in percent on the page."""
+def _fields() -> JsonObject:
+    """Fields of the job request; the page shows shares in percent."""
     form = request.form
     mode = form.get("mode", "")
     if mode in _NUMBERS:
         return {"mode": mode, _NUMBERS[mode]: _number(_NUMBERS[mode])}
-    wish: dict[str, Any] = {
+    fields: JsonObject = {
         "mode": mode,
         "algorithm": form.get("algorithm", ""),
         "accept": "accept" in form,
@@ -82,12 +84,12 @@ def _wish() -> dict[str, Any]:
         "confidence": _share("confidence"),
     }
     if mode == Mode.PRE_LABELING.value:
-        return {**wish, "model_version": form.get("model_version") or None}
-    return {**wish, "labels_are_random": "labels_are_random" in form}
+        return {**fields, "model_version": form.get("model_version") or None}
+    return {**fields, "labels_are_random": "labels_are_random" in form}
 
 
 def _number(name: str) -> int:
-    """Raises BadInput for what is no whole number."""
+    """Parse a whole number. Raises BadInput."""
     text = request.form.get(name, "")
     try:
         return int(text)
@@ -96,12 +98,12 @@ def _number(name: str) -> int:
 
 
 def _share(name: str) -> float:
-    """Raises BadInput for what is no number."""
+    """Parse a percentage as a share. Raises BadInput."""
     text = request.form.get(name, "")
     try:
         return float(text.replace(",", ".")) / 100
     except ValueError as exc:
-        raise BadInput(f"{name}: {text[:20]!r} is not a number of percent") from exc
+        raise BadInput(f"{name}: {text[:20]!r} is not a percentage") from exc
 
 
 def _see(address: str) -> Response:

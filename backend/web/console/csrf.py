@@ -1,4 +1,4 @@
-"""Proof that a form was sent by our own page: the same secret in a cookie and in the form.
+"""CSRF protection: the same secret in a cookie and in the form.
 
 Another site can make a browser send the cookie but cannot read it, so it cannot fill in the form.
 """
@@ -13,21 +13,21 @@ FIELD = "form_token"
 
 
 def current() -> str:
-    """The secret of this browser; made at the first page."""
+    """The secret of this browser, created with its first page."""
     if "form_token" not in g:
         g.form_token = request.cookies.get(COOKIE) or secrets.token_urlsafe(24)
     return g.form_token
 
 
 def check() -> None:
-    """Raises an HTTPException for a form that was not ours."""
+    """Refuse a form without the secret. Raises HTTPException."""
     cookie, sent = request.cookies.get(COOKIE, ""), request.form.get(FIELD, "")
     if not cookie or not hmac.compare_digest(cookie.encode(), sent.encode()):
-        abort(403, "this form was not sent from our page; reload the page and try again")
+        abort(403, "this form was not sent from this page; reload the page and try again")
 
 
 def keep(response: Response) -> Response:
-    """Give the browser its secret, if a page showed a form."""
+    """Set the cookie if the response contains a form."""
     if "form_token" in g and request.cookies.get(COOKIE) != g.form_token:
         response.set_cookie(
             COOKIE, g.form_token, httponly=True, samesite="Strict", secure=request.is_secure

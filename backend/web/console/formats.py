@@ -1,4 +1,4 @@
-"""How the page says numbers, times and states; pure, filters of the templates."""
+"""Format numbers, times and states; filters of the templates."""
 
 from datetime import datetime, timedelta
 
@@ -8,7 +8,7 @@ MODES = {
     "active-learning": "Active learning",
     "pre-labeling": "Pre-labeling",
     "auto-grouping": "Auto grouping",
-    "suggesting": "What to label next",
+    "suggesting": "Label next",
 }
 
 STATES = {
@@ -20,12 +20,12 @@ STATES = {
     JobState.STOPPED: "Stopped",
 }
 
-SURE_ENOUGH = 0.03
-"""The share that must be done before the time that is left can be guessed."""
+MIN_PROGRESS = 0.03
+"""Progress from which on the remaining time is estimated."""
 
 
 def job_title(request: JobRequest) -> str:
-    """`Active learning, fast`; an algorithm is named where it makes a difference."""
+    """`Active learning, fast`; other modes have no algorithm."""
     title = MODES[request.mode.value]
     learns = request.mode is Mode.ACTIVE_LEARNING
     return f"{title}, {request.algorithm.value}" if learns else title
@@ -51,8 +51,8 @@ def duration(seconds: float) -> str:
 
 
 def time_left(job: Job, now: datetime) -> str:
-    """How long a running job will still take, if it goes on as it went."""
-    if job.started_at is None or job.progress < SURE_ENOUGH or not job.state.is_live:
+    """Estimate the remaining time of a running job by linear extrapolation."""
+    if job.started_at is None or job.progress < MIN_PROGRESS or not job.state.is_live:
         return ""
     spent = (now - job.started_at).total_seconds()
     left = spent * (1 - job.progress) / job.progress
@@ -64,6 +64,7 @@ def time_left(job: Job, now: datetime) -> str:
 
 
 def took(job: Job) -> str:
+    """Duration of a job that ended."""
     if job.started_at is None or job.ended_at is None:
         return ""
     return duration((job.ended_at - job.started_at) / timedelta(seconds=1))

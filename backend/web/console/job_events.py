@@ -1,4 +1,4 @@
-"""News of jobs as server-sent events, so that a page need not be reloaded."""
+"""Server-sent events about jobs, so that the page need not be reloaded."""
 
 import json
 import threading
@@ -12,34 +12,34 @@ from flask import Response, abort
 from backend.domain.errors import AutolabelError
 from backend.domain.ids import ProjectId
 from backend.ports.jobs import Jobs
-from backend.web.console.views import Moving
+from backend.web.console.views import LiveJob
 
 LISTENERS = 8
-"""Each one holds a thread of the web process."""
+"""Largest number of open streams; each one occupies a thread of the web process."""
 
-LISTENS_FOR = 300
-"""Seconds; then the browser connects again by itself."""
+STREAM_SECONDS = 300
+"""Duration of a stream; the browser then reconnects by itself."""
 
-EVERY = 1.0
-NEWEST = 8
+POLL_SECONDS = 1.0
+JOBS_SHOWN = 8
 
-_places = threading.BoundedSemaphore(LISTENERS)
+_streams = threading.BoundedSemaphore(LISTENERS)
 
 
 def stream(jobs: Jobs, project: ProjectId | None) -> Response:
-    """The newest jobs whenever they changed; 503 sends the page to its plain fallback."""
-    if not _places.acquire(blocking=False):
-        abort(503, "too many pages listen already; this one reloads instead")
-    events = Response(_Events(jobs, project), mimetype="text/event-stream")
+    """Send the newest jobs whenever they change; after a 503 the page polls instead."""
+    if not _streams.acquire(blocking=False):
+        abort(503, "too many pages are following jobs; this one reloads instead")
+    events = Response(_EventStream(jobs, project), mimetype="text/event-stream")
     events.headers["X-Accel-Buffering"] = "no"
     return events
 
 
-class _Events:
-    """The event stream; gives its place back when the server closes it, begun or not."""
+class _EventStream:
+    """Iterable of events that frees its stream when the server closes it, started or not."""
 
     def __init__(self, jobs: Jobs, project: ProjectId | None) -> None:
-        self._chunks = _news(jobs, project)
+        self._chunks = _events(jobs, project)
         self._open = True
 
     def __iter__(self) -> Iterator[str]:
@@ -48,22 +48,22 @@ class _Events:
     def close(self) -> None:
         if self._open:
             self._open = False
-            _places.release()
+            _streams.release()
 
 
-def _news(jobs: Jobs, project: ProjectId | None) -> Iterator[str]:
+def _events(jobs: Jobs, project: ProjectId | None) -> Iterator[str]:
     yield "retry: 3000\n\n"
-    last, until = "", time.monotonic() + LISTENS_FOR
+    last, until = "", time.monotonic() + STREAM_SECONDS
     while time.monotonic() < until:
         now = _newest(jobs, project)
-        yield ": still here\n\n" if now == last else f"event: jobs\ndata: {now}\n\n"
+        yield ": keep-alive\n\n" if now == last else f"event: jobs\ndata: {now}\n\n"
         last = now
-        time.sleep(EVERY)
+        time.sleep(POLL_SECONDS)
 
 
 def _newest(jobs: Jobs, project: ProjectId | None) -> str:
     try:
-        newest = jobs.history(project, NEWEST, reports=False)
+        newest = jobs.history(project, JOBS_SHOWN, reports=False)
     except AutolabelError:
         return "[]"
-    return json.dumps([asdict(Moving.of(job, datetime.now(UTC))) for job in newest])
+    return json.dumps([asdict(LiveJob.of(job, datetime.now(UTC))) for job in newest])

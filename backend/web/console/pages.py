@@ -1,4 +1,4 @@
-"""The page: what the backend is doing, and what it wants from people."""
+"""The web pages: overview, project, job."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -14,10 +14,10 @@ from backend.domain.jobs import Job
 from backend.domain.metrics import metrics_from_json
 from backend.domain.versions import ModelVersion
 from backend.presentation import metrics, sentences
-from backend.web.console import csrf, figures, formats, job_events, views
+from backend.web.console import csrf, formats, job_events, views
 from backend.web.console.number_fields import number_fields
 from backend.web.context import backend, settings
-from backend.web.errors import Failure, of_ours
+from backend.web.errors import Failure, of_autolabel
 
 T = TypeVar("T")
 
@@ -30,19 +30,19 @@ routes = Blueprint(
 )
 
 PLOTS = {
-    "learning-curve": "Learning curve: quality of each version over the images it learned from",
-    "reliability": "Reliability: how often the model is right, for each stated confidence",
+    "learning-curve": "Learning curve: quality of each version over the number of training images",
+    "reliability": "Reliability diagram: accuracy for each predicted confidence",
     "confidence": "Confidence of the predictions, with the certified threshold where there is one",
 }
-"""Plots of a report, with the text for those who do not see them."""
+"""Plots of a report with their alternative texts."""
 
-FEWEST = 5
-"""Labels that the overview shows of a project."""
+LABELS_SHOWN = 5
+"""Labels per project on the overview; those with the fewest images are shown."""
 
 VERSIONS_SHOWN = 3
-"""The newest; older ones are a click away."""
+"""Newest versions; older ones are behind a click."""
 
-PICTURE = re.compile(r"(?:[a-z-]+-(?:light|dark)\.svg|task-\d+\.jpg)")
+IMAGE_NAME = re.compile(r"(?:[a-z-]+-(?:light|dark)\.svg|task-\d+\.jpg)")
 
 for shown in (
     sentences.sentence,
@@ -58,11 +58,11 @@ for shown in (
 
 @routes.app_context_processor
 def common() -> dict[str, Any]:
-    """What every template may use."""
+    """Names that every template may use."""
     return {
         "label_studio": settings().label_studio_public_url or settings().label_studio_url,
         "form_token": csrf.current,
-        "moving": _moving,
+        "live": _live,
         "states": formats.STATES,
         "job_title": formats.job_title,
         "quality": metrics.summary,
@@ -97,14 +97,14 @@ def project(project: int) -> str:
 
 @routes.route("/projects/<int:project>/readiness")
 def readiness(project: int) -> str:
-    """The counts alone, as a part of the overview: they take Label Studio seconds."""
+    """Label counts for the overview, loaded separately because Label Studio takes seconds."""
     status, needed = backend().status(ProjectId(project)), settings().min_images_per_label
     fewest = sorted(views.label_bars(status.labels, needed), key=lambda bar: bar.value)
     return render_template(
         "readiness.html",
         status=status,
-        bars=fewest[:FEWEST],
-        more=len(fewest[FEWEST:]),
+        bars=fewest[:LABELS_SHOWN],
+        more=len(fewest[LABELS_SHOWN:]),
         needed=needed,
     )
 
@@ -119,9 +119,9 @@ def job(job: str) -> str:
         report=report,
         accepted=backend().accepted(found),
         metrics=metrics_from_json(report.get("metrics") or {}),
-        label_tables=figures.label_tables(report),
+        label_tables=views.label_tables(report),
         reason_bars=views.reason_bars(report),
-        tried=figures.tried(report),
+        tried=views.tried(report),
         plots={name: text for name, text in PLOTS.items() if _has(folder, f"{name}-light.svg")},
         thumbnails={path.name for path in folder.glob("task-*.jpg")},
     )
@@ -129,8 +129,8 @@ def job(job: str) -> str:
 
 @routes.route("/jobs/<job>/pictures/<name>")
 def image(job: str, name: str) -> Response:
-    """A plot or a thumbnail of the job's own report, and nothing else of the disk."""
-    if not PICTURE.fullmatch(name):
+    """Serve a plot or a thumbnail of the job's report, and no other file."""
+    if not IMAGE_NAME.fullmatch(name):
         abort(404)
     folder = backend().report_folder(backend().jobs.get(JobId(job)))
     response = send_from_directory(folder, name)
@@ -145,9 +145,9 @@ def events() -> Response:
 
 
 def project_page(
-    project: ProjectId, refused: Failure | None = None, wish: Mapping[str, Any] | None = None
+    project: ProjectId, refused: Failure | None = None, filled: Mapping[str, Any] | None = None
 ) -> str:
-    """The project, with why a start was refused and what was asked for."""
+    """The project's page, with a refusal and the filled-in form if a start was refused."""
     troubles: list[Failure] = []
     status = _or_trouble(lambda: backend().status(project), None, troubles)
     jobs = _or_trouble(lambda: backend().jobs.history(project, 20, reports=False), [], troubles)
@@ -168,7 +168,7 @@ def project_page(
         version=in_use.name if in_use else UNTRAINED,
         troubles=troubles,
         refused=refused,
-        wish=wish or {},
+        filled=filled or {},
         numbers=number_fields(),
     )
 
@@ -177,8 +177,8 @@ def error_page(failure: Failure) -> str:
     return render_template("error.html", failure=failure)
 
 
-def _moving(job: Job) -> views.Moving:
-    return views.Moving.of(job, datetime.now(UTC))
+def _live(job: Job) -> views.LiveJob:
+    return views.LiveJob.of(job, datetime.now(UTC))
 
 
 def _current(project: ProjectId, troubles: list[Failure]) -> ModelVersion | None:
@@ -186,13 +186,13 @@ def _current(project: ProjectId, troubles: list[Failure]) -> ModelVersion | None
 
 
 def _or_trouble(ask: Callable[[], T], otherwise: T, troubles: list[Failure]) -> T:
-    """What `ask` answers; where it cannot, the page is shown without and says why."""
+    """Call `ask`; if it fails, collect the error for display and return `otherwise`."""
     try:
         return ask()
     except NotFound:
         raise
     except AutolabelError as exc:
-        troubles.append(of_ours(exc))
+        troubles.append(of_autolabel(exc))
         return otherwise
 
 

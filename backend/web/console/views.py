@@ -1,22 +1,22 @@
-"""What the templates show, worked out from the domain; pure."""
+"""Values that the templates show, computed from jobs, reports and label counts."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
 from backend.domain.ids import ProjectId
 from backend.domain.jobs import Job, JobState
 from backend.domain.json import Json
 from backend.domain.projects import LabelCount
-from backend.presentation import sentences
+from backend.presentation import metrics, sentences
 from backend.web.console import formats
-from backend.web.console.figures import objects
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One row of a bar chart: `length` and `mark` in percent of the chart's width."""
+    """One row of a bar chart; `length` and `mark` are percentages of its width."""
 
     name: str
     value: int
@@ -27,9 +27,9 @@ class Bar:
 
 
 def label_bars(counts: Sequence[LabelCount], needed: int) -> list[Bar]:
-    """Images per label against the minimum, in the labeling config's order.
+    """Images per label against the minimum, in the order of the labeling config.
 
-    A label that nobody used yet is not short of images: it is left out of the training.
+    An unused label is not short of images: training leaves it out.
     """
     longest = max([needed, *(count.images for count in counts)])
     several = len({count.control for count in counts}) > 1
@@ -47,7 +47,7 @@ def label_bars(counts: Sequence[LabelCount], needed: int) -> list[Bar]:
 
 
 def reason_bars(report: Json) -> list[Bar]:
-    """How often each reason made an image hard, most frequent first."""
+    """Count the hard examples by reason, most frequent first."""
     tally: Counter[str] = Counter()
     for row in objects(report.get("hard_reasons")):
         tally[str(row["words"])] += row["images"]
@@ -56,8 +56,69 @@ def reason_bars(report: Json) -> list[Bar]:
 
 
 @dataclass(frozen=True, slots=True)
-class Moving:
-    """A job as the page follows it; `of` is what the server-sent events carry."""
+class LabelTable:
+    """Metrics of the labels of one control; each row begins with the label."""
+
+    control: str
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def label_tables(report: Json) -> list[LabelTable]:
+    """Metrics of each label; where there are none, how many images have it."""
+    rows = objects(report.get("per_class")) or objects(report.get("labels"))
+    by_control: dict[str, list[Json]] = {}
+    for row in rows:
+        by_control.setdefault(str(row.get("control", "")), []).append(row)
+    several = len(by_control) > 1
+    return [_table(name if several else "", own) for name, own in by_control.items()]
+
+
+def _table(control: str, rows: Sequence[Json]) -> LabelTable:
+    keys = dict.fromkeys(key for row in rows for key in row if key not in {"label", "control"})
+    cells = [[str(row["label"]), *(_cell(row.get(key), key) for key in keys)] for row in rows]
+    return LabelTable(control, [metrics.metric_name(key) for key in keys], cells)
+
+
+def _cell(value: object, name: str) -> str:
+    match value:
+        case int():
+            return formats.count(value)
+        case float():
+            return metrics.metric_value(value, name)
+        case None:
+            return "not measured"
+        case _:
+            return str(value)
+
+
+def tried(report: Json) -> list[str]:
+    """Variants that a training tried, with their metrics and whether they were kept."""
+    notes = cast(Mapping[str, Json], report.get("notes") or {})
+    entries = [entry for about in notes.values() for entry in objects(about.get("tried"))]
+    return [_attempt(entry) for entry in entries]
+
+
+def _attempt(entry: Json) -> str:
+    figures = [
+        f"{name.replace('_', ' ')} {metrics.metric_value(value, name)}"
+        for name, value in entry.items()
+        if isinstance(value, float)
+    ]
+    outcome = "kept" if entry.get("kept") else "not kept"
+    reason = f" ({entry['reason']})" if entry.get("reason") else ""
+    return f"{entry['name']}: {', '.join([*figures, outcome])}{reason}"
+
+
+def objects(value: object) -> list[Json]:
+    """The objects in a JSON list; an empty list for anything else."""
+    items = cast(list[object], value) if isinstance(value, list) else []
+    return [cast(Json, item) for item in items if isinstance(item, dict)]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveJob:
+    """The changing part of a job on the page; also the payload of server-sent events."""
 
     id: str
     project: ProjectId
@@ -69,7 +130,7 @@ class Moving:
     left: str
 
     @classmethod
-    def of(cls, job: Job, now: datetime) -> "Moving":
+    def of(cls, job: Job, now: datetime) -> "LiveJob":
         return cls(
             id=job.id,
             project=job.request.project,
@@ -83,7 +144,7 @@ class Moving:
 
 
 def _step(job: Job) -> str:
-    """What a job is at, what to do while it waits, or how it ended."""
+    """The current step, what to do while waiting, or how the job ended."""
     if job.state is JobState.QUEUED:
         return sentences.sentence(sentences.WAITS_LONG)
     if job.state.is_live:

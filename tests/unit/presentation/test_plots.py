@@ -9,7 +9,8 @@ from PIL import Image
 from backend.domain.answers import ImageRef
 from backend.domain.errors import UnreadableImage
 from backend.domain.ids import TaskId
-from backend.presentation import plots, thumbnails
+from backend.presentation import plots
+from backend.presentation.report_images import write_thumbnails
 from tests.fakes.backend import NOW, a_version
 
 BINS = [(0.3, 0.2, 10), (0.9, 1.0, 40)]
@@ -92,7 +93,7 @@ def test_a_thumbnail_is_small_upright_and_on_white(tmp_path):
     source, turned = tmp_path / "wide.png", Image.Exif()
     turned[0x0112] = 6
     Image.new("RGBA", (800, 200), (0, 0, 0, 0)).save(source, exif=turned)
-    thumbnails.write(tmp_path / "job", [ImageRef(TaskId(7), "x")], lambda _: source)
+    write_thumbnails(tmp_path / "job", [ImageRef(TaskId(7), "x")], lambda _: source)
     with Image.open(tmp_path / "job" / "task-7.jpg") as small:
         assert small.size == (80, 320)
         assert small.convert("L").getextrema()[0] > 250
@@ -109,5 +110,5 @@ def test_an_image_that_cannot_be_read_costs_its_own_thumbnail_only(tmp_path):
         return tmp_path / ref.uri
 
     refs = [ImageRef(TaskId(n), uri) for n, uri in enumerate(["gone", "bad.png", "good.png"])]
-    thumbnails.write(tmp_path / "job", refs, fetch)
+    write_thumbnails(tmp_path / "job", refs, fetch)
     assert [path.name for path in (tmp_path / "job").iterdir()] == ["task-2.jpg"]

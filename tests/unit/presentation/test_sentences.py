@@ -42,7 +42,8 @@ def test_a_running_job_says_what_it_is_at(step, said):
 
 def test_a_job_that_waits_says_where_to_look_if_it_waits_on():
     assert sentences.doing(a_job(state=JobState.QUEUED)) == (
-        "A job waits for a worker. If it goes on waiting, see what is wrong with: autolabel doctor"
+        "A job is waiting for a worker. "
+        "If it keeps waiting, check the installation with: autolabel doctor"
     )
 
 

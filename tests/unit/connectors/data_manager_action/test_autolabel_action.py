@@ -100,9 +100,7 @@ def test_the_dialog_says_how_far_a_running_job_is(action, project, backend):
     job, _ = backend.jobs.submit(JobRequest(ProjectId(2)))
     backend.jobs.jobs[job.id] = replace(job, state=JobState.RUNNING, step="embed", progress=0.42)
     for form in (action.start_form, action.status_form, action.stop_form):
-        assert said(form(None, project))[0] == (
-            "A job is running: looking at the images, 42% done."
-        )
+        assert said(form(None, project))[0] == ("A job is running: embedding the images, 42% done.")
 
 
 def test_the_dialog_offers_the_versions_with_their_metrics(action, project):
@@ -182,7 +180,7 @@ def test_labels_said_to_be_random_reach_a_job_that_learns_and_no_other(action, p
 
 
 def test_an_empty_selection_does_not_mean_the_whole_project(action, project, backend):
-    with pytest.raises(ValidationError, match="no task any more"):
+    with pytest.raises(ValidationError, match="no tasks any more"):
         start(action, project, tasks=())
     assert backend.started == []
 
@@ -205,7 +203,7 @@ def test_a_value_that_is_no_number_is_named_by_the_backend(action, project):
 
 def test_a_second_start_is_told_of_the_first(action, project, backend):
     backend.jobs.submit(JobRequest(ProjectId(2)))
-    with pytest.raises(ValidationError, match="A job waits for a worker"):
+    with pytest.raises(ValidationError, match="A job is waiting for a worker"):
         start(action, project)
 
 
@@ -272,4 +270,4 @@ def test_another_kind_of_backend_is_named_as_such(action, error):
     another = Flask("another")
     another.register_error_handler(404, lambda _: (error, 404))
     project = a_label_studio_project(FakeMLApi(URL, another))
-    assert "is no Autolabel" in said(action.start_form(None, project))[0]
+    assert "is not Autolabel" in said(action.start_form(None, project))[0]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from backend.domain.ids import ControlName, Label, ProjectId
 from backend.domain.jobs import Algorithm, JobRequest, JobState, Mode
 from backend.domain.projects import LabelCount
-from backend.web.console import figures, formats, views
+from backend.web.console import formats, views
 from tests.fakes.backend import a_job
 
 START = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
@@ -85,13 +85,13 @@ def test_reasons_are_shown_as_bars_and_those_of_the_same_words_add_up():
     "report", [{}, {"labels": ["cat"]}, {"labels": None}, {"hard_reasons": "x"}]
 )
 def test_a_report_without_tables_has_none(report):
-    assert figures.label_tables(report) == []
+    assert views.label_tables(report) == []
     assert views.reason_bars(report) == []
 
 
 def test_the_table_of_labels_takes_what_the_report_measured():
     row = {"control": "c", "label": "cat", "images": 1200, "recall": 0.5, "f1": None}
-    (table,) = figures.label_tables({"per_class": [row]})
+    (table,) = views.label_tables({"per_class": [row]})
     assert table.heads == ["Images", "Recall", "F1"]
     assert table.rows == [["cat", "1,200", "50.0%", "not measured"]]
     assert table.control == ""
@@ -102,7 +102,7 @@ def test_each_of_several_controls_has_a_table_of_its_own():
         {"control": "kind", "label": "cat", "f1": 0.5},
         {"control": "parts", "label": "paw", "ap50": 0.25},
     ]
-    kind, parts = figures.label_tables({"per_class": rows})
+    kind, parts = views.label_tables({"per_class": rows})
     assert (kind.control, kind.heads, kind.rows) == ("kind", ["F1"], [["cat", "50.0%"]])
     assert (parts.control, parts.heads) == ("parts", ["AP at IoU 0.5"])
 
@@ -112,8 +112,8 @@ def test_what_a_training_tried_is_said_with_its_figures_and_its_fate():
         {"name": "pseudo-labels", "log_loss": 0.4123, "kept": True},
         {"name": "teacher and student", "images": 30, "kept": False, "reason": "time was up"},
     ]
-    assert figures.tried({"notes": {"kind": {"tried": tried}, "parts": {}}}) == [
+    assert views.tried({"notes": {"kind": {"tried": tried}, "parts": {}}}) == [
         "pseudo-labels: log loss 0.412, kept",
         "teacher and student: not kept (time was up)",
     ]
-    assert figures.tried({}) == []
+    assert views.tried({}) == []
