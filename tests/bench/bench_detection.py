@@ -29,7 +29,7 @@ from backend.domain.jobs import Algorithm
 from backend.domain.schema import Control, TaskKind
 from backend.models.detection.average_precision import mean_average_precision
 from backend.models.detection.family import DetectorFamily
-from backend.models.detection.inference import find
+from backend.models.detection.inference import detect
 from backend.models.detection.ultralytics_engine import setup
 from backend.models.detection.ultralytics_engine.detector import UltralyticsEngine
 from backend.models.detection.ultralytics_engine.yolo_dataset import write
@@ -95,7 +95,7 @@ def clocked(work: Callable[[], Any]) -> tuple[Any, float, float]:
 
 def train_plain(data: Path, split: Split, epochs: int, home: Path) -> Path:
     """What `yolo detect train` does; images and labels are written beforehand, uncounted."""
-    library = setup.settle(home)
+    library = setup.import_configured(home)
     model = library.YOLO(str(START))
     model.train(
         data=str(data),
@@ -120,13 +120,13 @@ def yaml_of(split: Split, folder: Path) -> Path:
     return path
 
 
-def judged(network: Any, split: Split) -> float:
+def map50(network: Any, split: Split) -> float:
     labels = split.training_set.control.labels
-    found = find(network, split.test, fetch, labels, 0.001, Ear())
+    found = detect(network, split.test, fetch, labels, 0.001, Ear())
     return mean_average_precision(found, split.truths, labels)
 
 
-def judged_by_ultralytics(checkpoint: Path, split: Split, folder: Path) -> float:
+def map50_by_ultralytics(checkpoint: Path, split: Split, folder: Path) -> float:
     tested = Split(
         TrainingSet(
             **{
@@ -141,7 +141,7 @@ def judged_by_ultralytics(checkpoint: Path, split: Split, folder: Path) -> float
         split.truths,
     )
     data = yaml_of(tested, folder / f"test-{checkpoint.stem}")
-    model = setup.settle(folder).YOLO(str(checkpoint))
+    model = setup.import_configured(folder).YOLO(str(checkpoint))
     found = model.val(
         data=str(data), imgsz=SIZE, device="cpu", plots=False, verbose=False, project=str(folder)
     )
@@ -159,17 +159,15 @@ def compare_training(seed: int, epochs: int, folder: Path) -> tuple[Run, Run]:
         (folder / "ours").mkdir()
         model.save(folder / "ours")
         checkpoint = (folder / "ours" / "weights.pt").rename(folder / "ours.pt")
-        theirs = judged_by_ultralytics(checkpoint, chosen, folder)
-        return Run(judged(model.network, chosen), theirs, seconds, cpu)
+        theirs = map50_by_ultralytics(checkpoint, chosen, folder)
+        return Run(map50(model.network, chosen), theirs, seconds, cpu)
 
     def plain() -> Run:
         best, seconds, cpu = clocked(lambda: train_plain(data, chosen, epochs, folder))
         (folder / "loaded").mkdir()
         (folder / "loaded" / "weights.pt").write_bytes(best.read_bytes())
         network = engine.load(folder / "loaded")
-        return Run(
-            judged(network, chosen), judged_by_ultralytics(best, chosen, folder), seconds, cpu
-        )
+        return Run(map50(network, chosen), map50_by_ultralytics(best, chosen, folder), seconds, cpu)
 
     if seed % 2:
         own, other = ours(), plain()
@@ -198,11 +196,11 @@ def bench_prediction(rounds: int) -> None:
         engine = UltralyticsEngine(str(START), Path(folder))
         (Path(folder) / "weights.pt").write_bytes(START.read_bytes())
         network = engine._network(Path(folder) / "weights.pt", SIZE)
-        bare = setup.settle(Path(folder)).YOLO(str(START))
+        bare = setup.import_configured(Path(folder)).YOLO(str(START))
         names = [bare.names[at] for at in sorted(bare.names)]
         options = {"imgsz": SIZE, "device": "cpu", "verbose": False}
         ways: dict[str, Callable[[], Any]] = {
-            "ours": lambda: find(network, chosen.test, fetch, names, 0.05, Ear()),
+            "ours": lambda: detect(network, chosen.test, fetch, names, 0.05, Ear()),
             "bare": lambda: bare.predict(files, batch=16, **options),
             "one by one": lambda: [bare.predict(file, **options) for file in files],
         }

@@ -1,4 +1,4 @@
-"""An engine whose network sees colours and finds the shapes of `detection_training_sets`."""
+"""An engine whose network detects the coloured shapes of `detection_training_sets`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from backend.domain.errors import NoWeights
-from backend.models.detection.engine import Canvases, Found, Trained
+from backend.models.detection.engine import Detections, PixelBatch, TrainedNetwork
 from backend.models.detection.training_plan import TrainingPlan
 from backend.ports.model_family import TrainingSet
 
@@ -26,17 +26,17 @@ class ColourNetwork:
     calls_squares: int = 0
     batches: list[tuple[int, ...]] = field(default_factory=list)
 
-    def detect(self, canvases: Canvases, floor: float) -> Sequence[Found]:
-        self.batches.append(canvases.shape)
-        return [self._found(canvas.astype(int)) for canvas in canvases]
+    def detect(self, batch: PixelBatch, min_score: float) -> Sequence[Detections]:
+        self.batches.append(batch.shape)
+        return [self._detections(pixels.astype(int)) for pixels in batch]
 
     def save(self, folder: Path) -> None:
         (folder / "colours.txt").write_text(
             f"{self.image_size} {self.score} {self.calls_squares}", "utf-8"
         )
 
-    def _found(self, canvas: np.ndarray) -> Found:
-        blue, green, red = canvas[..., 0], canvas[..., 1], canvas[..., 2]
+    def _detections(self, pixels: np.ndarray) -> Detections:
+        blue, green, red = pixels[..., 0], pixels[..., 1], pixels[..., 2]
         masks = [red - np.maximum(blue, green) > 90, blue - np.maximum(red, green) > 90]
         boxes: list[tuple[int, ...]] = []
         labels: list[int] = []
@@ -45,7 +45,7 @@ class ColourNetwork:
                 spots = cv2.connectedComponentsWithStats(mask.astype(np.uint8))[2][1:]
                 boxes += [(x, y, x + w, y + h) for x, y, w, h, area in spots if area > 200]
                 labels += [label or self.calls_squares for *_, area in spots if area > 200]
-        return Found(
+        return Detections(
             np.array(boxes, dtype=np.float32).reshape(-1, 4),
             np.array(labels, dtype=np.int64),
             np.full(len(labels), self.score, dtype=np.float32),
@@ -54,7 +54,7 @@ class ColourNetwork:
 
 @dataclass
 class ColourEngine:
-    """Hands out one network a training, the last one again and again."""
+    """Returns one network per training, in order; the last one for all further trainings."""
 
     networks: list[ColourNetwork]
     start: str = "colours"
@@ -70,12 +70,12 @@ class ColourEngine:
 
     def train(
         self, training_set: TrainingSet, plan: TrainingPlan, previous: Path | None
-    ) -> Trained:
+    ) -> TrainedNetwork:
         self.training_sets.append(training_set)
         self.plans.append(plan)
         self.previous.append(previous)
         training_set.progress("train", 0, plan.epochs)
-        return Trained(
+        return TrainedNetwork(
             self.networks[min(len(self.training_sets), len(self.networks)) - 1], plan.epochs
         )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from backend.domain.errors import UnreadableImage
 from backend.models.images import thumbnails
 from backend.models.detection.ultralytics_engine import setup
-setup.settle(Path({home!r}))
+setup.import_configured(Path({home!r}))
 broken = Path({home!r}) / "broken.jpg"
 broken.write_bytes(b"this is no image")
 try:

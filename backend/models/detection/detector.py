@@ -1,4 +1,4 @@
-"""A trained detector: the same model around the network of either family."""
+"""A trained detector: a network of either engine with its thresholds and calibration."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,9 +14,10 @@ from backend.domain.ids import Label
 from backend.domain.schema import Control
 from backend.models.calibration import ScoreCalibration
 from backend.models.detection import label_powerset
+from backend.models.detection.comparison import score
 from backend.models.detection.confidence import BoxConfidence
 from backend.models.detection.engine import Network
-from backend.models.detection.thresholds import CANDIDATE, score
+from backend.models.detection.thresholds import CANDIDATE
 from backend.ports.images import Fetch
 from backend.ports.progress import Progress
 
@@ -27,28 +28,30 @@ CARD = "detector.json"
 class Detector:
     """Implements `model_family.Model` for rectangles.
 
-    `start` names the network that training began from; one of another start cannot go on from it.
-    `classes` are the network's, as `label_sets` names them, `labels` those of the control.
+    `start` names the pretrained weights that training started from; a training from others cannot
+    continue from this one. `classes` are the network's, as `label_powerset` names them, `labels`
+    those of the control.
     """
 
     network: Network
     start: str
     classes: tuple[Label, ...]
     labels: tuple[Label, ...]
-    judge: BoxConfidence
+    confidence: BoxConfidence
     metrics: Mapping[str, float]
     notes: Mapping[str, Any]
 
     @property
     def out_of_fold(self) -> None:
-        """Too dear for a detector; the held-out images serve instead."""
+        """None: cross-validating a detector takes too long; the held-out images serve instead."""
 
     def predict(self, images: ImageBatch, fetch: Fetch, progress: Progress) -> PredictionBatch:
-        found = find(self.network, images.refs, fetch, self.classes, CANDIDATE, progress)
-        calibrated = [self.judge.calibrated(image) for image in found]
+        candidates = detect(self.network, images.refs, fetch, self.classes, CANDIDATE, progress)
+        calibrated = [self.confidence.calibrated(image) for image in candidates]
+        shown = [self.confidence.show(image) for image in candidates]
         return PredictionBatch(
-            tuple(self.judge.calibrated(self.judge.shown(image)) for image in found),
-            self.judge.confidence(found),
+            tuple(self.confidence.calibrated(image) for image in shown),
+            self.confidence.confidence(candidates),
             np.array([self._best(image) for image in calibrated]).reshape(-1, len(self.labels)),
         )
 
@@ -57,56 +60,57 @@ class Detector:
         card = {
             "start": self.start,
             "labels": self.classes,
-            "judge": asdict(self.judge),
+            "confidence": asdict(self.confidence),
             "metrics": dict(self.metrics),
             "notes": dict(self.notes),
         }
         (folder / CARD).write_text(json.dumps(card, indent=1), "utf-8")
 
-    def _best(self, found: Regions) -> list[float]:
+    def _best(self, candidates: Regions) -> list[float]:
+        """Best score of each label in an image; 0 where it has no candidate."""
         return [
-            max((score(box) for box in found.regions if box.label == label), default=0.0)
+            max((score(box) for box in candidates.regions if box.label == label), default=0.0)
             for label in self.labels
         ]
 
 
-def find(
+def detect(
     network: Network,
     refs: Sequence[ImageRef],
     fetch: Fetch,
     classes: Sequence[Label],
-    floor: float,
+    min_score: float,
     progress: Progress,
 ) -> list[Regions]:
-    """What the network finds, as `canvases.find` says, by label."""
+    """Run `inference.detect` and decode the network's classes to labels."""
     from backend.models.detection import inference  # noqa: PLC0415  imports OpenCV
 
-    found = inference.find(network, refs, fetch, classes, floor, progress)
-    return [label_powerset.expanded(image) for image in found]
+    detections = inference.detect(network, refs, fetch, classes, min_score, progress)
+    return [label_powerset.decode(image) for image in detections]
 
 
 def load(folder: Path, control: Control, network: Network) -> Detector:
-    """A detector as `Detector.save` wrote it, for a control whose labels may be in new order."""
+    """Load what `Detector.save` wrote; the control may list its labels in another order."""
     card = _card(folder)
-    judge = card["judge"]
+    confidence = card["confidence"]
     return Detector(
         network,
         card["start"],
         tuple(Label(name) for name in card["labels"]),
         control.labels,
         BoxConfidence(
-            judge["thresholds"],
-            ScoreCalibration(**judge["box"]),
-            ScoreCalibration(**judge["answer"]),
-            judge["complete"],
+            confidence["thresholds"],
+            ScoreCalibration(**confidence["box"]),
+            ScoreCalibration(**confidence["answer"]),
+            confidence["complete"],
         ),
         card["metrics"],
         card["notes"],
     )
 
 
-def classes(folder: Path, start: str) -> tuple[Label, ...]:
-    """What the network in this folder knows; nothing where it began from another start."""
+def known_classes(folder: Path, start: str) -> tuple[Label, ...]:
+    """List the classes of a saved network; none if it started from other weights than `start`."""
     if not (folder / CARD).is_file():
         return ()
     card = _card(folder)

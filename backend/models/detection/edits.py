@@ -1,4 +1,4 @@
-"""The edits that make predicted boxes right."""
+"""Edits that a person must make until the boxes of an image are right."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from backend.domain.answers import Regions
 from backend.domain.arrays import Floats, Targets
-from backend.models.detection.overlaps import overlaps
+from backend.models.detection.comparison import MATCH, BoxComparison
 
 LOOSE = 0.1
 """IoU from which a box of the right label counts as misplaced rather than as another object."""
@@ -14,7 +14,7 @@ LOOSE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Edits:
-    """What a person must do to a prediction until it is right, in boxes."""
+    """Number of boxes to add, delete, move or give another label."""
 
     add: int = 0
     delete: int = 0
@@ -23,39 +23,41 @@ class Edits:
 
     @property
     def total(self) -> int:
-        """Zero means that the image is right: every box found, none too many."""
+        """Zero means that the answer is right: no box is missing, wrong or superfluous."""
         return self.add + self.delete + self.move + self.relabel
 
 
-def edits(prediction: Regions, truth: Regions, iou: float = 0.5) -> Edits:
-    """The edits that make a prediction right, boxes paired greedily by overlap.
+def edits(prediction: Regions, truth: Regions, iou: float = MATCH) -> Edits:
+    """Count the edits that turn a prediction into the truth."""
+    return count_edits(BoxComparison.of(prediction, truth), iou)
 
-    First boxes that are right are paired, then those with the wrong label, then those of the
-    right label that lie loosely (IoU of `LOOSE` or more). What is left is deleted or added.
+
+def count_edits(image: BoxComparison, iou: float = MATCH) -> Edits:
+    """Count the edits of an image; boxes are paired greedily, largest overlap first.
+
+    Right boxes are paired first, then those with the wrong label, then those of the right label
+    whose overlap is `LOOSE` or more. Detections left over are deleted, true boxes left over added.
     """
-    overlap = overlaps(prediction.regions, truth.regions)
-    same = np.array(
-        [[predict.label == true.label for true in truth.regions] for predict in prediction.regions],
-        dtype=np.bool_,
-    ).reshape(overlap.shape)
+    overlap, same = image.iou.copy(), image.same_label
     right = _pair(overlap, same & (overlap >= iou))
     relabel = _pair(overlap, ~same & (overlap >= iou))
     move = _pair(overlap, same & (overlap >= LOOSE))
     paired = right + relabel + move
     return Edits(
-        add=len(truth.regions) - paired,
-        delete=len(prediction.regions) - paired,
+        add=len(image.truth) - paired,
+        delete=len(image.detections) - paired,
         move=move,
         relabel=relabel,
     )
 
 
 def _pair(overlap: Floats, allowed: Targets) -> int:
-    """Pair rows with columns, best overlap first; paired ones leave `overlap` for good."""
+    """Pair rows with columns where allowed and return how many; sets their overlaps to -1."""
     pairs = 0
-    for cell in np.argsort(-overlap, axis=None, kind="stable").tolist():
+    cells = np.flatnonzero(allowed)
+    for cell in cells[np.argsort(-overlap.ravel()[cells], kind="stable")].tolist():
         row, column = divmod(cell, overlap.shape[1])
-        if allowed[row, column] and overlap[row, column] >= 0:
+        if overlap[row, column] >= 0:
             overlap[row, :] = overlap[:, column] = -1
             pairs += 1
     return pairs

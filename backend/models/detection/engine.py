@@ -1,7 +1,8 @@
-"""What both families of detectors offer: a network that finds boxes, and an engine that trains it.
+"""The port behind which the detection libraries stand: `Engine` trains a `Network`, or loads it.
 
-Everything that is not the network itself, from reading files to calibrated answers, is written
-once, for both.
+`ultralytics_engine` and `torchvision_engine` implement both Protocols. Everything that does not
+depend on the library is written once and calls only these: reading and letterboxing (inference),
+thresholds, calibration, evaluation and pseudo labels.
 """
 
 from collections.abc import Sequence
@@ -12,25 +13,26 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.domain.arrays import Floats
 from backend.domain.errors import BadInput
 from backend.models.detection.training_plan import TrainingPlan
 from backend.ports.model_family import TrainingSet
 
-Canvases = NDArray[np.uint8]
-"""(b, height, width, 3), blue first, sides in whole strides."""
+PixelBatch = NDArray[np.uint8]
+"""Letterboxed images of one shape, (b, height, width, 3), BGR, sides multiples of the stride."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What a network found on one canvas, in any order.
+class Detections:
+    """The boxes that a network detects on one letterboxed image, in any order.
 
-    `boxes` (m, 4): left, top, right, bottom in canvas pixels; `labels` (m,): positions in the
-    control's labels; `scores` (m,) in [0, 1].
+    `boxes` (m, 4): left, top, right, bottom in pixels of the letterboxed image; `labels` (m,):
+    positions in the control's labels; `scores` (m,) in [0, 1].
     """
 
-    boxes: NDArray[np.floating[Any]]
+    boxes: Floats
     labels: NDArray[np.integer[Any]]
-    scores: NDArray[np.floating[Any]]
+    scores: Floats
 
 
 class Network(Protocol):
@@ -38,11 +40,11 @@ class Network(Protocol):
 
     @property
     def image_size(self) -> int:
-        """The longer side of a canvas, in pixels."""
+        """The longer side of a letterboxed image, in pixels, without padding."""
         ...
 
-    def detect(self, canvases: Canvases, floor: float) -> Sequence[Found]:
-        """One `Found` a canvas, in order; no score below `floor`."""
+    def detect(self, batch: PixelBatch, min_score: float) -> Sequence[Detections]:
+        """Detect boxes with this score or more; one result per image, in order."""
         ...
 
     def save(self, folder: Path) -> None:
@@ -51,47 +53,67 @@ class Network(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
-    """A network, and the epochs that its training took."""
+class TrainedNetwork:
+    """A network, and the number of epochs that it was trained for."""
 
     network: Network
     epochs: int
 
 
 class Engine(Protocol):
-    """A library that trains networks, with a network to start from."""
+    """A library that trains networks, with the pretrained weights to start from."""
 
     @property
     def start(self) -> str:
-        """The network to start from, as `AUTOLABEL_DETECTOR` names it."""
+        """Name or path of the pretrained weights, from `AUTOLABEL_DETECTOR`."""
         ...
 
     @property
     def on_gpu(self) -> bool:
-        """Whether it trains on a graphics processor."""
+        """Whether it trains on a GPU."""
         ...
 
     def check(self) -> None:
-        """Raises NoWeights where training could not start; quick, downloads nothing."""
+        """Check quickly, without a download, that training could start.
+
+        Raises:
+            NoWeights: when the pretrained weights are neither here nor to be downloaded.
+        """
         ...
 
     def train(
         self, training_set: TrainingSet, plan: TrainingPlan, previous: Path | None
-    ) -> Trained:
-        """Learn from `training_set.train`, choose the best epoch on `training_set.held_out`.
+    ) -> TrainedNetwork:
+        """Train on `training_set.train`; choose the best epoch on `training_set.held_out`.
 
-        `previous` is a folder that `Network.save` wrote for the same labels, to go on from.
+        Args:
+            training_set: images, with the labels of its control as classes.
+            plan: hyperparameters.
+            previous: folder that `Network.save` wrote for the same labels, to continue from;
+                None to start from the pretrained weights.
+
+        Raises:
+            NoWeights: when the pretrained weights cannot be had or do not fit.
+            Stopped: when `training_set.progress` raises it.
         """
         ...
 
     def load(self, folder: Path) -> Network:
-        """What `Network.save` wrote. Raises BadInput where another library wrote it."""
+        """Load what `Network.save` wrote.
+
+        Raises:
+            BadInput: when the folder was written by another engine.
+        """
         ...
 
 
-def saved(weights: Path) -> Path:
-    """The file, if it is there. Raises BadInput."""
-    if not weights.is_file():
-        what = f"this version holds no {weights.name}: another kind of detector learned it"
-        raise BadInput(what, "Set AUTOLABEL_DETECTOR as it was, or train again")
-    return weights
+def require_weights(path: Path) -> Path:
+    """Return the path of saved weights.
+
+    Raises:
+        BadInput: when there is no such file, because another engine wrote the version.
+    """
+    if not path.is_file():
+        what = f"this version has no {path.name}: it was trained by another kind of detector"
+        raise BadInput(what, "Set AUTOLABEL_DETECTOR back to the former value, or train again")
+    return path

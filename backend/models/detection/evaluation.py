@@ -1,131 +1,171 @@
-"""What a detector's figures are on held-out images."""
+"""Metrics of a detector on held-out images."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from backend.domain.answers import Regions
-from backend.domain.arrays import Floats
+from backend.domain.arrays import Floats, Rows, Targets
 from backend.domain.ids import Label
 from backend.models.calibration import expected_calibration_error, reliability
-from backend.models.detection.average_precision import (
-    COCO_LEVELS,
-    at_least,
-    box_table,
-    mean_average_precision,
-    shown_metrics,
-)
+from backend.models.detection.average_precision import average_precisions, mean
+from backend.models.detection.comparison import BoxComparison, PooledDetections, count
 from backend.models.detection.confidence import BoxConfidence
-from backend.models.detection.edits import edits
-from backend.models.detection.thresholds import CANDIDATE, NOTHING_EXPECTED
+from backend.models.detection.edits import count_edits
+from backend.models.detection.thresholds import CANDIDATE, NO_PRIOR
 from backend.models.folds import stratified
 
 FOLDS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """What people would have seen: answers, and confidence in each, (n,)."""
+class Evaluation:
+    """`metrics` for the report and the model card, and `tables` for the report."""
 
-    answers: tuple[Regions, ...]
+    metrics: Mapping[str, float]
+    tables: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CrossFitted:
+    """Boxes that people would have seen, and the confidence in each image, (n,)."""
+
+    images: tuple[BoxComparison, ...]
     confidence: Floats
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluation:
-    """`figures` for report and card, and `tables` for the report: labels, reliability plot."""
+class BoxRow:
+    """Metrics of one label's boxes at an IoU of 0.5.
 
-    figures: Mapping[str, float]
-    tables: Mapping[str, Any]
+    `precision` and `recall` are those of the shown boxes, and 0 without a denominator, as in
+    scikit-learn. `ap50` ranks all detections; nan where no true box has the label. `boxes` counts
+    the true boxes.
+    """
+
+    label: Label
+    precision: float
+    recall: float
+    ap50: float
+    boxes: int
 
 
 def evaluate(
-    found: Sequence[Regions],
-    truths: Sequence[Regions],
+    images: Sequence[BoxComparison],
     labels: Sequence[Label],
     seed: int,
-    expected: Mapping[Label, Floats] = NOTHING_EXPECTED,
+    prior: Mapping[Label, Floats] = NO_PRIOR,
 ) -> Evaluation:
-    """How good the answers are that people would have seen; what cannot be measured is left out.
+    """Measure the answers that people would have seen; leave out what cannot be measured.
 
-    `map50`, `map50_95`, `accuracy` (share of images that need no edit), `ece` and `brier` of the
-    confidence in that, `edits_per_image`, `images` (measured on), `precision` and `recall`, the
-    last two also by label, as `recall/LABEL`.
-    Thresholds and calibration are learned on held-out images too, so all figures that depend on
-    them are cross-fitted: each image is judged by what the other folds taught.
+    Thresholds and calibration are fitted on held-out images too, so all metrics that depend on
+    them are cross-fitted: the other folds decide what is shown of an image.
 
     Args:
-        found: all that the network found, down to low scores.
-        truths: what people said, in the same order.
+        images: all detections, down to low scores, beside what people drew.
         labels: those of the control.
-        seed: deals the folds.
-        expected: as in `BoxConfidence.fit`.
+        seed: decides the folds.
+        prior: as in `BoxConfidence.fit`.
     """
-    if not truths:
+    if not images:
         return Evaluation({}, {})
-    candidates = [at_least(image, CANDIDATE) for image in found]
-    shown = cross_fitted(candidates, truths, labels, seed, expected)
-    right = np.array(
-        [
-            edits(answer, truth).total == 0
-            for answer, truth in zip(shown.answers, truths, strict=True)
-        ],
-        dtype=np.bool_,
-    )
-    rows = box_table(shown.answers, truths, labels)
-    there = [row for row in rows if row.boxes]
-    figures = {
-        "map50": mean_average_precision(found, truths, labels),
-        "map50_95": mean_average_precision(found, truths, labels, COCO_LEVELS),
-        "accuracy": float(right.mean()),
-        "ece": expected_calibration_error(shown.confidence, right),
-        "brier": float(((shown.confidence - right) ** 2).mean()),
-        **shown_metrics(shown.answers, truths, labels),
-        **{f"precision/{row.label}": row.precision for row in there},
-        **{f"recall/{row.label}": row.recall for row in there},
-        "images": float(len(truths)),
+    shown = cross_fitted([image.at_least(CANDIDATE) for image in images], labels, seed, prior)
+    edits = np.array([count_edits(image).total for image in shown.images])
+    precisions = average_precisions(images, labels)
+    rows = label_rows(shown.images, labels, precisions[:, 0])
+    metrics = {
+        "map50": mean(precisions[:, :1]),
+        "map50_95": mean(precisions),
+        **image_metrics(shown.confidence, edits),
+        **box_metrics(shown.images, labels),
+        **_by_label(rows),
     }
-    by_rank = box_table(found, truths, labels)
-    tables = {
+    finite = {name: value for name, value in metrics.items() if np.isfinite(value)}
+    return Evaluation(finite, tables(rows, shown.confidence, edits == 0))
+
+
+def image_metrics(confidence: Floats, edits: Rows) -> Mapping[str, float]:
+    """Metrics of whole images; `accuracy` is the share of images that need no edit.
+
+    Args:
+        confidence: that each image needs no edit, (n,).
+        edits: number of edits that it needs, (n,).
+    """
+    correct = edits == 0
+    return {
+        "accuracy": float(correct.mean()),
+        "ece": expected_calibration_error(confidence, correct),
+        "brier": float(((confidence - correct) ** 2).mean()),
+        "edits_per_image": float(edits.mean()),
+        "images": float(len(edits)),
+    }
+
+
+def box_metrics(shown: Sequence[BoxComparison], labels: Sequence[Label]) -> Mapping[str, float]:
+    """Precision and recall of the shown boxes of all labels together."""
+    boxes = sum(count(shown, label) for label in labels)
+    return _precision_recall(PooledDetections.of(shown), boxes)
+
+
+def label_rows(
+    shown: Sequence[BoxComparison], labels: Sequence[Label], ap50: Floats
+) -> tuple[BoxRow, ...]:
+    """Compute one row per label; `ap50` (len(labels),)."""
+    pooled = PooledDetections.of(shown)
+    rows: list[BoxRow] = []
+    for label, ap in zip(labels, ap50, strict=True):
+        boxes = count(shown, label)
+        quotients = _precision_recall(pooled.of_label(label), boxes)
+        rows.append(BoxRow(label, **quotients, ap50=float(ap), boxes=boxes))
+    return tuple(rows)
+
+
+def tables(rows: Sequence[BoxRow], confidence: Floats, correct: Targets) -> Mapping[str, Any]:
+    """Build the tables of the report: one row per label, one point per bin of confidence."""
+    return {
         "metrics_from": "held-out",
-        "per_label": [
-            {**asdict(row), "ap50": ranked.ap50} for row, ranked in zip(rows, by_rank, strict=True)
-        ],
-        "reliability": [asdict(point) for point in reliability(shown.confidence, right)],
+        "per_label": [asdict(row) for row in rows],
+        "reliability": [asdict(point) for point in reliability(confidence, correct)],
     }
-    return Evaluation(
-        {name: figure for name, figure in figures.items() if np.isfinite(figure)}, tables
-    )
 
 
 def cross_fitted(
-    candidates: Sequence[Regions],
-    truths: Sequence[Regions],
+    candidates: Sequence[BoxComparison],
     labels: Sequence[Label],
     seed: int,
-    expected: Mapping[Label, Floats] = NOTHING_EXPECTED,
-) -> Shown:
-    """Each image as a judge fitted on the other folds would show it."""
-    fold = stratified(_targets(truths, labels), min(FOLDS, max(1, len(truths))), seed)
-    answers = list(candidates)
+    prior: Mapping[Label, Floats] = NO_PRIOR,
+) -> CrossFitted:
+    """Decide what is shown of each image by thresholds fitted on the other folds."""
+    fold = stratified(_label_sets(candidates, labels), min(FOLDS, max(1, len(candidates))), seed)
+    shown = list(candidates)
     confidence = np.zeros(len(candidates))
     for number in np.unique(fold):
-        others, own = _positions(fold != number), _positions(fold == number)
-        seen, taught = [candidates[at] for at in others], [truths[at] for at in others]
-        judge = BoxConfidence.fit(seen, taught, labels, expected)
-        confidence[own] = judge.confidence([candidates[at] for at in own])
-        for at in own:
-            answers[at] = judge.shown(candidates[at])
-    return Shown(tuple(answers), confidence)
+        others = [candidates[int(at)] for at in np.flatnonzero(fold != number)]
+        fitted = BoxConfidence.fit(others, labels, prior)
+        for at in np.flatnonzero(fold == number):
+            image = candidates[int(at)]
+            shown[at] = image.take(fitted.shown(image.detections))
+            confidence[at] = fitted.confidence([Regions(image.detections)])[0]
+    return CrossFitted(tuple(shown), confidence)
 
 
-def _positions(targets: NDArray[np.bool_]) -> list[int]:
-    return [int(position) for position in np.flatnonzero(targets)]
+def _precision_recall(shown: PooledDetections, boxes: int) -> dict[str, float]:
+    right = int(shown.right.sum())
+    return {"precision": right / max(1, len(shown.scores)), "recall": right / max(1, boxes)}
 
 
-def _targets(truths: Sequence[Regions], labels: Sequence[Label]) -> NDArray[np.bool_]:
-    rows = [[label in truth.labels for label in labels] for truth in truths]
-    return np.array(rows, dtype=np.bool_).reshape(len(truths), len(labels))
+def _by_label(rows: Sequence[BoxRow]) -> Mapping[str, float]:
+    measured = [row for row in rows if row.boxes]
+    return {
+        **{f"precision/{row.label}": row.precision for row in measured},
+        **{f"recall/{row.label}": row.recall for row in measured},
+    }
+
+
+def _label_sets(candidates: Sequence[BoxComparison], labels: Sequence[Label]) -> Targets:
+    """Tell which labels the true boxes of each image have, (n, len(labels))."""
+    sets = [{box.label for box in image.truth} for image in candidates]
+    rows = [[label in own for label in labels] for own in sets]
+    return np.array(rows, dtype=np.bool_).reshape(len(candidates), len(labels))

@@ -1,4 +1,4 @@
-"""The family that learns rectangles, around whichever engine `AUTOLABEL_DETECTOR` names."""
+"""The family of models that learns rectangles, with the engine that `AUTOLABEL_DETECTOR` names."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -15,38 +15,38 @@ from backend.domain.ids import Label
 from backend.domain.jobs import Algorithm
 from backend.domain.schema import Control, TaskKind
 from backend.models.detection import detector, label_powerset, pseudo_labels
-from backend.models.detection.average_precision import at_least
+from backend.models.detection.comparison import BoxComparison, compare
 from backend.models.detection.confidence import BoxConfidence
 from backend.models.detection.detector import Detector
-from backend.models.detection.engine import Engine, Network, Trained
+from backend.models.detection.engine import Engine, Network, TrainedNetwork
 from backend.models.detection.evaluation import evaluate
-from backend.models.detection.thresholds import CANDIDATE, NOTHING_EXPECTED, surplus
+from backend.models.detection.pseudo_labels import PseudoLabels
+from backend.models.detection.thresholds import CANDIDATE, NO_PRIOR, count_prior
 from backend.models.detection.training_plan import TrainingPlan, plan
 from backend.ports.model_family import TrainingSet
 from backend.ports.progress import Progress
 from backend.settings import Settings
 
-PERMISSIVE = "torchvision:"
-"""How `AUTOLABEL_DETECTOR` names a network of torchvision's."""
+TORCHVISION = "torchvision:"
+"""Prefix of `AUTOLABEL_DETECTOR` that selects torchvision; everything else is Ultralytics."""
 
 _EVALUATED = 0.01
-"""Score from which boxes count in average precision; below, they add time and next to nothing."""
-
+"""Score from which boxes count in average precision; lower ones cost time and change little."""
 
 ENOUGH = 20
-"""Held-out images from which on they alone choose the thresholds."""
+"""Held-out images from which on they alone determine the thresholds."""
 
 SAMPLE = 32
-"""Unlabeled images on which boxes are counted where there are fewer."""
+"""Unlabeled images on which boxes are counted where there are fewer held-out images."""
 
 
 def detector_family(settings: Settings, device: str) -> "DetectorFamily":
-    """The family for these settings; `device` as torch names it. Imports no torch."""
+    """Build the family for these settings; `device` as torch names it. Imports no torch."""
     across = settings.nms_across_labels
-    if settings.detector.startswith(PERMISSIVE):
+    if settings.detector.startswith(TORCHVISION):
         from backend.models.detection.torchvision_engine.detector import TorchvisionEngine  # noqa: PLC0415  torch
 
-        start = settings.detector.removeprefix(PERMISSIVE)
+        start = settings.detector.removeprefix(TORCHVISION)
         return DetectorFamily(TorchvisionEngine(start, settings.data_dir, device, across))
     from backend.models.detection.ultralytics_engine.detector import UltralyticsEngine  # noqa: PLC0415
 
@@ -54,8 +54,8 @@ def detector_family(settings: Settings, device: str) -> "DetectorFamily":
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
-    """What a network is to know, and the folder of one that knows it already, to go on from."""
+class StartingPoint:
+    """The classes that a network learns, and the version that it continues from, if any."""
 
     classes: tuple[Label, ...]
     previous: Path | None
@@ -65,7 +65,7 @@ class Start:
 class DetectorFamily:
     """Implements `model_family.Family` for rectangles.
 
-    `image_size` and `epochs` overrule the training plan, for measurements.
+    `image_size` and `epochs` override the training plan in benchmarks.
     """
 
     engine: Engine
@@ -80,125 +80,135 @@ class DetectorFamily:
         self.engine.check()
 
     def fit(self, training_set: TrainingSet) -> Detector:
-        capitalize_first = time.monotonic()
-        start = _start(training_set, self.engine.start)
-        chosen = self._plan(training_set, goes_on=start.previous is not None)
+        """Train a detector; a precise job then trains a second one with pseudo labels."""
+        started = time.monotonic()
+        start = _starting_point(training_set, self.engine.start)
+        chosen = self._plan(training_set, continued=start.previous is not None)
         if training_set.algorithm is Algorithm.FAST or not len(training_set.unlabeled):
             return self._trained(training_set, chosen, start)
-        teacher = self._trained(
-            training_set, replace(chosen, minutes=training_set.max_minutes / 2), start
-        )
-        left = training_set.max_minutes - (time.monotonic() - capitalize_first) / 60
+        half = replace(chosen, minutes=training_set.max_minutes / 2)
+        teacher = self._trained(training_set, half, start)
+        left = training_set.max_minutes - (time.monotonic() - started) / 60
         return self._student(training_set, replace(chosen, minutes=left), teacher, start)
 
     def load(self, folder: Path, control: Control) -> Detector:
         return detector.load(folder, control, self.engine.load(folder))
 
-    def _plan(self, training_set: TrainingSet, *, goes_on: bool) -> TrainingPlan:
+    def _plan(self, training_set: TrainingSet, *, continued: bool) -> TrainingPlan:
         chosen = plan(
             training_set.train_answers,
             on_gpu=self.engine.on_gpu,
             minutes=training_set.max_minutes,
-            goes_on=goes_on,
+            continued=continued,
         )
         size = self.image_size or chosen.image_size
         return replace(chosen, image_size=size, epochs=self.epochs or chosen.epochs)
 
-    def _trained(self, training_set: TrainingSet, chosen: TrainingPlan, start: Start) -> Detector:
-        """Train, and judge the result on the held-out images."""
-        capitalize_first = time.monotonic()
-        merged = label_powerset.merged(training_set, start.classes)
-        trained = self.engine.train(merged, chosen, start.previous)
-        seconds = time.monotonic() - capitalize_first
-        truths = [answer for answer in training_set.held_out_answers if isinstance(answer, Regions)]
-        found = _find(
-            trained.network, start.classes, training_set, training_set.held_out.refs, _EVALUATED
-        )
-        candidates = [at_least(image, CANDIDATE) for image in found]
-        expected = _expected(trained.network, start.classes, training_set)
-        judged = evaluate(found, truths, training_set.control.labels, training_set.seed, expected)
-        about = _notes(
-            self.engine.start, chosen, trained, len(training_set.train), seconds, start.previous
-        )
+    def _trained(
+        self, training_set: TrainingSet, chosen: TrainingPlan, start: StartingPoint
+    ) -> Detector:
+        """Train, then evaluate and calibrate on the held-out images."""
+        started = time.monotonic()
+        encoded = label_powerset.encode(training_set, start.classes)
+        trained = self.engine.train(encoded, chosen, start.previous)
+        seconds = time.monotonic() - started
+        network, labels = trained.network, training_set.control.labels
+        images = _compared(network, start.classes, training_set, _EVALUATED)
+        candidates = [image.at_least(CANDIDATE) for image in images]
+        prior = _prior(network, start.classes, training_set)
+        evaluation = evaluate(images, labels, training_set.seed, prior)
+        notes = _notes(chosen, trained, len(training_set.train), seconds)
+        began = "previous version" if start.previous else self.engine.start
         return Detector(
-            trained.network,
+            network,
             self.engine.start,
             start.classes,
-            training_set.control.labels,
-            BoxConfidence.fit(candidates, truths, training_set.control.labels, expected),
-            judged.figures,
-            {**about, **judged.tables},
+            labels,
+            BoxConfidence.fit(candidates, labels, prior),
+            evaluation.metrics,
+            {"start": began, **notes, **evaluation.tables},
         )
 
     def _student(
-        self, training_set: TrainingSet, chosen: TrainingPlan, teacher: Detector, start: Start
+        self,
+        training_set: TrainingSet,
+        chosen: TrainingPlan,
+        teacher: Detector,
+        start: StartingPoint,
     ) -> Detector:
-        """The student, if it beats the teacher on the held-out images, else the teacher."""
+        """Train with pseudo labels; return the better detector by mAP50 on held-out images."""
         training_set = pseudo_labels.sampled(training_set)
-        taught = self._taught(training_set, teacher)
-        tried: dict[str, Any] = {
+        selected = _pseudo_labels(training_set, teacher)
+        before = teacher.metrics.get("map50")
+        tried = {
             "name": "teacher and student",
-            "images": len(taught.positions),
-            "before": teacher.metrics.get("map50"),
+            "images": len(selected.positions),
+            "before": before,
             "kept": False,
         }
-        if tried["before"] is None:
+        if before is None:
             return _with(teacher, tried | {"reason": "no box is held out to compare on"})
-        if not taught.positions:
+        if not selected.positions:
             return _with(teacher, tried | {"reason": "the teacher was sure of no unlabeled image"})
         if chosen.minutes <= 0:
             return _with(teacher, tried | {"reason": "the training time was used up"})
-        student = self._trained(pseudo_labels.extended(training_set, taught), chosen, start)
+        student = self._trained(pseudo_labels.extended(training_set, selected), chosen, start)
         tried["after"] = student.metrics["map50"]
-        if student.metrics["map50"] > teacher.metrics["map50"]:
+        if student.metrics["map50"] > before:
             return _with(student, tried | {"kept": True, "reason": "mAP50 on held-out rose"})
         return _with(teacher, tried | {"reason": "mAP50 on held-out did not rise"})
 
-    def _taught(self, training_set: TrainingSet, teacher: Detector) -> pseudo_labels.Taught:
-        truths = [answer for answer in training_set.held_out_answers if isinstance(answer, Regions)]
-        seen = _find(
-            teacher.network, teacher.classes, training_set, training_set.held_out.refs, CANDIDATE
-        )
-        sure = pseudo_labels.sure_thresholds(seen, truths, teacher.judge)
-        found = _find(
-            teacher.network, teacher.classes, training_set, training_set.unlabeled.refs, CANDIDATE
-        )
-        limit = pseudo_labels.PER_LABELED * len(training_set.train)
-        return pseudo_labels.teach(found, teacher.judge.confidence(found), sure, limit)
+
+def _pseudo_labels(training_set: TrainingSet, teacher: Detector) -> PseudoLabels:
+    images = _compared(teacher.network, teacher.classes, training_set, CANDIDATE)
+    thresholds = pseudo_labels.confident_thresholds(images, teacher.confidence.thresholds)
+    refs = training_set.unlabeled.refs
+    detections = _detect(teacher.network, teacher.classes, training_set, refs, CANDIDATE)
+    confidence = teacher.confidence.confidence(detections)
+    limit = pseudo_labels.PER_LABELED * len(training_set.train)
+    return pseudo_labels.select(detections, confidence, thresholds, limit)
 
 
-def _expected(
+def _prior(
     network: Network, classes: Sequence[Label], training_set: TrainingSet
 ) -> Mapping[Label, Floats]:
-    """What to expect of a threshold, where too few held-out images would tell."""
+    """Count boxes on unlabeled images where the held-out images are too few."""
     if len(training_set.held_out) >= ENOUGH:
-        return NOTHING_EXPECTED
-    rows = np.random.default_rng(training_set.seed).permutation(len(training_set.unlabeled))[
-        :SAMPLE
-    ]
+        return NO_PRIOR
+    rng = np.random.default_rng(training_set.seed)
+    rows = rng.permutation(len(training_set.unlabeled))[:SAMPLE]
+    refs = training_set.unlabeled.take(np.sort(rows)).refs
     try:
-        refs = training_set.unlabeled.take(np.sort(rows)).refs
-        seen = _find(network, classes, training_set, refs, CANDIDATE)
-    except UnreadableImage:  # gone since the first look; the prediction names it
-        return NOTHING_EXPECTED
+        candidates = _detect(network, classes, training_set, refs, CANDIDATE)
+    except UnreadableImage:  # has disappeared since the job started; predicting reports it
+        return NO_PRIOR
     answers = (*training_set.train_answers, *training_set.held_out_answers)
     drawn = [answer for answer in answers if isinstance(answer, Regions)]
-    return surplus(seen, drawn, training_set.control.labels)
+    return count_prior(candidates, drawn, training_set.control.labels)
 
 
-def _find(
+def _compared(
+    network: Network, classes: Sequence[Label], training_set: TrainingSet, min_score: float
+) -> list[BoxComparison]:
+    """Compare the detections on the held-out images with their answers."""
+    truths = [answer for answer in training_set.held_out_answers if isinstance(answer, Regions)]
+    refs = training_set.held_out.refs
+    return compare(_detect(network, classes, training_set, refs, min_score), truths)
+
+
+def _detect(
     network: Network,
     classes: Sequence[Label],
     training_set: TrainingSet,
     refs: Sequence[ImageRef],
-    floor: float,
+    min_score: float,
 ) -> list[Regions]:
     progress = _measuring(training_set.progress)
-    return detector.find(network, refs, training_set.fetch, classes, floor, progress)
+    return detector.detect(network, refs, training_set.fetch, classes, min_score, progress)
 
 
 def _measuring(progress: Progress) -> Progress:
-    """To look at images is a part of the training here, whose bar epochs alone move."""
+    """Report evaluation as part of training; only epochs advance the progress bar."""
 
     def report(_step: str, _done: int, _of: int) -> None:
         progress("train: measuring", 0, 1)
@@ -206,13 +216,17 @@ def _measuring(progress: Progress) -> Progress:
     return report
 
 
-def _start(training_set: TrainingSet, start: str) -> Start:
-    """The previous version, where it began likewise, with the same labels and all sets needed."""
+def _starting_point(training_set: TrainingSet, start: str) -> StartingPoint:
+    """Continue from the previous version if it started from the same weights and fits.
+
+    It fits if its labels are those of the control and it knows all label sets that are needed.
+    """
     labels = training_set.control.labels
-    wanted = label_powerset.classes(labels, training_set.train_answers)
-    known = detector.classes(training_set.previous, start) if training_set.previous else ()
-    goes_on = known[: len(labels)] == labels and set(wanted) <= set(known)
-    return Start(known, training_set.previous) if goes_on else Start(wanted, None)
+    needed = label_powerset.classes(labels, training_set.train_answers)
+    previous = training_set.previous
+    known = detector.known_classes(previous, start) if previous else ()
+    fits = known[: len(labels)] == labels and set(needed) <= set(known)
+    return StartingPoint(known, previous) if fits else StartingPoint(needed, None)
 
 
 def _with(model: Detector, tried: Mapping[str, Any]) -> Detector:
@@ -220,15 +234,9 @@ def _with(model: Detector, tried: Mapping[str, Any]) -> Detector:
 
 
 def _notes(
-    start: str,
-    chosen: TrainingPlan,
-    trained: Trained,
-    images: int,
-    seconds: float,
-    previous: Path | None,
-) -> dict[str, Any]:
+    chosen: TrainingPlan, trained: TrainedNetwork, images: int, seconds: float
+) -> Mapping[str, Any]:
     return {
-        "start": "previous version" if previous else start,
         "epochs": trained.epochs,
         "image_size": chosen.image_size,
         "batch": chosen.batch,

@@ -1,19 +1,18 @@
-"""Images to a network and its boxes back: read ahead, batched by shape, in fractions."""
+"""Run a network on image files: read ahead, batch by shape, return boxes as fractions."""
 
 import os
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from backend.domain.answers import ImageRef, Region, Regions
+from backend.domain.arrays import Floats
 from backend.domain.geometry import clipped
 from backend.domain.ids import Label
-from backend.models.detection.engine import Found, Network
+from backend.models.detection.engine import Detections, Network, PixelBatch
 from backend.models.detection.letterbox import Letterboxed, letterbox
 from backend.models.images.upright import read
 from backend.ports.images import Fetch
@@ -22,38 +21,42 @@ from backend.ports.progress import Progress
 BATCH = 16
 READERS = min(8, os.cpu_count() or 1)
 AHEAD = 4 * BATCH
-"""Pictures read but not yet looked at; at 640 pixels about 80 MB."""
+"""Images that may be in memory, read and not yet passed to the network; 80 MB at 640 pixels."""
+
+Positioned = tuple[int, Letterboxed]
+"""An image with its position among those asked for."""
 
 
-def find(
+def detect(
     network: Network,
     refs: Sequence[ImageRef],
     fetch: Fetch,
     labels: Sequence[Label],
-    floor: float,
+    min_score: float,
     progress: Progress,
 ) -> list[Regions]:
-    """What the network finds in each image, best first, with no score below `floor`.
+    """Detect the boxes of each image, best score first, down to `min_score`.
 
-    A canvas has the shape of its picture, so that a wide picture costs no more than its pixels;
-    only pictures of one shape share a batch, so that no answer depends on its neighbours.
+    Images are padded only to the stride, so a wide image costs no more than its pixels. Only
+    images of one shape share a batch, so no result depends on its neighbours.
 
     Raises:
-        UnreadableImage: for the first image that cannot be read.
-        Stopped: when `progress` says so.
+        UnreadableImage: for the first image that cannot be fetched or decoded.
+        Stopped: when `progress` raises it.
     """
-    answers: dict[int, Regions] = {}
+    results: dict[int, Regions] = {}
     for batch in _batches(_images(refs, fetch, network.image_size)):
-        progress("predict: finding boxes", len(answers), len(refs))
-        founds = _detected(network, np.stack([image.canvas for _, image in batch]), floor)
-        for (position, image), found in zip(batch, founds, strict=True):
-            answers[position] = _regions(image, found, labels)
-    progress("predict: finding boxes", len(answers), len(refs))
-    return [answers[position] for position in range(len(refs))]
+        progress("predict: finding boxes", len(results), len(refs))
+        pixels = np.stack([image.pixels for _, image in batch])
+        detections = _detect(network, pixels, min_score)
+        for (position, image), detected in zip(batch, detections, strict=True):
+            results[position] = _regions(image, detected, labels)
+    progress("predict: finding boxes", len(results), len(refs))
+    return [results[position] for position in range(len(refs))]
 
 
-def _images(refs: Sequence[ImageRef], fetch: Fetch, size: int) -> Iterator[tuple[int, Letterboxed]]:
-    """Read in the background, yield in order."""
+def _images(refs: Sequence[ImageRef], fetch: Fetch, size: int) -> Iterator[Positioned]:
+    """Fetch in order, decode in threads, and yield in order."""
     reading: deque[Future[Letterboxed]] = deque()
     position = 0
     with ThreadPoolExecutor(READERS) as readers:
@@ -74,14 +77,11 @@ def _open(path: Path, size: int) -> Letterboxed:
     return letterbox(read(path), size)
 
 
-Batch = list[tuple[int, Letterboxed]]
-
-
-def _batches(images: Iterator[tuple[int, Letterboxed]]) -> Iterator[Batch]:
-    """Full batches of one shape; the largest half-full one when too many pictures wait."""
-    waiting: defaultdict[tuple[int, ...], Batch] = defaultdict(list)
+def _batches(images: Iterator[Positioned]) -> Iterator[list[Positioned]]:
+    """Group images of one shape; flush the largest group when `AHEAD` images wait."""
+    waiting: defaultdict[tuple[int, ...], list[Positioned]] = defaultdict(list)
     for position, image in images:
-        shape = image.canvas.shape
+        shape = image.pixels.shape
         waiting[shape].append((position, image))
         if len(waiting[shape]) == BATCH:
             yield waiting.pop(shape)
@@ -90,25 +90,25 @@ def _batches(images: Iterator[tuple[int, Letterboxed]]) -> Iterator[Batch]:
     yield from waiting.values()
 
 
-def _detected(network: Network, canvases: NDArray[np.uint8], floor: float) -> list[Found]:
+def _detect(network: Network, pixels: PixelBatch, min_score: float) -> list[Detections]:
     from backend.models.detection.out_of_memory import with_smaller_batches  # noqa: PLC0415  imports torch
 
-    def work(batch: int) -> list[Found]:
-        parts = (canvases[start : start + batch] for start in range(0, len(canvases), batch))
-        return [found for part in parts for found in network.detect(part, floor)]
+    def detect_by(size: int) -> list[Detections]:
+        parts = (pixels[start : start + size] for start in range(0, len(pixels), size))
+        return [detected for part in parts for detected in network.detect(part, min_score)]
 
-    return with_smaller_batches(len(canvases), work)
+    return with_smaller_batches(len(pixels), detect_by)
 
 
-def _regions(image: Letterboxed, found: Found, labels: Sequence[Label]) -> Regions:
-    corners = image.to_fractions(found.boxes)
+def _regions(image: Letterboxed, detected: Detections, labels: Sequence[Label]) -> Regions:
+    corners = image.to_fractions(detected.boxes)
     rows = [
-        _region(corners[row], labels[int(found.labels[row])], float(found.scores[row]))
-        for row in np.argsort(-found.scores, kind="stable")
+        _region(corners[row], labels[int(detected.labels[row])], float(detected.scores[row]))
+        for row in np.argsort(-detected.scores, kind="stable")
     ]
     return Regions(tuple(region for region in rows if region))
 
 
-def _region(corners: NDArray[np.floating[Any]], label: Label, score: float) -> Region | None:
+def _region(corners: Floats, label: Label, score: float) -> Region | None:
     box = clipped(*(float(corner) for corner in corners))
     return Region(box, label, min(1.0, score)) if box else None

@@ -1,9 +1,9 @@
-"""Rectangles with several labels: each set of labels that people put on one box is a class.
+"""Rectangles with several labels: each set of labels on one box becomes a class.
 
-Detectors give a place in the image to one class, so the same box once for each of its labels is a
-contradiction to them. Networks therefore learn sets as further classes after the control's
-labels, and what they find is read as one region a label again: thresholds, figures and answers
-know labels only.
+Label powerset (Tsoumakas & Katakis 2007). Detectors assign one class to a place in the image, so
+training on the same box once for each of its labels would contradict itself. Networks therefore
+learn the sets as additional classes after the control's labels. Their detections are decoded to
+one region per label, so thresholds, metrics and answers deal with labels only.
 """
 
 from collections import Counter
@@ -17,17 +17,17 @@ from backend.models.detection.overlaps import overlaps
 from backend.ports.model_family import TrainingSet
 
 _AND = "\x1f"
-"""Between the labels in a class's name; no XML, so no label, can hold it."""
+"""Separates the labels in the name of a class; not allowed in XML, and so in no label."""
 
 MOST = 50
-"""Sets that are learned, the most frequent ones; a box with a rarer set stays one box a label."""
+"""Sets that become classes, most frequent first; a box with a rarer set is one box per label."""
 
 _SAME_PLACE = 0.5
 """IoU from which two boxes may be about the same object."""
 
 
 def classes(labels: Sequence[Label], answers: Sequence[Answer]) -> tuple[Label, ...]:
-    """The labels, then the sets of them on the boxes of these answers, in the labels' order."""
+    """List the labels, then the sets of labels on the boxes of these answers, in label order."""
     counts = Counter(
         name
         for answer in answers
@@ -40,43 +40,46 @@ def classes(labels: Sequence[Label], answers: Sequence[Answer]) -> tuple[Label, 
     return (*labels, *sorted(sets, key=lambda name: [order[label] for label in _labels(name)]))
 
 
-def merged(training_set: TrainingSet, classes: tuple[Label, ...]) -> TrainingSet:
-    """The lesson as a network learns it: the control's labels are classes, a box has one."""
+def encode(training_set: TrainingSet, classes: tuple[Label, ...]) -> TrainingSet:
+    """Replace labels by classes: the control lists the classes, and each box has one."""
     if classes == training_set.control.labels:
         return training_set
     return replace(
         training_set,
         control=replace(training_set.control, labels=classes),
-        train_answers=[_merged(answer, classes) for answer in training_set.train_answers],
-        held_out_answers=[_merged(answer, classes) for answer in training_set.held_out_answers],
+        train_answers=[_encoded(answer, classes) for answer in training_set.train_answers],
+        held_out_answers=[_encoded(answer, classes) for answer in training_set.held_out_answers],
     )
 
 
-def expanded(found: Regions) -> Regions:
-    """Regions by class, best first, as regions by label; a set gives equal boxes.
+def decode(detections: Regions) -> Regions:
+    """Replace classes by labels; a set becomes one region per label, all with the same box.
 
-    Where classes that share a label claim one place, as a set and one of its labels do, only the
-    best of them stays: it would be the same label twice on one object.
+    Where classes that share a label overlap, as a set and one of its labels may, only the first is
+    kept: the others would put the same label on one object twice.
+
+    Args:
+        detections: regions by class, best score first.
     """
-    if not any(_AND in region.label for region in found.regions):
-        return found
-    kept = _without_rivals(found.regions)
+    if not any(_AND in region.label for region in detections.regions):
+        return detections
+    kept = _without_duplicates(detections.regions)
     return Regions(
         tuple(replace(region, label=label) for region in kept for label in _labels(region.label))
     )
 
 
-def _without_rivals(found: Sequence[Region]) -> list[Region]:
-    overlap = overlaps(found, found) >= _SAME_PLACE
-    sets = [frozenset(_labels(region.label)) for region in found]
+def _without_duplicates(detections: Sequence[Region]) -> list[Region]:
+    overlap = overlaps(detections, detections) >= _SAME_PLACE
+    sets = [frozenset(_labels(region.label)) for region in detections]
     kept: list[int] = []
     for at, own in enumerate(sets):
         if not any(overlap[at, one] and sets[one] != own and sets[one] & own for one in kept):
             kept.append(at)
-    return [found[at] for at in kept]
+    return [detections[at] for at in kept]
 
 
-def _merged(answer: Answer, classes: Sequence[Label]) -> Answer:
+def _encoded(answer: Answer, classes: Sequence[Label]) -> Answer:
     if not isinstance(answer, Regions):
         return answer
     names = _names(answer, classes)
@@ -88,13 +91,13 @@ def _merged(answer: Answer, classes: Sequence[Label]) -> Answer:
 
 
 def _names(answer: Regions, labels: Sequence[Label]) -> Mapping[Box, Label]:
-    """The class of each box, by the labels that it has."""
-    found: dict[Box, set[Label]] = {}
+    """Name the class of each box by the labels that it has."""
+    sets: dict[Box, set[Label]] = {}
     for region in answer.regions:
-        found.setdefault(region.box, set()).add(region.label)
+        sets.setdefault(region.box, set()).add(region.label)
     return {
         box: Label(_AND.join(label for label in labels if label in own))
-        for box, own in found.items()
+        for box, own in sets.items()
     }
 
 

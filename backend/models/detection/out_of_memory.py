@@ -1,4 +1,4 @@
-"""What to do when a GPU has too little memory: the same work in smaller batches."""
+"""Repeat work in smaller batches when a GPU runs out of memory."""
 
 import gc
 import logging
@@ -13,7 +13,7 @@ Result = TypeVar("Result")
 
 
 def with_smaller_batches(batch: int, work: Callable[[int], Result]) -> Result:
-    """`work(batch)`, or with half the batch each time that memory runs out.
+    """Call `work(batch)`, halving the batch each time that memory runs out.
 
     Raises:
         torch.OutOfMemoryError: when even a batch of one does not fit.
@@ -25,6 +25,6 @@ def with_smaller_batches(batch: int, work: Callable[[int], Result]) -> Result:
             if batch <= 1:
                 raise
             log.warning("out of GPU memory with batches of %s, trying %s", batch, batch // 2)
-        gc.collect()  # a trainer and its callbacks hold each other
+        gc.collect()  # a trainer and its callbacks refer to each other
         torch.cuda.empty_cache()
         batch //= 2

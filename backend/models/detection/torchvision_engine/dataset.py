@@ -1,4 +1,4 @@
-"""Images and boxes as torchvision's detectors learn from them."""
+"""The training images and boxes as torchvision's detectors take them."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # Torch leaves some of its arguments without types.
@@ -23,36 +23,36 @@ Target = dict[str, Tensor]
 Example = tuple[Tensor, Target]
 
 
-class Examples(torch.utils.data.Dataset[Example]):
-    """Canvases and their boxes, held in memory, varied anew each time."""
+class LetterboxedDataset(torch.utils.data.Dataset[Example]):
+    """Letterboxed images and their boxes, kept in memory and augmented at each access."""
 
     def __init__(self, training_set: TrainingSet, size: int) -> None:
         self._examples: list[tuple[Letterboxed, Target]] = []
         pairs = zip(training_set.train.refs, training_set.train_answers, strict=True)
         for ref, answer in pairs:
-            training_set.progress("train: reading images", 0, 1)  # epochs alone move the bar
+            training_set.progress("train: reading images", 0, 1)  # only epochs advance the bar
             image = letterbox(read(training_set.fetch(ref)), size)
             self._examples.append((image, target(image, answer, training_set.control.labels)))
-        self._vary = variation()
+        self._augment = augmentation()
 
     def __len__(self) -> int:
         return len(self._examples)
 
     def __getitem__(self, position: int) -> Example:
-        picture, truth = self._examples[position]
-        image = to_tensor(picture.canvas[None])[0]
+        letterboxed, truth = self._examples[position]
+        image = to_tensor(letterboxed.pixels[None])[0]
         boxes = cast(Any, tv_tensors.BoundingBoxes)(
             truth["boxes"], format="XYXY", canvas_size=tuple(image.shape[-2:])
         )
-        return self._vary(tv_tensors.Image(image), {"boxes": boxes, "labels": truth["labels"]})
+        return self._augment(tv_tensors.Image(image), {"boxes": boxes, "labels": truth["labels"]})
 
 
 def target(image: Letterboxed, answer: Answer, labels: Sequence[Label]) -> Target:
-    """What torchvision wants to hear: corners in canvas pixels, labels from 1 on."""
+    """Build torchvision's target: corners in pixels of the letterboxed image, labels from 1 on."""
     regions = answer.regions if isinstance(answer, Regions) else ()
     known = [region for region in regions if region.label in labels]
     corners = [(r.box.left, r.box.top, r.box.right, r.box.bottom) for r in known]
-    boxes = image.to_canvas(np.array(corners, dtype=np.float64).reshape(-1, 4))
+    boxes = image.to_pixels(np.array(corners, dtype=np.float64).reshape(-1, 4))
     numbers = [1 + labels.index(region.label) for region in known]
     return {
         "boxes": torch.from_numpy(boxes.astype(np.float32)),
@@ -60,8 +60,8 @@ def target(image: Letterboxed, answer: Answer, labels: Sequence[Label]) -> Targe
     }
 
 
-def variation() -> v2.Compose:
-    """Colour, size, place and mirror image, as torchvision's reference trainings vary them."""
+def augmentation() -> v2.Compose:
+    """Vary colour, scale and position and mirror, as torchvision's reference trainings do."""
     return v2.Compose(
         [
             v2.RandomPhotometricDistort(p=0.5),

@@ -1,4 +1,4 @@
-"""Detection networks of torchvision, under the BSD-3 licence: built, started, used and saved."""
+"""Implements `engine.Network` with torchvision: build, initialize, run, save and load."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # Torch leaves some of its arguments without types.
@@ -21,23 +21,23 @@ from torchvision.models.detection.ssd import SSD
 from torchvision.ops import nms
 
 from backend.domain.errors import NoWeights
-from backend.models.detection.engine import Canvases, Found, saved
-from backend.models.detection.torchvision_engine.weights import Start, known
+from backend.models.detection.engine import Detections, PixelBatch, require_weights
+from backend.models.detection.torchvision_engine.weights import PretrainedWeights, known
 
 _WEIGHTS = "weights.safetensors"
 _BACKGROUND = 1
-"""torchvision's class 0 is the background; ours begin after it."""
+"""Classes before the first label: torchvision's class 0 is the background."""
 
 _DETECTORS = (FasterRCNN, RetinaNet, FCOS, SSD)
-"""What learns from boxes alone; its relatives want masks or points too."""
+"""Detectors that train on boxes alone; their subclasses need masks or keypoints too."""
 
 _OVERLAP = 0.5
-"""IoU from which two boxes are one, where labels exclude each other; torchvision's own value."""
+"""IoU of non-maximum suppression across labels; torchvision's own default."""
 
 
 @dataclass(frozen=True, slots=True)
 class TorchvisionNetwork:
-    """A network by `name`, on `device`, for canvases whose longer side is `image_size`."""
+    """The network `name` on `device`, for images whose longer side is `image_size` pixels."""
 
     module: nn.Module
     name: str
@@ -46,50 +46,50 @@ class TorchvisionNetwork:
     device: str
     across_labels: bool
 
-    def detect(self, canvases: Canvases, floor: float) -> Sequence[Found]:
-        _set_floor(self.module, floor)
+    def detect(self, batch: PixelBatch, min_score: float) -> Sequence[Detections]:
+        _set_min_score(self.module, min_score)
         self.module.eval()
         with torch.inference_mode():
-            outputs = self.module(list(to_tensor(canvases).to(self.device)))
-        return [self._found(output) for output in outputs]
+            outputs = self.module(list(to_tensor(batch).to(self.device)))
+        return [self._detections(output) for output in outputs]
 
     def save(self, folder: Path) -> None:
         state = {name: value.cpu().contiguous() for name, value in self.module.state_dict().items()}
         about = {"name": self.name, "classes": self.classes, "image_size": self.image_size}
         save_file(state, folder / _WEIGHTS, {key: str(value) for key, value in about.items()})
 
-    def _found(self, output: Mapping[str, Tensor]) -> Found:
+    def _detections(self, output: Mapping[str, Tensor]) -> Detections:
         real = output["labels"] >= _BACKGROUND  # FCOS and RetinaNet report the background too
         boxes, labels, scores = (output[key][real] for key in ("boxes", "labels", "scores"))
         kept = nms(boxes, scores, _OVERLAP) if self.across_labels else slice(None)
         arrays = (boxes[kept], labels[kept] - _BACKGROUND, scores[kept])
-        return Found(*(cast(Any, array.cpu().numpy()) for array in arrays))
+        return Detections(*(cast(Any, array.cpu().numpy()) for array in arrays))
 
 
 def build(name: str, classes: int, image_size: int) -> nn.Module:
-    """An untrained network that takes canvases as they are; SSD scales them to its own size."""
+    """Build an untrained network that takes images unscaled; SSD scales them to its own size."""
     sizes = {} if name.startswith("ssd") else {"min_size": image_size, "max_size": image_size}
     options = {"weights": None, "weights_backbone": None, "num_classes": classes + _BACKGROUND}
     return cast(Any, get_model)(name, **options, **sizes)
 
 
-def started(
-    start: Start, classes: int, image_size: int, device: str, *, across_labels: bool
+def from_pretrained(
+    start: PretrainedWeights, classes: int, image_size: int, device: str, *, across_labels: bool
 ) -> TorchvisionNetwork:
-    """A network that holds all it can take over from its start.
+    """Build a network and copy all pretrained weights that fit.
 
     Raises:
-        NoWeights: when they cannot be downloaded, or hold nothing for this network.
+        NoWeights: when they cannot be downloaded, or none fits this network.
     """
     module = _detector(start.name, classes, image_size)
     file = start.file or start.coco()
     if file:
-        taken = start_from(module, _state(file))
+        copied = copy_fitting(module, _state(file))
     elif imagenet := start.imagenet():
-        taken = start_from(module, _backbone(_state(imagenet)))
+        copied = copy_fitting(module, _backbone(_state(imagenet)))
     else:
-        taken = start_from(module, _downloaded(start))
-    if not taken:
+        copied = copy_fitting(module, _downloaded(start))
+    if not copied:
         raise NoWeights(f"{file} holds no weights for {start.name}", "Name the network it is for")
     return TorchvisionNetwork(
         module.to(device), start.name, classes, image_size, device, across_labels
@@ -107,10 +107,10 @@ def _detector(name: str, classes: int, image_size: int) -> nn.Module:
     return module
 
 
-def start_from(module: nn.Module, state: Mapping[str, Tensor]) -> int:
-    """Take over every tensor that fits by name and shape; heads for other labels do not.
+def copy_fitting(module: nn.Module, state: Mapping[str, Tensor]) -> int:
+    """Copy every tensor that fits by name and shape, and return how many.
 
-    Returns how many were taken over.
+    Heads for another number of labels do not fit.
     """
     own = module.state_dict()
     fitting = {
@@ -125,11 +125,11 @@ def start_from(module: nn.Module, state: Mapping[str, Tensor]) -> int:
 def load(
     folder: Path, device: str, *, across_labels: bool, image_size: int | None = None
 ) -> TorchvisionNetwork:
-    """A network as `TorchvisionNetwork.save` wrote it; safetensors hold no code.
+    """Load what `TorchvisionNetwork.save` wrote; safetensors files hold no code.
 
-    `image_size`: for canvases of another size than those that it saw so far.
+    `image_size`: run at this size instead of the one that it was trained at.
     """
-    with safe_open(saved(folder / _WEIGHTS), "pt") as file:
+    with safe_open(require_weights(folder / _WEIGHTS), "pt") as file:
         about = cast("dict[str, str]", cast(Any, file).metadata())
     name, classes = about["name"], int(about["classes"])
     size = image_size or int(about["image_size"])
@@ -139,7 +139,7 @@ def load(
 
 
 def _state(file: Path) -> Mapping[str, Tensor]:
-    """Weights from a safetensors file or a pickle that may hold nothing else."""
+    """Read weights from a safetensors file, or from a pickle that may hold nothing else."""
     hint = "Save a state_dict only"
     try:
         if file.suffix == ".safetensors":
@@ -154,7 +154,7 @@ def _state(file: Path) -> Mapping[str, Tensor]:
     return {name: value for name, value in state.items() if isinstance(value, Tensor)}
 
 
-def _downloaded(start: Start) -> Mapping[str, Tensor]:
+def _downloaded(start: PretrainedWeights) -> Mapping[str, Tensor]:
     try:
         return load_state_dict_from_url(
             start.url(),
@@ -164,22 +164,22 @@ def _downloaded(start: Start) -> Mapping[str, Tensor]:
             check_hash=True,
             weights_only=True,
         )
-    except (OSError, RuntimeError) as exc:  # no network; another file than was published
+    except (OSError, RuntimeError) as exc:  # no network; or not the file that was published
         raise NoWeights(f"the weights of {start.name} cannot be downloaded", str(exc)) from exc
 
 
 def _backbone(state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    """A classifier's weights by the names that they have inside the detector."""
+    """Rename a classifier's weights as they are named in a detector."""
     return {f"backbone.body.{key.removeprefix('features.')}": part for key, part in state.items()}
 
 
-def to_tensor(canvases: Canvases) -> Tensor:
-    """(b, h, w, 3) blue first to (b, 3, h, w) red first, in [0, 1]."""
-    red_first = np.ascontiguousarray(canvases[..., ::-1].transpose(0, 3, 1, 2))
-    return torch.from_numpy(red_first).float() / 255
+def to_tensor(batch: PixelBatch) -> Tensor:
+    """Convert (b, h, w, 3) BGR to (b, 3, h, w) RGB in [0, 1]."""
+    rgb = np.ascontiguousarray(batch[..., ::-1].transpose(0, 3, 1, 2))
+    return torch.from_numpy(rgb).float() / 255
 
 
-def _set_floor(module: nn.Module, floor: float) -> None:
-    """The lowest score to report; Faster R-CNN keeps it with its heads."""
+def _set_min_score(module: nn.Module, min_score: float) -> None:
+    """Set the lowest score to report; Faster R-CNN keeps it in its heads."""
     holder = cast(Any, getattr(module, "roi_heads", module))
-    holder.score_thresh = floor
+    holder.score_thresh = min_score

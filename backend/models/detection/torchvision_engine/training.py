@@ -1,4 +1,4 @@
-"""The training loop of torchvision's detectors, which come without one."""
+"""Training loop for torchvision's detectors, which come without one."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # Torch leaves some of its arguments without types.
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from backend.models.detection.out_of_memory import with_smaller_batches
-from backend.models.detection.torchvision_engine.dataset import Example, Examples
+from backend.models.detection.torchvision_engine.dataset import Example, LetterboxedDataset
 from backend.models.detection.training_plan import TrainingPlan
 from backend.ports.progress import Progress
 
@@ -23,46 +23,47 @@ WARM_UP = 0.1
 """Share of the training during which the learning rate rises."""
 
 RATE = 0.25
-"""Of the plan's learning rate: batch statistics stand still here, which steadies large steps."""
+"""Share of the plan's learning rate that heads get; batch statistics are frozen here."""
 
 BACKBONE = 0.1
-"""Of the rate of the rest, as in DETR (arXiv 2005.12872)."""
+"""Share of the heads' learning rate that the backbone gets, as in DETR (arXiv 2005.12872)."""
 
 WEIGHT_DECAY = 5e-4
 CLIP = 10.0
-"""Gradient norm at which a step is shortened."""
+"""Gradients are clipped to this norm."""
 
 
 @dataclass(slots=True)
 class Schedule:
-    """Where a training stands between 0 and 1, by steps or by time, whichever is further.
+    """Learning rate schedule over steps or time, whichever is further.
 
-    The learning rate rises, then falls along a cosine (Loshchilov & Hutter 2017) that ends with
-    the training, also when the time is up before the steps.
+    Linear warm-up, then a cosine (SGDR, arXiv 1608.03983) that reaches zero at the end of the
+    training, also when time runs out before all steps are done. `started`: clock at the start.
     """
 
     steps: int
     seconds: float
-    capitalize_first: float
+    started: float
     step: int = 0
 
     @property
     def share(self) -> float:
+        """Share of the training that is done, 0 to 1."""
         return min(
             1.0,
-            max(self.step / self.steps, (time.monotonic() - self.capitalize_first) / self.seconds),
+            max(self.step / self.steps, (time.monotonic() - self.started) / self.seconds),
         )
 
     @property
     def rate(self) -> float:
-        """The learning rate as a share of the highest."""
+        """Learning rate as a share of the highest."""
         rising = (self.step + 1) / max(1.0, WARM_UP * self.steps)
         return min(1.0, rising) * (1 + math.cos(math.pi * self.share)) / 2
 
 
 @dataclass(slots=True)
-class Best:
-    """The best state so far, and the epoch that reached it."""
+class BestCheckpoint:
+    """The best weights so far, and the epoch that reached them."""
 
     fitness: float = -1.0
     epoch: int = 0
@@ -78,7 +79,7 @@ class Best:
 class Training:
     """Fine-tunes `module` on `device`.
 
-    `fitness` looks at the held-out images; None where they are too few to choose an epoch by.
+    `fitness` computes the metric by which the best epoch is chosen; None to keep the last epoch.
     """
 
     module: nn.Module
@@ -88,30 +89,28 @@ class Training:
     progress: Progress
     seed: int
 
-    def run(self, examples: Examples) -> int:
-        """Train, leave the module in its best state, and say how many epochs it took."""
+    def run(self, dataset: LetterboxedDataset) -> int:
+        """Train, leave the best weights in the module, and return the number of epochs run."""
         start = copy.deepcopy(self.module.state_dict())
-        capitalize_first = time.monotonic()
+        started = time.monotonic()
 
         def attempt(batch: int) -> int:
             self.module.load_state_dict(start)
-            return self._run(examples, batch, capitalize_first)
+            return self._run(dataset, batch, started)
 
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
             return with_smaller_batches(self.plan.batch, attempt)
 
-    def _run(self, examples: Examples, batch: int, capitalize_first: float) -> int:
-        loader = DataLoader(examples, batch, shuffle=True, collate_fn=list)
-        schedule = Schedule(
-            self.plan.epochs * len(loader), 60 * self.plan.minutes, capitalize_first
-        )
+    def _run(self, dataset: LetterboxedDataset, batch: int, started: float) -> int:
+        loader = DataLoader(dataset, batch, shuffle=True, collate_fn=list)
+        schedule = Schedule(self.plan.epochs * len(loader), 60 * self.plan.minutes, started)
         optimizer = torch.optim.AdamW(groups(self.module), weight_decay=WEIGHT_DECAY)
-        best = Best()
+        best = BestCheckpoint()
         epoch = 0
         for epoch in range(1, self.plan.epochs + 1):
             self._epoch(iter(loader), optimizer, schedule, epoch)
-            self._choose(best, epoch, over=schedule.share >= 1)
+            self._validate(best, epoch, over=schedule.share >= 1)
             if schedule.share >= 1 or (self.fitness and epoch - best.epoch >= self.plan.patience):
                 break
         if best.state:
@@ -125,7 +124,7 @@ class Training:
         schedule: Schedule,
         epoch: int,
     ) -> None:
-        learn(self.module)
+        set_training_mode(self.module)
         for batch in batches:
             self.progress(f"train: epoch {epoch} of {self.plan.epochs}", epoch, self.plan.epochs)
             for group in optimizer.param_groups:
@@ -149,14 +148,14 @@ class Training:
             losses = cast("dict[str, Tensor]", self.module(images, targets))
             return torch.stack(list(losses.values())).sum()
 
-    def _choose(self, best: Best, epoch: int, *, over: bool) -> None:
+    def _validate(self, best: BestCheckpoint, epoch: int, *, over: bool) -> None:
         due = over or epoch % self.plan.validations == 0
         if self.fitness and due:
             best.offer(self.fitness(), epoch, self.module)
 
 
 def groups(module: nn.Module) -> list[dict[str, Any]]:
-    """The weights that are trained, with their share of the plan's learning rate."""
+    """Group the weights to train, each group with its share of the plan's learning rate."""
     trained = [(name, part) for name, part in module.named_parameters() if part.requires_grad]
     old = [part for name, part in trained if name.startswith("backbone.")]
     new = [part for name, part in trained if not name.startswith("backbone.")]
@@ -164,8 +163,8 @@ def groups(module: nn.Module) -> list[dict[str, Any]]:
     return [{"params": parts, "share": share} for parts, share in shares if parts]
 
 
-def learn(module: nn.Module) -> None:
-    """Training mode, but batch statistics stay: those of few images are worse than the old."""
+def set_training_mode(module: nn.Module) -> None:
+    """Set training mode but keep batch statistics: those of a few images would be worse."""
     module.train()
     for part in module.modules():
         if isinstance(part, nn.BatchNorm2d):
@@ -173,7 +172,7 @@ def learn(module: nn.Module) -> None:
 
 
 def freeze(module: nn.Module, share: float) -> None:
-    """Keep the first `share` of the backbone's weights; what was added to it is never frozen."""
+    """Freeze the first `share` of the backbone's weights, but not the layers added to it."""
     named: Iterator[tuple[str, nn.Parameter]] = cast(Any, module).backbone.named_parameters()
     weights = [weight for name, weight in named if not name.startswith(("fpn", "extra"))]
     for weight in weights[: round(share * len(weights))]:

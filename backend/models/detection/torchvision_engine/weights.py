@@ -1,6 +1,6 @@
-"""The weights that training of a torchvision detector begins from, and where they may lie.
+"""The pretrained weights of torchvision's detectors, and where to look for them.
 
-Imports no torch, so that the web process can ask whether they are at hand.
+Imports no torch, so that the web process can check whether they are there.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _HINT = (
 class Published:
     """Files at `HOST`: a detector trained on COCO, and a backbone trained on ImageNet.
 
-    The backbones of SSD are cut differently from the classifiers, so they have none.
+    SSD splits its backbone differently from the classifier, so it has no ImageNet weights here.
     """
 
     coco: str
@@ -50,35 +50,38 @@ PUBLISHED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
-    """The network `name`, and the file that the user gave for it, if any."""
+class PretrainedWeights:
+    """Weights for the network `name`: those in `file` if the user gave one, else published ones.
+
+    `weights`: folder of downloaded weights.
+    """
 
     name: str
     file: Path | None
     weights: Path
 
     @classmethod
-    def of(cls, setting: str, weights: Path) -> "Start":
-        """Read `NAME` or `NAME@PATH`; `weights` is our folder of downloaded weights."""
+    def of(cls, setting: str, weights: Path) -> "PretrainedWeights":
+        """Parse `NAME` or `NAME@PATH`."""
         name, _, path = setting.partition("@")
         return cls(name, Path(path).expanduser() if path else None, weights)
 
     def check(self) -> None:
-        """Raises NoWeights where nothing is at hand and nothing can be fetched."""
+        """Raise NoWeights if there are no weights here and none can be downloaded."""
         if self.file:
             if not self.file.is_file():
-                raise NoWeights(f"{self.file}, the start of {self.name}, is not a file", _HINT)
+                raise NoWeights(f"there is no file {self.file} with weights for {self.name}", _HINT)
         elif self.name not in PUBLISHED:
             raise NoWeights(f"torchvision has no detector {self.name}", known())
         elif not self.coco() and not self.imagenet() and not answers(HOST):
             raise NoWeights(f"the weights of {self.name} are not on this machine", _HINT)
 
     def coco(self) -> Path | None:
-        """The detector's weights on this machine."""
+        """Find the detector trained on COCO on this machine."""
         return self._cached(PUBLISHED[self.name].coco)
 
     def imagenet(self) -> Path | None:
-        """The backbone's weights on this machine."""
+        """Find the backbone trained on ImageNet on this machine."""
         return self._cached(PUBLISHED[self.name].imagenet)
 
     def url(self) -> str:

@@ -1,4 +1,4 @@
-"""What we hear of a training by Ultralytics, and say to it."""
+"""Callbacks during a training by Ultralytics: progress, time budget, when to validate."""
 
 import time
 from collections.abc import Callable
@@ -8,11 +8,11 @@ from backend.models.detection.training_plan import TrainingPlan
 from backend.ports.progress import Progress
 
 _NOT_VALIDATED = -1.0
-"""A fitness that never wins, for epochs after which the held-out images were not looked at."""
+"""Fitness of an epoch without validation; never the best."""
 
 
-class Running(Protocol):
-    """What we look at, and change, in a training that runs."""
+class RunningTrainer(Protocol):
+    """The attributes of Ultralytics' trainer that callbacks read and change."""
 
     epoch: int
     epochs: int
@@ -21,8 +21,11 @@ class Running(Protocol):
     args: Any
 
 
-class Listener:
-    """Follows a training: reports progress, keeps to the budget, decides when to validate."""
+class TrainingCallbacks:
+    """Reports progress, keeps to the time budget and decides when to validate.
+
+    `choosing`: whether held-out images choose the best epoch. `epochs` counts finished ones.
+    """
 
     def __init__(
         self,
@@ -36,10 +39,10 @@ class Listener:
         self._progress = progress
         self._choosing = choosing
         self._clock = clock
-        self._capitalize_first = self._started = clock()
+        self._created = self._train_start = clock()
         self.epochs = 0
 
-    def __call__(self, trainer: Running, event: str) -> None:
+    def __call__(self, trainer: RunningTrainer, event: str) -> None:
         match event:
             case "on_train_batch_end":
                 self._report(trainer)
@@ -49,9 +52,9 @@ class Listener:
                 trainer.fitness = trainer.fitness if trainer.args.val else _NOT_VALIDATED
             case "on_fit_epoch_end":
                 self.epochs = trainer.epoch + 1
-                trainer.epochs = min(self._plan.epochs, self._max_mistakes())
+                trainer.epochs = min(self._plan.epochs, self._affordable())
             case "on_train_start":
-                self._started, self.epochs = self._clock(), 0
+                self._train_start, self.epochs = self._clock(), 0
                 self._report(trainer)
             case "on_val_batch_start":
                 self._report(trainer)
@@ -60,20 +63,20 @@ class Listener:
 
     @property
     def _elapsed(self) -> float:
-        return self._clock() - self._capitalize_first
+        return self._clock() - self._created
 
     @property
     def _budget(self) -> float:
         return 60 * self._plan.minutes
 
-    def _report(self, trainer: Running) -> None:
+    def _report(self, trainer: RunningTrainer) -> None:
         epoch = min(self.epochs + 1, trainer.epochs)
         self._progress(f"train: epoch {epoch} of {trainer.epochs}", self.epochs, trainer.epochs)
 
     def _is_due(self, epoch: int) -> bool:
         return self._choosing and (epoch + 1) % self._plan.validations == 0
 
-    def _max_mistakes(self) -> int:
-        """Epochs that fit the budget at the pace so far; the learning rate's schedule follows."""
-        pace = max(self._clock() - self._started, 1e-9) / self.epochs
+    def _affordable(self) -> int:
+        """Count the epochs that fit the budget at the pace so far; the learning rate adapts."""
+        pace = max(self._clock() - self._train_start, 1e-9) / self.epochs
         return self.epochs + max(1, int((self._budget - self._elapsed) / pace))

@@ -1,9 +1,9 @@
-"""Detectors by Ultralytics: YOLO checkpoints, fine-tuned.
+"""Implements `engine.Engine` and `engine.Network` with Ultralytics: fine-tuned YOLO checkpoints.
 
-Ultralytics and its checkpoints are under the AGPL-3.0; `torchvision_detector` is the way without
-(`docs/decisions/detectors.md`). A checkpoint is a pickle: loading one runs what is in it, as
-far as Ultralytics' own loader lets it. So we load only the one that `AUTOLABEL_DETECTOR` names and
-those that we wrote ourselves into version folders.
+Ultralytics and its checkpoints are under the AGPL-3.0; `torchvision_engine` avoids it
+(`docs/decisions/detectors.md`). A checkpoint is a pickle, and loading one runs code from it as far
+as Ultralytics' loader allows. So only the checkpoint that `AUTOLABEL_DETECTOR` names is loaded,
+and those that training wrote into version folders.
 """
 
 import importlib
@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from backend.domain.errors import NoWeights
-from backend.models.detection.engine import Canvases, Found, Trained, saved
-from backend.models.detection.training_plan import CHOOSING, TrainingPlan
+from backend.models.detection.engine import Detections, PixelBatch, TrainedNetwork, require_weights
+from backend.models.detection.training_plan import MIN_VALIDATION, TrainingPlan
 from backend.models.detection.ultralytics_engine import setup
-from backend.models.detection.ultralytics_engine.callbacks import Listener
+from backend.models.detection.ultralytics_engine.callbacks import TrainingCallbacks
 from backend.models.published_weights import answers
 from backend.ports.model_family import TrainingSet
 
@@ -28,18 +28,18 @@ _HINT = (
     " or put the file into the folder weights of AUTOLABEL_DATA_DIR"
 )
 _MOST_BOXES = 300
-"""Boxes that one image may have, Ultralytics' own default."""
+"""Boxes per image, at most; Ultralytics' own default."""
 
 _OVERLAP = 0.7
-"""IoU from which two boxes are one, Ultralytics' own default."""
+"""IoU of non-maximum suppression; Ultralytics' own default."""
 
 
 @dataclass(frozen=True, slots=True)
 class UltralyticsEngine:
-    """Trains from `start`: a path, or a name that Ultralytics publishes.
+    """Trains from `start`: a path, or the name of a checkpoint that Ultralytics publishes.
 
-    `data_dir`: all that is written lies below it. `device` as torch names it, such as `cuda:0`.
-    `across_labels`: whether of two overlapping boxes with different labels only one stays.
+    `data_dir`: everything is written below it. `device` as torch names it, such as `cuda:0`.
+    `across_labels`: suppress overlapping boxes of different labels too.
     """
 
     start: str
@@ -57,23 +57,23 @@ class UltralyticsEngine:
 
     def train(
         self, training_set: TrainingSet, plan: TrainingPlan, previous: Path | None
-    ) -> Trained:
+    ) -> TrainedNetwork:
         start = previous / _CHECKPOINT if previous else self._checkpoint()
-        setup.settle(self._home)
+        setup.import_configured(self._home)
         training = importlib.import_module("backend.models.detection.ultralytics_engine.training")
-        choosing = len(training_set.held_out) >= CHOOSING
-        listener = Listener(plan, training_set.progress, choosing=choosing)
+        choosing = len(training_set.held_out) >= MIN_VALIDATION
+        callbacks = TrainingCallbacks(plan, training_set.progress, choosing=choosing)
         options = self._options(plan, training_set.seed, training.precision(self.device))
         options["patience"] = plan.patience if choosing else 0
         scratch = self.data_dir / "scratch"
         scratch.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=scratch, prefix="detector-") as folder:
-            best = training.train(training_set, Path(folder), start, options, plan.batch, listener)
+            best = training.train(training_set, Path(folder), start, options, plan.batch, callbacks)
             network = self._network(best, plan.image_size)
-        return Trained(network, listener.epochs)
+        return TrainedNetwork(network, callbacks.epochs)
 
     def load(self, folder: Path) -> "UltralyticsNetwork":
-        return self._network(saved(folder / _CHECKPOINT), None)
+        return self._network(require_weights(folder / _CHECKPOINT), None)
 
     @property
     def _home(self) -> Path:
@@ -101,7 +101,7 @@ class UltralyticsEngine:
             raise NoWeights(f"the detector {self.start} cannot be downloaded", _HINT) from exc
 
     def _network(self, checkpoint: Path, image_size: int | None) -> "UltralyticsNetwork":
-        setup.settle(self._home)
+        setup.import_configured(self._home)
         library = importlib.import_module("ultralytics")
         model = library.YOLO(str(checkpoint), task="detect")
         size = image_size or int(model.ckpt["train_args"]["imgsz"])
@@ -135,8 +135,8 @@ class UltralyticsEngine:
 class UltralyticsNetwork:
     """A YOLO network and the checkpoint that it was loaded from.
 
-    One call at a time: Ultralytics prepares its predictor at the first, and keeps the size of the
-    canvases in it.
+    Calls are serialized: Ultralytics creates its predictor in the first one and keeps the image
+    size in it.
     """
 
     model: Any
@@ -144,14 +144,14 @@ class UltralyticsNetwork:
     image_size: int
     device: str
     across_labels: bool
-    _turn: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
-    def detect(self, canvases: Canvases, floor: float) -> Sequence[Found]:
-        with self._turn:
+    def detect(self, batch: PixelBatch, min_score: float) -> Sequence[Detections]:
+        with self._lock:
             results = self.model.predict(
-                list(canvases),
-                imgsz=list(canvases.shape[1:3]),
-                conf=floor,
+                list(batch),
+                imgsz=list(batch.shape[1:3]),
+                conf=min_score,
                 iou=_OVERLAP,
                 max_det=_MOST_BOXES,
                 agnostic_nms=self.across_labels,
@@ -159,16 +159,16 @@ class UltralyticsNetwork:
                 save=False,
                 verbose=False,
             )
-        return [_found(result.boxes, across_labels=self.across_labels) for result in results]
+        return [_detections(result.boxes, across_labels=self.across_labels) for result in results]
 
     def save(self, folder: Path) -> None:
         (folder / _CHECKPOINT).write_bytes(self.checkpoint)
 
 
-def _found(boxes: Any, *, across_labels: bool) -> Found:
-    """End-to-end networks, such as YOLO26, leave overlaps as they are, whatever they are told."""
+def _detections(boxes: Any, *, across_labels: bool) -> Detections:
+    """Convert and suppress overlaps: end-to-end networks such as YOLO26 ignore `agnostic_nms`."""
     from torchvision.ops import nms  # noqa: PLC0415  imports torch
 
     kept = nms(boxes.xyxy, boxes.conf, _OVERLAP) if across_labels else slice(None)
     arrays = (boxes.xyxy[kept], boxes.cls[kept].int(), boxes.conf[kept])
-    return Found(*(array.cpu().numpy() for array in arrays))
+    return Detections(*(array.cpu().numpy() for array in arrays))

@@ -1,8 +1,7 @@
-"""Ultralytics kept at home: it writes below one folder, and sends and downloads nothing.
+"""Set up Ultralytics so that it writes below one folder only, and sends and downloads nothing.
 
-Ultralytics reads its environment once, while it is imported: where its settings file lies, whether
-it may look for a network, install packages or print. So it is imported here first, whatever is
-used of it later.
+Ultralytics reads its environment once, on import: where its settings file lies, and whether it may
+use the network, install packages or print. So it must be imported here first.
 """
 
 import importlib
@@ -18,10 +17,10 @@ from PIL import Image
 _INTEGRATIONS = ("clearml", "comet", "dvc", "mlflow", "raytune", "tensorboard", "wandb")
 
 
-def settle(home: Path) -> ModuleType:
-    """Import Ultralytics so that all it ever writes by itself lands below `home`.
+def import_configured(home: Path) -> ModuleType:
+    """Import Ultralytics, configured to write its own files below `home`.
 
-    Safe to call again; only the first call of a process decides.
+    Safe to call again; only the first call in a process has an effect.
     """
     environment = {
         "YOLO_CONFIG_DIR": str(home),
@@ -29,9 +28,9 @@ def settle(home: Path) -> ModuleType:
         "YOLO_AUTOINSTALL": "false",
         "YOLO_VERBOSE": "false",
     }
-    with _environment(environment), _pillow_untouched():
+    with _environment(environment), _pillow_restored():
         library = importlib.import_module("ultralytics")
-    _quieten(cast("dict[str, Any]", library.settings), home)
+    _disable_reporting(cast("dict[str, Any]", library.settings), home)
     return library
 
 
@@ -48,12 +47,12 @@ def forbids_downloads() -> bool:
 
 
 def download(name: str, into: Path, home: Path) -> Path:
-    """Fetch a checkpoint that Ultralytics publishes under this name.
+    """Download a checkpoint that Ultralytics publishes under this name.
 
     Raises:
-        ConnectionError: when it cannot be fetched.
+        ConnectionError: when it cannot be downloaded.
     """
-    settle(home)
+    import_configured(home)
     downloads = importlib.import_module("ultralytics.utils.downloads")
     into.mkdir(parents=True, exist_ok=True)
     path = Path(downloads.attempt_download_asset(str(into / name)))
@@ -62,7 +61,7 @@ def download(name: str, into: Path, home: Path) -> Path:
     return path
 
 
-def _quieten(settings: dict[str, Any], home: Path) -> None:
+def _disable_reporting(settings: dict[str, Any], home: Path) -> None:
     wanted: dict[str, Any] = {
         "sync": False,
         "runs_dir": str(home / "runs"),
@@ -74,10 +73,10 @@ def _quieten(settings: dict[str, Any], home: Path) -> None:
 
 
 @contextmanager
-def _pillow_untouched() -> Generator[None]:
-    """Ultralytics puts its own `Image.open` into Pillow for all of the process.
+def _pillow_restored() -> Generator[None]:
+    """Undo that Ultralytics replaces `Image.open` of Pillow for the whole process.
 
-    Of a broken file that one says that a plugin for HEIF is missing, instead of what is wrong.
+    For a broken file its version reports a missing HEIF plugin instead of the actual error.
     """
     own = Image.open
     try:

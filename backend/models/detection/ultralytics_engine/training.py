@@ -1,6 +1,6 @@
-"""One training by Ultralytics, with our data, our budget and our ear instead of its callbacks.
+"""One training by Ultralytics, with our data and callbacks in place of its own.
 
-Import this module only after `ultralytics_home.settle`.
+Import this module only after `setup.import_configured`.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -17,29 +17,29 @@ from ultralytics.utils.torch_utils import strip_optimizer
 
 from backend.domain.errors import NoWeights
 from backend.models.detection.out_of_memory import with_smaller_batches
-from backend.models.detection.ultralytics_engine.callbacks import Listener, Running
+from backend.models.detection.ultralytics_engine.callbacks import RunningTrainer, TrainingCallbacks
 from backend.models.detection.ultralytics_engine.yolo_dataset import write
 from backend.ports.model_family import TrainingSet
 
 _BROKEN = (TypeError, RuntimeError, ImportError, AttributeError, LookupError, ValueError, EOFError)
-"""What Ultralytics' loader raises, by the way in which a file is no checkpoint."""
+"""What Ultralytics' loader raises for files that are no checkpoints."""
 
 
-class TrainingSetTrainer(DetectionTrainer):
-    """Ultralytics' trainer for a dataset that needs no checking, no fonts and no reporting.
+class ProgressTrainer(DetectionTrainer):
+    """Ultralytics' trainer, reporting to `callback` alone.
 
-    Its hooks are all replaced: `get_dataset` would download a font, `run_callbacks` would call
-    the integrations that send data away, `final_eval` would look at the held-out images twice.
+    Overrides `get_dataset`, which would download a font, `run_callbacks`, which would call
+    integrations that send data away, and `final_eval`, which would validate a second time.
     """
 
     def __init__(
         self,
         options: Mapping[str, Any],
         data: Mapping[str, Any],
-        listen: Callable[[Running, str], None],
+        callback: Callable[[RunningTrainer, str], None],
     ) -> None:
         self._dataset = dict(data)
-        self._listen = listen
+        self._callback = callback
         super().__init__(overrides=dict(options))
         validating = cast("dict[str, list[Callable[[object], None]]]", self.callbacks)
         validating["on_val_batch_start"].append(self._validating)
@@ -48,7 +48,7 @@ class TrainingSetTrainer(DetectionTrainer):
         return self._dataset
 
     def run_callbacks(self, event: str) -> None:
-        self._listen(cast(Running, self), event)
+        self._callback(cast(RunningTrainer, self), event)
 
     def _validating(self, _: object) -> None:
         self.run_callbacks("on_val_batch_start")
@@ -64,24 +64,24 @@ def train(
     start: Path,
     options: Mapping[str, Any],
     batch: int,
-    listener: Listener,
+    callbacks: TrainingCallbacks,
 ) -> Path:
     """Train, and return the best checkpoint, without its optimizer.
 
-    What the starting checkpoint knows of a label is kept, by name or by the name that the
-    control says other models have for it, also when it knows other labels besides.
+    Weights of classes that the starting checkpoint knows are kept: those with the name of a label,
+    or with a name that the control maps to one (`predicted_values`).
 
     Args:
-        lesson: what to learn.
-        folder: an empty one, for images and checkpoints.
+        training_set: images and answers.
+        folder: an empty folder for images and checkpoints.
         start: the checkpoint to start from.
         options: Ultralytics' training arguments, but for the batch.
-        batch: images a step; fewer where memory runs out, which Ultralytics itself sees to in
-            the first epoch only.
-        listener: hears of every batch.
+        batch: images per step; fewer if memory runs out, which Ultralytics itself handles in the
+            first epoch only.
+        callbacks: called for every batch and epoch.
 
     Raises:
-        NoWeights: when the starting checkpoint cannot be loaded, or finds no boxes.
+        NoWeights: when the starting checkpoint cannot be loaded, or is not a detector.
     """
     weights = _loaded(start)
     images, control = write(training_set, folder), training_set.control
@@ -99,7 +99,7 @@ def train(
     def attempt(batch: int) -> Path:
         placed = {"project": str(folder), "name": "run", "exist_ok": True, "model": str(start)}
         trainer = cast(
-            Any, TrainingSetTrainer({**options, **placed, **_stepping(batch)}, data, listener)
+            Any, ProgressTrainer({**options, **placed, **_stepping(batch)}, data, callbacks)
         )
         trainer.model = trainer.get_model(cfg=weights.yaml, weights=weights, verbose=False)
         trainer.train()
@@ -115,16 +115,16 @@ def _loaded(start: Path) -> Any:
     except _BROKEN as exc:
         raise NoWeights(f"{start} is no checkpoint that Ultralytics can load", hint) from exc
     if weights.task != "detect":
-        raise NoWeights(f"{start} is a checkpoint for another task, {weights.task}", hint)
+        raise NoWeights(f"{start} is a checkpoint for another task: {weights.task}", hint)
     return weights
 
 
 def _stepping(batch: int) -> dict[str, int]:
-    """Batches of this size, and a step of the optimizer after each."""
+    """Set the batch size, with one optimizer step per batch."""
     return {"batch": batch, "nbs": batch}
 
 
 def precision(device: str) -> str | bool:
-    """Half precision where the chip has bfloat16, which needs no check by downloaded weights."""
+    """Choose bfloat16 if the GPU has it: Ultralytics downloads weights to check float16."""
     chip = device.startswith("cuda") and torch.cuda.is_bf16_supported(including_emulation=False)
     return "bf16" if chip else False

@@ -1,7 +1,7 @@
-"""A lesson as a folder in the YOLO format: `images/SPLIT/NAME` beside `labels/SPLIT/NAME.txt`.
+"""Write a training set in the YOLO format: `images/SPLIT/NAME`, `labels/SPLIT/NAME.txt`.
 
 A line of a label file is `label x y width height`: the label's position in the control, then
-centre and size as fractions of the upright image. An empty file is an image with nothing in it.
+centre and size as fractions of the upright image. An empty file is an image without boxes.
 """
 
 import errno
@@ -22,19 +22,18 @@ from backend.models.images.upright import is_plain, read
 from backend.ports.model_family import TrainingSet
 
 LONGEST = 2 * SIZES[-1]
-"""Longer side, in pixels, of an image that is written anew; networks see half of it at most."""
+"""Longer side, in pixels, of images that are re-encoded; networks see half of it at most."""
 
 
 def write(training_set: TrainingSet, folder: Path) -> Mapping[str, Path]:
-    """Write both splits of a lesson; the folders of images by split, `train` and `val`.
+    """Write both splits, and return their image folders, `train` and `val`.
 
-    Without held-out images the images to learn from stand in for them, since Ultralytics cannot
-    train without any.
+    Without held-out images the training images serve as `val` too, because Ultralytics needs one.
 
     Raises:
         UnreadableImage: when an image cannot be fetched or decoded.
         OutOfSpace: when the disk is full.
-        Stopped: when `training_set.progress` says so.
+        Stopped: when `training_set.progress` raises it.
     """
     held_out = training_set.held_out, training_set.held_out_answers
     train = training_set.train, training_set.train_answers
@@ -50,7 +49,7 @@ def write(training_set: TrainingSet, folder: Path) -> Mapping[str, Path]:
 
 
 def label_lines(answer: Answer, labels: Sequence[Label]) -> list[str]:
-    """One line a rectangle; none where the image was annotated as empty."""
+    """Format one line per rectangle; none for an image annotated as empty."""
     regions = answer.regions if isinstance(answer, Regions) else ()
     return [_line(region, labels) for region in regions if region.label in labels]
 
@@ -65,24 +64,24 @@ def _line(region: Region, labels: Sequence[Label]) -> str:
 def _write_split(
     folder: Path,
     name: str,
-    pictures: ImageBatch,
+    images_of_split: ImageBatch,
     answers: Sequence[Answer],
     training_set: TrainingSet,
 ) -> Path:
     images, lines = folder / "images" / name, folder / "labels" / name
     images.mkdir(parents=True)
     lines.mkdir(parents=True)
-    for position, (ref, answer) in enumerate(zip(pictures.refs, answers, strict=True)):
-        training_set.progress("train: reading images", 0, 1)  # epochs alone move the bar
+    for position, (ref, answer) in enumerate(zip(images_of_split.refs, answers, strict=True)):
+        training_set.progress("train: reading images", 0, 1)  # only epochs advance the bar
         stem = f"{position:06d}-task-{ref.task}"
         _place(training_set.fetch(ref), images, stem)
-        said = "\n".join(label_lines(answer, training_set.control.labels))
-        (lines / f"{stem}.txt").write_text(said, "utf-8")
+        rows = "\n".join(label_lines(answer, training_set.control.labels))
+        (lines / f"{stem}.txt").write_text(rows, "utf-8")
     return images
 
 
 def _place(source: Path, images: Path, stem: str) -> None:
-    """Link the file where Ultralytics sees it as people do, else write its upright pixels."""
+    """Link the file if OpenCV decodes it as browsers show it, else write its upright pixels."""
     if is_plain(source):
         with Image.open(source) as image:
             suffix = {"JPEG": ".jpg", "PNG": ".png"}.get(image.format or "", ".bmp")

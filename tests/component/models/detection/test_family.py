@@ -81,7 +81,7 @@ def test_a_better_student_replaces_its_teacher(tmp_path: Path):
     assert tried["images"] == len(engine.training_sets[1].train) - 10 > 0
 
 
-def test_a_student_that_is_no_better_is_let_go(tmp_path: Path):
+def test_a_student_that_is_no_better_is_discarded(tmp_path: Path):
     _, model = precise(tmp_path, SEEING, HALF_BLIND)
     assert model.network is SEEING
     (tried,) = model.notes["tried"]
@@ -177,7 +177,7 @@ class OneAtATime:
     busy: Lock = field(default_factory=Lock)
     spoiled: bool = False
 
-    def predict(self, canvases: list[np.ndarray], **options: object) -> list[object]:
+    def predict(self, batch: list[np.ndarray], **options: object) -> list[object]:
         if not self.busy.acquire(blocking=False):
             self.spoiled = True
             return []
@@ -186,23 +186,23 @@ class OneAtATime:
         return []
 
 
-def test_people_who_open_images_at_once_do_not_spoil_each_other_s_boxes():
+def test_concurrent_calls_do_not_spoil_each_other_s_boxes():
     model = OneAtATime()
     network = UltralyticsNetwork(model, b"", 64, "cpu", across_labels=False)
-    canvases = np.zeros((1, 32, 32, 3), np.uint8)
-    with ThreadPoolExecutor(4) as people:
-        list(people.map(lambda _: network.detect(canvases, 0.1), range(4)))
+    batch = np.zeros((1, 32, 32, 3), np.uint8)
+    with ThreadPoolExecutor(4) as callers:
+        list(callers.map(lambda _: network.detect(batch, 0.1), range(4)))
     assert not model.spoiled
 
 
 class EndToEnd:
     """As an end-to-end network answers: one object under two labels, and another beside it."""
 
-    def predict(self, canvases: list[np.ndarray], **options: object) -> list[object]:
+    def predict(self, batch: list[np.ndarray], **options: object) -> list[object]:
         xyxy = torch.tensor([[0, 0, 10, 10], [0, 0, 10, 11], [20, 20, 30, 30]]).float()
         labels, scores = torch.tensor([0.0, 1.0, 1.0]), torch.tensor([0.6, 0.9, 0.5])
         boxes = SimpleNamespace(xyxy=xyxy, cls=labels, conf=scores)
-        return [SimpleNamespace(boxes=boxes) for _ in canvases]
+        return [SimpleNamespace(boxes=boxes) for _ in batch]
 
 
 @pytest.mark.parametrize(("across", "labels"), [(False, [0, 1, 1]), (True, [1, 1])])

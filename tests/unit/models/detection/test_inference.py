@@ -9,13 +9,13 @@ from backend.domain.answers import ImageRef, Regions
 from backend.domain.errors import Stopped, UnreadableImage
 from backend.domain.ids import TaskId
 from backend.models.detection.edits import edits
-from backend.models.detection.inference import BATCH, find
+from backend.models.detection.inference import BATCH, detect
 from tests.fakes.detection_engine import ColourNetwork
 from tests.fakes.detection_training_sets import CONTROL, Ear, fetch, shapes
 
 
 def found(network: ColourNetwork, refs: tuple[ImageRef, ...], ear: Ear | None = None):
-    return find(network, refs, fetch, CONTROL.labels, 0.05, ear or Ear())
+    return detect(network, refs, fetch, CONTROL.labels, 0.05, ear or Ear())
 
 
 def test_every_image_gets_its_own_answer_in_order(tmp_path: Path):

@@ -36,8 +36,8 @@ def test_each_set_of_labels_on_one_box_is_a_class_after_the_labels():
     names = label_powerset.classes(LABELS, said)
     assert names[:3] == LABELS
     assert len(names) == 5
-    assert label_powerset.expanded(regions((HERE, names[3]))).labels == (SQUARE, RED)
-    assert label_powerset.expanded(regions((HERE, names[4]))).labels == (DISC, RED)
+    assert label_powerset.decode(regions((HERE, names[3]))).labels == (SQUARE, RED)
+    assert label_powerset.decode(regions((HERE, names[4]))).labels == (DISC, RED)
 
 
 def test_only_the_most_frequent_sets_are_learned():
@@ -46,35 +46,35 @@ def test_only_the_most_frequent_sets_are_learned():
     said = [regions((HERE, SQUARE), (HERE, label)) for label in many]
     names = label_powerset.classes((SQUARE, *many), [*said, twice, twice])
     assert len(names) == 1 + len(many) + label_powerset.MOST
-    assert label_powerset.expanded(regions((HERE, names[-1]))).labels == (many[0], many[-1])
+    assert label_powerset.decode(regions((HERE, names[-1]))).labels == (many[0], many[-1])
 
 
 def test_a_network_learns_one_region_a_box_and_is_read_by_label(tmp_path: Path):
     asked = red_squares(training_set(tmp_path))
     names = label_powerset.classes(LABELS, asked.train_answers)
-    merged = label_powerset.merged(asked, names)
-    assert merged.control.labels == names
-    for learned, said in zip(merged.train_answers, asked.train_answers, strict=True):
+    encoded = label_powerset.encode(asked, names)
+    assert encoded.control.labels == names
+    for learned, said in zip(encoded.train_answers, asked.train_answers, strict=True):
         assert len({region.box for region in learned.regions}) == len(learned.regions)
-        assert set(label_powerset.expanded(learned).regions) == set(said.regions)
+        assert set(label_powerset.decode(learned).regions) == set(said.regions)
 
 
-def test_a_lesson_without_sets_is_learned_as_it_is(tmp_path: Path):
+def test_a_training_set_without_sets_is_not_changed(tmp_path: Path):
     plain = training_set(tmp_path)
-    assert label_powerset.merged(plain, CONTROL.labels) is plain
+    assert label_powerset.encode(plain, CONTROL.labels) is plain
     assert label_powerset.classes(CONTROL.labels, plain.train_answers) == CONTROL.labels
 
 
 def test_a_set_that_no_network_learned_stays_one_region_a_label(tmp_path: Path):
     asked = red_squares(training_set(tmp_path))
-    merged = label_powerset.merged(asked, (*LABELS, Label("other\x1fset")))
-    assert list(merged.train_answers) == list(asked.train_answers)
+    encoded = label_powerset.encode(asked, (*LABELS, Label("other\x1fset")))
+    assert list(encoded.train_answers) == list(asked.train_answers)
 
 
 def test_of_classes_that_share_a_label_only_the_best_claims_a_place():
     both = label_powerset.classes(LABELS, [regions((HERE, SQUARE), (HERE, RED))])[-1]
     found = regions((HERE, both, 0.9), (NEARLY_HERE, SQUARE, 0.6), (NEARLY_HERE, DISC, 0.5))
-    assert label_powerset.expanded(found) == regions(
+    assert label_powerset.decode(found) == regions(
         (HERE, SQUARE, 0.9), (HERE, RED, 0.9), (NEARLY_HERE, DISC, 0.5)
     )
 

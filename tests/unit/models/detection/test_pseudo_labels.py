@@ -5,8 +5,9 @@ import numpy as np
 from backend.domain.answers import Region, Regions
 from backend.domain.geometry import Box
 from backend.domain.ids import Label
+from backend.models.detection.comparison import compare
 from backend.models.detection.confidence import BoxConfidence
-from backend.models.detection.pseudo_labels import extended, sure_thresholds, teach
+from backend.models.detection.pseudo_labels import confident_thresholds, extended, select
 from tests.fakes.detection_training_sets import shapes, training_set
 
 CAT, DOG = Label("cat"), Label("dog")
@@ -18,42 +19,45 @@ def image(*boxes: tuple[Box, Label, float]) -> Regions:
     return Regions(tuple(Region(*box) for box in boxes))
 
 
-def test_a_label_is_sure_from_where_nine_boxes_in_ten_are_right():
+def test_the_threshold_of_a_label_is_where_nine_boxes_in_ten_are_right():
     good, bad = image((HERE, CAT, 0.8)), image((HERE, CAT, 0.5))
     truths = [Regions((Region(HERE, CAT),))] * 20 + [Regions(())] * 20
     seen = [good] * 20 + [bad] * 20
-    judge = BoxConfidence.fit(seen, truths, (CAT, DOG))
-    sure = sure_thresholds(seen, truths, judge)
+    images = compare(seen, truths)
+    fitted = BoxConfidence.fit(images, (CAT, DOG))
+    sure = confident_thresholds(images, fitted.thresholds)
     assert 0.5 < sure[CAT] <= 0.8
     assert sure[DOG] > 1, "a label never seen right is never sure"
 
 
-def test_an_image_with_an_undecided_box_teaches_nothing():
+def test_an_image_with_an_undecided_box_is_not_selected():
     found = [
         image((HERE, CAT, 0.8)),
         image((HERE, CAT, 0.8), (THERE, DOG, 0.6)),
         image((HERE, CAT, 0.75), (THERE, DOG, 0.1)),
     ]
-    taught = teach(found, np.array([0.5, 0.9, 0.4]), SURE, limit=10)
-    assert taught.positions == (0, 2)
-    assert taught.answers[1] == image((HERE, CAT, 0.75))
+    selected = select(found, np.array([0.5, 0.9, 0.4]), SURE, limit=10)
+    assert selected.positions == (0, 2)
+    assert selected.answers[1] == image((HERE, CAT, 0.75))
 
 
-def test_an_image_without_a_sure_box_teaches_nothing():
+def test_an_image_without_a_confident_box_is_not_selected():
     found = [Regions(()), image((HERE, CAT, 0.1))]
-    assert teach(found, np.array([1.0, 1.0]), SURE, limit=10).positions == ()
+    assert select(found, np.array([1.0, 1.0]), SURE, limit=10).positions == ()
 
 
-def test_the_most_confident_teach_first():
+def test_the_most_confident_images_are_selected_first():
     found = [image((HERE, CAT, 0.8))] * 4
-    taught = teach(found, np.array([0.1, 0.9, 0.3, 0.8]), SURE, limit=2)
-    assert taught.positions == (1, 3)
+    selected = select(found, np.array([0.1, 0.9, 0.3, 0.8]), SURE, limit=2)
+    assert selected.positions == (1, 3)
 
 
-def test_taught_images_join_those_to_learn_from(tmp_path: Path):
+def test_pseudo_labeled_images_join_the_training_images(tmp_path: Path):
     unlabeled, _ = shapes(tmp_path / "more", 3, seed=9, first=500)
-    taught = teach([Regions(()), image((HERE, CAT, 0.8)), Regions(())], np.zeros(3), SURE, limit=10)
-    more = extended(training_set(tmp_path, train=4, unlabeled=unlabeled), taught)
+    selected = select(
+        [Regions(()), image((HERE, CAT, 0.8)), Regions(())], np.zeros(3), SURE, limit=10
+    )
+    more = extended(training_set(tmp_path, train=4, unlabeled=unlabeled), selected)
     assert more.train.tasks[-1] == 501
     assert len(more.train) == len(more.train_answers) == len(more.train.image_stats) == 5
     assert more.held_out.tasks == training_set(tmp_path, train=4).held_out.tasks

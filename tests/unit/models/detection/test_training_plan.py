@@ -3,7 +3,7 @@ import pytest
 from backend.domain.answers import Answer, Region, Regions
 from backend.domain.geometry import Box
 from backend.domain.ids import Label
-from backend.models.detection.training_plan import HURRY, SIZES, image_size, plan
+from backend.models.detection.training_plan import FREEZE_BELOW, SIZES, image_size, plan
 
 
 def answers(count: int, side: float = 0.2) -> list[Answer]:
@@ -11,7 +11,7 @@ def answers(count: int, side: float = 0.2) -> list[Answer]:
 
 
 def chosen(count: int, **changes: object):
-    options = {"on_gpu": False, "minutes": 30.0, "goes_on": False}
+    options = {"on_gpu": False, "minutes": 30.0, "continued": False}
     return plan(answers(count), **{**options, **changes})
 
 
@@ -26,14 +26,14 @@ def test_a_batch_is_never_larger_than_what_there_is():
 
 
 def test_going_on_takes_half_the_epochs_at_half_the_rate():
-    fresh, on = chosen(20), chosen(20, goes_on=True)
+    fresh, on = chosen(20), chosen(20, continued=True)
     assert on.epochs == fresh.epochs // 2
     assert on.learning_rate == fresh.learning_rate / 2
 
 
 def test_the_backbone_is_frozen_only_in_a_hurry_on_a_cpu():
-    assert chosen(20, minutes=HURRY / 2).frozen == 1
-    assert chosen(20, minutes=HURRY / 2, on_gpu=True).frozen == 0
+    assert chosen(20, minutes=FREEZE_BELOW / 2).frozen == 1
+    assert chosen(20, minutes=FREEZE_BELOW / 2, on_gpu=True).frozen == 0
     assert chosen(20).frozen == 0
 
 

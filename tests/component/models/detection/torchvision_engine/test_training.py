@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from backend.domain.answers import Regions
-from backend.models.detection.torchvision_engine.dataset import Examples
+from backend.models.detection.torchvision_engine.dataset import LetterboxedDataset
 from backend.models.detection.torchvision_engine.detector import TorchvisionEngine
 from backend.models.detection.torchvision_engine.network import build
 from backend.models.detection.torchvision_engine.training import Training
@@ -15,7 +15,7 @@ from tests.fakes.small_detector import SMALL
 
 
 def short(epochs: int, patience: int = 10) -> TrainingPlan:
-    chosen = plan([Regions(())] * 8, on_gpu=False, minutes=5.0, goes_on=False)
+    chosen = plan([Regions(())] * 8, on_gpu=False, minutes=5.0, continued=False)
     return replace(chosen, epochs=epochs, patience=patience, image_size=64)
 
 
@@ -42,7 +42,7 @@ def test_a_training_that_runs_out_of_memory_begins_again_in_smaller_batches(tmp_
     asked = training_set(tmp_path, train=8)
     module = Greedy(most=1)
     trained = Training(module, "cpu", short(epochs=2), None, asked.progress, 0)
-    assert trained.run(Examples(asked, 64)) == 2
+    assert trained.run(LetterboxedDataset(asked, 64)) == 2
     assert module.batches == [4, 4, 2] + [1] * 16
     assert module.began == [0, 0, 0], "what the failed attempts had learned is gone"
 

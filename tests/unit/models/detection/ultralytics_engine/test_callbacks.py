@@ -6,7 +6,7 @@ import pytest
 from backend.domain.answers import Regions
 from backend.domain.errors import Stopped
 from backend.models.detection.training_plan import plan
-from backend.models.detection.ultralytics_engine.callbacks import Listener
+from backend.models.detection.ultralytics_engine.callbacks import TrainingCallbacks
 from tests.fakes.detection_training_sets import Ear
 
 
@@ -14,7 +14,7 @@ from tests.fakes.detection_training_sets import Ear
 class Training:
     """As Ultralytics' trainer calls back: each epoch of three batches takes ten seconds."""
 
-    listener: Listener
+    callbacks: TrainingCallbacks
     clock: list[float]
     epochs: int = 40
     epoch: int = 0
@@ -25,25 +25,25 @@ class Training:
     epoch_seconds: dict[int, float] = field(default_factory=dict)
 
     def run(self) -> int:
-        self.listener(self, "on_train_start")
+        self.callbacks(self, "on_train_start")
         while self.epoch < self.epochs and not self.stop:
             for _ in range(3):
                 self.clock[0] += self.epoch_seconds.get(self.epoch, 10) / 3
-                self.listener(self, "on_train_batch_end")
+                self.callbacks(self, "on_train_batch_end")
                 if self.stop:
                     break
-            self.listener(self, "on_train_epoch_end")
+            self.callbacks(self, "on_train_epoch_end")
             self.validated += [self.epoch] * self.args.val
-            self.listener(self, "on_fit_epoch_end")
+            self.callbacks(self, "on_fit_epoch_end")
             self.epoch += 1
         return self.epoch
 
 
 def training(minutes: float = 30.0, ear: Ear | None = None, *, choosing: bool = True) -> Training:
     clock = [0.0]
-    chosen = plan([Regions(())] * 20, on_gpu=False, minutes=minutes, goes_on=False)
-    listener = Listener(chosen, ear or Ear(), choosing=choosing, clock=lambda: clock[0])
-    return Training(listener, clock)
+    chosen = plan([Regions(())] * 20, on_gpu=False, minutes=minutes, continued=False)
+    callbacks = TrainingCallbacks(chosen, ear or Ear(), choosing=choosing, clock=lambda: clock[0])
+    return Training(callbacks, clock)
 
 
 def test_with_time_enough_all_epochs_are_run():
@@ -57,44 +57,44 @@ def test_the_schedule_is_shortened_to_what_the_time_affords():
 
 def test_what_came_before_the_first_epoch_does_not_count_as_its_pace():
     # given 10 minutes, of which writing the images takes 100 seconds, for 40 epochs of 10 seconds
-    capitalize_first = training(minutes=10)
-    capitalize_first.clock[0] = 100
-    assert capitalize_first.run() == 40
+    run = training(minutes=10)
+    run.clock[0] = 100
+    assert run.run() == 40
 
 
 def test_a_slow_first_epoch_does_not_shorten_the_training_for_good():
     # given 10 minutes for 40 epochs of 10 seconds, the first of which waits for others
-    capitalize_first = training(minutes=10)
-    capitalize_first.epoch_seconds[0] = 100
-    assert capitalize_first.run() == 40
+    run = training(minutes=10)
+    run.epoch_seconds[0] = 100
+    assert run.run() == 40
 
 
 def test_a_training_that_begins_again_in_smaller_batches_counts_anew():
     ear = Ear()
-    capitalize_first = training(ear=ear)
-    capitalize_first.run()
+    run = training(ear=ear)
+    run.run()
     ear.heard.clear()
-    assert Training(capitalize_first.listener, capitalize_first.clock).run() == 40
+    assert Training(run.callbacks, run.clock).run() == 40
     assert ear.heard[0] == ("train: epoch 1 of 40", 0, 40)
 
 
 def test_not_even_one_epoch_fits_and_it_ends_at_a_batch():
-    capitalize_first = training(minutes=0.1)
-    assert capitalize_first.run() == 1
-    assert capitalize_first.clock[0] < 10
+    run = training(minutes=0.1)
+    assert run.run() == 1
+    assert run.clock[0] < 10
 
 
 def test_held_out_images_are_looked_at_now_and_then():
-    capitalize_first = training()
-    capitalize_first.run()
-    assert 8 <= len(capitalize_first.validated) <= 16
-    assert capitalize_first.fitness == -1, "an epoch that was not looked at cannot be the best"
+    run = training()
+    run.run()
+    assert 8 <= len(run.validated) <= 16
+    assert run.fitness == -1, "an epoch that was not looked at cannot be the best"
 
 
 def test_too_few_held_out_images_choose_no_epoch():
-    capitalize_first = training(choosing=False)
-    capitalize_first.run()
-    assert capitalize_first.validated == []
+    run = training(choosing=False)
+    run.run()
+    assert run.validated == []
 
 
 def test_progress_is_told_by_epoch():
@@ -105,7 +105,7 @@ def test_progress_is_told_by_epoch():
 
 
 def test_a_stop_comes_through_at_the_next_batch():
-    capitalize_first = training(ear=Ear(stop_in="epoch 2", after=1))
+    run = training(ear=Ear(stop_in="epoch 2", after=1))
     with pytest.raises(Stopped):
-        capitalize_first.run()
-    assert capitalize_first.epoch == 1
+        run.run()
+    assert run.epoch == 1
