@@ -1,22 +1,27 @@
-"""What can go wrong outside, as the connectors name it.
+"""The errors that connectors raise.
 
-ConnectorError        what happened, and what to do about it
-├── Unreachable       no answer, or none that makes sense; trying again later may help
-├── Denied            an answer, but not to this token
-├── NotFound          no such project, task, view or address
-├── Rejected          understood and refused: the answer says why
-├── FetchFailed       one image cannot be fetched; costs that image only
-└── DiskFull          what was fetched cannot be kept
+ConnectorError          what happened, and what to do about it
+├── Unreachable         no answer, or none that makes sense; a later attempt may succeed
+├── Denied              the token is wrong, expired or lacks a permission
+├── NotFound            no such project, task, tab or address
+├── Rejected            the request was understood and refused, for the reason given
+├── FetchFailed         one image cannot be fetched; other images are not affected
+│   └── TransientError  the same, but a later attempt may succeed
+└── DiskFull            what was fetched cannot be stored
 """
 
 
 class ConnectorError(Exception):
-    """What happened (`message`) and what to do about it (`hint`)."""
+    """What happened (`message`) and what to do about it (`hint`).
+
+    Messages quote addresses and answers that others wrote, so control characters are escaped:
+    they must not break lines or move the cursor in a log or terminal.
+    """
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(f"{message}. {hint}" if hint else message)
-        self.message = message
-        self.hint = hint
+        self.message = _printable(message)
+        self.hint = _printable(hint)
+        super().__init__(f"{self.message}. {self.hint}" if hint else self.message)
 
 
 class Unreachable(ConnectorError):
@@ -24,11 +29,11 @@ class Unreachable(ConnectorError):
 
 
 class Denied(ConnectorError):
-    """An answer, but not to this token."""
+    """The token is wrong, expired or lacks a permission."""
 
 
 class NotFound(ConnectorError):
-    """What was asked for is not there."""
+    """The requested resource does not exist."""
 
 
 class Rejected(ConnectorError):
@@ -39,5 +44,20 @@ class FetchFailed(ConnectorError):
     """One image cannot be fetched."""
 
 
+class TransientError(FetchFailed):
+    """One image cannot be fetched now; a later attempt may succeed.
+
+    `retry_after` is how many seconds the server asked to wait, 0 if it did not say.
+    """
+
+    def __init__(self, message: str, hint: str = "", retry_after: float = 0.0) -> None:
+        super().__init__(message, hint)
+        self.retry_after = retry_after
+
+
 class DiskFull(ConnectorError):
-    """What was fetched cannot be kept."""
+    """What was fetched cannot be stored."""
+
+
+def _printable(text: str) -> str:
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)

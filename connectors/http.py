@@ -1,42 +1,41 @@
-"""One HTTP client: timeouts, bounded patience, host rules, tokens that stay fresh."""
+"""The HTTP client for Label Studio: timeouts, retries, tokens, and which hosts may see them."""
 
-import random
 import time
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Any, Final, Self
 
 import httpx
 
-from connectors.errors import Rejected, Unreachable
+from connectors.errors import ConnectorError, Rejected, Unreachable
 from connectors.http_errors import decoded, raise_for, translated
+from connectors.retry import Backoff, with_retries
 from connectors.tokens import TokenAuth
 
 _IDEMPOTENT: Final = frozenset({"GET", "HEAD", "PUT", "PATCH", "DELETE"})
 _SERVER_DOWN: Final = frozenset({429, 502, 503, 504})
 """Statuses of a server that is away or busy, and worth waiting for."""
 
-_TRANSIENT = 3
-"""How often a 500 is tried: SQLite's "database is locked" passes, a bug does not."""
+_ATTEMPTS_AFTER_500: Final = 3
+"""A few, because SQLite's "database is locked" passes, while a bug does not."""
 
-_LONGEST_PAUSE = 2.0
-_CONNECT_SECONDS = 10.0
-_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_BACKOFF: Final = Backoff(first=0.2, factor=2, longest=2.0)
+_CONNECT_SECONDS: Final = 10.0
+_NEVER_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 Pause = Callable[[float], None]
 """Waits so many seconds; may raise to give up, for instance because a job should stop."""
 
 
 class HttpClient:
-    """Talks to one Label Studio, and reads from other hosts without telling them our token.
+    """Sends requests to one Label Studio, signed with its token. Safe for several threads.
 
-    A call that may safely be repeated is repeated for `patience` seconds while the server does
-    not answer or answers 429, 502, 503 or 504; other calls only while no connection can be made.
-    Paths count from `base_url`, which may itself have a path. Safe for several threads.
+    Idempotent requests are repeated for `patience` seconds while the server does not answer or
+    answers 429, 502, 503 or 504; other requests only while no connection can be made. Paths are
+    relative to `base_url`, which may have a path itself.
 
-    Every method raises Unreachable, Denied, NotFound or Rejected, and nothing of httpx.
+    Every method raises Unreachable, Denied, NotFound or Rejected, and no error of httpx.
     """
 
     def __init__(
@@ -65,9 +64,9 @@ class HttpClient:
         return str(self._base).rstrip("/")
 
     def auth_headers(self) -> dict[str, str]:
-        """What signs a request to this Label Studio, valid for half a minute at least.
+        """The headers that authenticate a request, valid for at least half a minute.
 
-        Send it only to addresses that this client `covers`.
+        Send them only to addresses that this client `covers`.
         """
         with translated("POST", self._base):
             return {"Authorization": self._auth.header()} if self._has_token else {}
@@ -77,7 +76,7 @@ class HttpClient:
         return self._auth.covers(_parsed(url))
 
     def url(self, url_or_path: str) -> str:
-        """An absolute address. A path counts from `base_url`, whose own path it may repeat."""
+        """The absolute address of a path, which may or may not repeat the path of `base_url`."""
         if "://" in url_or_path:
             return url_or_path
         path, prefix = url_or_path.lstrip("/"), self._base.path.strip("/") + "/"
@@ -95,46 +94,14 @@ class HttpClient:
         timeout: float | None = None,
         patience: float | None = None,
     ) -> Any:
-        """The decoded JSON answer, None where the answer is empty.
+        """Send a request and decode the JSON of the response; None if that is empty.
 
-        `idempotent` says whether the call may be repeated when nobody knows if it arrived; by
-        default all but POST.
+        `idempotent` says whether the request may be repeated when it is unknown whether it
+        arrived. Defaults to True for all methods but POST.
         """
         request = self._request(method, path, timeout, json=json, params=params, files=files)
-        again = method in _IDEMPOTENT if idempotent is None else idempotent
-        return decoded(self._send(request, again=again, patience=patience))
-
-    def get(
-        self, url_or_path: str, *, timeout: float | None = None, patience: float | None = None
-    ) -> httpx.Response:
-        """A whole answer in memory; for small things."""
-        request = self._request("GET", url_or_path, timeout)
-        return self._send(request, again=True, patience=patience)
-
-    @contextmanager
-    def stream(
-        self,
-        url_or_path: str,
-        *,
-        headers: Mapping[str, str] | None = None,
-        timeout: float | None = None,
-        patience: float | None = None,
-        redirects: bool = True,
-    ) -> Generator[httpx.Response, None, None]:
-        """An answer whose body the caller reads, for instance with `response.iter_bytes()`.
-
-        A connection that breaks meanwhile raises Unreachable. `redirects=False` hands a redirect
-        to the caller, who may want to judge its target first.
-        """
-        request = self._request("GET", url_or_path, timeout, headers=headers)
-        response = self._send(
-            request, again=True, patience=patience, streamed=True, redirects=redirects
-        )
-        try:
-            with translated("GET", request.url):
-                yield response
-        finally:
-            response.close()
+        repeatable = method in _IDEMPOTENT if idempotent is None else idempotent
+        return decoded(self._send(request, repeatable, patience))
 
     def close(self) -> None:
         self._client.close()
@@ -168,33 +135,26 @@ class HttpClient:
         return self._client.post(url, json={"refresh": refresh_token}, timeout=self._limits(None))
 
     def _send(
-        self,
-        request: httpx.Request,
-        *,
-        again: bool,
-        patience: float | None,
-        streamed: bool = False,
-        redirects: bool = True,
+        self, request: httpx.Request, repeatable: bool, patience: float | None
     ) -> httpx.Response:
         ends = self._clock() + (self._patience if patience is None else patience)
-        attempt = 0
-        while True:
-            attempt += 1
-            try:
-                return self._send_once(request, streamed=streamed, redirects=redirects)
-            except Unreachable as exc:
-                delay = _delay(exc, attempt)
-                if not _may_repeat(exc, again, attempt) or self._clock() + delay > ends:
-                    raise
-                self.pause(delay)
 
-    def _send_once(
-        self, request: httpx.Request, *, streamed: bool, redirects: bool
-    ) -> httpx.Response:
+        def wait(seconds: float) -> bool:
+            if self._clock() + seconds > ends:
+                return False
+            self.pause(seconds)
+            return True
+
+        return with_retries(
+            lambda: self._send_once(request),
+            lambda exc, attempts: _delay(exc, attempts, repeatable),
+            wait,
+        )
+
+    def _send_once(self, request: httpx.Request) -> httpx.Response:
         with translated(request.method, request.url):
-            follow = redirects and request.method == "GET"
             response = self._client.send(
-                request, auth=self._auth, stream=streamed, follow_redirects=follow
+                request, auth=self._auth, follow_redirects=request.method == "GET"
             )
             raise_for(response)
             return response
@@ -207,18 +167,21 @@ def _parsed(url: str) -> httpx.URL:
         raise Rejected(f"not an address: {exc}") from exc
 
 
-def _may_repeat(exc: Unreachable, again: bool, attempt: int) -> bool:
+def _delay(exc: ConnectorError, attempts: int, repeatable: bool) -> float | None:
+    """Seconds until the next attempt, from the Retry-After header if there is one."""
+    if not isinstance(exc, Unreachable) or not _may_repeat(exc, attempts, repeatable):
+        return None
+    if isinstance(exc.__cause__, httpx.HTTPStatusError):
+        retry_after = exc.__cause__.response.headers.get("Retry-After", "")
+        if retry_after.isdigit():
+            return float(retry_after)
+    return _BACKOFF.seconds(attempts)
+
+
+def _may_repeat(exc: Unreachable, attempts: int, repeatable: bool) -> bool:
     cause = exc.__cause__
     if isinstance(cause, httpx.HTTPStatusError):
         status = cause.response.status_code
-        return again and (status in _SERVER_DOWN or (status == 500 and attempt < _TRANSIENT))
-    return again or isinstance(cause, _NEVER_SENT)
-
-
-def _delay(exc: Unreachable, attempt: int) -> float:
-    """Seconds until the next attempt: what the server asks for, else growing, with jitter."""
-    if isinstance(exc.__cause__, httpx.HTTPStatusError):
-        asked = exc.__cause__.response.headers.get("Retry-After", "")
-        if asked.isdigit():
-            return float(asked)
-    return min(_LONGEST_PAUSE, 0.1 * 2**attempt) * random.uniform(0.5, 1)  # noqa: S311 - jitter
+        transient = status in _SERVER_DOWN or (status == 500 and attempts < _ATTEMPTS_AFTER_500)
+        return repeatable and transient
+    return repeatable or isinstance(cause, _NEVER_SENT)

@@ -57,12 +57,12 @@ class GatewayFiles:
 
     def digests(self, refs: Sequence[ImageRef]) -> Iterator[tuple[ImageRef, str] | NoPrediction]:
         with errors_translated():
-            found = self._cache.digests([(ref.task, ref.uri) for ref in refs])
-            for ref, file in zip(refs, found, strict=True):
-                if file.digest is None:
-                    yield NoPrediction(ref.task, file.reason)
+            slots = self._cache.digests([(ref.task, ref.uri) for ref in refs])
+            for ref, slot in zip(refs, slots, strict=True):
+                if isinstance(slot, FetchFailed):
+                    yield NoPrediction(ref.task, str(slot))
                 else:
-                    yield ref, file.digest
+                    yield ref, slot.digest
 
     def path(self, ref: ImageRef) -> Path:
         with errors_translated():

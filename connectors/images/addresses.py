@@ -1,6 +1,6 @@
-"""Image addresses as they stand in task data, read into what has to be fetched, and from where.
+"""Parse the image addresses of task data into what to fetch, and where.
 
-Pure: looks at no file and asks no server.
+Pure: reads no file and sends no request.
 """
 
 import base64
@@ -16,36 +16,36 @@ from connectors.errors import FetchFailed
 
 
 class Place(StrEnum):
-    """Where an image lives; decides who is asked for it and what is shown to them."""
+    """Where an image is stored. Decides who is asked for it, and whether the token is sent."""
 
     UPLOAD = "upload"
-    """A file uploaded to Label Studio, which never changes under its name; `at` is a path."""
+    """A file uploaded to Label Studio. Never changes under its name; `at` is a path."""
     LOCAL = "local"
     """A file in Label Studio's folder of local files; `at` is relative to that folder."""
     CLOUD = "cloud"
-    """An object that Label Studio can read from its bucket; `at` is `s3://bucket/key`."""
+    """An object in a bucket that Label Studio can read; `at` is such as `s3://bucket/key`."""
     SERVER = "server"
-    """Another route of Label Studio that serves files; `at` is a path with its query."""
+    """Another route of Label Studio that serves files; `at` is a path with query."""
     WEB = "web"
-    """Anyone's web server, asked without our token; `at` is an absolute address."""
+    """Any other web server, asked without the token; `at` is an absolute address."""
     INLINE = "inline"
-    """A `data:` address, which is its own content."""
+    """A `data:` address, which contains the image."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """One image, the same for all spellings of its address."""
+    """The normalized address of one image."""
 
     place: Place
     at: str
 
     @property
     def is_constant(self) -> bool:
-        """Whether the content can never change, so that it need not be looked at again."""
+        """Whether the content can never change, so that it need not be checked again."""
         return self.place in {Place.UPLOAD, Place.INLINE}
 
     def __str__(self) -> str:
-        """As people may see it: without a query, which may be a signature, or a password."""
+        """For messages: without the query, which may be a signature, and without a password."""
         if self.place is Place.INLINE:
             return self.at[:24] + "…"
         if self.place in {Place.LOCAL, Place.CLOUD}:
@@ -66,13 +66,13 @@ _HINT: Final = (
 
 
 def parse(uri: str, server: str) -> Address:
-    """Read an address; `server` is the base URL of our Label Studio, without trailing slash.
+    """Parse an address; `server` is the base URL of Label Studio, without trailing slash.
 
-    An address with the path of a file in Label Studio means *our* Label Studio, whatever its
-    host: the host in task data is the name by which browsers or Label Studio itself call it.
+    An address with the path of a file in Label Studio refers to this Label Studio, whatever its
+    host: task data has the host name that browsers or Label Studio itself use for it.
 
     Raises:
-        FetchFailed: where no place is known that could be asked for it.
+        FetchFailed: when the address cannot be parsed or is of an unknown kind.
     """
     uri = uri.strip()
     try:
@@ -104,11 +104,11 @@ def server_path(address: Address, task: int) -> str:
 
 
 def _on_server(parts: SplitResult, server: str) -> Address | None:
-    """None where the path is none of those under which Label Studio serves files."""
+    """The address if Label Studio serves files under this path, else None."""
     path = _below(server, parts.path)
     query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     if path.rstrip("/") == "/data/local-files" and "d" in query:
-        return Address(Place.LOCAL, _fenced(query["d"]))
+        return Address(Place.LOCAL, _inside_folder(query["d"]))
     if not _SERVED.fullmatch(path) or ".." in unquote(path).split("/"):
         return None
     if _RESOLVED.fullmatch(path) and (uri := _decoded(query.get("fileuri", ""))):
@@ -119,13 +119,13 @@ def _on_server(parts: SplitResult, server: str) -> Address | None:
 
 
 def _below(server: str, path: str) -> str:
-    """A path without the one that the base URL itself has."""
+    """A path relative to the one of the base URL."""
     prefix = urlsplit(server).path.rstrip("/")
     return path.removeprefix(prefix) if prefix and path.startswith(prefix + "/") else path
 
 
-def _fenced(relative: str) -> str:
-    """A path that cannot leave the folder it counts from, cleaned as Label Studio does it."""
+def _inside_folder(relative: str) -> str:
+    """A path that stays inside the folder, normalized as Label Studio does it."""
     clean = posixpath.normpath(relative).lstrip("/")
     if clean.split("/")[0] in {"", ".", ".."} or "\0" in clean:
         raise FetchFailed(
@@ -136,7 +136,7 @@ def _fenced(relative: str) -> str:
 
 
 def _decoded(fileuri: str) -> str:
-    """The cloud address in Label Studio's own form of it, "" where there is none."""
+    """Decode the cloud address in a resolve URL; "" if there is none."""
     try:
         uri = base64.urlsafe_b64decode(fileuri).decode()
     except (binascii.Error, UnicodeDecodeError, ValueError):

@@ -1,11 +1,13 @@
-"""Images fetched once: their digests at once, their files while there is room.
+"""Fetch images once: remember their digests, and keep their files while there is room.
 
-How long an answer is trusted: a local file while its time of change and its size stay; an upload
-and a `data:` address for ever, because they never change; anything else for a day, after which
-the server is asked whether it changed. `path` never asks: it hands out what `digests` last saw.
+A known image is trusted without asking anyone: a local file while its modification time and size
+stay the same; an upload and a `data:` address forever, because they cannot change; any other
+address for a day, after which the server is asked whether the image changed. If that server is
+away, the known image is used. `path` trusts what was last known, however old.
 """
 
 import hashlib
+import logging
 import threading
 import time
 from collections import deque
@@ -17,35 +19,39 @@ from pathlib import Path
 from typing import Final
 from weakref import WeakValueDictionary
 
-from connectors.errors import FetchFailed
+from connectors.errors import FetchFailed, TransientError
 from connectors.images.addresses import Address
-from connectors.images.content import digest_of
-from connectors.images.index import ImageIndex, Known
+from connectors.images.content import Content, digest_of
+from connectors.images.index import open_index
 from connectors.images.object_store import ObjectStore
-from connectors.images.storage import Order, Source
+from connectors.images.storage import ImageRequest, Source
+
+log = logging.getLogger(__name__)
 
 TRUSTED_SECONDS: Final = 86_400.0
-_AT_ONCE: Final = 512
-"""How many addresses are looked up in one go, and at most fetched ahead of the consumer."""
+_WINDOW: Final = 512
+"""Addresses that are looked up in one query, and at most fetched ahead of the consumer."""
 
 Item = tuple[int, str]
 """A task and the address of its image."""
 
+Slot = Content | FetchFailed
+"""The content of an image, or why it cannot be fetched."""
+
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
-    """One image: the digest of its content, or None and `reason`."""
+class _Image:
+    """An address with its key in the index, and its own file if this machine has it."""
 
-    task: int
-    uri: str
-    digest: str | None
-    reason: str = ""
+    address: Address
+    key: bytes
+    local: Path | None
 
 
 class ImageCache:
     """Images by address, kept in `root` up to `max_bytes`, fetched by `workers` threads.
 
-    Safe for several threads and processes. Build it after a fork, not before. Failures are not
+    Safe for several threads and processes, but do not carry it over a fork. Failures are not
     remembered: the next call tries again.
     """
 
@@ -62,130 +68,135 @@ class ImageCache:
         self._storage = storage
         self._workers = workers
         self._clock = clock
-        self._index = ImageIndex(root / "index.sqlite", clock)
+        self._index = open_index(root / "index.sqlite", clock)
         self._objects = ObjectStore(root, self._index, max_bytes)
         self._locks: WeakValueDictionary[bytes, threading.Lock] = WeakValueDictionary()
         self._guard = threading.Lock()
 
-    def digests(self, items: Sequence[Item]) -> Generator[Fetched, None, None]:
-        """The digest of each image, in order; a consumer may stop early, with `close()`.
-
-        What cannot be had says why in its place.
+    def digests(self, items: Sequence[Item]) -> Generator[Slot, None, None]:
+        """Yield one slot for each image, in order. Close the generator to stop early.
 
         Raises:
-            DiskFull: when fetched images cannot be kept.
-            Unreachable, Denied: when Label Studio is gone, or refuses to renew our token.
+            DiskFull: when fetched images cannot be stored.
+            Unreachable, Denied: when Label Studio is away, or does not renew the token.
         """
         cancelled = threading.Event()
         pool = ThreadPoolExecutor(self._workers, "fetch")
-        ahead: deque[Fetched | Future[Fetched]] = deque()
+        ahead: deque[Slot | Future[Slot]] = deque()
         try:
-            for start in range(0, len(items), _AT_ONCE):
-                for slot in self._slots(items[start : start + _AT_ONCE], pool, cancelled):
+            for start in range(0, len(items), _WINDOW):
+                for slot in self._slots(items[start : start + _WINDOW], pool, cancelled):
                     ahead.append(slot)
-                    while ahead and (len(ahead) >= _AT_ONCE or _is_settled(ahead[0])):
-                        yield _settled(ahead.popleft())
+                    while ahead and (len(ahead) >= _WINDOW or _is_done(ahead[0])):
+                        yield _result(ahead.popleft())
             while ahead:
-                yield _settled(ahead.popleft())
+                yield _result(ahead.popleft())
         finally:
             cancelled.set()
             pool.shutdown(cancel_futures=True)
 
     def path(self, task: int, uri: str) -> Path:
-        """The image's file, fetched again if the cache let it go.
+        """The image's file, fetched again if it was evicted.
 
-        It stays at least until as many bytes as the cache holds were used after it.
+        The file stays at least until as many bytes as the cache holds were used after it.
 
         Raises:
-            FetchFailed: this image cannot be had.
-            DiskFull, Unreachable, Denied: no image can.
+            FetchFailed: when this image cannot be fetched.
+            DiskFull, Unreachable, Denied: when no image can.
         """
-        address = self._storage.address(uri)
-        if local := self._storage.local(address):
-            return local
-        key = _key(address)
-        with self._alone(key):
-            known = self._index.known([key]).get(key)
+        image = self._image(uri)
+        if image.local:
+            return image.local
+        with self._locked(image.key):
+            known = self._index.known([image.key]).get(image.key)
             if known and (kept := self._objects.find(known.digest, known.size)):
                 return kept
-            known = self._downloaded(Order(address, task))
-            self._index.learn(key, known)
-            return self._objects.place(known.digest)
+            content = self._download(ImageRequest(image.address, task))
+            self._index.learn(image.key, content)
+            return self._objects.place(content.digest)
 
     def close(self) -> None:
         self._index.close()
 
     def _slots(
         self, items: Sequence[Item], pool: ThreadPoolExecutor, cancelled: threading.Event
-    ) -> Iterator[Fetched | Future[Fetched]]:
-        addresses = [self._address(uri) for _, uri in items]
-        keys = [_key(address) for address in addresses if isinstance(address, Address)]
-        known = self._index.known(keys)
-        for (task, uri), address in zip(items, addresses, strict=True):
-            if isinstance(address, FetchFailed):
-                yield Fetched(task, uri, None, str(address))
-            elif (found := known.get(_key(address))) and self._holds(address, found):
-                yield Fetched(task, uri, found.digest)
+    ) -> Iterator[Slot | Future[Slot]]:
+        """Known images and failures at once; the others are being fetched by the pool."""
+        images = [self._image_or_failure(uri) for _, uri in items]
+        known = self._index.known([one.key for one in images if isinstance(one, _Image)])
+        for (task, _), image in zip(items, images, strict=True):
+            if isinstance(image, FetchFailed):
+                yield image
+            elif (content := known.get(image.key)) and self._is_fresh(image, content):
+                yield content
             else:
-                yield pool.submit(self._fetched, uri, Order(address, task, cancelled=cancelled))
+                request = ImageRequest(image.address, task, cancelled=cancelled)
+                yield pool.submit(self._fetch, image, request)
 
-    def _address(self, uri: str) -> Address | FetchFailed:
+    def _image(self, uri: str) -> _Image:
+        address = self._storage.address(uri)
+        return _Image(address, _key(address), self._storage.local(address))
+
+    def _image_or_failure(self, uri: str) -> _Image | FetchFailed:
         try:
-            return self._storage.address(uri)
+            return self._image(uri)
         except FetchFailed as exc:
             return exc
 
-    def _fetched(self, uri: str, order: Order) -> Fetched:
-        try:
-            return Fetched(order.task, uri, self._looked_at(order).digest)
-        except FetchFailed as exc:
-            return Fetched(order.task, uri, None, str(exc))
-
-    def _looked_at(self, order: Order) -> Known:
-        """What the address leads to now; one thread at a time asks for one address."""
-        key = _key(order.address)
-        with self._alone(key):
-            known = self._index.known([key]).get(key)
-            if known and self._holds(order.address, known):
+    def _fetch(self, image: _Image, request: ImageRequest) -> Slot:
+        """Read an image that is not fresh; a thread that waited for the lock finds it fresh."""
+        with self._locked(image.key):
+            known = self._index.known([image.key]).get(image.key)
+            if known and self._is_fresh(image, known):
                 return known
-            local = self._storage.local(order.address)
-            known = self._read(local) if local else self._downloaded(order, known)
-            self._index.learn(key, known)
-            return known
+            try:
+                content = self._read(image.local) if image.local else self._update(request, known)
+            except FetchFailed as exc:
+                return exc
+            self._index.learn(image.key, content)
+            return content
 
-    def _holds(self, address: Address, known: Known) -> bool:
-        """Whether what is known may be trusted without asking anyone."""
-        try:
-            local = self._storage.local(address)
-            if local:
-                return known.validator == _state(local)
-        except (FetchFailed, OSError):
-            return False
-        return address.is_constant or self._clock() - known.checked < TRUSTED_SECONDS
+    def _is_fresh(self, image: _Image, known: Content) -> bool:
+        """Whether the known content can be trusted without asking anyone."""
+        if image.local:
+            try:
+                return known.validator == _state(image.local)
+            except OSError:
+                return False
+        return image.address.is_constant or self._clock() - known.checked < TRUSTED_SECONDS
 
-    def _read(self, local: Path) -> Known:
+    def _read(self, local: Path) -> Content:
         try:
             state = _state(local)
-            return Known(digest_of(local), local.stat().st_size, self._clock(), state)
+            return Content(digest_of(local), local.stat().st_size, state, self._clock())
         except OSError as exc:
             raise FetchFailed(
                 f"{local} cannot be read ({exc.strerror})", "May this user read the file?"
             ) from exc
 
-    def _downloaded(self, order: Order, known: Known | None = None) -> Known:
-        """Fetch an image, or learn that it is still the known one."""
+    def _update(self, request: ImageRequest, known: Content | None) -> Content:
+        """Download an image, unless the server says it did not change, or is away."""
+        if known is None:
+            return self._download(request)
+        try:
+            return self._download(replace(request, validator=known.validator), known)
+        except TransientError as exc:
+            log.info("task %s: using the known image: %s", request.task, exc)
+            return known
+
+    def _download(self, request: ImageRequest, known: Content | None = None) -> Content:
+        """Download an image into the cache; `known` is returned if it did not change."""
         with self._objects.incoming() as part:
-            validator = known.validator if known else ""
-            received = self._storage.fetch(replace(order, validator=validator), part)
-            if received is None:
+            content = self._storage.fetch(request, part)
+            if content is None:
                 assert known, "only a known image can be unchanged"
                 return replace(known, checked=self._clock())
-            self._objects.keep(part, received)
-        return Known(received.digest, received.size, self._clock(), received.validator)
+            self._objects.keep(part, content)
+        return replace(content, checked=self._clock())
 
     @contextmanager
-    def _alone(self, key: bytes) -> Generator[None, None, None]:
-        """No other thread of this process is in here with the same key."""
+    def _locked(self, key: bytes) -> Generator[None, None, None]:
+        """Hold the lock of one key among the threads of this process."""
         with self._guard:
             lock = self._locks.setdefault(key, threading.Lock())
         with lock:
@@ -193,7 +204,7 @@ class ImageCache:
 
 
 def _key(address: Address) -> bytes:
-    """Short, and no secret: an address may be a signature or a whole image."""
+    """A digest, because an address may contain a signature or a whole image."""
     return hashlib.blake2b(f"{address.place} {address.at}".encode(), digest_size=16).digest()
 
 
@@ -202,9 +213,9 @@ def _state(path: Path) -> str:
     return f"{status.st_mtime_ns} {status.st_size}"
 
 
-def _is_settled(slot: Fetched | Future[Fetched]) -> bool:
-    return isinstance(slot, Fetched) or slot.done()
+def _is_done(slot: Slot | Future[Slot]) -> bool:
+    return slot.done() if isinstance(slot, Future) else True
 
 
-def _settled(slot: Fetched | Future[Fetched]) -> Fetched:
-    return slot if isinstance(slot, Fetched) else slot.result()
+def _result(slot: Slot | Future[Slot]) -> Slot:
+    return slot.result() if isinstance(slot, Future) else slot

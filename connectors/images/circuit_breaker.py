@@ -1,4 +1,4 @@
-"""Hosts that do not answer, so that their thousand images do not wait for them one by one."""
+"""Stop asking a host that keeps failing, so that its images do not time out one by one."""
 
 import threading
 import time
@@ -6,57 +6,53 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Final
 
-from connectors.errors import FetchFailed
+from connectors.errors import FetchFailed, TransientError
 
-IN_A_ROW: Final = 16
-"""So many fetches in a row must fail: more than run at once, so that one restart is forgiven."""
+MAX_FAILURES: Final = 16
+"""Failures in a row that open the breaker: more than run at once, so one restart is tolerated."""
 
-REST: Final = 30.0
-"""Seconds for which a host is then left alone."""
-
-
-class TransientError(FetchFailed):
-    """A failure that may be gone at the next attempt."""
+OPEN_SECONDS: Final = 30.0
 
 
 class CircuitBreaker:
-    """Counts failures in a row by host. Safe for several threads."""
+    """Counts failures in a row for each host. Safe for several threads."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._failures: dict[str, int] = {}
-        self._asked_again: dict[str, float] = {}
+        self._open_until: dict[str, float] = {}
 
     @contextmanager
-    def watching(self, host: str) -> Generator[None, None, None]:
-        """Fetch something from a host in this block.
+    def guarding(self, host: str) -> Generator[None, None, None]:
+        """Count how a fetch from the host in this block ends.
 
         Raises:
-            FetchFailed: at once, while the host is left alone.
+            TransientError: at once, while the breaker of the host is open.
         """
-        if self._clock() < self._asked_again.get(host, 0.0):
-            raise FetchFailed(
-                f"{host} failed {IN_A_ROW} times in a row and is left alone for {REST:.0f} s",
+        if self._clock() < self._open_until.get(host, 0.0):
+            raise TransientError(
+                f"{host} failed {MAX_FAILURES} times in a row and is not asked for"
+                f" {OPEN_SECONDS:.0f} s",
                 "Is it running, and reachable from here?",
             )
         try:
             yield
         except TransientError:
-            self._failed(host)
+            self._count_failure(host)
             raise
         except FetchFailed:
-            self._answered(host)
+            self._reset(host)
             raise
-        self._answered(host)
+        self._reset(host)
 
-    def _failed(self, host: str) -> None:
+    def _count_failure(self, host: str) -> None:
         with self._lock:
             self._failures[host] = self._failures.get(host, 0) + 1
-            if self._failures[host] >= IN_A_ROW:
-                self._asked_again[host] = self._clock() + REST
+            if self._failures[host] >= MAX_FAILURES:
+                self._open_until[host] = self._clock() + OPEN_SECONDS
 
-    def _answered(self, host: str) -> None:
+    def _reset(self, host: str) -> None:
         with self._lock:
             self._failures.pop(host, None)
-            self._asked_again.pop(host, None)
+            self._open_until.pop(host, None)

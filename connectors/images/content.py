@@ -1,4 +1,4 @@
-"""The content of images on its way to the disk: counted, digested, never half there."""
+"""The content of an image on its way to the disk: counted, hashed and written."""
 
 import errno
 import hashlib
@@ -10,79 +10,81 @@ from typing import Final
 
 from connectors.errors import DiskFull, FetchFailed
 
-_FULL: Final = {errno.ENOSPC, errno.EDQUOT}
-_CHUNK: Final = 1 << 18
+_DISK_FULL: Final = {errno.ENOSPC, errno.EDQUOT}
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long one image may take, attempts included, and how large it may be."""
+    """Limits of one image: seconds to fetch it, retries included, and bytes."""
 
     seconds: float = 30.0
     size: int = 64_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
-    """What was written: blake2b digest of 20 bytes in hexadecimal, size in bytes.
+class Content:
+    """The content that an address led to when it was last read.
 
-    `validator` is the header that asks the server "only if it changed", such as
-    `If-None-Match: "abc"`; empty where the server offers none.
+    `digest` is a blake2b digest of 20 bytes in hexadecimal, `size` is in bytes. `validator`
+    detects a change: for a remote image a request header such as `If-None-Match: "abc"`, or ""
+    if the server offers none; for a local file its modification time and size. `checked` is when
+    the address was last read, in seconds since 1970.
     """
 
     digest: str
     size: int
     validator: str = ""
+    checked: float = 0.0
 
 
-def save(chunks: Iterable[bytes], to: Path, most: int) -> Received:
-    """Write chunks to a file that only the caller knows of; it is gone if anything fails.
+def save(chunks: Iterable[bytes], to: Path, max_bytes: int) -> Content:
+    """Write chunks to a new file, which is removed again if anything fails.
 
     Raises:
-        FetchFailed: when there are more than `most` bytes, or none.
+        FetchFailed: when there are more than `max_bytes` bytes, or none.
         DiskFull: when they do not fit.
     """
     digest, size = _hasher(), 0
     try:
-        with disk_full_named(to), to.open("wb", buffering=0) as file:
+        with disk_full_reported(to), to.open("wb", buffering=0) as file:
             for chunk in chunks:
                 size += len(chunk)
-                check_size(size, most)
+                check_size(size, max_bytes)
                 digest.update(chunk)
                 file.write(chunk)
         check_not_empty(size)
     except BaseException:
         to.unlink(missing_ok=True)
         raise
-    return Received(digest.hexdigest(), size)
+    return Content(digest.hexdigest(), size)
 
 
 def digest_of(path: Path) -> str:
-    """The digest that `save` would give to this content."""
+    """The digest of a file, equal to the one that `save` returns for the same bytes."""
     with path.open("rb", buffering=0) as file:
         return hashlib.file_digest(file, _hasher).hexdigest()
 
 
-def check_size(size: int, most: int) -> None:
-    if size > most:
+def check_size(size: int, max_bytes: int) -> None:
+    if size > max_bytes:
         raise FetchFailed(
-            f"the file is larger than {most / 1e6:.0f} MB",
+            f"the file is larger than {max_bytes / 1e6:.0f} MB",
             "Shrink it, or raise AUTOLABEL_MAX_IMAGE_MEGABYTES",
         )
 
 
 def check_not_empty(size: int) -> None:
     if not size:
-        raise FetchFailed("the file is empty", "Put the image there again")
+        raise FetchFailed("the file is empty", "Replace it with the image")
 
 
 @contextmanager
-def disk_full_named(path: Path) -> Generator[None, None, None]:
-    """Says which disk is full when one is."""
+def disk_full_reported(path: Path) -> Generator[None, None, None]:
+    """Turn "no space left" and "quota exceeded" into DiskFull, naming the folder."""
     try:
         yield
     except OSError as exc:
-        if exc.errno not in _FULL:
+        if exc.errno not in _DISK_FULL:
             raise
         raise DiskFull(
             f"the disk of {path.parent} is full",

@@ -1,4 +1,4 @@
-"""One file over HTTP: bounded in time, size, redirects and attempts."""
+"""Download one file over HTTP: limited in time, size, redirects and attempts."""
 
 import threading
 from collections.abc import Generator
@@ -10,57 +10,55 @@ from typing import Final
 import httpcore
 import httpx
 
-from connectors.errors import FetchFailed
+from connectors.errors import ConnectorError, FetchFailed, TransientError
 from connectors.http import HttpClient
-from connectors.images.circuit_breaker import CircuitBreaker, TransientError
-from connectors.images.content import Limits, Received, check_size, save
+from connectors.images.circuit_breaker import CircuitBreaker
+from connectors.images.content import Content, Limits, check_size, save
 from connectors.images.network import Connections, Deadline, within
+from connectors.retry import Backoff, with_retries
 
 _ATTEMPTS: Final = 3
+_BACKOFF: Final = Backoff(first=0.2, factor=4, longest=2.0)
 _REDIRECTS: Final = 5
 _MOVED: Final = {301, 302, 303, 307, 308}
-_AGAIN: Final = {429, 500, 502, 503, 504}
-_SILENCE: Final = 15.0
+_SERVER_DOWN: Final = {429, 502, 503, 504}
+_READ_SECONDS: Final = 15.0
 """Seconds without a byte after which an attempt is given up."""
 
-_BROKEN: Final = (
-    httpcore.NetworkError,
-    httpcore.ProtocolError,
-    httpcore.ProxyError,
-    httpx.DecodingError,
-)
-_CONNECT: Final = 5.0
-"""Seconds to wait for a connection: shorter than the limit, so that a second attempt fits."""
+_CONNECT_SECONDS: Final = 5.0
+"""Shorter than the default limit of a fetch, so that a second attempt fits."""
+
+_BROKEN: Final = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError)
 
 _HEADERS: Final = (
     ("Accept", "image/*,*/*;q=0.8"),
     ("Accept-Encoding", "identity"),
     ("User-Agent", "label-studio-autolabel"),
 )
-_HINTS_OF_LABEL_STUDIO: Final = {
+_HINTS_LABEL_STUDIO: Final = {
     401: "Set LABEL_STUDIO_API_KEY to a token that is valid",
     403: "May the token's owner open the project, and is LOCAL_FILES_SERVING_ENABLED set there?",
     404: "Is the file still there, and does a storage of this project cover its folder or bucket?",
     500: "Label Studio answers so when an uploaded file is gone from its disk; see its log",
     424: "Correct the credentials of the project's storage in Label Studio",
 }
-_HINTS_ELSEWHERE: Final = {
+_HINTS_WEB: Final = {
     401: "Images on the web must be readable without a login",
     403: "Images on the web must be readable without a login",
-    404: "Put the image there again, or correct the task's data",
-    410: "Put the image there again, or correct the task's data",
+    404: "Restore the image, or correct the task's data",
+    410: "Restore the image, or correct the task's data",
 }
 
 
 class ServerDown(TransientError):
-    """Label Studio itself is not there: no connection, or a proxy that says so."""
+    """Label Studio itself is away: no connection, or a gateway that says so."""
 
 
 class Downloader:
-    """Fetches files from Label Studio with our token, and from anywhere else without.
+    """Downloads files from Label Studio with the token, and from other hosts without.
 
-    The token goes to Label Studio's own address only: it is dropped at the first redirect that
-    leads away, and never sent where a redirect comes back. Safe for several threads.
+    The token is sent to Label Studio's own address only: it is dropped at the first redirect that
+    leads away, and stays dropped if a later one leads back. Safe for several threads.
     """
 
     def __init__(self, label_studio: HttpClient, limits: Limits, connections: int = 64) -> None:
@@ -77,53 +75,51 @@ class Downloader:
         signed: bool,
         validator: str = "",
         cancelled: threading.Event | None = None,
-    ) -> Received | None:
-        """Write the file to `to`; None when the server says that it did not change.
+    ) -> Content | None:
+        """Write the file to `to`; return None when it did not change since `validator`.
 
         Raises:
-            FetchFailed: saying what the server did; `ServerDown` where Label Studio is gone.
+            FetchFailed: with what the server did; `ServerDown` when Label Studio is away.
             DiskFull: when the file does not fit.
         """
-        target, deadline = _readable(url), Deadline(self._limits.seconds, cancelled)
-        with nullcontext() if signed else self._breaker.watching(target.netloc.decode()):
-            return self._persistently(target, to, signed, validator, deadline)
+        target, deadline = _parsed(url), Deadline(self._limits.seconds, cancelled)
+
+        def attempt() -> Content | None:
+            with within(deadline):
+                return self._follow(target, to, signed, validator)
+
+        def delay(exc: ConnectorError, attempts: int) -> float | None:
+            if deadline.is_cancelled:
+                raise FetchFailed("the fetch was cancelled") from exc
+            if not isinstance(exc, TransientError) or attempts == _ATTEMPTS:
+                return None
+            return max(exc.retry_after, _BACKOFF.seconds(attempts))
+
+        with nullcontext() if signed else self._breaker.guarding(target.netloc.decode()):
+            return with_retries(attempt, delay, deadline.pause)
 
     def close(self) -> None:
         self._connections.close()
 
-    def _persistently(
-        self, url: httpx.URL, to: Path, signed: bool, validator: str, deadline: Deadline
-    ) -> Received | None:
-        attempt = 1
-        while True:
-            try:
-                with within(deadline):
-                    return self._follow(url, to, signed, validator)
-            except TransientError as exc:
-                if deadline.is_cancelled:
-                    raise FetchFailed("the fetch was cancelled") from exc
-                if attempt == _ATTEMPTS or not deadline.pause(0.05 * 4**attempt):
-                    raise
-                attempt += 1
-
-    def _follow(self, url: httpx.URL, to: Path, signed: bool, validator: str) -> Received | None:
+    def _follow(self, url: httpx.URL, to: Path, signed: bool, validator: str) -> Content | None:
+        """One attempt, with all its redirects."""
         for _ in range(_REDIRECTS + 1):
             signed = signed and self._label_studio.covers(str(url))
-            with self._asked(url, signed, validator) as answer:
-                if answer.status == 304 and validator:
+            with self._response(url, signed, validator) as response:
+                if response.status == 304 and validator:
                     return None
-                if answer.status == 200:
-                    return self._saved(answer, url, to)
-                if answer.status not in _MOVED:
-                    raise _refusal(answer.status, url, signed)
-                url = _readable(_header(answer, "location"), url)
+                if response.status == 200:
+                    return self._save(response, url, to)
+                if response.status not in _MOVED:
+                    raise _refusal(response, url, signed)
+                url = _parsed(_header(response, "location"), url)
         raise FetchFailed(
             f"{url.host} redirects more than {_REDIRECTS} times",
             "Put the final address into the task",
         )
 
     @contextmanager
-    def _asked(
+    def _response(
         self, url: httpx.URL, signed: bool, validator: str
     ) -> Generator[httpcore.Response, None, None]:
         target = httpcore.URL(
@@ -131,37 +127,42 @@ class Downloader:
         )
         headers = self._headers(signed, validator)
         pool = self._connections.to(url.scheme, url.host)
-        waits = {"connect": _CONNECT, "read": _SILENCE, "write": _SILENCE}
+        timeouts = {"connect": _CONNECT_SECONDS, "read": _READ_SECONDS, "write": _READ_SECONDS}
         with (
             _translated(url, signed),
-            pool.stream("GET", target, headers=headers, extensions={"timeout": waits}) as answer,
+            pool.stream("GET", target, headers=headers, extensions={"timeout": timeouts}) as found,
         ):
-            yield answer
+            yield found
 
     def _headers(self, signed: bool, validator: str) -> list[tuple[str, str]]:
         name, _, value = validator.partition(": ")
         token = self._label_studio.auth_headers() if signed else {}
         return [*_HEADERS, *token.items(), *([(name, value)] if value else [])]
 
-    def _saved(self, answer: httpcore.Response, url: httpx.URL, to: Path) -> Received:
-        length = _header(answer, "content-length")
+    def _save(self, response: httpcore.Response, url: httpx.URL, to: Path) -> Content:
+        length = _header(response, "content-length")
         check_size(int(length) if length.isdigit() else 0, self._limits.size)
-        if _header(answer, "content-type").startswith("text/html"):
+        if _header(response, "content-type").startswith("text/html"):
             raise FetchFailed(
                 f"{url.host} sent a web page, not an image",
                 "Use the address of the image itself, one that needs no login",
             )
-        body = httpx.Response(200, headers=answer.headers, content=answer.iter_stream())
-        received = save(body.iter_bytes(), to, self._limits.size)
-        return replace(received, validator=_validator(answer))
+        encoding = _header(response, "content-encoding").strip().lower()
+        if encoding not in {"", "identity"}:  # decompressed, it may be of any size
+            raise FetchFailed(
+                f"{url.host} sent the image with Content-Encoding {encoding[:50]!r}",
+                "Let the server send images uncompressed; they are compressed already",
+            )
+        content = save(response.iter_stream(), to, self._limits.size)
+        return replace(content, validator=_validator(response))
 
 
-def _readable(url: str, base: httpx.URL | None = None) -> httpx.URL:
-    """An absolute http address; `base` is what a redirect's address counts from."""
+def _parsed(url: str, base: httpx.URL | None = None) -> httpx.URL:
+    """An absolute http address; a redirect's address may be relative to `base`."""
     try:
         parsed = base.join(url) if base else httpx.URL(url)
         host = parsed.host
-    except (httpx.InvalidURL, ValueError) as exc:  # a host such as "xn--" shows when it is read
+    except (httpx.InvalidURL, ValueError) as exc:  # reading the host of "xn--" fails
         raise FetchFailed(f"{url[:200]!r} is not an address", "Correct the task's data") from exc
     if parsed.scheme not in {"http", "https"} or not host:
         raise FetchFailed(f"{parsed.scheme}: addresses are not followed", "Use http or https")
@@ -170,49 +171,55 @@ def _readable(url: str, base: httpx.URL | None = None) -> httpx.URL:
 
 @contextmanager
 def _translated(url: httpx.URL, signed: bool) -> Generator[None, None, None]:
-    """Everything that the network may raise, as ours."""
-    who = _name(url, signed)
+    """Turn the errors of httpcore into TransientError."""
+    server = _server(url, signed)
     try:
         yield
     except httpcore.ConnectTimeout as exc:
-        raise _away(f"{who} does not answer", signed) from exc
+        raise _server_down(f"{server} does not answer", signed) from exc
     except httpcore.ConnectError as exc:
-        raise _away(f"{who} cannot be reached ({exc})", signed) from exc
+        raise _server_down(f"{server} cannot be reached ({exc})", signed) from exc
     except httpcore.TimeoutException as exc:
         hint = "Try again later, or raise AUTOLABEL_FETCH_SECONDS"
-        raise TransientError(f"{who} is too slow", hint) from exc
+        raise TransientError(f"{server} is too slow", hint) from exc
     except _BROKEN as exc:
-        raise TransientError(f"{who} broke off while sending", "Try again later") from exc
+        raise TransientError(f"{server} broke off while sending", "Try again later") from exc
 
 
-def _name(url: httpx.URL, signed: bool) -> str:
+def _server(url: httpx.URL, signed: bool) -> str:
     return "Label Studio" if signed else url.host
 
 
-def _away(what: str, signed: bool) -> TransientError:
-    hint = "Is it running, and is this its address?"
-    return ServerDown(what, hint) if signed else TransientError(what, hint)
+def _server_down(what: str, signed: bool, retry_after: float = 0.0) -> TransientError:
+    error = ServerDown if signed else TransientError
+    return error(what, "Is it running, and is this its address?", retry_after)
 
 
-def _refusal(status: int, url: httpx.URL, signed: bool) -> FetchFailed:
-    what = f"{_name(url, signed)} answered {status} {httpx.codes.get_reason_phrase(status)}"
-    hints = _HINTS_OF_LABEL_STUDIO if signed else _HINTS_ELSEWHERE
-    if status in {502, 503}:
-        return _away(what, signed)
-    if status in _AGAIN:
+def _refusal(response: httpcore.Response, url: httpx.URL, signed: bool) -> FetchFailed:
+    status = response.status
+    what = f"{_server(url, signed)} answered {status} {httpx.codes.get_reason_phrase(status)}"
+    hints = _HINTS_LABEL_STUDIO if signed else _HINTS_WEB
+    if status in _SERVER_DOWN:
+        retry_after = _header(response, "retry-after")
+        return _server_down(what, signed, float(retry_after) if retry_after.isdecimal() else 0.0)
+    if status == 500:
         return TransientError(what, hints.get(status, "Try again later"))
     return FetchFailed(what, hints.get(status, "Does the address open in a browser?"))
 
 
-def _header(answer: httpcore.Response, name: str) -> str:
+def _header(response: httpcore.Response, name: str) -> str:
     wanted = name.encode()
-    values = (value for key, value in answer.headers if key.lower() == wanted)
+    values = (value for key, value in response.headers if key.lower() == wanted)
     return next(values, b"").decode("latin-1")
 
 
-def _validator(answer: httpcore.Response) -> str:
-    if tag := _header(answer, "etag"):
-        return f"If-None-Match: {tag}"
-    if changed := _header(answer, "last-modified"):
-        return f"If-Modified-Since: {changed}"
+def _validator(response: httpcore.Response) -> str:
+    """The request header that asks for the file only if it changed; "" if there is none.
+
+    Headers that are not ASCII cannot be sent back.
+    """
+    for name, condition in (("etag", "If-None-Match"), ("last-modified", "If-Modified-Since")):
+        value = _header(response, name)
+        if value and value.isascii():
+            return f"{condition}: {value}"
     return ""

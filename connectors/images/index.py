@@ -1,15 +1,19 @@
-"""What is known of images without looking at them again: a small database beside the files."""
+"""The SQLite index of the image cache: contents by address, and stored files by last use."""
 
+import logging
+import shutil
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from connectors.errors import DiskFull
+from connectors.images.content import Content
+
+log = logging.getLogger(__name__)
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS images (
@@ -25,29 +29,35 @@ CREATE TRIGGER IF NOT EXISTS object_added AFTER INSERT ON objects
 CREATE TRIGGER IF NOT EXISTS object_dropped AFTER DELETE ON objects
     BEGIN UPDATE total SET bytes = bytes - old.size; END;
 """
-_AT_ONCE: Final = 500
-"""Keys in one query; SQLite allows 999 parameters at least."""
+_KNOWN: Final = "SELECT key, digest, size, validator, checked FROM images"
+_ROWS: Final = 500
+"""Keys or rows in one query; SQLite allows at least 999 parameters."""
+
+_DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What an address led to when it was last looked at, at `checked` (seconds since 1970).
+def open_index(path: Path, clock: Callable[[], float] = time.time) -> "ImageIndex":
+    """Open the index; a damaged one is set aside, and the cache starts empty.
 
-    `validator` recognises an unchanged image: a request header for remote ones, the time of
-    change and the size for local files.
+    The files in the cache are deleted then, because files without a row would never be evicted.
     """
-
-    digest: str
-    size: int
-    checked: float
-    validator: str
+    try:
+        return ImageIndex(path, clock)
+    except sqlite3.DatabaseError as exc:
+        if exc.sqlite_errorcode not in _DAMAGED:
+            raise
+        log.warning("%s is damaged and set aside: %s", path, exc)
+    for part in path.parent.glob(f"{path.name}*"):
+        part.replace(part.with_name(f"damaged-{part.name}"))
+    shutil.rmtree(path.parent / "objects", ignore_errors=True)
+    return ImageIndex(path, clock)
 
 
 class ImageIndex:
-    """Addresses to digests, and the objects that are kept, by last use.
+    """Contents by key of their address, and stored objects by last use.
 
-    Safe for several threads and processes; nothing is lost or half there after a kill. Every
-    object file has a row here; a row may have lost its file.
+    Safe for several threads and processes, and consistent after a kill. Every object file has a
+    row here; the file of a row may be missing.
     """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
@@ -55,34 +65,38 @@ class ImageIndex:
         self._clock = clock
         self._lock = threading.RLock()
         self._db = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
-        with self._named():
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            self._db.executescript(_SCHEMA)
+        try:
+            with self._exclusive():
+                self._db.execute("PRAGMA journal_mode = WAL")
+                self._db.execute("PRAGMA synchronous = NORMAL")
+                self._db.executescript(_SCHEMA)
+        except sqlite3.DatabaseError:
+            self._db.close()
+            raise
 
-    def known(self, keys: Sequence[bytes]) -> dict[bytes, Known]:
-        """What is known of each key; unknown ones are left out."""
-        found: dict[bytes, Known] = {}
-        for start in range(0, len(keys), _AT_ONCE):
-            some = keys[start : start + _AT_ONCE]
+    def known(self, keys: Sequence[bytes]) -> dict[bytes, Content]:
+        """The known content of each key; unknown keys are left out."""
+        found: dict[bytes, Content] = {}
+        for start in range(0, len(keys), _ROWS):
+            some = keys[start : start + _ROWS]
             marks = ",".join("?" * len(some))
-            query = f"SELECT * FROM images WHERE key IN ({marks})"  # noqa: S608 - only marks
-            with self._named():
+            query = f"{_KNOWN} WHERE key IN ({marks})"
+            with self._exclusive():
                 rows = self._db.execute(query, some).fetchall()
-            found.update((row[0], Known(*row[1:])) for row in rows)
+            found.update((row[0], Content(*row[1:])) for row in rows)
         return found
 
-    def learn(self, key: bytes, known: Known) -> None:
-        """Remember what an address led to."""
-        with self._named():
+    def learn(self, key: bytes, content: Content) -> None:
+        """Store the content that an address led to."""
+        with self._exclusive():
             self._db.execute(
                 "INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?)",
-                (key, known.digest, known.size, known.checked, known.validator),
+                (key, content.digest, content.size, content.checked, content.validator),
             )
 
     def announce(self, digest: str, size: int) -> None:
-        """Count an object as kept and just used."""
-        with self._named():
+        """Record that an object is stored, and used now."""
+        with self._exclusive():
             self._db.execute(
                 "INSERT INTO objects VALUES (?, ?, ?)"
                 " ON CONFLICT (digest) DO UPDATE SET used = excluded.used",
@@ -90,8 +104,8 @@ class ImageIndex:
             )
 
     def touch(self, digest: str) -> bool:
-        """Note that an object is used now; False where it is not kept."""
-        with self._named():
+        """Record that an object is used now; return False if it is not stored."""
+        with self._exclusive():
             return bool(
                 self._db.execute(
                     "UPDATE objects SET used = ? WHERE digest = ?", (self._clock(), digest)
@@ -99,21 +113,22 @@ class ImageIndex:
             )
 
     def total(self) -> int:
-        """Bytes of all objects."""
-        with self._named():
+        """The size of all objects in bytes."""
+        with self._exclusive():
             return int(self._db.execute("SELECT bytes FROM total").fetchone()[0])
 
     def drop_least_used(self, down_to: int, keep: str, delete: Callable[[str], None]) -> int:
-        """Forget some objects, longest unused first, towards `down_to` bytes; says how many bytes.
+        """Evict objects, least recently used first, until `down_to` bytes are left.
 
-        `delete` removes a file. It runs while all other writers wait, so that an object that
-        comes into use meanwhile is either spared or stored anew.
+        Stops after 500 objects. `delete` removes the file of a digest. It is called under the
+        write lock, so that an object that is used meanwhile is either kept or stored anew. Returns
+        the number of bytes freed.
         """
         with self._writing():
             dropped, excess = 0, self.total() - down_to
             rows = self._db.execute(
                 "SELECT digest, size FROM objects WHERE digest != ? ORDER BY used LIMIT ?",
-                (keep, _AT_ONCE),
+                (keep, _ROWS),
             ).fetchall()
             for digest, size in rows:
                 if dropped >= excess:
@@ -129,7 +144,7 @@ class ImageIndex:
 
     @contextmanager
     def _writing(self) -> Generator[None, None, None]:
-        with self._named():
+        with self._exclusive():
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -139,8 +154,8 @@ class ImageIndex:
             self._db.execute("COMMIT")
 
     @contextmanager
-    def _named(self) -> Generator[None, None, None]:
-        """One thread at a time, and a full disk by its name."""
+    def _exclusive(self) -> Generator[None, None, None]:
+        """Admit one thread at a time, and turn a full disk into DiskFull."""
         with self._lock:
             try:
                 yield

@@ -1,12 +1,12 @@
-"""Connections for fetching images: fenced off cloud metadata, and over when time is up.
+"""Connections for fetching images: closed to cloud metadata, and limited in time.
 
-The address of an image comes from whoever can write a task, so it must not make this machine read
-what only this machine can: link-local addresses (169.254.0.0/16, fe80::/10) and the other
-addresses at which clouds hand out credentials are refused, whatever name or redirect leads
-there. Private networks and this machine stay open, because that is where image servers are.
+Anyone who can write a task chooses the addresses of its images, so they must not make this machine
+read what only it can read (server-side request forgery). Link-local addresses (169.254.0.0/16,
+fe80::/10) and the other addresses at which clouds serve credentials are refused, whatever name or
+redirect leads there. Private networks and localhost stay open, because image servers run there.
 
-The check is made on the very address that is connected to, so a name that answers differently
-the second time gains nothing.
+The check applies to the IP address that is connected to, so a name that resolves differently the
+second time (DNS rebinding) does not get around it.
 """
 
 import ipaddress
@@ -40,7 +40,7 @@ _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 
 
 class Deadline:
-    """When a fetch must be over: after `seconds`, or as soon as `cancelled` is set."""
+    """The end of a fetch: after `seconds`, or as soon as `cancelled` is set."""
 
     def __init__(self, seconds: float, cancelled: threading.Event | None = None) -> None:
         self._ends = time.monotonic() + seconds
@@ -51,11 +51,11 @@ class Deadline:
         return self._cancelled.is_set()
 
     def left(self) -> float:
-        """Seconds left, 0 when the fetch must be over."""
+        """Seconds left; 0 when the time is over or the fetch was cancelled."""
         return 0.0 if self.is_cancelled else max(0.0, self._ends - time.monotonic())
 
     def pause(self, seconds: float) -> bool:
-        """Wait; False at once where so much time is not left."""
+        """Wait so many seconds; return False at once if less time is left, or when cancelled."""
         return seconds < self.left() and not self._cancelled.wait(seconds)
 
 
@@ -64,7 +64,7 @@ _current: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
 
 @contextmanager
 def within(deadline: Deadline) -> Generator[None, None, None]:
-    """Everything that this thread reads from the network in this block ends with the deadline."""
+    """Limit all network waits of this thread in the block by the deadline."""
     token = _current.set(deadline)
     try:
         yield
@@ -73,14 +73,14 @@ def within(deadline: Deadline) -> Generator[None, None, None]:
 
 
 class Connections:
-    """Pools of fenced and timed connections, direct or through the environment's proxy.
+    """Connection pools, direct or through the proxy that the environment sets.
 
-    Where a proxy (`HTTPS_PROXY`, `NO_PROXY`) is used, it is the proxy that looks names up, so
-    that the fence is the proxy's too. Safe for several threads.
+    With a proxy (`HTTPS_PROXY`, `NO_PROXY`) the proxy resolves names, and must refuse metadata
+    addresses itself. Safe for several threads.
     """
 
-    def __init__(self, at_once: int) -> None:
-        self._at_once = at_once
+    def __init__(self, size: int) -> None:
+        self._size = size
         self._proxies = urllib.request.getproxies()
         self._lock = threading.Lock()
         self._pools: dict[str, httpcore.ConnectionPool] = {}
@@ -104,15 +104,15 @@ class Connections:
         return httpcore.ConnectionPool(
             ssl_context=httpx.create_ssl_context(),
             proxy=httpcore.Proxy(proxy) if proxy else None,
-            max_connections=self._at_once,
-            max_keepalive_connections=self._at_once,
+            max_connections=self._size,
+            max_keepalive_connections=self._size,
             keepalive_expiry=5.0,
             network_backend=_Fenced(),
         )
 
 
 def is_metadata(address: str) -> bool:
-    """Whether an IP address, in any of its spellings, is where clouds hand out credentials."""
+    """Whether clouds serve credentials at this IP address, in whatever spelling."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
         ip = ip.ipv4_mapped or (ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in _NAT64 else ip)
@@ -120,7 +120,7 @@ def is_metadata(address: str) -> bool:
 
 
 class _Fenced(httpcore.NetworkBackend):
-    """Resolves names itself, refuses metadata, and connects to exactly what it checked."""
+    """Resolves names, refuses metadata addresses, and connects to the address it checked."""
 
     def __init__(self) -> None:
         self._backend = httpcore.SyncBackend()
@@ -146,7 +146,11 @@ class _Fenced(httpcore.NetworkBackend):
 
 
 def _resolved(host: str, port: int) -> list[str]:
-    """The IP addresses of a host, each once."""
+    """The IP addresses of a host, without duplicates.
+
+    Raises:
+        FetchFailed: when one of them is a metadata address.
+    """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as exc:
@@ -154,14 +158,14 @@ def _resolved(host: str, port: int) -> list[str]:
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     if any(is_metadata(address) for address in addresses):
         raise FetchFailed(
-            f"{host} is an address where clouds hand out credentials, not images",
+            f"{host} is an address where clouds serve credentials, not images",
             "Images are never fetched from link-local or cloud metadata addresses",
         )
     return addresses
 
 
 class _Timed(httpcore.NetworkStream):
-    """A stream on which no single wait outlasts the deadline of the fetch it serves."""
+    """A stream on which no wait exceeds the deadline of the current fetch."""
 
     def __init__(self, stream: httpcore.NetworkStream) -> None:
         self._stream = stream

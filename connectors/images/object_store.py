@@ -1,4 +1,4 @@
-"""Files named by their content, in a folder of bounded size."""
+"""Store files by the digest of their content, in a folder of limited size."""
 
 import logging
 import os
@@ -9,23 +9,23 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from connectors.images.content import Received, disk_full_named
+from connectors.images.content import Content, disk_full_reported
 from connectors.images.index import ImageIndex
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 _ABANDONED: Final = 3600.0
-"""Seconds after which an unfinished file belongs to nobody."""
+"""Seconds after which an unfinished file was left by a process that died."""
 
 _SPARE: Final = 0.1
-"""Share of the size that is freed at once, so that not every new file has to free its own."""
+"""Share of the size that is freed at once, so that not every new file evicts another."""
 
 
 class ObjectStore:
-    """Keeps files at `objects/ab/<digest>`; lets the longest unused go beyond `max_bytes`.
+    """Files at `objects/ab/<digest>`; the least recently used are evicted beyond `max_bytes`.
 
-    A file appears whole or not at all, so several processes may share the folder and any of
-    them may be killed.
+    Files appear by renaming, complete or not at all, so several processes may share the folder
+    and any of them may be killed.
     """
 
     def __init__(self, root: Path, index: ImageIndex, max_bytes: int) -> None:
@@ -38,7 +38,7 @@ class ObjectStore:
 
     @contextmanager
     def incoming(self) -> Generator[Path, None, None]:
-        """A path to write to, for nobody else; what is not kept is removed."""
+        """Yield a path of its own to write to; the file is removed unless it was kept."""
         path = self._incoming / uuid.uuid4().hex
         try:
             yield path
@@ -46,25 +46,25 @@ class ObjectStore:
             path.unlink(missing_ok=True)
 
     def place(self, digest: str) -> Path:
-        """Where the file of an object is, if it is kept."""
+        """The path of an object, whether it is stored or not."""
         return self._objects / digest[:2] / digest
 
-    def keep(self, file: Path, received: Received) -> None:
-        """Move a written file to its place, and make room if need be.
+    def keep(self, file: Path, content: Content) -> None:
+        """Move a written file to its place, and evict others if needed.
 
-        It is announced before, so that no kill leaves a file that nobody counts, and after,
-        because another process may have let it go in between.
+        The object is announced before the move, so that a kill leaves no file without a row, and
+        again afterwards, because another process may have evicted it in between.
         """
-        path = self.place(received.digest)
-        self._index.announce(received.digest, received.size)
-        with disk_full_named(path):
+        path = self.place(content.digest)
+        self._index.announce(content.digest, content.size)
+        with disk_full_reported(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             file.replace(path)
-        self._index.announce(received.digest, received.size)
-        self._make_room(received.digest)
+        self._index.announce(content.digest, content.size)
+        self._make_room(content.digest)
 
     def find(self, digest: str, size: int) -> Path | None:
-        """The file of an object, if it is kept and whole; it counts as used now."""
+        """The file of an object, marked as used now; None if it is missing or incomplete."""
         path = self.place(digest)
         if not self._index.touch(digest):
             return None
@@ -80,10 +80,10 @@ class ObjectStore:
         freed = self._index.drop_least_used(
             target, keep, lambda digest: self.place(digest).unlink(missing_ok=True)
         )
-        _log.info("image cache: %d bytes freed", freed)
+        log.info("image cache: %d bytes freed", freed)
 
     def _sweep(self) -> None:
-        """Remove what killed processes left half written; others may be writing here now."""
+        """Remove old unfinished files; other processes may be writing new ones now."""
         with os.scandir(self._incoming) as entries:
             for entry in entries:
                 with suppress(FileNotFoundError):

@@ -1,7 +1,7 @@
-"""Objects read straight from S3, without the detour through Label Studio.
+"""Read objects directly from S3 instead of through Label Studio.
 
-For machines that have credentials of their own; boto3 (the extra `s3`) finds them, the region
-and the endpoint in its usual places (`AWS_PROFILE`, `AWS_ENDPOINT_URL`, roles, …).
+For machines with AWS credentials. boto3 (the extra `s3`) finds credentials, region and endpoint in
+its usual places (`AWS_PROFILE`, `AWS_ENDPOINT_URL`, roles, …).
 """
 
 from collections.abc import Generator, Iterator, Mapping
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
 from connectors.errors import FetchFailed
-from connectors.images.content import Limits, Received, check_size, save
+from connectors.images.content import Content, Limits, check_size, save
 from connectors.images.network import Deadline
 
 _CREDENTIALS: Final = ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE")
@@ -52,8 +52,8 @@ class S3Storage:
     def __init__(self, endpoint_url: str | None = None) -> None:
         self._client = _client(endpoint_url)
 
-    def fetch(self, uri: str, to: Path, limits: Limits, validator: str = "") -> Received | None:
-        """Write the object to `to`; None when it did not change since `validator`.
+    def fetch(self, uri: str, to: Path, limits: Limits, validator: str = "") -> Content | None:
+        """Write the object to `to`; return None when it did not change since `validator`.
 
         Raises:
             FetchFailed: with the error code of S3.
@@ -64,17 +64,17 @@ class S3Storage:
         except _NotModified:
             return None
 
-    def _fetch(self, uri: str, to: Path, limits: Limits, validator: str) -> Received:
+    def _fetch(self, uri: str, to: Path, limits: Limits, validator: str) -> Content:
         deadline = Deadline(limits.seconds)
         with _translated():
             found = self._client.get_object(**_wanted(uri, validator))
             body = cast("_Body", found["Body"])
             try:
                 check_size(int(found["ContentLength"]), limits.size)
-                received = save(_until(deadline, body), to, limits.size)
+                content = save(_until(deadline, body), to, limits.size)
             finally:
                 body.close()
-            return replace(received, validator=f"{_IF_CHANGED}{found['ETag']}")
+            return replace(content, validator=f"{_IF_CHANGED}{found['ETag']}")
 
 
 def _client(endpoint_url: str | None) -> _Client:

@@ -1,13 +1,13 @@
-"""From an image's address to its content, wherever it is.
+"""Fetch the content of an image from wherever its address points.
 
-| address | who is asked | with the token |
+| address | where it is fetched | with the token |
 |---|---|---|
 | `/data/upload/…`, `/storage-data/…` | Label Studio | yes |
 | `/data/local-files/?d=…` | this machine's folder, else Label Studio | yes |
 | `s3://`, `gs://`, `azure-blob://` | S3 itself if set up, else Label Studio resolves it | yes |
 | `http(s)://…` with one of these paths | our Label Studio, whatever the host | yes |
 | any other `http(s)://…` | that host | no |
-| `data:…` | nobody | |
+| `data:…` | nowhere: the address holds the content | |
 """
 
 import base64
@@ -16,54 +16,57 @@ import logging
 import os
 import stat
 import threading
-import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 from urllib.parse import unquote_to_bytes
 
-from connectors.errors import FetchFailed, Unreachable
+from connectors.errors import ConnectorError, FetchFailed, TransientError, Unreachable
 from connectors.http import HttpClient
 from connectors.images.addresses import Address, Place, parse, server_path
-from connectors.images.content import Limits, Received, check_not_empty, check_size, save
+from connectors.images.content import Content, Limits, check_not_empty, check_size, save
 from connectors.images.download import Downloader, ServerDown
+from connectors.images.network import Deadline
+from connectors.retry import with_retries
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
+
+_PAUSE_WHILE_DOWN: Final = 1.0
 
 
 class Source(Protocol):
-    """Where a cache gets images from."""
+    """What `ImageCache` fetches images from."""
 
     def address(self, uri: str) -> Address:
-        """Raises FetchFailed for what can never be fetched."""
+        """Parse an address. Raises FetchFailed if it can never be fetched."""
         ...
 
     def local(self, address: Address) -> Path | None:
-        """The image's own file, where this machine has it; it is read in place.
+        """The image's file if it is on this machine, to be read in place.
 
         Raises:
-            FetchFailed: when the file is there and cannot serve as an image.
+            FetchFailed: when the file is empty or too large.
         """
         ...
 
-    def fetch(self, order: "Order", to: Path) -> Received | None:
-        """Write the image to `to`; None when it did not change since `order.validator`.
+    def fetch(self, request: "ImageRequest", to: Path) -> Content | None:
+        """Write the image to `to`; return None when it did not change since the validator.
 
         Raises:
-            FetchFailed: this image cannot be had.
-            Unreachable: Label Studio itself is gone.
-            DiskFull: the image does not fit.
+            FetchFailed: when this image cannot be fetched; TransientError if it may be later.
+            Unreachable: when Label Studio itself is away.
+            DiskFull: when the image does not fit.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """One image to fetch, for the task through which Label Studio allows it.
+class ImageRequest:
+    """One image to fetch; Label Studio grants access to it through the task.
 
-    `validator` is that of an earlier `Received`; setting `cancelled` ends the fetch early.
+    `validator` is that of the known `Content`. Set `cancelled` to end the fetch early.
     """
 
     address: Address
@@ -75,17 +78,20 @@ class Order:
 class BucketReader(Protocol):
     """Reads objects straight from their bucket, such as `connectors.images.s3.S3Storage`."""
 
-    def fetch(self, uri: str, to: Path, limits: Limits, validator: str) -> Received | None:
-        """Write the object to `to`; None when it did not change. Raises FetchFailed, DiskFull."""
+    def fetch(self, uri: str, to: Path, limits: Limits, validator: str) -> Content | None:
+        """Write the object to `to`; return None when it did not change.
+
+        Raises FetchFailed and DiskFull.
+        """
         ...
 
 
 class Storage:
-    """Fetches images from all the places that tasks name. Safe for several threads.
+    """Fetches images from all kinds of addresses. Safe for several threads.
 
-    Files below `local_root` are read whatever project they belong to, as Label Studio serves
-    that folder; links that lead out of it are not followed. `patience` is how many seconds a
-    fetch waits for a Label Studio that went away.
+    Files below `local_root` are read for all projects, as Label Studio serves that folder to all;
+    symbolic links that lead out of it are not followed. A fetch waits up to `patience` seconds
+    for a Label Studio that is away.
     """
 
     def __init__(
@@ -108,7 +114,7 @@ class Storage:
         return parse(uri, self._label_studio.base_url)
 
     def local(self, address: Address) -> Path | None:
-        """The file below `local_root`, if it is there and no link leads out.
+        """The file below `local_root`, if it exists and no link leads out of the folder.
 
         Raises:
             FetchFailed: when the file is empty or too large.
@@ -123,53 +129,57 @@ class Storage:
         inside = str(path).startswith(f"{self._local_root}{os.sep}")
         if not inside or not stat.S_ISREG(status.st_mode):
             return None
-        with _named(address):
+        with _naming(address):
             check_not_empty(status.st_size)
             check_size(status.st_size, self._limits.size)
         return path
 
-    def fetch(self, order: Order, to: Path) -> Received | None:
-        with _named(order.address):
-            return self._fetch(order, to)
+    def fetch(self, request: ImageRequest, to: Path) -> Content | None:
+        with _naming(request.address):
+            return self._fetch(request, to)
 
     def close(self) -> None:
         self._downloader.close()
 
-    def _fetch(self, order: Order, to: Path) -> Received | None:
-        match order.address.place:
+    def _fetch(self, request: ImageRequest, to: Path) -> Content | None:
+        match request.address.place:
             case Place.INLINE:
-                return self._decode(order.address.at, to)
+                return self._decode(request.address.at, to)
             case Place.WEB:
-                return self._download(order, order.address.at, to, signed=False)
-            case Place.CLOUD if self._s3 and order.address.at.startswith("s3://"):
-                return self._from_s3(self._s3, order, to)
+                return self._downloader.fetch(
+                    request.address.at,
+                    to,
+                    signed=False,
+                    validator=request.validator,
+                    cancelled=request.cancelled,
+                )
+            case Place.CLOUD if self._s3 and request.address.at.startswith("s3://"):
+                return self._from_s3(self._s3, request, to)
             case _:
-                return self._from_label_studio(order, to)
+                return self._from_label_studio(request, to)
 
-    def _from_s3(self, s3: BucketReader, order: Order, to: Path) -> Received | None:
+    def _from_s3(self, s3: BucketReader, request: ImageRequest, to: Path) -> Content | None:
         try:
-            return s3.fetch(order.address.at, to, self._limits, order.validator)
+            return s3.fetch(request.address.at, to, self._limits, request.validator)
         except FetchFailed as exc:
-            _log.info("asking Label Studio for task %s instead: %s", order.task, exc.message)
-            return self._from_label_studio(order, to)
+            log.info("task %s: asking Label Studio instead of S3: %s", request.task, exc.message)
+            return self._from_label_studio(request, to)
 
-    def _from_label_studio(self, order: Order, to: Path) -> Received | None:
-        url = self._label_studio.url(server_path(order.address, order.task))
-        ends = time.monotonic() + self._patience
-        cancelled = order.cancelled or threading.Event()
-        while True:
-            try:
-                return self._download(order, url, to, signed=True)
-            except (ServerDown, Unreachable) as exc:
-                if time.monotonic() + 1 > ends or cancelled.wait(1.0):
-                    raise Unreachable(exc.message, exc.hint) from exc
+    def _from_label_studio(self, request: ImageRequest, to: Path) -> Content | None:
+        url = self._label_studio.url(server_path(request.address, request.task))
+        deadline = Deadline(self._patience, request.cancelled)
 
-    def _download(self, order: Order, url: str, to: Path, *, signed: bool) -> Received | None:
-        return self._downloader.fetch(
-            url, to, signed=signed, validator=order.validator, cancelled=order.cancelled
-        )
+        def attempt() -> Content | None:
+            return self._downloader.fetch(
+                url, to, signed=True, validator=request.validator, cancelled=request.cancelled
+            )
 
-    def _decode(self, uri: str, to: Path) -> Received:
+        try:
+            return with_retries(attempt, _delay_while_down, deadline.pause)
+        except ServerDown as exc:
+            raise Unreachable(exc.message, exc.hint) from exc
+
+    def _decode(self, uri: str, to: Path) -> Content:
         head, _, body = uri.partition(",")
         check_size(len(body) * 3 // 4, self._limits.size)
         try:
@@ -180,10 +190,19 @@ class Storage:
         return save([content], to, self._limits.size)
 
 
+def _delay_while_down(exc: ConnectorError, _attempts: int) -> float | None:
+    if isinstance(exc, ServerDown):
+        return max(exc.retry_after, _PAUSE_WHILE_DOWN)
+    return _PAUSE_WHILE_DOWN if isinstance(exc, Unreachable) else None
+
+
 @contextmanager
-def _named(address: Address) -> Generator[None, None, None]:
-    """Lets a failure say which image it is about."""
+def _naming(address: Address) -> Generator[None, None, None]:
+    """Put the address of the image in front of the message of a failure."""
     try:
         yield
+    except TransientError as exc:
+        message = f"{address}: {exc.message}"
+        raise TransientError(message, exc.hint, exc.retry_after) from exc
     except FetchFailed as exc:
         raise FetchFailed(f"{address}: {exc.message}", exc.hint) from exc

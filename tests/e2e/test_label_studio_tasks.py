@@ -1,3 +1,4 @@
+import httpx
 import pytest
 from PIL import Image
 
@@ -133,7 +134,8 @@ def test_uploaded_images_become_tasks_in_the_order_of_the_files(client, project,
 
     uris = {task["id"]: task["data"]["image"] for task in client.tasks.unlabeled(project)}
     assert [uris[task].rsplit("-", 1)[1] for task in ids] == ["zebra.png", "ant.png", "mule_1.png"]
-    assert client.http.get(uris[ids[0]]).content == paths[0].read_bytes()
+    address = client.http.url(uris[ids[0]])
+    assert httpx.get(address, headers=client.http.auth_headers()).content == paths[0].read_bytes()
 
 
 def test_annotations_can_be_read_and_deleted(client, project):

@@ -5,17 +5,19 @@ from pathlib import Path
 
 from connectors.errors import FetchFailed
 from connectors.images.addresses import Address, Place, parse
-from connectors.images.content import Received, save
-from connectors.images.storage import Order
+from connectors.images.content import Content, save
+from connectors.images.storage import ImageRequest
 
 
 class FakeSource:
-    """`contents` by address; `fetched` lists what was asked for. `gate` holds all fetches."""
+    """`contents` by address; `fetched` lists what was asked for. `gate` holds all
+    fetches, `error` fails them."""
 
     def __init__(self, contents: dict[str, bytes], local_root: Path | None = None) -> None:
         self.contents = contents
         self.fetched: list[str] = []
         self.unchanged: list[str] = []
+        self.error: FetchFailed | None = None
         self.gate = threading.Event()
         self.gate.set()
         self._local_root = local_root
@@ -28,17 +30,19 @@ class FakeSource:
             return None
         return self._local_root / address.at
 
-    def fetch(self, order: Order, to: Path) -> Received | None:
-        uri = order.address.at
+    def fetch(self, request: ImageRequest, to: Path) -> Content | None:
+        uri = request.address.at
         self.fetched.append(uri)
         while not self.gate.wait(0.01):
-            if order.cancelled and order.cancelled.is_set():
+            if request.cancelled and request.cancelled.is_set():
                 raise FetchFailed("cancelled")
+        if self.error:
+            raise self.error
         content = self.contents.get(uri)
         if content is None:
             raise FetchFailed(f"there is no {uri}")
-        if order.validator == f"If-None-Match: {hash(content)}":
+        if request.validator == f"If-None-Match: {hash(content)}":
             self.unchanged.append(uri)
             return None
-        received = save([content], to, 10_000_000)
-        return Received(received.digest, received.size, f"If-None-Match: {hash(content)}")
+        saved = save([content], to, 10_000_000)
+        return Content(saved.digest, saved.size, f"If-None-Match: {hash(content)}")

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from connectors.images.cache import ImageCache
+from connectors.images.content import Content
 from tests.fakes.image_source import FakeSource
 
 COUNT, SIZE, ROOM = 400, 20_000, 2_000_000
 CHILD = """
 import sys
 from pathlib import Path
-from tests.unit.test_image_cache_after_kill import filled
+from tests.component.connectors.images.test_cache_after_kill import filled
 filled(Path(sys.argv[1]), rounds=1000)
 """
 
@@ -36,7 +37,7 @@ def filled(root: Path, rounds: int) -> ImageCache:
         items = [(n, web(n) + f"?{turn}") for n in range(COUNT)]
         source.contents = {uri: content(n, turn) for n, uri in items}
         for fetched in cache.digests(items):
-            assert fetched.digest
+            assert isinstance(fetched, Content), fetched
     return cache
 
 

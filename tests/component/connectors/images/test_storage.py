@@ -1,6 +1,7 @@
 import base64
 import hashlib
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,9 +9,9 @@ import pytest
 
 from connectors.errors import DiskFull, FetchFailed, Unreachable
 from connectors.http import HttpClient
-from connectors.images.content import Limits, Received, save
+from connectors.images.content import Content, Limits, save
 from connectors.images.network import is_metadata
-from connectors.images.storage import Order, Storage
+from connectors.images.storage import ImageRequest, Storage
 from tests.fakes.image_server import (
     ImageServer,
     answer,
@@ -48,8 +49,8 @@ def storage_of(label_studio: ImageServer, limits: Limits = LIMITS, **settings: o
     return Storage(client, limits=limits, **settings)  # pyright: ignore[reportArgumentType]
 
 
-def fetch(storage: Storage, uri: str, to: Path, validator: str = "") -> Received | None:
-    return storage.fetch(Order(storage.address(uri), 7, validator), to)
+def fetch(storage: Storage, uri: str, to: Path, validator: str = "") -> Content | None:
+    return storage.fetch(ImageRequest(storage.address(uri), 7, validator), to)
 
 
 # --- whom to ask -------------------------------------------------------------------------------
@@ -127,7 +128,7 @@ def test_a_data_address_is_its_own_content(label_studio: ImageServer, tmp_path: 
 class _Bucket:
     """A bucket that holds one object."""
 
-    def fetch(self, uri: str, to: Path, limits: Limits, validator: str) -> Received | None:
+    def fetch(self, uri: str, to: Path, limits: Limits, validator: str) -> Content | None:
         if uri != "s3://bucket/1.jpg":
             raise FetchFailed("no such object")
         return save([IMAGE], to, limits.size)
@@ -205,6 +206,7 @@ def test_a_server_that_stumbles_is_asked_again(elsewhere: ImageServer, tmp_path:
         (answer(200, bytes(LIMITS.size + 1)), "larger than", 1),
         (endless, "larger than", 1),
         (truncated(b"half"), "broke off", 3),
+        (answer(200, IMAGE, Content_Encoding="gzip, gzip"), "Content-Encoding", 1),
         (redirect("ftp://a.example/1.jpg"), "ftp", 1),
         (redirect("/image"), "redirects", 6),
         (redirect("http://xn--/1.jpg"), "not an address", 1),
@@ -248,7 +250,7 @@ def test_a_slow_server_is_left_when_the_time_is_over(
 def test_a_fetch_ends_soon_after_it_is_cancelled(elsewhere: ImageServer, tmp_path: Path) -> None:
     elsewhere.routes["/image"] = dripping
     storage, cancelled = storage_of(elsewhere, Limits(seconds=60)), threading.Event()
-    order = Order(storage.address(elsewhere.url("/image")), 7, cancelled=cancelled)
+    order = ImageRequest(storage.address(elsewhere.url("/image")), 7, cancelled=cancelled)
     threading.Timer(0.2, cancelled.set).start()
     with pytest.raises(FetchFailed, match="cancelled"):
         storage.fetch(order, tmp_path / "image")
@@ -297,6 +299,41 @@ def test_an_unchanged_image_is_not_sent_again(elsewhere: ImageServer, tmp_path: 
     assert fetch(storage, url, tmp_path / "again", received.validator) is None
     elsewhere.routes["/1.jpg"] = tagged(b"another", '"v2"')
     assert fetch(storage, url, tmp_path / "again", received.validator)
+
+
+def test_a_validator_that_cannot_be_sent_back_is_not_kept(
+    elsewhere: ImageServer, tmp_path: Path
+) -> None:
+    elsewhere.routes["/1.jpg"] = answer(200, IMAGE, ETag='"ä"', Last_Modified="yesterday")
+    received = fetch(storage_of(elsewhere), elsewhere.url("/1.jpg"), tmp_path / "image")
+    assert received and received.validator == "If-Modified-Since: yesterday"
+
+
+def test_a_server_that_limits_its_rate_is_asked_again_when_it_says(
+    elsewhere: ImageServer, tmp_path: Path
+) -> None:
+    elsewhere.routes["/1.jpg"] = in_turn(answer(429, Retry_After="1"), answer(200, IMAGE))
+    started = time.monotonic()
+    assert fetch(storage_of(elsewhere), elsewhere.url("/1.jpg"), tmp_path / "image")
+    assert time.monotonic() - started >= 1
+
+
+@pytest.mark.parametrize("status", [429, 504])
+def test_a_label_studio_that_is_busy_is_waited_for(
+    label_studio: ImageServer, tmp_path: Path, status: int
+) -> None:
+    path = "/data/upload/3/1.jpg"
+    label_studio.routes[path] = in_turn(*[answer(status)] * 4, answer(200, IMAGE))
+    assert fetch(storage_of(label_studio, patience=30), path, tmp_path / "image")
+
+
+def test_control_characters_of_an_address_are_escaped_in_messages(
+    label_studio: ImageServer, tmp_path: Path
+) -> None:
+    uri = "http://127.0.0.1:1/a\nb\x1b[31m.jpg"
+    with pytest.raises(FetchFailed) as failed:
+        fetch(storage_of(label_studio), uri, tmp_path / "image")
+    assert failed.value.message.isprintable()
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,16 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from connectors.errors import DiskFull, FetchFailed, Unreachable
-from connectors.images.cache import TRUSTED_SECONDS, Fetched, ImageCache
-from connectors.images.content import Received
-from connectors.images.storage import Order
+from connectors.errors import DiskFull, FetchFailed, TransientError, Unreachable
+from connectors.images.cache import TRUSTED_SECONDS, ImageCache, Slot
+from connectors.images.content import Content
+from connectors.images.storage import ImageRequest
 from tests.fakes.image_source import FakeSource
 
 NOON = 1_800_000_000.0
@@ -36,6 +36,11 @@ def digest(content: bytes) -> str:
     return hashlib.blake2b(content, digest_size=20).hexdigest()
 
 
+def seen(slots: Iterable[Slot]) -> list[str | None]:
+    """The digest of each slot, None for a failure."""
+    return [slot.digest if isinstance(slot, Content) else None for slot in slots]
+
+
 def web(number: int) -> str:
     return f"http://images.example/{number}.jpg"
 
@@ -52,10 +57,9 @@ def test_digests_come_in_order_and_failures_fill_their_slot(tmp_path: Path) -> N
     source = FakeSource({web(1): b"one", web(3): b"three"})
     items = [(1, web(1)), (2, web(2)), (3, web(3)), (4, "no address")]
     first, second, third, fourth = cache_of(tmp_path, source).digests(items)
-    assert first == Fetched(1, web(1), digest(b"one"))
-    assert third == Fetched(3, web(3), digest(b"three"))
-    assert (second.task, second.digest, second.reason) == (2, None, f"there is no {web(2)}")
-    assert fourth.digest is None and "no address" in fourth.reason
+    assert seen([first, third]) == [digest(b"one"), digest(b"three")]
+    assert isinstance(second, FetchFailed) and second.message == f"there is no {web(2)}"
+    assert isinstance(fourth, FetchFailed) and "no address" in fourth.message
 
 
 def test_what_is_known_is_not_fetched_again_even_by_another_process(tmp_path: Path) -> None:
@@ -69,9 +73,9 @@ def test_what_is_known_is_not_fetched_again_even_by_another_process(tmp_path: Pa
 def test_a_failure_is_tried_again_next_time(tmp_path: Path) -> None:
     source = FakeSource({})
     cache = cache_of(tmp_path, source)
-    assert [fetched.digest for fetched in cache.digests([(1, web(1))])] == [None]
+    assert seen(cache.digests([(1, web(1))])) == [None]
     source.contents[web(1)] = b"one"
-    assert [fetched.digest for fetched in cache.digests([(1, web(1))])] == [digest(b"one")]
+    assert seen(cache.digests([(1, web(1))])) == [digest(b"one")]
 
 
 def test_a_day_later_the_server_is_asked_only_whether_it_changed(tmp_path: Path) -> None:
@@ -80,13 +84,26 @@ def test_a_day_later_the_server_is_asked_only_whether_it_changed(tmp_path: Path)
     cache = cache_of(tmp_path, source, clock=clock)
     list(cache.digests(items))
     source.contents[web(1)] = b"changed"
-    assert [f.digest for f in cache.digests(items)] == [digest(b"image 0"), digest(b"image 1")]
+    assert seen(cache.digests(items)) == [digest(b"image 0"), digest(b"image 1")]
     clock.now += TRUSTED_SECONDS
-    assert [f.digest for f in cache.digests(items)] == [digest(b"image 0"), digest(b"changed")]
+    assert seen(cache.digests(items)) == [digest(b"image 0"), digest(b"changed")]
     assert source.unchanged == [web(0)]
     assert cache.path(1, web(1)).read_bytes() == b"changed"
     list(cache.digests(items))
     assert len(source.fetched) == 4
+
+
+def test_an_image_whose_server_is_away_a_day_later_keeps_its_known_digest(tmp_path: Path) -> None:
+    source, items = many(2)
+    clock = Clock()
+    cache = cache_of(tmp_path, source, clock=clock)
+    first = seen(cache.digests(items))
+    clock.now += TRUSTED_SECONDS
+    source.error = TransientError("503")
+    assert seen(cache.digests(items)) == first
+    assert cache.path(0, web(0)).read_bytes() == b"image 0"
+    source.error = FetchFailed("404")
+    assert seen(cache.digests(items)) == [None, None]
 
 
 def test_an_upload_is_trusted_for_ever(tmp_path: Path) -> None:
@@ -108,7 +125,7 @@ def test_one_address_is_fetched_once_however_many_ask_at_once(tmp_path: Path) ->
         asks = [pool.submit(list, cache.digests([(1, web(1)), (2, web(1))])) for _ in range(4)]
         paths = [pool.submit(cache.path, 3, web(1)) for _ in range(4)]
         source.gate.set()
-        assert {f.digest for ask in asks for f in ask.result()} == {digest(b"one")}
+        assert {one for ask in asks for one in seen(ask.result())} == {digest(b"one")}
         assert {path.result().read_bytes() for path in paths} == {b"one"}
     assert source.fetched == [web(1)]
 
@@ -116,19 +133,19 @@ def test_one_address_is_fetched_once_however_many_ask_at_once(tmp_path: Path) ->
 @pytest.mark.timeout(50)
 def test_a_consumer_that_stops_early_leaves_no_thread_and_no_file_behind(tmp_path: Path) -> None:
     class Stuck(FakeSource):
-        def fetch(self, order: Order, to: Path) -> Received | None:
-            if order.address.at == web(0):
+        def fetch(self, request: ImageRequest, to: Path) -> Content | None:
+            if request.address.at == web(0):
                 assert stuck.acquire(timeout=40)
-                return super().fetch(order, to)
-            assert order.cancelled
+                return super().fetch(request, to)
+            assert request.cancelled
             stuck.release()
-            order.cancelled.wait(60)
+            request.cancelled.wait(60)
             raise FetchFailed("cancelled")
 
     stuck = threading.Semaphore(0)
     before = set(threading.enumerate())
     digests = cache_of(tmp_path, Stuck({web(0): b"one"})).digests(many(5000)[1])
-    assert next(digests).digest
+    assert seen([next(digests)]) == [digest(b"one")]
     digests.close()
     assert set(threading.enumerate()) <= before
     assert not list((tmp_path / "incoming").iterdir())
@@ -147,7 +164,7 @@ def test_fetching_runs_ahead_of_the_consumer_only_so_far(tmp_path: Path) -> None
 @pytest.mark.parametrize("error", [DiskFull("full"), Unreachable("gone")])
 def test_what_concerns_all_images_ends_the_walk(tmp_path: Path, error: Exception) -> None:
     class Broken(FakeSource):
-        def fetch(self, order: Order, to: Path) -> None:
+        def fetch(self, request: ImageRequest, to: Path) -> None:
             raise error
 
     with pytest.raises(type(error)):
@@ -172,11 +189,11 @@ def test_local_files_are_read_in_place_and_read_again_when_they_change(
     tmp_path: Path, local_root: Path
 ) -> None:
     cache = cache_of(tmp_path / "cache", FakeSource({}, local_root))
-    assert [f.digest for f in cache.digests([(1, LOCAL)])] == [digest(b"one")]
+    assert seen(cache.digests([(1, LOCAL)])) == [digest(b"one")]
     assert cache.path(1, LOCAL) == local_root / "1.jpg"
     (local_root / "1.jpg").write_bytes(b"two")
     os.utime(local_root / "1.jpg", ns=(0, 12345))
-    assert [f.digest for f in cache.digests([(1, LOCAL)])] == [digest(b"two")]
+    assert seen(cache.digests([(1, LOCAL)])) == [digest(b"two")]
     assert not (tmp_path / "cache" / "objects").exists()
 
 
@@ -186,7 +203,7 @@ def test_an_unchanged_local_file_is_not_read(tmp_path: Path, local_root: Path) -
     status = (local_root / "1.jpg").stat()
     (local_root / "1.jpg").write_bytes(b"two")
     os.utime(local_root / "1.jpg", ns=(status.st_atime_ns, status.st_mtime_ns))
-    assert [f.digest for f in cache.digests([(1, LOCAL)])] == [digest(b"one")]
+    assert seen(cache.digests([(1, LOCAL)])) == [digest(b"one")]
 
 
 def test_a_local_file_that_is_gone_says_so(tmp_path: Path, local_root: Path) -> None:
@@ -194,7 +211,7 @@ def test_a_local_file_that_is_gone_says_so(tmp_path: Path, local_root: Path) -> 
     list(cache.digests([(1, LOCAL)]))
     (local_root / "1.jpg").unlink()
     (gone,) = cache.digests([(1, LOCAL)])
-    assert gone.digest is None and "cannot be read" in gone.reason
+    assert isinstance(gone, FetchFailed) and "cannot be read" in gone.message
 
 
 # --- files and room ----------------------------------------------------------------------------
@@ -256,6 +273,21 @@ def test_the_same_content_at_two_addresses_is_kept_once(tmp_path: Path) -> None:
     cache = cache_of(tmp_path, source)
     assert cache.path(1, web(1)) == cache.path(2, web(2))
     assert _bytes_in(tmp_path / "objects") == 4
+
+
+@pytest.mark.parametrize("name", ["index.sqlite", "index.sqlite-wal"])
+def test_a_damaged_index_is_set_aside_and_the_images_are_fetched_again(
+    tmp_path: Path, name: str
+) -> None:
+    source, items = many(3)
+    cache = cache_of(tmp_path, source)
+    first = seen(cache.digests(items))
+    cache.close()
+    (tmp_path / "index.sqlite").write_bytes(bytes(8192))
+    (tmp_path / name).write_bytes(bytes(8192))
+    assert seen(cache_of(tmp_path, source).digests(items)) == first
+    assert (tmp_path / "damaged-index.sqlite").is_file()
+    assert len(source.fetched) == 6
 
 
 def test_what_killed_processes_left_is_swept_when_it_is_old(tmp_path: Path) -> None:
