@@ -89,7 +89,7 @@ class Settings(BaseSettings):
     )
     backbone: str = Field(
         "efficientnet_lite0",
-        description="frozen image encoder; also dinov2_vits14, dinov2_vitb14, torchvision:NAME",
+        description="frozen image encoder; also efficientnet_lite2, timm:NAME, torchvision:NAME",
     )
     backbone_weights: Path | None = Field(
         None, description="local weights file of the backbone, for machines without internet access"

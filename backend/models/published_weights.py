@@ -1,6 +1,6 @@
-"""Weights that others publish: where torch keeps them, and whether their host can be reached.
+"""Where published weights are cached, and whether their hosts can be reached.
 
-Imports no torch, so that the web process can ask.
+Imports no torch, so that the web process can check before a job starts.
 """
 
 import os
@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 
-def answers(host: str) -> bool:
-    """Whether a host, or the proxy on the way to it, takes connections; knows in two seconds."""
+def is_reachable(host: str) -> bool:
+    """Whether a host, or the proxy in front of it, accepts connections; takes 2 s at most."""
     proxy = urlsplit("" if proxy_bypass(host) else getproxies().get("https", ""))
     address = (proxy.hostname, proxy.port or 80) if proxy.hostname else (host, 443)
     try:
@@ -22,6 +22,21 @@ def answers(host: str) -> bool:
 
 
 def torch_folder() -> Path:
-    """Torch's own folder of downloaded weights, which other programs may have filled."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "torch"
+    """Torch's cache of downloaded weights, shared with other programs of this user."""
+    cache = _user_cache() / "torch"
     return (Path(os.environ.get("TORCH_HOME", cache)) / "hub" / "checkpoints").expanduser()
+
+
+def hub_folder() -> Path:
+    """The Hugging Face hub's cache, shared with other programs of this user."""
+    home = os.environ.get("HF_HOME", _user_cache() / "huggingface")
+    return Path(os.environ.get("HF_HUB_CACHE", Path(home) / "hub")).expanduser()
+
+
+def hub_host() -> str:
+    """The host of the Hugging Face hub, or of its mirror that `HF_ENDPOINT` names."""
+    return urlsplit(os.environ.get("HF_ENDPOINT", "https://huggingface.co")).netloc
+
+
+def _user_cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache"))

