@@ -23,7 +23,7 @@ from backend.jobs.board import JobBoard
 from backend.jobs.redis_client import RedisClient
 from backend.label_studio.gateway import LabelStudioGateway
 from backend.label_studio.images import open_image_files
-from backend.ports.images import FeatureExtractor
+from backend.ports.images import ImageModels
 from backend.ports.jobs import AnnotationChanges, Jobs
 from backend.ports.label_studio import LabelStudio
 from backend.ports.model_family import Family
@@ -96,7 +96,7 @@ class Parts:
     stored: StoredPredictions
     jobs: Jobs
     changes: AnnotationChanges
-    extractor: Callable[[], FeatureExtractor]
+    extractor: Callable[[], ImageModels]
     families: Callable[[str], Mapping[TaskKind, Family]]
     illustrations: Illustrations
     reports: Callable[[ProjectId], Iterable[Report]]
@@ -219,7 +219,7 @@ def _missing_weights(
     return None
 
 
-def _hard_examples(settings: Settings, extractor: FeatureExtractor) -> HardExamples:
+def _hard_examples(settings: Settings, extractor: ImageModels) -> HardExamples:
     most = settings.augmented_images
     return HardExamples(
         ConsistencyCheck(extractor, most), Cropping(extractor, most), weighting(settings)
@@ -309,7 +309,7 @@ def label_studio_client(
     return LabelStudioClient(settings.label_studio_url, key, patience=patience, pause=pause)
 
 
-def _extractor(settings: Settings, http: HttpClient) -> FeatureExtractor:
+def _extractor(settings: Settings, http: HttpClient) -> ImageModels:
     from backend.models.embedding.feature_extractor import open_extractor  # noqa: PLC0415 - loads a model runtime
 
     return open_extractor(settings, open_image_files(settings, http))

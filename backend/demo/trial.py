@@ -181,7 +181,7 @@ def _annotation(upload: Upload, task: TaskId) -> list[dict[str, Any]]:
         version=VersionName(""),
         size=demo_images.size_of(sample.path),
     )
-    return codec.wire(said, upload.schema)["result"]
+    return codec.serialize(said, upload.schema)["result"]
 
 
 def _auto_label(settings: Settings, project: ProjectId) -> Job:

@@ -1,4 +1,4 @@
-"""Label Studio's wire format to and from the domain: annotations and predictions.
+"""Label Studio's JSON to and from the domain: annotations and predictions.
 
 Facts about the format: rectangles are in percent of the upright image with the corner at the top
 left, rotated about that corner; a control that is missing from a submitted annotation was left
@@ -90,7 +90,7 @@ def _regions(control: Control, results: Iterable[Json], repairs: Counter[str]) -
         rotation = _number(value, "rotation")
         aspect = _number(result, "original_width", 1) / _number(result, "original_height", 1)
         numbers = [_number(value, key) for key in ("x", "y", "width", "height")]
-        sound = all(map(math.isfinite, (rotation, aspect, *numbers)))
+        sound = aspect != 0 and all(map(math.isfinite, (rotation, aspect, *numbers)))
         corners = from_percent(*numbers, rotation=rotation, aspect=aspect) if sound else NOWHERE
         box = clipped(*corners)
         repairs["rotated"] += rotation % 360 != 0
@@ -137,7 +137,7 @@ def _number(body: Json, key: str, absent: float = 0) -> float:
 # --- what a model says -------------------------------------------------------------------------
 
 
-def wire(prediction: Prediction, schema: LabelSchema) -> dict[str, Any]:
+def serialize(prediction: Prediction, schema: LabelSchema) -> dict[str, Any]:
     """A prediction as Label Studio stores it, less the task's id.
 
     A hard example carries its reasons in `meta.text` of the first region, where the region panel

@@ -74,12 +74,12 @@ class LabelStudioGateway:
     def push(
         self, project: ProjectId, schema: LabelSchema, predictions: Sequence[Prediction]
     ) -> Pushed:
-        wires = [
-            {"task": prediction.image.task, **codec.wire(prediction, schema)}
+        rows = [
+            {"task": prediction.image.task, **codec.serialize(prediction, schema)}
             for prediction in predictions
         ]
         with errors_translated():
-            done = self._client.prediction_import.store(project, wires)
+            done = self._client.prediction_import.store(project, rows)
         for version in {prediction.version for prediction in predictions}:
             self.set_clusters(project, version, _clusters(predictions, version))
         dropped = tuple(NoPrediction(TaskId(task), reason) for task, reason in done.dropped)

@@ -1,4 +1,4 @@
-"""The whole application, as the web process and the command line see it."""
+"""The interface that the web process and the command line call."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,12 +9,16 @@ from backend.domain.jobs import Job, JobRequest
 from backend.domain.projects import ProjectStatus
 from backend.domain.versions import ModelVersion
 from backend.ports.jobs import Jobs
-from backend.ports.label_studio import LabelStudio
+from backend.ports.label_studio import BackendRegistry, ProjectReader
 from backend.ports.stores import Versions
 
 
+class ConnectableProjects(ProjectReader, BackendRegistry, Protocol):
+    """Projects, which may be connected to this backend."""
+
+
 class Backend(Protocol):
-    """Everything that a face (web, command line) may ask for; built by `backend.wiring`."""
+    """What the program can do; built by `backend.wiring`."""
 
     @property
     def jobs(self) -> Jobs: ...
@@ -23,45 +27,45 @@ class Backend(Protocol):
     def versions(self) -> Versions: ...
 
     @property
-    def label_studio(self) -> LabelStudio: ...
+    def label_studio(self) -> ConnectableProjects: ...
 
     def version(self, project: ProjectId) -> VersionName:
-        """The current version, UNTRAINED without one; reads one small file."""
+        """The current version, or UNTRAINED; reads one small file."""
         ...
 
     def cards(self, project: ProjectId) -> Sequence[ModelVersion]:
-        """All versions, newest first, with what was certified after they were published."""
+        """All versions, newest first, with certificates earned after they were published."""
         ...
 
     def status(self, project: ProjectId) -> ProjectStatus:
-        """Counts labels through Label Studio: seconds for a large project."""
+        """Where a project stands. Counts labels in Label Studio: seconds for a large project."""
         ...
 
     def start(self, request: JobRequest, *, count: bool = True) -> tuple[Job, bool]:
-        """The project's live job, and whether it is new.
+        """Start a job or join the live one; returns it, and whether it is new.
 
-        Without `count` the job itself counts labels, and fails where they are too few.
+        Without `count` the labels are left to the job to count, which fails where they are too few.
 
         Raises:
-            Refused: with every reason, when the preconditions do not hold.
+            Refused: with all reasons, when the preconditions do not hold.
             QueueUnreachable: when Redis does not answer.
         """
         ...
 
     def undo(self, job: JobId) -> int:
-        """Take back what a job accepted; how many annotations there were.
+        """Take back what a job accepted; returns the number of annotations.
 
         Raises:
-            NotFound: when it accepted nothing, or was undone before.
+            NotFound: when it accepted nothing, or was undone already.
         """
         ...
 
     def accepted(self, job: Job) -> int:
-        """How many annotations `undo` would take back."""
+        """The number of annotations that `undo` would take back."""
         ...
 
     def changed(self, project: ProjectId, annotations: int) -> None:
-        """Note that people annotated; milliseconds, never raises for want of Redis."""
+        """Count changed annotations. Takes milliseconds, and does not raise without Redis."""
         ...
 
     def predict(
@@ -71,7 +75,7 @@ class Backend(Protocol):
         ...
 
     def report_folder(self, job: Job) -> Path:
-        """Where a job's report and pictures lie; it may not be there.
+        """The folder of a job's report and pictures, which may not exist.
 
         Plots are `<plot>-light.svg` and `<plot>-dark.svg`, the hardest images
         `task-<task id>.jpg`.
@@ -79,5 +83,5 @@ class Backend(Protocol):
         ...
 
     def health(self) -> Mapping[str, Any]:
-        """What /health says beside `status`: answers in milliseconds, with Redis down too."""
+        """Fields of /health beside `status`. Answers within seconds, also while Redis is down."""
         ...

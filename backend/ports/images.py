@@ -17,16 +17,24 @@ class ImageFiles(Protocol):
     """Addresses to local files: fetched once, kept in a bounded cache."""
 
     def digests(self, refs: Sequence[ImageRef]) -> Iterator[tuple[ImageRef, str] | NoPrediction]:
-        """The content digest of each image, in order; fetches the unknown ones concurrently."""
+        """The SHA-256 of each image's content, in order; fetches missing ones concurrently."""
         ...
 
     def path(self, ref: ImageRef) -> Path:
-        """The local file, fetched again if the cache let it go. Raises UnreadableImage."""
+        """The local file, fetched again if the cache dropped it. Raises UnreadableImage."""
         ...
 
 
-class FeatureExtractor(Protocol):
-    """Images as the models see them: fetched, decoded, embedded, cached."""
+class ImageFetcher(Protocol):
+    """Opens single images."""
+
+    def fetch(self, ref: ImageRef) -> Path:
+        """The local file. Raises UnreadableImage."""
+        ...
+
+
+class FeatureExtractor(ImageFetcher, Protocol):
+    """Turns images into features: fetched, decoded, embedded, cached."""
 
     @property
     def backbone(self) -> str: ...
@@ -34,34 +42,56 @@ class FeatureExtractor(Protocol):
     @property
     def device(self) -> str: ...
 
-    def look(
+    def extract(
         self, refs: Sequence[ImageRef], progress: Progress
     ) -> tuple[ImageBatch, Sequence[NoPrediction]]:
-        """Readable images in the order asked for, and the others with why not."""
+        """Readable images in the order asked for, and the reason for each of the others."""
         ...
+
+
+class AugmentedExtractor(Protocol):
+    """Augmentations of images: blurred (19), mirrored (20) or cropped (21) copies."""
 
     def extract_augmented(
         self, refs: Sequence[ImageRef], augmentation: int, progress: Progress
     ) -> tuple[ImageBatch, Sequence[NoPrediction]]:
-        """The same of altered copies: blurred (19), mirrored (20) or cropped (21)."""
+        """As `FeatureExtractor.extract`, of augmented copies."""
         ...
 
     def fetch_augmented(self, ref: ImageRef, augmentation: int, folder: Path) -> Path:
-        """An altered copy, written into the folder. Raises UnreadableImage."""
+        """An augmented copy, written into the folder. Raises UnreadableImage."""
         ...
+
+
+class BoxMeasurer(Protocol):
+    """Measures what is inside boxes."""
 
     def box_statistics(self, ref: ImageRef, boxes: Sequence[Box]) -> tuple[float, float]:
         """Mean brightness and sharpness of at least one box. Raises UnreadableImage."""
         ...
 
-    def fetch(self, ref: ImageRef) -> Path:
-        """The local file. Raises UnreadableImage."""
-        ...
+
+class ExtractionLog(Protocol):
+    """What a report says of the images that were read."""
+
+    @property
+    def backbone(self) -> str: ...
+
+    @property
+    def device(self) -> str: ...
 
     def timings(self) -> Mapping[str, float]:
         """Seconds spent since the start: `fetch` (waiting for files) and `embed`."""
         ...
 
     def notes(self) -> Mapping[str, int]:
-        """How many images were changed to be read, by kind, such as `composited_over_white`."""
+        """The number of images changed to be read, by kind, such as `composited_over_white`."""
         ...
+
+
+class ImageModels(FeatureExtractor, AugmentedExtractor, BoxMeasurer, ExtractionLog, Protocol):
+    """All that is computed from images, for the composition root."""
+
+
+class ReportedExtractor(FeatureExtractor, ExtractionLog, Protocol):
+    """A feature extractor whose work is told in a report."""

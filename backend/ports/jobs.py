@@ -8,22 +8,28 @@ from backend.domain.jobs import Events, Job, JobRequest
 
 
 class Jobs(Protocol):
-    """The queue: one live job a project, the others wait their turn."""
+    """The job queue, with at most one live job a project."""
 
     def submit(self, request: JobRequest) -> tuple[Job, bool]:
-        """The project's live job, and whether it is new. Raises QueueUnreachable."""
+        """Queue a job or join the project's live one; returns it, and whether it is new.
+
+        Raises:
+            QueueUnreachable: with nothing queued.
+        """
         ...
 
     def get(self, job: JobId) -> Job:
         """Raises NotFound."""
         ...
 
-    def live(self, project: ProjectId) -> Job | None: ...
+    def live(self, project: ProjectId) -> Job | None:
+        """The project's queued or running job."""
+        ...
 
     def history(
         self, project: ProjectId | None = None, limit: int = 50, *, reports: bool = True
     ) -> Sequence[Job]:
-        """Newest first; without their `reports`, which take time to read, jobs have none."""
+        """Newest first, of one project or of all; without `reports` theirs are None, unread."""
         ...
 
     def stop(self, job: JobId) -> Job:
@@ -32,16 +38,18 @@ class Jobs(Protocol):
 
 
 class AnnotationChanges(Protocol):
-    """What people changed since the last training. Never raises for want of Redis."""
+    """Counts annotations since the last training. Does not raise without Redis."""
 
-    def changed(self, project: ProjectId, annotations: int = 1) -> None: ...
+    def changed(self, project: ProjectId, annotations: int = 1) -> None:
+        """Add to the count."""
+        ...
 
     def consumed(self, project: ProjectId, annotations: int) -> None:
-        """Subtract what a training has seen, so that what came meanwhile still counts."""
+        """Subtract what a training has seen; what came meanwhile still counts."""
         ...
 
     def read(self, project: ProjectId) -> Events: ...
 
     def pending(self) -> Sequence[ProjectId]:
-        """Projects in which something changed since their last training."""
+        """Projects whose count is not zero."""
         ...

@@ -1,4 +1,8 @@
-"""Label Studio, in the words of the domain. `backend.label_studio.gateway` implements it."""
+"""Label Studio, in the words of the domain: one Protocol for each use of it.
+
+`backend.label_studio.gateway` implements them all. Every method raises LabelStudioUnreachable,
+LabelStudioDenied, or NotFound for a project that does not exist.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,22 +16,24 @@ from backend.domain.schema import LabelSchema
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """What a bulk import did: predictions stored, and those that Label Studio dropped."""
+    """The outcome of a bulk import: predictions stored, and those that Label Studio dropped."""
 
     created: int
     dropped: tuple[NoPrediction, ...] = ()
 
 
-class LabelStudio(Protocol):
-    """Label Studio, in the words of the domain.
-
-    Every method raises LabelStudioUnreachable, LabelStudioDenied, or NotFound for a project
-    that is not there.
-    """
+class ProjectReader(Protocol):
+    """Reads projects and their labeling configs."""
 
     def project(self, project: ProjectId) -> Project: ...
 
-    def projects(self) -> Sequence[Project]: ...
+    def projects(self) -> Sequence[Project]:
+        """All projects that the owner of the token may see."""
+        ...
+
+
+class TaskReader(Protocol):
+    """Lists the tasks of a project."""
 
     def labeled(self, project: ProjectId, schema: LabelSchema) -> Iterator[LabeledImage]:
         """Tasks with an answer that counts: ground truth wins, else the newest, never a skip."""
@@ -38,17 +44,21 @@ class LabelStudio(Protocol):
         ...
 
     def count_unlabeled(self, project: ProjectId) -> int:
-        """How many tasks `unlabeled` would yield; one quick call."""
+        """The number of tasks that `unlabeled` would yield; one quick call."""
         ...
 
     def refs(
         self, project: ProjectId, schema: LabelSchema, tasks: Sequence[TaskId]
     ) -> Iterator[ImageRef]:
-        """Those of the tasks that are still there, labeled or not."""
+        """Those of the tasks that still exist, labeled or not."""
         ...
 
+
+class PredictionEditor(Protocol):
+    """Stores and deletes predictions."""
+
     def predicted(self, project: ProjectId, version: VersionName) -> frozenset[TaskId]:
-        """Tasks that already carry a prediction of this version."""
+        """Tasks that already have a prediction of this version."""
         ...
 
     def push(
@@ -62,37 +72,53 @@ class LabelStudio(Protocol):
         ...
 
     def forget_versions(self, project: ProjectId, keep: Iterable[VersionName]) -> None:
-        """Remove predictions of our own versions, except those to keep."""
+        """Delete the predictions of all versions that Autolabel made, except those to keep."""
         ...
 
     def forget_predictions(self, project: ProjectId, tasks: Sequence[TaskId]) -> None:
-        """Remove predictions of all our versions from these tasks."""
+        """Delete the predictions of all versions that Autolabel made on these tasks."""
         ...
 
-    def refresh_tabs(self, project: ProjectId) -> None:
-        """Create or update the Data Manager tabs; tabs that people changed in name are theirs."""
-        ...
 
-    def list_in_tab(self, project: ProjectId, title: str, tasks: Sequence[TaskId]) -> None:
-        """Make a tab that lists exactly these tasks; none at all removes the tab."""
-        ...
+class ClusterEditor(Protocol):
+    """Assigns predictions to clusters."""
 
     def set_clusters(
         self, project: ProjectId, version: VersionName, clusters: Mapping[TaskId, int]
     ) -> None:
-        """Give predictions their cluster, one call each; uncertainty sampling spreads over it."""
+        """Set the cluster of predictions, one call each; uncertainty sampling spreads over it."""
         ...
+
+
+class TabEditor(Protocol):
+    """Makes and updates Data Manager tabs."""
+
+    def refresh_tabs(self, project: ProjectId) -> None:
+        """Create or update the standard tabs; a tab that somebody renamed is left alone."""
+        ...
+
+    def list_in_tab(self, project: ProjectId, title: str, tasks: Sequence[TaskId]) -> None:
+        """Make a tab that lists exactly these tasks; an empty list removes the tab."""
+        ...
+
+
+class GroupEditor(Protocol):
+    """Shows groups of similar images."""
 
     def show_groups(
         self, project: ProjectId, groups: Sequence[Sequence[TaskId]]
     ) -> Sequence[VersionName]:
-        """Show these groups in place of all earlier ones; their names, in order."""
+        """Show these groups in place of all earlier ones; returns their names, in order."""
         ...
+
+
+class PredictionAcceptor(Protocol):
+    """Turns predictions into annotations, and takes them back."""
 
     def accept(
         self, project: ProjectId, version: VersionName, tasks: Sequence[TaskId]
     ) -> Sequence[int]:
-        """Turn predictions into annotations that remember them; the annotations' ids.
+        """Turn predictions into annotations that remember them; returns the annotations' ids.
 
         A task that has an annotation, or was skipped, is left as it is.
         """
@@ -105,16 +131,37 @@ class LabelStudio(Protocol):
     def take_back(
         self, project: ProjectId, tasks: Sequence[TaskId], annotations: Sequence[int]
     ) -> None:
-        """Delete these annotations of these tasks; one that is gone already is fine.
+        """Delete these annotations of these tasks; one that is already gone is ignored.
 
-        One that a person changed since is that person's, and stays.
+        One that a person changed since is kept.
         """
         ...
 
+
+class BackendRegistry(Protocol):
+    """Connects projects to this backend."""
+
     def connect(self, project: ProjectId, backend_url: str, user: str, password: str) -> str:
-        """Register this backend and its webhook; safe to repeat. Says what was done."""
+        """Register this backend and its webhook; safe to repeat. Returns what was done."""
         ...
 
     def disconnect(self, project: ProjectId, backend_url: str) -> None:
         """Remove this backend and its webhook; safe to repeat."""
         ...
+
+
+class ProjectContents(ProjectReader, TaskReader, Protocol):
+    """Reads a project and its tasks."""
+
+
+class LabelStudio(
+    ProjectContents,
+    PredictionEditor,
+    ClusterEditor,
+    TabEditor,
+    GroupEditor,
+    PredictionAcceptor,
+    BackendRegistry,
+    Protocol,
+):
+    """All uses together, for the composition root; a use case asks for those that it needs."""

@@ -1,4 +1,4 @@
-"""What learns: a family of models for some kinds of control, and the models that it makes."""
+"""Model families, which train models for some kinds of control."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ from backend.ports.progress import Progress
 
 @dataclass(frozen=True, slots=True)
 class TrainingSet:
-    """All that a model family may learn one control from.
+    """The images and answers to train a model of one control on.
 
     `train` and `held_out` are disjoint; an image never moves between them from one round to the
-    next. `previous` is the folder of the control in the project's current version, if there is
-    one to go on from: none that has seen what is to validate the new one.
+    next. `previous` is the folder of the control in the project's current version, to start from;
+    None where that version has seen images that validate the new one.
     """
 
     control: Control
@@ -46,19 +46,19 @@ class Model(Protocol):
 
     @property
     def out_of_fold(self) -> PredictionBatch | None:
-        """Guesses on `TrainingSet.train` by models that did not see the image, row by row.
+        """Cross-validated predictions on `TrainingSet.train`, row by row.
 
-        None where the family has none, and on a model that was loaded.
+        None where the family makes none, and for a loaded model.
         """
         ...
 
     @property
     def notes(self) -> Mapping[str, Any]:
-        """What else the report should say: what was tried, chosen and how long it took."""
+        """For the report: what was tried and chosen, and the seconds it took."""
         ...
 
     def predict(self, images: ImageBatch, fetch: Fetch, progress: Progress) -> PredictionBatch:
-        """One row a picture, in order. An image that cannot be read raises UnreadableImage."""
+        """One row per image, in order. Raises UnreadableImage."""
         ...
 
     def save(self, folder: Path) -> None:
@@ -67,17 +67,17 @@ class Model(Protocol):
 
 
 class Family(Protocol):
-    """A way of learning some kinds of control."""
+    """Trains and loads models for some kinds of control."""
 
     @property
     def kinds(self) -> frozenset[TaskKind]: ...
 
     def check(self) -> None:
-        """Raises NoWeights where training could not start; quick, downloads nothing."""
+        """Raise NoWeights where training could not start. Quick; downloads nothing."""
         ...
 
     def fit(self, training_set: TrainingSet) -> Model:
-        """Learn; honours `training_set.progress` and `training_set.max_minutes`."""
+        """Train within `training_set.max_minutes`, reporting to `training_set.progress`."""
         ...
 
     def load(self, folder: Path, control: Control) -> Model: ...

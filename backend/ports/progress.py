@@ -1,15 +1,15 @@
-"""How long work reports where it is, and learns that it should stop."""
+"""The callback by which long work reports progress and is stopped."""
 
 from typing import Protocol
 
 
 class Progress(Protocol):
-    """How long work says where it is, and learns that it should stop."""
+    """Called by long work, at least every second or two."""
 
     def __call__(self, step: str, done: int, of: int, /) -> None:
         """Report `done` of `of` within `step`.
 
         Raises:
-            Stopped: when someone asked to stop. Call at least every second or two.
+            Stopped: when someone asked the job to stop.
         """
         ...

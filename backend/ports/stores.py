@@ -1,4 +1,4 @@
-"""What lasts in the data folder."""
+"""What lasts in the data folder: model versions, ledgers, predictions, pictures of a report."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -7,11 +7,36 @@ from typing import Any, Protocol
 from backend.domain.answers import ImageRef
 from backend.domain.ids import ControlName, ProjectId, VersionName
 from backend.domain.jobs import Job
+from backend.domain.json import Json
 from backend.domain.versions import Ledger, ModelVersion
 
 
-class Versions(Protocol):
-    """Immutable directories of published models, and one pointer to the current one."""
+class PublishedVersions(Protocol):
+    """The model versions of each project, to read."""
+
+    def all(self, project: ProjectId) -> Sequence[ModelVersion]:
+        """Newest first."""
+        ...
+
+    def get(self, project: ProjectId, version: VersionName) -> ModelVersion:
+        """Raises NotFound."""
+        ...
+
+    def current(self, project: ProjectId) -> ModelVersion | None:
+        """The version whose predictions people see, None before the first."""
+        ...
+
+
+class VersionFolders(Protocol):
+    """Where the models of a version are."""
+
+    def folder(self, project: ProjectId, version: VersionName, control: ControlName) -> Path:
+        """The folder of one control's model. Raises NotFound."""
+        ...
+
+
+class Versions(PublishedVersions, VersionFolders, Protocol):
+    """Immutable folders of published models, and one pointer to the current one."""
 
     def publish(
         self,
@@ -22,21 +47,17 @@ class Versions(Protocol):
         """Write into a hidden folder, then make it appear at once. Raises OutOfSpace."""
         ...
 
-    def all(self, project: ProjectId) -> Sequence[ModelVersion]:
-        """Newest first."""
+    def adopt(self, project: ProjectId, source: Path) -> ModelVersion:
+        """Publish a copy of a version folder of another project or machine.
+
+        Raises:
+            BadInput: when the folder holds no complete version.
+        """
         ...
 
-    def get(self, project: ProjectId, version: VersionName) -> ModelVersion:
-        """Raises NotFound."""
+    def activate(self, project: ProjectId, version: VersionName) -> ModelVersion:
+        """Make a version the current one. Raises NotFound."""
         ...
-
-    def folder(self, project: ProjectId, version: VersionName, control: ControlName) -> Path:
-        """Where the model of one control lies: a folder of the version, named by the control."""
-        ...
-
-    def current(self, project: ProjectId) -> ModelVersion | None: ...
-
-    def activate(self, project: ProjectId, version: VersionName) -> ModelVersion: ...
 
     def prune(self, project: ProjectId, keep: int) -> Sequence[VersionName]:
         """Delete the oldest beyond `keep`; never the current one."""
@@ -44,40 +65,44 @@ class Versions(Protocol):
 
 
 class Ledgers(Protocol):
-    """The ledger of each project."""
+    """The ledger of each project: its audit sample, and what was accepted."""
 
     def load(self, project: ProjectId) -> Ledger:
-        """An empty one for a project that never drew a validation lane."""
+        """An empty one for a project that never drew an audit sample."""
         ...
 
     def save(self, project: ProjectId, ledger: Ledger) -> None: ...
 
     def change(self, project: ProjectId, change: Callable[[Ledger], Ledger]) -> Ledger:
-        """Save what `change` makes of the newest one, which nobody else changes meanwhile."""
+        """Save what `change` makes of the newest ledger; no other writer comes in between."""
         ...
 
 
 class StoredPredictions(Protocol):
-    """What each version said of each task, so that /predict need not compute it again."""
+    """The predictions of each version by task, so that /predict need not compute them again."""
 
     def put(
-        self, project: ProjectId, version: VersionName, wire: Mapping[ImageRef, Mapping[str, Any]]
-    ) -> None: ...
+        self, project: ProjectId, version: VersionName, predictions: Mapping[ImageRef, Json]
+    ) -> None:
+        """Store predictions in Label Studio's JSON. Raises OutOfSpace."""
+        ...
 
     def get(
         self, project: ProjectId, version: VersionName, refs: Sequence[ImageRef]
-    ) -> Mapping[ImageRef, Mapping[str, Any]]:
-        """Only those stored, and only where the task still shows the same image."""
+    ) -> Mapping[ImageRef, Json]:
+        """Those that are stored, of tasks that still show the same image."""
         ...
 
-    def prune(self, project: ProjectId, keep: Iterable[VersionName]) -> None: ...
+    def prune(self, project: ProjectId, keep: Iterable[VersionName]) -> None:
+        """Delete the predictions of all versions but these."""
+        ...
 
 
 class Illustrations(Protocol):
-    """Pictures beside a job's report, for the page."""
+    """Plots and thumbnails beside a job's report, for the page."""
 
     def draw(self, job: Job, report: Mapping[str, Any], hardest: Sequence[ImageRef]) -> None:
-        """The plots of a report, and a small picture of each of the hardest images.
+        """Draw the plots of a report, and a thumbnail of each of the hardest images.
 
         What cannot be drawn is left out. Raises OutOfSpace.
         """

@@ -15,12 +15,12 @@ from backend.domain.versions import Certificate, Ledger, ModelVersion
 from backend.label_studio import labeling_config
 from backend.policies import preconditions
 from backend.ports.images import FeatureExtractor
-from backend.ports.label_studio import LabelStudio
 from backend.ports.progress import Progress
 from backend.ports.stores import Versions
 from backend.services import audit_sample, next_picks, project_tasks
 from backend.services.assessment import Assessment, Assessor
 from backend.services.audit_sample import AuditSamples
+from backend.services.next_picks import SuggestingProject
 from backend.services.project_tasks import ProjectTasks
 from backend.services.publishing.finishing import Finishing
 from backend.services.reporting import report
@@ -42,7 +42,7 @@ def _now() -> datetime:
 class ActiveLearning:
     """The active-learning job."""
 
-    label_studio: LabelStudio
+    label_studio: SuggestingProject
     extractor: FeatureExtractor
     audits: AuditSamples
     learning: Learning

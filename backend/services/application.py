@@ -9,8 +9,8 @@ from backend.domain.ids import UNTRAINED, JobId, ProjectId, VersionName
 from backend.domain.jobs import Job, JobRequest
 from backend.domain.projects import ProjectStatus
 from backend.domain.versions import ModelVersion
+from backend.ports.application import ConnectableProjects
 from backend.ports.jobs import AnnotationChanges, Jobs
-from backend.ports.label_studio import LabelStudio
 from backend.ports.stores import Versions
 from backend.services.auto_accept import AutoAccept
 from backend.services.auto_train import AutoTrain
@@ -25,7 +25,7 @@ class Application:
     `queue_answers` pings Redis; `job_folder` is where the report of a job is written.
     """
 
-    label_studio: LabelStudio
+    label_studio: ConnectableProjects
     versions: Versions
     jobs: Jobs
     changes: AnnotationChanges

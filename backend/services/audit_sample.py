@@ -8,6 +8,7 @@ that it keeps standing for all that is unlabeled.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from backend.domain.ids import ProjectId, TaskId
 from backend.domain.jobs import JobRequest
@@ -16,7 +17,7 @@ from backend.domain.versions import Ledger
 from backend.policies.certification.audit_sample import LABELS_ARE_RANDOM, audit, share_of
 from backend.policies.certification.certificates import Terms
 from backend.policies.certification.sample_size import how_many_more, unseen
-from backend.ports.label_studio import LabelStudio
+from backend.ports.label_studio import PredictionEditor, TabEditor, TaskReader
 from backend.ports.stores import Ledgers
 from backend.services.project_tasks import ProjectTasks
 
@@ -30,11 +31,15 @@ LARGEST_PART = 0.25
 """Share of all images that may be in the lane at a time: labels there teach no model."""
 
 
+class AuditedProject(TaskReader, PredictionEditor, TabEditor, Protocol):
+    """A project whose audit sample is listed, and cleared of predictions."""
+
+
 @dataclass(frozen=True, slots=True)
 class AuditSamples:
     """Draws and extends the lanes of projects."""
 
-    label_studio: LabelStudio
+    label_studio: AuditedProject
     ledgers: Ledgers
     seed: int
 

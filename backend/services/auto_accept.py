@@ -25,7 +25,7 @@ from backend.policies.certification.certificates import (
 )
 from backend.policies.certification.correctness import is_right
 from backend.policies.certification.sample_size import how_many_more, too_few, too_small, unseen
-from backend.ports.label_studio import LabelStudio
+from backend.ports.label_studio import PredictionAcceptor
 from backend.ports.stores import Ledgers
 from backend.services.prediction.inference import ProjectPredictions
 
@@ -105,7 +105,7 @@ def _nothing(sample: Validation, terms: Terms, attempts: int) -> Verdict:
 class AutoAccept:
     """Makes annotations of what a verdict allows, and takes them back."""
 
-    label_studio: LabelStudio
+    label_studio: PredictionAcceptor
     ledgers: Ledgers
 
     def carry_out(self, job: Job, version: VersionName, verdict: Verdict) -> int:

@@ -12,7 +12,7 @@ from backend.policies import retraining
 from backend.policies.retraining import PastTraining, RetrainingPolicy, Situation
 from backend.ports.jobs import AnnotationChanges, Jobs
 from backend.ports.progress import Progress
-from backend.ports.stores import Versions
+from backend.ports.stores import PublishedVersions
 from backend.settings import Settings
 
 SWITCHED_OFF = Decision(False, "trainings do not start by themselves: AUTOLABEL_AUTO_TRAIN is off")
@@ -36,7 +36,7 @@ class AutoTrain:
     """Decides for one Redis and one data folder."""
 
     changes: AnnotationChanges
-    versions: Versions
+    versions: PublishedVersions
     jobs: Jobs
     policy: RetrainingPolicy
     on: bool = True

@@ -2,27 +2,31 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from backend.domain.jobs import Job
 from backend.label_studio import labeling_config
 from backend.policies.grouping import group
-from backend.ports.images import FeatureExtractor
-from backend.ports.label_studio import LabelStudio
+from backend.ports.images import ReportedExtractor
+from backend.ports.label_studio import GroupEditor, ProjectContents
 from backend.ports.progress import Progress
 from backend.services import project_tasks
 from backend.services.reporting import report
 from backend.services.reporting.stopwatch import Stopwatch
 
 
+class GroupedProject(ProjectContents, GroupEditor, Protocol):
+    """A project whose tasks are read, and shown in groups."""
+
+
 @dataclass(frozen=True, slots=True)
 class Grouping:
     """The grouping job; it learns nothing and touches no prediction of a model."""
 
-    label_studio: LabelStudio
-    extractor: FeatureExtractor
+    label_studio: GroupedProject
+    extractor: ReportedExtractor
     seed: int
 
     def __call__(self, job: Job, progress: Progress) -> Mapping[str, Any]:
@@ -32,7 +36,7 @@ class Grouping:
         with watch("list"):
             everyone = project_tasks.take(self.label_studio, request.project, schema, progress)
             people = everyone.only(request.task_ids) if request.task_ids else everyone
-        images, unreadable = self.extractor.look(people.unlabeled, progress)
+        images, unreadable = self.extractor.extract(people.unlabeled, progress)
         groups = group(images, request.groups, np.random.default_rng(self.seed))
         with watch("push"):
             progress("push", 0, 1)

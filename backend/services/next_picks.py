@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from itertools import zip_longest
+from typing import Protocol
 
 import numpy as np
 
 from backend.domain.ids import ProjectId, TaskId, VersionName
 from backend.domain.schema import Control, TaskKind
 from backend.policies.selection import Pick, select
-from backend.ports.label_studio import LabelStudio
+from backend.ports.label_studio import ClusterEditor, ProjectContents, TabEditor
 from backend.services.prediction.inference import ProjectPredictions
 from backend.services.training.train import Dataset, answered
 
@@ -47,8 +48,16 @@ def next_picks(
     return (*useful, *(Pick(task, last + 1, random=True) for task in random))
 
 
+class PickEditor(TabEditor, ClusterEditor, Protocol):
+    """Lists picks in a tab, and spreads them over clusters."""
+
+
+class SuggestingProject(ProjectContents, PickEditor, Protocol):
+    """A project whose tasks are read, and some of them listed to be labeled next."""
+
+
 def show(
-    label_studio: LabelStudio,
+    label_studio: PickEditor,
     project: ProjectId,
     version: VersionName | None,
     picks: Sequence[Pick],

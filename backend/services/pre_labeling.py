@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from backend.domain.errors import Refused
 from backend.domain.ids import UNTRAINED
@@ -12,7 +12,7 @@ from backend.domain.versions import ModelVersion
 from backend.label_studio import labeling_config
 from backend.policies import preconditions
 from backend.ports.images import FeatureExtractor
-from backend.ports.label_studio import LabelStudio
+from backend.ports.label_studio import PredictionEditor, ProjectContents
 from backend.ports.progress import Progress
 from backend.ports.stores import Versions
 from backend.services import project_tasks
@@ -27,11 +27,15 @@ from backend.services.training.dataset import look
 from backend.services.training.train import Learning
 
 
+class PredictedProject(ProjectContents, PredictionEditor, Protocol):
+    """A project whose tasks are read, and the predictions that they already have."""
+
+
 @dataclass(frozen=True, slots=True)
 class PreLabeling:
     """The pre-labeling job."""
 
-    label_studio: LabelStudio
+    label_studio: PredictedProject
     extractor: FeatureExtractor
     audits: AuditSamples
     learning: Learning

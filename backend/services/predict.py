@@ -9,6 +9,7 @@ from typing import Any
 from backend.domain.answers import ImageRef
 from backend.domain.errors import AutolabelError, Stopped
 from backend.domain.ids import ProjectId
+from backend.domain.json import Json
 from backend.domain.schema import LabelSchema
 from backend.domain.versions import ModelVersion
 from backend.label_studio import codec, labeling_config
@@ -23,8 +24,6 @@ log = logging.getLogger(__name__)
 
 BATCH = 64
 """Images computed between two looks at the clock."""
-
-Wire = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ class Predict:
 
     def __call__(
         self, project: ProjectId, label_config: str, tasks: Sequence[Mapping[str, Any]]
-    ) -> list[Wire | list[Any]]:
+    ) -> list[Json | list[Any]]:
         version = self.versions.current(project)
         if version is None:
             return [[] for _ in tasks]
@@ -63,10 +62,10 @@ class Predict:
 
     def _computed(
         self, schema: LabelSchema, version: ModelVersion, refs: Sequence[ImageRef]
-    ) -> dict[ImageRef, Wire]:
+    ) -> dict[ImageRef, Json]:
         """Predictions computed now; those that fail or come too late are left out."""
         deadline = self.clock() + self.seconds
-        found: dict[ImageRef, Wire] = {}
+        found: dict[ImageRef, Json] = {}
         try:
             models = self.model_cache.models(schema, version)
             for start in range(0, len(refs), BATCH):
@@ -87,16 +86,16 @@ class Predict:
         models: Models,
         refs: Sequence[ImageRef],
         deadline: float,
-    ) -> dict[ImageRef, Wire]:
+    ) -> dict[ImageRef, Json]:
         def in_time(_step: str, _done: int, _of: int) -> None:
             if self.clock() > deadline:
                 raise Stopped
 
         extractor = self.extractor()
-        images, unreadable = extractor.look(refs, in_time)
+        images, unreadable = extractor.extract(refs, in_time)
         predicted, gone = Predictor(extractor).predict(models, images, in_time)
         for slot in (*unreadable, *gone):
             log.info("task %s: no prediction: %s", slot.task, slot.reason)
         rows = range(len(predicted.images))
         predictions = [predicted.prediction(row, version.name) for row in rows]
-        return {prediction.image: codec.wire(prediction, schema) for prediction in predictions}
+        return {prediction.image: codec.serialize(prediction, schema) for prediction in predictions}

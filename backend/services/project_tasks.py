@@ -10,7 +10,7 @@ from backend.domain.ids import ControlName, Label, ProjectId, TaskId
 from backend.domain.projects import LabelCount
 from backend.domain.schema import LabelSchema
 from backend.domain.versions import Ledger
-from backend.ports.label_studio import LabelStudio
+from backend.ports.label_studio import TaskReader
 from backend.ports.progress import Progress
 
 Item = TypeVar("Item")
@@ -42,7 +42,7 @@ class ProjectTasks:
 
 
 def take(
-    label_studio: LabelStudio, project: ProjectId, schema: LabelSchema, progress: Progress
+    label_studio: TaskReader, project: ProjectId, schema: LabelSchema, progress: Progress
 ) -> ProjectTasks:
     """List every task; `progress` may stop it between pages."""
     left = label_studio.count_unlabeled(project)

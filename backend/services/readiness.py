@@ -21,8 +21,8 @@ from backend.label_studio import labeling_config
 from backend.policies import preconditions
 from backend.policies.preconditions import NOTHING_LEFT
 from backend.ports.jobs import Jobs
-from backend.ports.label_studio import LabelStudio
-from backend.ports.stores import Versions
+from backend.ports.label_studio import ProjectContents
+from backend.ports.stores import PublishedVersions
 from backend.services import project_tasks
 from backend.services.audit_sample import AuditSamples
 from backend.services.project_tasks import ProjectTasks
@@ -35,8 +35,8 @@ VERSIONS_SHOWN = 3
 class Readiness:
     """Answers for one Label Studio and one data folder."""
 
-    label_studio: LabelStudio
-    versions: Versions
+    label_studio: ProjectContents
+    versions: PublishedVersions
     jobs: Jobs
     audits: AuditSamples
     settings: Settings

@@ -9,11 +9,11 @@ from backend.domain.schema import LabelSchema
 from backend.domain.versions import ModelVersion
 from backend.label_studio import labeling_config
 from backend.policies import preconditions
-from backend.ports.images import FeatureExtractor
-from backend.ports.label_studio import LabelStudio
+from backend.ports.images import ReportedExtractor
 from backend.ports.progress import Progress
 from backend.ports.stores import Ledgers, Versions
 from backend.services import audit_sample, next_picks, project_tasks
+from backend.services.next_picks import SuggestingProject
 from backend.services.prediction.inference import Predictor, ProjectPredictions
 from backend.services.reporting import report
 from backend.services.reporting.stopwatch import Stopwatch
@@ -25,8 +25,8 @@ from backend.services.training.train import Dataset, Learning
 class Suggestions:
     """The suggesting job; it trains nothing and predicts with the current version."""
 
-    label_studio: LabelStudio
-    extractor: FeatureExtractor
+    label_studio: SuggestingProject
+    extractor: ReportedExtractor
     learning: Learning
     predictor: Predictor
     versions: Versions

@@ -10,11 +10,11 @@ import sqlite3
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from backend.domain.answers import ImageRef
 from backend.domain.errors import OutOfSpace
 from backend.domain.ids import ProjectId, VersionName
+from backend.domain.json import Json
 from backend.stores.atomic_files import room_for
 
 _SCHEMA = """
@@ -37,12 +37,15 @@ class PredictionStore:
         self._projects = data_dir / "projects"
 
     def put(
-        self, project: ProjectId, version: VersionName, wire: Mapping[ImageRef, Mapping[str, Any]]
+        self,
+        project: ProjectId,
+        version: VersionName,
+        predictions: Mapping[ImageRef, Json],
     ) -> None:
         """Raises OutOfSpace, with nothing stored."""
         rows = [
             (version, ref.task, _digest(ref.uri), json.dumps(prediction, separators=(",", ":")))
-            for ref, prediction in wire.items()
+            for ref, prediction in predictions.items()
         ]
         with room_for(self._path(project)):
             self._path(project).parent.mkdir(parents=True, exist_ok=True)
@@ -51,7 +54,7 @@ class PredictionStore:
 
     def get(
         self, project: ProjectId, version: VersionName, refs: Sequence[ImageRef]
-    ) -> Mapping[ImageRef, Mapping[str, Any]]:
+    ) -> Mapping[ImageRef, Json]:
         """Only those stored, and only where the task still shows the same image."""
         if not refs or not self._path(project).is_file():
             return {}

@@ -143,7 +143,7 @@ def load() -> Data:
     refs = [ImageRef(TaskId(number), str(path)) for number, path in enumerate(paths)]
     with tempfile.TemporaryDirectory() as folder:
         extractor = open_extractor(Settings(data_dir=Path(folder), device="cpu"), files)
-        images, _ = extractor.look(refs, silent)
+        images, _ = extractor.extract(refs, silent)
     return Data(images, [truth for _, truth in found.images], found.labels, files)
 
 

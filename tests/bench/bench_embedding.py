@@ -66,7 +66,7 @@ def whole(settings: Settings, paths: Sequence[Path]) -> float:
         extractor = open_extractor(fresh, FakeImageFiles())
         extractor.encoder()
         refs = [ImageRef(TaskId(number), str(path)) for number, path in enumerate(paths)]
-        return rate(lambda: extractor.look(refs, lambda *_: None), len(paths))
+        return rate(lambda: extractor.extract(refs, lambda *_: None), len(paths))
 
 
 def decode_all(paths: Sequence[Path], threads: int) -> None:

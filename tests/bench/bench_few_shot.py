@@ -99,7 +99,7 @@ def load() -> Data:
     refs = [ImageRef(TaskId(number), str(path)) for number, path in enumerate(paths)]
     with tempfile.TemporaryDirectory() as folder:
         extractor = open_extractor(Settings(data_dir=Path(folder), device="cpu"), Folder(paths))
-        images, unreadable = extractor.look(refs, silent)
+        images, unreadable = extractor.extract(refs, silent)
     assert not unreadable
     return Data(images, truth, tuple(Label(label) for label in labels), Folder(paths))
 

@@ -52,7 +52,7 @@ class Shelf:
     backbone: str = "as computed"
     device: str = "cpu"
 
-    def look(self, refs: Sequence[ImageRef], progress):
+    def extract(self, refs: Sequence[ImageRef], progress):
         return self.data.images.take([ref.task for ref in refs]), ()
 
     def fetch(self, ref: ImageRef) -> Path:

@@ -26,7 +26,7 @@ class FakeFeatureExtractor:
     backbone: str = "fake"
     device: str = "cpu"
 
-    def look(
+    def extract(
         self, refs: Sequence[ImageRef], progress: Progress
     ) -> tuple[ImageBatch, Sequence[NoPrediction]]:
         progress("embed", 0, len(refs))
@@ -42,7 +42,7 @@ class FakeFeatureExtractor:
         self, refs: Sequence[ImageRef], augmentation: int, progress: Progress
     ) -> tuple[ImageBatch, Sequence[NoPrediction]]:
         self.augmented.append((augmentation, tuple(ref.task for ref in refs)))
-        return self.look(refs, progress)
+        return self.extract(refs, progress)
 
     def fetch_augmented(self, ref: ImageRef, augmentation: int, folder: Path) -> Path:
         return folder / f"{augmentation}-{self.fetch(ref).name}"

@@ -5,25 +5,29 @@ from typing import Any
 
 from backend.domain.answers import ImageRef
 from backend.domain.ids import ProjectId, VersionName
+from backend.domain.json import Json
 
 
 class FakeStoredPredictions:
     def __init__(self) -> None:
-        self._wire: dict[tuple[ProjectId, VersionName, ImageRef], Mapping[str, Any]] = {}
+        self._stored: dict[tuple[ProjectId, VersionName, ImageRef], Mapping[str, Any]] = {}
 
     def put(
-        self, project: ProjectId, version: VersionName, wire: Mapping[ImageRef, Mapping[str, Any]]
+        self,
+        project: ProjectId,
+        version: VersionName,
+        predictions: Mapping[ImageRef, Json],
     ) -> None:
-        self._wire |= {(project, version, ref): said for ref, said in wire.items()}
+        self._stored |= {(project, version, ref): said for ref, said in predictions.items()}
 
     def get(
         self, project: ProjectId, version: VersionName, refs: Sequence[ImageRef]
-    ) -> Mapping[ImageRef, Mapping[str, Any]]:
+    ) -> Mapping[ImageRef, Json]:
         keys = {ref: (project, version, ref) for ref in refs}
-        return {ref: self._wire[key] for ref, key in keys.items() if key in self._wire}
+        return {ref: self._stored[key] for ref, key in keys.items() if key in self._stored}
 
     def prune(self, project: ProjectId, keep: Iterable[VersionName]) -> None:
         kept = set(keep)
-        self._wire = {
-            key: said for key, said in self._wire.items() if key[0] != project or key[1] in kept
+        self._stored = {
+            key: said for key, said in self._stored.items() if key[0] != project or key[1] in kept
         }

@@ -60,7 +60,7 @@ class CachingExtractor:
     def device(self) -> str:
         return compute_device(self._settings.device)
 
-    def look(
+    def extract(
         self, refs: Sequence[ImageRef], progress: Progress
     ) -> tuple[ImageBatch, Sequence[NoPrediction]]:
         """Readable images in the order asked for, and the others with why not.

@@ -8,7 +8,7 @@ import numpy as np
 from backend.domain.answers import Answer, ImageRef, Regions
 from backend.domain.arrays import Floats
 from backend.domain.errors import UnreadableImage
-from backend.ports.images import FeatureExtractor
+from backend.ports.images import BoxMeasurer
 from backend.ports.progress import Progress
 
 STEP = "predict"
@@ -18,7 +18,7 @@ STEP = "predict"
 class Cropping:
     """Opens no more than `most` images at a time."""
 
-    extractor: FeatureExtractor
+    extractor: BoxMeasurer
     most: int
 
     def crops(

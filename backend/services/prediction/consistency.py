@@ -18,7 +18,7 @@ from backend.domain.errors import UnreadableImage
 from backend.domain.geometry import clipped
 from backend.domain.schema import Control, TaskKind
 from backend.policies.certification.correctness import is_right
-from backend.ports.images import FeatureExtractor, Fetch
+from backend.ports.images import AugmentedExtractor, Fetch
 from backend.ports.model_family import Model
 from backend.ports.progress import Progress
 from backend.services.prediction.inference import ProjectPredictions
@@ -43,7 +43,7 @@ PROBE = 40
 class ConsistencyCheck:
     """Looks again at no more than `most` images."""
 
-    extractor: FeatureExtractor
+    extractor: AugmentedExtractor
     most: int
 
     def views(
@@ -110,7 +110,9 @@ class ConsistencyCheck:
 _Look = partial[PredictionBatch]
 
 
-def _augmented_file(extractor: FeatureExtractor, number: int, folder: Path, ref: ImageRef) -> Path:
+def _augmented_file(
+    extractor: AugmentedExtractor, number: int, folder: Path, ref: ImageRef
+) -> Path:
     return extractor.fetch_augmented(ref, number, folder)
 
 

@@ -14,7 +14,7 @@ from backend.domain.arrays import Floats
 from backend.domain.batches import ImageBatch, PredictionBatch
 from backend.domain.errors import UnreadableImage
 from backend.domain.ids import ControlName, TaskId, VersionName
-from backend.ports.images import FeatureExtractor
+from backend.ports.images import ImageFetcher
 from backend.ports.progress import Progress
 from backend.services.training.train import Models
 
@@ -57,7 +57,7 @@ class ProjectPredictions:
 class Predictor:
     """Runs models over pictures; an image that went away costs only itself."""
 
-    extractor: FeatureExtractor
+    extractor: ImageFetcher
 
     def predict(
         self, models: Models, images: ImageBatch, progress: Progress

@@ -6,13 +6,14 @@ it was.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from backend.domain.answers import HardExample, NoPrediction
 from backend.domain.errors import BadInput
 from backend.domain.ids import ProjectId, TaskId, VersionName
 from backend.domain.schema import LabelSchema
 from backend.label_studio import codec, labeling_config
-from backend.ports.label_studio import LabelStudio
+from backend.ports.label_studio import PredictionEditor, ProjectReader, TabEditor
 from backend.ports.progress import Progress
 from backend.ports.stores import StoredPredictions
 from backend.services.prediction.inference import ProjectPredictions
@@ -30,11 +31,15 @@ class PublishedPredictions:
     dropped: tuple[NoPrediction, ...]
 
 
+class PublishedProject(ProjectReader, PredictionEditor, TabEditor, Protocol):
+    """A project whose predictions and tabs are kept up to date."""
+
+
 @dataclass(frozen=True, slots=True)
 class Publisher:
     """Puts predictions where people see them, then makes them the ones that are shown."""
 
-    label_studio: LabelStudio
+    label_studio: PublishedProject
     stored: StoredPredictions
 
     def publish(
@@ -67,8 +72,10 @@ class Publisher:
                 predicted.prediction(row, version, hard.get(predicted.images.refs[row].task))
                 for row in rows
             ]
-            wires = {prediction.image: codec.wire(prediction, schema) for prediction in batch}
-            self.stored.put(project, version, wires)
+            serialized = {
+                prediction.image: codec.serialize(prediction, schema) for prediction in batch
+            }
+            self.stored.put(project, version, serialized)
             fresh = [prediction for prediction in batch if prediction.image.task not in there]
             pushed = self.label_studio.push(project, schema, fresh)
             created += pushed.created

@@ -17,7 +17,7 @@ from backend.domain.schema import LabelSchema
 from backend.domain.versions import ModelVersion
 from backend.policies.hard_examples.reasons import PHRASES
 from backend.policies.label_issues import LabelIssue
-from backend.ports.images import FeatureExtractor
+from backend.ports.images import ExtractionLog
 from backend.services import project_tasks
 from backend.services.assessment import Assessment
 from backend.services.project_tasks import ProjectTasks
@@ -91,7 +91,7 @@ def content(
 
 def of_looking(
     job: Job,
-    extractor: FeatureExtractor,
+    extractor: ExtractionLog,
     *,
     reason: str,
     people: ProjectTasks,

@@ -8,7 +8,7 @@ from backend.domain.ids import ProjectId
 from backend.domain.jobs import Job
 from backend.domain.json import Json
 from backend.domain.versions import ModelVersion
-from backend.ports.images import FeatureExtractor
+from backend.ports.images import ExtractionLog
 from backend.ports.stores import Illustrations
 from backend.services.assessment import Assessment
 from backend.services.project_tasks import ProjectTasks
@@ -25,7 +25,7 @@ class Reporter:
     `reports` are those of a project's earlier jobs, newest first.
     """
 
-    extractor: FeatureExtractor
+    extractor: ExtractionLog
     prospects: Forecasts
     illustrations: Illustrations
     reports: Callable[[ProjectId], Iterable[Report]]

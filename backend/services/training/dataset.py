@@ -29,7 +29,7 @@ def look(
     labeled = {image.image.task: image for image in people.labeled}
     refs = [image.image for image in people.labeled]
     everything = [*refs, *people.unlabeled, *people.unanswered]
-    images, unreadable = extractor.look(everything, progress)
+    images, unreadable = extractor.extract(everything, progress)
     if unreadable and not len(images):
         first = unreadable[0]
         raise UnreadableImage(f"no image can be read; task {first.task}: {first.reason}")

@@ -13,7 +13,7 @@ from backend.domain.schema import Control, TaskKind
 from backend.domain.versions import ModelVersion
 from backend.policies.box_label_issues import doubted_boxes
 from backend.policies.label_issues import LabelIssue, doubted
-from backend.ports.label_studio import LabelStudio
+from backend.ports.label_studio import TabEditor
 from backend.ports.model_family import Model, TrainingSet
 from backend.ports.progress import Progress
 from backend.services.training import seen_tasks
@@ -28,7 +28,7 @@ MOST = 100
 class LabelIssues:
     """Finds doubted labels and keeps their tab."""
 
-    label_studio: LabelStudio
+    label_studio: TabEditor
     learning: Learning
 
     def find(

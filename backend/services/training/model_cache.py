@@ -7,17 +7,17 @@ from threading import Lock
 from backend.domain.ids import ProjectId, VersionName
 from backend.domain.schema import LabelSchema
 from backend.domain.versions import ModelVersion
-from backend.ports.stores import Versions
+from backend.ports.stores import VersionFolders
 from backend.services.training.train import Learning, Models
 
 CAPACITY = 4
-"""Versions kept in memory at once."""
+"""VersionFolders kept in memory at once."""
 
 
 class ModelCache:
     """Loads a version at first use; drops the one not used for longest."""
 
-    def __init__(self, learning: Callable[[], Learning], versions: Versions) -> None:
+    def __init__(self, learning: Callable[[], Learning], versions: VersionFolders) -> None:
         self._learning = learning
         self._versions = versions
         self._loaded: OrderedDict[tuple[ProjectId, VersionName], Models] = OrderedDict()

@@ -12,7 +12,7 @@ from backend.policies import preconditions, promotion
 from backend.policies.certification.correctness import agreement
 from backend.ports.model_family import Model, TrainingSet
 from backend.ports.progress import Progress
-from backend.ports.stores import Versions
+from backend.ports.stores import VersionFolders
 from backend.services.training.train import Learned, Learning
 
 
@@ -21,7 +21,7 @@ class Comparison:
     """Measures the new and the current models side by side."""
 
     learning: Learning
-    versions: Versions
+    versions: VersionFolders
 
     def decide(
         self,

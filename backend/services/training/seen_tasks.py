@@ -11,7 +11,7 @@ from pathlib import Path
 from backend.domain.ids import TaskId
 from backend.domain.versions import ModelVersion
 from backend.ports.model_family import TrainingSet
-from backend.ports.stores import Versions
+from backend.ports.stores import VersionFolders
 
 FILE = "taught.json"
 
@@ -28,7 +28,7 @@ def read(folder: Path | None) -> frozenset[TaskId]:
     return _read(folder, "trained_on")
 
 
-def known(versions: Versions, version: ModelVersion) -> frozenset[TaskId]:
+def known(versions: VersionFolders, version: ModelVersion) -> frozenset[TaskId]:
     """All tasks that some control of a version knows."""
     folders = [versions.folder(version.project, version.name, name) for name in version.kinds]
     return frozenset[TaskId]().union(*map(known_to, folders))

@@ -14,7 +14,7 @@ from backend.policies.certification import audit_sample
 from backend.ports.images import Fetch
 from backend.ports.model_family import Family, Model, TrainingSet
 from backend.ports.progress import Progress
-from backend.ports.stores import Versions
+from backend.ports.stores import VersionFolders
 from backend.services.training import seen_tasks
 from backend.settings import Settings
 
@@ -97,7 +97,7 @@ class Learning:
         }
         return Learned(training_sets, models)
 
-    def load(self, schema: LabelSchema, version: ModelVersion, versions: Versions) -> Models:
+    def load(self, schema: LabelSchema, version: ModelVersion, versions: VersionFolders) -> Models:
         """The published models of those controls that the schema still has."""
         return {
             control.name: self.families[control.kind].load(

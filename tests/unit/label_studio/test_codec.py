@@ -84,6 +84,14 @@ def test_boxes_are_mended_and_what_was_mended_is_counted():
     assert read.repairs == mended
 
 
+def test_an_image_of_endless_height_costs_its_rectangle_only():
+    endless = {**rectangle(50, 50, 20, 20), "original_height": float("inf")}
+    read = codec.labeled_image(task({"result": [endless, rectangle(1, 1, 5, 5)]}), BOXES)
+    assert read is not None
+    assert len(read.answers["r"].regions) == 1
+    assert read.repairs == {"degenerate": 1}
+
+
 def test_the_rounding_of_percents_is_no_clipping():
     edge = rectangle(66.666667, 33.333334, 33.333334, 66.666667)
     read = codec.labeled_image(task({"result": [edge]}), BOXES)
@@ -101,10 +109,10 @@ def test_several_labels_on_one_rectangle_are_several_regions():
 def test_regions_of_one_box_are_one_rectangle_with_all_their_labels():
     box, other = Box(0.1, 0.2, 0.3, 0.4), Box(0.5, 0.5, 0.6, 0.6)
     found = (Region(box, "b", 0.7), Region(other, "b", 0.6), Region(box, "a", 0.5))
-    wire = codec.wire(Prediction(ImageRef(7, "x"), {"r": Regions(found)}, 0.5, "v"), BOXES)
-    assert [one["value"]["rectanglelabels"] for one in wire["result"]] == [["b", "a"], ["b"]]
-    assert [one["score"] for one in wire["result"]] == [0.5, 0.6]
-    back = codec.answers(wire["result"], BOXES)["r"]
+    sent = codec.serialize(Prediction(ImageRef(7, "x"), {"r": Regions(found)}, 0.5, "v"), BOXES)
+    assert [one["value"]["rectanglelabels"] for one in sent["result"]] == [["b", "a"], ["b"]]
+    assert [one["score"] for one in sent["result"]] == [0.5, 0.6]
+    back = codec.answers(sent["result"], BOXES)["r"]
     assert sorted(region.label for region in back.regions) == ["a", "b", "b"]
 
 
@@ -112,10 +120,12 @@ def test_a_hard_example_says_so_on_its_first_region():
     ref = ImageRef(7, "x")
     hard = HardExample(7, 0.812, ((1, "low confidence (0.41)"), (1, "top two labels close")))
     regions = Regions((Region(Box(0.1, 0.2, 0.3, 0.4), "a", 0.5), Region(Box(0, 0, 1, 1), "b", 1)))
-    wire = codec.wire(Prediction(ref, {"r": regions}, 0.5, "al-0001-aaaa", (640, 480), hard), BOXES)
-    assert wire["score"] == 0.5
-    assert wire["model_version"] == "al-0001-aaaa"
-    first, second = wire["result"]
+    sent = codec.serialize(
+        Prediction(ref, {"r": regions}, 0.5, "al-0001-aaaa", (640, 480), hard), BOXES
+    )
+    assert sent["score"] == 0.5
+    assert sent["model_version"] == "al-0001-aaaa"
+    first, second = sent["result"]
     assert first["meta"] == {"text": ["hard 0.81: low confidence (0.41); top two labels close"]}
     assert list(first)[:2] == ["id", "meta"], "a narrow column shows the begin"
     assert "meta" not in second
@@ -134,16 +144,16 @@ def test_a_box_survives_label_studio_and_never_leaves_the_image(corners):
     if right - left < 1e-6 or bottom - top < 1e-6:
         return
     regions = Regions((Region(Box(left, top, right, bottom), "a", 1.0),))
-    wire = codec.wire(Prediction(ImageRef(7, "x"), {"r": regions}, 1.0, "v", (9, 9)), BOXES)
-    value = wire["result"][0]["value"]
+    sent = codec.serialize(Prediction(ImageRef(7, "x"), {"r": regions}, 1.0, "v", (9, 9)), BOXES)
+    value = sent["result"][0]["value"]
     assert value["x"] + value["width"] <= 100
     assert value["y"] + value["height"] <= 100
-    back = codec.labeled_image(task({"result": wire["result"]}), BOXES)
+    back = codec.labeled_image(task({"result": sent["result"]}), BOXES)
     assert back is not None
     box = back.answers["r"].regions[0].box
     assert (box.left, box.top, box.right, box.bottom) == pytest.approx((left, top, right, bottom))
 
 
 def test_no_choice_at_all_is_an_empty_result():
-    wire = codec.wire(Prediction(ImageRef(7, "x"), {"c": Choices(())}, 0.9, "v"), CHOICES)
-    assert wire["result"] == []
+    sent = codec.serialize(Prediction(ImageRef(7, "x"), {"c": Choices(())}, 0.9, "v"), CHOICES)
+    assert sent["result"] == []

@@ -72,7 +72,7 @@ def test_one_prediction_carries_the_choice_and_the_boxes(world):
     config = labeling_config.parse(BOTH)
     predictions = world.label_studio.predictions.values()
     one = next(one for one in predictions if one.answers[BOXES].regions)
-    said = codec.answers(codec.wire(one, config)["result"], config)
+    said = codec.answers(codec.serialize(one, config)["result"], config)
     assert said[KIND] == one.answers[KIND]
     assert isinstance(said[BOXES], Regions)
     assert len(said[BOXES].regions) == len(one.answers[BOXES].regions)

@@ -76,7 +76,7 @@ def test_altered_images_are_embedded_once_and_kept_beside_their_originals(tmp_pa
     refs = [two_coloured(tmp_path, number) for number in range(6)]
     encoder = LeftColour()
     extractor = extractor_of(tmp_path, FakeImageFiles(), encoder)
-    plain, _ = extractor.look(refs, quiet)
+    plain, _ = extractor.extract(refs, quiet)
 
     augmented, unreadable = extractor.extract_augmented(refs, MIRRORED, quiet)
 
@@ -87,7 +87,7 @@ def test_altered_images_are_embedded_once_and_kept_beside_their_originals(tmp_pa
     seen = encoder.seen
     again, _ = extractor.extract_augmented(refs, MIRRORED, quiet)
     assert (again.features == augmented.features).all()
-    assert (extractor.look(refs, quiet)[0].features == plain.features).all()
+    assert (extractor.extract(refs, quiet)[0].features == plain.features).all()
     assert encoder.seen == seen == 12
 
 

@@ -74,7 +74,7 @@ def test_order_is_kept_and_nothing_shifts_around_bad_images(
     Path(refs[17].uri).write_bytes(b"not an image")
     files.gone.add(refs[39].uri)
 
-    images, unreadable = extractor_of(tmp_path, files, encoder).look(refs, quiet)
+    images, unreadable = extractor_of(tmp_path, files, encoder).extract(refs, quiet)
 
     assert [one.task for one in unreadable] == [3, 17, 39]
     assert ["empty" in unreadable[0].reason, unreadable[2].reason] == [True, "404"]
@@ -90,9 +90,9 @@ def test_a_second_look_computes_only_what_is_new(
     tmp_path: Path, files: FakeImageFiles, encoder: MeanColour
 ) -> None:
     refs = [painted(tmp_path, number) for number in range(12)]
-    first, _ = extractor_of(tmp_path, files, encoder).look(refs[:10], quiet)
+    first, _ = extractor_of(tmp_path, files, encoder).extract(refs[:10], quiet)
 
-    again, _ = extractor_of(tmp_path, files, encoder).look(refs, quiet)
+    again, _ = extractor_of(tmp_path, files, encoder).extract(refs, quiet)
 
     assert encoder.seen == 12
     assert (again.features[:10] == first.features).all()
@@ -105,7 +105,7 @@ def test_equal_images_are_embedded_once(
     path = painted(tmp_path, 5).uri
     refs = [ImageRef(TaskId(number), path) for number in range(30)]
 
-    images, _ = extractor_of(tmp_path, files, encoder).look(refs, quiet)
+    images, _ = extractor_of(tmp_path, files, encoder).extract(refs, quiet)
 
     assert encoder.seen == 1
     assert images.tasks == tuple(range(30))
@@ -122,7 +122,7 @@ def test_an_equal_image_at_another_address_may_still_be_had(
         def path(self, ref: ImageRef) -> Path:
             return tmp_path / "gone.png" if ref.task == 5 else super().path(ref)
 
-    images, unreadable = extractor_of(tmp_path, LosesTheFirst(), encoder).look(refs, quiet)
+    images, unreadable = extractor_of(tmp_path, LosesTheFirst(), encoder).extract(refs, quiet)
 
     assert images.tasks == (6,)
     assert [one.task for one in unreadable] == [5]
@@ -131,7 +131,7 @@ def test_an_equal_image_at_another_address_may_still_be_had(
 def test_nothing_asked_is_nothing_answered(
     tmp_path: Path, files: FakeImageFiles, encoder: MeanColour
 ) -> None:
-    images, unreadable = extractor_of(tmp_path, files, encoder).look([], quiet)
+    images, unreadable = extractor_of(tmp_path, files, encoder).extract([], quiet)
 
     assert (len(images), list(unreadable)) == (0, [])
 
@@ -147,7 +147,7 @@ def test_stop_ends_the_look_and_every_thread(
             raise Stopped
 
     with pytest.raises(Stopped):
-        extractor_of(tmp_path, files, encoder).look(refs, stop_midway)
+        extractor_of(tmp_path, files, encoder).extract(refs, stop_midway)
 
     assert set(threading.enumerate()) <= before
 
@@ -165,7 +165,7 @@ def test_progress_is_told_while_an_image_is_slow_to_come(
             files.gate.set()
 
     extractor = extractor_of(tmp_path, files, encoder)
-    images, _ = extractor.look(refs, progress)
+    images, _ = extractor.extract(refs, progress)
 
     assert len(images) == 3
     assert told[-1] == (3, 3)
@@ -180,7 +180,7 @@ def test_what_was_done_to_images_is_counted(
         Image.new("RGBA", (5, 5), (0, 0, ref.task, 100)).save(ref.uri)
     extractor = extractor_of(tmp_path, files, encoder)
 
-    extractor.look(refs, quiet)
+    extractor.extract(refs, quiet)
 
     assert extractor.notes() == {"composited_over_white": 2}
 
@@ -196,4 +196,4 @@ def test_missing_weights_end_the_look_with_their_cure(
     extractor.encoder = no_weights
 
     with pytest.raises(NoWeights):
-        extractor.look([painted(tmp_path, 1)], quiet)
+        extractor.extract([painted(tmp_path, 1)], quiet)

@@ -45,7 +45,7 @@ class Opinion:
 
 def image_batch(tasks):
     refs = [ImageRef(TaskId(task), "") for task in tasks]
-    return FakeFeatureExtractor().look(refs, quiet)[0]
+    return FakeFeatureExtractor().extract(refs, quiet)[0]
 
 
 def dataset(control, labeled=(), answer=None):
