@@ -2,7 +2,6 @@
 
 import pytest
 
-from backend.processes.label_studio_server import free_port
 from tests.e2e.digits import annotate, new_project
 
 
@@ -105,10 +104,6 @@ def test_label_without_waiting_prints_the_queued_job_and_words_tell_the_end(
         (("status", 999_999), 2, "999999"),
         (("label", 999_999), 2, "999999"),
         (("connect", 999_999), 2, "999999"),
-        (("label", "x"), 2, "valid integer"),
-        (("label", 1, "--mode", "pre-labeling"), 2, "pre-labeling needs a model_version"),
-        (("label", 1, "--max-error", "2"), 2, "max_error"),
-        (("label", 1, "--mode", "sometimes"), 2, "sometimes"),
     ],
 )
 def test_what_cannot_be_done_is_named(autolabel, command, status, words):
@@ -123,27 +118,3 @@ def test_a_version_that_is_not_there_is_a_refusal(first_round, autolabel):
     done = autolabel.run("label", first_round.project.id, *command)
     assert done.returncode == 3
     assert "al-9999-ffff" in done.stderr
-
-
-def test_a_label_studio_that_is_not_there_fails_with_its_address(autolabel):
-    place = f"127.0.0.1:{free_port()}"
-    done = autolabel.run("status", 1, LABEL_STUDIO_URL=f"http://{place}")
-    assert done.returncode == 1
-    assert f"{place} cannot be reached" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_a_setting_with_a_typo_is_named(autolabel):
-    done = autolabel.run("jobs", AUTOLABEL_DATADIR="/tmp")
-    assert done.returncode == 2
-    assert "Did you mean AUTOLABEL_DATA_DIR?" in done.stderr
-
-
-def test_a_port_in_use_is_named(autolabel):
-    port = autolabel.settings.port
-    served = autolabel.run("serve")
-    assert served.returncode != 0
-    assert f"127.0.0.1:{port}" in served.stderr
-    started = autolabel.run("up")
-    assert started.returncode != 0
-    assert f"port {port}" in started.stderr
