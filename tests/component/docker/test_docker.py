@@ -42,11 +42,11 @@ def test_label_studio_is_built_with_our_action_in_its_menu(compose):
 
 def test_the_image_runs_as_an_ordinary_user_and_has_a_health_check():
     ours, _, _ = (DOCKER / "Dockerfile").read_text().partition("\n# Label Studio with")
-    _, *stages = ours.split("\nFROM base")
+    base, *stages = ours.split("\nFROM base")
+    assert "HEALTHCHECK" in base
     assert len(stages) == 2
     for stage in stages:
         assert "USER 1000" in stage
-        assert "HEALTHCHECK" in stage
 
 
 def test_label_studio_accepts_the_backends_name_for_webhooks(compose):
