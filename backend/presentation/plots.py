@@ -1,12 +1,11 @@
-"""The plots of a report, each for light and for dark pages, drawn with matplotlib.
+"""Plots of a report, each for light and for dark pages, drawn with matplotlib.
 
-Drawn by the worker into the job's folder; the web process only hands the files out.
+The worker draws them into the job's folder; the web process only serves the files.
 """
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from io import StringIO
 from itertools import cycle
 from pathlib import Path
 from typing import Any, cast
@@ -23,21 +22,21 @@ QUALITY = {"map50": "mAP at IoU 0.5", "accuracy": "accuracy"}
 
 MARKERS = ("o", "s", "^")
 DASHES = ("-", "--", ":", "-.")
-"""With the colors, these tell the series of a plot apart."""
+"""Together with the colors, these distinguish the series of a plot."""
 
 MOST_NAMED = 6
-"""Thresholds that a legend names."""
+"""Largest number of thresholds to name in a legend."""
 
 Points = Sequence[tuple[float, float, int]]
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What the plots show.
+    """Data of the plots.
 
-    `reliability` has (mean confidence, share right, images) of each bin for each control, measured
-    on `source` images; `histogram` counts the predictions in bins of equal width over [0, 1];
-    `thresholds` are the certified ones by label, or by '' the one of all labels.
+    `reliability` has (mean confidence, accuracy, images) per bin for each control, measured on
+    `source` images; `histogram` counts predictions in bins of equal width over [0, 1];
+    `thresholds` are the certified thresholds by label; '' stands for all labels.
     """
 
     reliability: Mapping[str, Points] = field(default_factory=dict[str, Points])
@@ -48,7 +47,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """Colors that go with those of the page."""
+    """Colors of the page, in its light or dark mode."""
 
     name: str
     ink: str
@@ -65,27 +64,17 @@ THEMES = (
 
 
 def draw(folder: Path, measured: Measured, versions: Sequence[ModelVersion]) -> None:
-    """Write `<plot>-<theme>.svg` for every plot that there are figures for."""
+    """Write `<plot>-<theme>.svg` for every plot with data."""
     folder.mkdir(parents=True, exist_ok=True)
-    drawn_for = THEMES[0]
-    with _dressed(drawn_for):
-        for name, figure in _figures(measured, versions, drawn_for):
-            drawn = StringIO()
-            figure.savefig(drawn, format="svg", metadata={"Date": None})
-            for theme in THEMES:
-                plot = _recolored(drawn.getvalue(), drawn_for, theme)
-                (folder / f"{name}-{theme.name}.svg").write_text(plot, "utf-8")
-
-
-def _recolored(plot: str, drawn_for: Theme, theme: Theme) -> str:
-    """The same plot in another theme's colors; drawing it again would take half a second."""
-    for color in ("ink", "quiet", "line", "accent", "second"):
-        plot = plot.replace(getattr(drawn_for, color), getattr(theme, color))
-    return plot
+    for theme in THEMES:
+        with _styled(theme):
+            for name, figure in _figures(measured, versions, theme):
+                path = folder / f"{name}-{theme.name}.svg"
+                figure.savefig(path, format="svg", metadata={"Date": None})
 
 
 def measured(report: Mapping[str, Any]) -> Measured:
-    """What the content of a `report.json` gives to plot."""
+    """Extract the data of the plots from a report."""
     return Measured(
         {
             control: [(point["confidence"], point["accuracy"], point["count"]) for point in points]
@@ -111,7 +100,7 @@ def _figures(
 
 
 def _curves(versions: Sequence[ModelVersion]) -> dict[str, list[tuple[int, float]]]:
-    """(images learned from, quality) of the versions, oldest first, by what is drawn."""
+    """(training images, quality) of the versions, oldest first, by name of the curve."""
     curves: dict[str, list[tuple[int, float]]] = {}
     for version in sorted(versions, key=lambda version: version.created):
         several = len(version.metrics) > 1
@@ -124,11 +113,11 @@ def _curves(versions: Sequence[ModelVersion]) -> dict[str, list[tuple[int, float
 
 
 def _learning_curve(curves: Mapping[str, Sequence[tuple[int, float]]], theme: Theme) -> Figure:
-    figure, axes = _blank("Learning curve", "images learned from", "quality")
+    figure, axes = _blank("Learning curve", "training images", "quality")
     for (name, curve), (color, marker) in zip(curves.items(), _series(theme), strict=False):
         images, quality = zip(*curve, strict=True)
-        look = {"color": color, "marker": marker, "linewidth": 2, "markersize": 6}
-        axes.plot(images, quality, label=name, **look)
+        style = {"color": color, "marker": marker, "linewidth": 2, "markersize": 6}
+        axes.plot(images, quality, label=name, **style)
         axes.annotate(
             f"{quality[-1]:.1%}",
             (images[-1], quality[-1]),
@@ -145,9 +134,9 @@ def _learning_curve(curves: Mapping[str, Sequence[tuple[int, float]]], theme: Th
 
 
 def _reliability(measured: Measured, theme: Theme) -> Figure:
-    figure, axes = _blank("Reliability", "stated confidence", "share that was right")
-    axes.plot([0, 1], [0, 1], "--", color=theme.quiet, linewidth=1.2, label="perfectly honest")
-    several, images = len(measured.reliability) > 1, f"{measured.source} images (area: how many)"
+    figure, axes = _blank("Reliability", "predicted confidence", "accuracy")
+    axes.plot([0, 1], [0, 1], "--", color=theme.quiet, linewidth=1.2, label="perfect calibration")
+    several, images = len(measured.reliability) > 1, f"{measured.source} images (area: count)"
     for (control, bins), (color, marker) in zip(
         measured.reliability.items(), _series(theme), strict=False
     ):
@@ -192,12 +181,12 @@ def _mark_thresholds(axes: Any, thresholds: Mapping[str, float], theme: Theme) -
 
 
 def _series(theme: Theme) -> Iterator[tuple[str, str]]:
-    """Color and marker of one series after the other."""
+    """Color and marker for each series."""
     return zip(cycle((theme.accent, theme.second)), cycle(MARKERS))
 
 
 def _blank(title: str, x: str, y: str) -> tuple[Figure, Any]:
-    """A figure and its axes; `Any`, for matplotlib types its keyword arguments half."""
+    """An empty figure and its axes; `Any` because matplotlib types them only partly."""
     figure = Figure(figsize=(4.4, 3.0), layout="constrained")
     axes: Any = figure.add_subplot()
     axes.set_title(title, loc="left", fontweight="bold")
@@ -208,7 +197,8 @@ def _blank(title: str, x: str, y: str) -> tuple[Figure, Any]:
 
 
 @contextmanager
-def _dressed(theme: Theme) -> Generator[None]:
+def _styled(theme: Theme) -> Generator[None]:
+    """Apply the theme to all figures made and saved within."""
     colors = {"text.color": theme.ink, "axes.edgecolor": theme.quiet, "grid.color": theme.line}
     labels = dict.fromkeys(("axes.labelcolor", "xtick.color", "ytick.color"), theme.quiet)
     plain: dict[str, Any] = {

@@ -85,7 +85,7 @@ def test_thresholds_of_labels_are_named_and_many_are_counted(tmp_path):
 def test_the_reliability_of_several_controls_is_told_apart(tmp_path):
     measured = plots.Measured({"kind": BINS, "parts": BINS})
     said = legend(tmp_path, measured, "reliability")
-    assert "held-out images (area: how many)" in said
+    assert "held-out images (area: count)" in said
     assert said[-2:] == ["kind", "parts"]
 
 
