@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 
 from connectors.errors import Rejected
@@ -36,3 +38,9 @@ def test_a_bad_prediction_says_what_is_wrong(bad, word):
 def test_a_config_that_cannot_be_read_is_rejected(config):
     with pytest.raises(Rejected, match="labeling config"):
         Validator(config)
+
+
+def test_without_the_sdk_the_reason_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "label_studio_sdk", None)
+    monkeypatch.setitem(sys.modules, "label_studio_sdk._legacy.exceptions", None)
+    assert "label-studio-autolabel[sdk]" in Validator(CONFIG).reason(prediction())
