@@ -1,4 +1,4 @@
-"""Dealing labeled images into folds, so that each fold sees each label about equally often."""
+"""Split labeled images into folds, stratified by label."""
 
 from typing import Any
 
@@ -9,14 +9,14 @@ from backend.domain.arrays import Targets
 
 
 def stratified(targets: Targets, folds: int, seed: int) -> NDArray[np.intp]:
-    """The fold of each image, (n,): images are dealt out like cards, rarest label first.
+    """Return the fold of each image, (n,): images are dealt out in turn, rarest label first.
 
-    With several labels an image counts for its rarest one, a shortcut of iterative
-    stratification (Sechidis et al. 2011). Fold sizes differ by one at most.
+    With several labels an image counts for its rarest label, a simplification of iterative
+    stratification (Sechidis et al. 2011). Fold sizes differ by at most one.
 
     Args:
-        flags: (n, K), which labels each image has; none at all is a group of its own.
-        folds: how many.
+        targets: (n, K); images without any label form a group of their own.
+        folds: number of folds.
         seed: same seed, same folds.
     """
     order = np.random.default_rng(seed).permutation(len(targets))
@@ -28,7 +28,7 @@ def stratified(targets: Targets, folds: int, seed: int) -> NDArray[np.intp]:
 
 
 def _rarest(targets: Targets) -> NDArray[Any]:
-    """The rank of each image's rarest label; K where it has none."""
+    """Return the rank of each image's rarest label; K if it has none."""
     by_count = np.argsort(targets.sum(axis=0), kind="stable")
     ranked = targets[:, by_count]
     return np.where(ranked.any(axis=1), ranked.argmax(axis=1), targets.shape[1])

@@ -1,4 +1,4 @@
-"""What turns logits into probabilities: one label of many (softmax), or each for itself."""
+"""Link functions from logits to probabilities: softmax (one label) and sigmoid (any number)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from backend.domain.arrays import Floats
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A way to read logits (n, K).
+    """A link function of logits (n, K).
 
     `probabilities`: (n, K) in [0, 1]. `losses`: of logits and targets (n, K), the negative log
     likelihood of each row in nats, (n,), computed without overflow.
@@ -41,7 +41,7 @@ def _sigmoid_losses(logits: Floats, targets: Floats) -> Floats:
 
 
 SOFTMAX = Link("softmax", _softmax, _softmax_losses)
-"""One label of many; each row of targets sums to 1."""
+"""Exactly one label an image; each row of targets sums to 1."""
 
 SIGMOID = Link("sigmoid", _sigmoid, _sigmoid_losses)
-"""Any number of labels, each for itself."""
+"""Any number of labels, independent of each other."""

@@ -1,4 +1,4 @@
-"""The one door to SciPy's L-BFGS; opened only to train, never to predict."""
+"""Minimize smooth convex functions with SciPy's L-BFGS, imported only when training."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -15,15 +15,17 @@ def minimum(
     tolerance: float = 1e-6,
     throttled: Callable[[], None] | None = None,
 ) -> Floats:
-    """Where a smooth convex objective is least, by L-BFGS (Liu & Nocedal 1989).
+    """Return the minimum of a smooth convex objective by L-BFGS (Liu & Nocedal 1989).
 
     Args:
-        objective: of a flat vector, its value and gradient.
-        start: flat.
+        objective: returns value and gradient at a flat vector.
+        start: a flat vector.
         tolerance: largest entry of the gradient at which to stop.
-        pulse: called once an iteration; what it raises ends the search.
+        throttled: called once an iteration; an exception it raises ends the search.
     """
-    scipy = cast(Any, import_module("scipy.optimize"))  # here, as prediction must not pay for it
+    scipy = cast(
+        Any, import_module("scipy.optimize")
+    )  # prediction needs no SciPy
 
     def beat(_: Floats) -> None:
         if throttled is not None:

@@ -1,6 +1,6 @@
 """Spherical k-means: cluster unit vectors by cosine (Dhillon & Modha 2001).
 
-Own code: six times faster than scikit-learn's KMeans at the same objective, see
+scikit-learn's KMeans takes four to six times as long for the same result, see
 docs/decisions/own-metrics-clusters-and-tails.md.
 """
 

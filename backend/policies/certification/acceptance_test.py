@@ -1,39 +1,44 @@
-"""Fixed-sequence Learn then Test: how loose a threshold does a validation sample vouch for?
+"""The statistical test that accepts labels: fixed-sequence Learn then Test.
 
-Thresholds are tried from strict to loose, each by an exact test, until one fails (Angelopoulos et
-al. 2021, arXiv 2110.01052). The validation images above a threshold and the unlabeled ones above
-it are one population from which the former were drawn without replacement: the tail is
-hypergeometric, and with many unlabeled images the binomial one. Images that people labeled since
-the drawing belong to it too, all as right answers: whoever confirms right answers and leaves the
-wrong ones makes what is left worse than the sample. Thresholds stand where one more mistake
-becomes affordable, which scores alone tell. Exact where the chance of a mistake does not fall as
-the score falls.
+Thresholds on the score are tested from strict to loose, each by an exact test, until one fails
+(Angelopoulos et al. 2021, arXiv 2110.01052). The test is hypergeometric: the validation images
+above a threshold were drawn without replacement from themselves and the unlabeled images above it.
+Images that people labeled since the drawing belong to that population too and count as right:
+people who confirm right answers and skip wrong ones leave a pool that is worse than the sample.
+A threshold is tested where one more mistake becomes allowed; this depends on scores only, so the
+choice of thresholds spends no risk. The guarantee assumes that the probability of a mistake does
+not fall as the score falls.
+
+The tail is computed here and not by scipy.stats, which is up to ten times slower: see
+docs/decisions/own-metrics-clusters-and-tails.md. The tests compare the two.
 """
 
-from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from math import floor, lgamma
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from backend.domain.arrays import Floats, Targets
+from backend.domain.arrays import Floats, Rows, Targets
 
 START_SHARE, START_EXTRA = 0.2, 25
-"""The strictest threshold accepts at most this share of the sample plus this many images: stricter
-ones waste the sample, looser ones fail at once with a weak model. See the decision record."""
+"""The first threshold accepts at most this share of the sample plus this many images: stricter
+ones waste the sample, looser ones fail at once with a weak model. See
+docs/decisions/certification-rule.md."""
 
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """How sure the model is of its answers, and which answers people found right.
+    """Confidences, and which answers to the validation images are right.
 
-    `confidence` (n,) and `right` (n,) on validation images drawn at random that the model never
-    saw; `pool` (N,) confidence on the unlabeled images that might be accepted; `labeled_since` (m,)
-    on those that left them since the drawing, because people chose to label them.
+    Attributes:
+        confidence: (n,) in the answers to randomly drawn validation images that the model never
+            saw.
+        right: (n,) whether those answers are right.
+        pool: (N,) confidence in the answers to the unlabeled images that might be accepted.
+        labeled_since: (m,) the same of images that left the pool since the drawing, because
+            people chose to label them.
     """
 
     confidence: Floats
@@ -52,7 +57,7 @@ class Validation:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A threshold at which to test: how many stand above it, and what the test may find."""
+    """A threshold to test: the images that reach it, their mistakes, and the most allowed."""
 
     threshold: float
     accepted: int
@@ -62,7 +67,7 @@ class Stop:
 
 
 def walk(validation: Validation, max_error: float, risk: float) -> Stop | None:
-    """The last threshold that passes before the first that fails."""
+    """Return the last threshold that passes before the first that fails; None if none passes."""
     passed = None
     for stop in stops(validation, max_error, risk):
         if stop.mistakes > stop.max_mistakes:
@@ -72,36 +77,59 @@ def walk(validation: Validation, max_error: float, risk: float) -> Stop | None:
 
 
 def stops(validation: Validation, max_error: float, risk: float) -> Iterator[Stop]:
-    """The thresholds to test, strict to loose: each where one more mistake becomes affordable."""
-    order = np.argsort(-validation.confidence.astype(np.float64), kind="stable")
-    scores = validation.confidence.astype(np.float64)[order]
-    mistakes = np.cumsum(~validation.right[order])
-    ends = np.flatnonzero(np.diff(scores, append=-np.inf))
-    above = _above(validation.pool, scores[ends])
-    labeled_since = _above(validation.labeled_since, scores[ends])
-
-    def affords(wanted: int, end: int) -> bool:
-        sizes = int(ends[end]) + 1, int(above[end])
-        return tail(wanted, *sizes, max_error, int(labeled_since[end])) <= risk
-
-    def most(end: int) -> int:
-        sizes = int(ends[end]) + 1, int(above[end])
-        return max_mistakes(*sizes, max_error, risk, int(labeled_since[end]))
-
-    limit = START_SHARE * len(scores) + START_EXTRA
-    start = int(np.searchsorted(ends, limit, side="left")) - 1
-    wanted, end = max(0, most(start)) if start >= 0 else 0, 0
-    while True:
-        end = bisect_left(range(len(ends)), True, lo=end, key=partial(affords, wanted))
-        if end == len(ends):
-            return
-        rank, allowed = int(ends[end]), most(end)
-        yield Stop(float(scores[rank]), rank + 1, int(above[end]), int(mistakes[rank]), allowed)
+    """Yield the thresholds to test, strict to loose: each allows more mistakes than the last."""
+    prefixes = _prefixes(validation)
+    wanted = _first_wanted(prefixes, len(validation.confidence), max_error, risk)
+    for prefix in prefixes:
+        sizes = prefix.accepted, prefix.pool, max_error
+        if tail(wanted, *sizes, prefix.labeled_since) > risk:
+            continue
+        allowed = max_mistakes(*sizes, risk, prefix.labeled_since)
+        yield Stop(prefix.threshold, prefix.accepted, prefix.pool, prefix.mistakes, allowed)
         wanted = allowed + 1
 
 
-def _above(values: Floats, thresholds: Floats) -> NDArray[np.intp]:
-    """How many of the values reach each threshold."""
+@dataclass(frozen=True, slots=True)
+class _Prefix:
+    """The images that reach a threshold."""
+
+    threshold: float
+    accepted: int
+    mistakes: int
+    pool: int
+    labeled_since: int
+
+
+def _prefixes(validation: Validation) -> list[_Prefix]:
+    """Return one prefix for each distinct confidence in the sample, strict to loose."""
+    order = np.argsort(-validation.confidence.astype(np.float64), kind="stable")
+    scores = validation.confidence.astype(np.float64)[order]
+    mistakes = np.cumsum(~validation.right[order])
+    last = np.flatnonzero(np.diff(scores, append=-np.inf))
+    columns = (
+        scores[last],
+        last + 1,
+        mistakes[last],
+        _count_from(validation.pool, scores[last]),
+        _count_from(validation.labeled_since, scores[last]),
+    )
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    return [_Prefix(*row) for row in rows]
+
+
+def _first_wanted(prefixes: Sequence[_Prefix], sample: int, max_error: float, risk: float) -> int:
+    """Return how many mistakes the first test must allow: those of the largest strict prefix."""
+    strict = [one for one in prefixes if one.accepted <= START_SHARE * sample + START_EXTRA]
+    if not strict:
+        return 0
+    largest = strict[-1]
+    return max(
+        0, max_mistakes(largest.accepted, largest.pool, max_error, risk, largest.labeled_since)
+    )
+
+
+def _count_from(values: Floats, thresholds: Floats) -> Rows:
+    """Count the values that reach each threshold."""
     ascending = np.sort(values.astype(np.float64))
     return len(ascending) - np.searchsorted(ascending, thresholds, side="left")
 
@@ -109,10 +137,11 @@ def _above(values: Floats, thresholds: Floats) -> NDArray[np.intp]:
 def tail(
     mistakes: int, accepted: int, pool: int, max_error: float, labeled_since: int = 0
 ) -> float:
-    """The chance of so few mistakes in the sample if the pool broke the promise by one.
+    """Return the p-value: the probability of so few mistakes if the pool just broke the promise.
 
-    Hypergeometric: `accepted` images drawn from themselves, the `pool` unlabeled ones and those
-    `labeled_since`; of both, `mistakes` plus one more than `max_error` of the pool are wrong.
+    The cumulative hypergeometric distribution: `accepted` images are drawn from themselves, the
+    `pool` of unlabeled images and those `labeled_since`; of all these, `mistakes` plus one more
+    than `max_error` of the pool are wrong.
     """
     if not pool or mistakes >= accepted:
         return 1.0
@@ -133,7 +162,7 @@ def tail(
 def max_mistakes(
     accepted: int, pool: int, max_error: float, risk: float, labeled_since: int = 0
 ) -> int:
-    """The most mistakes among `accepted` validation images that still certify; -1 for none."""
+    """Return the most mistakes among `accepted` validation images that pass; -1 if none do."""
     low, high = -1, accepted + 1
     while high - low > 1:
         middle = (low + high) // 2
@@ -145,4 +174,5 @@ def max_mistakes(
 
 
 def log_choose(n: int, k: int) -> float:
+    """Return the logarithm of the binomial coefficient."""
     return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)
