@@ -23,9 +23,7 @@ def minimum(
         tolerance: largest entry of the gradient at which to stop.
         throttled: called once an iteration; an exception it raises ends the search.
     """
-    scipy = cast(
-        Any, import_module("scipy.optimize")
-    )  # prediction needs no SciPy
+    scipy = cast(Any, import_module("scipy.optimize"))  # prediction needs no SciPy
 
     def beat(_: Floats) -> None:
         if throttled is not None:

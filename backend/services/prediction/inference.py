@@ -7,13 +7,12 @@ early leaves what people see as it was.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from backend.domain.answers import HardExample, NoPrediction, Prediction
 from backend.domain.arrays import Floats
 from backend.domain.batches import ImageBatch, PredictionBatch
 from backend.domain.errors import UnreadableImage
 from backend.domain.ids import ControlName, TaskId, VersionName
+from backend.policies.prediction_score import prediction_score
 from backend.ports.images import ImageFetcher
 from backend.ports.progress import Progress
 from backend.services.training.train import Models
@@ -23,8 +22,7 @@ from backend.services.training.train import Models
 class ProjectPredictions:
     """What all models of a version say about some pictures.
 
-    `score` (n,): the product of the controls' confidences, the chance that all are right if
-    their mistakes are independent.
+    `score` (n,) as in `policies/prediction_score.py`.
     """
 
     images: ImageBatch
@@ -73,10 +71,9 @@ class Predictor:
             name: model.predict(images, self.extractor.fetch, progress)
             for name, model in models.items()
         }
-        score = np.ones(len(images), dtype=np.float32)
-        for said in predictions.values():
-            score *= said.confidence.astype(np.float32)
-        return ProjectPredictions(images, predictions, np.clip(np.nan_to_num(score), 0.0, 1.0))
+        confidences = [batch.confidence for batch in predictions.values()]
+        score = prediction_score(confidences, len(images))
+        return ProjectPredictions(images, predictions, score)
 
     def _readable(
         self, models: Models, images: ImageBatch, progress: Progress
