@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, partial
-from typing import Any
 
 from backend.domain.errors import NoWeights
 from backend.domain.ids import JobId, ProjectId
-from backend.domain.jobs import Job, Mode
+from backend.domain.jobs import Job, JobResult, Mode
 from backend.domain.schema import TaskKind
+from backend.domain.steps import Step
 from backend.jobs import boundary
 from backend.jobs.annotation_counter import AnnotationCounter
 from backend.jobs.board import JobBoard
@@ -27,7 +27,7 @@ from backend.ports.images import ImageModels
 from backend.ports.jobs import AnnotationChanges, Jobs
 from backend.ports.label_studio import LabelStudio
 from backend.ports.model_family import Family
-from backend.ports.progress import Progress
+from backend.ports.progress import Steps, Work
 from backend.ports.stores import Illustrations, Ledgers, StoredPredictions, Versions
 from backend.presentation.report_images import JobImages
 from backend.processes.auto_train_loop import AutoTrainLoop
@@ -37,7 +37,7 @@ from backend.services.application import Application
 from backend.services.assessment import Assessor
 from backend.services.audit_sample import AuditSamples
 from backend.services.auto_accept import AutoAccept
-from backend.services.auto_train import AutoTrain, Work, consuming, retraining_policy
+from backend.services.auto_train import AutoTrain, consuming, retraining_policy
 from backend.services.grouping import Grouping
 from backend.services.pre_labeling import PreLabeling
 from backend.services.predict import Predict
@@ -63,10 +63,6 @@ from backend.stores.versions import VersionStore
 from connectors.http import HttpClient, Pause
 from connectors.label_studio.client import LabelStudioClient
 
-STEPS = {"list": 1, "embed": 10, "train": 10, "predict": 3, "push": 4}
-"""Expected share of each step in a job, in order."""
-
-WAITING = "waiting for Label Studio"
 PACKAGES = ("label-studio-autolabel", "torch", "torchvision", "ultralytics", "onnxruntime", "numpy")
 REQUEST_PATIENCE = 2.0
 """Seconds that a request or a command waits for a Label Studio that does not answer."""
@@ -259,15 +255,15 @@ def runner(settings: Settings) -> Callable[[JobId], None]:
     url = partial(redis_url, settings)
     board, changes = JobBoard(url, settings.data_dir), AnnotationCounter(url)
 
-    def work(job: Job, progress: Progress) -> Mapping[str, Any]:
+    def work(job: Job, steps: Steps) -> JobResult:
         def pause(seconds: float) -> None:
-            progress(WAITING, 0, 1)
+            steps.progress(Step.WAIT, 0, 1)
             time.sleep(seconds)
 
         parts = real_parts(settings, settings.label_studio_patience, pause)
-        return use_cases(parts).jobs()[job.request.mode](job, progress)
+        return use_cases(parts).jobs()[job.request.mode](job, steps)
 
-    return lambda job: boundary.run(board, job, consuming(changes, work), STEPS)
+    return lambda job: boundary.run(board, job, consuming(changes, work))
 
 
 def real_parts(settings: Settings, patience: float, pause: Pause = time.sleep) -> Parts:

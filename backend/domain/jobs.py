@@ -1,15 +1,15 @@
-"""Jobs: what was asked for, where it stands, and decisions with their reasons."""
+"""Jobs: requests, states and results; decisions with their reasons."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
 from backend.domain.errors import BadInput
 from backend.domain.ids import JobId, ProjectId, TaskId, VersionName
+from backend.domain.json import Json
 
 FEWEST_GROUPS, MOST_GROUPS = 2, 200
 """As in ModelArts' auto grouping."""
@@ -35,7 +35,7 @@ class Algorithm(StrEnum):
 
 
 class JobState(StrEnum):
-    """Where a job is in its life."""
+    """States of a job; `backend.domain.job_events` has the transitions."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -98,7 +98,7 @@ class JobRequest:
             raise BadInput("pre-labeling needs a model_version", "Name one of the model versions")
         if self.accept and self.labels_are_random:
             raise BadInput(
-                "the chosen version may have learned from the labels declared to be random",
+                "the chosen version may have been trained on the labels declared to be random",
                 "Start an active-learning job, or do not declare that the labels are random",
             )
 
@@ -107,7 +107,8 @@ class JobRequest:
 class Job:
     """One job, as the job API shows it. `progress` is in [0, 1]; times are UTC.
 
-    `reason` says why the job is where it is, in words; `report` is the content of
+    `step` is the value of a `Step`, empty before the first; `detail` says more about it, such as
+    `epoch 3 of 17`. `reason` explains the state in words. `report` is the content of
     `report.json` once there is one.
     """
 
@@ -116,17 +117,32 @@ class Job:
     state: JobState
     progress: float = 0.0
     step: str = ""
+    detail: str = ""
     reason: str = ""
     created_at: datetime | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
     version: VersionName | None = None
-    report: Mapping[str, Any] | None = None
+    report: Json | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobResult:
+    """What a job brought.
+
+    `version` is the model version that it made or used, `reason` says how it ended, `accepted`
+    counts the annotations that it made. `sections` are the rest of its report, ready for JSON.
+    """
+
+    reason: str
+    version: VersionName | None = None
+    accepted: int = 0
+    sections: Json = field(default_factory=dict[str, "object"])
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Yes or no, and why."""
+    """A yes or no with its reason."""
 
     yes: bool
     reason: str
@@ -134,9 +150,11 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """`count` annotations changed between `first` and `last`; `trained` is the last training."""
+    """Annotations that changed since the last training.
+
+    `last` is the time of the newest change, `trained` the time of the last training.
+    """
 
     count: int = 0
-    first: datetime | None = None
     last: datetime | None = None
     trained: datetime | None = None

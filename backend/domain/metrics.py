@@ -29,15 +29,17 @@ def metrics_to_json(metrics: Metrics) -> JsonObject:
     return {control: dict(own) for control, own in metrics.items()}
 
 
-def metrics_from_json(metrics: Json, controls: Iterable[str] = ("",)) -> dict[str, dict[str, Any]]:
+def metrics_from_json(
+    metrics: Json, controls: Iterable[str] = ("",)
+) -> dict[ControlName, dict[str, Any]]:
     """Parse what `metrics_to_json` wrote for these controls.
 
     A report does not name its only control, so its figures come back under ''. Cards of several
     controls were once flat, with names such as `pets.accuracy`.
     """
-    names = list(controls)
+    names = [ControlName(control) for control in controls]
     if any(isinstance(value, Mapping) for value in metrics.values()):
-        return {name: dict(cast(Json, own)) for name, own in metrics.items()}
+        return {ControlName(name): dict(cast(Json, own)) for name, own in metrics.items()}
     if len(names) == 1:
         return {names[0]: dict(metrics)}
     return {

@@ -16,7 +16,6 @@ class Project:
     title: str
     label_config: str
     model_version: str
-    created_by: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
-"""What people changed since the last training, counted in Redis for the triggers.
+"""Count annotations that changed since the last training, in Redis.
 
-The counts are hints: a training reads the truth from Label Studio, and losing Redis loses hints.
+The counts only decide when to train. A training reads the annotations themselves from Label
+Studio, so losing Redis costs nothing but a delay.
 """
 
 import logging
@@ -15,11 +16,10 @@ from backend.jobs.redis_client import RedisClient
 log = logging.getLogger(__name__)
 
 _PENDING = "autolabel:changed"
-"""The set of projects with something to count."""
+"""Key of the set of projects with changed annotations."""
 
 _CHANGED = """
 redis.call('HINCRBY', KEYS[1], 'count', ARGV[1])
-redis.call('HSETNX', KEYS[1], 'first', ARGV[2])
 redis.call('HSET', KEYS[1], 'last', ARGV[2])
 redis.call('SADD', KEYS[2], ARGV[3])
 """
@@ -27,9 +27,9 @@ _CONSUMED = """
 local left = tonumber(redis.call('HGET', KEYS[1], 'count') or '0') - tonumber(ARGV[1])
 redis.call('HSET', KEYS[1], 'trained', ARGV[2])
 if left > 0 then
-    redis.call('HSET', KEYS[1], 'count', left, 'first', ARGV[2])
+    redis.call('HSET', KEYS[1], 'count', left)
 else
-    redis.call('HDEL', KEYS[1], 'count', 'first', 'last')
+    redis.call('HDEL', KEYS[1], 'count', 'last')
     redis.call('SREM', KEYS[2], ARGV[3])
 end
 """
@@ -45,34 +45,33 @@ class AnnotationCounter:
     ) -> None:
         self._client = RedisClient(redis_url)
         self._clock = clock
-        self._complained = False
+        self._warned = False
 
     def changed(self, project: ProjectId, annotations: int = 1) -> None:
         self._eval(_CHANGED, project, annotations)
 
     def consumed(self, project: ProjectId, annotations: int) -> None:
-        """Subtract what a training has seen, so that what came meanwhile still counts."""
+        """Subtract the annotations that a training used; newer ones still count."""
         self._eval(_CONSUMED, project, annotations)
 
     def read(self, project: ProjectId) -> Events:
-        """Nothing counted where Redis does not answer."""
+        """Read the counts; none if Redis does not answer."""
         try:
             with self._client.reach() as redis:
                 fields: dict[bytes, bytes] = redis.hgetall(_key(project))
         except QueueUnreachable as exc:
-            self._complain(exc)
+            self._warn_once(exc)
             return Events()
         count = int(fields.get(b"count", b"0"))
-        first, last, trained = (_time(fields.get(name)) for name in (b"first", b"last", b"trained"))
-        return Events(count, first, last, trained)
+        return Events(count, _time(fields.get(b"last")), _time(fields.get(b"trained")))
 
     def pending(self) -> Sequence[ProjectId]:
-        """Projects in which something changed since their last training, by id."""
+        """List the projects with changed annotations, by id."""
         try:
             with self._client.reach() as redis:
                 return sorted(ProjectId(int(project)) for project in redis.smembers(_PENDING))
         except QueueUnreachable as exc:
-            self._complain(exc)
+            self._warn_once(exc)
             return []
 
     def _eval(self, script: str, project: ProjectId, annotations: int) -> None:
@@ -80,14 +79,14 @@ class AnnotationCounter:
         try:
             with self._client.reach() as redis:
                 redis.eval(script, 2, _key(project), _PENDING, annotations, now, project)
-            self._complained = False
+            self._warned = False
         except QueueUnreachable as exc:
-            self._complain(exc)
+            self._warn_once(exc)
 
-    def _complain(self, exc: QueueUnreachable) -> None:
-        if not self._complained:
-            log.warning("changes are not counted: %s", exc)
-        self._complained = True
+    def _warn_once(self, exc: QueueUnreachable) -> None:
+        if not self._warned:
+            log.warning("changed annotations are not counted: %s", exc)
+        self._warned = True
 
 
 def _key(project: ProjectId) -> str:

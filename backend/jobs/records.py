@@ -1,119 +1,109 @@
-"""What Redis knows of a job: its state, how far it is, and whether its worker still lives.
+"""The records of jobs in Redis: their state, their progress and their place in the queue.
 
-    autolabel:latest:<project>   the id of the project's newest job
-    autolabel:job:<id>           card, progress, step, stop (why the work should stop), doubted
-    autolabel:lease:<id>         there as long as a worker renews it
-
-A worker that dies cannot say so. It holds a lease on its job and renews it every few seconds; a
-job whose lease ran out is dead. To be fair to a laptop that slept and to a worker that has just
-taken the job off the queue, the first reader who misses the lease grants one short last lease.
-A dead worker is therefore noticed within `LEASE + LAST_LEASE` seconds of looking.
+`backend.jobs.redis_keys` lists the keys.
 """
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from rq import Queue
 from rq.serializers import JSONSerializer
 
 from backend.domain.ids import JobId, ProjectId
+from backend.domain.job_events import JobProgressed, JobTransition, advance
 from backend.domain.jobs import Job, JobState
+from backend.jobs.lease import Leases
 from backend.jobs.redis_client import RedisClient
+from backend.jobs.redis_keys import job_key, latest_key
 from backend.stores.cards import job_card, job_from
 
 QUEUE = "autolabel"
 ENTRY = "backend.rq_entry.run_job"
-LEASE = 45
-LAST_LEASE = 15
-LOST = "Redis lost this job, with the work in progress; start it again"
 
 _DAY = 24 * 3600
 _FOREVER = -1
 
-_READ = """
-local fields = redis.call('HGETALL', KEYS[1])
-if #fields == 0 then return {fields, 0} end
-if redis.call('EXISTS', KEYS[2]) == 1 or redis.call('LPOS', KEYS[3], ARGV[1]) then
-    return {fields, 1}
-end
-local granted = redis.call('HSETNX', KEYS[1], 'doubted', 1)
-if granted == 1 then redis.call('SET', KEYS[2], '', 'EX', ARGV[2]) end
-return {fields, granted}
-"""
 _REPORT = """
 if redis.call('EXISTS', KEYS[1]) == 0 then return false end
-redis.call('HSET', KEYS[1], 'progress', ARGV[1], 'step', ARGV[2])
+redis.call('HSET', KEYS[1], 'progress', ARGV[1], 'step', ARGV[2], 'detail', ARGV[3])
 return redis.call('HGET', KEYS[1], 'stop') or ''
 """
-"""Never makes a record anew: one that is gone was lost, and readers were told so."""
+"""Never creates a record: readers of one that Redis lost were told that the job is lost."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A job as Redis has it; `alive` where it waits in the queue or a worker holds its lease."""
+    """A job in Redis; `alive` if it waits in the queue or its worker holds the lease."""
 
     job: Job
     alive: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A job before and after an event."""
+
+    before: Job
+    after: Job
+
+
 class JobRecords:
-    """The records of jobs. Every method raises QueueUnreachable.
+    """Reads and changes records. Every method raises QueueUnreachable.
 
     `entry` is the function that a worker calls with the id of a job.
     """
 
-    def __init__(
-        self, client: RedisClient, *, entry: str = ENTRY, last_lease: int = LAST_LEASE
-    ) -> None:
+    def __init__(self, client: RedisClient, leases: Leases, *, entry: str = ENTRY) -> None:
         self._client = client
+        self._leases = leases
         self._entry = entry
-        self._last_lease = last_lease
-
-    def submit(
-        self, project: ProjectId, live: Callable[[JobId], Job | None], fresh: Callable[[], Job]
-    ) -> tuple[Job, bool]:
-        """Put a fresh job into the queue unless the project's newest is `live`; all or nothing."""
-        key = _latest_key(project)
-        with self._client.reach() as redis:
-
-            def decide(pipe: Any) -> tuple[Job, bool]:
-                newest = pipe.get(key)
-                joined = live(JobId(newest.decode())) if newest else None
-                pipe.multi()
-                if joined:
-                    return joined, False
-                job = fresh()
-                pipe.set(key, job.id)
-                _write(pipe, job)
-                self._enqueue(redis, pipe, job.id)
-                return job, True
-
-            return redis.transaction(decide, key, value_from_callable=True)
 
     def latest(self, project: ProjectId) -> JobId | None:
+        """Return the id of the project's newest job."""
         with self._client.reach() as redis:
-            found = redis.get(_latest_key(project))
-        return JobId(found.decode()) if found else None
+            return _id(redis.get(latest_key(project)))
+
+    def enqueue(self, job: Job, after: JobId | None) -> bool:
+        """Queue a new job, unless the project's newest job is another than `after` by now."""
+        key = latest_key(job.request.project)
+        with self._client.reach() as redis:
+
+            def enqueue(pipe: Any) -> bool:
+                is_newest = _id(pipe.get(key)) == after
+                pipe.multi()
+                if is_newest:
+                    pipe.set(key, job.id)
+                    _write(pipe, job)
+                    self._push(redis, pipe, job.id)
+                return is_newest
+
+            return redis.transaction(enqueue, key, value_from_callable=True)
 
     def read(self, job_id: JobId) -> Record | None:
+        """Return the record; None if Redis does not have it."""
         with self._client.reach() as redis:
-            keys = (_job_key(job_id), _lease_key(job_id), _queue(redis).key)
-            pairs, alive = redis.eval(_READ, len(keys), *keys, job_id, self._last_lease)
-        job = _parsed(dict(zip(pairs[::2], pairs[1::2], strict=True)))
+            pipe = redis.pipeline()
+            pipe.hgetall(job_key(job_id))
+            self._leases.check(pipe, job_id, _queue(redis).key)
+            fields, alive = pipe.execute()
+        job = _parsed(fields)
         return Record(job, bool(alive)) if job else None
 
-    def change(self, job_id: JobId, change: Callable[[Job], Job]) -> Job | None:
-        """Apply `change` to a record that nobody else changes meanwhile; None where it is lost."""
-        key = _job_key(job_id)
+    def apply(self, job_id: JobId, event: JobTransition) -> Change | None:
+        """Advance a job by an event, atomically; None if Redis does not have the job."""
+        key = job_key(job_id)
 
-        def apply(pipe: Any) -> Job | None:
-            job = _parsed(pipe.hgetall(key))
-            changed = change(job) if job else None
+        def apply(pipe: Any) -> Change | None:
+            before = _parsed(pipe.hgetall(key))
+            after = advance(before, event, datetime.now(UTC)) if before else None
             pipe.multi()
-            if changed and changed is not job:
-                _write(pipe, changed)
-            return changed
+            if before is None or after is None:
+                return None
+            if after is not before:
+                _write(pipe, after)
+            return Change(before, after)
 
         with self._client.reach() as redis:
             return redis.transaction(apply, key, value_from_callable=True)
@@ -124,21 +114,14 @@ class JobRecords:
             if queued := _queue(redis).fetch_job(job_id):
                 queued.delete()
 
-    def report(self, job_id: JobId, progress: float, step: str) -> str | None:
-        """Note how far a job is. Answers why it should stop, '' to go on, None if lost."""
+    def report(self, job_id: JobId, progressed: JobProgressed) -> str | None:
+        """Store progress. Returns why the job should stop, '' to go on, None if Redis lost it."""
+        arguments = str(progressed.share), progressed.step.value, progressed.detail
         with self._client.reach() as redis:
-            answer = redis.eval(_REPORT, 1, _job_key(job_id), str(progress), step)
+            answer = redis.eval(_REPORT, 1, job_key(job_id), *arguments)
         return None if answer is None else answer.decode()
 
-    def renew(self, job_id: JobId, seconds: int = LEASE) -> None:
-        """Say that the job's worker lives."""
-        with self._client.reach() as redis:
-            pipe = redis.pipeline()
-            pipe.set(_lease_key(job_id), "", ex=seconds)
-            pipe.hdel(_job_key(job_id), "doubted")
-            pipe.execute()
-
-    def _enqueue(self, redis: Any, pipe: Any, job_id: JobId) -> None:
+    def _push(self, redis: Any, pipe: Any, job_id: JobId) -> None:
         _queue(redis).enqueue_call(
             self._entry,
             args=(job_id,),
@@ -154,9 +137,18 @@ def _queue(redis: Any) -> Any:
     return Queue(QUEUE, connection=redis, serializer=JSONSerializer)
 
 
+def _id(value: bytes | None) -> JobId | None:
+    return JobId(value.decode()) if value else None
+
+
 def _write(pipe: Any, job: Job) -> None:
-    key = _job_key(job.id)
-    fields: dict[Any, Any] = {"card": job_card(job), "progress": job.progress, "step": job.step}
+    key = job_key(job.id)
+    fields: dict[Any, Any] = {
+        "card": job_card(job),
+        "progress": job.progress,
+        "step": job.step,
+        "detail": job.detail,
+    }
     if job.state not in {JobState.QUEUED, JobState.RUNNING}:
         fields["stop"] = job.reason
     pipe.hset(key, mapping=fields)
@@ -164,21 +156,12 @@ def _write(pipe: Any, job: Job) -> None:
         pipe.expire(key, _DAY)
 
 
-def _parsed(fields: dict[bytes, bytes]) -> Job | None:
+def _parsed(fields: Mapping[bytes, bytes]) -> Job | None:
     if not fields.get(b"card"):
         return None
-    job = job_from(fields[b"card"])
-    progress, step = float(fields[b"progress"]), fields[b"step"].decode()
-    return replace(job, progress=progress, step=step)
-
-
-def _latest_key(project: ProjectId) -> str:
-    return f"autolabel:latest:{project}"
-
-
-def _job_key(job_id: JobId) -> str:
-    return f"autolabel:job:{job_id}"
-
-
-def _lease_key(job_id: JobId) -> str:
-    return f"autolabel:lease:{job_id}"
+    return replace(
+        job_from(fields[b"card"]),
+        progress=float(fields[b"progress"]),
+        step=fields[b"step"].decode(),
+        detail=fields.get(b"detail", b"").decode(),
+    )

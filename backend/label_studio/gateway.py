@@ -190,5 +190,4 @@ def _project(row: dict[str, Any]) -> Project:
         title=row.get("title") or "",
         label_config=row.get("label_config") or "",
         model_version=row.get("model_version") or "",
-        created_by=row["created_by"]["id"] if row.get("created_by") else None,
     )

@@ -7,6 +7,7 @@ from typing import Protocol
 from backend.domain.answers import ImageRef, NoPrediction
 from backend.domain.batches import ImageBatch
 from backend.domain.geometry import Box
+from backend.domain.steps import Step
 from backend.ports.progress import Progress
 
 Fetch = Callable[[ImageRef], Path]
@@ -80,8 +81,8 @@ class ExtractionLog(Protocol):
     @property
     def device(self) -> str: ...
 
-    def timings(self) -> Mapping[str, float]:
-        """Seconds spent since the start: `fetch` (waiting for files) and `embed`."""
+    def timings(self) -> Mapping[Step, float]:
+        """Seconds spent since the start: in FETCH, waiting for files, and in EMBED."""
         ...
 
     def notes(self) -> Mapping[str, int]:

@@ -29,7 +29,7 @@ NOT_MEASURED = "not measured: no labeled image could be held out yet"
 Figures = Mapping[str, float | None]
 """Metric name to value for one control; None or NaN where it was not measured."""
 
-ByControl = Mapping[str, Figures] | Mapping[ControlName, Figures]
+ByControl = Mapping[ControlName, Figures]
 
 
 def summary(metrics: ByControl) -> str:
@@ -77,7 +77,7 @@ def _name(name: str, control: str = "") -> str:
     return " of ".join([words, *(f"'{subject}'" for subject in (label, control) if subject)])
 
 
-def _listed(metrics: Mapping[str, Mapping[str, float]]) -> str:
+def _listed(metrics: Mapping[ControlName, Mapping[str, float]]) -> str:
     several = len(metrics) > 1
     parts = [
         f"{_name(name, control if several else '')} {metric_value(value, name)}"

@@ -6,16 +6,10 @@ from itertools import groupby
 from backend.domain.errors import Reason
 from backend.domain.jobs import Job, JobState
 from backend.domain.projects import LabelCount, ProjectStatus
+from backend.domain.steps import Step
 
 LABELS_SHOWN = 30
 
-STEPS = {
-    "list": "listing the tasks",
-    "embed": "embedding the images",
-    "train": "training",
-    "predict": "predicting",
-    "push": "writing to Label Studio",
-}
 NO_VERSION = (
     "No model version yet: pre-labeling needs one, and the first active-learning job creates it."
 )
@@ -71,9 +65,11 @@ def doing(job: Job) -> str:
 
 
 def step(job: Job) -> str:
-    """The current step as part of a sentence: `training: epoch 3 of 17`."""
-    name, colon, more = job.step.partition(":")
-    return f"{STEPS.get(name, name)}{colon}{more}" or "starting"
+    """Name the step of a job as part of a sentence: `training: epoch 3 of 17`."""
+    if not job.step:
+        return "starting"
+    doing = Step(job.step).doing if job.step in set(Step) else job.step
+    return f"{doing}: {job.detail}" if job.detail else doing
 
 
 def _counts(counts: Sequence[LabelCount]) -> Iterable[str]:

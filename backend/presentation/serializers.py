@@ -54,7 +54,7 @@ class JobJson:
             algorithm=job.request.algorithm,
             state=job.state,
             progress=job.progress,
-            step=job.step,
+            step=f"{job.step}: {job.detail}" if job.detail else job.step,
             reason=job.reason,
             summary=sentences.doing(job),
             created_at=job.created_at,

@@ -21,7 +21,8 @@ from backend.domain.errors import AutolabelError, NotFound, QueueUnreachable
 from backend.domain.ids import JobId
 from backend.domain.jobs import JobState
 from backend.jobs.board import JobBoard
-from backend.jobs.records import LEASE, QUEUE
+from backend.jobs.lease import LEASE
+from backend.jobs.records import QUEUE
 from backend.jobs.redis_client import connect
 from backend.processes.embedded_redis import redis_url
 from backend.processes.parent_death import die_with_parent
@@ -67,11 +68,11 @@ class JobWorker(Worker):
     @override
     def execute_job(self, job: QueuedJob, queue: Queue) -> None:
         """Fork, wait, and see to it that the job has ended afterwards."""
-        self._death = "its process ended without a word; see the worker's log"
+        self._death = "its process ended unexpectedly; see the worker's log"
         self._stopping_since = None
         self._running = job_id = JobId(job.id)
         try:
-            self._board.records.renew(job_id, self._pace.lease)
+            self._board.leases.renew(job_id, self._pace.lease)
             super().execute_job(job, queue)
         finally:
             self._running = None
@@ -82,7 +83,7 @@ class JobWorker(Worker):
         """Called every `Pace.look` seconds while the horse works."""
         try:
             super().maintain_heartbeats(job)
-            self._board.records.renew(JobId(job.id), self._pace.lease)
+            self._board.leases.renew(JobId(job.id), self._pace.lease)
             self._kill_if_it_does_not_stop(JobId(job.id))
         except (RedisError, AutolabelError) as exc:
             log.warning("cannot look after job %s: %s", job.id, exc)

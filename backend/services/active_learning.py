@@ -4,18 +4,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from backend.domain.errors import Refused
 from backend.domain.ids import ControlName, ProjectId, TaskId, VersionName
-from backend.domain.jobs import Decision, Job, JobRequest
+from backend.domain.jobs import Decision, Job, JobRequest, JobResult
 from backend.domain.schema import LabelSchema
+from backend.domain.steps import Step
 from backend.domain.version_names import control_folder
 from backend.domain.versions import Certificate, Ledger, ModelVersion
 from backend.label_studio import labeling_config
 from backend.policies import preconditions
 from backend.ports.images import FeatureExtractor
-from backend.ports.progress import Progress
+from backend.ports.progress import Steps
 from backend.ports.stores import Versions
 from backend.services import audit_sample, next_picks, project_tasks
 from backend.services.assessment import Assessment, Assessor
@@ -25,7 +25,6 @@ from backend.services.project_tasks import ProjectTasks
 from backend.services.publishing.finishing import Finishing
 from backend.services.reporting import report
 from backend.services.reporting.reporter import Reporter
-from backend.services.reporting.stopwatch import Stopwatch
 from backend.services.training import seen_tasks
 from backend.services.training.dataset import look
 from backend.services.training.label_issues import LabelIssues
@@ -56,15 +55,15 @@ class ActiveLearning:
     packages: Mapping[str, str]
     now: Callable[[], datetime] = field(default=_now)
 
-    def __call__(self, job: Job, progress: Progress) -> Mapping[str, Any]:
-        """Run the job; returns the content of `report.json`.
+    def __call__(self, job: Job, steps: Steps) -> JobResult:
+        """Run the job.
 
         Raises:
             Refused: when the preconditions do not hold any more.
         """
-        request, watch = job.request, Stopwatch()
+        request, progress = job.request, steps.progress
         schema = labeling_config.parse(self.label_studio.project(request.project).label_config)
-        with watch("list"):
+        with steps(Step.LIST):
             everyone = project_tasks.take(self.label_studio, request.project, schema, progress)
             ledger = self.audits.draw(request, everyone)
             everyone = self.audits.with_unanswered(request.project, schema, ledger, everyone)
@@ -73,7 +72,7 @@ class ActiveLearning:
             self.audits.keep(request.project, ledger, everyone)
         dataset, unreadable = look(self.extractor, schema, people, ledger, progress)
         current = self.versions.current(request.project)
-        with watch("train"):
+        with steps(Step.TRAIN):
             learned = self.learning.learn(
                 dataset, request.algorithm, self._previous(request.project), progress
             )
@@ -82,7 +81,7 @@ class ActiveLearning:
         if current and not better.yes:
             models = self.learning.load(schema, current, self.versions)
             known = seen_tasks.known(self.versions, current)
-        with watch("predict"):
+        with steps(Step.PREDICT):
             findings = self.assessor.findings(
                 request, everyone, ledger, dataset.unseen_by(known), models, progress
             )
@@ -91,7 +90,7 @@ class ActiveLearning:
             request, schema, dataset, learned, better, findings.verdict.certificates
         )
         shown = current if current and not better.yes else published
-        with watch("push"):
+        with steps(Step.PUSH):
             finished = self.finishing.finish(
                 job, schema, shown, findings, progress, activate=better.yes
             )
@@ -115,7 +114,7 @@ class ActiveLearning:
             findings=findings,
             finished=finished,
             unreadable=unreadable,
-            seconds=watch.seconds,
+            seconds=steps.seconds,
             reason=findings.verdict.reason or better.reason,
             training=report.of_training(learned, doubts),
         )

@@ -1,17 +1,16 @@
 """When a training starts by itself: what people changed, held against the project's history."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
 
 from backend.domain.ids import ProjectId
-from backend.domain.jobs import Decision, Events, Job, JobState, Mode
+from backend.domain.jobs import Decision, Events, Job, JobResult, JobState, Mode
 from backend.domain.metrics import Metrics, headline
 from backend.policies import retraining
 from backend.policies.retraining import PastTraining, RetrainingPolicy, Situation
 from backend.ports.jobs import AnnotationChanges, Jobs
-from backend.ports.progress import Progress
+from backend.ports.progress import Steps, Work
 from backend.ports.stores import PublishedVersions
 from backend.settings import Settings
 
@@ -19,9 +18,6 @@ SWITCHED_OFF = Decision(False, "trainings do not start by themselves: AUTOLABEL_
 NOTHING_NEW = Decision(False, "nothing was annotated since the last training")
 RECENT_JOBS = 10
 """Jobs among which the last training is looked for."""
-
-Work = Callable[[Job, Progress], Mapping[str, Any]]
-"""What a job does; answers the content of `report.json`."""
 
 Obstacle = Callable[[], str]
 """The first reason why no training may start, empty where there is none; may take seconds."""
@@ -91,19 +87,19 @@ def retraining_policy(settings: Settings) -> RetrainingPolicy:
 
 
 def consuming(changes: AnnotationChanges, work: Work) -> Work:
-    """The same work; a training that ends well takes off the counter what it has seen.
+    """Wrap work so that a training that ends well resets the counter of changed annotations.
 
-    What was counted before it began to list is what it has seen; what comes later still counts.
-    The annotations that it accepted itself came back as events, and are no news either.
+    It subtracts what was counted before the training listed its tasks, and the annotations that it
+    accepted itself, which came back as webhook events. Later changes still count.
     """
 
-    def run(job: Job, progress: Progress) -> Mapping[str, Any]:
+    def run(job: Job, steps: Steps) -> JobResult:
         if job.request.mode is not Mode.ACTIVE_LEARNING:
-            return work(job, progress)
+            return work(job, steps)
         known = changes.read(job.request.project).count
-        report = work(job, progress)
-        changes.consumed(job.request.project, known + report["accepted"])
-        return report
+        result = work(job, steps)
+        changes.consumed(job.request.project, known + result.accepted)
+        return result
 
     return run
 

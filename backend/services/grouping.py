@@ -1,20 +1,19 @@
 """Auto grouping: unlabeled images that look alike, shown together so that people label many."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from backend.domain.jobs import Job
+from backend.domain.jobs import Job, JobResult
+from backend.domain.steps import Step
 from backend.label_studio import labeling_config
 from backend.policies.grouping import group
 from backend.ports.images import ReportedExtractor
 from backend.ports.label_studio import GroupEditor, ProjectContents
-from backend.ports.progress import Progress
+from backend.ports.progress import Steps
 from backend.services import project_tasks
 from backend.services.reporting import report
-from backend.services.reporting.stopwatch import Stopwatch
 
 
 class GroupedProject(ProjectContents, GroupEditor, Protocol):
@@ -29,31 +28,27 @@ class Grouping:
     extractor: ReportedExtractor
     seed: int
 
-    def __call__(self, job: Job, progress: Progress) -> Mapping[str, Any]:
-        """Run the job; returns the content of `report.json`."""
-        request, watch = job.request, Stopwatch()
+    def __call__(self, job: Job, steps: Steps) -> JobResult:
+        """Run the job."""
+        request, progress = job.request, steps.progress
         schema = labeling_config.parse(self.label_studio.project(request.project).label_config)
-        with watch("list"):
+        with steps(Step.LIST):
             everyone = project_tasks.take(self.label_studio, request.project, schema, progress)
             people = everyone.only(request.task_ids) if request.task_ids else everyone
         images, unreadable = self.extractor.extract(people.unlabeled, progress)
         groups = group(images, request.groups, np.random.default_rng(self.seed))
-        with watch("push"):
-            progress("push", 0, 1)
+        with steps(Step.PUSH):
             names = self.label_studio.show_groups(
                 request.project, [group.tasks for group in groups]
             )
-        return {
-            **report.of_looking(
-                job,
-                self.extractor,
-                reason=f"{len(images)} images in {len(groups)} groups",
-                people=everyone,
-                unreadable=unreadable,
-                seconds=watch.seconds,
-            ),
-            "groups": [
+        return report.of_looking(
+            self.extractor,
+            reason=f"{len(images)} images in {len(groups)} groups",
+            people=everyone,
+            unreadable=unreadable,
+            seconds=steps.seconds,
+            groups=[
                 {"name": name, "images": len(group.tasks)}
                 for name, group in zip(names, groups, strict=True)
             ],
-        }
+        )

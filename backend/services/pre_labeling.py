@@ -1,19 +1,19 @@
 """Label with a chosen model version. Trains nothing; safe to repeat."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from backend.domain.errors import Refused
 from backend.domain.ids import UNTRAINED
-from backend.domain.jobs import Job, JobRequest
+from backend.domain.jobs import Job, JobRequest, JobResult
 from backend.domain.schema import LabelSchema
+from backend.domain.steps import Step
 from backend.domain.versions import ModelVersion
 from backend.label_studio import labeling_config
 from backend.policies import preconditions
 from backend.ports.images import FeatureExtractor
 from backend.ports.label_studio import PredictionEditor, ProjectContents
-from backend.ports.progress import Progress
+from backend.ports.progress import Steps
 from backend.ports.stores import Versions
 from backend.services import project_tasks
 from backend.services.assessment import Assessor
@@ -21,7 +21,6 @@ from backend.services.audit_sample import AuditSamples
 from backend.services.project_tasks import ProjectTasks
 from backend.services.publishing.finishing import Finishing
 from backend.services.reporting.reporter import Reporter
-from backend.services.reporting.stopwatch import Stopwatch
 from backend.services.training import seen_tasks
 from backend.services.training.dataset import look
 from backend.services.training.train import Learning
@@ -44,28 +43,28 @@ class PreLabeling:
     reporter: Reporter
     versions: Versions
 
-    def __call__(self, job: Job, progress: Progress) -> Mapping[str, Any]:
-        """Run the job; returns the content of `report.json`.
+    def __call__(self, job: Job, steps: Steps) -> JobResult:
+        """Run the job.
 
         Raises:
             Refused: when the version's kinds or labels are not those of the project.
             NotFound: when there is no such version.
         """
-        request, watch = job.request, Stopwatch()
+        request, progress = job.request, steps.progress
         schema = labeling_config.parse(self.label_studio.project(request.project).label_config)
         version = self._version(request, schema)
-        with watch("list"):
+        with steps(Step.LIST):
             everyone = project_tasks.take(self.label_studio, request.project, schema, progress)
             ledger = self.audits.draw(request, everyone)
             everyone = self.audits.with_unanswered(request.project, schema, ledger, everyone)
             self.audits.keep(request.project, ledger, everyone)
             people = self._waiting(request, version, everyone)
         dataset, unreadable = look(self.extractor, schema, people, ledger, progress)
-        with watch("predict"):
+        with steps(Step.PREDICT):
             models = self.learning.load(schema, version, self.versions)
             unseen = dataset.unseen_by(seen_tasks.known(self.versions, version))
             findings = self.assessor.findings(request, everyone, ledger, unseen, models, progress)
-        with watch("push"):
+        with steps(Step.PUSH):
             finished = self.finishing.finish(
                 job, schema, version, findings, progress, activate=False
             )
@@ -77,7 +76,7 @@ class PreLabeling:
             findings=findings,
             finished=finished,
             unreadable=unreadable,
-            seconds=watch.seconds,
+            seconds=steps.seconds,
             reason=findings.verdict.reason or "done",
         )
 

@@ -11,6 +11,7 @@ from backend.domain.errors import AutolabelError, Stopped
 from backend.domain.ids import ProjectId
 from backend.domain.json import Json
 from backend.domain.schema import LabelSchema
+from backend.domain.steps import Step
 from backend.domain.versions import ModelVersion
 from backend.label_studio import codec, labeling_config
 from backend.policies import preconditions
@@ -87,7 +88,7 @@ class Predict:
         refs: Sequence[ImageRef],
         deadline: float,
     ) -> dict[ImageRef, Json]:
-        def in_time(_step: str, _done: int, _of: int) -> None:
+        def in_time(_step: Step, _done: int, _of: int, _detail: str = "") -> None:
             if self.clock() > deadline:
                 raise Stopped
 

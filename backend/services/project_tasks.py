@@ -9,6 +9,7 @@ from backend.domain.answers import Answer, Choices, ImageRef, LabeledImage, Regi
 from backend.domain.ids import ControlName, Label, ProjectId, TaskId
 from backend.domain.projects import LabelCount
 from backend.domain.schema import LabelSchema
+from backend.domain.steps import Step
 from backend.domain.versions import Ledger
 from backend.ports.label_studio import TaskReader
 from backend.ports.progress import Progress
@@ -48,13 +49,13 @@ def take(
     left = label_studio.count_unlabeled(project)
     labeled = _listed(
         label_studio.labeled(project, schema),
-        lambda done: progress("list", done, done + left),
+        lambda done: progress(Step.LIST, done, done + left),
     )
     unlabeled = _listed(
         label_studio.unlabeled(project, schema),
-        lambda done: progress("list", len(labeled) + done, len(labeled) + left),
+        lambda done: progress(Step.LIST, len(labeled) + done, len(labeled) + left),
     )
-    progress("list", 1, 1)
+    progress(Step.LIST, 1, 1)
     return ProjectTasks(labeled, unlabeled)
 
 

@@ -16,7 +16,7 @@ from backend.domain.versions import ModelVersion
 
 def _nest_metrics(card: object) -> object:
     """Give the metrics of a card their control; leave all else to the validation."""
-    fields = cast(Json, card) if isinstance(card, Mapping) else {}
+    fields: Json = cast(Json, card) if isinstance(card, Mapping) else {}
     metrics, kinds = fields.get("metrics"), fields.get("kinds")
     if not isinstance(metrics, Mapping) or not isinstance(kinds, Mapping):
         return cast(object, card)

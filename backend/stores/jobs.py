@@ -1,8 +1,8 @@
-"""What lasts of a job: `job.json` and `report.json` in a folder of its own."""
+"""Jobs on disk: `job.json` and `report.json` in a folder of each job."""
 
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ from pydantic_core import to_json
 
 from backend.domain.errors import BadInput
 from backend.domain.ids import JobId, ProjectId
-from backend.domain.jobs import Job
+from backend.domain.jobs import Job, JobResult
+from backend.domain.json import Json, JsonObject
 from backend.stores.atomic_files import write_whole
 from backend.stores.cards import job_card, job_from
 
@@ -32,9 +33,14 @@ class JobFiles:
         """Raises OutOfSpace, with the earlier state still readable."""
         write_whole(self.folder(job.request.project, job.id) / "job.json", job_card(job))
 
-    def save_report(self, job: Job, report: Mapping[str, Any]) -> None:
-        """A number that could not be measured becomes null. Raises OutOfSpace."""
+    def save_report(self, job: Job, result: JobResult) -> None:
+        """Write `report.json`; a number that could not be measured becomes null.
+
+        Raises:
+            OutOfSpace: with no report left behind.
+        """
         path = self.folder(job.request.project, job.id) / "report.json"
+        report = report_json(job, result)
         write_whole(path, to_json(report, indent=2, inf_nan_mode="null").decode())
 
     def load(self, job_id: JobId) -> Job | None:
@@ -56,6 +62,20 @@ class JobFiles:
         return self._projects / str(project) / "jobs" / job_id
 
 
+def report_json(job: Job, result: JobResult) -> JsonObject:
+    """Serialize a result as the content of `report.json`."""
+    return {
+        "job": job.id,
+        "project": job.request.project,
+        "mode": job.request.mode.value,
+        "algorithm": job.request.algorithm.value,
+        "version": result.version,
+        "reason": result.reason,
+        "accepted": result.accepted,
+        **result.sections,
+    }
+
+
 def _job(folder: Path) -> Job | None:
     try:
         return job_from((folder / "job.json").read_bytes())
@@ -71,7 +91,7 @@ def _whole(folder: Path) -> Job | None:
     return job and replace(job, report=_report(folder))
 
 
-def _report(folder: Path) -> Mapping[str, Any] | None:
+def _report(folder: Path) -> Json | None:
     try:
         return _REPORT.validate_json((folder / "report.json").read_bytes())
     except FileNotFoundError:

@@ -154,7 +154,7 @@ def scored(probabilities: np.ndarray, truth: np.ndarray, seconds: float) -> Scor
     return Score(float(right.mean()), float(-np.log(chance).mean()), ece, seconds)
 
 
-def silent(step: str, done: int, of: int) -> None:
+def silent(step: str, done: int, of: int, detail: str = "") -> None:
     """Nobody watches."""
 
 

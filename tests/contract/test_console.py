@@ -49,7 +49,7 @@ class TestOverview:
         assert "autolabel connect PROJECT" in page
 
     def test_names_each_project_with_its_version_and_its_newest_job(self, client, backend):
-        backend.jobs.jobs["a"] = a_job("a", progress=0.42, step="embed: 4 of 10")
+        backend.jobs.jobs["a"] = a_job("a", progress=0.42, step="embed", detail="4 of 10")
         page = text_of(client.get("/"))
         assert "Pets" in page
         assert "al-0001-3f9c" in page

@@ -28,7 +28,7 @@ def start(jobs: Jobs) -> Callable[[JobId], object]:
     if isinstance(jobs, JobBoard):
 
         def take(job: JobId) -> None:
-            jobs.records.renew(job)
+            jobs.leases.renew(job)
             jobs.start(job)
 
         return take

@@ -15,9 +15,8 @@ class FakeChanges:
 
     def changed(self, project: ProjectId, annotations: int = 1) -> None:
         known = self.read(project)
-        first = known.first or self.now()
         count = known.count + annotations
-        self.counted[project] = replace(known, count=count, first=first, last=self.now())
+        self.counted[project] = replace(known, count=count, last=self.now())
 
     def consumed(self, project: ProjectId, annotations: int) -> None:
         known = self.read(project)

@@ -29,8 +29,9 @@ class Ear:
     heard: list[tuple[str, int, int]] = field(default_factory=list)
     stopped: bool = False
 
-    def __call__(self, step: str, done: int, of: int) -> None:
+    def __call__(self, step: str, done: int, of: int, detail: str = "") -> None:
         assert not self.stopped, "work went on after it was stopped"
+        step = f"{step}: {detail}" if detail else step
         self.heard.append((step, done, of))
         if self.stop_in and sum(self.stop_in in step for step, _, _ in self.heard) > self.after:
             self.stopped = True

@@ -12,6 +12,7 @@ from backend.domain.errors import NoWeights, UnreadableImage
 from backend.domain.geometry import Box
 from backend.domain.ids import Label, TaskId
 from backend.domain.schema import Control, TaskKind
+from backend.domain.steps import Step
 from backend.ports.images import Fetch
 from backend.ports.model_family import TrainingSet
 from backend.ports.progress import Progress
@@ -29,7 +30,7 @@ class FakeFeatureExtractor:
     def extract(
         self, refs: Sequence[ImageRef], progress: Progress
     ) -> tuple[ImageBatch, Sequence[NoPrediction]]:
-        progress("embed", 0, len(refs))
+        progress(Step.EMBED, 0, len(refs))
         good = [ref for ref in refs if ref.task not in self.bad]
         features = np.array([self._vector(ref.task) for ref in good], dtype=np.float16)
         image_stats = np.tile(
@@ -57,7 +58,7 @@ class FakeFeatureExtractor:
         return Path(f"{ref.task}.png")
 
     def timings(self) -> Mapping[str, float]:
-        return {"fetch": 0.0, "embed": 0.0}
+        return {Step.FETCH: 0.0, Step.EMBED: 0.0}
 
     def notes(self) -> Mapping[str, int]:
         return {}

@@ -38,7 +38,7 @@ def fetch(ref):
     raise AssertionError(f"nobody should need the file of task {ref.task}")
 
 
-def silent(step: str, done: int, of: int) -> None:
+def silent(step: str, done: int, of: int, detail: str = "") -> None:
     """Progress that nobody watches."""
 
 

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from backend.domain.answers import Choices
-from backend.domain.ids import ControlName, JobId, Label, ProjectId, TaskId
+from backend.domain.ids import ControlName, JobId, Label, ProjectId, TaskId, VersionName
 from backend.domain.jobs import Job, JobRequest, JobState, Mode
 from backend.domain.schema import TaskKind
 from backend.ports.model_family import Family
+from backend.ports.progress import Progress, Work
 from backend.services.readiness import Readiness
 from backend.settings import Settings
+from backend.stores.jobs import report_json
 from backend.stores.ledgers import LedgerFiles
 from backend.stores.predictions import PredictionStore
 from backend.stores.versions import VersionStore
@@ -22,13 +24,10 @@ from tests.fakes.illustrations import FakeIllustrations
 from tests.fakes.jobs import FakeJobs
 from tests.fakes.label_studio import FakeLabelStudio
 from tests.fakes.models import FakeFeatureExtractor, ParityFamily
+from tests.fakes.steps import FakeSteps, quiet
 
 PROJECT = ProjectId(1)
 CHOICE = ControlName("c")
-
-
-def quiet(_step: str, _done: int, _of: int) -> None:
-    """Ignore progress."""
 
 
 def parts_in(folder: Path, label_studio: FakeLabelStudio, **changes: Any) -> Parts:
@@ -117,5 +116,15 @@ class World:
         self.label_studio.people |= {task: {CHOICE: self.answer(task)} for task in tasks}
 
     def run(self, **changes: Any) -> Mapping[str, Any]:
-        """Run an active-learning job to its end."""
-        return self.active_learning(self.job(**changes), quiet)
+        """Run an active-learning job to its end; returns its report."""
+        return self.report(self.active_learning, self.job(**changes))
+
+    def pre_label(self, version: str, **changes: Any) -> Mapping[str, Any]:
+        """Run a pre-labeling job with this version to its end; returns its report."""
+        chosen = {"mode": Mode.PRE_LABELING, "model_version": VersionName(version)}
+        return self.report(self.pre_labeling, self.job(**chosen, **changes))
+
+    @staticmethod
+    def report(work: Work, job: Job, progress: Progress = quiet) -> Mapping[str, Any]:
+        """Do the work of a job; returns its report."""
+        return report_json(job, work(job, FakeSteps(progress)))

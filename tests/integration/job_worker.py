@@ -10,15 +10,15 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from backend.domain.errors import NoWeights
-from backend.domain.ids import JobId
-from backend.domain.jobs import Job
+from backend.domain.ids import JobId, VersionName
+from backend.domain.jobs import Job, JobResult
+from backend.domain.steps import Step
 from backend.jobs.board import JobBoard
 from backend.jobs.boundary import run
 from backend.jobs.redis_client import connect
-from backend.ports.progress import Progress
+from backend.ports.progress import Progress, Steps
 from backend.processes.worker import JobWorker, Pace
 
 FINISHES, WAITS, CRASHES, HAS_NO_WEIGHTS, IS_KILLED, IS_DEAF = range(1, 7)
@@ -33,47 +33,48 @@ def board(url: str, data_dir: Path) -> JobBoard:
 
 def run_job(job_id: str) -> None:
     url, data_dir = os.environ["REDIS_URL_UNDER_TEST"], os.environ["DATA_DIR_UNDER_TEST"]
-    run(board(url, Path(data_dir)), JobId(job_id), _work, {"list": 1, "train": 3})
+    run(board(url, Path(data_dir)), JobId(job_id), _work, {Step.LIST: 1, Step.TRAIN: 3})
 
 
-def _work(job: Job, progress: Progress) -> Mapping[str, Any]:
+def _work(job: Job, steps: Steps) -> JobResult:
     Path(os.environ["DATA_DIR_UNDER_TEST"], "horse.pid").write_text(str(os.getpid()))
-    progress("list", 1, 1)
-    return WORK[job.request.project](progress)
+    steps.progress(Step.LIST, 1, 1)
+    return WORK[job.request.project](steps.progress)
 
 
-def _finish(progress: Progress) -> Mapping[str, Any]:
-    progress("train", 1, 1)
-    return {"version": "al-0001-3f9c", "predicted": 12, "torch": "torch" in sys.modules}
+def _finish(progress: Progress) -> JobResult:
+    progress(Step.TRAIN, 1, 1)
+    sections = {"predicted": 12, "torch": "torch" in sys.modules}
+    return JobResult("done", VersionName("al-0001-3f9c"), sections=sections)
 
 
-def _wait(progress: Progress) -> Mapping[str, Any]:
-    progress("train", 0, 60_000)
+def _wait(progress: Progress) -> JobResult:
+    progress(Step.TRAIN, 0, 60_000)
     for done in range(60_000):
-        progress("train", done, 60_000)
+        progress(Step.TRAIN, done, 60_000)
         time.sleep(0.01)
-    return {}
+    return JobResult("done")
 
 
-def _crash(progress: Progress) -> Mapping[str, Any]:
+def _crash(progress: Progress) -> JobResult:
     raise ZeroDivisionError("a secret detail")
 
 
-def _no_weights(progress: Progress) -> Mapping[str, Any]:
+def _no_weights(progress: Progress) -> JobResult:
     raise NoWeights("yolo11n.pt is not here", "Put it into weights/")
 
 
-def _killed(progress: Progress) -> Mapping[str, Any]:
+def _killed(progress: Progress) -> JobResult:
     os.kill(os.getpid(), signal.SIGKILL)
-    return {}
+    return JobResult("done")
 
 
-def _deaf(progress: Progress) -> Mapping[str, Any]:
+def _deaf(progress: Progress) -> JobResult:
     time.sleep(600)
-    return {}
+    return JobResult("done")
 
 
-WORK: Mapping[int, Callable[[Progress], Mapping[str, Any]]] = {
+WORK: Mapping[int, Callable[[Progress], JobResult]] = {
     FINISHES: _finish,
     WAITS: _wait,
     CRASHES: _crash,

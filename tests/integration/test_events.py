@@ -34,14 +34,12 @@ def events(redis_url: str, clock: Clock) -> AnnotationCounter:
     return AnnotationCounter(redis_url, clock)
 
 
-def test_changes_are_counted_with_the_first_and_the_last_time(
-    events: AnnotationCounter, clock: Clock
-):
+def test_changes_are_counted_with_the_time_of_the_last(events: AnnotationCounter, clock: Clock):
     assert events.read(PETS) == Events()
     events.changed(PETS)
     later = clock.minutes(5)
     events.changed(PETS, 3)
-    assert events.read(PETS) == Events(count=4, first=NINE, last=later)
+    assert events.read(PETS) == Events(count=4, last=later)
     assert events.read(CARS) == Events()
 
 
@@ -52,7 +50,7 @@ def test_what_came_while_a_training_ran_still_counts(events: AnnotationCounter, 
     events.changed(PETS, 2)
     trained = clock.minutes(2)
     events.consumed(PETS, 10)
-    assert events.read(PETS) == Events(count=2, first=trained, last=last, trained=trained)
+    assert events.read(PETS) == Events(count=2, last=last, trained=trained)
 
 
 def test_a_training_that_saw_more_than_was_counted_leaves_nothing(
@@ -63,7 +61,7 @@ def test_a_training_that_saw_more_than_was_counted_leaves_nothing(
     assert events.read(PETS) == Events(trained=NINE)
     later = clock.minutes(3)
     events.changed(PETS)
-    assert events.read(PETS) == Events(count=1, first=later, last=later, trained=NINE)
+    assert events.read(PETS) == Events(count=1, last=later, trained=NINE)
 
 
 def test_without_redis_nothing_is_counted_and_the_log_says_so_once(
@@ -74,7 +72,7 @@ def test_without_redis_nothing_is_counted_and_the_log_says_so_once(
     events.changed(PETS)
     events.consumed(PETS, 1)
     assert events.read(PETS) == Events()
-    assert caplog.text.count("changes are not counted") == 1
+    assert caplog.text.count("changed annotations are not counted") == 1
 
 
 def test_projects_with_changes_are_listed_until_a_training_has_seen_them(events: AnnotationCounter):

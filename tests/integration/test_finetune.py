@@ -72,8 +72,8 @@ def test_on_a_cpu_it_is_not_begun_when_the_time_would_not_do(stripes):
 
 
 def test_a_stop_ends_the_fine_tuning(stripes):
-    def stop(step, done, of):
-        if step == "train: fine-tune":
+    def stop(step, done, of, detail=""):
+        if detail == "fine-tune":
             raise Stopped
 
     with pytest.raises(Stopped):

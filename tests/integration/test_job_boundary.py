@@ -3,21 +3,26 @@
 import errno
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import redis
 
 from backend.domain.errors import Stopped
-from backend.domain.ids import ProjectId
-from backend.domain.jobs import Job, JobRequest, JobState
+from backend.domain.ids import ProjectId, VersionName
+from backend.domain.job_events import JobFailed
+from backend.domain.jobs import Job, JobRequest, JobResult, JobState
+from backend.domain.steps import Step
 from backend.jobs.board import JobBoard
-from backend.jobs.boundary import Work, run
-from backend.ports.progress import Progress
+from backend.jobs.boundary import run
+from backend.ports.progress import Steps, Work
 
 RunOne = Callable[[Work], Job]
+
+
+def done(**sections: object) -> JobResult:
+    return JobResult("done", sections=sections)
 
 
 @pytest.fixture
@@ -29,31 +34,41 @@ def board(redis_url: str, tmp_path: Path) -> JobBoard:
 def run_one(board: JobBoard) -> RunOne:
     def run_one(work: Work) -> Job:
         job, _ = board.submit(JobRequest(ProjectId(1)))
-        run(board, job.id, work, {"train": 1})
+        run(board, job.id, work, {Step.TRAIN: 1})
         return board.get(job.id)
 
     return run_one
 
 
 def test_the_report_tells_the_version_and_the_reason(run_one: RunOne, tmp_path: Path):
-    report = {"version": "al-0001-3f9c", "reason": "kept the old one", "metrics": {"ece": 0.1}}
-    job = run_one(lambda _job, _progress: report)
+    result = JobResult("kept the old one", VersionName("al-0001-3f9c"), 7, {"predicted": 9})
+    job = run_one(lambda _job, _steps: result)
     assert (job.state, job.version, job.reason) == (
         JobState.FINISHED,
         "al-0001-3f9c",
         "kept the old one",
     )
     path = tmp_path / "projects" / "1" / "jobs" / job.id / "report.json"
-    assert json.loads(path.read_text()) == report
+    assert json.loads(path.read_text()) == {
+        "job": job.id,
+        "project": 1,
+        "mode": "active-learning",
+        "algorithm": "fast",
+        "version": "al-0001-3f9c",
+        "reason": "kept the old one",
+        "accepted": 7,
+        "predicted": 9,
+    }
 
 
 def test_a_number_that_could_not_be_measured_is_null_in_the_report(run_one: RunOne):
-    job = run_one(lambda _job, _progress: {"metrics": {"map50": math.nan}})
-    assert job.report == {"metrics": {"map50": None}}
+    job = run_one(lambda _job, _steps: done(metrics={"map50": math.nan}))
+    assert job.report
+    assert job.report["metrics"] == {"map50": None}
 
 
 def test_a_full_disk_is_named(run_one: RunOne):
-    def work(_job: Job, _progress: Progress) -> Mapping[str, Any]:
+    def work(_job: Job, _steps: Steps) -> JobResult:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     job = run_one(work)
@@ -62,7 +77,7 @@ def test_a_full_disk_is_named(run_one: RunOne):
 
 
 def test_work_that_stops_by_itself_is_stopped(run_one: RunOne):
-    def work(_job: Job, _progress: Progress) -> Mapping[str, Any]:
+    def work(_job: Job, _steps: Steps) -> JobResult:
         raise Stopped
 
     job = run_one(work)
@@ -70,7 +85,7 @@ def test_work_that_stops_by_itself_is_stopped(run_one: RunOne):
 
 
 def test_a_report_that_is_no_json_fails_the_job_and_not_the_worker(run_one: RunOne):
-    job = run_one(lambda _job, _progress: {"model": object()})
+    job = run_one(lambda _job, _steps: done(model=object()))
     assert job.state is JobState.FAILED
     assert job.reason.startswith("internal error")
 
@@ -78,12 +93,12 @@ def test_a_report_that_is_no_json_fails_the_job_and_not_the_worker(run_one: RunO
 def test_work_whose_record_is_lost_does_not_go_on(board: JobBoard, redis_url: str, run_one: RunOne):
     reached = []
 
-    def work(_job: Job, progress: Progress) -> Mapping[str, Any]:
+    def work(_job: Job, steps: Steps) -> JobResult:
         with redis.Redis.from_url(redis_url) as client:
             client.flushall()
-        progress("train", 1, 2)
+        steps.progress(Step.TRAIN, 1, 2)
         reached.append("the end")
-        return {}
+        return done()
 
     job = run_one(work)
     assert job.state is JobState.FAILED
@@ -94,13 +109,15 @@ def test_work_whose_record_is_lost_does_not_go_on(board: JobBoard, redis_url: st
 def test_a_job_that_ends_while_redis_is_away_is_remembered_by_the_disk(
     run_one: RunOne, redis_url: str
 ):
-    def work(_job: Job, _progress: Progress) -> Mapping[str, Any]:
+    def work(_job: Job, _steps: Steps) -> JobResult:
         with redis.Redis.from_url(redis_url) as client:
             client.flushall()
-        return {"predicted": 3}
+        return done(predicted=3)
 
     job = run_one(work)
-    assert (job.state, job.report) == (JobState.FINISHED, {"predicted": 3})
+    assert job.state is JobState.FINISHED
+    assert job.report
+    assert job.report["predicted"] == 3
 
 
 def test_a_folder_that_cannot_be_written_costs_the_history_and_nothing_else(
@@ -112,14 +129,14 @@ def test_a_folder_that_cannot_be_written_costs_the_history_and_nothing_else(
     assert board.live(ProjectId(1)) == job
     started = board.start(job.id)
     assert started
-    board.end(started, JobState.FAILED, "no room for results")
+    board.end(started, JobFailed("no room for results"))
     assert board.get(job.id).reason == "no room for results"
     assert board.history() == []
 
 
 def test_a_report_is_not_read_where_nobody_asked_for_it(board: JobBoard, run_one: RunOne):
-    run_one(lambda _job, _progress: {"predicted": 3})
-    assert [job.report for job in board.history()] == [{"predicted": 3}]
+    run_one(lambda _job, _steps: done(predicted=3))
+    assert all(job.report for job in board.history())
     assert [job.report for job in board.history(reports=False)] == [None]
 
 
@@ -127,6 +144,6 @@ def test_a_report_is_not_read_where_nobody_asked_for_it(board: JobBoard, run_one
 def test_a_report_that_is_no_report_is_left_out(
     board: JobBoard, run_one: RunOne, tmp_path: Path, left: bytes
 ):
-    job = run_one(lambda _job, _progress: {"predicted": 3})
+    job = run_one(lambda _job, _steps: done(predicted=3))
     (tmp_path / "projects" / "1" / "jobs" / job.id / "report.json").write_bytes(left)
     assert [(one.state, one.report) for one in board.history()] == [(JobState.FINISHED, None)]

@@ -78,11 +78,9 @@ def test_a_job_runs_and_leaves_its_report(board: JobBoard, start_worker: Callabl
     assert job.version == "al-0001-3f9c"
     assert job.started_at is not None
     assert job.ended_at is not None
-    assert board.get(job.id).report == {
-        "version": "al-0001-3f9c",
-        "predicted": 12,
-        "torch": False,
-    }
+    report = board.get(job.id).report
+    assert report
+    assert (report["version"], report["predicted"], report["torch"]) == ("al-0001-3f9c", 12, False)
     assert board.live(ProjectId(job_worker.FINISHES)) is None
 
 
@@ -213,7 +211,7 @@ def test_a_killed_worker_is_noticed_and_the_job_can_be_started_again(
     # and the lease runs out
     failed = ended(board, job)
     assert failed.state is JobState.FAILED
-    assert "worker died" in failed.reason
+    assert "the worker process crashed" in failed.reason
     # and the job can be started again
     start_worker()
     again, is_new = board.submit(job.request)

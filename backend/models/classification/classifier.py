@@ -20,6 +20,7 @@ from backend.domain.errors import BadInput
 from backend.domain.ids import Label
 from backend.domain.jobs import Algorithm
 from backend.domain.schema import Control, TaskKind
+from backend.domain.steps import Step
 from backend.domain.targets import multi_hot
 from backend.models.classification import evaluation, semi_supervised
 from backend.models.classification import out_of_fold as left_out
@@ -77,7 +78,7 @@ class FittedClassifier:
         if self.encoder is not None:
             features = self.encoder.embed(images, fetch, progress)
         for start in range(0, len(images), BATCH):
-            progress("predict", start, len(images))
+            progress(Step.PREDICT, start, len(images))
             logits.append(self.head.linear.logits(features[start : start + BATCH]))
         return self.head.answer(self.control, np.concatenate(logits))
 

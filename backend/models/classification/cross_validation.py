@@ -67,7 +67,7 @@ def teach(features: Floats, targets: Targets, link: Link, seed: int, progress: P
         progress: told about each fold, at most once a second.
     """
     count = 5 if len(targets) <= MANY else 3
-    throttled = ThrottledProgress(progress, "train", count + 1)
+    throttled = ThrottledProgress(progress, count + 1)
     space = Space.of(features)
     folds = stratified(targets, count, seed)
     judged = judgeable(targets, folds, link)

@@ -89,7 +89,7 @@ def tune(
         return None, {"name": name, "kept": False, "reason": obstacle}
     check = chosen[(taught.folds[chosen] == 0) & taught.judged[chosen]]
     learn = chosen[taught.folds[chosen] != 0]
-    throttled = ThrottledProgress(training_set.progress, "train: fine-tune", tuning.epochs + 1)
+    throttled = ThrottledProgress(training_set.progress, tuning.epochs + 1, "fine-tune")
     throttled.next()
     encoder = FinetunedEncoder(on_device(load_network(tuning.backbone), tuning.device), tuning)
     images = _images(encoder, training_set, rows[np.concatenate([learn, check])], throttled)

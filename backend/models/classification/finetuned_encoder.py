@@ -14,6 +14,7 @@ from backend.domain.answers import ImageRef
 from backend.domain.arrays import Floats, Pixels
 from backend.domain.batches import ImageBatch
 from backend.domain.errors import BadInput
+from backend.domain.steps import Step
 from backend.models.classification.finetune_config import ENCODER_FILE, Tuning
 from backend.models.embedding.backbone_networks import Embedder, load_network
 from backend.models.images.thumbnails import decode
@@ -54,7 +55,7 @@ class FinetunedEncoder:
         """(n, d) float32, rows of length 1. Raises UnreadableImage."""
         rows: list[Floats] = []
         for start in range(0, len(pictures), BATCH):
-            progress("embed", start, len(pictures))
+            progress(Step.EMBED, start, len(pictures))
             images = self.pixels(pictures.refs[start : start + BATCH], fetch)
             rows.append(self.features(images))
         return np.concatenate(rows) if rows else np.zeros((0, pictures.features.shape[1]))

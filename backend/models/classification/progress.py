@@ -1,16 +1,17 @@
-"""Progress of work that takes many small steps."""
+"""Progress of a training that takes many small steps."""
 
 import time
 
+from backend.domain.steps import Step
 from backend.ports.progress import Progress
 
 
 class ThrottledProgress:
-    """Reports where one step of a job is, at most once a second; there a stop is noticed."""
+    """Reports progress of a training at most once a second, and notices a stop there."""
 
-    def __init__(self, progress: Progress, step: str, of: int) -> None:
+    def __init__(self, progress: Progress, of: int, detail: str = "") -> None:
         self._progress = progress
-        self._step = step
+        self._detail = detail
         self._of = of
         self._done = -1
         self._last = 0.0
@@ -25,4 +26,4 @@ class ThrottledProgress:
         """Still at it. Raises what the progress raises, Stopped above all."""
         if time.monotonic() - self._last >= 1:
             self._last = time.monotonic()
-            self._progress(self._step, self._done, self._of)
+            self._progress(Step.TRAIN, self._done, self._of, self._detail)

@@ -67,7 +67,7 @@ def improve(
     pool = _part(unlabeled, targets.shape[1], seed)
     if len(pool) < FEWEST or not taught.judged.any():
         return taught, []
-    throttled = ThrottledProgress(progress, "train: semi-supervised", 1 + len(SHARES))
+    throttled = ThrottledProgress(progress, 1 + len(SHARES), "semi-supervised")
     throttled.next()
     school = _School.of(taught, features, targets, pool, throttled)
     blend, blend_loss = school.best_blend()

@@ -14,6 +14,7 @@ from backend.domain.errors import UnreadableImage
 from backend.domain.ids import Label
 from backend.domain.jobs import Algorithm
 from backend.domain.schema import Control, TaskKind
+from backend.domain.steps import Step
 from backend.models.detection import detector, label_powerset, pseudo_labels
 from backend.models.detection.comparison import BoxComparison, compare
 from backend.models.detection.confidence import BoxConfidence
@@ -210,8 +211,8 @@ def _detect(
 def _measuring(progress: Progress) -> Progress:
     """Report evaluation as part of training; only epochs advance the progress bar."""
 
-    def report(_step: str, _done: int, _of: int) -> None:
-        progress("train: measuring", 0, 1)
+    def report(_step: Step, _done: int, _of: int, _detail: str = "") -> None:
+        progress(Step.TRAIN, 0, 1, "measuring")
 
     return report
 

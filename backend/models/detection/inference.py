@@ -12,6 +12,7 @@ from backend.domain.answers import ImageRef, Region, Regions
 from backend.domain.arrays import Floats
 from backend.domain.geometry import clipped
 from backend.domain.ids import Label
+from backend.domain.steps import Step
 from backend.models.detection.engine import Detections, Network, PixelBatch
 from backend.models.detection.letterbox import Letterboxed, letterbox
 from backend.models.images.upright import read
@@ -46,12 +47,12 @@ def detect(
     """
     results: dict[int, Regions] = {}
     for batch in _batches(_images(refs, fetch, network.image_size)):
-        progress("predict: finding boxes", len(results), len(refs))
+        progress(Step.PREDICT, len(results), len(refs), "finding boxes")
         pixels = np.stack([image.pixels for _, image in batch])
         detections = _detect(network, pixels, min_score)
         for (position, image), detected in zip(batch, detections, strict=True):
             results[position] = _regions(image, detected, labels)
-    progress("predict: finding boxes", len(results), len(refs))
+    progress(Step.PREDICT, len(results), len(refs), "finding boxes")
     return [results[position] for position in range(len(refs))]
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from backend.domain.answers import ImageRef, NoPrediction
 from backend.domain.batches import IMAGE_STATS, ImageBatch
 from backend.domain.geometry import Box
+from backend.domain.steps import Step
 from backend.models.embedding.augmentations import AugmentedFiles, AugmentingEncoder, augmented_file
 from backend.models.embedding.backbones import Backbone, backbone
 from backend.models.embedding.encoder import Encoder
@@ -49,7 +50,7 @@ class CachingExtractor:
         self._cache = cache
         self._loading = threading.Lock()
         self._encoder: Encoder | None = None
-        self._seconds = {"fetch": 0.0, "embed": 0.0}
+        self._seconds = {Step.FETCH: 0.0, Step.EMBED: 0.0}
         self._notes = Counter[str]()
 
     @property
@@ -115,7 +116,7 @@ class CachingExtractor:
     def box_statistics(self, ref: ImageRef, boxes: Sequence[Box]) -> tuple[float, float]:
         return brightness_and_sharpness(self._files.path(ref), boxes)
 
-    def timings(self) -> Mapping[str, float]:
+    def timings(self) -> Mapping[Step, float]:
         return dict(self._seconds)
 
     def notes(self) -> Mapping[str, int]:

@@ -17,13 +17,12 @@ from time import monotonic
 from typing import Any
 
 from backend.domain.answers import ImageRef, NoPrediction
+from backend.domain.steps import Step
 from backend.models.embedding.encoder import Encoder
 from backend.models.embedding.feature_cache import Entry, FeatureCache
 from backend.models.embedding.workers import EmbeddingWorker, Outcome, Waiting, open_workers
 from backend.ports.images import ImageFiles
 from backend.ports.progress import Progress
-
-_STEP = "embed"
 
 _AHEAD = 2000
 """How many images are fetched before their turn; even a small image cache must hold them."""
@@ -74,7 +73,7 @@ class Embedding:
         self._todo: deque[Waiting] = deque()
         self._same: dict[str, list[Waiting]] = {}
         self._busy = 0
-        self.seconds = {"fetch": 0.0, "embed": 0.0}
+        self.seconds = {Step.FETCH: 0.0, Step.EMBED: 0.0}
 
     def run(self) -> None:
         """Raises whatever `progress` raises, and leaves no thread behind."""
@@ -103,7 +102,7 @@ class Embedding:
         self._fed.set()
 
     def _turn(self, audits: ThreadPoolExecutor) -> None:
-        started, waits_for = monotonic(), "embed" if self._busy else "fetch"
+        started, waits_for = monotonic(), Step.EMBED if self._busy else Step.FETCH
         self._report()
         events = self._gathered()
         self.seconds[waits_for] += monotonic() - started
@@ -111,7 +110,7 @@ class Embedding:
         self._arrive([event for event in events if isinstance(event, tuple)])
         self._settle([event for event in events if not isinstance(event, tuple)])
         self._employ(audits)
-        self.seconds["embed"] += monotonic() - started
+        self.seconds[Step.EMBED] += monotonic() - started
 
     def _gathered(self) -> Sequence[Event]:
         try:
@@ -208,4 +207,4 @@ class Embedding:
         future.add_done_callback(self._events.put)
 
     def _report(self) -> None:
-        self._progress(_STEP, self._done, len(self._refs))
+        self._progress(Step.EMBED, self._done, len(self._refs))

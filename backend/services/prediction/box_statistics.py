@@ -8,10 +8,9 @@ import numpy as np
 from backend.domain.answers import Answer, ImageRef, Regions
 from backend.domain.arrays import Floats
 from backend.domain.errors import UnreadableImage
+from backend.domain.steps import Step
 from backend.ports.images import BoxMeasurer
 from backend.ports.progress import Progress
-
-STEP = "predict"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ class Cropping:
         known = np.full((len(refs), 2), np.nan)
         chosen = [int(row) for row in np.argsort(-first, kind="stable")[: self.most]]
         for done, row in enumerate(chosen):
-            progress(STEP, done, len(chosen))
+            progress(Step.PREDICT, done, len(chosen))
             known[row] = self._of_image(refs[row], answers[row])
         return known
 

@@ -12,6 +12,7 @@ from backend.domain.answers import HardExample, NoPrediction
 from backend.domain.errors import BadInput
 from backend.domain.ids import ProjectId, TaskId, VersionName
 from backend.domain.schema import LabelSchema
+from backend.domain.steps import Step
 from backend.label_studio import codec, labeling_config
 from backend.ports.label_studio import PredictionEditor, ProjectReader, TabEditor
 from backend.ports.progress import Progress
@@ -66,7 +67,7 @@ class Publisher:
         kept = sum(task in there for task in predicted.images.tasks)
         total = len(predicted.images)
         for start in range(0, total, BATCH):
-            progress("push", start, total)
+            progress(Step.PUSH, start, total)
             rows = range(start, min(start + BATCH, total))
             batch = [
                 predicted.prediction(row, version, hard.get(predicted.images.refs[row].task))
@@ -80,7 +81,7 @@ class Publisher:
             pushed = self.label_studio.push(project, schema, fresh)
             created += pushed.created
             dropped += pushed.dropped
-        progress("push", total, total)
+        progress(Step.PUSH, total, total)
         return PublishedPredictions(created + kept, tuple(dropped))
 
     def show(self, project: ProjectId, version: VersionName) -> None:

@@ -10,10 +10,11 @@ import numpy as np
 from backend.domain.answers import HardExample, ImageRef, NoPrediction
 from backend.domain.arrays import Floats
 from backend.domain.ids import TaskId, VersionName
-from backend.domain.jobs import Job, Mode
+from backend.domain.jobs import JobResult, Mode
 from backend.domain.json import JsonObject
 from backend.domain.metrics import metrics_to_json
 from backend.domain.schema import LabelSchema
+from backend.domain.steps import TIMED_STEPS, Step
 from backend.domain.versions import ModelVersion
 from backend.policies.hard_examples.reasons import PHRASES
 from backend.policies.label_issues import LabelIssue
@@ -27,15 +28,11 @@ from backend.services.training.train import Dataset, Learned
 HARDEST = 20
 """Hard examples listed one by one."""
 
-STEPS = ("list", "fetch", "embed", "train", "predict", "push")
-"""What every report gives the seconds of, also of a job that trained or pushed nothing."""
-
 HISTOGRAM_BINS = 20
 """Of equal width over [0, 1]."""
 
 
-def content(
-    job: Job,
+def sections(
     version: ModelVersion,
     *,
     people: ProjectTasks,
@@ -43,8 +40,7 @@ def content(
     findings: Assessment,
     finished: Finished,
     unreadable: Sequence[NoPrediction],
-    seconds: Mapping[str, float],
-    reason: str,
+    seconds: Mapping[Step, float],
 ) -> JsonObject:
     """The report of one job; counts are of images, times in seconds.
 
@@ -54,13 +50,7 @@ def content(
     predicted = len(findings.predicted.images)
     certificates = [asdict(one) for one in findings.verdict.certificates]
     return {
-        "job": job.id,
-        "project": job.request.project,
-        "mode": job.request.mode.value,
-        "algorithm": job.request.algorithm.value,
-        "version": version.name,
         "shown": finished.shown,
-        "reason": reason,
         "task_kind": "+".join(dict.fromkeys(kind.value for kind in version.kinds.values())),
         "labels": [
             {"control": count.control, "label": count.label, "images": count.images}
@@ -73,7 +63,6 @@ def content(
         "hard": len(findings.hard),
         "hardest": [_hard(example) for example in _worst(findings.hard)],
         "hard_reasons": hard_reasons(findings.hard),
-        "accepted": finished.accepted,
         "withheld": predicted - finished.accepted,
         "dropped": [_slot(slot) for slot in finished.published.dropped],
         "unreadable": [_slot(slot) for slot in unreadable],
@@ -90,21 +79,16 @@ def content(
 
 
 def of_looking(
-    job: Job,
     extractor: ExtractionLog,
     *,
     reason: str,
     people: ProjectTasks,
     unreadable: Sequence[NoPrediction],
-    seconds: Mapping[str, float],
-) -> JsonObject:
-    """What jobs that only look at images have in common: no model is trained or shown."""
-    return {
-        "job": job.id,
-        "project": job.request.project,
-        "mode": job.request.mode.value,
-        "version": None,
-        "reason": reason,
+    seconds: Mapping[Step, float],
+    **sections: Any,
+) -> JobResult:
+    """Report a job that neither trained nor published a model; `sections` are its own."""
+    common = {
         "labeled": len(people.labeled),
         "unlabeled": len(people.unlabeled),
         "unreadable": [_slot(slot) for slot in unreadable],
@@ -112,6 +96,7 @@ def of_looking(
         "device": extractor.device,
         "backbone": extractor.backbone,
     }
+    return JobResult(reason, sections={**common, **sections})
 
 
 def of_training(learned: Learned, doubts: Sequence[LabelIssue]) -> JsonObject:
@@ -184,8 +169,8 @@ def _hard(example: HardExample) -> JsonObject:
     return {"task": example.task, "coefficient": example.coefficient, "reasons": reasons}
 
 
-def _seconds(spent: Mapping[str, float]) -> dict[str, float]:
-    return {step: round(spent.get(step, 0.0), 3) for step in STEPS}
+def _seconds(spent: Mapping[Step, float]) -> dict[str, float]:
+    return {step: round(spent.get(step, 0.0), 3) for step in TIMED_STEPS}
 
 
 def _slot(slot: NoPrediction) -> JsonObject:

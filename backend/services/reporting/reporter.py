@@ -5,8 +5,9 @@ from dataclasses import asdict, dataclass
 
 from backend.domain.answers import NoPrediction
 from backend.domain.ids import ProjectId
-from backend.domain.jobs import Job
+from backend.domain.jobs import Job, JobResult
 from backend.domain.json import Json
+from backend.domain.steps import Step
 from backend.domain.versions import ModelVersion
 from backend.ports.images import ExtractionLog
 from backend.ports.stores import Illustrations
@@ -40,17 +41,16 @@ class Reporter:
         findings: Assessment,
         finished: Finished,
         unreadable: Sequence[NoPrediction],
-        seconds: Mapping[str, float],
+        seconds: Mapping[Step, float],
         reason: str,
         training: Json | None = None,
-    ) -> Json:
-        """The content of `report.json`; `training` is what was found out while learning.
+    ) -> JobResult:
+        """Put together the result of a job; `training` is what was found out while training.
 
         A job that learned nothing tells what was found out when its version was trained.
         """
         earlier = self.reports(job.request.project)
-        content = report.content(
-            job,
+        content = report.sections(
             version,
             people=people,
             dataset=dataset,
@@ -58,7 +58,6 @@ class Reporter:
             finished=finished,
             unreadable=(*unreadable, *findings.unreadable),
             seconds={**seconds, **self.extractor.timings()},
-            reason=reason,
         )
         found = {
             **content,
@@ -71,4 +70,6 @@ class Reporter:
             lambda: self.illustrations.draw(job, found, report.hardest(findings)),
         )
         left = [asdict(one) for one in finished.cleanup.skipped_cleanup]
-        return {**found, "skipped_cleanup": left}
+        return JobResult(
+            reason, version.name, finished.accepted, {**found, "skipped_cleanup": left}
+        )

@@ -9,6 +9,7 @@ from backend.domain.batches import ImageBatch
 from backend.domain.ids import ControlName, TaskId
 from backend.domain.jobs import Algorithm
 from backend.domain.schema import Control, LabelSchema, TaskKind
+from backend.domain.steps import Step
 from backend.domain.versions import ModelVersion
 from backend.policies.certification import audit_sample
 from backend.ports.images import Fetch
@@ -164,7 +165,7 @@ def _says_something(answer: Answer | None) -> bool:
 def _share(progress: Progress, turn: int, turns: int) -> Progress:
     """The part of the step that belongs to one of several trainings."""
 
-    def report(step: str, done: int, of: int) -> None:
-        progress(step, turn * of + done, turns * of)
+    def report(step: Step, done: int, of: int, detail: str = "") -> None:
+        progress(step, turn * of + done, turns * of, detail)
 
     return report

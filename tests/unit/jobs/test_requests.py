@@ -23,7 +23,7 @@ def test_every_field_of_a_request_can_be_given(request_):
 def test_a_chosen_version_may_not_be_certified_on_what_it_learned_from():
     wish = {"mode": "pre-labeling", "model_version": "al-0001-aaaa", "accept": True}
     assert job_request(3, wish).accept
-    with pytest.raises(BadInput, match=r"may have learned from.* Start an active-learning job"):
+    with pytest.raises(BadInput, match=r"may have been trained on.* Start an active-learning job"):
         job_request(3, {**wish, "labels_are_random": True})
 
 

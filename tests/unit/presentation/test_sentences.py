@@ -28,16 +28,18 @@ def test_a_refusal_in_one_line_says_each_cure_once():
 
 
 @pytest.mark.parametrize(
-    ("step", "said"),
+    ("step", "detail", "said"),
     [
-        ("", "starting"),
-        ("push", "writing to Label Studio"),
-        ("train: epoch 3 of 17", "training: epoch 3 of 17"),
-        ("waiting for Label Studio", "waiting for Label Studio"),
+        ("", "", "starting"),
+        ("push", "", "writing to Label Studio"),
+        ("train", "epoch 3 of 17", "training: epoch 3 of 17"),
+        ("waiting for Label Studio", "", "waiting for Label Studio"),
+        ("a step of an earlier version", "", "a step of an earlier version"),
     ],
 )
-def test_a_running_job_says_what_it_is_at(step, said):
-    assert sentences.doing(a_job(step=step, progress=0.5)) == f"A job is running: {said}, 50% done."
+def test_a_running_job_says_what_it_is_at(step, detail, said):
+    job = a_job(step=step, detail=detail, progress=0.5)
+    assert sentences.doing(job) == f"A job is running: {said}, 50% done."
 
 
 def test_a_job_that_waits_says_where_to_look_if_it_waits_on():

@@ -6,7 +6,7 @@ import pytest
 
 from backend.domain.errors import LabelStudioUnreachable, NotFound, OutOfSpace, Reason, ReasonCode
 from backend.domain.ids import ProjectId
-from backend.domain.jobs import JobRequest, JobState, Mode
+from backend.domain.jobs import JobRequest, JobResult, JobState, Mode
 from backend.policies.retraining import RetrainingPolicy
 from backend.processes.auto_train_loop import ASK_AGAIN, AutoTrainLoop
 from backend.services.auto_train import (
@@ -19,6 +19,7 @@ from backend.services.auto_train import (
 from backend.settings import Settings
 from tests.fakes.backend import NOW, FakeBackend, a_job, a_project, a_version
 from tests.fakes.changes import FakeChanges
+from tests.fakes.steps import FakeSteps
 
 PETS = ProjectId(2)
 SHORT = Reason(ReasonCode.TOO_FEW_IMAGES, "class 'dog' has 3 of 5 images")
@@ -214,14 +215,14 @@ def test_a_deleted_project_is_forgotten(world):
 def run(world, mode=Mode.ACTIVE_LEARNING, accepted=0, fails=False):
     """A job during which three more are annotated."""
 
-    def work(_job, _progress):
+    def work(_job, _steps):
         world.changes.changed(PETS, 3 + accepted)
         if fails:
             raise OutOfSpace("the disk is full")
-        return {"accepted": accepted}
+        return JobResult("done", accepted=accepted)
 
     job = a_job(request=JobRequest(PETS, mode))
-    return consuming(world.changes, work)(job, lambda *_: None)
+    return consuming(world.changes, work)(job, FakeSteps())
 
 
 def test_what_came_while_a_training_ran_still_counts_and_what_it_accepted_does_not(world):

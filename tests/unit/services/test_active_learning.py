@@ -20,7 +20,7 @@ from backend.domain.schema import TaskKind
 from backend.services.publishing import finishing
 from tests.fakes.label_studio import CHOICES
 from tests.fakes.models import ParityFamily, ParityModel
-from tests.fakes.world import PROJECT, World, quiet
+from tests.fakes.world import PROJECT, World
 
 
 @pytest.fixture
@@ -133,12 +133,12 @@ def test_a_job_whose_preconditions_broke_since_it_was_queued_is_refused(world):
 def test_a_stop_during_the_push_leaves_what_people_see_as_it_was(world):
     before = world.run()["version"]
 
-    def stop_at_push(step, _done, _of):
+    def stop_at_push(step, _done, _of, _detail=""):
         if step == "push":
             raise Stopped
 
     with pytest.raises(Stopped):
-        world.active_learning(world.job(), stop_at_push)
+        world.report(world.active_learning, world.job(), stop_at_push)
     assert world.label_studio.model_version == before
     assert world.versions.current(PROJECT).name == before
 
@@ -211,7 +211,7 @@ def test_pre_labeling_uses_the_chosen_version_and_trains_nothing(world):
     world.run()
     world.family.training_sets.clear()
     job = world.job(mode=Mode.PRE_LABELING, model_version=old)
-    report = world.pre_labeling(job, quiet)
+    report = world.report(world.pre_labeling, job)
     assert report["version"] == old
     assert report["predicted"] == 28
     assert world.family.training_sets == []
@@ -225,7 +225,7 @@ def test_pre_labeling_reports_what_was_found_out_when_its_version_was_trained(wo
     world.reports = [world.run(), {**training, "mode": "pre-labeling", "notes": {}}, training]
     # when it labels once more
     job = world.job(mode=Mode.PRE_LABELING, model_version=training["version"])
-    report = world.pre_labeling(job, quiet)
+    report = world.report(world.pre_labeling, job)
     # then its report says so, and that nothing was trained now
     assert (report["notes"], report["per_class"]) == (training["notes"], training["per_class"])
     assert list(report["seconds"]) == ["list", "fetch", "embed", "train", "predict", "push"]
@@ -235,7 +235,7 @@ def test_pre_labeling_reports_what_was_found_out_when_its_version_was_trained(wo
 def test_pre_labeling_with_a_version_of_unknown_training_says_nothing_of_it(world):
     version = world.run()["version"]
     job = world.job(mode=Mode.PRE_LABELING, model_version=version)
-    report = world.pre_labeling(job, quiet)
+    report = world.report(world.pre_labeling, job)
     assert (report["notes"], report["per_class"]) == ({}, [])
 
 
@@ -243,15 +243,15 @@ def test_pre_labeling_again_sends_nothing_twice(world):
     version = world.run()["version"]
     world.label_studio.people |= {TaskId(50): None}
     job = world.job(mode=Mode.PRE_LABELING, model_version=version)
-    assert world.pre_labeling(job, quiet)["predicted"] == 1
-    assert world.pre_labeling(job, quiet)["predicted"] == 0
+    assert world.report(world.pre_labeling, job)["predicted"] == 1
+    assert world.report(world.pre_labeling, job)["predicted"] == 0
 
 
 def test_pre_labeling_refuses_a_version_with_other_labels(world):
     version = world.run()["version"]
     world.label_studio.label_config = CHOICES.replace('"dog"', '"wolf"')
     with pytest.raises(Refused, match="does not fit"):
-        world.pre_labeling(world.job(mode=Mode.PRE_LABELING, model_version=version), quiet)
+        world.pre_label(version)
 
 
 class Blind(ParityFamily):

@@ -14,7 +14,8 @@ from backend.services.auto_accept import Verdict
 from backend.services.training import label_issues, seen_tasks
 from tests.fakes.label_studio import FakeLabelStudio
 from tests.fakes.models import ParityFamily, ParityModel
-from tests.fakes.world import World, quiet
+from tests.fakes.steps import quiet
+from tests.fakes.world import World
 
 PROJECT = ProjectId(1)
 
@@ -82,7 +83,7 @@ def test_an_image_that_joins_the_lane_loses_the_predictions_it_had(world):
 def test_a_lane_that_was_drawn_for_pre_labeling_has_no_predictions_either(world):
     version = VersionName(world.run()["version"])
     request = {"mode": Mode.PRE_LABELING, "model_version": version, "accept": True}
-    world.pre_labeling(world.job(**request), quiet)
+    world.report(world.pre_labeling, world.job(**request))
     predicted = {task for task, _ in world.label_studio.predictions}
     assert audit_of(world)
     assert predicted.isdisjoint(audit_of(world))
@@ -192,9 +193,9 @@ def test_a_labeled_lane_certifies_and_the_sure_ones_become_annotations(world):
 def test_a_version_that_was_certified_later_is_known_to_be_until_that_is_undone(world):
     version = VersionName(world.run()["version"])
     request = {"mode": Mode.PRE_LABELING, "model_version": version, "accept": True}
-    world.pre_labeling(world.job(**request), quiet)
+    world.report(world.pre_labeling, world.job(**request))
     world.label(audit_of(world))
-    world.pre_labeling(world.job(**request), quiet)
+    world.report(world.pre_labeling, world.job(**request))
     assert world.versions.get(PROJECT, version).certificate is None
     assert "at most 5 %" in world.auto_accept.certified(PROJECT)[version].promise
     world.auto_accept.undo(PROJECT, world.job().id)
@@ -288,7 +289,7 @@ def test_an_undo_while_another_job_runs_is_remembered(world):
     world.families.update(dict.fromkeys(world.family.kinds, Undoing()))
     world.label_studio.people[TaskId(601)] = None
     second = replace(world.job(accept=True, max_error=0.001), id=JobId("job-2"))
-    world.active_learning(second, quiet)
+    world.report(world.active_learning, second)
     assert world.ledgers.load(PROJECT).accepted == frozenset()
 
 
@@ -406,7 +407,7 @@ def test_an_older_version_is_not_certified_on_what_taught_it(world):
     older = VersionName(world.run()["version"])
     world.run(accept=True, labels_are_random=True, max_error=0.001)
     request = {"mode": Mode.PRE_LABELING, "model_version": older, "accept": True}
-    assert world.pre_labeling(world.job(**request), quiet)["accepted"] == 0
+    assert world.report(world.pre_labeling, world.job(**request))["accepted"] == 0
 
 
 def test_a_model_does_not_go_on_from_one_that_saw_its_validation_images(world):
@@ -433,9 +434,9 @@ def test_what_taught_a_version_is_remembered_by_those_that_go_on_from_it(world):
 def test_pre_labeling_accepts_with_a_certificate_too(world):
     version = VersionName(world.run()["version"])
     request = {"mode": Mode.PRE_LABELING, "model_version": version, "accept": True}
-    world.pre_labeling(world.job(**request), quiet)
+    world.report(world.pre_labeling, world.job(**request))
     world.label(audit_of(world))
-    report = world.pre_labeling(world.job(**request), quiet)
+    report = world.report(world.pre_labeling, world.job(**request))
     assert report["accepted"] > 0
 
 

@@ -13,7 +13,7 @@ from backend.domain.versions import Ledger
 from backend.presentation import terminal_views
 from backend.presentation.serializers import JobJson
 from backend.services.next_picks import TAB
-from tests.fakes.world import PROJECT, World, quiet
+from tests.fakes.world import PROJECT, World
 
 GROUPED, SUGGESTED = Mode.GROUPING, Mode.SUGGESTING
 
@@ -30,11 +30,11 @@ def world(tmp_path):
 
 
 def grouped(world, groups=4, **changes):
-    return world.grouping(world.job(mode=GROUPED, groups=groups, **changes), quiet)
+    return world.report(world.grouping, world.job(mode=GROUPED, groups=groups, **changes))
 
 
 def suggested(world, count=10, **changes):
-    return world.suggestions(world.job(mode=SUGGESTED, count=count, **changes), quiet)
+    return world.report(world.suggestions, world.job(mode=SUGGESTED, count=count, **changes))
 
 
 def in_words(report, mode):

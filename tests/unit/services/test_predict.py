@@ -9,7 +9,7 @@ from backend.domain.ids import ProjectId, TaskId
 from backend.services.predict import BATCH
 from backend.settings import Settings
 from tests.fakes.label_studio import CHOICES
-from tests.fakes.world import World, quiet
+from tests.fakes.world import World
 
 PROJECT = ProjectId(1)
 BOXES = (
@@ -159,7 +159,7 @@ def test_a_prediction_of_two_controls_is_as_sure_as_both_together(world):
         TaskId(task): {"c": Choices((world.truth(task),)), "d": Choices(("night",))}
         for task in (60, 63)
     }
-    world.active_learning(world.job(), quiet)
+    world.run()
     predict, _ = predictor(world)
     (result,) = predict(PROJECT, both, [raw_task(101)])
     assert result["score"] == pytest.approx(0.99**2, abs=1e-6)

@@ -14,6 +14,7 @@ from torchvision.transforms import v2
 
 from backend.domain.answers import Answer, Regions
 from backend.domain.ids import Label
+from backend.domain.steps import Step
 from backend.models.detection.letterbox import Letterboxed, letterbox
 from backend.models.detection.torchvision_engine.network import to_tensor
 from backend.models.images.upright import read
@@ -30,7 +31,7 @@ class LetterboxedDataset(torch.utils.data.Dataset[Example]):
         self._examples: list[tuple[Letterboxed, Target]] = []
         pairs = zip(training_set.train.refs, training_set.train_answers, strict=True)
         for ref, answer in pairs:
-            training_set.progress("train: reading images", 0, 1)  # only epochs advance the bar
+            training_set.progress(Step.TRAIN, 0, 1, "reading images")  # only epochs advance the bar
             image = letterbox(read(training_set.fetch(ref)), size)
             self._examples.append((image, target(image, answer, training_set.control.labels)))
         self._augment = augmentation()

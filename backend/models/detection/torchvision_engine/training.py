@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from backend.domain.steps import Step
 from backend.models.detection.out_of_memory import with_smaller_batches
 from backend.models.detection.torchvision_engine.dataset import Example, LetterboxedDataset
 from backend.models.detection.training_plan import TrainingPlan
@@ -126,7 +127,8 @@ class Training:
     ) -> None:
         set_training_mode(self.module)
         for batch in batches:
-            self.progress(f"train: epoch {epoch} of {self.plan.epochs}", epoch, self.plan.epochs)
+            epochs = self.plan.epochs
+            self.progress(Step.TRAIN, epoch, epochs, f"epoch {epoch} of {epochs}")
             for group in optimizer.param_groups:
                 group["lr"] = group["share"] * self.plan.learning_rate * schedule.rate
             loss = self._loss(batch)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from backend.domain.steps import Step
 from backend.models.detection.training_plan import TrainingPlan
 from backend.ports.progress import Progress
 
@@ -71,7 +72,8 @@ class TrainingCallbacks:
 
     def _report(self, trainer: RunningTrainer) -> None:
         epoch = min(self.epochs + 1, trainer.epochs)
-        self._progress(f"train: epoch {epoch} of {trainer.epochs}", self.epochs, trainer.epochs)
+        epochs = trainer.epochs
+        self._progress(Step.TRAIN, self.epochs, epochs, f"epoch {epoch} of {epochs}")
 
     def _is_due(self, epoch: int) -> bool:
         return self._choosing and (epoch + 1) % self._plan.validations == 0

@@ -17,6 +17,7 @@ from backend.domain.arrays import Pixels
 from backend.domain.batches import ImageBatch
 from backend.domain.errors import OutOfSpace
 from backend.domain.ids import Label
+from backend.domain.steps import Step
 from backend.models.detection.training_plan import SIZES
 from backend.models.images.upright import is_plain, read
 from backend.ports.model_family import TrainingSet
@@ -72,7 +73,7 @@ def _write_split(
     images.mkdir(parents=True)
     lines.mkdir(parents=True)
     for position, (ref, answer) in enumerate(zip(images_of_split.refs, answers, strict=True)):
-        training_set.progress("train: reading images", 0, 1)  # only epochs advance the bar
+        training_set.progress(Step.TRAIN, 0, 1, "reading images")  # only epochs advance the bar
         stem = f"{position:06d}-task-{ref.task}"
         _place(training_set.fetch(ref), images, stem)
         rows = "\n".join(label_lines(answer, training_set.control.labels))

@@ -190,7 +190,7 @@ def test_the_same_seed_learns_the_same_model():
 
 
 def test_a_stop_ends_the_training():
-    def stop(step, done, of):
+    def stop(step, done, of, detail=""):
         raise Stopped
 
     with pytest.raises(Stopped):

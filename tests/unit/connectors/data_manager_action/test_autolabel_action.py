@@ -175,7 +175,7 @@ def test_labels_said_to_be_random_reach_a_job_that_learns_and_no_other(action, p
     stated = {"accept": "yes", "labels_are_random": "yes"}
     start(action, project, **stated)
     assert backend.started[0].labels_are_random
-    with pytest.raises(ValidationError, match="may have learned from"):
+    with pytest.raises(ValidationError, match="may have been trained on"):
         start(action, project, mode="pre-labeling", model_version="al-0002-77aa", **stated)
 
 

@@ -158,8 +158,8 @@ def test_several_labels_can_be_learned_precisely():
 
 
 def test_a_stop_ends_the_semi_supervised_part():
-    def stop(step, done, of):
-        if step == "train: semi-supervised":
+    def stop(step, done, of, detail=""):
+        if detail == "semi-supervised":
             raise Stopped
 
     with pytest.raises(Stopped):

@@ -36,7 +36,7 @@ class MeanColour:
         return (mean / np.linalg.norm(mean, axis=1, keepdims=True)).astype(np.float16)
 
 
-def quiet(step: str, done: int, of: int) -> None:
+def quiet(step: str, done: int, of: int, detail: str = "") -> None:
     pass
 
 
@@ -142,7 +142,7 @@ def test_stop_ends_the_look_and_every_thread(
     before = set(threading.enumerate())
     refs = [painted(tmp_path, number) for number in range(60)]
 
-    def stop_midway(step: str, done: int, of: int) -> None:
+    def stop_midway(step: str, done: int, of: int, detail: str = "") -> None:
         if done:
             raise Stopped
 
@@ -159,7 +159,7 @@ def test_progress_is_told_while_an_image_is_slow_to_come(
     refs = [painted(tmp_path, number) for number in range(3)]
     told: list[tuple[int, int]] = []
 
-    def progress(step: str, done: int, of: int) -> None:
+    def progress(step: str, done: int, of: int, detail: str = "") -> None:
         told.append((done, of))
         if told.count((1, 3)) == 3:
             files.gate.set()

@@ -12,7 +12,7 @@ from backend.policies.hard_examples.coefficient import Weighting
 from backend.services.prediction.box_statistics import Cropping
 from backend.services.prediction.hard_examples import HardExamples
 from tests.fakes.models import FakeFeatureExtractor
-from tests.fakes.world import quiet
+from tests.fakes.steps import quiet
 from tests.unit.services.prediction.test_consistency import CELLS, Opinion, dataset, predicted
 
 CAT = Label("cat")

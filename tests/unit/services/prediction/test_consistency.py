@@ -19,7 +19,7 @@ from tests.fakes.detection_engine import ColourEngine, ColourNetwork
 from tests.fakes.detection_training_sets import CONTROL, fetch, shapes, training_set
 from tests.fakes.image_files import FakeImageFiles
 from tests.fakes.models import FakeFeatureExtractor
-from tests.fakes.world import quiet
+from tests.fakes.steps import quiet
 from tests.unit.models.embedding.test_feature_extractor import MeanColour, extractor_of
 
 CAT, DOG = Label("cat"), Label("dog")

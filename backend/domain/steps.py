@@ -1,0 +1,46 @@
+"""The steps of a job, in the order in which they happen."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class Step(StrEnum):
+    """A step, by its name in reports and in the JSON of a job.
+
+    `WAIT` is no work: a call is repeated until Label Studio answers again.
+    """
+
+    LIST = "list"
+    FETCH = "fetch"
+    EMBED = "embed"
+    TRAIN = "train"
+    PREDICT = "predict"
+    PUSH = "push"
+    WAIT = "waiting for Label Studio"
+
+    @property
+    def doing(self) -> str:
+        """The step as part of a sentence: `training`."""
+        return _DOING.get(self, self.value)
+
+
+_DOING: Mapping[Step, str] = {
+    Step.LIST: "listing the tasks",
+    Step.FETCH: "fetching the images",
+    Step.EMBED: "embedding the images",
+    Step.TRAIN: "training",
+    Step.PREDICT: "predicting",
+    Step.PUSH: "writing to Label Studio",
+}
+
+EXPECTED_SHARES: Mapping[Step, float] = {
+    Step.LIST: 1,
+    Step.EMBED: 10,
+    Step.TRAIN: 10,
+    Step.PREDICT: 3,
+    Step.PUSH: 4,
+}
+"""Relative duration of the steps. Images are fetched while others are embedded."""
+
+TIMED_STEPS = (Step.LIST, Step.FETCH, Step.EMBED, Step.TRAIN, Step.PREDICT, Step.PUSH)
+"""Every report gives the seconds of each, 0 for a step that its job did not have."""

@@ -1,0 +1,26 @@
+"""The steps of a job that no queue watches."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from backend.domain.steps import Step
+from backend.ports.progress import Progress
+
+
+def quiet(_step: Step, _done: int, _of: int, _detail: str = "") -> None:
+    """Ignore progress."""
+
+
+@dataclass
+class FakeSteps:
+    """Implements `backend.ports.progress.Steps`; every step takes one second."""
+
+    progress: Progress = quiet
+    seconds: dict[Step, float] = field(default_factory=dict)
+
+    @contextmanager
+    def __call__(self, step: Step) -> Generator[Progress]:
+        self.seconds[step] = self.seconds.get(step, 0.0) + 1
+        self.progress(step, 0, 1)
+        yield self.progress
