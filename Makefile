@@ -5,66 +5,93 @@ PYTHON ?= python3
 VENV := .venv
 LS_VENV := .venv-label-studio
 ML_VENV := .venv-label-studio-ml
+LOWEST_VENV := .venv-lowest
 BIN := $(VENV)/bin
-LABEL_STUDIO_VERSION := 1.23.2
+INSTALL := PYTHON=$(PYTHON) requirements/install.sh
+UV = $(or $(shell command -v uv),$(BIN)/uv)
+COMPILE = $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 \
+	--no-annotate --no-emit-index-url --custom-compile-command "make lock"
+PYTEST := $(BIN)/python -m pytest
 export YOLO_OFFLINE ?= 1
 export ORT_DISABLE_TELEMETRY := 1
-# nothing outside this folder: no cache of pip's, and those of libraries here
+# keep caches inside this folder, and pip's nowhere
 export PIP_NO_CACHE_DIR := 1
 export XDG_CACHE_HOME := $(CURDIR)/.cache
 export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
 
 help: ## list what can be made
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(VENV)/.installed ## make the environment of the backend
-label-studio: $(LS_VENV)/.installed ## make the environment of Label Studio, which is its own
+label-studio: $(LS_VENV)/.installed ## make the environment of Label Studio, which pins other versions
 label-studio-ml: $(ML_VENV)/.installed ## make an environment with the package label-studio-ml
 
-$(VENV)/.installed: pyproject.toml
-	@echo "Installing the backend: PyTorch is large, this takes some minutes"
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' \
-		|| { echo "Python 3.11 or 3.12 is needed: make PYTHON=python3.12 ..."; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --editable '.[dev,demo]'
+$(VENV)/.installed: pyproject.toml requirements/backend.lock
+	@$(INSTALL) $(VENV) requirements/backend.lock "7 GB" --editable '.[dev,demo]'
 	@touch $@
 
-$(LS_VENV)/.installed:
-	@echo "Installing Label Studio $(LABEL_STUDIO_VERSION)"
-	@test -x $(LS_VENV)/bin/python || $(PYTHON) -m venv $(LS_VENV)
-	@$(LS_VENV)/bin/python -m pip install --quiet label-studio==$(LABEL_STUDIO_VERSION)
+$(LS_VENV)/.installed: requirements/label-studio.lock
+	@$(INSTALL) $(LS_VENV) requirements/label-studio.lock "400 MB"
 	@touch $@
 
-# label-studio-ml 1.0.9 pins Flask 1.1.2; of ours, only what the web part needs
-$(ML_VENV)/.installed:
-	@echo "Installing label-studio-ml 1.0.9"
-	@test -x $(ML_VENV)/bin/python || $(PYTHON) -m venv $(ML_VENV)
-	@$(ML_VENV)/bin/python -m pip install --quiet label-studio-ml==1.0.9 'rq>=2.8,<3' redis httpx \
-		numpy pydantic pydantic-settings python-dotenv defusedxml prometheus-client waitress \
-		pytest pytest-timeout
+# The backend goes in without its dependencies: the lock has those that its web part needs
+$(ML_VENV)/.installed: requirements/label-studio-ml.lock
+	@$(INSTALL) $(ML_VENV) requirements/label-studio-ml.lock "70 MB"
 	@$(ML_VENV)/bin/python -m pip install --quiet --no-deps --editable .
 	@touch $@
+
+lock: ## choose versions anew and write requirements/*.lock
+	$(COMPILE) pyproject.toml --extra dev --extra demo --output-file requirements/backend.lock
+	$(COMPILE) requirements/label-studio.in --output-file requirements/label-studio.lock
+	$(COMPILE) requirements/label-studio-ml.in --output-file requirements/label-studio-ml.lock
+	@sed -i -E "s/( ;| and) python_full_version < '3.13' and sys_platform == 'linux'$$//; \
+		s/ and sys_platform == 'linux'$$//" requirements/*.lock
 
 demo: install label-studio ## a trial run with its own Label Studio, on real images
 	@$(BIN)/autolabel demo
 
-check: install ## lint, types, import arrows
+check: install ## lint, formatting, types, import contracts, layout, documentation
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports --no-cache
+	$(PYTEST) --quiet tests/unit/test_docs.py tests/unit/test_settings.py
 
 # Two files of tests at a time, the slow ones first: most of them wait for other programs
-test: check label-studio label-studio-ml ## all checks and tests
-	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+test: check label-studio label-studio-ml ## all checks and all tests, with coverage
+	$(PYTEST) --numprocesses=2 --dist=loadfile --no-loadscope-reorder --cov --cov-report=
+	$(BIN)/coverage report --skip-covered --format=total
+	$(BIN)/coverage report --include='backend/domain/*,backend/policies/*' --fail-under=100
 
-unit: install ## the pure tests, in seconds
-	$(BIN)/python -m pytest tests/unit
+unit: install ## pure tests: no process, no socket, no torch
+	$(PYTEST) tests/unit --hypothesis-profile=quick
+
+component: install ## one part with what it drives: processes, sockets, torch
+	$(PYTEST) tests/component
+
+contract: install label-studio-ml ## the HTTP contract and each port, real and fake
+	$(PYTEST) tests/contract
+
+integration: install ## several parts together: Redis, worker, web, browser
+	$(PYTEST) tests/integration
+
+e2e: install label-studio ## with a real Label Studio
+	$(PYTEST) tests/e2e
+
+faults: install label-studio ## killed processes, full disks, lost connections
+	$(PYTEST) tests/faults
 
 bench: install label-studio ## measurements, printed as ratios
 	$(BIN)/python -m tests.bench
 
-clean: ## remove what was built, environments included
-	rm -rf $(VENV) $(LS_VENV) $(ML_VENV) .cache .bench build dist *.egg-info
+lowest: ## unit tests with the lowest versions that pyproject.toml allows
+	@$(UV) venv --quiet --allow-existing --python $(PYTHON) $(LOWEST_VENV)
+	@$(UV) pip install --quiet --python $(LOWEST_VENV)/bin/python --resolution lowest-direct \
+		--editable '.[dev,demo]'
+	$(LOWEST_VENV)/bin/python -m pytest tests/unit --hypothesis-profile=quick
 
-.PHONY: help install label-studio label-studio-ml demo check test unit bench clean
+clean: ## remove what was built, environments included
+	rm -rf $(VENV) $(LS_VENV) $(ML_VENV) $(LOWEST_VENV) .cache .bench build dist *.egg-info
+
+.PHONY: help install label-studio label-studio-ml lock demo check test unit component contract \
+	integration e2e faults bench lowest clean
