@@ -4,7 +4,6 @@ Told as a person would live it: start everything, upload images, label a few of 
 the button, look at what came back. The truth of all other images is kept back and compared.
 """
 
-import fcntl
 import shutil
 import signal
 from collections.abc import Generator, Mapping, Sequence
@@ -12,6 +11,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from backend import wiring
 from backend.demo import images as demo_images
@@ -111,14 +112,14 @@ def run(settings: Settings, plan: Plan) -> int:
 def _alone(folder: Path) -> Generator[None]:
     """Raises Unavailable, with nothing touched, where another demo runs in the folder."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_suffix(".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Unavailable(
-                f"another `autolabel demo` runs in {folder}",
-                "Stop it, or set AUTOLABEL_DATA_DIR to another folder",
-            ) from None
+    try:
+        held = FileLock(folder.with_suffix(".lock")).acquire(blocking=False)
+    except Timeout:
+        raise Unavailable(
+            f"another `autolabel demo` runs in {folder}",
+            "Stop it, or set AUTOLABEL_DATA_DIR to another folder",
+        ) from None
+    with held:
         yield
 
 

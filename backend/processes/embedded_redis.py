@@ -1,11 +1,11 @@
 """A Redis of our own, for those who have none: `autolabel up` starts it, everyone finds it.
 
-redis/lock   held by the `autolabel up` that runs, freed by the kernel when it dies
+redis/lock   held by the running `autolabel up`; the kernel releases it when that process dies
+redis/pid    the process that holds the lock
 redis/url    where the server listens: a socket that only this user may open
 redis/       the append-only file, so that queued jobs survive a restart
 """
 
-import fcntl
 import importlib.util
 import os
 import shutil
@@ -14,9 +14,10 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from urllib.parse import quote
 
+from filelock import FileLock, Timeout
 from redis.exceptions import RedisError
 
 from backend.domain.errors import AutolabelError, QueueUnreachable
@@ -55,7 +56,7 @@ class EmbeddedRedis:
     def __init__(self, data_dir: Path) -> None:
         self._data_dir = data_dir
         self._folder = data_dir / "redis"
-        self._lock: IO[str] | None = None
+        self._lock = FileLock(self._folder / "lock", thread_local=False)
         self._elsewhere: Path | None = None
         self.process: subprocess.Popen[str] | None = None
 
@@ -91,10 +92,9 @@ class EmbeddedRedis:
         if self._elsewhere:
             shutil.rmtree(self._elsewhere, ignore_errors=True)
             self._elsewhere = None
-        if self._lock:
+        if self._lock.is_locked:
             _url_file(self._data_dir).unlink(missing_ok=True)
-            self._lock.close()
-            self._lock = None
+            self._lock.release()
 
     def _make_folder(self) -> None:
         try:
@@ -107,21 +107,16 @@ class EmbeddedRedis:
             ) from exc
 
     def _take_lock(self) -> None:
-        lock = (self._folder / "lock").open("a+")
+        owner = self._folder / "pid"
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            owner = lock.read().strip() or "unknown"
-            lock.close()
+            self._lock.acquire(blocking=False)
+        except Timeout:
+            number = owner.read_text("utf-8") if owner.exists() else "unknown"
             raise AutolabelError(
-                f"another `autolabel up` (process {owner}) already uses {self._data_dir}",
+                f"another `autolabel up` (process {number}) already uses {self._data_dir}",
                 "Stop it, or set AUTOLABEL_DATA_DIR to another folder",
             ) from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        self._lock = lock
+        write_whole(owner, str(os.getpid()))
 
     def _socket_path(self) -> Path:
         socket = self._folder / "redis.sock"

@@ -1,9 +1,9 @@
 """What each project must remember of its random lane and of what it accepted: `ledger.json`."""
 
-import fcntl
 from collections.abc import Callable
 from pathlib import Path
 
+from filelock import FileLock
 from pydantic import TypeAdapter
 
 from backend.domain.ids import ProjectId
@@ -38,9 +38,8 @@ class LedgerFiles:
         path = self._path(project).with_suffix(".lock")
         with room_for(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            lock = path.open("w")
-        with lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            held = FileLock(path).acquire()
+        with held:
             before = self.load(project)
             after = change(before)
             if after != before:

@@ -8,7 +8,6 @@ A version is written into a hidden folder and renamed, so it is there as a whole
 A published version never changes, so its card is read once a process.
 """
 
-import fcntl
 import logging
 import secrets
 import shutil
@@ -16,6 +15,8 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+
+from filelock import FileLock
 
 from backend.domain.errors import BadInput, NotFound
 from backend.domain.ids import ControlName, ProjectId, VersionName
@@ -166,8 +167,7 @@ class VersionStore:
         """One writer a project; the kernel frees the lock of a process that dies."""
         folder = self._versions(project)
         folder.mkdir(parents=True, exist_ok=True)
-        with (folder / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with FileLock(folder / ".lock"):
             yield
 
     def _readable(self, project: ProjectId) -> Iterator[ModelVersion]:

@@ -1,6 +1,5 @@
 """The demo's processes: what it starts ends with it, and one at a time uses its folder."""
 
-import fcntl
 import os
 import signal
 import subprocess
@@ -8,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from backend.demo import trial
 from backend.domain.errors import Unavailable
@@ -20,10 +20,11 @@ def test_a_second_demo_leaves_the_first_one_alone(tmp_path: Path):
     (tmp_path / "demo").mkdir()
     (tmp_path / "demo" / "label-studio.sqlite3").write_text("of the first")
     plan = trial.Plan(None, TaskKind.SINGLE, 10, keep=False, label_studio=tmp_path / "label-studio")
-    with (tmp_path / "demo.lock").open("w") as first:
-        fcntl.flock(first, fcntl.LOCK_EX)
-        with pytest.raises(Unavailable, match="another `autolabel demo` runs"):
-            trial.run(Settings(data_dir=tmp_path), plan)
+    with (
+        FileLock(tmp_path / "demo.lock"),
+        pytest.raises(Unavailable, match="another `autolabel demo` runs"),
+    ):
+        trial.run(Settings(data_dir=tmp_path), plan)
     assert (tmp_path / "demo" / "label-studio.sqlite3").read_text() == "of the first"
 
 

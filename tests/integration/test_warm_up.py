@@ -1,21 +1,26 @@
 """What a worker prepares beside itself before its first job."""
 
-import fcntl
+import ctypes
 import os
+import select
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from backend.models.embedding.backbones import backbone
 from backend.models.embedding.encoders import export_path
 from backend.processes import warm_up
 from backend.settings import Settings, environment
 from tests.integration.polling import eventually, lives
+
+IN_OPEN = 0x20
+"""From sys/inotify.h."""
 
 WORKER = """
 import signal, sys
@@ -55,19 +60,20 @@ def place(settings: Settings) -> Path:
 
 
 @contextmanager
-def somebody_exports(settings: Settings) -> Iterator[None]:
-    """All others wait while the block runs."""
+def export_running_elsewhere(settings: Settings) -> Iterator[Callable[[], bool]]:
+    """Hold the lock of the export; yields whether another process has tried to take it."""
     folder = place(settings).parent
     folder.mkdir(parents=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    with FileLock(folder / "lock"):
+        yield opened(folder / "lock")
 
 
-def waits(pid: int) -> bool:
-    """Whether a process waits for a lock."""
-    locks = Path("/proc/locks").read_text().splitlines()
-    return any("->" in line and f" {pid} " in line for line in locks)
+def opened(path: Path) -> Callable[[], bool]:
+    """Whether a file was opened since this call, by inotify: a lock is polled, not waited for."""
+    libc = ctypes.CDLL(None)
+    watch = libc.inotify_init1(os.O_NONBLOCK)
+    assert libc.inotify_add_watch(watch, os.fsencode(path), IN_OPEN) > 0
+    return lambda: bool(select.select([watch], [], [], 0)[0])
 
 
 def python(program: str, settings: Settings) -> subprocess.Popen[str]:
@@ -89,19 +95,19 @@ def test_the_backbone_is_exported_beside_the_worker_and_once(exported: Path) -> 
 def test_a_job_waits_for_an_export_that_runs_and_needs_no_torch_then(
     settings: Settings, exported: Path
 ) -> None:
-    with somebody_exports(settings):
+    with export_running_elsewhere(settings) as awaited:
         job = python(OPEN, settings)
-        eventually(lambda: waits(job.pid))
+        eventually(awaited)
         place(settings).hardlink_to(exported)
     assert job.wait(60) == 0
 
 
 def test_what_prepares_ends_with_the_worker_which_imports_no_torch(settings: Settings) -> None:
-    with somebody_exports(settings):
+    with export_running_elsewhere(settings) as awaited:
         worker = python(WORKER, settings)
         assert worker.stdout
         pid, imports_torch = worker.stdout.readline().split()
-        eventually(lambda: waits(int(pid)))
+        eventually(awaited)
         worker.send_signal(signal.SIGKILL)
         worker.wait()
         worker.stdout.close()

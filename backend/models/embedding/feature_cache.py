@@ -3,17 +3,17 @@
 Every call opens its own connection, so threads, forked processes and killed ones do no harm.
 """
 
-import fcntl
 import logging
 import sqlite3
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from time import strftime
 from typing import TypeVar
 
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from backend.domain.errors import OutOfSpace
@@ -96,14 +96,14 @@ class FeatureCache:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(self._path, timeout=60)) as database, database:
             if not _is_ours(database):
-                with self._alone():
+                with self._lock():
                     _create(database)
             database.execute("PRAGMA synchronous = NORMAL")
             return use(database)
 
     def _set_aside(self, why: Exception) -> None:
         """Once only, however many processes find the damage at the same time."""
-        with self._alone():
+        with self._lock():
             if self._is_sound():
                 return
             aside = self._path.with_suffix(strftime(".damaged-%Y%m%dT%H%M%S"))
@@ -122,11 +122,8 @@ class FeatureCache:
                 raise
             return False
 
-    @contextmanager
-    def _alone(self) -> Generator[None]:
-        with self._path.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+    def _lock(self) -> FileLock:
+        return FileLock(self._path.with_suffix(".lock"))
 
 
 def _is_ours(database: sqlite3.Connection) -> bool:
