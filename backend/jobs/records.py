@@ -17,7 +17,7 @@ from backend.domain.jobs import Job, JobState
 from backend.jobs.lease import Leases
 from backend.jobs.redis_client import RedisClient
 from backend.jobs.redis_keys import job_key, latest_key
-from backend.stores.cards import job_card, job_from
+from backend.stores.jobs import job_from_json, job_to_json
 
 QUEUE = "autolabel"
 ENTRY = "backend.rq_entry.run_job"
@@ -144,7 +144,7 @@ def _id(value: bytes | None) -> JobId | None:
 def _write(pipe: Any, job: Job) -> None:
     key = job_key(job.id)
     fields: dict[Any, Any] = {
-        "card": job_card(job),
+        "card": job_to_json(job),
         "progress": job.progress,
         "step": job.step,
         "detail": job.detail,
@@ -160,7 +160,7 @@ def _parsed(fields: Mapping[bytes, bytes]) -> Job | None:
     if not fields.get(b"card"):
         return None
     return replace(
-        job_from(fields[b"card"]),
+        job_from_json(fields[b"card"]),
         progress=float(fields[b"progress"]),
         step=fields[b"step"].decode(),
         detail=fields.get(b"detail", b"").decode(),

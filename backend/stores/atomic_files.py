@@ -1,4 +1,4 @@
-"""Files that are either whole or not there, whatever happens meanwhile."""
+"""Write files that are complete or absent, even after a crash or a power cut."""
 
 import errno
 import os
@@ -11,7 +11,9 @@ from backend.domain.errors import OutOfSpace
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Put `text` at `path`; a reader sees the old content or the new one, never a part.
+    """Replace the content of a file; readers see the old or the new content, never a mixture.
+
+    When this returns, the new content survives a power cut.
 
     Raises:
         OutOfSpace: with the old content still in place.
@@ -25,12 +27,13 @@ def write_whole(path: Path, text: str) -> None:
                 file.flush()
                 os.fsync(file.fileno())
             Path(draft).replace(path)
+            sync(path.parent)
         finally:
             Path(draft).unlink(missing_ok=True)
 
 
 def sync(path: Path) -> None:
-    """Make a file, or the entries of a folder, survive a power cut."""
+    """Flush a file, or the entries of a folder, to disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -40,7 +43,7 @@ def sync(path: Path) -> None:
 
 @contextmanager
 def room_for(path: Path) -> Generator[None]:
-    """Name a full disk as what it is.
+    """Turn "no space left" and "quota exceeded" into OutOfSpace.
 
     Raises:
         OutOfSpace: naming `path`.

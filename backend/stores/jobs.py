@@ -1,11 +1,10 @@
-"""Jobs on disk: `job.json` and `report.json` in a folder of each job."""
+"""Job folders: `job.json`, and `report.json` once the job has a report."""
 
 import logging
 import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from pydantic import TypeAdapter
 from pydantic_core import to_json
@@ -15,12 +14,23 @@ from backend.domain.ids import JobId, ProjectId
 from backend.domain.jobs import Job, JobResult
 from backend.domain.json import Json, JsonObject
 from backend.stores.atomic_files import write_whole
-from backend.stores.cards import job_card, job_from
+from backend.stores.validation import parse_json
 
 log = logging.getLogger(__name__)
 
 _ID = re.compile(r"job-\d{8}-\d{6}-[0-9a-f]{4,}")
-_REPORT = TypeAdapter(dict[str, Any])
+_JOB = TypeAdapter(Job)
+_REPORT = TypeAdapter(JsonObject)
+
+
+def job_to_json(job: Job) -> str:
+    """Serialize a job without its report, which has a file of its own."""
+    return to_json(replace(job, report=None), indent=2, inf_nan_mode="constants").decode()
+
+
+def job_from_json(text: str | bytes) -> Job:
+    """Raises BadInput, naming the field that does not fit."""
+    return parse_json(_JOB, text, "a job")
 
 
 class JobFiles:
@@ -30,29 +40,36 @@ class JobFiles:
         self._projects = data_dir / "projects"
 
     def save(self, job: Job) -> None:
-        """Raises OutOfSpace, with the earlier state still readable."""
-        write_whole(self.folder(job.request.project, job.id) / "job.json", job_card(job))
-
-    def save_report(self, job: Job, result: JobResult) -> None:
-        """Write `report.json`; a number that could not be measured becomes null.
+        """Write `job.json`.
 
         Raises:
-            OutOfSpace: with no report left behind.
+            OutOfSpace: with the previous state still in place.
+        """
+        write_whole(self.folder(job.request.project, job.id) / "job.json", job_to_json(job))
+
+    def save_report(self, job: Job, result: JobResult) -> None:
+        """Write `report.json`; NaN and infinite numbers become null.
+
+        Raises:
+            OutOfSpace: with nothing written.
         """
         path = self.folder(job.request.project, job.id) / "report.json"
         report = report_json(job, result)
         write_whole(path, to_json(report, indent=2, inf_nan_mode="null").decode())
 
     def load(self, job_id: JobId) -> Job | None:
-        """The job as it was last saved, with its report; None where nothing was."""
+        """The last saved state of a job, with its report; None if there is none."""
         if not _ID.fullmatch(job_id):
             return None
-        found = next(self._projects.glob(f"*/jobs/{job_id}"), None)
-        return _whole(found) if found else None
+        folder = next(self._projects.glob(f"*/jobs/{job_id}"), None)
+        return _job_with_report(folder) if folder else None
 
     def newest(self, project: ProjectId | None, *, reports: bool = True) -> Iterator[Job]:
-        """Newest first, of one project or of all; a broken file is left out with a warning."""
-        read = _whole if reports else _job
+        """Jobs of one project or of all, newest first.
+
+        Logs a warning for each unreadable file and skips it.
+        """
+        read = _job_with_report if reports else _job
         folders = self._projects.glob(f"{'*' if project is None else project}/jobs/job-*")
         for folder in sorted(folders, key=lambda folder: folder.name, reverse=True):
             if job := read(folder):
@@ -78,24 +95,24 @@ def report_json(job: Job, result: JobResult) -> JsonObject:
 
 def _job(folder: Path) -> Job | None:
     try:
-        return job_from((folder / "job.json").read_bytes())
+        return job_from_json((folder / "job.json").read_bytes())
     except FileNotFoundError:
         return None
     except (BadInput, OSError) as exc:
-        log.warning("leaving out %s: %s", folder, exc)
+        log.warning("skipping %s: %s", folder, exc)
         return None
 
 
-def _whole(folder: Path) -> Job | None:
+def _job_with_report(folder: Path) -> Job | None:
     job = _job(folder)
     return job and replace(job, report=_report(folder))
 
 
 def _report(folder: Path) -> Json | None:
     try:
-        return _REPORT.validate_json((folder / "report.json").read_bytes())
+        return parse_json(_REPORT, (folder / "report.json").read_bytes(), "a report")
     except FileNotFoundError:
         return None
-    except (ValueError, OSError) as exc:
-        log.warning("leaving out the report of %s: %s", folder, exc)
+    except (BadInput, OSError) as exc:
+        log.warning("skipping the report of %s: %s", folder, exc)
         return None

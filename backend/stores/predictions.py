@@ -1,15 +1,19 @@
-"""What each version said of each task, in one SQLite file a project.
+"""Store the predictions of each version by task, in one SQLite file per project.
 
-A row is keyed by the digest of the image's address too: a task whose data changed shows another
-image, and its old prediction is not an answer any more.
+A row also has a digest of the image's address: the prediction of a task whose image was replaced
+must not be returned.
+
+The file is a cache. A damaged one is renamed, and an empty one takes its place.
 """
 
 import hashlib
 import json
+import logging
 import sqlite3
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from backend.domain.answers import ImageRef
 from backend.domain.errors import OutOfSpace
@@ -17,17 +21,23 @@ from backend.domain.ids import ProjectId, VersionName
 from backend.domain.json import Json
 from backend.stores.atomic_files import room_for
 
+log = logging.getLogger(__name__)
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS predictions (
-    version TEXT NOT NULL, task INTEGER NOT NULL, uri BLOB NOT NULL, wire TEXT NOT NULL,
+    version TEXT NOT NULL, task INTEGER NOT NULL, uri BLOB NOT NULL, prediction TEXT NOT NULL,
     PRIMARY KEY (version, task)
 ) WITHOUT ROWID
 """
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _PUT = "INSERT OR REPLACE INTO predictions VALUES (?, ?, ?, ?)"
 _GET = """
-SELECT task, uri, wire FROM predictions
+SELECT * FROM predictions
 WHERE version = ? AND task IN (SELECT value FROM json_each(?))
 """
+
+
+Result = TypeVar("Result")
 
 
 class PredictionStore:
@@ -42,59 +52,81 @@ class PredictionStore:
         version: VersionName,
         predictions: Mapping[ImageRef, Json],
     ) -> None:
-        """Raises OutOfSpace, with nothing stored."""
+        """Store predictions in Label Studio's JSON.
+
+        Raises:
+            OutOfSpace: with nothing stored.
+        """
         rows = [
             (version, ref.task, _digest(ref.uri), json.dumps(prediction, separators=(",", ":")))
             for ref, prediction in predictions.items()
         ]
         with room_for(self._path(project)):
             self._path(project).parent.mkdir(parents=True, exist_ok=True)
-        with self._open(project) as database:
-            database.executemany(_PUT, rows)
+        self._run(project, lambda database: database.executemany(_PUT, rows))
 
     def get(
         self, project: ProjectId, version: VersionName, refs: Sequence[ImageRef]
     ) -> Mapping[ImageRef, Json]:
-        """Only those stored, and only where the task still shows the same image."""
+        """The stored predictions of those tasks that still show the same image."""
         if not refs or not self._path(project).is_file():
             return {}
-        with self._open(project) as database:
-            tasks = json.dumps([ref.task for ref in refs])
-            rows = database.execute(_GET, (version, tasks)).fetchall()
-        stored = {(task, uri): wire for task, uri, wire in rows}
+        tasks = json.dumps([ref.task for ref in refs])
+        rows = self._run(
+            project, lambda database: database.execute(_GET, (version, tasks)).fetchall()
+        )
+        stored = {(task, uri): prediction for _, task, uri, prediction in rows}
         keys = {ref: (ref.task, _digest(ref.uri)) for ref in refs}
         return {ref: json.loads(stored[key]) for ref, key in keys.items() if key in stored}
 
     def prune(self, project: ProjectId, keep: Iterable[VersionName]) -> None:
-        """Forget what all other versions said."""
+        """Delete the predictions of all other versions."""
         if not self._path(project).is_file():
             return
         kept = set(keep)
-        with self._open(project) as database:
+
+        def delete(database: sqlite3.Connection) -> None:
             versions = database.execute("SELECT DISTINCT version FROM predictions").fetchall()
-            gone = [row for row in versions if row[0] not in kept]
-            database.executemany("DELETE FROM predictions WHERE version=?", gone)
+            unwanted = [row for row in versions if row[0] not in kept]
+            database.executemany("DELETE FROM predictions WHERE version=?", unwanted)
+
+        self._run(project, delete)
 
     def _path(self, project: ProjectId) -> Path:
         return self._projects / str(project) / "predictions.sqlite"
 
-    @contextmanager
-    def _open(self, project: ProjectId) -> Generator[sqlite3.Connection]:
-        """One transaction on a connection of its own: threads and forks share nothing."""
+    def _run(self, project: ProjectId, query: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Run a query in a transaction, and once more on an empty file if this one is damaged."""
         path = self._path(project)
-        database = sqlite3.connect(path, timeout=30)
         try:
-            database.execute("PRAGMA journal_mode=WAL")
-            database.execute("PRAGMA synchronous=NORMAL")
-            with database:
-                database.execute(_SCHEMA)
-                yield database
-        except sqlite3.OperationalError as exc:
-            if exc.sqlite_errorcode != sqlite3.SQLITE_FULL:
+            with _transaction(path) as database:
+                return query(database)
+        except sqlite3.DatabaseError as exc:
+            if exc.sqlite_errorcode not in _DAMAGED:
                 raise
-            raise OutOfSpace(f"the disk is full: cannot write {path}", "Free some space") from exc
-        finally:
-            database.close()
+            log.warning("%s is damaged and set aside: %s", path, exc)
+        for part in path.parent.glob(f"{path.name}*"):
+            part.replace(part.with_name(f"damaged-{part.name}"))
+        with _transaction(path) as database:
+            return query(database)
+
+
+@contextmanager
+def _transaction(path: Path) -> Generator[sqlite3.Connection]:
+    """Yield a new connection, in a transaction: threads and forks must not share one."""
+    database = sqlite3.connect(path, timeout=30)
+    try:
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("PRAGMA synchronous=NORMAL")
+        with database:
+            database.execute(_SCHEMA)
+            yield database
+    except sqlite3.OperationalError as exc:
+        if exc.sqlite_errorcode != sqlite3.SQLITE_FULL:
+            raise
+        raise OutOfSpace(f"the disk is full: cannot write {path}", "Free some space") from exc
+    finally:
+        database.close()
 
 
 def _digest(uri: str) -> bytes:

@@ -1,33 +1,62 @@
-"""Published models: immutable folders, and one pointer to the current one.
+"""Published models: immutable folders, and one file that names the current one.
 
     projects/<id>/current                   the name of the current version
-    projects/<id>/versions/<name>/card.json what it is
-    projects/<id>/versions/<name>/<control> what `Family.load` needs
+    projects/<id>/versions/<name>/card.json its description, a `ModelVersion`
+    projects/<id>/versions/<name>/<control> the model of a control, for `Family.load`
 
-A version is written into a hidden folder and renamed, so it is there as a whole or not at all.
-A published version never changes, so its card is read once a process.
+A version is written into a hidden folder and renamed, so it exists completely or not at all. It
+never changes afterwards, so a process reads each card once.
 """
 
 import logging
 import secrets
 import shutil
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated, cast
 
 from filelock import FileLock
+from pydantic import BeforeValidator, TypeAdapter
+from pydantic_core import to_json
 
 from backend.domain.errors import BadInput, NotFound
 from backend.domain.ids import ControlName, ProjectId, VersionName
+from backend.domain.json import Json
+from backend.domain.metrics import metrics_from_json, metrics_to_json
 from backend.domain.version_names import VERSION_NAME, control_folder
 from backend.domain.versions import ModelVersion
 from backend.stores.atomic_files import room_for, sync, write_whole
-from backend.stores.cards import version_card, version_from
+from backend.stores.validation import parse_json
 
 log = logging.getLogger(__name__)
 
 _DRAFT = ".draft-"
+
+
+def _nest_metrics(card: object) -> object:
+    """Group the metrics of a card by control; leave all else to the validation."""
+    fields: Json = cast(Json, card) if isinstance(card, Mapping) else {}
+    metrics, kinds = fields.get("metrics"), fields.get("kinds")
+    if not isinstance(metrics, Mapping) or not isinstance(kinds, Mapping):
+        return cast(object, card)
+    nested = metrics_from_json(cast(Json, metrics), cast(Json, kinds))
+    return {**fields, "metrics": nested}
+
+
+_VERSION = TypeAdapter[ModelVersion](Annotated[ModelVersion, BeforeValidator(_nest_metrics)])
+
+
+def version_to_json(version: ModelVersion) -> str:
+    """Serialize a version; NaN, for a metric that could not be measured, is kept."""
+    fields = {**_VERSION.dump_python(version), "metrics": metrics_to_json(version.metrics)}
+    return to_json(fields, indent=2, inf_nan_mode="constants").decode()
+
+
+def version_from_json(text: str | bytes) -> ModelVersion:
+    """Raises BadInput, naming the field that does not fit."""
+    return parse_json(_VERSION, text, "a version card")
 
 
 class VersionStore:
@@ -43,10 +72,10 @@ class VersionStore:
         card: Callable[[VersionName], ModelVersion],
         write: Callable[[Path], None],
     ) -> ModelVersion:
-        """Write into a hidden folder, then make it appear at once.
+        """Write a new version; it does not become the current one.
 
-        `write` gets an empty folder and makes one folder a control in it, named by
-        `control_folder`. The new version does not become the current one.
+        `write` gets an empty folder and creates one folder for each control in it, named by
+        `control_folder`.
 
         Raises:
             OutOfSpace: with nothing left behind.
@@ -58,7 +87,7 @@ class VersionStore:
             try:
                 write(draft)
                 version = replace(card(name), name=name, project=project)
-                write_whole(draft / "card.json", version_card(version))
+                write_whole(draft / "card.json", version_to_json(version))
                 _seal(draft)
                 draft.rename(folder / name)
             finally:
@@ -67,10 +96,12 @@ class VersionStore:
         return version
 
     def adopt(self, project: ProjectId, source: Path) -> ModelVersion:
-        """Publish a copy of a version folder that was made elsewhere, without its certificate.
+        """Publish a copy of a version folder of another project or machine.
+
+        The certificate is dropped: it holds for the tasks of that project only.
 
         Raises:
-            BadInput: when the folder has no readable card, or misses a control's folder.
+            BadInput: when the folder has no valid card, or lacks the folder of a control.
         """
         card = _read(source / "card.json")
         for control in card.kinds:
@@ -94,11 +125,11 @@ class VersionStore:
         )
 
     def all(self, project: ProjectId) -> Sequence[ModelVersion]:
-        """Newest first; a version whose card is broken is left out with a warning."""
+        """Newest first. Logs a warning for each version with an invalid card and skips it."""
         return tuple(self._readable(project))
 
     def get(self, project: ProjectId, version: VersionName) -> ModelVersion:
-        """Raises NotFound, also where the card is broken."""
+        """Raises NotFound, also if the card is invalid."""
         known = self._cards.get((project, version))
         if known is None:
             try:
@@ -116,7 +147,10 @@ class VersionStore:
         return folder
 
     def current(self, project: ProjectId) -> ModelVersion | None:
-        """The version that predicts; None, with a warning, where its card cannot be read."""
+        """The version that predicts, None if there is none.
+
+        An unreadable card counts as none, with a warning.
+        """
         try:
             name = VersionName(self._pointer(project).read_text("utf-8").strip())
             return self.get(project, name)
@@ -127,16 +161,16 @@ class VersionStore:
             return None
 
     def activate(self, project: ProjectId, version: VersionName) -> ModelVersion:
-        """Raises NotFound."""
+        """Make a version the current one. Raises NotFound."""
         card = self.get(project, version)
         with self._locked(project):
             if not self._folder(project, version).is_dir():
-                raise NotFound(f"version {version} of project {project} was deleted meanwhile")
+                raise NotFound(f"version {version} of project {project} was just deleted")
             write_whole(self._pointer(project), version)
         return card
 
     def prune(self, project: ProjectId, keep: int) -> Sequence[VersionName]:
-        """Delete the oldest beyond `keep`; never the current one nor the one it came from."""
+        """Delete all but the newest `keep` versions, the current one and its parent."""
         with self._locked(project):
             current = self.current(project)
             needed = {current.name, current.parent} if current else set[VersionName | None]()
@@ -146,15 +180,15 @@ class VersionStore:
         return names
 
     def _delete(self, project: ProjectId, name: VersionName) -> None:
-        """Rename first, so that nobody sees half a version."""
-        doomed = self._versions(project) / f"{_DRAFT}{name}"
-        self._folder(project, name).rename(doomed)
-        shutil.rmtree(doomed, ignore_errors=True)
+        """Rename the folder before deleting it, so that no reader sees an incomplete version."""
+        deleted = self._versions(project) / f"{_DRAFT}{name}"
+        self._folder(project, name).rename(deleted)
+        shutil.rmtree(deleted, ignore_errors=True)
         self._cards.pop((project, name), None)
 
     @contextmanager
     def _publishing(self, project: ProjectId) -> Generator[VersionName]:
-        """The next free name, with the leftovers of crashed publications removed."""
+        """Remove drafts of crashed processes and yield the next free name, under the lock."""
         with self._locked(project):
             for leftover in self._versions(project).glob(f"{_DRAFT}*"):
                 shutil.rmtree(leftover, ignore_errors=True)
@@ -164,7 +198,7 @@ class VersionStore:
 
     @contextmanager
     def _locked(self, project: ProjectId) -> Generator[None]:
-        """One writer a project; the kernel frees the lock of a process that dies."""
+        """Admit one writer per project; the kernel releases the lock if the process dies."""
         folder = self._versions(project)
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock"):
@@ -175,7 +209,7 @@ class VersionStore:
             try:
                 yield self.get(project, name)
             except NotFound as exc:
-                log.warning("leaving out a version: %s", exc)
+                log.warning("skipping a version: %s", exc)
 
     def _names(self, project: ProjectId) -> list[VersionName]:
         """Newest first."""
@@ -203,15 +237,15 @@ def _number(name: VersionName) -> int:
 def _read(card: Path) -> ModelVersion:
     """Raises BadInput, naming the file."""
     try:
-        return version_from(card.read_bytes())
+        return version_from_json(card.read_bytes())
     except OSError as exc:
         raise BadInput(f"cannot read {card}: {exc.strerror}") from exc
     except BadInput as exc:
-        raise BadInput(f"{card} is broken: {exc.message}") from exc
+        raise BadInput(f"{card} is invalid: {exc.message}") from exc
 
 
 def _seal(folder: Path) -> None:
-    """Make the files read-only and durable."""
+    """Make the files read-only and flush them to disk."""
     for path in folder.rglob("*"):
         if path.is_file():
             path.chmod(0o444)

@@ -66,3 +66,14 @@ def test_a_full_disk_is_named_and_stores_nothing(tmp_path: Path, monkeypatch: py
     with pytest.raises(OutOfSpace):
         store.put(PETS, VERSION, dict.fromkeys(some(1, 5_000), SAID))
     assert len(store.get(PETS, VERSION, some(0, 5_000))) == 1
+
+
+def test_a_damaged_file_is_set_aside_and_an_empty_one_takes_its_place(tmp_path: Path):
+    store = PredictionStore(tmp_path)
+    store.put(PETS, VERSION, dict.fromkeys(some(0, 10), SAID))
+    path = tmp_path / "projects" / "1" / "predictions.sqlite"
+    path.write_bytes(bytes(8192))
+    assert store.get(PETS, VERSION, some(0, 10)) == {}
+    store.put(PETS, VERSION, dict.fromkeys(some(0, 3), SAID))
+    assert len(store.get(PETS, VERSION, some(0, 10))) == 3
+    assert path.with_name("damaged-predictions.sqlite").is_file()

@@ -12,8 +12,7 @@ from backend.domain.errors import BadInput, NotFound, OutOfSpace
 from backend.domain.ids import ControlName, ProjectId, VersionName
 from backend.domain.version_names import control_folder
 from backend.domain.versions import ModelVersion
-from backend.stores.cards import version_card
-from backend.stores.versions import VersionStore
+from backend.stores.versions import VersionStore, version_to_json
 from tests.fakes.backend import a_version
 
 PETS = ProjectId(2)
@@ -140,7 +139,7 @@ def test_a_control_of_any_name_has_a_folder_inside_its_version(tmp_path: Path, c
 
 def a_foreign_version(folder: Path, card: ModelVersion) -> Path:
     folder.mkdir()
-    (folder / "card.json").write_text(version_card(card))
+    (folder / "card.json").write_text(version_to_json(card))
     write(folder)
     return folder
 
@@ -167,7 +166,7 @@ def test_a_model_made_elsewhere_is_adopted_under_a_name_of_ours(tmp_path: Path):
     ("spoil", "says"),
     [
         (lambda folder: (folder / "card.json").unlink(), "cannot read"),
-        (lambda folder: (folder / "card.json").write_text("{}"), "broken: not a version card"),
+        (lambda folder: (folder / "card.json").write_text("{}"), "invalid: not a version card"),
         (lambda folder: (folder / "c").rename(folder / "d"), "no folder for control 'c'"),
     ],
 )

@@ -1,4 +1,6 @@
 import errno
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -34,3 +36,18 @@ def test_a_failed_write_leaves_no_draft_behind(tmp_path: Path):
     with pytest.raises(OSError, match="directory"):
         write_whole(blocked, "text")
     assert list(tmp_path.iterdir()) == [blocked]
+
+
+def test_the_folder_is_flushed_too_so_that_the_new_name_survives_a_power_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    flushed: list[bool] = []
+    fsync = os.fsync
+
+    def recorded(handle: int) -> None:
+        flushed.append(stat.S_ISDIR(os.fstat(handle).st_mode))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", recorded)
+    write_whole(tmp_path / "current", "al-0001-3f9c")
+    assert flushed == [False, True]

@@ -13,7 +13,8 @@ from backend.domain.jobs import Job, JobRequest
 from backend.domain.metrics import Metrics
 from backend.domain.schema import TaskKind
 from backend.domain.versions import Certificate, ModelVersion
-from backend.stores.cards import job_card, job_from, version_card, version_from
+from backend.stores.jobs import job_from_json, job_to_json
+from backend.stores.versions import version_from_json, version_to_json
 from tests.fakes.backend import a_job, a_version
 
 times = st.datetimes(timezones=st.just(UTC))
@@ -69,38 +70,38 @@ figures = st.dictionaries(names, st.dictionaries(names, numbers, min_size=1), ma
 @given(versions, figures)
 def test_a_version_survives_the_round_trip(version: ModelVersion, metrics: Metrics):
     version = replace(version, metrics=metrics, kinds=dict.fromkeys(metrics, TaskKind.SINGLE))
-    assert version_from(version_card(version)) == version
+    assert version_from_json(version_to_json(version)) == version
 
 
 def test_the_figures_of_an_only_control_stand_in_the_card_by_their_own_names():
-    assert json.loads(version_card(a_version()))["metrics"] == {"accuracy": 0.93, "ece": 0.04}
+    assert json.loads(version_to_json(a_version()))["metrics"] == {"accuracy": 0.93, "ece": 0.04}
 
 
 def test_a_card_whose_figures_were_named_by_control_can_still_be_read():
     kinds = {ControlName("kind"): TaskKind.SINGLE, ControlName("kind.of"): TaskKind.MULTI}
-    card = json.loads(version_card(a_version(kinds=kinds)))
+    card = json.loads(version_to_json(a_version(kinds=kinds)))
     card["metrics"] = {"kind.accuracy": 0.9, "kind.of.map50": 0.4, "kind.precision/St. B": 0.5}
-    assert version_from(json.dumps(card)).metrics["kind"]["precision/St. B"] == 0.5
-    assert version_from(json.dumps(card)).metrics["kind.of"] == {"map50": 0.4}
+    assert version_from_json(json.dumps(card)).metrics["kind"]["precision/St. B"] == 0.5
+    assert version_from_json(json.dumps(card)).metrics["kind.of"] == {"map50": 0.4}
 
 
 @given(jobs)
 def test_a_job_survives_the_round_trip(job: Job):
-    assert job_from(job_card(job)) == job
+    assert job_from_json(job_to_json(job)) == job
 
 
 def test_a_metric_that_could_not_be_measured_does_not_break_the_card():
-    card = version_card(a_version(metrics={"c": {"map50": math.nan}}))
-    assert math.isnan(version_from(card).metrics["c"]["map50"])
+    card = version_to_json(a_version(metrics={"c": {"map50": math.nan}}))
+    assert math.isnan(version_from_json(card).metrics["c"]["map50"])
 
 
 def test_the_report_of_a_job_is_not_part_of_its_card():
-    assert job_from(job_card(replace(a_job(), report={"predicted": 3}))).report is None
+    assert job_from_json(job_to_json(replace(a_job(), report={"predicted": 3}))).report is None
 
 
 @pytest.mark.parametrize("card", ["", "[]", "{}", b"\xff", '{"name": "al-0001-3f9c"}'])
 def test_what_is_no_card_is_refused_in_words(card: str | bytes):
     with pytest.raises(BadInput, match="not a version card"):
-        version_from(card)
-    with pytest.raises(BadInput, match="not a job card"):
-        job_from(card)
+        version_from_json(card)
+    with pytest.raises(BadInput, match="not a job"):
+        job_from_json(card)
