@@ -1,8 +1,8 @@
-"""Folders of images with boxes, as people have them: Pascal VOC and YOLO.
+"""Read folders of images with boxes in Pascal VOC or YOLO format.
 
 Pascal VOC: an XML file for each image, corners in pixels. YOLO: a text file for each image,
 `label x y width height` with centre and size as fractions, and the labels' names in a YAML file
-or `classes.txt`. Files belong together by stem and split: `images/train/7.jpg` and
+or `classes.txt`. Files are matched by stem and split: `images/train/7.jpg` and
 `labels/train/7.txt`, or `train/images/7.jpg` and `train/labels/7.txt`, or both in one folder.
 """
 
@@ -28,7 +28,7 @@ _KINDS = frozenset({"images", "labels", "annotations", "jpegimages"})
 
 @dataclass(frozen=True, slots=True)
 class BoxDataset:
-    """Images with their boxes, in order of path; an image without any is a real negative.
+    """Images with their boxes, sorted by path; an image without boxes is a true negative.
 
     `repairs` counts boxes that were `clipped` to the image, left out as `degenerate` (no area
     within the image), or left out as a `duplicate` of another.
@@ -40,9 +40,9 @@ class BoxDataset:
 
 
 def read(folder: Path) -> BoxDataset:
-    """Read whichever of the two formats the folder holds.
+    """Read whichever of the two formats the folder contains.
 
-    Images without a file of boxes are left out: nobody said what is on them.
+    Images without a box file are left out, since they are not annotated.
 
     Raises:
         BadInput: when there are no images with boxes, or a file cannot be understood.
@@ -69,7 +69,7 @@ Key = tuple[str, ...]
 
 
 def _key(path: Path, folder: Path) -> Key:
-    """What an image and its file of boxes share: split and stem."""
+    """The key that an image and its box file share: split and stem."""
     parts = path.relative_to(folder).with_suffix("").parts
     return (*(part for part in parts[:-1] if part.lower() not in _KINDS), parts[-1])
 
@@ -82,15 +82,15 @@ def _collected(
     pairs: Sequence[tuple[Path, Path]], boxes: Callable[[Path], Sequence[Rectangle]]
 ) -> BoxDataset:
     repairs: Counter[str] = Counter()
-    read = [(image, _mended(boxes(path), repairs)) for image, path in pairs]
+    read = [(image, _repaired(boxes(path), repairs)) for image, path in pairs]
     labels = {region.label for _, answer in read for region in answer.regions}
     if not labels:
-        raise BadInput("none of the files holds a box", "Give a folder with labeled images")
+        raise BadInput("none of the files contains a box", "Give a folder with labeled images")
     return BoxDataset(tuple(read), tuple(sorted(labels)), dict(+repairs))
 
 
-def _mended(boxes: Sequence[Rectangle], repairs: Counter[str]) -> Regions:
-    """Regions that can be shown; counts what had to be done to the others."""
+def _repaired(boxes: Sequence[Rectangle], repairs: Counter[str]) -> Regions:
+    """Clip and deduplicate boxes; count the repairs."""
     regions: dict[Region, None] = {}
     for label, corners in boxes:
         box = clipped(*corners)
@@ -104,7 +104,7 @@ def _mended(boxes: Sequence[Rectangle], repairs: Counter[str]) -> Regions:
 
 
 def _voc_boxes(path: Path) -> list[Rectangle]:
-    """Corners as labeling tools write them: in pixels, from 0 on."""
+    """Read corners in pixels, counted from 0 as labeling tools do."""
     try:
         root = cast("Element", ElementTree.parse(path).getroot())
         width, height = (_number(root, f"size/{name}") for name in ("width", "height"))
@@ -145,7 +145,7 @@ def _yolo_box(row: Sequence[str], names: Mapping[int, Label]) -> Rectangle:
 
 
 def _names(folder: Path) -> Mapping[int, Label]:
-    """Names by number, from the first YAML file with `names` or from `classes.txt`."""
+    """Read class names by number from the first YAML file with `names`, or from `classes.txt`."""
     for path in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")]):
         content: object = yaml.safe_load(path.read_text("utf-8"))
         names = (

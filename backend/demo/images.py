@@ -1,4 +1,4 @@
-"""Real images with a known truth for the demo: handwritten digits, or a folder of the user's."""
+"""Images with known labels for the demo: handwritten digits, or a folder of the user."""
 
 import random
 from collections import Counter
@@ -18,7 +18,7 @@ from backend.domain.ids import Label
 from backend.domain.schema import TaskKind
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif"}
-"""Files that Label Studio takes as uploads and browsers can show."""
+"""Image files that Label Studio accepts as uploads and browsers can display."""
 
 TAGS = {TaskKind.SINGLE: ("Choices", "Choice"), TaskKind.DETECTION: ("RectangleLabels", "Label")}
 DIGITS = 300
@@ -27,7 +27,7 @@ DIGIT_SIZE = 96
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One image and what a person would answer."""
+    """One image and its true answer."""
 
     path: Path
     truth: Answer
@@ -35,7 +35,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class DemoSet:
-    """A named set of images; `labels` in the order in which the labeling config shows them."""
+    """A named set of images; `labels` are in the order of the labeling config."""
 
     name: str
     kind: TaskKind
@@ -44,11 +44,11 @@ class DemoSet:
 
     @property
     def images(self) -> Counter[Label]:
-        """On how many images each label is."""
+        """Number of images with each label."""
         return Counter(label for sample in self.samples for label in sample.truth.labels)
 
     def label_config(self) -> str:
-        """The labeling config that asks for these labels."""
+        """Write the labeling config for these labels."""
         control, option = TAGS[self.kind]
         options = "".join(f"<{option} value={quoteattr(label)}/>" for label in self.labels)
         return (
@@ -58,7 +58,7 @@ class DemoSet:
 
 
 def common(images: DemoSet, least: int) -> DemoSet:
-    """The set as if nobody asked for labels on fewer than `least` images.
+    """Drop labels that are on fewer than `least` images.
 
     Raises:
         BadInput: when fewer than two labels are left.
@@ -74,7 +74,7 @@ def common(images: DemoSet, least: int) -> DemoSet:
 
 
 def _about(truth: Answer, labels: Sequence[Label]) -> Answer | None:
-    """What is said about these labels; no choice is no answer, no rectangle is one."""
+    """Restrict an answer to these labels. Without any choice it is None; without boxes it stays."""
     match truth:
         case Choices():
             kept = tuple(label for label in truth.labels if label in labels)
@@ -84,9 +84,9 @@ def _about(truth: Answer, labels: Sequence[Label]) -> Answer | None:
 
 
 def to_annotate(images: DemoSet, per_class: int) -> list[int]:
-    """Positions of images of each label, in a random order: at most half of those it is on.
+    """Choose positions of images to annotate, in random order: at most half of each label's images.
 
-    Of the label that is reached last, the other half is surely left to predict.
+    The other half is left to predict.
     """
     wanted = {label: min(per_class, count // 2) for label, count in images.images.items()}
     order = list(range(len(images.samples)))
@@ -102,7 +102,7 @@ def to_annotate(images: DemoSet, per_class: int) -> list[int]:
 
 
 def digits(folder: Path) -> DemoSet:
-    """300 of scikit-learn's handwritten digits (UCI, CC BY 4.0), written out as PNG files.
+    """Write 300 of scikit-learn's handwritten digits (UCI, CC BY 4.0) as PNG files.
 
     Raises:
         BadInput: when scikit-learn is not installed.
@@ -126,7 +126,7 @@ def digits(folder: Path) -> DemoSet:
 
 
 def class_folders(folder: Path) -> DemoSet:
-    """Images of a folder with one sub-folder a class.
+    """Read a folder with one sub-folder per class.
 
     Raises:
         BadInput: when there are fewer than two sub-folders with images.
@@ -138,14 +138,14 @@ def class_folders(folder: Path) -> DemoSet:
     }
     found = {label: paths for label, paths in classes.items() if paths}
     if len(found) < 2:
-        hint = "Give a folder with one sub-folder of images a class, or --task detection"
+        hint = "Give a folder with one sub-folder of images per class, or --task detection"
         raise BadInput(f"{folder} has {len(found)} sub-folders with images", hint)
     samples = [Sample(path, Choices((label,))) for label, paths in found.items() for path in paths]
     return DemoSet(folder.name, TaskKind.SINGLE, tuple(found), samples)
 
 
 def box_folder(folder: Path) -> DemoSet:
-    """Images with Pascal VOC or YOLO files beside them, of formats that Label Studio takes.
+    """Read images with Pascal VOC or YOLO files, in formats that Label Studio accepts.
 
     Raises:
         BadInput: when there are none.
@@ -164,7 +164,7 @@ def _existing(folder: Path) -> Path:
 
 
 def size_of(path: Path) -> tuple[int, int]:
-    """Width and height in pixels of the upright image."""
+    """Width and height in pixels after EXIF rotation."""
     with Image.open(path) as image:
         turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
         return (image.height, image.width) if turned else image.size

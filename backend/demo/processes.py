@@ -1,4 +1,4 @@
-"""What runs during the demo: a Label Studio and a backend of its own, on free ports."""
+"""Processes of the demo: a separate Label Studio and a backend, on free ports."""
 
 import socket
 from collections.abc import Generator
@@ -32,8 +32,8 @@ def label_studio(binary: Path, folder: Path) -> Generator[LabelStudioProcess]:
         studio.stop()
 
 
-def own_settings(settings: Settings, folder: Path, url: str, token: str) -> Settings:
-    """The user's settings, but for a backend of the demo's own, with the user's weights."""
+def demo_settings(settings: Settings, folder: Path, url: str, token: str) -> Settings:
+    """Derive the settings of the demo's backend; it shares downloaded weights with the user's."""
     port = _port(settings.port, "the backend")
     ours = folder / "autolabel"
     _link(settings.data_dir / "weights", ours / "weights")
@@ -50,7 +50,7 @@ def own_settings(settings: Settings, folder: Path, url: str, token: str) -> Sett
 
 
 def _link(weights: Path, place: Path) -> None:
-    """Weights outlive the demo: they lie where the user's own do."""
+    """Keep downloaded weights in the user's data folder, which outlives the demo."""
     weights.mkdir(parents=True, exist_ok=True)
     place.parent.mkdir(parents=True)
     place.symlink_to(weights.absolute(), target_is_directory=True)
@@ -72,5 +72,5 @@ def _port(wanted: int, whose: str) -> int:
         if probe.connect_ex(("127.0.0.1", wanted)) != 0:
             return wanted
     port = free_port()
-    terminal.say(f"Port {wanted} is in use; {whose} takes {port} instead.")
+    terminal.say(f"Port {wanted} is in use; {whose} uses {port} instead.")
     return port

@@ -1,7 +1,7 @@
-"""A complete trial run: an own Label Studio, a project of real images, one active-learning job.
+"""A complete trial run: a separate Label Studio, a project of real images, one active-learning job.
 
-Told as a person would live it: start everything, upload images, label a few of each class, press
-the button, look at what came back. The truth of all other images is kept back and compared.
+It follows a user's steps: start everything, upload images, label a few of each class, start a job.
+The true labels of all other images are held back and compared with the predictions.
 """
 
 import shutil
@@ -35,15 +35,15 @@ from backend.settings import Settings
 
 NEEDED_BYTES = 500_000_000
 NAMED = 5
-"""Labels left out that are named, at most."""
+"""Largest number of omitted labels to name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to try. `images` None means handwritten digits.
+    """Options of the trial run. `images` None means handwritten digits.
 
     Raises:
-        BadInput: when there are no images for the kind.
+        BadInput: when the kind of task needs a folder of images.
     """
 
     images: Path | None
@@ -55,12 +55,12 @@ class Plan:
     def __post_init__(self) -> None:
         if self.images is None and self.kind is TaskKind.DETECTION:
             hint = "Give a folder of images with Pascal VOC or YOLO files with --images"
-            raise BadInput("the demo brings no images with rectangles of its own", hint)
+            raise BadInput("the demo has no images with rectangles of its own", hint)
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """The project in Label Studio, and the sample behind each of its tasks, in their order."""
+    """The project in Label Studio, and the sample of each of its tasks, in order."""
 
     project: ProjectId
     schema: LabelSchema
@@ -68,17 +68,17 @@ class Upload:
 
 
 def run(settings: Settings, plan: Plan) -> int:
-    """Run the demo; the exit status.
+    """Run the demo and return the exit status.
 
     Raises:
-        Unavailable: when Label Studio is not installed, or another demo runs.
-        OutOfSpace: when the disk has no room for it.
+        Unavailable: when Label Studio is not installed, or another demo is running.
+        OutOfSpace: when there is not enough disk space.
     """
     folder = settings.data_dir / "demo"
     binary = plan.label_studio or installed_command()
     if binary == BESIDE.absolute():
         action_install.install(binary)
-        terminal.say("Put 'Auto Labeling' into the menu of the Label Studio beside this clone")
+        terminal.say("Added 'Auto Labeling' to the actions menu of the Label Studio in this clone")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)  # what runs is stopped on the way out
     with ExitStack() as running:
@@ -88,7 +88,7 @@ def run(settings: Settings, plan: Plan) -> int:
         _require_room(folder)
         images = _images(plan, folder, 2 * settings.min_images_per_label)
         studio = running.enter_context(processes.label_studio(binary, folder))
-        ours = processes.own_settings(settings, folder, studio.url, studio.token)
+        ours = processes.demo_settings(settings, folder, studio.url, studio.token)
         supervisor = running.enter_context(processes.backend(ours, folder / "autolabel.log"))
         client = running.enter_context(wiring.label_studio_client(ours, patience=30))
         setup = ProjectSetup(client)
@@ -105,18 +105,18 @@ def run(settings: Settings, plan: Plan) -> int:
     return 0 if job.state is JobState.FINISHED else 1
 
 
-# --- what it needs -----------------------------------------------------------------------------
+# --- preparation -------------------------------------------------------------------------------
 
 
 @contextmanager
 def _alone(folder: Path) -> Generator[None]:
-    """Raises Unavailable, with nothing touched, where another demo runs in the folder."""
+    """Lock the demo's folder. Raises Unavailable if another demo is running in it."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
         held = FileLock(folder.with_suffix(".lock")).acquire(blocking=False)
     except Timeout:
         raise Unavailable(
-            f"another `autolabel demo` runs in {folder}",
+            f"another `autolabel demo` is running in {folder}",
             "Stop it, or set AUTOLABEL_DATA_DIR to another folder",
         ) from None
     with held:
@@ -133,7 +133,7 @@ def _require_room(folder: Path) -> None:
 
 
 def _images(plan: Plan, folder: Path, least: int) -> DemoSet:
-    """What to upload, and truth about labels on enough images for one half to teach a job."""
+    """Choose the images, with only those labels that are on at least `least` of them."""
     found = _found(plan, folder)
     kept = demo_images.common(found, least)
     if rare := [label for label in found.labels if label not in kept.labels]:
@@ -150,7 +150,7 @@ def _found(plan: Plan, folder: Path) -> DemoSet:
     return demo_images.class_folders(plan.images)
 
 
-# --- what a person does ------------------------------------------------------------------------
+# --- the user's steps -------------------------------------------------------------------------
 
 
 def _upload(setup: ProjectSetup, images: DemoSet) -> Upload:
@@ -163,10 +163,10 @@ def _upload(setup: ProjectSetup, images: DemoSet) -> Upload:
 
 
 def _annotate(setup: ProjectSetup, upload: Upload, positions: Sequence[int]) -> frozenset[TaskId]:
-    """Label some images as a person would."""
+    """Annotate the images at these positions with their true labels."""
     tasks = list(upload.samples)
     chosen = [tasks[position] for position in positions]
-    with terminal.waiting(f"Labeling {len(chosen)} of {len(tasks)} images as a person would"):
+    with terminal.waiting(f"Annotating {len(chosen)} of {len(tasks)} images"):
         for task in chosen:
             setup.annotate(task, _annotation(upload, task))
     return frozenset(chosen)
@@ -200,7 +200,7 @@ def _auto_label(settings: Settings, project: ProjectId) -> Job:
     return job
 
 
-# --- what came back ----------------------------------------------------------------------------
+# --- the result --------------------------------------------------------------------------------
 
 
 def _compare(
@@ -218,13 +218,14 @@ def _compare(
         correctness.agreement(said[task], one) for task, one in zip(tasks, truth, strict=True)
     ]
     terminal.say(
-        f"Against the truth that was kept back: {int(right.sum())} of {len(tasks)} images need no "
-        f"edit ({right.mean():.1%}); on average an answer agrees to {sum(agreed) / len(tasks):.1%}."
+        f"Compared with the held-back labels: {int(right.sum())} of {len(tasks)} images "
+        f"need no edit ({right.mean():.1%}); "
+        f"predictions agree to {sum(agreed) / len(tasks):.1%} on average."
     )
 
 
 def _invite(studio: LabelStudioProcess, settings: Settings, project: ProjectId) -> None:
-    terminal.say(f"Look at it:  {studio.url}/projects/{project}/data")
+    terminal.say(f"Open  {studio.url}/projects/{project}/data")
     terminal.say(f"  user       {studio.username}")
     terminal.say(f"  password   {studio.password}")
-    terminal.say(f"The backend's own page:  {settings.public_url}/")
+    terminal.say(f"Page of the backend:  {settings.public_url}/")

@@ -69,10 +69,10 @@ def test_a_demo_of_ones_own_images_ends_with_how_right_it_was(
     assert done.returncode == 0, done.stdout + done.stderr + log.read_text()
     for words in (
         r"Uploading 36 images",
-        r"Labeling 15 of 36 images as a person would",
+        r"Annotating 15 of 36 images",
         r"backend created, webhook created",
-        r"Against the truth that was kept back: (1\d|2[01]) of 21 images need no edit \(\d+\.\d%\)",
-        r"Look at it: +http://127\.0\.0\.1:\d+/projects/\d+/data",
+        r"Compared with the held-back labels: (1\d|2[01]) of 21 images need no edit \(\d+\.\d%\)",
+        r"Open +http://127\.0\.0\.1:\d+/projects/\d+/data",
         r"user +demo@localhost\.local",
     ):
         assert re.search(words, done.stdout), (words, done.stdout)

@@ -22,7 +22,7 @@ def test_a_second_demo_leaves_the_first_one_alone(tmp_path: Path):
     plan = trial.Plan(None, TaskKind.SINGLE, 10, keep=False, label_studio=tmp_path / "label-studio")
     with (
         FileLock(tmp_path / "demo.lock"),
-        pytest.raises(Unavailable, match="another `autolabel demo` runs"),
+        pytest.raises(Unavailable, match="another `autolabel demo` is running"),
     ):
         trial.run(Settings(data_dir=tmp_path), plan)
     assert (tmp_path / "demo" / "label-studio.sqlite3").read_text() == "of the first"

@@ -7,7 +7,7 @@ from PIL import Image
 
 from backend.demo import trial
 from backend.demo.images import DemoSet, Sample, box_folder, common, to_annotate
-from backend.demo.processes import own_settings
+from backend.demo.processes import demo_settings
 from backend.domain.answers import Choices, Region, Regions
 from backend.domain.errors import BadInput
 from backend.domain.geometry import Box
@@ -103,6 +103,6 @@ def test_the_demo_has_no_rectangles_of_its_own():
 def test_the_demo_uses_the_weights_that_the_user_has(tmp_path: Path):
     (tmp_path / "weights").mkdir()
     (tmp_path / "weights" / "yolo11n.pt").write_text("a checkpoint")
-    ours = own_settings(Settings(data_dir=tmp_path), tmp_path / "demo", "http://x", "token")
+    ours = demo_settings(Settings(data_dir=tmp_path), tmp_path / "demo", "http://x", "token")
     assert (ours.data_dir / "weights" / "yolo11n.pt").read_text() == "a checkpoint"
     assert ours.data_dir.is_relative_to(tmp_path / "demo")

@@ -1,9 +1,9 @@
-// Follows the jobs by server-sent events. Without this file the page works too: it reloads itself.
+// Follows jobs by server-sent events. The page also works without this file, by reloading itself.
 "use strict";
 
 const POLL_MS = 10000;
 
-// What the server shows at an address; null while it is away or the page is being left.
+// Fetches a page as a document; null if the server is down or the page is being left.
 async function fetched(address) {
   try {
     const answer = await fetch(address, { headers: { Accept: "text/html" } });
@@ -14,7 +14,7 @@ async function fetched(address) {
   }
 }
 
-// The server knows UTC; people read the time of their own clock.
+// Converts times from UTC to the local time zone.
 function localized(page) {
   for (const time of page.querySelectorAll("time")) {
     time.title = time.textContent;
@@ -24,7 +24,7 @@ function localized(page) {
   return page;
 }
 
-// Replaces the parts of the page that changed on the server; forms that people fill in stay.
+// Replaces the parts of the page that changed on the server; filled-in forms stay.
 async function refresh() {
   const fresh = await fetched(document.body.dataset.page);
   if (!fresh) return;
@@ -49,7 +49,7 @@ function renew(part, fresh) {
   }
 }
 
-// What people opened, chose, or waited for outlives the element that showed it.
+// Keeps opened details, choices and loaded parts when their element is replaced.
 function takeOver(element, other) {
   if (element.localName === "details") other.open = element.open;
   if (element.type === "radio" && element.checked !== element.defaultChecked) {
@@ -68,7 +68,7 @@ function choose(select, option) {
   if (same) same.selected = true;
 }
 
-// Fills in what takes Label Studio seconds: only what is in sight, one after the other.
+// Loads slow parts when they become visible, one at a time.
 let filling = Promise.resolve();
 
 async function fill(place) {
@@ -103,21 +103,21 @@ function show(job) {
 
 function announce(job) {
   const project = document.getElementById(`project-${job.project}`);
-  const said = `${job.headline}. ${job.step}`;
+  const text = `${job.headline}. ${job.step}`;
   const region = document.querySelector("[data-announce]");
-  region.textContent = project ? `${project.textContent}: ${said}` : said;
+  region.textContent = project ? `${project.textContent}: ${text}` : text;
 }
 
-// Whether the page, as the server sent it, does not show this job as it is.
+// Whether the page shows an outdated state of this job.
 function isStale(job) {
   const box = document.querySelector(`[data-job="${CSS.escape(job.id)}"]`);
   return box ? box.dataset.state !== job.state : job.live;
 }
 
-// Starts to follow the jobs; answers how to end it. A refused stream is replaced by asking.
+// Follows the jobs and returns a function that stops. Polls if the stream is refused.
 function follow(address) {
   let before = null;
-  let asking = null;
+  let polling = null;
   const events = new EventSource(address);
   events.addEventListener("jobs", (event) => {
     const jobs = JSON.parse(event.data);
@@ -130,15 +130,15 @@ function follow(address) {
     before = new Map(jobs.map((job) => [job.id, job.state]));
   });
   events.addEventListener("error", () => {
-    if (events.readyState === EventSource.CLOSED) asking ??= setInterval(refresh, POLL_MS);
+    if (events.readyState === EventSource.CLOSED) polling ??= setInterval(refresh, POLL_MS);
   });
   return () => {
     events.close();
-    clearInterval(asking);
+    clearInterval(polling);
   };
 }
 
-// A browser has six connections to a server: a page that nobody looks at gives its own back.
+// Hidden pages close their stream: a browser opens at most six connections to a server.
 function followInSight(address) {
   let leave = document.hidden ? null : follow(address);
   document.addEventListener("visibilitychange", () => {
