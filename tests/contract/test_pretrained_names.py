@@ -20,7 +20,6 @@ HUMAN = Label("human")
 
 pytestmark = [
     pytest.mark.skipif(not (YOLO.is_file() and COCO.is_dir()), reason="shared data is not here"),
-    pytest.mark.filterwarnings("ignore"),
 ]
 
 
