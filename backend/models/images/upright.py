@@ -8,7 +8,13 @@ from PIL import ExifTags, Image
 
 from backend.domain.arrays import Pixels
 from backend.domain.errors import UnreadableImage
-from backend.models.images.thumbnails import PILLOW_ERRORS, is_deep, orientation_of, to_8_bit
+from backend.models.images.thumbnails import (
+    FORMATS,
+    PILLOW_ERRORS,
+    is_deep,
+    orientation_of,
+    to_8_bit,
+)
 
 _DAMAGED = (*PILLOW_ERRORS, Image.DecompressionBombError)
 
@@ -46,7 +52,7 @@ def is_plain(path: Path) -> bool:
         UnreadableImage: when the file is no image.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             if image.format == "JPEG":
                 return image.mode in {"RGB", "L"}
             simple = image.mode in {"RGB", "L", "I;16"} and not image.has_transparency_data
@@ -64,7 +70,7 @@ def _may_be_turned(image: Image.Image) -> bool:
 
 def _with_pillow(path: Path) -> Pixels:
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             upright = _upright(image)
             if upright.has_transparency_data:
                 white = Image.new("RGBA", upright.size, "white")

@@ -7,7 +7,6 @@ and those that training wrote into version folders.
 """
 
 import importlib
-import tempfile
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from backend.models.detection.engine import Detections, PixelBatch, TrainedNetwo
 from backend.models.detection.training_plan import MIN_VALIDATION, TrainingPlan
 from backend.models.detection.ultralytics_engine import setup
 from backend.models.detection.ultralytics_engine.callbacks import TrainingCallbacks
+from backend.models.detection.ultralytics_engine.scratch import scratch_folder
 from backend.models.published_weights import is_reachable
 from backend.ports.model_family import TrainingSet
 
@@ -65,10 +65,8 @@ class UltralyticsEngine:
         callbacks = TrainingCallbacks(plan, training_set.progress, choosing=choosing)
         options = self._options(plan, training_set.seed, training.precision(self.device))
         options["patience"] = plan.patience if choosing else 0
-        scratch = self.data_dir / "scratch"
-        scratch.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=scratch, prefix="detector-") as folder:
-            best = training.train(training_set, Path(folder), start, options, plan.batch, callbacks)
+        with scratch_folder(self.data_dir / "scratch") as folder:
+            best = training.train(training_set, folder, start, options, plan.batch, callbacks)
             network = self._network(best, plan.image_size)
         return TrainedNetwork(network, callbacks.epochs)
 
@@ -80,15 +78,22 @@ class UltralyticsEngine:
         return self.data_dir / "ultralytics"
 
     def _local(self) -> Path | None:
-        path = Path(self.start).expanduser()
-        for place in (self.data_dir / "weights" / path, path):
-            if place.is_file():
-                return place.absolute()
-        return None
+        """Find the checkpoint on this machine.
+
+        A bare name is looked up in the data folder only: a checkpoint runs code, so one that
+        happens to lie in the working directory must not be loaded.
+        """
+        path = self.data_dir / "weights" / Path(self.start).expanduser()
+        if not path.is_file() and not self._is_name:
+            path = Path(self.start).expanduser()
+        return path.absolute() if path.is_file() else None
+
+    @property
+    def _is_name(self) -> bool:
+        return Path(self.start).name == self.start
 
     def _may_download(self) -> bool:
-        is_name = Path(self.start).name == self.start
-        return is_name and not setup.forbids_downloads() and is_reachable("github.com")
+        return self._is_name and not setup.forbids_downloads() and is_reachable("github.com")
 
     def _checkpoint(self) -> Path:
         local = self._local()

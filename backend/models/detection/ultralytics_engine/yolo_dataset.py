@@ -5,6 +5,8 @@ centre and size as fractions of the upright image. An empty file is an image wit
 """
 
 import errno
+import os
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from backend.domain.errors import OutOfSpace
 from backend.domain.ids import Label
 from backend.domain.steps import Step
 from backend.models.detection.training_plan import SIZES
+from backend.models.images.thumbnails import FORMATS
 from backend.models.images.upright import is_plain, read
 from backend.ports.model_family import TrainingSet
 
@@ -82,15 +85,33 @@ def _write_split(
 
 
 def _place(source: Path, images: Path, stem: str) -> None:
-    """Link the file if OpenCV decodes it as browsers show it, else write its upright pixels."""
-    if is_plain(source):
-        with Image.open(source) as image:
+    """Link the file if OpenCV decodes it as browsers show it, else write its upright pixels.
+
+    A hard link, or a copy on another file system, stays when the cache evicts the original.
+    """
+    if is_plain(source) and not _would_be_rewritten(source):
+        with Image.open(source, formats=FORMATS) as image:
             suffix = {"JPEG": ".jpg", "PNG": ".png"}.get(image.format or "", ".bmp")
-        (images / f"{stem}{suffix}").symlink_to(source.absolute())
+        _link(source.resolve(), images / f"{stem}{suffix}")
         return
     written = cv2.imwrite(str(images / f"{stem}.png"), _no_larger(read(source)))
     if not written:
         raise OSError(errno.ENOSPC, "OpenCV could not write an image")
+
+
+def _would_be_rewritten(source: Path) -> bool:
+    """Tell whether data follow the end marker of a JPEG: Ultralytics rewrites it in place."""
+    with source.open("rb") as file:
+        is_jpeg = file.read(2) == b"\xff\xd8"
+        file.seek(-2, os.SEEK_END)
+        return is_jpeg and file.read() != b"\xff\xd9"
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        target.hardlink_to(source)
+    except OSError:  # another file system, or one without hard links
+        shutil.copyfile(source, target)
 
 
 def _no_larger(pixels: Pixels) -> Pixels:

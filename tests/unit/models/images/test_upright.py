@@ -82,3 +82,10 @@ def test_a_file_that_is_no_image_is_unreadable(tmp_path: Path, content: bytes):
     (tmp_path / "a.jpg").write_bytes(content)
     with pytest.raises(UnreadableImage, match=r"a\.jpg"):
         read(tmp_path / "a.jpg")
+
+
+def test_formats_that_run_helper_programs_are_not_opened(tmp_path: Path):
+    Image.new("RGB", (20, 10)).save(tmp_path / "a.eps")
+    for open_ in (is_plain, read):
+        with pytest.raises(UnreadableImage):
+            open_(tmp_path / "a.eps")

@@ -62,12 +62,35 @@ def test_plain_files_are_linked_and_others_written_upright(tmp_path: Path):
     learned = replace(training_set(tmp_path, train=3, held_out=0), train=image_batch(refs))
     images = write(learned, tmp_path / "yolo")
     plain, turned, clear = sorted(images["train"].iterdir())
-    assert plain.is_symlink()
+    assert plain.samefile(tmp_path / "plain.dat")
     assert plain.suffix == ".jpg"
-    assert not turned.is_symlink()
-    assert not clear.is_symlink()
+    assert not turned.samefile(tmp_path / "turned.png")
+    assert not clear.samefile(tmp_path / "clear.png")
     with Image.open(turned) as image:
         assert image.size == (40, 60)
+
+
+def linked(tmp_path: Path, name: str) -> Path:
+    ref = ImageRef(TaskId(1), str(tmp_path / name))
+    only = replace(training_set(tmp_path, train=1, held_out=0), train=image_batch([ref]))
+    (path,) = write(only, tmp_path / "yolo")["train"].iterdir()
+    return path
+
+
+def test_an_image_stays_when_the_cache_evicts_the_original(tmp_path: Path):
+    Image.new("RGB", (60, 40)).save(tmp_path / "photo.jpg")
+    path = linked(tmp_path, "photo.jpg")
+    (tmp_path / "photo.jpg").unlink()
+    with Image.open(path) as image:
+        assert image.size == (60, 40)
+
+
+def test_a_jpeg_with_data_after_its_end_is_written_anew_and_never_changed(tmp_path: Path):
+    Image.new("RGB", (60, 40)).save(tmp_path / "photo.jpg")
+    content = (tmp_path / "photo.jpg").read_bytes() + b"a camera's own data"
+    (tmp_path / "photo.jpg").write_bytes(content)
+    assert linked(tmp_path, "photo.jpg").suffix == ".png"
+    assert (tmp_path / "photo.jpg").read_bytes() == content
 
 
 def test_an_image_that_is_written_anew_is_no_larger_than_networks_need(tmp_path: Path):

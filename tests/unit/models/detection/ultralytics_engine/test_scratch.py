@@ -1,0 +1,24 @@
+from pathlib import Path
+
+import pytest
+
+from backend.models.detection.ultralytics_engine.scratch import scratch_folder
+
+
+def test_the_folder_is_deleted_after_a_training_also_a_failed_one(tmp_path: Path):
+    with pytest.raises(ValueError), scratch_folder(tmp_path / "scratch") as folder:
+        (folder / "image.png").touch()
+        raise ValueError
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_a_folder_that_a_killed_training_left_is_deleted(tmp_path: Path):
+    (tmp_path / "detector-killed" / "images").mkdir(parents=True)
+    with scratch_folder(tmp_path) as folder:
+        assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_the_folder_of_a_running_training_and_other_files_are_kept(tmp_path: Path):
+    (tmp_path / "other").touch()
+    with scratch_folder(tmp_path) as running, scratch_folder(tmp_path) as another:
+        assert {path.name for path in tmp_path.iterdir()} == {running.name, another.name, "other"}
