@@ -13,8 +13,8 @@ from tests.bench.bench_memory import settings
 from tests.bench.bench_web import CLIENTS, measure
 from tests.bench.processes import cpu_seconds, running
 from tests.e2e.autolabel import Autolabel
+from tests.fakes.domain import CHOICES
 from tests.fakes.http_server import FakeHttpServer
-from tests.fakes.label_studio import CHOICES
 from tests.fakes.large_label_studio import IMAGES, LABELED, large_label_studio
 
 TASKS = 2000

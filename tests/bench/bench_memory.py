@@ -18,8 +18,8 @@ from backend.processes.label_studio_server import free_port
 from backend.settings import Settings
 from tests.bench.processes import children, megabytes, running
 from tests.e2e.autolabel import Autolabel
+from tests.fakes.domain import CHOICES
 from tests.fakes.http_server import FakeHttpServer
-from tests.fakes.label_studio import CHOICES
 from tests.fakes.large_label_studio import large_label_studio
 
 WEB_MB = 250

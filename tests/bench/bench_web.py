@@ -17,7 +17,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.fakes.backend import CHOICES, FakeBackend, FakeLabelStudio, a_project
+from tests.fakes.backend import FakeBackend
+from tests.fakes.domain import CHOICES, a_project
+from tests.fakes.label_studio import FakeProjects
 
 CLIENTS = 20
 
@@ -27,7 +29,7 @@ def serve_fake(port_is: multiprocessing.Queue) -> None:
     from backend.web.app import server
 
     project = a_project()
-    fake = FakeBackend(label_studio=FakeLabelStudio({project.id: project}))
+    fake = FakeBackend(label_studio=FakeProjects({project.id: project}))
     listening = server(fake, Settings(data_dir=Path("/nonexistent"), port=0))
     port_is.put(listening.effective_port)
     listening.run()

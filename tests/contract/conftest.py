@@ -7,7 +7,10 @@ from flask.testing import FlaskClient
 
 from backend.settings import Settings
 from backend.web.app import create_app
-from tests.fakes.backend import FakeBackend, FakeLabelStudio, FakeVersions, a_project, a_version
+from tests.fakes.backend import FakeBackend
+from tests.fakes.domain import a_project, a_version
+from tests.fakes.label_studio import FakeProjects
+from tests.fakes.versions import FakeVersions
 
 
 @pytest.fixture
@@ -15,7 +18,7 @@ def backend() -> FakeBackend:
     """One project, number 2, with two versions of which the first is in use."""
     project, version = a_project(), a_version()
     return FakeBackend(
-        label_studio=FakeLabelStudio({project.id: project}),
+        label_studio=FakeProjects({project.id: project}),
         versions=FakeVersions([a_version("al-0002-77aa"), version], {project.id: version.name}),
     )
 

@@ -14,7 +14,9 @@ from pathlib import Path
 from label_studio_ml.api import init_app
 
 from backend.web.label_studio_ml_adapter import AutolabelModel
-from tests.fakes.backend import FakeBackend, FakeLabelStudio, a_project
+from tests.fakes.backend import FakeBackend
+from tests.fakes.domain import a_project
+from tests.fakes.label_studio import FakeProjects
 
 FOLDER = Path(sys.argv[1])
 
@@ -38,7 +40,7 @@ class Logged(FakeBackend):
             log.write(json.dumps(words) + "\n")
 
 
-BACKEND = Logged(label_studio=FakeLabelStudio({2: a_project()}))
+BACKEND = Logged(label_studio=FakeProjects({2: a_project()}))
 
 
 class Model(AutolabelModel):

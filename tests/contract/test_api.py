@@ -20,7 +20,7 @@ from backend.domain.errors import (
 from backend.domain.ids import ProjectId
 from backend.domain.jobs import JobRequest, JobState
 from backend.jobs.requests import FIELDS
-from tests.fakes.backend import NOW, a_job, a_version
+from tests.fakes.domain import NOW, a_job, a_version
 
 REFUSAL = Reason(
     ReasonCode.TOO_FEW_IMAGES, "class 'dog' has 3 of 5 images", "dog", 3, 5, "Label 2 more"

@@ -12,7 +12,7 @@ from backend.domain.jobs import Algorithm, Decision, JobState, Mode
 from backend.domain.projects import LabelCount
 from backend.web.app import create_app
 from backend.web.console import job_events
-from tests.fakes.backend import NOW, a_job, a_project, a_version
+from tests.fakes.domain import NOW, a_job, a_project, a_version
 
 SHORT = Reason(
     ReasonCode.TOO_FEW_IMAGES, "class 'dog' has 3 of 5 images", "dog", 3, 5, "Label 2 more"

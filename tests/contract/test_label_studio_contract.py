@@ -1,8 +1,6 @@
 """Label Studio's calls, as recorded from a live one and as written down here, and our answers."""
 
-import json
 import math
-from pathlib import Path
 
 import pytest
 
@@ -10,24 +8,8 @@ from backend.domain.errors import LabelStudioUnreachable, Reason, ReasonCode
 from backend.domain.ids import UNTRAINED
 from backend.domain.jobs import JobState
 from backend.web.ml_backend import COUNTABLE
-from tests.fakes.backend import a_job, a_version
-
-HERE = Path(__file__).parent
-RECORDED = HERE.parents[2] / "shared" / "reference" / "label-studio-payloads.json"
-WRITTEN = json.loads((HERE / "payloads.json").read_text())
-
-
-def recorded_calls():
-    if not RECORDED.exists():
-        why = f"the recorded payloads are not at {RECORDED}"
-        return [pytest.param(None, marks=pytest.mark.skip(reason=why))]
-    calls = json.loads(RECORDED.read_text())
-    return [pytest.param(call, id=call["action"] or call["path"][1:]) for call in calls]
-
-
-def send(client, call, **changes):
-    body = call["body"] if call["body"] is None else {**call["body"], **changes}
-    return client.open(call["path"], method=call["method"], json=body)
+from tests.contract.label_studio_calls import WRITTEN, recorded_calls, send
+from tests.fakes.domain import a_job, a_version
 
 
 @pytest.mark.parametrize("call", [*recorded_calls(), *WRITTEN.values()])

@@ -9,7 +9,7 @@ from werkzeug.test import create_environ, run_wsgi_app
 from backend.settings import Settings
 from backend.web import security
 from backend.web.app import create_app
-from tests.contract.test_label_studio_contract import WRITTEN, send
+from tests.contract.label_studio_calls import WRITTEN, send
 
 ROUTES = ["/", "/metrics", "/versions", "/api/openapi.json", "/api/projects/2/status", "/nothing"]
 

@@ -11,7 +11,7 @@ from backend.domain.version_names import control_folder
 from backend.domain.versions import ModelVersion
 from backend.ports.stores import Versions
 from backend.stores.versions import VersionStore
-from tests.fakes.backend import a_version
+from tests.fakes.domain import a_version
 from tests.fakes.versions import FakeVersions
 
 PETS = ProjectId(2)
@@ -22,7 +22,7 @@ Publish = Callable[..., ModelVersion]
 
 @pytest.fixture(params=["fake", "disk"])
 def versions(request: pytest.FixtureRequest, tmp_path: Path) -> Versions:
-    return FakeVersions(tmp_path) if request.param == "fake" else VersionStore(tmp_path)
+    return FakeVersions(root=tmp_path) if request.param == "fake" else VersionStore(tmp_path)
 
 
 @pytest.fixture

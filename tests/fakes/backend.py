@@ -1,131 +1,20 @@
-"""A Backend that remembers what it was asked and answers what the test laid out."""
+"""A Backend that records calls and returns what the test laid out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from backend.domain.errors import NotFound, QueueUnreachable, Reason, ReasonCode, Refused
-from backend.domain.ids import UNTRAINED, ControlName, JobId, Label, ProjectId, VersionName
-from backend.domain.jobs import Decision, Job, JobRequest, JobState
-from backend.domain.projects import LabelCount, Project, ProjectStatus
-from backend.domain.schema import TaskKind
+from backend.domain.errors import NotFound, Reason, ReasonCode, Refused
+from backend.domain.ids import UNTRAINED, JobId, ProjectId, VersionName
+from backend.domain.jobs import Decision, Job, JobRequest
+from backend.domain.projects import LabelCount, ProjectStatus
 from backend.domain.versions import ModelVersion
+from tests.fakes.jobs import FakeJobs
+from tests.fakes.label_studio import FakeProjects
+from tests.fakes.versions import FakeVersions
 
 COUNTED = {ReasonCode.TOO_FEW_LABELS, ReasonCode.TOO_FEW_IMAGES}
-NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
-CHOICES = '<View><Image name="img" value="$image"/><Choices name="c" toName="img">' + (
-    '<Choice value="cat"/><Choice value="dog"/></Choices></View>'
-)
-
-
-def a_project(number: int = 2, title: str = "Pets") -> Project:
-    return Project(ProjectId(number), title, CHOICES, "")
-
-
-def a_version(name: str = "al-0001-3f9c", project: int = 2, **changes: Any) -> ModelVersion:
-    card = ModelVersion(
-        name=VersionName(name),
-        project=ProjectId(project),
-        kinds={ControlName("c"): TaskKind.SINGLE},
-        labels={ControlName("c"): (Label("cat"), Label("dog"))},
-        metrics={ControlName("c"): {"accuracy": 0.93, "ece": 0.04}},
-        trained_on={"cat": 20, "dog": 18},
-        parent=None,
-        created=NOW,
-        backbone="efficientnet_lite0",
-        device="cpu",
-        packages={"torch": "2.4"},
-        reason="the first version",
-    )
-    return replace(card, **changes)
-
-
-def a_job(
-    name: str = "job-1", state: JobState = JobState.RUNNING, project: int = 2, **changes: Any
-) -> Job:
-    job = Job(JobId(name), JobRequest(ProjectId(project)), state, created_at=NOW)
-    return replace(job, **changes)
-
-
-@dataclass
-class FakeJobs:
-    jobs: dict[JobId, Job] = field(default_factory=dict)
-    redis_is_up: bool = True
-    reports_read: int = 0
-
-    def _ask(self) -> None:
-        if not self.redis_is_up:
-            raise QueueUnreachable("Redis does not answer", "Start it")
-
-    def submit(self, request: JobRequest) -> tuple[Job, bool]:
-        self._ask()
-        live = self.live(request.project)
-        if live:
-            return live, False
-        name = JobId(f"job-{len(self.jobs) + 1}")
-        self.jobs[name] = Job(name, request, JobState.QUEUED, created_at=NOW)
-        return self.jobs[name], True
-
-    def get(self, job: JobId) -> Job:
-        self._ask()
-        if job not in self.jobs:
-            raise NotFound(f"there is no job {job}")
-        return self.jobs[job]
-
-    def live(self, project: ProjectId) -> Job | None:
-        jobs = self.history(project, reports=False)
-        return next((job for job in jobs if job.state.is_live), None)
-
-    def history(
-        self, project: ProjectId | None = None, limit: int = 50, *, reports: bool = True
-    ) -> Sequence[Job]:
-        self._ask()
-        jobs = [job for job in self.jobs.values() if project in {None, job.request.project}]
-        shown = jobs[::-1][:limit]
-        self.reports_read += sum(reports and job.report is not None for job in shown)
-        return shown if reports else [replace(job, report=None) for job in shown]
-
-    def stop(self, job: JobId) -> Job:
-        self.jobs[job] = replace(self.get(job), state=JobState.STOPPING)
-        return self.jobs[job]
-
-
-@dataclass
-class FakeVersions:
-    cards: list[ModelVersion] = field(default_factory=list)
-    active: dict[ProjectId, VersionName] = field(default_factory=dict)
-
-    def all(self, project: ProjectId) -> Sequence[ModelVersion]:
-        return [card for card in self.cards if card.project == project]
-
-    def get(self, project: ProjectId, version: VersionName) -> ModelVersion:
-        for card in self.all(project):
-            if card.name == version:
-                return card
-        raise NotFound(f"project {project} has no version {version}")
-
-    def current(self, project: ProjectId) -> ModelVersion | None:
-        return self.get(project, self.active[project]) if project in self.active else None
-
-    def activate(self, project: ProjectId, version: VersionName) -> ModelVersion:
-        card = self.get(project, version)
-        self.active[project] = version
-        return card
-
-
-@dataclass
-class FakeLabelStudio:
-    known: dict[ProjectId, Project] = field(default_factory=dict)
-
-    def project(self, project: ProjectId) -> Project:
-        if project not in self.known:
-            raise NotFound(f"Label Studio has no project {project}", "Check the number")
-        return self.known[project]
-
-    def projects(self) -> Sequence[Project]:
-        return list(self.known.values())
 
 
 @dataclass
@@ -134,7 +23,7 @@ class FakeBackend:
 
     jobs: FakeJobs = field(default_factory=FakeJobs)
     versions: FakeVersions = field(default_factory=FakeVersions)
-    label_studio: FakeLabelStudio = field(default_factory=FakeLabelStudio)
+    label_studio: FakeProjects = field(default_factory=FakeProjects)
     reasons: tuple[Reason, ...] = ()
     counts: tuple[LabelCount, ...] = ()
     warnings: tuple[str, ...] = ()

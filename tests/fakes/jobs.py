@@ -1,55 +1,68 @@
-"""The queue of jobs, kept in memory; nobody works on it."""
+"""A job queue in memory, without a worker; implements `backend.ports.jobs.Jobs`."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from backend.domain.errors import NotFound
+from backend.domain.errors import NotFound, QueueUnreachable
 from backend.domain.ids import JobId, ProjectId
 from backend.domain.jobs import Job, JobRequest, JobState
+from tests.fakes.domain import NOW
 
 
+@dataclass
 class FakeJobs:
-    def __init__(self) -> None:
-        self._jobs: dict[JobId, Job] = {}
+    """Tests may put jobs into `jobs`, oldest first. `reports_read` counts reports in histories."""
+
+    jobs: dict[JobId, Job] = field(default_factory=dict)
+    redis_is_up: bool = True
+    reports_read: int = 0
 
     def submit(self, request: JobRequest) -> tuple[Job, bool]:
+        self._reach_redis()
         if joined := self.live(request.project):
             return joined, False
-        number = len(self._jobs) + 1
-        job_id = JobId(f"job-20261121-080000-{number:04x}")
-        job = Job(job_id, request, JobState.QUEUED, created_at=datetime.now(UTC))
-        self._jobs[job_id] = job
-        return job, True
+        name = JobId(f"job-{len(self.jobs) + 1}")
+        self.jobs[name] = Job(name, request, JobState.QUEUED, created_at=NOW)
+        return self.jobs[name], True
 
     def get(self, job: JobId) -> Job:
-        if job not in self._jobs:
-            raise NotFound(f"no job {job}")
-        return self._jobs[job]
+        self._reach_redis()
+        if job not in self.jobs:
+            raise NotFound(f"there is no job {job}")
+        return self.jobs[job]
 
     def live(self, project: ProjectId) -> Job | None:
-        return next((job for job in self.history(project) if job.state.is_live), None)
+        jobs = self.history(project, reports=False)
+        return next((job for job in jobs if job.state.is_live), None)
 
     def history(
         self, project: ProjectId | None = None, limit: int = 50, *, reports: bool = True
     ) -> Sequence[Job]:
-        jobs = [job for job in self._jobs.values() if project in {None, job.request.project}]
+        self._reach_redis()
+        jobs = [job for job in self.jobs.values() if project in {None, job.request.project}]
         shown = jobs[::-1][:limit]
+        self.reports_read += sum(reports and job.report is not None for job in shown)
         return shown if reports else [replace(job, report=None) for job in shown]
 
     def stop(self, job: JobId) -> Job:
         found = self.get(job)
         if found.state is JobState.QUEUED:
-            ended = {"state": JobState.STOPPED, "ended_at": datetime.now(UTC)}
-            self._jobs[job] = replace(found, reason="stopped on request", **ended)
-        elif found.state is JobState.RUNNING:
-            self._jobs[job] = replace(found, state=JobState.STOPPING)
-        return self._jobs[job]
+            found = replace(
+                found,
+                state=JobState.STOPPED,
+                reason="stopped on request",
+                ended_at=datetime.now(UTC),
+            )
+        elif found.state.is_live:
+            found = replace(found, state=JobState.STOPPING)
+        self.jobs[job] = found
+        return found
 
     def start(self, job: JobId) -> None:
-        """What a worker would do."""
-        self._jobs[job] = replace(self.get(job), state=JobState.RUNNING)
+        """Take a job, as a worker would."""
+        self.jobs[job] = replace(self.get(job), state=JobState.RUNNING)
 
-    def finish(self, job: JobId) -> None:
-        """What a worker would do."""
-        self._jobs[job] = replace(self.get(job), state=JobState.FINISHED, reason="done")
+    def _reach_redis(self) -> None:
+        if not self.redis_is_up:
+            raise QueueUnreachable("Redis does not answer", "Start it")

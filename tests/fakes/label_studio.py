@@ -1,7 +1,7 @@
-"""A Label Studio in memory, in the words of `backend.ports.label_studio.LabelStudio`."""
+"""A Label Studio in memory."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from backend.domain.answers import Answer, ImageRef, LabeledImage, NoPrediction, Prediction
 from backend.domain.errors import NotFound
@@ -9,43 +9,70 @@ from backend.domain.ids import ControlName, ProjectId, TaskId, VersionName
 from backend.domain.projects import Project
 from backend.domain.schema import LabelSchema
 from backend.ports.label_studio import Pushed
-
-CHOICES = (
-    '<View><Image name="img" value="$image"/><Choices name="c" toName="img">'
-    '<Choice value="cat"/><Choice value="dog"/></Choices></View>'
-)
+from tests.fakes.domain import CHOICES
 
 FIRST = ProjectId(1)
 
 
 @dataclass
-class FakeLabelStudio:
-    """One project. `people` maps a task to its answers, None for a task nobody labeled.
+class FakeProjects:
+    """Implements `backend.ports.application.ConnectableProjects`; `backends` by project."""
 
-    `skipped` are those of the latter that somebody opened and skipped.
-    """
-
-    label_config: str = CHOICES
-    people: dict[TaskId, dict[ControlName, Answer] | None] = field(default_factory=dict)
-    id: ProjectId = FIRST
-    model_version: str = ""
-    predictions: dict[tuple[TaskId, VersionName], Prediction] = field(default_factory=dict)
-    has_tabs: bool = False
-    lists: dict[str, tuple[TaskId, ...]] = field(default_factory=dict)
-    clusters: dict[tuple[TaskId, VersionName], int] = field(default_factory=dict)
-    groups: dict[VersionName, tuple[TaskId, ...]] = field(default_factory=dict)
-    machine: set[TaskId] = field(default_factory=set)
-    skipped: set[TaskId] = field(default_factory=set)
-    looked_through: list[VersionName] = field(default_factory=list)
-    repairs: dict[TaskId, dict[str, int]] = field(default_factory=dict)
+    known: dict[ProjectId, Project] = field(default_factory=dict)
+    backends: dict[ProjectId, str] = field(default_factory=dict)
 
     def project(self, project: ProjectId) -> Project:
-        if project != self.id:
-            raise NotFound(f"no project {project}")
-        return Project(self.id, "a project", self.label_config, self.model_version)
+        if project not in self.known:
+            raise NotFound(f"Label Studio has no project {project}", "Check the number")
+        return self.known[project]
 
     def projects(self) -> Sequence[Project]:
-        return [self.project(self.id)]
+        return list(self.known.values())
+
+    def connect(self, project: ProjectId, backend_url: str, user: str, password: str) -> str:
+        self.backends[self.project(project).id] = backend_url
+        return f"connected {backend_url}"
+
+    def disconnect(self, project: ProjectId, backend_url: str) -> None:
+        self.backends.pop(self.project(project).id, None)
+
+
+class FakeLabelStudio(FakeProjects):
+    """Implements `backend.ports.label_studio.LabelStudio` for project 1.
+
+    `people` maps a task to its answers, None for a task that nobody labeled; `skipped` are those
+    of the latter that somebody opened and skipped. Annotations are numbered by their task.
+    """
+
+    def __init__(
+        self,
+        label_config: str = CHOICES,
+        people: dict[TaskId, dict[ControlName, Answer] | None] | None = None,
+        skipped: Iterable[TaskId] = (),
+    ) -> None:
+        super().__init__({FIRST: Project(FIRST, "a project", label_config, "")})
+        self.people = {} if people is None else people
+        self.skipped = set(skipped)
+        self.predictions: dict[tuple[TaskId, VersionName], Prediction] = {}
+        self.has_tabs = False
+        self.lists: dict[str, tuple[TaskId, ...]] = {}
+        self.clusters: dict[tuple[TaskId, VersionName], int] = {}
+        self.groups: dict[VersionName, tuple[TaskId, ...]] = {}
+        self.machine: set[TaskId] = set()
+        self.looked_through: list[VersionName] = []
+        self.repairs: dict[TaskId, dict[str, int]] = {}
+
+    @property
+    def label_config(self) -> str:
+        return self.known[FIRST].label_config
+
+    @label_config.setter
+    def label_config(self, config: str) -> None:
+        self.known[FIRST] = replace(self.known[FIRST], label_config=config)
+
+    @property
+    def model_version(self) -> str:
+        return self.known[FIRST].model_version
 
     def labeled(self, project: ProjectId, schema: LabelSchema) -> Iterator[LabeledImage]:
         for task, answers in sorted(self.people.items()):
@@ -82,7 +109,7 @@ class FakeLabelStudio:
         return Pushed(len(there), dropped)
 
     def show_version(self, project: ProjectId, version: VersionName) -> None:
-        self.model_version = version
+        self.known[FIRST] = replace(self.known[FIRST], model_version=version)
 
     def forget_versions(self, project: ProjectId, keep: Iterable[VersionName]) -> None:
         kept = set(keep)
@@ -130,12 +157,6 @@ class FakeLabelStudio:
         for annotation in annotations:
             self.people[TaskId(annotation - 1000)] = None
             self.machine.discard(TaskId(annotation - 1000))
-
-    def connect(self, project: ProjectId, backend_url: str, user: str, password: str) -> str:
-        return f"connected {backend_url}"
-
-    def disconnect(self, project: ProjectId, backend_url: str) -> None:
-        """Nothing of it is kept here."""
 
     def ref(self, task: TaskId) -> ImageRef:
         return ImageRef(task, f"/data/upload/{task}.png")

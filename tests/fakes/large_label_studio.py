@@ -12,8 +12,8 @@ from typing import Any
 
 from PIL import Image
 
+from tests.fakes.domain import CHOICES
 from tests.fakes.http_server import Answer, Asked, Reply
-from tests.fakes.label_studio import CHOICES
 
 IMAGES = 100
 LABELED = 40

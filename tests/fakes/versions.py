@@ -1,20 +1,24 @@
-"""Versions that are forgotten with the test; models are written below a given folder."""
+"""Model versions in memory; implements `backend.ports.stores.Versions`."""
 
+import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from backend.domain.errors import NotFound
+from backend.domain.errors import BadInput, NotFound
 from backend.domain.ids import ControlName, ProjectId, VersionName
 from backend.domain.version_names import control_folder
 from backend.domain.versions import ModelVersion
+from backend.stores.versions import version_from_json
 
 
+@dataclass
 class FakeVersions:
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._cards: dict[ProjectId, list[ModelVersion]] = {}
-        self._current: dict[ProjectId, VersionName] = {}
-        self._published = 0
+    """`cards` are listed as they are, so newest first; models are written below `root`."""
+
+    cards: list[ModelVersion] = field(default_factory=list)
+    active: dict[ProjectId, VersionName] = field(default_factory=dict)
+    root: Path = Path("/nonexistent")
 
     def publish(
         self,
@@ -22,17 +26,26 @@ class FakeVersions:
         card: Callable[[VersionName], ModelVersion],
         write: Callable[[Path], None],
     ) -> ModelVersion:
-        name = VersionName(f"al-{self._published + 1:04d}-0000")
-        folder = self._root / name
+        name = VersionName(f"al-{len(self.cards) + 1:04d}-0000")
+        folder = self.root / name
         folder.mkdir(parents=True)
         write(folder)
-        self._published += 1
         version = card(name)
-        self._cards.setdefault(project, []).insert(0, version)
+        self.cards.insert(0, version)
         return version
 
+    def adopt(self, project: ProjectId, source: Path) -> ModelVersion:
+        if not (source / "card.json").exists():
+            raise BadInput(f"{source} is not a version")
+        card = version_from_json((source / "card.json").read_bytes())
+
+        def copy(folder: Path) -> None:
+            shutil.copytree(source, folder, dirs_exist_ok=True)
+
+        return self.publish(project, lambda name: replace(card, name=name, project=project), copy)
+
     def all(self, project: ProjectId) -> Sequence[ModelVersion]:
-        return tuple(self._cards.get(project, ()))
+        return [card for card in self.cards if card.project == project]
 
     def get(self, project: ProjectId, version: VersionName) -> ModelVersion:
         for card in self.all(project):
@@ -43,20 +56,20 @@ class FakeVersions:
     def folder(self, project: ProjectId, version: VersionName, control: ControlName) -> Path:
         if control not in self.get(project, version).kinds:
             raise NotFound(f"version {version} has no control '{control}'")
-        return control_folder(self._root / version, control)
+        return control_folder(self.root / version, control)
 
     def current(self, project: ProjectId) -> ModelVersion | None:
-        name = self._current.get(project)
-        return self.get(project, name) if name else None
+        return self.get(project, self.active[project]) if project in self.active else None
 
     def activate(self, project: ProjectId, version: VersionName) -> ModelVersion:
         card = self.get(project, version)
-        self._current[project] = version
+        self.active[project] = version
         return card
 
     def prune(self, project: ProjectId, keep: int) -> Sequence[VersionName]:
         current = self.current(project)
         needed = {current.name, current.parent} if current else set()
-        gone = [card.name for card in self.all(project)[keep:] if card.name not in needed]
-        self._cards[project] = [card for card in self.all(project) if card.name not in gone]
+        old = [card.name for card in self.all(project)[keep:]]
+        gone = [name for name in old if name not in needed]
+        self.cards = [card for card in self.cards if card.name not in gone]
         return gone

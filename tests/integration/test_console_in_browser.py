@@ -18,7 +18,10 @@ from backend.domain.projects import LabelCount
 from backend.presentation import plots
 from backend.settings import Settings
 from backend.web.app import server
-from tests.fakes.backend import FakeBackend, FakeLabelStudio, FakeVersions, a_project, a_version
+from tests.fakes.backend import FakeBackend
+from tests.fakes.domain import a_project, a_version
+from tests.fakes.label_studio import FakeProjects
+from tests.fakes.versions import FakeVersions
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -71,7 +74,7 @@ def backend():
     project, version = a_project(), a_version()
     counts = [LabelCount(ControlName("c"), Label(n), k) for n, k in (("cat", 8), ("dog", 3))]
     return FakeBackend(
-        label_studio=FakeLabelStudio({project.id: project}),
+        label_studio=FakeProjects({project.id: project}),
         versions=FakeVersions([a_version("al-0002-77aa"), version], {project.id: version.name}),
         counts=tuple(counts),
     )

@@ -15,7 +15,7 @@ from rq import Worker
 
 from backend.jobs.records import QUEUE
 from backend.processes.label_studio_server import free_port
-from tests.component.docker.test_docker import DOCKER, Compose
+from tests.fakes.compose import DOCKER, Compose
 from tests.integration.polling import eventually
 
 

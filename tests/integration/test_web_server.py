@@ -11,7 +11,9 @@ import pytest
 from backend.domain.errors import BadInput, Reason, ReasonCode
 from backend.settings import Settings
 from backend.web.app import server
-from tests.fakes.backend import FakeBackend, FakeLabelStudio, a_project
+from tests.fakes.backend import FakeBackend
+from tests.fakes.domain import a_project
+from tests.fakes.label_studio import FakeProjects
 
 PREDICT = {"project": "2.1", "label_config": "<View/>", "tasks": [{"id": 1, "data": {}}]}
 START = {"action": "START_TRAINING", "project": {"id": 2}}
@@ -29,7 +31,7 @@ class SlowBackend(FakeBackend):
 @pytest.fixture
 def backend():
     project = a_project()
-    slow = SlowBackend(label_studio=FakeLabelStudio({project.id: project}))
+    slow = SlowBackend(label_studio=FakeProjects({project.id: project}))
     slow.entered, slow.let_go = threading.Semaphore(0), threading.Event()
     yield slow
     slow.let_go.set()

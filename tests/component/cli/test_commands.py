@@ -14,8 +14,10 @@ from backend.processes.label_studio_server import free_port
 IMPORTED = """
 import sys, typer.testing
 from backend.cli.commands import app
-from tests.fakes.backend import FakeBackend, FakeLabelStudio, a_project
-backend = FakeBackend(label_studio=FakeLabelStudio({2: a_project()}))
+from tests.fakes.backend import FakeBackend
+from tests.fakes.domain import a_project
+from tests.fakes.label_studio import FakeProjects
+backend = FakeBackend(label_studio=FakeProjects({2: a_project()}))
 done = typer.testing.CliRunner().invoke(app, ["status", "2"], obj=backend)
 assert done.exit_code == 0, done.output
 print(*{"flask", "waitress", "torch", "onnxruntime", "matplotlib"} & sys.modules.keys())

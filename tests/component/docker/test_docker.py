@@ -9,14 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-DOCKER = Path(__file__).parents[3] / "docker"
-
-
-class Compose(yaml.SafeLoader):
-    """YAML with the tags of compose."""
-
-
-Compose.add_constructor("!reset", lambda _loader, _node: None)
+from tests.fakes.compose import DOCKER, Compose
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from backend.domain.ids import ControlName, ProjectId, VersionName
 from backend.domain.version_names import control_folder
 from backend.domain.versions import ModelVersion
 from backend.stores.versions import VersionStore, version_to_json
-from tests.fakes.backend import a_version
+from tests.fakes.domain import a_version
 
 PETS = ProjectId(2)
 CONTROL = ControlName("c")

@@ -9,14 +9,10 @@ from backend.cli.commands import app
 from backend.domain.errors import LabelStudioUnreachable, Reason, ReasonCode
 from backend.domain.ids import ProjectId, VersionName
 from backend.domain.jobs import Algorithm, JobState, Mode
-from tests.fakes.backend import (
-    FakeBackend,
-    FakeLabelStudio,
-    FakeVersions,
-    a_job,
-    a_project,
-    a_version,
-)
+from tests.fakes.backend import FakeBackend
+from tests.fakes.domain import a_job, a_project, a_version
+from tests.fakes.label_studio import FakeProjects
+from tests.fakes.versions import FakeVersions
 
 SHORT = Reason(ReasonCode.TOO_FEW_IMAGES, "class 'dog' has 3 of 5 images", hint="Label 2 more")
 EMPTY = Reason(ReasonCode.NO_UNLABELED_IMAGES, "no unlabeled image left", hint="Import more")
@@ -28,7 +24,7 @@ def backend() -> FakeBackend:
     """One project, number 2, with two versions of which the older is in use."""
     project = a_project()
     return FakeBackend(
-        label_studio=FakeLabelStudio({project.id: project}),
+        label_studio=FakeProjects({project.id: project}),
         versions=FakeVersions([a_version(NEW), a_version(OLD)], {project.id: OLD}),
     )
 

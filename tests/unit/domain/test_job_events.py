@@ -14,7 +14,7 @@ from backend.domain.job_events import (
     advance,
 )
 from backend.domain.jobs import JobState
-from tests.fakes.backend import NOW, a_job
+from tests.fakes.domain import NOW, a_job
 
 STARTED, ASKED = JobStarted(), StopRequested("on request")
 DONE, STOPPED, FAILED = JobDone("done"), JobStopped("stopped"), JobFailed("no disk")

@@ -3,7 +3,7 @@
 from backend.domain.job_events import JobFailed, JobStopped
 from backend.domain.jobs import JobState
 from backend.jobs.lease import CRASHED, death
-from tests.fakes.backend import a_job
+from tests.fakes.domain import a_job
 
 
 def test_a_job_whose_worker_died_has_failed():

@@ -11,7 +11,7 @@ from backend.domain.errors import UnreadableImage
 from backend.domain.ids import TaskId
 from backend.presentation import plots
 from backend.presentation.report_images import write_thumbnails
-from tests.fakes.backend import NOW, a_version
+from tests.fakes.domain import NOW, a_version
 
 BINS = [(0.3, 0.2, 10), (0.9, 1.0, 40)]
 SOME = plots.Measured({"c": BINS}, histogram=[0, 3, 7, 20], thresholds={"": 0.8})

@@ -5,14 +5,11 @@ import pytest
 from backend.domain.errors import Reason, ReasonCode, Refused
 from backend.domain.jobs import JobState
 from backend.presentation import sentences
-from tests.fakes.backend import a_job
-
-SHORT = Reason(ReasonCode.TOO_FEW_IMAGES, "class 'dog' has 3 of 5 images", hint="Label 2 more")
-EMPTY = Reason(ReasonCode.NO_UNLABELED_IMAGES, "no unlabeled image left", hint="Import more")
+from tests.fakes.domain import NOTHING_LEFT, TOO_FEW_DOGS, a_job
 
 
 def test_a_refusal_says_what_to_do_about_each_reason():
-    assert sentences.refusal((SHORT, EMPTY)) == (
+    assert sentences.refusal((TOO_FEW_DOGS, NOTHING_LEFT)) == (
         "The job was not started:",
         "class 'dog' has 3 of 5 images. Label 2 more.",
         "no unlabeled image left. Import more.",
@@ -21,7 +18,7 @@ def test_a_refusal_says_what_to_do_about_each_reason():
 
 def test_a_refusal_in_one_line_says_each_cure_once():
     other = Reason(ReasonCode.MODEL_MISMATCH, "it is of another kind", hint="Label 2 more")
-    assert str(Refused((SHORT, other, EMPTY))) == (
+    assert str(Refused((TOO_FEW_DOGS, other, NOTHING_LEFT))) == (
         "class 'dog' has 3 of 5 images; it is of another kind; no unlabeled image left. "
         "Label 2 more. Import more"
     )

@@ -1,8 +1,9 @@
 from backend.domain.jobs import JobState
 from backend.presentation.serializers import JobJson, StatusAndJobs, StatusJson
 from backend.presentation.terminal_views import job_lines, newest_forecast, status_lines
-from tests.fakes.backend import FakeBackend, FakeLabelStudio, a_job, a_project
-from tests.unit.presentation.test_sentences import EMPTY, SHORT
+from tests.fakes.backend import FakeBackend
+from tests.fakes.domain import NOTHING_LEFT, TOO_FEW_DOGS, a_job, a_project
+from tests.fakes.label_studio import FakeProjects
 
 REPORT = {
     "version": "al-0001-3f9c",
@@ -33,8 +34,8 @@ def test_a_status_has_the_sentences_of_its_summary():
     # given a project that lacks two things and has a hint
     project = a_project()
     backend = FakeBackend(
-        label_studio=FakeLabelStudio({project.id: project}),
-        reasons=(SHORT, EMPTY),
+        label_studio=FakeProjects({project.id: project}),
+        reasons=(TOO_FEW_DOGS, NOTHING_LEFT),
         warnings=("label on",),
     )
     status = StatusAndJobs.join(StatusJson.of(backend.status(project.id)), [])
@@ -42,8 +43,8 @@ def test_a_status_has_the_sentences_of_its_summary():
     lines = [line for line in status_lines(status) if isinstance(line, str)]
     assert lines[1:4] == [
         "[red]Not ready yet: 0 labeled, 100 unlabeled images.[/]",
-        f"  - {SHORT.text}",
-        f"  - {EMPTY.text}",
+        f"  - {TOO_FEW_DOGS.text}",
+        f"  - {NOTHING_LEFT.text}",
     ]
     assert lines[4] == "Note: label on."
 

@@ -17,8 +17,9 @@ from backend.services.auto_train import (
     retraining_policy,
 )
 from backend.settings import Settings
-from tests.fakes.backend import NOW, FakeBackend, a_job, a_project, a_version
+from tests.fakes.backend import FakeBackend
 from tests.fakes.changes import FakeChanges
+from tests.fakes.domain import NOW, a_job, a_project, a_version
 from tests.fakes.steps import FakeSteps
 
 PETS = ProjectId(2)

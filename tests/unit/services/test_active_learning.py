@@ -18,7 +18,7 @@ from backend.domain.ids import TaskId
 from backend.domain.jobs import Algorithm, Mode
 from backend.domain.schema import TaskKind
 from backend.services.publishing import finishing
-from tests.fakes.label_studio import CHOICES
+from tests.fakes.domain import CHOICES
 from tests.fakes.models import ParityFamily, ParityModel
 from tests.fakes.world import PROJECT, World
 

@@ -262,7 +262,8 @@ def test_what_a_job_accepted_before_it_broke_off_can_be_taken_back(world):
     world.run(accept=True)
     world.label(audit_of(world))
     waiting = set(unlabeled(world))
-    broken = BreakingOff(**vars(world.label_studio))
+    broken = BreakingOff()
+    vars(broken).update(vars(world.label_studio))
     finishing = world.active_learning.finishing
     auto_accept = replace(world.auto_accept, label_studio=broken)
     world.active_learning = replace(
@@ -302,7 +303,8 @@ def test_a_job_that_accepts_while_another_is_undone_is_remembered(world):
         def take_back(self, project, tasks, annotations):
             world.auto_accept.carry_out(first, VersionName("al"), verdict)
 
-    slow = Slow(**vars(world.label_studio))
+    slow = Slow()
+    vars(slow).update(vars(world.label_studio))
     before = world.ledgers.load(PROJECT).attempts
     replace(world.auto_accept, label_studio=slow).undo(PROJECT, first.id)
     assert world.ledgers.load(PROJECT).attempts == before + 3

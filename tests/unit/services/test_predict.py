@@ -8,7 +8,7 @@ from backend.domain.answers import Choices
 from backend.domain.ids import ProjectId, TaskId
 from backend.services.predict import BATCH
 from backend.settings import Settings
-from tests.fakes.label_studio import CHOICES
+from tests.fakes.domain import CHOICES
 from tests.fakes.world import World
 
 PROJECT = ProjectId(1)

@@ -8,7 +8,8 @@ from backend.domain.ids import ProjectId, TaskId
 from backend.label_studio import labeling_config
 from backend.services import project_tasks
 from backend.services.project_tasks import REPORT_EVERY
-from tests.fakes.label_studio import CHOICES, FakeLabelStudio
+from tests.fakes.domain import CHOICES
+from tests.fakes.label_studio import FakeLabelStudio
 
 PROJECT = ProjectId(1)
 SCHEMA = labeling_config.parse(CHOICES)

@@ -10,7 +10,8 @@ from backend.domain.ids import ProjectId, TaskId, VersionName
 from backend.domain.jobs import JobRequest, Mode
 from backend.domain.schema import TaskKind
 from backend.domain.versions import Ledger
-from tests.fakes.label_studio import CHOICES, FakeLabelStudio
+from tests.fakes.domain import CHOICES
+from tests.fakes.label_studio import FakeLabelStudio
 from tests.fakes.models import ParityFamily
 from tests.fakes.world import World
 

@@ -15,7 +15,7 @@ from backend.domain.schema import TaskKind
 from backend.domain.versions import Certificate, ModelVersion
 from backend.stores.jobs import job_from_json, job_to_json
 from backend.stores.versions import version_from_json, version_to_json
-from tests.fakes.backend import a_job, a_version
+from tests.fakes.domain import a_job, a_version
 
 times = st.datetimes(timezones=st.just(UTC))
 numbers = st.floats(allow_nan=False)

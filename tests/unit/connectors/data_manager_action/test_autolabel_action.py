@@ -11,7 +11,9 @@ from backend.domain.jobs import JobRequest, JobState
 from backend.domain.projects import LabelCount
 from backend.settings import Settings
 from backend.web.app import create_app
-from tests.fakes.backend import FakeBackend, FakeLabelStudio, FakeVersions, a_project, a_version
+from tests.fakes.backend import FakeBackend
+from tests.fakes.domain import a_project, a_version
+from tests.fakes.label_studio import FakeProjects
 from tests.fakes.label_studio_inside import (
     FakeMLApi,
     FakeTasks,
@@ -20,6 +22,7 @@ from tests.fakes.label_studio_inside import (
     a_request,
     action_module,
 )
+from tests.fakes.versions import FakeVersions
 
 URL = "http://autolabel.test:9090"
 SHORT = Reason(ReasonCode.TOO_FEW_IMAGES, "class 'dog' has 3 of 5 images", hint="Label 2 more")
@@ -37,7 +40,7 @@ def backend():
     project, version = a_project(), a_version()
     counts = [LabelCount(ControlName("c"), Label(n), k) for n, k in (("cat", 12), ("dog", 3))]
     return FakeBackend(
-        label_studio=FakeLabelStudio({project.id: project}),
+        label_studio=FakeProjects({project.id: project}),
         versions=FakeVersions([a_version("al-0002-77aa"), version], {project.id: version.name}),
         counts=tuple(counts),
     )
@@ -209,6 +212,7 @@ def test_a_second_start_is_told_of_the_first(action, project, backend):
 
 def test_stop_stops_the_running_job(action, project, backend):
     job, _ = backend.jobs.submit(JobRequest(ProjectId(2)))
+    backend.jobs.start(job.id)
     assert action.auto_labeling_stop(project, None) == {"async": True}
     assert backend.jobs.jobs[job.id].state is JobState.STOPPING
 

@@ -17,13 +17,9 @@ from backend.models.embedding.augmentations import (
     cropped,
     mirrored,
 )
+from tests.fakes.encoder import MeanColour, extractor_of, painted
 from tests.fakes.image_files import FakeImageFiles
-from tests.unit.models.embedding.test_feature_extractor import (
-    MeanColour,
-    extractor_of,
-    painted,
-    quiet,
-)
+from tests.fakes.steps import quiet
 
 BLURRED, MIRRORED, CROPPED = 19, 20, 21
 

@@ -12,8 +12,8 @@ from backend.policies.hard_examples.coefficient import Weighting
 from backend.services.prediction.box_statistics import Cropping
 from backend.services.prediction.hard_examples import HardExamples
 from tests.fakes.models import FakeFeatureExtractor
+from tests.fakes.predictions import CELLS, ScriptedModel, dataset, predicted
 from tests.fakes.steps import quiet
-from tests.unit.services.prediction.test_consistency import CELLS, Opinion, dataset, predicted
 
 CAT = Label("cat")
 DARK, LIGHT = Box(0, 0, 0.5, 1), Box(0.5, 0, 1, 1)
@@ -75,7 +75,7 @@ def test_unusually_dark_boxes_make_an_image_hard_and_say_so():
     people = dataset(CELLS, range(1, 31), boxes(DARK))
     sensitive = Weighting(threshold=0.01)
     hard = HardExamples(cropping=Cropping(Dim(), 50), weighting=sensitive).find(
-        people, predicted(CELLS, boxes(DARK)), {CELLS.name: Opinion()}, quiet
+        people, predicted(CELLS, boxes(DARK)), {CELLS.name: ScriptedModel()}, quiet
     )
     said = dict(hard[TaskId(102)].reasons)
     assert said[16] == "darker boxes than the labeled images"

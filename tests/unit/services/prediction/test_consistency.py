@@ -1,69 +1,21 @@
 """Which images are looked at again, altered, and what becomes of the answers."""
 
-from dataclasses import dataclass, field
-
-import numpy as np
 import pytest
 
-from backend.domain.answers import Choices, ImageRef, LabeledImage, Region, Regions
-from backend.domain.batches import PredictionBatch
+from backend.domain.answers import Choices, Region, Regions
 from backend.domain.geometry import Box
-from backend.domain.ids import ControlName, Label, TaskId
-from backend.domain.schema import Control, LabelSchema, TaskKind
+from backend.domain.ids import TaskId
 from backend.models.detection.family import DetectorFamily
 from backend.policies.certification.correctness import is_right
 from backend.services.prediction.consistency import BLURRED, CROPPED, MIRRORED, ConsistencyCheck
 from backend.services.prediction.inference import ProjectPredictions
-from backend.services.training.train import Dataset
 from tests.fakes.detection_engine import ColourEngine, ColourNetwork
 from tests.fakes.detection_training_sets import CONTROL, fetch, shapes, training_set
+from tests.fakes.encoder import MeanColour, extractor_of
 from tests.fakes.image_files import FakeImageFiles
 from tests.fakes.models import FakeFeatureExtractor
+from tests.fakes.predictions import CAT, CELLS, DOG, PETS, ScriptedModel, dataset, predicted
 from tests.fakes.steps import quiet
-from tests.unit.models.embedding.test_feature_extractor import MeanColour, extractor_of
-
-CAT, DOG = Label("cat"), Label("dog")
-PETS = Control(ControlName("pets"), "image", TaskKind.SINGLE, (CAT, DOG))
-CELLS = Control(ControlName("cells"), "image", TaskKind.DETECTION, (CAT, DOG))
-
-
-@dataclass
-class Opinion:
-    """Says of each image what `said` has for its task, else cat; remembers the files it saw."""
-
-    said: dict[int, object] = field(default_factory=dict)
-    otherwise: object = Choices((CAT,))
-    files: list[str] = field(default_factory=list)
-
-    def predict(self, images, fetch, progress):
-        self.files += [fetch(ref).name for ref in images.refs]
-        answers = tuple(self.said.get(task, self.otherwise) for task in images.tasks)
-        cats = np.array([answer.labels == (CAT,) for answer in answers], dtype=np.float64)
-        table = np.stack([cats, 1 - cats], axis=1)
-        return PredictionBatch(answers, np.full(len(answers), 0.5), table)
-
-
-def image_batch(tasks):
-    refs = [ImageRef(TaskId(task), "") for task in tasks]
-    return FakeFeatureExtractor().extract(refs, quiet)[0]
-
-
-def dataset(control, labeled=(), answer=None):
-    shown = image_batch(labeled)
-    people = {ref.task: LabeledImage(ref, {control.name: answer}) for ref in shown.refs}
-    return Dataset(
-        LabelSchema("image", (control,)), people, shown, image_batch(()), image_batch(())
-    )
-
-
-def predicted(control, answer, count=40):
-    """Of which the third and the last are the least certain."""
-    confidence = np.full(count, 0.9)
-    confidence[[2, count - 1]] = 0.2
-    predictions = PredictionBatch((answer,) * count, confidence, np.tile([1.0, 0.0], (count, 1)))
-    return ProjectPredictions(
-        image_batch(range(100, 100 + count)), {control.name: predictions}, confidence
-    )
 
 
 @pytest.fixture
@@ -72,7 +24,7 @@ def extractor():
 
 
 def test_only_the_least_certain_are_looked_at_and_only_their_rows_change(extractor):
-    model = Opinion({102: Choices((DOG,))})
+    model = ScriptedModel({102: Choices((DOG,))})
     before = predicted(PETS, Choices((CAT,)))
 
     views = ConsistencyCheck(extractor, 2).views(PETS, model, dataset(PETS), before, quiet)
@@ -90,14 +42,14 @@ def test_only_the_least_certain_are_looked_at_and_only_their_rows_change(extract
 
 def test_a_project_of_few_images_has_few_of_them_viewed(extractor):
     ConsistencyCheck(extractor, 300).views(
-        PETS, Opinion(), dataset(PETS), predicted(PETS, Choices((CAT,)), 8), quiet
+        PETS, ScriptedModel(), dataset(PETS), predicted(PETS, Choices((CAT,)), 8), quiet
     )
     assert {len(tasks) for _, tasks in extractor.augmented if tasks} == {2}
 
 
 def test_none_at_all_is_viewed_where_the_settings_say_so(extractor):
     assert not ConsistencyCheck(extractor, 0).views(
-        PETS, Opinion(), dataset(PETS), predicted(PETS, Choices((CAT,))), quiet
+        PETS, ScriptedModel(), dataset(PETS), predicted(PETS, Choices((CAT,))), quiet
     )
     assert extractor.augmented == []
 
@@ -105,13 +57,13 @@ def test_none_at_all_is_viewed_where_the_settings_say_so(extractor):
 def test_an_alteration_that_changes_what_labeled_images_mean_is_left_out(extractor):
     people = dataset(PETS, labeled=range(1, 31), answer=Choices((DOG,)))
     views = ConsistencyCheck(extractor, 10).views(
-        PETS, Opinion(), people, predicted(PETS, Choices((CAT,))), quiet
+        PETS, ScriptedModel(), people, predicted(PETS, Choices((CAT,))), quiet
     )
     assert views == {}
 
 
 def test_a_model_that_reads_files_is_given_altered_ones(extractor):
-    model = Opinion()
+    model = ScriptedModel()
     ConsistencyCheck(extractor, 1).views(
         PETS, model, dataset(PETS), predicted(PETS, Choices((CAT,))), quiet
     )
@@ -121,7 +73,7 @@ def test_a_model_that_reads_files_is_given_altered_ones(extractor):
 def test_boxes_in_a_mirror_are_mapped_back(extractor):
     plain = Regions((Region(Box(0.1, 0.2, 0.4, 0.5), CAT, 0.9),))
     mirrored = Regions((Region(Box(0.6, 0.2, 0.9, 0.5), CAT, 0.8),))
-    model = Opinion(otherwise=mirrored)
+    model = ScriptedModel(otherwise=mirrored)
 
     views = ConsistencyCheck(extractor, 10).views(
         CELLS, model, dataset(CELLS), predicted(CELLS, plain), quiet
@@ -138,7 +90,10 @@ def test_boxes_in_a_mirror_are_mapped_back(extractor):
 def test_an_image_that_went_away_costs_its_alteration_only(extractor):
     extractor.bad = {TaskId(102): "404"}
     before = predicted(PETS, Choices((CAT,)))
-    assert ConsistencyCheck(extractor, 1).views(PETS, Opinion(), dataset(PETS), before, quiet) == {}
+    assert (
+        ConsistencyCheck(extractor, 1).views(PETS, ScriptedModel(), dataset(PETS), before, quiet)
+        == {}
+    )
 
 
 def test_a_detector_finds_the_same_boxes_in_the_mirror(tmp_path):

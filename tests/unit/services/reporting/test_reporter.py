@@ -14,7 +14,7 @@ from backend.services import audit_sample
 from backend.services.project_tasks import ProjectTasks
 from backend.services.reporting import report
 from backend.services.reporting.forecast import Forecasts
-from tests.fakes.backend import a_job
+from tests.fakes.domain import a_job
 from tests.fakes.world import World
 
 PROJECT = ProjectId(1)

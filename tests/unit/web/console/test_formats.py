@@ -11,7 +11,7 @@ from backend.domain.ids import ControlName, Label, ProjectId
 from backend.domain.jobs import Algorithm, JobRequest, JobState, Mode
 from backend.domain.projects import LabelCount
 from backend.web.console import formats, views
-from tests.fakes.backend import a_job
+from tests.fakes.domain import a_job
 
 START = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 
