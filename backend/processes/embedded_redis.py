@@ -22,7 +22,7 @@ from redis.exceptions import RedisError
 
 from backend.domain.errors import AutolabelError, QueueUnreachable
 from backend.jobs.redis_client import HINT, connect
-from backend.processes.parent_death import tied
+from backend.processes.child_process import tied
 from backend.settings import Settings
 from backend.stores.atomic_files import write_whole
 

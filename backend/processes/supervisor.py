@@ -19,7 +19,7 @@ from typing import IO
 
 from backend.domain.errors import AutolabelError
 from backend.processes.embedded_redis import EmbeddedRedis
-from backend.processes.parent_death import tied
+from backend.processes.child_process import tied
 from backend.settings import Settings, environment
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from backend import settings
 from backend.domain.errors import AutolabelError
 from backend.models.embedding.backbones import backbone
 from backend.models.embedding.encoders import export_path, is_cpu_for_sure, open_encoder
-from backend.processes.parent_death import tied
+from backend.processes.child_process import tied
 from backend.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -25,7 +25,7 @@ from backend.jobs.lease import LEASE
 from backend.jobs.records import QUEUE
 from backend.jobs.redis_client import connect
 from backend.processes.embedded_redis import redis_url
-from backend.processes.parent_death import die_with_parent
+from backend.processes.child_process import die_with_parent
 from backend.settings import Settings
 
 log = logging.getLogger(__name__)
