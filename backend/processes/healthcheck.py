@@ -7,7 +7,7 @@ from backend import settings
 
 
 def main() -> int:
-    """Ask /health; the exit status."""
+    """Request /health and return the exit status."""
     url = f"http://127.0.0.1:{settings.load().port}/health"
     directly = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:

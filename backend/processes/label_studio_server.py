@@ -1,9 +1,8 @@
-"""A Label Studio of our own: SQLite, loopback, nothing sent outside; for the demo and the tests."""
+"""Run a Label Studio for the demo and the tests: SQLite, loopback, no telemetry."""
 
 import os
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
 import time
@@ -14,21 +13,22 @@ from typing import IO
 import httpx
 
 from backend.domain.errors import LabelStudioUnreachable, Unavailable
+from backend.processes.child_process import start_child, stop_child
 
 _POLL_SECONDS = 0.3
 _GRACE_SECONDS = 10.0
 _KINDS = ("CONFIG", "CACHE", "DATA")
-"""Of folders that programs make below a user's home."""
+"""The XDG folders below a user's home."""
 
 BESIDE = Path(".venv-label-studio/bin/label-studio")
-"""Where `make label-studio` installs it, seen from the clone."""
+"""Where `make label-studio` installs it, relative to the clone."""
 
 
 def installed_command() -> Path:
-    """The `label-studio` of the environment beside the clone, else the one on PATH.
+    """The `label-studio` command in the clone's environment for it, or else on PATH.
 
     Raises:
-        Unavailable: when there is none.
+        Unavailable: when there is neither.
     """
     found = BESIDE if BESIDE.exists() else shutil.which("label-studio")
     if not found:
@@ -41,18 +41,18 @@ def installed_command() -> Path:
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port that nobody listens on right now."""
+    """A port that is free right now."""
     with socket.socket() as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])
 
 
 class LabelStudioProcess:
-    """Starts Label Studio from its own environment and stops exactly what it started.
+    """One Label Studio, run from an environment of its own.
 
-    `binary` is that environment's `label-studio`. All it writes lies below `data_dir`, the log in
-    `label-studio.log`. `files_root` is the folder that it may serve as local files. The account
-    and its token are made at the first start; a later start on the same `data_dir` needs the same.
+    `binary` is the `label-studio` of that environment. Everything is written below `data_dir`, the
+    log to `label-studio.log`. `files_root` is the folder to serve as local files. The first start
+    creates the account and its token; later starts with the same `data_dir` need the same ones.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class LabelStudioProcess:
         self.token = token or secrets.token_hex(20)
         self.files_root = files_root or data_dir / "files"
         self._extra = dict(environment or {})
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[str] | None = None
 
     @property
     def url(self) -> str:
@@ -86,7 +86,7 @@ class LabelStudioProcess:
         return self.data_dir / "label-studio.log"
 
     def start(self) -> None:
-        """Start it in a process group of its own; returns at once.
+        """Start it and return at once.
 
         Raises:
             Unavailable: when the port is taken or the binary cannot be run.
@@ -98,7 +98,7 @@ class LabelStudioProcess:
             self._process = self._spawn(log)
 
     def wait(self, seconds: float = 180) -> None:
-        """Return when it answers.
+        """Wait until it answers.
 
         Raises:
             LabelStudioUnreachable: when it ended, or does not answer within `seconds`.
@@ -118,18 +118,12 @@ class LabelStudioProcess:
         return self._process is not None and self._process.poll() is None
 
     def stop(self) -> None:
-        """End it and its children; safe to repeat."""
+        """Stop it and its children. Safe to repeat."""
         process, self._process = self._process, None
-        if process is None:
-            return
-        _signal_group(process, signal.SIGTERM)
-        try:
-            process.wait(_GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            _signal_group(process, signal.SIGKILL)
-            process.wait()
+        if process:
+            stop_child(process, _GRACE_SECONDS, group=True)
 
-    def _spawn(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
+    def _spawn(self, log: IO[bytes]) -> subprocess.Popen[str]:
         command = [
             *(str(self.binary), "start", "--no-browser", "--port", str(self.port)),
             *("--internal-host", "127.0.0.1"),
@@ -137,14 +131,12 @@ class LabelStudioProcess:
             *("--user-token", self.token),
         ]
         try:
-            return subprocess.Popen(  # noqa: S603 - our own command, no shell
+            return start_child(
                 command,
-                cwd=self.data_dir,
-                env={**os.environ, **self._environment()},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
+                environment={**os.environ, **self._environment()},
+                folder=self.data_dir,
+                output=log,
+                parent_death_signal=None,
             )
         except OSError as exc:
             raise Unavailable(f"{self.binary} cannot be run: {exc.strerror}") from exc
@@ -160,7 +152,7 @@ class LabelStudioProcess:
             "LABEL_STUDIO_HOST": "",
             "LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED": "true",
             "LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT": root,
-            # ours is the backend on this very machine, which Label Studio refuses by default
+            # the backend runs on this machine, which Label Studio refuses by default
             "ML_BLOCK_LOCAL_IP": "false",
             "SSRF_PROTECTION_ENABLED": "false",
             "COLLECT_ANALYTICS": "False",
@@ -183,10 +175,3 @@ class LabelStudioProcess:
 
     def _see_log(self) -> str:
         return f"See {self.log}"
-
-
-def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    try:
-        os.killpg(process.pid, number)
-    except ProcessLookupError:
-        return

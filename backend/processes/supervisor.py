@@ -1,7 +1,7 @@
-"""What `autolabel up` runs: Redis, web and one worker, in one terminal.
+"""Run Redis, the web server and one worker in one terminal, for `autolabel up`.
 
-When web or Redis ends, all end. A worker that dies is started again after 1, 2, 4 … seconds, at
-most `RESTARTS` times in a row; one that has run for `HEALTHY` seconds starts the count anew.
+When the web server or Redis ends, all end. A worker that dies is restarted after 1, 2, 4 …
+seconds, at most `RESTARTS` times in a row. The count is reset after `HEALTHY` seconds of running.
 """
 
 import logging
@@ -18,8 +18,8 @@ from types import FrameType
 from typing import IO
 
 from backend.domain.errors import AutolabelError
+from backend.processes.child_process import start_child, stop_child
 from backend.processes.embedded_redis import EmbeddedRedis
-from backend.processes.child_process import tied
 from backend.settings import Settings, environment
 
 log = logging.getLogger(__name__)
@@ -28,23 +28,24 @@ RESTARTS = 5
 HEALTHY = 60.0
 PATIENCE = 30.0
 """Seconds that a part gets to end; a running job stops at its next report of progress."""
-LAST_WORDS = 5.0
-"""Seconds for the last lines of a part to appear; a process that it left may keep the pipe open."""
+
+LAST_LINES_SECONDS = 5.0
+"""Seconds to wait for the last output of a part: a child that it left may keep the pipe open."""
 
 Echo = Callable[[str], None]
 
 
 def up(settings: Settings) -> int:
-    """Run everything until Ctrl-C or SIGTERM; answers the exit status.
+    """Run everything until Ctrl-C or SIGTERM, and return the exit status.
 
     Raises:
-        AutolabelError: when a part cannot start or ended by itself.
+        AutolabelError: when a part cannot start, or ends unexpectedly.
     """
     return run(Supervisor(settings))
 
 
 def run(supervisor: "Supervisor") -> int:
-    """The same with parts of one's own."""
+    """Like `up`, with a given supervisor (for tests)."""
     with_signals(supervisor)
     try:
         supervisor.start()
@@ -55,9 +56,9 @@ def run(supervisor: "Supervisor") -> int:
 
 
 def with_signals(supervisor: "Supervisor") -> None:
-    """Ctrl-C, SIGTERM and a closed terminal ask to end; a second one does not wait.
+    """End on Ctrl-C, SIGTERM or a closed terminal; on a second signal, end without waiting.
 
-    A signal comes between any two steps of the main thread, so `end` may take no lock.
+    A signal may interrupt the main thread anywhere, so `end` must not take a lock.
     """
 
     def end(_signal: int, _frame: FrameType | None) -> None:
@@ -68,7 +69,7 @@ def with_signals(supervisor: "Supervisor") -> None:
 
 
 class Supervisor:
-    """The parts and the order in which they start and stop."""
+    """Starts, watches and stops the parts."""
 
     def __init__(
         self,
@@ -99,29 +100,29 @@ class Supervisor:
         self.worker.start()
 
     def watch(self) -> None:
-        """Return when asked to end.
+        """Restart the worker when needed, and return when asked to end.
 
         Raises:
-            AutolabelError: when a part ended that the others cannot do without.
+            AutolabelError: when a part that the others need has ended.
         """
         while not self._asked_to_end:
             time.sleep(0.2)
             if self._redis and self._redis.process and self._redis.process.poll() is not None:
                 log_file = self._settings.data_dir / "redis" / "redis.log"
-                raise AutolabelError("Redis ended by itself", f"See {log_file}")
+                raise AutolabelError("Redis ended unexpectedly", f"See {log_file}")
             if self.web.has_ended:
-                raise AutolabelError("the web server ended by itself", "See its last lines above")
+                raise AutolabelError("the web server ended unexpectedly", "See its output above")
             if self.worker.has_ended and not self.worker.restart_when_due():
                 raise AutolabelError(
-                    f"the worker died {RESTARTS + 1} times in a row", "See its last lines above"
+                    f"the worker died {RESTARTS + 1} times in a row", "See its output above"
                 )
 
     def end(self) -> None:
-        """Ask to end; asked again, do not wait for a job that stops."""
+        """Request the end. The second request does not wait for a running job to stop."""
         self._asked_to_end += 1
 
     def stop(self) -> None:
-        """End all parts: web first, so that nothing new comes in, and Redis last."""
+        """Stop all parts: web first, so that no new work arrives, and Redis last."""
         for part in (self.web, self.worker):
             part.stop(lambda: self._asked_to_end > 1)
         if self._redis:
@@ -129,7 +130,7 @@ class Supervisor:
 
 
 class Part:
-    """One child process, whose lines appear in our terminal with its name before them."""
+    """One child process. Its output appears in the terminal, each line after its name."""
 
     def __init__(
         self, name: str, command: tuple[str, ...], environment: Mapping[str, str], echo: Echo
@@ -150,21 +151,12 @@ class Part:
 
     def start(self) -> None:
         self._started_at = time.monotonic()
-        self.process = subprocess.Popen(  # noqa: S603 - our own command, no shell
-            tied(self._command),
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        )
+        self.process = start_child(self._command, environment=self._environment)
         if self.process.stdout:
             self._lines = _relay(self.process.stdout, self._name, self._echo)
 
     def restart_when_due(self) -> bool:
-        """Start again after a pause that doubles; False when it died too often."""
+        """Restart after a pause that doubles each time; return False when it died too often."""
         now = time.monotonic()
         if self._restart_at is None:
             if now - self._started_at > HEALTHY:
@@ -174,32 +166,23 @@ class Part:
             self._restart_at = now + 2**self._restarts
             self._restarts += 1
             code = self.process.returncode if self.process else None
-            log.warning("%s ended with status %s and is started again", self._name, code)
+            log.warning("%s ended with status %s and is restarted", self._name, code)
         elif now >= self._restart_at:
             self._restart_at = None
             self.start()
         return True
 
-    def stop(self, in_a_hurry: Callable[[], bool]) -> None:
-        """Ask to end, and kill after `PATIENCE` seconds or when in a hurry."""
-        if self.process and not self.has_ended:
-            self._end(self.process, in_a_hurry)
+    def stop(self, is_hurried: Callable[[], bool]) -> None:
+        """Terminate, and kill after `PATIENCE` seconds or once `is_hurried()`."""
+        running = None if self.has_ended else self.process
+        if running and not stop_child(running, PATIENCE, is_hurried=is_hurried):
+            log.warning("%s did not end in time and was killed", self._name)
         if self._lines:
-            self._lines.join(LAST_WORDS)
-
-    def _end(self, process: subprocess.Popen[str], in_a_hurry: Callable[[], bool]) -> None:
-        process.terminate()
-        deadline = time.monotonic() + PATIENCE
-        while not self.has_ended and time.monotonic() < deadline and not in_a_hurry():
-            time.sleep(0.05)
-        if not self.has_ended:
-            log.warning("%s does not end and is killed", self._name)
-            process.kill()
-        process.wait()
+            self._lines.join(LAST_LINES_SECONDS)
 
 
 def refuse_taken_port(host: str, port: int) -> None:
-    """Raises AutolabelError where somebody listens already; 0 is any free port."""
+    """Raise AutolabelError if the port is in use; 0 means any free port."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -213,7 +196,10 @@ def refuse_taken_port(host: str, port: int) -> None:
 
 
 def _relay(lines: IO[str], name: str, echo: Echo) -> threading.Thread:
-    """Also reads on when the terminal is gone: a part must never wait for a full pipe."""
+    """Copy lines to the terminal in a thread.
+
+    Reads on when the terminal is gone, because a part would block on a full pipe.
+    """
 
     def relay() -> None:
         for line in lines:

@@ -1,33 +1,34 @@
-"""What a worker prepares before its first job: the backbone as an ONNX file, for the CPU.
+"""Export the backbone to ONNX before the first job, for machines without a GPU.
 
-A process of its own does it, since it needs torch, which the worker's parent must never import.
+Runs in a process of its own, because it needs torch, which the worker must not import before it
+forks.
 """
 
 import logging
 import os
-import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from subprocess import Popen
 
 from backend import settings
 from backend.domain.errors import AutolabelError
 from backend.models.embedding.backbones import backbone
 from backend.models.embedding.encoders import export_path, is_cpu_for_sure, open_encoder
-from backend.processes.child_process import tied
+from backend.processes.child_process import start_child
 from backend.settings import Settings
 
 log = logging.getLogger(__name__)
 
 NICENESS = 10
-"""A web process that answers on the same machine comes first."""
+"""Gives precedence to a web process on the same machine."""
 
 
 @contextmanager
-def beside(configured: Settings) -> Generator[subprocess.Popen[bytes] | None]:
-    """Prepare while the block runs, where anything is to be prepared; ends with the block.
+def beside(configured: Settings) -> Generator[Popen[str] | None]:
+    """Export in the background while the block runs, unless the file exists; end with the block.
 
-    Call from the main thread: what runs ends with the thread that started it.
+    Call from the main thread, because the process ends with the thread that started it.
     """
     process = _started(configured) if _has_to_export(configured) else None
     try:
@@ -44,27 +45,26 @@ def _has_to_export(configured: Settings) -> bool:
     try:
         return not export_path(backbone(configured), configured.data_dir).is_file()
     except AutolabelError as exc:
-        log.warning("nothing is prepared for the first job: %s", exc)
+        log.warning("the backbone is not exported ahead of the first job: %s", exc)
         return False
 
 
-def _started(configured: Settings) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(  # noqa: S603 - our own command, no shell
-        tied([sys.executable, "-m", __name__]),
-        env={**os.environ, **settings.environment(configured)},
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,
+def _started(configured: Settings) -> Popen[str]:
+    return start_child(
+        [sys.executable, "-m", __name__],
+        environment={**os.environ, **settings.environment(configured)},
+        output=None,
     )
 
 
 def _prepare() -> None:
-    """What fails here fails again in the job that needs it, which tells it to people."""
+    """Export the backbone. A failure is only logged: the job that needs it will report it."""
     os.nice(NICENESS)
     configured = settings.load()
     try:
         open_encoder(backbone(configured), "cpu", configured)
     except AutolabelError as exc:
-        log.warning("the backbone is not prepared: %s", exc)
+        log.warning("the backbone could not be exported: %s", exc)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The worker: takes jobs off the queue and forks a work horse for each.
 
-The parent never imports torch: a CUDA context does not survive a fork. It holds the lease on the
-running job, kills a horse that does not react to a stop, and closes the job when the horse died.
+The parent never imports torch, because a CUDA context does not survive a fork. It renews the lease
+of the running job, kills a horse that does not stop when asked, and ends the job of a dead horse.
 """
 
 import logging
@@ -24,8 +24,8 @@ from backend.jobs.board import JobBoard
 from backend.jobs.lease import LEASE
 from backend.jobs.records import QUEUE
 from backend.jobs.redis_client import connect
-from backend.processes.embedded_redis import redis_url
 from backend.processes.child_process import die_with_parent
+from backend.processes.embedded_redis import redis_url
 from backend.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -35,10 +35,11 @@ SHUT_DOWN = "the worker was shut down; start the job again"
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Seconds: how often a worker looks after its job, and how patient it is.
+    """Intervals of a worker, in seconds.
 
-    `lease` is how long a job counts as alive after the last look; `grace` is how long a job may
-    take to stop before it is killed; an idle worker that died is forgotten 60 s after `idle`.
+    Every `look` seconds it renews the `lease` of its job, for which the job then counts as alive.
+    A job gets `grace` seconds to stop before it is killed. An idle worker that died disappears
+    from the list of workers 60 s after `idle`.
     """
 
     look: int = 5
@@ -48,7 +49,7 @@ class Pace:
 
 
 class JobWorker(Worker):
-    """An RQ worker that keeps the job board true."""
+    """An RQ worker that keeps the job board up to date."""
 
     def __init__(self, board: JobBoard, redis: Any, pace: Pace) -> None:
         queue = Queue(QUEUE, connection=redis, serializer=JSONSerializer)
@@ -62,13 +63,13 @@ class JobWorker(Worker):
         self._board = board
         self._pace = pace
         self._running: JobId | None = None
-        self._death = ""
+        self._cause_of_death = ""
         self._stopping_since: float | None = None
 
     @override
     def execute_job(self, job: QueuedJob, queue: Queue) -> None:
-        """Fork, wait, and see to it that the job has ended afterwards."""
-        self._death = "its process ended unexpectedly; see the worker's log"
+        """Fork, wait, and mark the job as ended if the work horse did not."""
+        self._cause_of_death = "its process ended unexpectedly; see the worker's log"
         self._stopping_since = None
         self._running = job_id = JobId(job.id)
         try:
@@ -84,15 +85,15 @@ class JobWorker(Worker):
         try:
             super().maintain_heartbeats(job)
             self._board.leases.renew(JobId(job.id), self._pace.lease)
-            self._kill_if_it_does_not_stop(JobId(job.id))
+            self._kill_if_not_stopping(JobId(job.id))
         except (RedisError, AutolabelError) as exc:
-            log.warning("cannot look after job %s: %s", job.id, exc)
+            log.warning("cannot renew the lease of job %s: %s", job.id, exc)
 
     @override
     def set_current_job_working_time(
         self, current_job_working_time: float, pipeline: Any = None
     ) -> None:
-        """RQ would give up the worker, and its horse, for a Redis that is restarted."""
+        """Ignore a Redis that is restarting: RQ would end the worker and its horse."""
         with suppress(RedisError):
             super().set_current_job_working_time(current_job_working_time, pipeline)
 
@@ -117,36 +118,39 @@ class JobWorker(Worker):
         die_with_parent(self._parent)
         super().main_work_horse(job, queue)
 
-    def _kill_if_it_does_not_stop(self, job_id: JobId) -> None:
-        """Also one whose job was given up meanwhile, because the lease ran out or Redis lost it."""
+    def _kill_if_not_stopping(self, job_id: JobId) -> None:
+        """Kill the work horse once the grace period is over.
+
+        Also covers jobs already failed because the lease expired or Redis lost the record.
+        """
         if self._board.get(job_id).state in {JobState.QUEUED, JobState.RUNNING}:
             return
         now = time.monotonic()
         self._stopping_since = self._stopping_since or now
         if now - self._stopping_since >= self._pace.grace:
-            self._death = f"killed, because it did not react within {self._pace.grace:g} s"
+            self._cause_of_death = f"killed, because it did not react within {self._pace.grace:g} s"
             self._stopped_job_id = job_id
             self.kill_horse()
 
     @override
     def handle_work_horse_killed(self, job: Any, retpid: Any, ret_val: Any, rusage: Any) -> None:
-        """Called when the horse ended with anything but a success."""
+        """Called by RQ when the horse failed."""
         if ret_val and os.WIFSIGNALED(ret_val):
             number = os.WTERMSIG(ret_val)
             hint = "; the machine was probably out of memory" if number == 9 else ""
-            self._death = f"its process was killed by signal {number}{hint}"
+            self._cause_of_death = f"its process was killed by signal {number}{hint}"
 
     def _close(self, job_id: JobId) -> None:
         try:
             job = self._board.get(job_id)
             if job.state.is_live:
-                self._board.mark_dead(job, self._death)
+                self._board.mark_dead(job, self._cause_of_death)
         except (NotFound, QueueUnreachable) as exc:
-            log.warning("cannot tell how job %s ended: %s", job_id, exc)
+            log.warning("cannot record how job %s ended: %s", job_id, exc)
 
 
 def run_worker(settings: Settings, pace: Pace | None = None) -> None:
-    """Work off the queue until SIGTERM or SIGINT; a running job is asked to stop.
+    """Work off the queue until SIGTERM or SIGINT, which also stop a running job.
 
     Raises:
         QueueUnreachable: when Redis does not answer at the start.

