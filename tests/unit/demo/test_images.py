@@ -7,14 +7,12 @@ from PIL import Image
 
 from backend.demo import trial
 from backend.demo.images import DemoSet, Sample, box_folder, common, to_annotate
-from backend.demo.processes import demo_settings
 from backend.domain.answers import Choices, Region, Regions
 from backend.domain.errors import BadInput
 from backend.domain.geometry import Box
 from backend.domain.ids import Label
 from backend.domain.schema import TaskKind
 from backend.label_studio import labeling_config
-from backend.settings import Settings
 
 CAT, DOG, OWL = Label("cat"), Label("dog"), Label("owl")
 BOX = Box(0.25, 0.25, 0.75, 0.75)
@@ -98,11 +96,3 @@ def test_half_of_a_rare_label_s_images_are_annotated_and_the_others_left_to_pred
 def test_the_demo_has_no_rectangles_of_its_own():
     with pytest.raises(BadInput, match="--images"):
         trial.Plan(None, TaskKind.DETECTION, 10, keep=False, label_studio=None)
-
-
-def test_the_demo_uses_the_weights_that_the_user_has(tmp_path: Path):
-    (tmp_path / "weights").mkdir()
-    (tmp_path / "weights" / "yolo11n.pt").write_text("a checkpoint")
-    ours = demo_settings(Settings(data_dir=tmp_path), tmp_path / "demo", "http://x", "token")
-    assert (ours.data_dir / "weights" / "yolo11n.pt").read_text() == "a checkpoint"
-    assert ours.data_dir.is_relative_to(tmp_path / "demo")
