@@ -87,7 +87,7 @@ bench: install label-studio ## measurements, printed as ratios
 lowest: ## unit tests with the lowest versions that pyproject.toml allows
 	@$(UV) venv --quiet --allow-existing --python $(PYTHON) $(LOWEST_VENV)
 	@$(UV) pip install --quiet --python $(LOWEST_VENV)/bin/python --resolution lowest-direct \
-		--editable '.[dev,demo]'
+		--constraint requirements/lowest.constraints --editable '.[dev,demo]'
 	$(LOWEST_VENV)/bin/python -m pytest tests/unit --hypothesis-profile=quick
 
 clean: ## remove what was built, environments included
