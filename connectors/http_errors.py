@@ -1,7 +1,7 @@
-"""The border: everything that httpx may raise, as ours.
+"""Translate the errors of httpx into those of the connectors.
 
-Addresses are named without user and query, which may hold secrets; of an answer only the reason
-is kept, never the body.
+Messages have addresses without user and query, which may contain secrets, and only the reason from
+the body of a response.
 """
 
 from collections.abc import Generator
@@ -21,7 +21,7 @@ _LONGEST_REASON = 300
 
 @contextmanager
 def translated(method: str, url: httpx.URL) -> Generator[None, None, None]:
-    """Turn the errors of one exchange into Unreachable, Denied, NotFound or Rejected."""
+    """Raise Unreachable, Denied, NotFound or Rejected in place of the errors of httpx."""
     where = _place(url)
     try:
         yield
@@ -30,7 +30,7 @@ def translated(method: str, url: httpx.URL) -> Generator[None, None, None]:
     except httpx.HTTPStatusError as exc:
         raise _for_status(exc) from exc
     except (httpx.InvalidURL, httpx.UnsupportedProtocol) as exc:
-        raise Rejected(f"{where}{url.path} is not an address that can be fetched") from exc
+        raise Rejected(f"{where}{url.path} is not a valid address") from exc
     except httpx.TooManyRedirects as exc:
         raise Rejected(f"{where} redirects {url.path} in circles") from exc
     except (httpx.HTTPError, httpx.StreamError) as exc:
@@ -39,7 +39,7 @@ def translated(method: str, url: httpx.URL) -> Generator[None, None, None]:
 
 
 def decoded(response: httpx.Response) -> Any:
-    """The JSON of an answer, None where the answer is empty."""
+    """Decode the JSON of a response; None if it is empty."""
     if not response.content:
         return None
     try:
@@ -53,9 +53,9 @@ def decoded(response: httpx.Response) -> Any:
 
 
 def raise_for(response: httpx.Response) -> None:
-    """Raise httpx.HTTPStatusError for a failure, with the body read and closed.
+    """Raise httpx.HTTPStatusError for a failed request, with the body of the response read.
 
-    A redirect is one unless it answers a GET: followed, a POST would arrive as a GET.
+    A redirect counts as a failure unless it answers a GET: followed, a POST would become a GET.
     """
     if response.is_error or (response.has_redirect_location and response.request.method != "GET"):
         response.read()
@@ -83,7 +83,7 @@ def _for_status(exc: httpx.HTTPStatusError) -> ConnectorError:
 
 
 def _reason(response: httpx.Response) -> str:
-    """What Label Studio says is wrong, cut short; nothing of a page made for people."""
+    """The reason in the JSON of an error response, shortened; "" for any other body."""
     try:
         body: object = response.json()
     except ValueError:

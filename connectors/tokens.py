@@ -1,4 +1,4 @@
-"""Who we are to Label Studio: both kinds of token, each sent as its kind wants it."""
+"""Authenticate at Label Studio with either kind of token."""
 
 import base64
 import json
@@ -13,18 +13,18 @@ from connectors.errors import Denied, Unreachable
 from connectors.http_errors import HINT_ON_DENIAL, decoded
 
 _MARGIN = 30.0
-"""Seconds before its end at which an access token is replaced."""
+"""Seconds before its expiry at which an access token is replaced."""
 
 Exchange = Callable[[str], httpx.Response]
-"""Sends a refresh token to `/api/token/refresh/` and returns the answer."""
+"""Sends a refresh token to `/api/token/refresh/` and returns the response."""
 
 
 class TokenAuth(httpx.Auth):
-    """Signs requests to one Label Studio, and no others.
+    """Signs requests to one Label Studio, and no others. Safe for several threads.
 
-    A legacy token (40 hex digits) is sent as it is. A personal access token is a JWT *refresh*
-    token: it buys access tokens of 300 s, which are replaced before they end, and once more when
-    one is refused. Safe for several threads.
+    A legacy token (40 hex digits) is sent as it is. A personal access token is a JWT refresh token:
+    it is exchanged for access tokens of 300 s, which are replaced before they expire, and once more
+    when one is refused.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class TokenAuth(httpx.Auth):
         self._ends = 0.0
 
     def covers(self, url: httpx.URL) -> bool:
-        """Whether an address belongs to this Label Studio: same origin, below the same path."""
+        """Whether an address belongs to this Label Studio: same origin, and below its path."""
         prefix = self._base_url.path.rstrip("/") + "/"
         return _origin(url) == _origin(self._base_url) and (url.path + "/").startswith(prefix)
 
@@ -90,11 +90,11 @@ def _access_token(response: httpx.Response) -> str:
         case {"access": str(token)}:
             return token
         case _:
-            raise Unreachable("the answer to a token refresh holds no access token")
+            raise Unreachable("the response to a token refresh has no access token")
 
 
 def _lifetime(jwt: str) -> float:
-    """Seconds from issue to expiry; from the token itself, so that clocks need not agree."""
+    """Seconds from issue to expiry, both from the token, so that clocks need not agree."""
     try:
         payload = json.loads(base64.urlsafe_b64decode(jwt.split(".")[1] + "=="))
         claims = cast("dict[str, Any]", payload)

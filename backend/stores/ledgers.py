@@ -1,4 +1,4 @@
-"""What each project must remember of its random lane and of what it accepted: `ledger.json`."""
+"""The ledger of each project, `ledger.json`: its audit sample, and what was accepted."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,31 +9,37 @@ from pydantic import TypeAdapter
 from backend.domain.ids import ProjectId
 from backend.domain.versions import Ledger
 from backend.stores.atomic_files import room_for, write_whole
+from backend.stores.validation import parse_json
 
 _LEDGER = TypeAdapter(Ledger)
 
 
 class LedgerFiles:
-    """Implements `ports.Ledgers`; a job and an undo may write at the same time."""
+    """Implements `ports.stores.Ledgers`. A job and an undo may write at the same time."""
 
     def __init__(self, data_dir: Path) -> None:
         self._projects = data_dir / "projects"
 
     def load(self, project: ProjectId) -> Ledger:
-        """An empty one where there is none yet. A damaged one raises: promises hang on it."""
+        """The ledger, an empty one if there is none yet.
+
+        Raises:
+            BadInput: when it is damaged. Guarantees depend on it, so it is never reset.
+        """
+        path = self._path(project)
         try:
-            return _LEDGER.validate_json(self._path(project).read_bytes())
+            return parse_json(_LEDGER, path.read_bytes(), f"a ledger ({path})")
         except FileNotFoundError:
             return Ledger()
 
     def save(self, project: ProjectId, ledger: Ledger) -> None:
-        """Raises OutOfSpace, with the old one still in place."""
+        """Raises OutOfSpace, with the previous ledger still in place."""
         write_whole(self._path(project), _LEDGER.dump_json(ledger, indent=2).decode())
 
     def change(self, project: ProjectId, change: Callable[[Ledger], Ledger]) -> Ledger:
-        """Save what `change` makes of the newest one; one process at a time.
+        """Load the ledger, apply `change` and save the result, under an exclusive lock.
 
-        Raises OutOfSpace, with the old one still in place.
+        Raises OutOfSpace, with the previous ledger still in place.
         """
         path = self._path(project).with_suffix(".lock")
         with room_for(path):

@@ -1,6 +1,9 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import pytest
+
+from backend.domain.errors import BadInput
 from backend.domain.ids import ProjectId
 from backend.domain.versions import Ledger
 from backend.stores.ledgers import LedgerFiles
@@ -28,3 +31,12 @@ def test_a_ledger_of_before_acceptances_knew_what_they_spent_is_read(tmp_path):
     found = LedgerFiles(tmp_path).load(PROJECT)
     assert found.accepted == {1}
     assert found.acceptances["job-1"].spent == frozenset()
+
+
+def test_a_damaged_ledger_is_named_and_never_reset(tmp_path):
+    path = tmp_path / "projects" / "1" / "ledger.json"
+    path.parent.mkdir(parents=True)
+    path.write_text('{"attempts": "many"}')
+    with pytest.raises(BadInput, match=r"not a ledger \(.*ledger\.json\): attempts"):
+        LedgerFiles(tmp_path).change(PROJECT, lambda ledger: ledger)
+    assert path.read_text() == '{"attempts": "many"}'
