@@ -39,22 +39,23 @@ from backend.services.audit_sample import AuditSamples
 from backend.services.auto_accept import AutoAccept
 from backend.services.auto_train import AutoTrain, consuming, retraining_policy
 from backend.services.grouping import Grouping
+from backend.services.labeling_round import Collector
 from backend.services.pre_labeling import PreLabeling
 from backend.services.predict import Predict
 from backend.services.prediction.box_statistics import Cropping
 from backend.services.prediction.consistency import ConsistencyCheck
 from backend.services.prediction.hard_examples import HardExamples, weighting
 from backend.services.prediction.inference import Predictor
-from backend.services.publishing.finishing import Finishing
 from backend.services.publishing.publisher import Publisher
+from backend.services.publishing.versions import VersionPublisher
 from backend.services.readiness import Readiness
 from backend.services.reporting.forecast import Forecasts, Report
 from backend.services.reporting.reporter import Reporter
 from backend.services.suggestions import Suggestions
 from backend.services.training.label_issues import LabelIssues
 from backend.services.training.model_cache import ModelCache
-from backend.services.training.promotion import Comparison
-from backend.services.training.train import Learning
+from backend.services.training.promotion import Promotion
+from backend.services.training.train import Trainer
 from backend.settings import Settings
 from backend.stores.jobs import JobFiles
 from backend.stores.ledgers import LedgerFiles
@@ -117,7 +118,7 @@ def use_cases(parts: Parts) -> UseCases:
     settings = parts.settings
     audits = AuditSamples(parts.label_studio, parts.ledgers, settings.seed)
     auto_accept = AutoAccept(parts.label_studio, parts.ledgers)
-    learning = cache(partial(_learning, parts))
+    trainer = cache(partial(_trainer, parts))
     return UseCases(
         readiness=Readiness(
             parts.label_studio,
@@ -140,50 +141,49 @@ def use_cases(parts: Parts) -> UseCases:
             versions=parts.versions,
             ledgers=parts.ledgers,
             stored=parts.stored,
-            model_cache=ModelCache(learning, parts.versions),
+            model_cache=ModelCache(trainer, parts.versions),
             extractor=parts.extractor,
             seconds=settings.predict_seconds,
             clock=parts.clock,
         ),
-        jobs=cache(lambda: _jobs(parts, audits, auto_accept, learning())),
+        jobs=cache(lambda: _jobs(parts, audits, auto_accept, trainer())),
     )
 
 
 def _jobs(
-    parts: Parts, audits: AuditSamples, auto_accept: AutoAccept, learning: Learning
+    parts: Parts, audits: AuditSamples, auto_accept: AutoAccept, trainer: Trainer
 ) -> Mapping[Mode, Work]:
     """The work of each mode."""
     settings, extractor = parts.settings, parts.extractor()
     predictor = Predictor(extractor)
     assessor = Assessor(predictor, _hard_examples(settings, extractor), audits)
-    publisher = Publisher(parts.label_studio, parts.stored)
-    finishing = Finishing(publisher, auto_accept, parts.versions)
+    publisher = Publisher(parts.label_studio, parts.stored, auto_accept, parts.versions)
+    collector = Collector(parts.label_studio, extractor, audits, parts.versions)
     reporter = Reporter(
         extractor, Forecasts(parts.ledgers, parts.reports), parts.illustrations, parts.reports
     )
     return {
         Mode.ACTIVE_LEARNING: ActiveLearning(
             label_studio=parts.label_studio,
-            extractor=extractor,
-            audits=audits,
-            learning=learning,
-            comparison=Comparison(learning, parts.versions),
+            collector=collector,
+            trainer=trainer,
+            promotion=Promotion(trainer, parts.versions),
             assessor=assessor,
-            doubts=LabelIssues(parts.label_studio, learning),
-            finishing=finishing,
+            label_issues=LabelIssues(parts.label_studio, trainer),
+            version_publisher=VersionPublisher(
+                parts.versions, extractor, parts.packages, parts.now
+            ),
+            publisher=publisher,
             reporter=reporter,
             versions=parts.versions,
             settings=settings,
-            packages=parts.packages,
-            now=parts.now,
         ),
         Mode.PRE_LABELING: PreLabeling(
             parts.label_studio,
-            extractor,
-            audits,
-            learning,
+            collector,
+            trainer,
             assessor,
-            finishing,
+            publisher,
             reporter,
             parts.versions,
         ),
@@ -191,7 +191,7 @@ def _jobs(
         Mode.SUGGESTING: Suggestions(
             parts.label_studio,
             extractor,
-            learning,
+            trainer,
             predictor,
             parts.versions,
             parts.ledgers,
@@ -200,9 +200,9 @@ def _jobs(
     }
 
 
-def _learning(parts: Parts) -> Learning:
+def _trainer(parts: Parts) -> Trainer:
     extractor = parts.extractor()
-    return Learning(parts.families(extractor.device), parts.settings, extractor.fetch)
+    return Trainer(parts.families(extractor.device), parts.settings, extractor.fetch)
 
 
 def _missing_weights(
@@ -247,7 +247,8 @@ def application(parts: Parts) -> Application:
 
 def watcher(app: Application) -> AutoTrainLoop:
     """The loop that starts trainings by themselves, to run beside the web server."""
-    return AutoTrainLoop(app.changes, app.auto_train, app.readiness.status, app.start)
+    start = partial(app.start, count=False)  # `status` has just counted the labels
+    return AutoTrainLoop(app.changes, app.auto_train, app.readiness.status, start)
 
 
 def runner(settings: Settings) -> Callable[[JobId], None]:

@@ -1,4 +1,4 @@
-"""May this job start? Every reason at once, with counts."""
+"""Preconditions of a job: every reason against it at once, with counts."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,59 +27,70 @@ NAMES_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Readiness:
-    """What keeps a job from starting, and what a person should know even if it may start."""
+class Counts:
+    """Images of a project, as a training would find them.
 
-    reasons: tuple[Reason, ...]
-    warnings: tuple[str, ...]
-
-    @property
-    def ready(self) -> bool:
-        return not self.reasons
-
-
-def check(
-    schema: LabelSchema,
-    counts: Sequence[LabelCount],
-    labeled: int,
-    unlabeled: int,
-    min_labels: int,
-    min_images: int,
-    aside: int = 0,
-) -> Readiness:
-    """Whether a training may start, judged on images (not annotations) a label.
-
-    A control that nobody used is left out with a warning, unless no control is used at all.
-    `aside` is how many further images are labeled that no model may learn from.
+    `labeled` counts images that a model may be trained on, `per_label` counts them by label;
+    `excluded` are labeled too, but in the audit sample or labeled by a model.
     """
-    used = {control.name: _images(control, counts) for control in schema.controls if control.labels}
-    asked = [control for control in schema.controls if any(used.get(control.name, {}).values())]
-    judged = asked or list(schema.controls)
+
+    per_label: Sequence[LabelCount]
+    labeled: int
+    unlabeled: int
+    excluded: int = 0
+
+    def of(self, control: Control) -> Mapping[Label, int]:
+        """Return the images of each label of a control."""
+        images = {one.label: one.images for one in self.per_label if one.control == control.name}
+        return {label: images.get(label, 0) for label in control.labels}
+
+
+@dataclass(frozen=True, slots=True)
+class Minimum:
+    """What a training needs of each control: so many labels, on so many images each."""
+
+    labels: int
+    images: int
+
+
+def reasons(schema: LabelSchema, counts: Counts, minimum: Minimum) -> tuple[Reason, ...]:
+    """Return every reason why no training may start; images count, not annotations.
+
+    A control without any label is no reason, unless no control has one.
+    """
     several = len(schema.controls) > 1
-    reasons = [
+    shortages = [
         reason
-        for control in judged
-        for reason in _shortages(control, used[control.name], min_labels, min_images, several)
+        for control in _trained(schema, counts) or schema.controls
+        for reason in _shortages(control, counts.of(control), minimum, several)
     ]
-    if aside:
-        reasons = [replace(one, message=f"{one.message} to learn from") for one in reasons]
-    if unlabeled < 1:
-        message = f"no unlabeled image left ({labeled} labeled)"
-        reasons.append(replace(NOTHING_LEFT, message=message))
-    warnings = [
-        *(
-            f"'{c.name}' is left out: nobody used it yet"
-            for c in schema.controls
-            if c not in judged
-        ),
-        *(warning for control in asked for warning in _doubts(used[control.name], min_images)),
+    if counts.excluded:
+        shortages = [replace(one, message=f"{one.message} to train on") for one in shortages]
+    if counts.unlabeled < 1:
+        message = f"no unlabeled image left ({counts.labeled} labeled)"
+        shortages.append(replace(NOTHING_LEFT, message=message))
+    return tuple(shortages)
+
+
+def warnings(schema: LabelSchema, counts: Counts, minimum: Minimum) -> tuple[str, ...]:
+    """Return what people should know even if a training may start."""
+    trained = _trained(schema, counts)
+    unused = [one for one in schema.controls if trained and one not in trained]
+    lines = [f"'{control.name}' is left out: it has no labels yet" for control in unused]
+    lines += [
+        line for control in trained for line in _label_warnings(counts.of(control), minimum.images)
     ]
-    if aside:
-        warnings.append(
-            f"{aside} labeled images are not learned from: they are set aside at random for the "
-            "guarantee, or a model labeled them"
+    if counts.excluded:
+        lines.append(
+            f"{counts.excluded} labeled images are not used for training: they are in the random "
+            "sample that the guarantee rests on, or a model labeled them"
         )
-    return Readiness(tuple(reasons), tuple(warnings))
+    return tuple(lines)
+
+
+def _trained(schema: LabelSchema, counts: Counts) -> list[Control]:
+    """Return the controls with at least one label."""
+    return [control for control in schema.controls if any(counts.of(control).values())]
 
 
 def model_fits(schema: LabelSchema, version: ModelVersion) -> tuple[Reason, ...]:
@@ -111,14 +122,10 @@ def none_chosen(tasks: int) -> Reason:
     return replace(NOTHING_LEFT, message=message, hint=hint)
 
 
-def _images(control: Control, counts: Sequence[LabelCount]) -> Mapping[Label, int]:
-    found = {count.label: count.images for count in counts if count.control == control.name}
-    return {label: found.get(label, 0) for label in control.labels}
-
-
 def _shortages(
-    control: Control, images: Mapping[Label, int], min_labels: int, min_images: int, several: bool
+    control: Control, images: Mapping[Label, int], minimum: Minimum, several: bool
 ) -> Iterable[Reason]:
+    min_labels, min_images = minimum.labels, minimum.images
     used = sum(count > 0 for count in images.values())
     if used < min_labels:
         where = f" in '{control.name}'" if several else ""
@@ -138,7 +145,7 @@ def _shortages(
             yield Reason(ReasonCode.TOO_FEW_IMAGES, message, label, count, min_images, hint)
 
 
-def _doubts(images: Mapping[Label, int], min_images: int) -> Iterable[str]:
+def _label_warnings(images: Mapping[Label, int], min_images: int) -> Iterable[str]:
     unused = [label for label, count in images.items() if not count]
     few = [label for label, count in images.items() if min_images <= count < GOOD_IMAGES]
     long = [label for label in images if len(label) > LONG_NAME]

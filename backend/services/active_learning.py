@@ -1,59 +1,51 @@
-"""One active-learning round: learn from what people labeled, label the rest, show the hard ones."""
+"""One active-learning round: train on human labels, predict the rest, show hard examples."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from backend.domain.errors import Refused
-from backend.domain.ids import ControlName, ProjectId, TaskId, VersionName
-from backend.domain.jobs import Decision, Job, JobRequest, JobResult
+from backend.domain.ids import ControlName, TaskId
+from backend.domain.jobs import Decision, Job, JobResult
 from backend.domain.schema import LabelSchema
 from backend.domain.steps import Step
-from backend.domain.version_names import control_folder
-from backend.domain.versions import Certificate, Ledger, ModelVersion
+from backend.domain.versions import Ledger, ModelVersion
 from backend.label_studio import labeling_config
 from backend.policies import preconditions
-from backend.ports.images import FeatureExtractor
-from backend.ports.progress import Steps
+from backend.policies.label_issues import LabelIssue
+from backend.ports.progress import Progress, Steps
 from backend.ports.stores import Versions
 from backend.services import audit_sample, next_picks, project_tasks
 from backend.services.assessment import Assessment, Assessor
-from backend.services.audit_sample import AuditSamples
+from backend.services.labeling_round import Collector, LabelingRound
 from backend.services.next_picks import SuggestingProject
 from backend.services.project_tasks import ProjectTasks
-from backend.services.publishing.finishing import Finishing
+from backend.services.publishing.publisher import Publication, Publisher
+from backend.services.publishing.versions import VersionPublisher
 from backend.services.reporting import report
 from backend.services.reporting.reporter import Reporter
 from backend.services.training import seen_tasks
-from backend.services.training.dataset import look
 from backend.services.training.label_issues import LabelIssues
-from backend.services.training.promotion import Comparison
-from backend.services.training.train import Dataset, Learned, Learning
+from backend.services.training.promotion import Promotion
+from backend.services.training.train import TrainedModels, Trainer
 from backend.settings import Settings
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class ActiveLearning:
-    """The active-learning job."""
+    """The active-learning job: collect, train, compare, predict, publish, report."""
 
     label_studio: SuggestingProject
-    extractor: FeatureExtractor
-    audits: AuditSamples
-    learning: Learning
-    comparison: Comparison
+    collector: Collector
+    trainer: Trainer
+    promotion: Promotion
     assessor: Assessor
-    doubts: LabelIssues
-    finishing: Finishing
+    label_issues: LabelIssues
+    version_publisher: VersionPublisher
+    publisher: Publisher
     reporter: Reporter
     versions: Versions
     settings: Settings
-    packages: Mapping[str, str]
-    now: Callable[[], datetime] = field(default=_now)
 
     def __call__(self, job: Job, steps: Steps) -> JobResult:
         """Run the job.
@@ -61,136 +53,95 @@ class ActiveLearning:
         Raises:
             Refused: when the preconditions do not hold any more.
         """
-        request, progress = job.request, steps.progress
+        round_ = self._collect(job, steps)
+        with steps(Step.TRAIN) as progress:
+            trained = self._train(round_, progress)
+            promoted = self.promotion.decide(round_.schema, trained, round_.current, progress)
+        with steps(Step.PREDICT) as progress:
+            assessment = self._assess(round_, trained, promoted, progress)
+            issues = self.label_issues.find(trained, round_.current, progress)
+        certificates = assessment.verdict.certificates
+        version = self.version_publisher.publish(round_, trained, promoted, certificates)
+        shown = round_.current if round_.current and not promoted.yes else version
+        with steps(Step.PUSH) as progress:
+            publication = self.publisher.publish(
+                round_, shown, assessment, progress, activate=promoted.yes
+            )
+            self._update_tabs(round_, shown, assessment, issues, publication)
+        return self.reporter.report(
+            round_,
+            version,
+            assessment,
+            publication,
+            steps.seconds,
+            reason=assessment.verdict.reason or promoted.reason,
+            training=report.of_training(trained, issues),
+        )
+
+    def _collect(self, job: Job, steps: Steps) -> LabelingRound:
+        request = job.request
         schema = labeling_config.parse(self.label_studio.project(request.project).label_config)
-        with steps(Step.LIST):
-            everyone = project_tasks.take(self.label_studio, request.project, schema, progress)
-            ledger = self.audits.draw(request, everyone)
-            everyone = self.audits.with_unanswered(request.project, schema, ledger, everyone)
-            people = everyone.only(request.task_ids) if request.task_ids else everyone
-            self._require_enough(schema, people, ledger)
-            self.audits.keep(request.project, ledger, everyone)
-        dataset, unreadable = look(self.extractor, schema, people, ledger, progress)
-        current = self.versions.current(request.project)
-        with steps(Step.TRAIN):
-            learned = self.learning.learn(
-                dataset, request.algorithm, self._previous(request.project), progress
-            )
-            better = self.comparison.decide(schema, learned, current, progress)
-        models, known = learned.models, frozenset[TaskId]()
-        if current and not better.yes:
-            models = self.learning.load(schema, current, self.versions)
-            known = seen_tasks.known(self.versions, current)
-        with steps(Step.PREDICT):
-            findings = self.assessor.findings(
-                request, everyone, ledger, dataset.unseen_by(known), models, progress
-            )
-            doubts = self.doubts.find(learned, current, progress)
-        published = self._publish(
-            request, schema, dataset, learned, better, findings.verdict.certificates
-        )
-        shown = current if current and not better.yes else published
-        with steps(Step.PUSH):
-            finished = self.finishing.finish(
-                job, schema, shown, findings, progress, activate=better.yes
-            )
-            waiting = audit_sample.waiting(ledger, everyone)
-            finished.cleanup(
-                "listing the doubted labels", lambda: self.doubts.show(request.project, doubts)
-            )
-            finished.cleanup(
-                "listing what to label next",
-                lambda: self._show_next(request.project, shown.name, dataset, findings, waiting),
-            )
-            finished.cleanup(
-                "deleting the oldest versions",
-                lambda: self.versions.prune(request.project, self.settings.keep_versions),
-            )
-        return self.reporter.tell(
-            job,
-            published,
-            people=everyone,
-            dataset=dataset,
-            findings=findings,
-            finished=finished,
-            unreadable=unreadable,
-            seconds=steps.seconds,
-            reason=findings.verdict.reason or better.reason,
-            training=report.of_training(learned, doubts),
-        )
 
-    def _show_next(
+        def choose(tasks: ProjectTasks, ledger: Ledger) -> ProjectTasks:
+            chosen = tasks.only(request.task_ids) if request.task_ids else tasks
+            self._require_enough(schema, chosen, ledger)
+            return chosen
+
+        return self.collector.collect(job, schema, choose, steps)
+
+    def _require_enough(self, schema: LabelSchema, tasks: ProjectTasks, ledger: Ledger) -> None:
+        counts = project_tasks.count_images(schema, tasks, ledger)
+        minimum = preconditions.Minimum(
+            self.settings.min_labels, self.settings.min_images_per_label
+        )
+        if reasons := preconditions.reasons(schema, counts, minimum):
+            raise Refused(reasons)
+
+    def _train(self, round_: LabelingRound, progress: Progress) -> TrainedModels:
+        current, previous = round_.current, dict[ControlName, Path]()
+        if current:
+            previous = {
+                control: self.versions.folder(round_.project, current.name, control)
+                for control in current.kinds
+            }
+        return self.trainer.train(round_.dataset, round_.request.algorithm, previous, progress)
+
+    def _assess(
         self,
-        project: ProjectId,
-        version: VersionName,
-        dataset: Dataset,
-        findings: Assessment,
-        waiting: Sequence[TaskId],
+        round_: LabelingRound,
+        trained: TrainedModels,
+        promoted: Decision,
+        progress: Progress,
+    ) -> Assessment:
+        """Assess the images by the version that people will see: the better one."""
+        if promoted.yes or round_.current is None:
+            return self.assessor.assess(round_, trained.models, frozenset[TaskId](), progress)
+        models = self.trainer.load(round_.schema, round_.current, self.versions)
+        seen = seen_tasks.known(self.versions, round_.current)
+        return self.assessor.assess(round_, models, seen, progress)
+
+    def _update_tabs(
+        self,
+        round_: LabelingRound,
+        shown: ModelVersion,
+        assessment: Assessment,
+        issues: Sequence[LabelIssue],
+        publication: Publication,
     ) -> None:
-        count, seed = self.settings.next_picks, self.settings.seed
-        if count:
-            chosen = next_picks.next_picks(dataset, findings.predicted, count, seed, waiting)
-            next_picks.show(self.label_studio, project, version, chosen)
-
-    def _require_enough(self, schema: LabelSchema, people: ProjectTasks, ledger: Ledger) -> None:
-        trainable = project_tasks.trainable(people.labeled, ledger)
-        ready = preconditions.check(
-            schema,
-            project_tasks.count(schema, trainable),
-            len(trainable),
-            len(people.unlabeled),
-            self.settings.min_labels,
-            self.settings.min_images_per_label,
-            project_tasks.set_aside(people.labeled, ledger),
+        cleanup, project = publication.cleanup, round_.project
+        cleanup("listing the label issues", lambda: self.label_issues.show(project, issues))
+        cleanup("listing what to label next", lambda: self._suggest(round_, shown, assessment))
+        cleanup(
+            "deleting the oldest versions",
+            lambda: self.versions.prune(project, self.settings.keep_versions),
         )
-        if ready.reasons:
-            raise Refused(ready.reasons)
 
-    def _previous(self, project: ProjectId) -> Callable[[ControlName], Path | None]:
-        current = self.versions.current(project)
-
-        def folder(control: ControlName) -> Path | None:
-            if current is None or control not in current.kinds:
-                return None
-            return self.versions.folder(project, current.name, control)
-
-        return folder
-
-    def _publish(
-        self,
-        request: JobRequest,
-        schema: LabelSchema,
-        dataset: Dataset,
-        learned: Learned,
-        better: Decision,
-        certificates: tuple[Certificate, ...],
-    ) -> ModelVersion:
-        parent = self.versions.current(request.project)
-        controls = [control for control in schema.controls if control.name in learned.models]
-
-        def card(name: VersionName) -> ModelVersion:
-            return ModelVersion(
-                name=name,
-                project=request.project,
-                kinds={control.name: control.kind for control in controls},
-                labels={control.name: control.labels for control in controls},
-                metrics={name: dict(model.metrics) for name, model in learned.models.items()},
-                trained_on=report.trained_on(schema, dataset, learned.held_out),
-                parent=parent.name if parent else None,
-                created=self.now(),
-                backbone=self.extractor.backbone,
-                device=self.extractor.device,
-                packages=self.packages,
-                promoted=better.yes,
-                reason=better.reason,
-                certificate=certificates[0] if better.yes and certificates else None,
-            )
-
-        def write(folder: Path) -> None:
-            for name, model in learned.models.items():
-                own = control_folder(folder, name)
-                own.mkdir()
-                model.save(own)
-                seen_tasks.write(own, learned.training_sets[name])
-
-        return self.versions.publish(request.project, card, write)
+    def _suggest(self, round_: LabelingRound, shown: ModelVersion, assessment: Assessment) -> None:
+        count = self.settings.next_picks
+        if not count:
+            return
+        waiting = audit_sample.waiting(round_.ledger, round_.tasks)
+        picks = next_picks.next_picks(
+            round_.dataset, assessment.predicted, count, self.settings.seed, waiting
+        )
+        next_picks.show(self.label_studio, round_.project, shown.name, picks)

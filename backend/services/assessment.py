@@ -1,4 +1,4 @@
-"""What a version says of a project: guesses, hard examples, and what may be accepted."""
+"""Assess a project by one version: predictions, hard examples, and what may be accepted."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,19 +11,20 @@ from backend.ports.progress import Progress
 from backend.services import audit_sample
 from backend.services.audit_sample import AuditSamples
 from backend.services.auto_accept import Verdict, judge
+from backend.services.labeling_round import LabelingRound
 from backend.services.prediction.hard_examples import HardExamples
 from backend.services.prediction.inference import Predictor, ProjectPredictions
 from backend.services.project_tasks import ProjectTasks
-from backend.services.training.train import Dataset, Models
+from backend.services.training.train import Models
 
 NO_ROOM = (
     "nothing accepted: a guarantee would need more random validation images than a quarter of this "
-    "project; label on, so that the model becomes better, or ask for a larger error"
+    "project; label more images, so that the model becomes better, or allow a larger error"
 )
 
 
 ONLY_SOME = (
-    "nothing accepted: the guarantee speaks of all unlabeled images, of which {left} are not among "
+    "nothing accepted: the guarantee covers all unlabeled images, and {left} of them are not among "
     "the chosen ones; start a job without choosing images"
 )
 
@@ -39,56 +40,79 @@ class Assessment:
     unreadable: Sequence[NoPrediction]
 
     def without(self, tasks: Collection[TaskId]) -> "Assessment":
-        """The same, with nothing said of these unlabeled tasks."""
+        """Leave out the predictions of these tasks."""
         hard = {task: example for task, example in self.hard.items() if task not in tasks}
         return replace(self, predicted=self.predicted.without(tasks), hard=hard)
 
 
 @dataclass(frozen=True, slots=True)
 class Assessor:
-    """Looks at a project through the models of one version."""
+    """Assesses a project by the models of one version."""
 
     predictor: Predictor
     hard_examples: HardExamples
     audits: AuditSamples
 
-    def findings(
-        self,
-        request: JobRequest,
-        people: ProjectTasks,
-        ledger: Ledger,
-        dataset: Dataset,
-        models: Models,
-        progress: Progress,
+    def assess(
+        self, round_: LabelingRound, models: Models, seen: frozenset[TaskId], progress: Progress
     ) -> Assessment:
-        """Guess everything, find the hard ones, and test on the lane where that is asked for."""
-        predicted, gone = self.predictor.predict(models, dataset.unlabeled, progress)
+        """Predict all images, find the hard ones, and test for auto-accept if the job asks for it.
+
+        Args:
+            round_: whose images to assess.
+            models: of one version.
+            seen: tasks that this version was trained or measured on; they are no validation images.
+            progress: told about each prediction.
+        """
+        dataset = round_.dataset.unseen_by(seen)
+        predicted, unreadable = self.predictor.predict(models, dataset.unlabeled, progress)
         audit, _ = self.predictor.predict(models, dataset.validation, progress)
         hard = self.hard_examples.find(dataset, predicted, models, progress)
-        found = Assessment(predicted, audit, hard, Verdict(""), gone)
-        if not request.accept:
-            return found
-        if reason := _untestable(request, people, ledger):
-            return replace(found, verdict=Verdict(reason))
-        chosen = dataset.labeled.take(audit_sample.labeled_since(ledger, dataset.labeled.tasks))
+        assessment = Assessment(predicted, audit, hard, Verdict(""), unreadable)
+        if not round_.request.accept:
+            return assessment
+        if reason := _untestable(round_.request, round_.tasks, round_.ledger):
+            return replace(assessment, verdict=Verdict(reason))
+        verdict = self._test(round_, assessment, models, progress)
+        return self._extend(round_, replace(assessment, verdict=verdict))
+
+    def _test(
+        self, round_: LabelingRound, assessment: Assessment, models: Models, progress: Progress
+    ) -> Verdict:
+        """Test on the audit sample which predictions may be accepted."""
+        labeled, ledger = round_.dataset.labeled, round_.ledger
+        chosen = labeled.take(audit_sample.labeled_since(ledger, labeled.tasks))
         labeled_since, _ = self.predictor.predict(models, chosen, progress)
-        kinds = {control.name: control.kind for control in dataset.schema.controls}
-        asked = {name: kinds[name] for name in predicted.predictions}
-        terms = audit_sample.terms(request, ledger)
-        verdict = judge(terms, asked, dataset.people, audit, predicted, labeled_since)
-        if not verdict.more or request.labels_are_random:
-            return replace(found, verdict=verdict)
-        extended = self.audits.extend(request.project, ledger, people, verdict.more)
-        if extended.audit == ledger.audit:
-            return replace(found, verdict=replace(verdict, reason=NO_ROOM))
-        return replace(found.without(extended.audit), verdict=verdict)
+        kinds = {
+            control.name: control.kind
+            for control in round_.schema.controls
+            if control.name in assessment.predicted.predictions
+        }
+        return judge(
+            audit_sample.terms(round_.request, ledger),
+            kinds,
+            round_.dataset.annotations,
+            assessment.audit,
+            assessment.predicted,
+            labeled_since,
+        )
+
+    def _extend(self, round_: LabelingRound, assessment: Assessment) -> Assessment:
+        """Add the images to the audit sample that the test found missing."""
+        verdict = assessment.verdict
+        if not verdict.more or round_.request.labels_are_random:
+            return assessment
+        extended = self.audits.extend(round_.project, round_.ledger, round_.tasks, verdict.more)
+        if extended.audit == round_.ledger.audit:
+            return replace(assessment, verdict=replace(verdict, reason=NO_ROOM))
+        return assessment.without(extended.audit)
 
 
-def _untestable(request: JobRequest, people: ProjectTasks, ledger: Ledger) -> str:
-    """Why nothing can be accepted whatever the models say; empty where something may."""
-    if left := _not_chosen(request, people, ledger):
+def _untestable(request: JobRequest, tasks: ProjectTasks, ledger: Ledger) -> str:
+    """Say why nothing can be accepted by any model; empty if something may."""
+    if left := _not_chosen(request, tasks, ledger):
         return ONLY_SOME.format(left=left)
-    if waiting := audit_sample.waiting(ledger, people):
+    if waiting := audit_sample.waiting(ledger, tasks):
         return (
             f"nothing accepted: {len(waiting)} random images wait to be labeled in the tab "
             f"'{audit_sample.TAB}'; the guarantee rests on all of them"
@@ -96,9 +120,9 @@ def _untestable(request: JobRequest, people: ProjectTasks, ledger: Ledger) -> st
     return ""
 
 
-def _not_chosen(request: JobRequest, people: ProjectTasks, ledger: Ledger) -> int:
-    """How many unlabeled images a job on chosen tasks leaves out; the lane waits anyway."""
+def _not_chosen(request: JobRequest, tasks: ProjectTasks, ledger: Ledger) -> int:
+    """Count the unlabeled images outside the audit sample that a job on chosen tasks leaves out."""
     if not request.task_ids:
         return 0
     known = ledger.audit | set(request.task_ids)
-    return sum(ref.task not in known for ref in people.unlabeled)
+    return sum(ref.task not in known for ref in tasks.unlabeled)

@@ -44,9 +44,9 @@ class Grouping:
         return report.of_looking(
             self.extractor,
             reason=f"{len(images)} images in {len(groups)} groups",
-            people=everyone,
+            tasks=everyone,
             unreadable=unreadable,
-            seconds=steps.seconds,
+            spent=steps.seconds,
             groups=[
                 {"name": name, "images": len(group.tasks)}
                 for name, group in zip(names, groups, strict=True)

@@ -11,7 +11,7 @@ from backend.domain.schema import Control, TaskKind
 from backend.policies.selection import Pick, select
 from backend.ports.label_studio import ClusterEditor, ProjectContents, TabEditor
 from backend.services.prediction.inference import ProjectPredictions
-from backend.services.training.train import Dataset, answered
+from backend.services.training.dataset import Dataset, answered
 
 TAB = "Label next"
 

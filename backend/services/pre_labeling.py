@@ -8,38 +8,34 @@ from backend.domain.ids import UNTRAINED
 from backend.domain.jobs import Job, JobRequest, JobResult
 from backend.domain.schema import LabelSchema
 from backend.domain.steps import Step
-from backend.domain.versions import ModelVersion
+from backend.domain.versions import Ledger, ModelVersion
 from backend.label_studio import labeling_config
 from backend.policies import preconditions
-from backend.ports.images import FeatureExtractor
-from backend.ports.label_studio import PredictionEditor, ProjectContents
+from backend.ports.label_studio import PredictionEditor, ProjectReader
 from backend.ports.progress import Steps
 from backend.ports.stores import Versions
-from backend.services import project_tasks
 from backend.services.assessment import Assessor
-from backend.services.audit_sample import AuditSamples
+from backend.services.labeling_round import Collector
 from backend.services.project_tasks import ProjectTasks
-from backend.services.publishing.finishing import Finishing
+from backend.services.publishing.publisher import Publisher
 from backend.services.reporting.reporter import Reporter
 from backend.services.training import seen_tasks
-from backend.services.training.dataset import look
-from backend.services.training.train import Learning
+from backend.services.training.train import Trainer
 
 
-class PredictedProject(ProjectContents, PredictionEditor, Protocol):
-    """A project whose tasks are read, and the predictions that they already have."""
+class PredictedProject(ProjectReader, PredictionEditor, Protocol):
+    """A project, and the predictions that its tasks already have."""
 
 
 @dataclass(frozen=True, slots=True)
 class PreLabeling:
-    """The pre-labeling job."""
+    """The pre-labeling job: collect, predict, publish, report."""
 
     label_studio: PredictedProject
-    extractor: FeatureExtractor
-    audits: AuditSamples
-    learning: Learning
+    collector: Collector
+    trainer: Trainer
     assessor: Assessor
-    finishing: Finishing
+    publisher: Publisher
     reporter: Reporter
     versions: Versions
 
@@ -50,34 +46,24 @@ class PreLabeling:
             Refused: when the version's kinds or labels are not those of the project.
             NotFound: when there is no such version.
         """
-        request, progress = job.request, steps.progress
-        schema = labeling_config.parse(self.label_studio.project(request.project).label_config)
-        version = self._version(request, schema)
-        with steps(Step.LIST):
-            everyone = project_tasks.take(self.label_studio, request.project, schema, progress)
-            ledger = self.audits.draw(request, everyone)
-            everyone = self.audits.with_unanswered(request.project, schema, ledger, everyone)
-            self.audits.keep(request.project, ledger, everyone)
-            people = self._waiting(request, version, everyone)
-        dataset, unreadable = look(self.extractor, schema, people, ledger, progress)
-        with steps(Step.PREDICT):
-            models = self.learning.load(schema, version, self.versions)
-            unseen = dataset.unseen_by(seen_tasks.known(self.versions, version))
-            findings = self.assessor.findings(request, everyone, ledger, unseen, models, progress)
-        with steps(Step.PUSH):
-            finished = self.finishing.finish(
-                job, schema, version, findings, progress, activate=False
+        schema = labeling_config.parse(self.label_studio.project(job.request.project).label_config)
+        version = self._version(job.request, schema)
+
+        def choose(tasks: ProjectTasks, _: Ledger) -> ProjectTasks:
+            return self._to_predict(job.request, version, tasks)
+
+        round_ = self.collector.collect(job, schema, choose, steps)
+        with steps(Step.PREDICT) as progress:
+            models = self.trainer.load(schema, version, self.versions)
+            seen = seen_tasks.known(self.versions, version)
+            assessment = self.assessor.assess(round_, models, seen, progress)
+        with steps(Step.PUSH) as progress:
+            publication = self.publisher.publish(
+                round_, version, assessment, progress, activate=False
             )
-        return self.reporter.tell(
-            job,
-            version,
-            people=everyone,
-            dataset=dataset,
-            findings=findings,
-            finished=finished,
-            unreadable=unreadable,
-            seconds=steps.seconds,
-            reason=findings.verdict.reason or "done",
+        reason = assessment.verdict.reason or "done"
+        return self.reporter.report(
+            round_, version, assessment, publication, steps.seconds, reason=reason
         )
 
     def _version(self, request: JobRequest, schema: LabelSchema) -> ModelVersion:
@@ -86,15 +72,15 @@ class PreLabeling:
             raise Refused(unfit)
         return version
 
-    def _waiting(
-        self, request: JobRequest, version: ModelVersion, people: ProjectTasks
+    def _to_predict(
+        self, request: JobRequest, version: ModelVersion, tasks: ProjectTasks
     ) -> ProjectTasks:
-        """The unlabeled tasks without a prediction of this version: a repeat sends none twice.
+        """Leave out tasks that have a prediction of this version: a repeat sends none twice.
 
-        With `accept` they all count, since what was predicted before may be accepted now.
+        With `accept` they stay, because what was predicted before may be accepted now.
         """
         if request.task_ids:
-            people = people.only(request.task_ids)
+            tasks = tasks.only(request.task_ids)
         if request.accept:
-            return people
-        return people.without(self.label_studio.predicted(request.project, version.name))
+            return tasks
+        return tasks.without(self.label_studio.predicted(request.project, version.name))

@@ -1,7 +1,7 @@
 """Who labeled what: the state of a project as Label Studio tells it."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -11,6 +11,7 @@ from backend.domain.projects import LabelCount
 from backend.domain.schema import LabelSchema
 from backend.domain.steps import Step
 from backend.domain.versions import Ledger
+from backend.policies.preconditions import Counts
 from backend.ports.label_studio import TaskReader
 from backend.ports.progress import Progress
 
@@ -94,9 +95,17 @@ def trainable(labeled: Iterable[LabeledImage], ledger: Ledger) -> tuple[LabeledI
     return tuple(image for image in labeled if image.image.task not in aside)
 
 
-def set_aside(labeled: Collection[LabeledImage], ledger: Ledger) -> int:
-    """How many of the labeled images are not `trainable`."""
-    return len(labeled) - len(trainable(labeled, ledger))
+def count_images(
+    schema: LabelSchema, tasks: ProjectTasks, ledger: Ledger, unlabeled: int | None = None
+) -> Counts:
+    """Count the images of a training; `unlabeled` where those tasks were counted, not listed."""
+    usable = trainable(tasks.labeled, ledger)
+    return Counts(
+        per_label=count(schema, usable),
+        labeled=len(usable),
+        unlabeled=len(tasks.unlabeled) if unlabeled is None else unlabeled,
+        excluded=len(tasks.labeled) - len(usable),
+    )
 
 
 def _labels(answer: Answer) -> tuple[Label, ...]:

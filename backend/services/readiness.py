@@ -1,4 +1,4 @@
-"""May a job of this project start? Counts labels through Label Studio and asks the policies."""
+"""Readiness: may a job of a project start, and if not, why not."""
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
@@ -15,11 +15,11 @@ from backend.domain.errors import (
 )
 from backend.domain.ids import UNTRAINED, ProjectId
 from backend.domain.jobs import JobRequest, Mode
-from backend.domain.projects import LabelCount, Project, ProjectStatus
+from backend.domain.projects import Project, ProjectStatus
 from backend.domain.schema import LabelSchema, TaskKind
 from backend.label_studio import labeling_config
 from backend.policies import preconditions
-from backend.policies.preconditions import NOTHING_LEFT
+from backend.policies.preconditions import NOTHING_LEFT, Counts, Minimum
 from backend.ports.jobs import Jobs
 from backend.ports.label_studio import ProjectContents
 from backend.ports.stores import PublishedVersions
@@ -33,7 +33,7 @@ VERSIONS_SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """Answers for one Label Studio and one data folder."""
+    """Counts labels through Label Studio and applies the preconditions."""
 
     label_studio: ProjectContents
     versions: PublishedVersions
@@ -43,33 +43,40 @@ class Readiness:
     missing_weights: Callable[[TaskKind], NoWeights | None] = lambda _: None
 
     def status(self, project: ProjectId) -> ProjectStatus:
-        """Where a project stands; an unsupported labeling config is a reason, not an error."""
+        """Return the status of a project. An unsupported labeling config is a reason against it."""
         return self._before(JobRequest(project))
 
     def _before(self, request: JobRequest) -> ProjectStatus:
-        """The same, as it will be for this job: a random lane may take labels away from it."""
+        """Return the status before this job; its audit sample may take labels from the training."""
         project = request.project
         found = self.label_studio.project(project)
         try:
             schema = labeling_config.parse(found.label_config)
         except UnsupportedConfig as exc:
-            return self._status(found, (_unsupported(exc),), (), (), 0, self._unlabeled(project))
-        everyone = tuple(self.label_studio.labeled(project, schema))
+            counts = Counts((), labeled=0, unlabeled=self._unlabeled(project))
+            return self._status(found, (_unsupported(exc),), (), counts)
+        tasks = ProjectTasks(tuple(self.label_studio.labeled(project, schema)), ())
         takes = replace(request, accept=request.accept and request.labels_are_random)
-        ledger = self.audits.draw(takes, ProjectTasks(everyone, ()))
-        labeled = project_tasks.trainable(everyone, ledger)
-        counts = project_tasks.count(schema, labeled)
-        unlabeled = self._unlabeled(project)
-        aside = project_tasks.set_aside(everyone, ledger)
-        ready = self._check(schema, counts, len(labeled), unlabeled, aside)
-        reasons = (*ready.reasons, *(self._none_chosen(request, schema) if unlabeled else ()))
-        warnings = (*schema.warnings, *ready.warnings, *_mended(labeled))
-        return self._status(found, reasons, warnings, counts, len(labeled), unlabeled)
+        ledger = self.audits.draw(takes, tasks)
+        counts = project_tasks.count_images(schema, tasks, ledger, self._unlabeled(project))
+        minimum = Minimum(self.settings.min_labels, self.settings.min_images_per_label)
+        reasons = (
+            *preconditions.reasons(schema, counts, minimum),
+            *self._weightless(_trained_kinds(schema, counts)),
+            *(self._none_chosen(request, schema) if counts.unlabeled else ()),
+        )
+        warnings = (
+            *schema.warnings,
+            *preconditions.warnings(schema, counts, minimum),
+            *_repaired(project_tasks.trainable(tasks.labeled, ledger)),
+        )
+        return self._status(found, reasons, warnings, counts)
 
     def require(self, request: JobRequest, *, count: bool = True) -> None:
-        """Pass, or say every reason why this job may not start.
+        """Check that a job may start.
 
-        Without `count` labels are left to the job to count: of many, that takes seconds.
+        Without `count` the labels are left to the job to count, which takes seconds if there are
+        many.
 
         Raises:
             Refused: with all reasons at once.
@@ -88,39 +95,25 @@ class Readiness:
             case Mode.PRE_LABELING:
                 return self._unfit_version(request)
             case Mode.GROUPING | Mode.SUGGESTING:
-                return self._nothing_to_look_at(request)
-
-    def _check(
-        self,
-        schema: LabelSchema,
-        counts: tuple[LabelCount, ...],
-        labeled: int,
-        unlabeled: int,
-        aside: int,
-    ) -> preconditions.Readiness:
-        minimum = self.settings.min_labels, self.settings.min_images_per_label
-        found = preconditions.check(schema, counts, labeled, unlabeled, *minimum, aside)
-        used = {count.control for count in counts if count.images}
-        kinds = {control.kind for control in schema.controls if control.name in used}
-        return replace(found, reasons=(*found.reasons, *self._weightless(kinds)))
+                return self._no_images(request)
 
     def _weightless(self, kinds: Collection[TaskKind]) -> tuple[Reason, ...]:
         missing = [exc for kind in kinds if (exc := self.missing_weights(kind))]
         return tuple(_reason(ReasonCode.NO_BASE_WEIGHTS, exc) for exc in missing)
 
     def _at_a_glance(self, request: JobRequest) -> tuple[Reason, ...]:
-        """What keeps a training from starting whatever people labeled."""
+        """Return the reasons against a training that need no labels to be counted."""
         kinds = {control.kind for control in self._schema(request.project).controls}
         nothing_left = () if self._unlabeled(request.project) else (NOTHING_LEFT,)
         weightless = self._weightless(kinds)
         return (*nothing_left, *weightless) if len(weightless) == len(kinds) else nothing_left
 
-    def _nothing_to_look_at(self, request: JobRequest) -> tuple[Reason, ...]:
-        """Why there are no images to choose from; needs neither labels nor a model."""
+    def _no_images(self, request: JobRequest) -> tuple[Reason, ...]:
+        """Return the reasons against a job that only needs unlabeled images."""
         return self._nothing_left(request, self._schema(request.project))
 
     def _unfit_version(self, request: JobRequest) -> tuple[Reason, ...]:
-        """Why the chosen version cannot label this project; needs no labeled image."""
+        """Return the reasons why the chosen version cannot label this project."""
         schema = self._schema(request.project)
         try:
             version = self.versions.get(request.project, request.model_version or UNTRAINED)
@@ -136,7 +129,7 @@ class Readiness:
         return self._none_chosen(request, schema)
 
     def _none_chosen(self, request: JobRequest, schema: LabelSchema) -> tuple[Reason, ...]:
-        """Chosen tasks without an unlabeled one among them, however many others there are."""
+        """Return a reason if no chosen task is unlabeled."""
         chosen = set(request.task_ids)
         unlabeled = self.label_studio.unlabeled(request.project, schema)
         if not chosen or any(ref.task in chosen for ref in unlabeled):
@@ -144,7 +137,7 @@ class Readiness:
         return (preconditions.none_chosen(len(chosen)),)
 
     def _known_versions(self, project: ProjectId) -> str:
-        """What to name instead of a version that is not there."""
+        """Suggest versions that exist."""
         names = ", ".join(card.name for card in self.versions.all(project)[:VERSIONS_SHOWN])
         return f"Choose one that is there: {names}" if names else "Start an active-learning job"
 
@@ -159,17 +152,15 @@ class Readiness:
         project: Project,
         reasons: tuple[Reason, ...],
         warnings: tuple[str, ...],
-        counts: tuple[LabelCount, ...],
-        labeled: int,
-        unlabeled: int,
+        counts: Counts,
     ) -> ProjectStatus:
         return ProjectStatus(
             project=project,
             reasons=reasons,
             warnings=warnings,
-            labels=counts,
-            labeled=labeled,
-            unlabeled=unlabeled,
+            labels=tuple(counts.per_label),
+            labeled=counts.labeled,
+            unlabeled=counts.unlabeled,
             version=self.versions.current(project.id),
             job=self.jobs.live(project.id),
         )
@@ -179,12 +170,16 @@ def _unsupported(exc: UnsupportedConfig) -> Reason:
     return _reason(ReasonCode.UNSUPPORTED_LABELING_CONFIG, exc)
 
 
+def _trained_kinds(schema: LabelSchema, counts: Counts) -> frozenset[TaskKind]:
+    return frozenset(one.kind for one in schema.controls if any(counts.of(one).values()))
+
+
 def _reason(code: ReasonCode, error: AutolabelError) -> Reason:
     return Reason(code, error.message, hint=error.hint)
 
 
-def _mended(labeled: Iterable[LabeledImage]) -> Iterable[str]:
-    """What learning makes of answers that people may have meant otherwise."""
+def _repaired(labeled: Iterable[LabeledImage]) -> Iterable[str]:
+    """Warn of annotations that a training reads otherwise than people may have meant them."""
     match sum(image.repairs.get("rotated", 0) for image in labeled):
         case 0:
             return

@@ -15,8 +15,8 @@ from backend.services import audit_sample, next_picks, project_tasks
 from backend.services.next_picks import SuggestingProject
 from backend.services.prediction.inference import Predictor, ProjectPredictions
 from backend.services.reporting import report
-from backend.services.training.dataset import look
-from backend.services.training.train import Dataset, Learning
+from backend.services.training.dataset import Dataset, load_dataset
+from backend.services.training.train import Trainer
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Suggestions:
 
     label_studio: SuggestingProject
     extractor: ReportedExtractor
-    learning: Learning
+    trainer: Trainer
     predictor: Predictor
     versions: Versions
     ledgers: Ledgers
@@ -39,7 +39,7 @@ class Suggestions:
             everyone = project_tasks.take(self.label_studio, request.project, schema, progress)
             people = everyone.only(request.task_ids) if request.task_ids else everyone
         ledger = self.ledgers.load(request.project)
-        dataset, unreadable = look(self.extractor, schema, people, ledger, progress)
+        dataset, unreadable = load_dataset(self.extractor, schema, people, ledger, progress)
         version = self._version(request, schema)
         with steps(Step.PREDICT):
             predicted = self._predicted(version, dataset, progress)
@@ -51,9 +51,9 @@ class Suggestions:
         return report.of_looking(
             self.extractor,
             reason=f"{len(chosen)} images to label next",
-            people=everyone,
+            tasks=everyone,
             unreadable=unreadable,
-            seconds=steps.seconds,
+            spent=steps.seconds,
             chosen_by=name or "typical images, no model yet",
             picks=[
                 {"task": pick.task, "cluster": pick.cluster, "random": pick.random}
@@ -71,5 +71,5 @@ class Suggestions:
     ) -> ProjectPredictions | None:
         if version is None:
             return None
-        models = self.learning.load(dataset.schema, version, self.versions)
+        models = self.trainer.load(dataset.schema, version, self.versions)
         return self.predictor.predict(models, dataset.unlabeled, progress)[0]

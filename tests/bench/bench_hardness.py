@@ -27,7 +27,7 @@ from backend.policies.hard_examples.evidence import Evidence
 from backend.ports.model_family import Model, TrainingSet
 from backend.services.prediction.consistency import ConsistencyCheck
 from backend.services.prediction.inference import ProjectPredictions
-from backend.services.training.train import Dataset
+from backend.services.training.dataset import Dataset
 from backend.settings import Settings
 from tests.bench.bench_few_shot import DATA, Data, drawn, load, silent, training_set
 

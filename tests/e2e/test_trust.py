@@ -117,7 +117,7 @@ def test_hard_reasons_are_where_the_region_panel_shows_them(accepted: Accepted):
 def test_most_wrong_labels_of_a_person_are_listed_to_be_checked(accepted: Accepted):
     listed = set(accepted.mislabeled) & set(accepted.shown.tabs["Check these labels"])
     assert len(listed) >= len(accepted.mislabeled) / 2
-    doubted = [one["task"] for one in accepted.report["doubted_labels"]]
+    doubted = [one["task"] for one in accepted.report["label_issues"]]
     assert accepted.shown.tabs["Check these labels"] == sorted(set(doubted))
 
 

@@ -9,7 +9,7 @@ from backend.domain.batches import PredictionBatch
 from backend.domain.ids import ControlName, Label, TaskId
 from backend.domain.schema import Control, LabelSchema, TaskKind
 from backend.services.prediction.inference import ProjectPredictions
-from backend.services.training.train import Dataset
+from backend.services.training.dataset import Dataset
 from tests.fakes.models import FakeFeatureExtractor
 from tests.fakes.steps import quiet
 

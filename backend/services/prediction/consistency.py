@@ -22,7 +22,7 @@ from backend.ports.images import AugmentedExtractor, Fetch
 from backend.ports.model_family import Model
 from backend.ports.progress import Progress
 from backend.services.prediction.inference import ProjectPredictions
-from backend.services.training.train import Dataset, answered
+from backend.services.training.dataset import Dataset, answered
 
 BLURRED, MIRRORED, CROPPED = 19, 20, 21
 OF_IMAGES = (BLURRED, MIRRORED, CROPPED)

@@ -20,7 +20,8 @@ from backend.ports.progress import Progress
 from backend.services.prediction.box_statistics import Cropping
 from backend.services.prediction.consistency import ConsistencyCheck
 from backend.services.prediction.inference import ProjectPredictions
-from backend.services.training.train import Dataset, Models, answered
+from backend.services.training.dataset import Dataset, answered
+from backend.services.training.train import Models
 from backend.settings import Settings
 
 

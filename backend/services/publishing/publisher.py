@@ -1,35 +1,33 @@
-"""Put predictions where people see them.
+"""Put the predictions of a version where people see them.
 
 Everything is pushed before anything is switched, so a job that ends early leaves what people see as
 it was.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
-from backend.domain.answers import HardExample, NoPrediction
+from backend.domain.answers import NoPrediction
 from backend.domain.errors import BadInput
 from backend.domain.ids import ProjectId, TaskId, VersionName
-from backend.domain.schema import LabelSchema
+from backend.domain.schema import LabelSchema, TaskKind
 from backend.domain.steps import Step
+from backend.domain.versions import ModelVersion
 from backend.label_studio import codec, labeling_config
 from backend.ports.label_studio import PredictionEditor, ProjectReader, TabEditor
 from backend.ports.progress import Progress
-from backend.ports.stores import StoredPredictions
-from backend.services.prediction.inference import ProjectPredictions
+from backend.ports.stores import StoredPredictions, Versions
+from backend.services.assessment import Assessment
+from backend.services.auto_accept import AutoAccept
+from backend.services.labeling_round import LabelingRound
 from backend.services.publishing.cleanup import Cleanup
 
 BATCH = 2000
 """Predictions in one bulk import: Label Studio recounts the whole project at each call."""
 
-
-@dataclass(frozen=True, slots=True)
-class PublishedPredictions:
-    """What Label Studio has now of what was said; some of it may have been there before."""
-
-    predicted: int
-    dropped: tuple[NoPrediction, ...]
+TAB = "Hard examples (nothing found)"
+"""Lists what `Hard examples` cannot: a prediction without a region has no place for its reasons."""
 
 
 class PublishedProject(ProjectReader, PredictionEditor, TabEditor, Protocol):
@@ -37,74 +35,134 @@ class PublishedProject(ProjectReader, PredictionEditor, TabEditor, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class PushedPredictions:
+    """Predictions in Label Studio, earlier ones included, and those that it dropped."""
+
+    predicted: int
+    dropped: tuple[NoPrediction, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What arrived in Label Studio, of the version `shown`; `accepted` counts annotations made.
+
+    `cleanup` runs what is left to do and notes what could not be done.
+    """
+
+    shown: VersionName
+    predictions: PushedPredictions
+    accepted: int
+    cleanup: Cleanup
+
+
+@dataclass(frozen=True, slots=True)
 class Publisher:
-    """Puts predictions where people see them, then makes them the ones that are shown."""
+    """Publishes the predictions of one version, and removes those of others."""
 
     label_studio: PublishedProject
     stored: StoredPredictions
+    auto_accept: AutoAccept
+    versions: Versions
 
     def publish(
         self,
-        project: ProjectId,
-        schema: LabelSchema,
-        version: VersionName,
-        predicted: ProjectPredictions,
-        hard: Mapping[TaskId, HardExample],
+        round_: LabelingRound,
+        version: ModelVersion,
+        assessment: Assessment,
         progress: Progress,
         *,
-        is_new: bool,
-    ) -> PublishedPredictions:
-        """Push all predictions that are not there yet, in large batches.
+        activate: bool,
+    ) -> Publication:
+        """Push all, then switch, then accept, then clean up.
 
-        Of a version that `is_new` there are none, which saves a look through the whole project.
+        `activate` makes the version, which this job published, the current one.
 
         Raises:
             BadInput: when the labeling config changed since the job read it.
         """
+        pushed = self._push(round_, version.name, assessment, progress, is_new=activate)
+        if activate:
+            self.versions.activate(round_.project, version.name)
+        self.label_studio.show_version(round_.project, version.name)
+        accepted = self.auto_accept.carry_out(round_.job, version.name, assessment.verdict)
+        # read again: a person may have activated another version while the job ran
+        current, cleanup = self.versions.current(round_.project), Cleanup()
+        keep = {version.name, current.name} if current else {version.name}
+        self._clean_up(round_, keep, assessment, cleanup)
+        return Publication(version.name, pushed, accepted, cleanup)
+
+    def _push(
+        self,
+        round_: LabelingRound,
+        version: VersionName,
+        assessment: Assessment,
+        progress: Progress,
+        *,
+        is_new: bool,
+    ) -> PushedPredictions:
+        """Push the predictions that are not there yet, in large batches.
+
+        A version that `is_new` has none, which saves a pass through the whole project.
+        """
+        project, schema, predicted = round_.project, round_.schema, assessment.predicted
         self._require_same_config(project, schema)
         there = frozenset[TaskId]() if is_new else self.label_studio.predicted(project, version)
-        created, dropped = 0, list[NoPrediction]()
-        kept = sum(task in there for task in predicted.images.tasks)
+        count, dropped = sum(task in there for task in predicted.images.tasks), list[NoPrediction]()
         total = len(predicted.images)
         for start in range(0, total, BATCH):
             progress(Step.PUSH, start, total)
-            rows = range(start, min(start + BATCH, total))
             batch = [
-                predicted.prediction(row, version, hard.get(predicted.images.refs[row].task))
-                for row in rows
+                predicted.prediction(row, version, assessment.hard.get(predicted.images.tasks[row]))
+                for row in range(start, min(start + BATCH, total))
             ]
-            serialized = {
-                prediction.image: codec.serialize(prediction, schema) for prediction in batch
-            }
-            self.stored.put(project, version, serialized)
-            fresh = [prediction for prediction in batch if prediction.image.task not in there]
-            pushed = self.label_studio.push(project, schema, fresh)
-            created += pushed.created
+            self.stored.put(
+                project, version, {one.image: codec.serialize(one, schema) for one in batch}
+            )
+            new = [one for one in batch if one.image.task not in there]
+            pushed = self.label_studio.push(project, schema, new)
+            count += pushed.created
             dropped += pushed.dropped
         progress(Step.PUSH, total, total)
-        return PublishedPredictions(created + kept, tuple(dropped))
+        return PushedPredictions(count, tuple(dropped))
 
-    def show(self, project: ProjectId, version: VersionName) -> None:
-        """Make `version` the one that people see."""
-        self.label_studio.show_version(project, version)
-
-    def clean_up(self, project: ProjectId, keep: Collection[VersionName], cleanup: Cleanup) -> None:
-        """Forget the predictions of all our versions but these, and bring the tabs up to date."""
+    def _clean_up(
+        self,
+        round_: LabelingRound,
+        keep: Collection[VersionName],
+        assessment: Assessment,
+        cleanup: Cleanup,
+    ) -> None:
+        """Remove the predictions of all versions but these, and bring the tabs up to date."""
+        project = round_.project
         cleanup(
             "removing the predictions of other versions",
             lambda: self.label_studio.forget_versions(project, keep),
         )
         cleanup(
-            "forgetting the stored predictions of other versions",
+            "removing the stored predictions of other versions",
             lambda: self.stored.prune(project, keep),
         )
         cleanup("refreshing the tabs", lambda: self.label_studio.refresh_tabs(project))
-
-    def list_in_tab(self, project: ProjectId, title: str, tasks: Sequence[TaskId]) -> None:
-        """Make a tab that lists exactly these tasks; none at all removes the tab."""
-        self.label_studio.list_in_tab(project, title, tasks)
+        if any(control.kind is not TaskKind.SINGLE for control in round_.schema.controls):
+            cleanup(
+                "listing the hard examples on which nothing was found",
+                lambda: self.label_studio.list_in_tab(project, TAB, hard_and_empty(assessment)),
+            )
 
     def _require_same_config(self, project: ProjectId, schema: LabelSchema) -> None:
         now = labeling_config.parse(self.label_studio.project(project).label_config)
         if (now.data_key, now.controls) != (schema.data_key, schema.controls):
             raise BadInput("the labeling config changed while the job ran", "Start the job again")
+
+
+def hard_and_empty(assessment: Assessment) -> list[TaskId]:
+    """Return the hard examples without any predicted label, the hardest first."""
+    tasks = assessment.predicted.images.tasks
+    labeled = {
+        task
+        for predictions in assessment.predicted.predictions.values()
+        for task, answer in zip(tasks, predictions.answers, strict=True)
+        if answer.labels
+    }
+    empty = [example for example in assessment.hard.values() if example.task not in labeled]
+    return [example.task for example in sorted(empty, key=lambda one: -one.coefficient)]

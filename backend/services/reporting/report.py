@@ -1,4 +1,4 @@
-"""What a job found out, as `report.json`: the numbers, each with its meaning in the docs."""
+"""The sections of `report.json`."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from backend.domain.answers import HardExample, ImageRef, NoPrediction
+from backend.domain.answers import HardExample, ImageRef, LabeledImage, NoPrediction
 from backend.domain.arrays import Floats
 from backend.domain.ids import TaskId, VersionName
 from backend.domain.jobs import JobResult, Mode
 from backend.domain.json import JsonObject
 from backend.domain.metrics import metrics_to_json
-from backend.domain.schema import LabelSchema
 from backend.domain.steps import TIMED_STEPS, Step
 from backend.domain.versions import ModelVersion
 from backend.policies.hard_examples.reasons import PHRASES
@@ -21,9 +20,12 @@ from backend.policies.label_issues import LabelIssue
 from backend.ports.images import ExtractionLog
 from backend.services import project_tasks
 from backend.services.assessment import Assessment
+from backend.services.auto_accept import Verdict
+from backend.services.labeling_round import LabelingRound
 from backend.services.project_tasks import ProjectTasks
-from backend.services.publishing.finishing import Finished
-from backend.services.training.train import Dataset, Learned
+from backend.services.publishing.publisher import Publication
+from backend.services.training.dataset import Dataset
+from backend.services.training.train import TrainedModels
 
 HARDEST = 20
 """Hard examples listed one by one."""
@@ -33,48 +35,58 @@ HISTOGRAM_BINS = 20
 
 
 def sections(
+    round_: LabelingRound,
     version: ModelVersion,
-    *,
-    people: ProjectTasks,
-    dataset: Dataset,
-    findings: Assessment,
-    finished: Finished,
-    unreadable: Sequence[NoPrediction],
-    seconds: Mapping[Step, float],
+    assessment: Assessment,
+    publication: Publication,
 ) -> JsonObject:
-    """The report of one job; counts are of images, times in seconds.
+    """Report what a round worked on, predicted and accepted; counts are of images.
 
-    `version` is the one that the job made or chose. Where that was kept aside, `shown` is another:
-    the one whose predictions are counted and were accepted.
+    `version` is the one that the job made or chose. If it was kept aside, `shown` is another: the
+    one whose predictions are counted and were accepted.
     """
-    predicted = len(findings.predicted.images)
-    certificates = [asdict(one) for one in findings.verdict.certificates]
     return {
-        "shown": finished.shown,
+        "shown": publication.shown,
         "task_kind": "+".join(dict.fromkeys(kind.value for kind in version.kinds.values())),
-        "labels": [
-            {"control": count.control, "label": count.label, "images": count.images}
-            for count in project_tasks.count(dataset.schema, tuple(dataset.people.values()))
-        ],
-        "labeled": len(dataset.people),
-        "validation": len(dataset.validation) or version.trained_on.get("validation", 0),
-        "unlabeled": len(people.unlabeled),
-        "predicted": finished.published.predicted,
-        "hard": len(findings.hard),
-        "hardest": [_hard(example) for example in _worst(findings.hard)],
-        "hard_reasons": hard_reasons(findings.hard),
-        "withheld": predicted - finished.accepted,
-        "dropped": [_slot(slot) for slot in finished.published.dropped],
-        "unreadable": [_slot(slot) for slot in unreadable],
-        "repairs": _repairs(dataset),
+        **_of_dataset(round_.dataset, version),
+        "unlabeled": len(round_.tasks.unlabeled),
+        **_of_predictions(assessment, publication),
+        "unreadable": [_slot(slot) for slot in (*round_.unreadable, *assessment.unreadable)],
         "metrics": metrics_to_json(version.metrics),
-        "confidence_histogram": _histogram(findings.predicted.score),
-        "certificate": certificates[0] if certificates else None,
-        "certificates": certificates,
-        "verdict": findings.verdict.reason,
-        "seconds": _seconds(seconds),
+        **_of_verdict(assessment.verdict),
         "device": version.device,
         "backbone": version.backbone,
+    }
+
+
+def _of_dataset(dataset: Dataset, version: ModelVersion) -> JsonObject:
+    images = tuple(dataset.annotations.values())
+    return {
+        "labels": [asdict(count) for count in project_tasks.count(dataset.schema, images)],
+        "labeled": len(images),
+        "validation": len(dataset.validation) or version.trained_on.get("validation", 0),
+        "repairs": _repairs(images),
+    }
+
+
+def _of_predictions(assessment: Assessment, publication: Publication) -> JsonObject:
+    return {
+        "predicted": publication.predictions.predicted,
+        "hard": len(assessment.hard),
+        "hardest": [_hard(example) for example in _worst(assessment.hard)],
+        "hard_reasons": hard_reasons(assessment.hard),
+        "withheld": len(assessment.predicted.images) - publication.accepted,
+        "dropped": [_slot(slot) for slot in publication.predictions.dropped],
+        "confidence_histogram": _histogram(assessment.predicted.score),
+    }
+
+
+def _of_verdict(verdict: Verdict) -> JsonObject:
+    certificates = [asdict(one) for one in verdict.certificates]
+    return {
+        "certificate": certificates[0] if certificates else None,
+        "certificates": certificates,
+        "verdict": verdict.reason,
     }
 
 
@@ -82,24 +94,24 @@ def of_looking(
     extractor: ExtractionLog,
     *,
     reason: str,
-    people: ProjectTasks,
+    tasks: ProjectTasks,
     unreadable: Sequence[NoPrediction],
-    seconds: Mapping[Step, float],
+    spent: Mapping[Step, float],
     **sections: Any,
 ) -> JobResult:
     """Report a job that neither trained nor published a model; `sections` are its own."""
     common = {
-        "labeled": len(people.labeled),
-        "unlabeled": len(people.unlabeled),
+        "labeled": len(tasks.labeled),
+        "unlabeled": len(tasks.unlabeled),
         "unreadable": [_slot(slot) for slot in unreadable],
-        "seconds": _seconds({**seconds, **extractor.timings()}),
+        "seconds": seconds({**spent, **extractor.timings()}),
         "device": extractor.device,
         "backbone": extractor.backbone,
     }
     return JobResult(reason, sections={**common, **sections})
 
 
-def of_training(learned: Learned, doubts: Sequence[LabelIssue]) -> JsonObject:
+def of_training(learned: TrainedModels, issues: Sequence[LabelIssue]) -> JsonObject:
     """What a report has more when something was trained.
 
     `metrics_from` says on which images the metrics were measured: `held-out`, or `out-of-fold`
@@ -115,7 +127,7 @@ def of_training(learned: Learned, doubts: Sequence[LabelIssue]) -> JsonObject:
             for name, about in notes.items()
             for row in about.get("per_label", ())
         ],
-        "doubted_labels": [asdict(issue) for issue in doubts],
+        "label_issues": [asdict(issue) for issue in issues],
     }
 
 
@@ -128,10 +140,10 @@ def of_earlier_training(version: VersionName, reports: Iterable[Mapping[str, Any
     return about
 
 
-def hardest(findings: Assessment) -> list[ImageRef]:
+def hardest(assessment: Assessment) -> list[ImageRef]:
     """The images of the hard examples that the report lists."""
-    refs = {ref.task: ref for ref in findings.predicted.images.refs}
-    return [refs[example.task] for example in _worst(findings.hard)]
+    refs = {ref.task: ref for ref in assessment.predicted.images.refs}
+    return [refs[example.task] for example in _worst(assessment.hard)]
 
 
 def hard_reasons(hard: Mapping[TaskId, HardExample]) -> list[JsonObject]:
@@ -143,17 +155,6 @@ def hard_reasons(hard: Mapping[TaskId, HardExample]) -> list[JsonObject]:
         {"number": number, "words": PHRASES[number], "images": images}
         for number, images in counts.most_common()
     ]
-
-
-def trained_on(schema: LabelSchema, dataset: Dataset, held_out: int) -> dict[str, int]:
-    """How many images, in all, held out, and for each label."""
-    trainable = [dataset.people[task] for task in dataset.labeled.tasks]
-    used = {
-        f"{count.control}/{count.label}": count.images
-        for count in project_tasks.count(schema, trainable)
-        if count.images
-    }
-    return {"images": len(dataset.labeled), "validation": held_out, **used}
 
 
 def _histogram(scores: Floats) -> list[int]:
@@ -169,7 +170,8 @@ def _hard(example: HardExample) -> JsonObject:
     return {"task": example.task, "coefficient": example.coefficient, "reasons": reasons}
 
 
-def _seconds(spent: Mapping[Step, float]) -> dict[str, float]:
+def seconds(spent: Mapping[Step, float]) -> dict[str, float]:
+    """Round the seconds of every step; 0 for one that the job did not have."""
     return {step: round(spent.get(step, 0.0), 3) for step in TIMED_STEPS}
 
 
@@ -177,9 +179,6 @@ def _slot(slot: NoPrediction) -> JsonObject:
     return {"task": slot.task, "reason": slot.reason}
 
 
-def _repairs(dataset: Dataset) -> dict[str, int]:
-    kinds = {kind for image in dataset.people.values() for kind in image.repairs}
-    return {
-        kind: sum(image.repairs.get(kind, 0) for image in dataset.people.values())
-        for kind in sorted(kinds)
-    }
+def _repairs(images: Sequence[LabeledImage]) -> dict[str, int]:
+    kinds = {kind for image in images for kind in image.repairs}
+    return {kind: sum(image.repairs.get(kind, 0) for image in images) for kind in sorted(kinds)}

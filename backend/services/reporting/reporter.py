@@ -1,75 +1,66 @@
-"""The end of every job: its numbers, its outlook and its pictures."""
+"""The result of a labeling job: figures, forecast, plots and thumbnails."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 
-from backend.domain.answers import NoPrediction
 from backend.domain.ids import ProjectId
-from backend.domain.jobs import Job, JobResult
+from backend.domain.jobs import JobResult
 from backend.domain.json import Json
 from backend.domain.steps import Step
 from backend.domain.versions import ModelVersion
 from backend.ports.images import ExtractionLog
 from backend.ports.stores import Illustrations
 from backend.services.assessment import Assessment
-from backend.services.project_tasks import ProjectTasks
-from backend.services.publishing.finishing import Finished
+from backend.services.labeling_round import LabelingRound
+from backend.services.publishing.publisher import Publication
 from backend.services.reporting import report
 from backend.services.reporting.forecast import Forecasts, Report
-from backend.services.training.train import Dataset
 
 
 @dataclass(frozen=True, slots=True)
 class Reporter:
-    """Puts a report together, and pictures beside it.
+    """Puts the result together, and draws the plots beside it.
 
     `reports` are those of a project's earlier jobs, newest first.
     """
 
     extractor: ExtractionLog
-    prospects: Forecasts
+    forecasts: Forecasts
     illustrations: Illustrations
     reports: Callable[[ProjectId], Iterable[Report]]
 
-    def tell(
+    def report(
         self,
-        job: Job,
+        round_: LabelingRound,
         version: ModelVersion,
-        *,
-        people: ProjectTasks,
-        dataset: Dataset,
-        findings: Assessment,
-        finished: Finished,
-        unreadable: Sequence[NoPrediction],
+        assessment: Assessment,
+        publication: Publication,
         seconds: Mapping[Step, float],
+        *,
         reason: str,
         training: Json | None = None,
     ) -> JobResult:
-        """Put together the result of a job; `training` is what was found out while training.
+        """Put together the result of a round.
 
-        A job that learned nothing tells what was found out when its version was trained.
+        Args:
+            round_: what the job worked on.
+            version: the one that the job made or chose.
+            assessment: of the images, by the version that people see.
+            publication: what arrived in Label Studio.
+            seconds: spent in each step, but for those of the extractor.
+            reason: how the job ended, in words.
+            training: sections about the training; without, those of the job that trained `version`.
         """
-        earlier = self.reports(job.request.project)
-        content = report.sections(
-            version,
-            people=people,
-            dataset=dataset,
-            findings=findings,
-            finished=finished,
-            unreadable=(*unreadable, *findings.unreadable),
-            seconds={**seconds, **self.extractor.timings()},
-        )
-        found = {
-            **content,
-            **(training or report.of_earlier_training(version.name, earlier)),
-            **self.prospects.look(job.request, people),
+        sections = {
+            **report.sections(round_, version, assessment, publication),
+            **(training or report.of_earlier_training(version.name, self.reports(round_.project))),
+            **self.forecasts.look(round_.request, round_.tasks),
+            "seconds": report.seconds({**seconds, **self.extractor.timings()}),
             "changed_images": dict(self.extractor.notes()),
         }
-        finished.cleanup(
-            "drawing pictures",
-            lambda: self.illustrations.draw(job, found, report.hardest(findings)),
+        publication.cleanup(
+            "drawing plots and thumbnails",
+            lambda: self.illustrations.draw(round_.job, sections, report.hardest(assessment)),
         )
-        left = [asdict(one) for one in finished.cleanup.skipped_cleanup]
-        return JobResult(
-            reason, version.name, finished.accepted, {**found, "skipped_cleanup": left}
-        )
+        sections["skipped_cleanup"] = [asdict(one) for one in publication.cleanup.skipped_cleanup]
+        return JobResult(reason, version.name, publication.accepted, sections)

@@ -1,56 +1,151 @@
-"""From addresses to pictures, of every part of a project in one pass."""
+"""The images of a job: annotations, features, and what each image may be used for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum, auto
 
-from backend.domain.answers import NoPrediction
+from backend.domain.answers import Answer, Choices, LabeledImage, NoPrediction
 from backend.domain.batches import ImageBatch
 from backend.domain.errors import UnreadableImage
-from backend.domain.schema import LabelSchema
+from backend.domain.ids import TaskId
+from backend.domain.schema import Control, LabelSchema
 from backend.domain.versions import Ledger
 from backend.ports.images import FeatureExtractor
 from backend.ports.progress import Progress
 from backend.services import project_tasks
 from backend.services.project_tasks import ProjectTasks
-from backend.services.training.train import Dataset
 
 
-def look(
+class ImageUse(Enum):
+    """What a job may use an image for. The guarantee depends on this partition.
+
+    No model is trained on the audit sample, or it would be tested on images that it knows, nor on
+    labels that an earlier job accepted, or it would learn its own mistakes.
+    """
+
+    TRAINING = auto()
+    VALIDATION = auto()
+    PREDICTION = auto()
+    NONE = auto()
+
+
+def partition(tasks: ProjectTasks, ledger: Ledger) -> dict[TaskId, ImageUse]:
+    """Assign each task its use.
+
+    |                              | annotated  | accepted by a job | skipped    | unlabeled  |
+    |------------------------------|------------|-------------------|------------|------------|
+    | in the audit sample, unspent | VALIDATION | VALIDATION        | VALIDATION | NONE       |
+    | elsewhere                    | TRAINING   | NONE              | NONE       | PREDICTION |
+
+    Unlabeled images of the audit sample wait for a person: nobody may see a prediction before.
+    """
+    labeled = {
+        image.image.task: ImageUse.NONE
+        if image.image.task in ledger.accepted
+        else ImageUse.TRAINING
+        for image in tasks.labeled
+    }
+    skipped = {ref.task: ImageUse.NONE for ref in tasks.unanswered}
+    unlabeled = {ref.task: ImageUse.PREDICTION for ref in tasks.unlabeled}
+    audit = {task: ImageUse.VALIDATION for task in (*labeled, *skipped) if task in ledger.open}
+    waiting = {task: ImageUse.NONE for task in unlabeled if task in ledger.open}
+    return labeled | skipped | unlabeled | audit | waiting
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """All annotations of a project, and its readable images by use.
+
+    Models may be trained on `labeled`. `validation` is the part of the audit sample that people
+    have opened. `unlabeled` is to be predicted.
+    """
+
+    schema: LabelSchema
+    annotations: Mapping[TaskId, LabeledImage]
+    labeled: ImageBatch
+    validation: ImageBatch
+    unlabeled: ImageBatch
+
+    @property
+    def unanswered(self) -> ImageBatch:
+        """Unlabeled training images: the pool and the validation images.
+
+        Both are treated alike, so that the acceptance test stays valid for the pool.
+        """
+        return self.unlabeled.joined(self.validation)
+
+    def unseen_by(self, seen: frozenset[TaskId]) -> "Dataset":
+        """Leave out validation images that a version has seen; its results would be too good."""
+        rows = [row for row, task in enumerate(self.validation.tasks) if task not in seen]
+        return replace(self, validation=self.validation.take(rows))
+
+
+def load_dataset(
     extractor: FeatureExtractor,
     schema: LabelSchema,
-    people: ProjectTasks,
+    tasks: ProjectTasks,
     ledger: Ledger,
     progress: Progress,
 ) -> tuple[Dataset, Sequence[NoPrediction]]:
-    """Everything that a job works on, and the images that cannot be read with why not.
+    """Extract the features of all images; those that cannot be read come back with the reason.
 
     Raises:
-        UnreadableImage: when there is no image that can be read.
+        UnreadableImage: when no image can be read.
     """
-    labeled = {image.image.task: image for image in people.labeled}
-    refs = [image.image for image in people.labeled]
-    everything = [*refs, *people.unlabeled, *people.unanswered]
+    labeled = [image.image for image in tasks.labeled]
+    everything = [*labeled, *tasks.unlabeled, *tasks.unanswered]
     images, unreadable = extractor.extract(everything, progress)
     if unreadable and not len(images):
         first = unreadable[0]
         raise UnreadableImage(f"no image can be read; task {first.task}: {first.reason}")
-    trainable = {image.image.task for image in project_tasks.trainable(people.labeled, ledger)}
-    seen = labeled.keys() | {ref.task for ref in people.unanswered}
-    return (
-        Dataset(
-            schema=schema,
-            people=labeled,
-            labeled=_part(images, [ref.task in trainable for ref in images.refs]),
-            validation=_part(
-                images, [ref.task in ledger.open and ref.task in seen for ref in images.refs]
-            ),
-            unlabeled=_part(
-                images,
-                [ref.task not in seen and ref.task not in ledger.open for ref in images.refs],
-            ),
-        ),
-        unreadable,
+    uses = partition(tasks, ledger)
+
+    def part(use: ImageUse) -> ImageBatch:
+        return images.take([row for row, task in enumerate(images.tasks) if uses[task] is use])
+
+    dataset = Dataset(
+        schema=schema,
+        annotations={image.image.task: image for image in tasks.labeled},
+        labeled=part(ImageUse.TRAINING),
+        validation=part(ImageUse.VALIDATION),
+        unlabeled=part(ImageUse.PREDICTION),
+    )
+    return dataset, unreadable
+
+
+def answered(control: Control, dataset: Dataset) -> tuple[list[int], list[Answer]]:
+    """Return the rows of `dataset.labeled` that answer this control, and their answers."""
+    rows: list[int] = []
+    answers: list[Answer] = []
+    for row, ref in enumerate(dataset.labeled.refs):
+        answer = dataset.annotations[ref.task].answers.get(control.name)
+        if answer is not None:
+            rows.append(row)
+            answers.append(answer)
+    return rows, answers
+
+
+def used_controls(dataset: Dataset) -> tuple[Control, ...]:
+    """Return the controls with at least one label; nothing can be learned of the others."""
+    return tuple(
+        control
+        for control in dataset.schema.controls
+        if any(
+            _is_labeled(image.answers.get(control.name)) for image in dataset.annotations.values()
+        )
     )
 
 
-def _part(images: ImageBatch, chosen: Sequence[bool]) -> ImageBatch:
-    return images.take([row for row, inside in enumerate(chosen) if inside])
+def trained_on(dataset: Dataset, held_out: int) -> dict[str, int]:
+    """Count the images that a version was trained on: in all, held out, and of each label."""
+    trainable = [dataset.annotations[task] for task in dataset.labeled.tasks]
+    used = {
+        f"{count.control}/{count.label}": count.images
+        for count in project_tasks.count(dataset.schema, trainable)
+        if count.images
+    }
+    return {"images": len(dataset.labeled), "validation": held_out, **used}
+
+
+def _is_labeled(answer: Answer | None) -> bool:
+    return bool(answer and (answer.labels if isinstance(answer, Choices) else answer.regions))

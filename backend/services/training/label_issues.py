@@ -17,7 +17,7 @@ from backend.ports.label_studio import TabEditor
 from backend.ports.model_family import Model, TrainingSet
 from backend.ports.progress import Progress
 from backend.services.training import seen_tasks
-from backend.services.training.train import Learned, Learning
+from backend.services.training.train import TrainedModels, Trainer
 
 TAB = "Check these labels"
 MOST = 100
@@ -29,18 +29,18 @@ class LabelIssues:
     """Finds doubted labels and keeps their tab."""
 
     label_studio: TabEditor
-    learning: Learning
+    trainer: Trainer
 
     def find(
-        self, learned: Learned, current: ModelVersion | None, progress: Progress
+        self, trained: TrainedModels, current: ModelVersion | None, progress: Progress
     ) -> Sequence[LabelIssue]:
         """The most doubtful labels of all controls; `current` is what was shown until now."""
         found = [
             issue
-            for name, training_set in learned.training_sets.items()
+            for name, training_set in trained.training_sets.items()
             for issue in _issues(
                 training_set.control,
-                self._unseen(training_set, learned.models[name], current, progress),
+                self._unseen(training_set, trained.models[name], current, progress),
             )
         ]
         return sorted(found, key=lambda issue: -issue.doubt)[:MOST]
@@ -79,7 +79,7 @@ class LabelIssues:
         if not rows:
             return None
         try:
-            model = self.learning.families[training_set.control.kind].load(
+            model = self.trainer.families[training_set.control.kind].load(
                 folder, training_set.control
             )
         except BadInput:  # made for another detector; what it would doubt is no loss

@@ -8,7 +8,7 @@ from backend.domain.ids import ProjectId, VersionName
 from backend.domain.schema import LabelSchema
 from backend.domain.versions import ModelVersion
 from backend.ports.stores import VersionFolders
-from backend.services.training.train import Learning, Models
+from backend.services.training.train import Models, Trainer
 
 CAPACITY = 4
 """VersionFolders kept in memory at once."""
@@ -17,7 +17,7 @@ CAPACITY = 4
 class ModelCache:
     """Loads a version at first use; drops the one not used for longest."""
 
-    def __init__(self, learning: Callable[[], Learning], versions: VersionFolders) -> None:
+    def __init__(self, learning: Callable[[], Trainer], versions: VersionFolders) -> None:
         self._learning = learning
         self._versions = versions
         self._loaded: OrderedDict[tuple[ProjectId, VersionName], Models] = OrderedDict()

@@ -13,32 +13,32 @@ from backend.policies.certification.correctness import agreement
 from backend.ports.model_family import Model, TrainingSet
 from backend.ports.progress import Progress
 from backend.ports.stores import VersionFolders
-from backend.services.training.train import Learned, Learning
+from backend.services.training.train import TrainedModels, Trainer
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Promotion:
     """Measures the new and the current models side by side."""
 
-    learning: Learning
+    trainer: Trainer
     versions: VersionFolders
 
     def decide(
         self,
         schema: LabelSchema,
-        learned: Learned,
+        trained: TrainedModels,
         current: ModelVersion | None,
         progress: Progress,
     ) -> Decision:
         """Whether the new version replaces the current one, and why."""
         if current is None or preconditions.model_fits(schema, current):
             return promotion.decide((), None)
-        if set(current.kinds) != set(learned.models):
+        if set(current.kinds) != set(trained.models):
             return Decision(True, "it learned other controls than the current version")
         try:
-            old = self.learning.load(schema, current, self.versions)
-            new_scores = self._scores(learned, learned.models, progress)
-            old_scores = self._scores(learned, old, progress)
+            old = self.trainer.load(schema, current, self.versions)
+            new_scores = self._scores(trained, trained.models, progress)
+            old_scores = self._scores(trained, old, progress)
         except BadInput as exc:
             return Decision(True, f"the current version cannot be asked: {exc.message}")
         except UnreadableImage as exc:
@@ -46,12 +46,12 @@ class Comparison:
         return promotion.decide(new_scores, old_scores)
 
     def _scores(
-        self, learned: Learned, models: Mapping[ControlName, Model], progress: Progress
+        self, trained: TrainedModels, models: Mapping[ControlName, Model], progress: Progress
     ) -> list[float]:
         """How far each held-out answer agrees with people, all controls one after another."""
         return [
             score
-            for name, training_set in learned.training_sets.items()
+            for name, training_set in trained.training_sets.items()
             for score in self._of_control(training_set, models[name], progress)
         ]
 

@@ -1,11 +1,12 @@
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from backend.domain.errors import ReasonCode
+from backend.domain.errors import Reason, ReasonCode
 from backend.domain.ids import ControlName, Label, ProjectId, VersionName
 from backend.domain.projects import LabelCount
 from backend.domain.schema import Control, LabelSchema, TaskKind
 from backend.domain.versions import ModelVersion
-from backend.policies.preconditions import check, model_fits
+from backend.policies.preconditions import Counts, Minimum, model_fits, reasons, warnings
 
 PETS = ControlName("pets")
 MOOD = ControlName("mood")
@@ -23,8 +24,19 @@ def counts(name, **images):
     return [LabelCount(name, Label(label), count) for label, count in images.items()]
 
 
-def ready(controls, used, labeled=10, unlabeled=10):
-    return check(schema(*controls), used, labeled, unlabeled, min_labels=2, min_images=5)
+@dataclass
+class Judged:
+    reasons: tuple[Reason, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def ready(self):
+        return not self.reasons
+
+
+def ready(controls, used, labeled=10, unlabeled=10, excluded=0):
+    asked = schema(*controls), Counts(used, labeled, unlabeled, excluded), Minimum(2, 5)
+    return Judged(reasons(*asked), warnings(*asked))
 
 
 def test_two_labels_on_five_images_each_and_one_unlabeled_image_are_enough():
@@ -62,7 +74,7 @@ def test_a_control_that_nobody_used_is_left_out_with_a_warning():
         [control(PETS, "cat", "dog"), control(MOOD, "happy", "sad")], counts(PETS, cat=60, dog=60)
     )
     assert readiness.ready
-    assert readiness.warnings == ("'mood' is left out: nobody used it yet",)
+    assert readiness.warnings == ("'mood' is left out: it has no labels yet",)
 
 
 def test_where_no_control_is_used_each_one_is_a_reason():
@@ -104,6 +116,13 @@ def test_a_message_fits_into_a_reason_phrase_however_long_the_name():
     readiness = ready([control(PETS, "x" * 500, "dog")], counts(PETS, dog=9, **{"x" * 500: 1}))
     assert readiness.reasons
     assert all(len(reason.message) < 80 for reason in readiness.reasons)
+
+
+def test_labels_that_no_model_may_be_trained_on_are_mentioned():
+    used = counts(PETS, cat=60, dog=3)
+    found = ready([control(PETS, "cat", "dog")], used, excluded=7)
+    assert [one.message for one in found.reasons] == ["class 'dog' has 3 of 5 images to train on"]
+    assert found.warnings[-1].startswith("7 labeled images are not used for training")
 
 
 def version(kind, *labels, name=PETS):

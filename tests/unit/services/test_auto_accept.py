@@ -219,7 +219,8 @@ def test_images_that_somebody_chose_are_not_certified_by_a_sample_of_all(world):
     everything = unlabeled(world)
     report = world.run(accept=True, task_ids=tuple(everything[:400]))
     assert report["accepted"] == 0
-    assert f"{len(everything) - 400} are not among the chosen ones" in report["reason"]
+    left = len(everything) - 400
+    assert f"{left} of them are not among the chosen ones" in report["reason"]
     assert world.ledgers.load(PROJECT).attempts == 0
     assert world.run(accept=True, task_ids=tuple(everything))["accepted"] > 0
 
@@ -264,10 +265,10 @@ def test_what_a_job_accepted_before_it_broke_off_can_be_taken_back(world):
     waiting = set(unlabeled(world))
     broken = BreakingOff()
     vars(broken).update(vars(world.label_studio))
-    finishing = world.active_learning.finishing
+    publisher = world.active_learning.publisher
     auto_accept = replace(world.auto_accept, label_studio=broken)
     world.active_learning = replace(
-        world.active_learning, finishing=replace(finishing, auto_accept=auto_accept)
+        world.active_learning, publisher=replace(publisher, auto_accept=auto_accept)
     )
     with pytest.raises(LabelStudioUnreachable):
         world.run(accept=True)
@@ -379,7 +380,7 @@ def test_labels_said_to_be_random_give_half_of_themselves_to_the_lane(world):
 
 
 def test_labels_too_few_to_give_half_away_are_not_set_aside(world):
-    with pytest.raises(Refused, match="class 'cat' has 2 of 5 images to learn from"):
+    with pytest.raises(Refused, match="class 'cat' has 2 of 5 images to train on"):
         world.run(accept=True, labels_are_random=True)
     assert world.ledgers.load(PROJECT).audit == frozenset()
     assert world.run()["labeled"] == 12
@@ -469,7 +470,7 @@ def test_doubted_labels_are_listed_for_a_second_look(world):
     world.families.update(dict.fromkeys(world.family.kinds, Doubting()))
     report = world.run()
     assert world.label_studio.lists[label_issues.TAB] == (20,)
-    assert [entry["task"] for entry in report["doubted_labels"]] == [20]
+    assert [entry["task"] for entry in report["label_issues"]] == [20]
 
 
 def test_labels_given_since_the_current_version_are_doubted_by_it_though_the_new_one_saw_them(

@@ -133,7 +133,7 @@ def test_without_counting_weights_are_missed_only_where_nothing_can_be_learned(u
 
 def test_labels_that_would_be_set_aside_do_not_count(world):
     wish = JobRequest(PROJECT, accept=True, labels_are_random=True)
-    with pytest.raises(Refused, match="class 'cat' has 2 of 5 images to learn from"):
+    with pytest.raises(Refused, match="class 'cat' has 2 of 5 images to train on"):
         world.readiness().require(wish)
     world.readiness().require(JobRequest(PROJECT, accept=True))
 
@@ -143,7 +143,7 @@ def test_labels_that_are_set_aside_are_mentioned(world):
     world.ledgers.save(PROJECT, Ledger(audit=frozenset(range(1, 4))))
     status = world.readiness().status(PROJECT)
     assert status.labeled == 29
-    assert any("3 labeled images are not learned from" in line for line in status.warnings)
+    assert any("3 labeled images are not used for training" in line for line in status.warnings)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,70 @@
+"""Collecting what a labeling job works on: tasks, audit sample, images."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from backend.domain.answers import NoPrediction
+from backend.domain.ids import ProjectId
+from backend.domain.jobs import Job, JobRequest
+from backend.domain.schema import LabelSchema
+from backend.domain.steps import Step
+from backend.domain.versions import Ledger, ModelVersion
+from backend.ports.images import FeatureExtractor
+from backend.ports.label_studio import TaskReader
+from backend.ports.progress import Steps
+from backend.ports.stores import Versions
+from backend.services import project_tasks
+from backend.services.audit_sample import AuditSamples
+from backend.services.project_tasks import ProjectTasks
+from backend.services.training.dataset import Dataset, load_dataset
+
+Choose = Callable[[ProjectTasks, Ledger], ProjectTasks]
+"""Picks the tasks that a job works on out of all tasks of the project."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelingRound:
+    """What one job of active learning or pre-labeling works on.
+
+    `tasks` are all tasks of the project, `dataset` the images of those that the job was asked to
+    label. `current` is the version in use when the job began.
+    """
+
+    job: Job
+    schema: LabelSchema
+    tasks: ProjectTasks
+    ledger: Ledger
+    dataset: Dataset
+    unreadable: Sequence[NoPrediction]
+    current: ModelVersion | None
+
+    @property
+    def request(self) -> JobRequest:
+        return self.job.request
+
+    @property
+    def project(self) -> ProjectId:
+        return self.job.request.project
+
+
+@dataclass(frozen=True, slots=True)
+class Collector:
+    """Collects a round: lists the tasks, draws the audit sample, extracts the features."""
+
+    label_studio: TaskReader
+    extractor: FeatureExtractor
+    audits: AuditSamples
+    versions: Versions
+
+    def collect(self, job: Job, schema: LabelSchema, choose: Choose, steps: Steps) -> LabelingRound:
+        """Return the round; the audit sample is kept only if `choose` does not raise."""
+        project = job.request.project
+        with steps(Step.LIST) as progress:
+            tasks = project_tasks.take(self.label_studio, project, schema, progress)
+            ledger = self.audits.draw(job.request, tasks)
+            tasks = self.audits.with_unanswered(project, schema, ledger, tasks)
+            chosen = choose(tasks, ledger)
+            self.audits.keep(project, ledger, tasks)
+        dataset, unreadable = load_dataset(self.extractor, schema, chosen, ledger, steps.progress)
+        current = self.versions.current(project)
+        return LabelingRound(job, schema, tasks, ledger, dataset, unreadable, current)
