@@ -103,7 +103,7 @@ def test_credentials_reach_setup_and_the_webhook(client, project, backend):
     client.annotations.create(task, CAT)
 
     expected = "Basic " + base64.b64encode(b"me:secret").decode()
-    (event,) = backend.jobs.annotation_counter()
+    (event,) = backend.events()
     assert event.body["action"] == "ANNOTATION_CREATED"
     assert event.authorization == expected
     setups = [call for call in backend.seen if call.path == "/setup"]
