@@ -1,0 +1,39 @@
+"""A site for all faults, and the table of what came of them."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.conftest import label_studio  # noqa: F401 - the fixture, also used here
+from tests.faults.site import Site
+
+OUTCOMES = pytest.StashKey[list[tuple[str, str, str]]]()
+
+
+def wants_all() -> bool:
+    """Whether `make faults` runs: every fault at every step, instead of a sample."""
+    return os.environ.get("FAULTS") == "all"
+
+
+@pytest.fixture(scope="session")
+def site(label_studio, tmp_path_factory) -> Iterator[Site]:  # noqa: F811
+    with Site(label_studio, tmp_path_factory.mktemp("faults")).running() as site:
+        yield site
+
+
+@pytest.fixture(scope="session")
+def outcomes(pytestconfig: pytest.Config) -> list[tuple[str, str, str]]:
+    """Rows of the table: step, fault, outcome."""
+    return pytestconfig.stash.setdefault(OUTCOMES, [])
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    rows = config.stash.get(OUTCOMES, [])
+    if not rows:
+        return
+    terminalreporter.section(f"{len(rows)} injected faults")
+    for step, fault, outcome in rows:
+        terminalreporter.write_line(f"{step:24} {fault:24} {outcome}")

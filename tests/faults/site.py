@@ -1,0 +1,194 @@
+"""Everything that a job needs, for real: Label Studio behind the proxy, Redis, web and worker."""
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+from backend.processes.embedded_redis import EmbeddedRedis
+from backend.processes.label_studio_server import LabelStudioProcess
+from backend.processes.supervisor import Supervisor
+from tests.e2e.autolabel import Autolabel, settings_for
+from tests.e2e.digits import answer, write_images
+from tests.faults.proxy import FaultProxy
+from tests.integration.polling import eventually
+
+LABELS = ("0", "1")
+PER_LABEL = 11
+LABELED = 6
+CONFIG = """<View>
+  <Image name="image" value="$image"/>
+  <Choices name="digit" toName="image">{}</Choices>
+</View>"""
+ENDED = {"finished", "failed", "stopped"}
+JOB_SECONDS = 240.0
+
+
+@dataclass
+class Digits:
+    """A project of small digits; `truth` maps each task to what its image shows."""
+
+    id: int
+    truth: dict[int, str]
+    annotations: dict[int, str] = field(default_factory=dict)
+    """What people labeled, by task."""
+    deleted: set[int] = field(default_factory=set)
+
+    @property
+    def unlabeled(self) -> set[int]:
+        return set(self.truth) - set(self.annotations) - self.deleted
+
+
+class Site:
+    """The running parts, and what may befall them."""
+
+    def __init__(self, studio: LabelStudioProcess, folder: Path) -> None:
+        self.closed = threading.Event()
+        self.studio = studio
+        self.proxy = FaultProxy(studio.url)
+        self._folder = folder
+
+    @contextmanager
+    def running(self) -> Iterator["Site"]:
+        redis = EmbeddedRedis(self._folder / "redis-of-tests")
+        self.redis = redis
+        with self.proxy:
+            settings = settings_for(
+                self.studio,
+                self._folder / "data",
+                label_studio_url=self.proxy.url,
+                redis_url=redis.start(),
+                label_studio_patience=60,
+            )
+            self.ours = Autolabel(settings)
+            try:
+                with self.ours.running():
+                    yield self
+            finally:
+                self.closed.set()
+                redis.stop()
+
+    @property
+    def supervisor(self) -> Supervisor:
+        return self.ours.supervisor
+
+    # --- Label Studio, as people use it ---------------------------------------------------------
+
+    def call(self, method: str, path: str, **parts: Any) -> Any:
+        """Past the proxy, straight to Label Studio."""
+        headers = {"Authorization": f"Token {self.studio.token}"}
+        url = f"{self.studio.url}{path}"
+        found = httpx.request(method, url, headers=headers, timeout=60, trust_env=False, **parts)
+        found.raise_for_status()
+        return found.json() if found.content else None
+
+    def new_project(self) -> Digits:
+        """22 images of two digits, six of each labeled."""
+        options = "".join(f'<Choice value="{label}"/>' for label in LABELS)
+        body = {"title": "faults", "label_config": CONFIG.format(options)}
+        project = self.call("POST", "/api/projects/", json=body)["id"]
+        images = write_images(self._folder / "digits", PER_LABEL, LABELS)
+        files = [(path.name, (path.name, path.read_bytes(), "image/png")) for path, _ in images]
+        self.call("POST", f"/api/projects/{project}/import", files=files)
+        tasks = sorted(task["id"] for task in self.tasks(project))
+        digits = Digits(project, dict(zip(tasks, (label for _, label in images), strict=True)))
+        for label in LABELS:
+            of_label = [task for task, truth in digits.truth.items() if truth == label]
+            for task in of_label[:LABELED]:
+                self.label(digits, task)
+        return digits
+
+    def tasks(self, project: int) -> list[dict[str, Any]]:
+        page = {"project": project, "page_size": 1000, "fields": "all", "resolve_uri": "false"}
+        return self.call("GET", "/api/tasks", params=page)["tasks"]
+
+    def label(self, digits: Digits, task: int) -> None:
+        body = {"result": answer(digits.truth[task])}
+        self.call("POST", f"/api/tasks/{task}/annotations/", json=body)
+        digits.annotations[task] = digits.truth[task]
+
+    def label_a_task(self, digits: Digits) -> None:
+        self.label(digits, max(digits.unlabeled))
+
+    def delete_a_task(self, digits: Digits) -> None:
+        gone = min(digits.unlabeled)
+        self.call("DELETE", f"/api/tasks/{gone}/")
+        digits.deleted.add(gone)
+
+    def add_a_label(self, digits: Digits) -> None:
+        options = "".join(f'<Choice value="{label}"/>' for label in (*LABELS, "2"))
+        config = {"label_config": CONFIG.format(options)}
+        self.call("PATCH", f"/api/projects/{digits.id}/", json=config)
+
+    def revoke_token(self) -> None:
+        """Deny the backend's calls until `mend`; the other tests go on with the same token."""
+        self.proxy.denies = True
+
+    # --- our own processes ----------------------------------------------------------------------
+
+    def start_job(self, digits: Digits, **request: Any) -> str:
+        found = self.ours.call("POST", f"/api/projects/{digits.id}/jobs", request)
+        assert found.status_code in {200, 201}, found.text
+        return found.json()["job"]["id"]
+
+    def job_ended(self, job: str) -> Mapping[str, Any]:
+        """The job once it is over; dead parts are started again meanwhile, as a service is."""
+
+        def look() -> Mapping[str, Any] | None:
+            self.revive()
+            try:
+                found = self.ours.call("GET", f"/api/jobs/{job}").json()
+            except (httpx.HTTPError, ValueError):
+                return None
+            return found if found.get("state") in ENDED else None
+
+        return eventually(look, JOB_SECONDS)
+
+    def stop(self, digits: Digits) -> None:
+        jobs = self.ours.call("GET", f"/api/projects/{digits.id}/jobs").json()["jobs"]
+        self.ours.call("POST", f"/api/jobs/{jobs[0]['id']}/stop")
+
+    def worker_processes(self) -> list[psutil.Process]:
+        """The worker and, while a job runs, its horse."""
+        worker = psutil.Process(_pid(self.supervisor.worker))
+        own = [child for child in worker.children() if child.cmdline() == worker.cmdline()]
+        return [worker, *own]
+
+    def kill_horse(self) -> None:
+        self.worker_processes()[-1].kill()
+
+    def kill_worker(self) -> None:
+        for one in self.worker_processes():
+            one.kill()
+
+    def kill_web(self) -> None:
+        psutil.Process(_pid(self.supervisor.web)).kill()
+
+    def kill_redis(self) -> None:
+        assert self.redis.process is not None
+        self.redis.process.kill()
+        self.redis.process.wait()
+
+    def revive(self) -> None:
+        """Start again what died."""
+        if self.redis.process and self.redis.process.poll() is not None:
+            self.redis.start()
+        for part in (self.supervisor.web, self.supervisor.worker):
+            if part.has_ended:
+                part.start()
+
+    def mend(self) -> None:
+        """Take every fault away, and wait until all parts answer."""
+        self.proxy.disarm()
+        self.proxy.denies = False
+        eventually(lambda: self.revive() or self.ours.is_up(), 120)
+
+
+def _pid(part: Any) -> int:
+    assert part.process is not None
+    return part.process.pid
