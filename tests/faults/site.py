@@ -156,11 +156,12 @@ class Site:
     def worker_processes(self) -> list[psutil.Process]:
         """The worker and, while a job runs, its horse."""
         worker = psutil.Process(_pid(self.supervisor.worker))
-        own = [child for child in worker.children() if child.cmdline() == worker.cmdline()]
-        return [worker, *own]
+        horses = [one for one in worker.children() if "warm_up" not in " ".join(one.cmdline())]
+        return [worker, *horses]
 
     def kill_horse(self) -> None:
-        self.worker_processes()[-1].kill()
+        _worker, horse = self.worker_processes()
+        horse.kill()
 
     def kill_worker(self) -> None:
         for one in self.worker_processes():
@@ -177,6 +178,7 @@ class Site:
     def revive(self) -> None:
         """Start again what died."""
         if self.redis.process and self.redis.process.poll() is not None:
+            self.redis.stop()  # lets go of the lock of the one that died
             self.redis.start()
         for part in (self.supervisor.web, self.supervisor.worker):
             if part.has_ended:

@@ -28,8 +28,9 @@ def test_nothing_is_lost_or_doubled(
     if step.second:
         assert site.job_ended(site.start_job(digits))["state"] == "finished"
     # when the fault strikes a job at this step
+    started = site.start_job(digits)
     armed = site.proxy.arm(step.matches, fault.strike(site, digits), fault.times)
-    job = site.job_ended(site.start_job(digits))
+    job = site.job_ended(started)
     site.mend()
     # then the job ends in a state with a reason, and got over what is only a passing fault
     assert armed.struck, f"the job never came to: {step.name}"
