@@ -61,6 +61,8 @@ class FaultProxy:
         parts = urlsplit(upstream)
         self._upstream = (parts.hostname or "127.0.0.1", parts.port or 80)
         self.denies = False
+        self.errors: list[BaseException] = []
+        """What went wrong in the proxy itself; a test that met a fault requires that it is empty."""
         self._armed: Armed | None = None
         self._lock = threading.Lock()
 
@@ -88,9 +90,13 @@ class FaultProxy:
 
     def answer(self, request: Request) -> Answer:
         armed = self._met(request)
-        if armed:
+        if armed is None:
+            return self.forward(request)
+        try:
             return armed.breaks(lambda: self.forward(request))
-        return self.forward(request)
+        except Exception as exc:
+            self.errors.append(exc)
+            raise
 
     def forward(self, request: Request) -> Answer:
         """What Label Studio answers; a reset where it does not."""

@@ -156,8 +156,7 @@ class Site:
     def worker_processes(self) -> list[psutil.Process]:
         """The worker and, while a job runs, its horse."""
         worker = psutil.Process(_pid(self.supervisor.worker))
-        horses = [one for one in worker.children() if "warm_up" not in " ".join(one.cmdline())]
-        return [worker, *horses]
+        return [worker, *filter(_is_horse, worker.children())]
 
     def kill_horse(self) -> None:
         _worker, horse = self.worker_processes()
@@ -194,3 +193,9 @@ class Site:
 def _pid(part: Any) -> int:
     assert part.process is not None
     return part.process.pid
+
+
+def _is_horse(process: psutil.Process) -> bool:
+    """Whether a child of the worker runs a job; the others prepare, or have ended."""
+    ended = process.status() == psutil.STATUS_ZOMBIE
+    return not ended and "warm_up" not in " ".join(process.cmdline())

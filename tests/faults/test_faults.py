@@ -34,6 +34,7 @@ def test_nothing_is_lost_or_doubled(
     site.mend()
     # then the job ends in a state with a reason, and got over what is only a passing fault
     assert armed.struck, f"the job never came to: {step.name}"
+    assert not site.proxy.errors, site.proxy.errors
     assert job["reason"]
     if not fault.fails:
         assert job["state"] == "finished", job["reason"]
