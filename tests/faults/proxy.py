@@ -62,7 +62,7 @@ class FaultProxy:
         self._upstream = (parts.hostname or "127.0.0.1", parts.port or 80)
         self.denies = False
         self.errors: list[BaseException] = []
-        """What went wrong in the proxy itself; a test that met a fault requires that it is empty."""
+        """What went wrong in the proxy itself; a test requires that this is empty."""
         self._armed: Armed | None = None
         self._lock = threading.Lock()
 
