@@ -78,8 +78,8 @@ integration: install ## several parts together: Redis, worker, web, browser
 e2e: install label-studio ## with a real Label Studio
 	$(PYTEST) tests/e2e
 
-faults: install label-studio ## killed processes, full disks, lost connections
-	$(PYTEST) tests/faults
+faults: install label-studio ## every fault at every step of a job, and every fuzzed request
+	FAULTS=all $(PYTEST) tests/faults
 
 bench: install label-studio ## measurements, printed as ratios
 	$(BIN)/python -m tests.bench
