@@ -8,6 +8,7 @@ from rich.table import Table
 
 from backend.domain.json import Json
 from backend.domain.metrics import metrics_from_json
+from backend.domain.tab_titles import TabTitle
 from backend.presentation import metrics
 from backend.presentation.serializers import JobJson, JobsJson, StatusAndJobs, VersionsJson
 
@@ -64,7 +65,7 @@ def _selection_lines(report: Json) -> Iterable[str]:
         clusters = {pick["cluster"] for pick in picks}
         yield f"  picked     {len(picks)} images in {len(clusters)} clusters"
         yield f"  chosen by  {report['chosen_by']}"
-        yield "  see        the tab Label next"
+        yield f"  see        the tab {TabTitle.NEXT_PICKS}"
 
 
 def status_lines(status: StatusAndJobs) -> Iterable[RenderableType]:

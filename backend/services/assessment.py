@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from backend.domain.answers import HardExample, NoPrediction
 from backend.domain.ids import TaskId
 from backend.domain.jobs import JobRequest
+from backend.domain.tab_titles import TabTitle
 from backend.domain.versions import Ledger
 from backend.ports.progress import Progress
 from backend.services import audit_sample
@@ -115,7 +116,7 @@ def _untestable(request: JobRequest, tasks: ProjectTasks, ledger: Ledger) -> str
     if waiting := audit_sample.waiting(ledger, tasks):
         return (
             f"nothing accepted: {len(waiting)} random images wait to be labeled in the tab "
-            f"'{audit_sample.TAB}'; the guarantee rests on all of them"
+            f"'{TabTitle.AUDIT}'; the guarantee rests on all of them"
         )
     return ""
 

@@ -13,6 +13,7 @@ from typing import Protocol
 from backend.domain.ids import ProjectId, TaskId
 from backend.domain.jobs import JobRequest
 from backend.domain.schema import LabelSchema
+from backend.domain.tab_titles import TabTitle
 from backend.domain.versions import Ledger
 from backend.policies.certification.audit_sample import LABELS_ARE_RANDOM, audit, share_of
 from backend.policies.certification.certificates import Terms
@@ -20,8 +21,6 @@ from backend.policies.certification.sample_size import how_many_more, unseen
 from backend.ports.label_studio import PredictionEditor, TabEditor, TaskReader
 from backend.ports.stores import Ledgers
 from backend.services.project_tasks import ProjectTasks
-
-TAB = "Label first (random)"
 
 RANDOM_PART = 0.5
 """Share of labels that are said to be random which become the lane."""
@@ -64,7 +63,7 @@ class AuditSamples:
         if ledger.audit:
             left = waiting(ledger, people)
             self.label_studio.forget_predictions(project, left)
-            self.label_studio.list_in_tab(project, TAB, left)
+            self.label_studio.list_in_tab(project, TabTitle.AUDIT, left)
 
     def extend(self, project: ProjectId, ledger: Ledger, people: ProjectTasks, more: int) -> Ledger:
         """The ledger with `more` unlabeled tasks in the lane, as far as that may grow; kept."""

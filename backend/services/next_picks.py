@@ -8,12 +8,11 @@ import numpy as np
 
 from backend.domain.ids import ProjectId, TaskId, VersionName
 from backend.domain.schema import Control, TaskKind
+from backend.domain.tab_titles import TabTitle
 from backend.policies.selection import Pick, select
 from backend.ports.label_studio import ClusterEditor, ProjectContents, TabEditor
 from backend.services.prediction.inference import ProjectPredictions
 from backend.services.training.dataset import Dataset, answered
-
-TAB = "Label next"
 
 RANDOM_SHARE = 0.2
 """Of the picks, taken from the random lane while it waits to be labeled."""
@@ -63,7 +62,7 @@ def show(
     picks: Sequence[Pick],
 ) -> None:
     """List the picks in their tab; predictions of `version` on them get their cluster."""
-    label_studio.list_in_tab(project, TAB, [pick.task for pick in picks])
+    label_studio.list_in_tab(project, TabTitle.NEXT_PICKS, [pick.task for pick in picks])
     if version:
         clusters = {pick.task: pick.cluster for pick in picks if not pick.random}
         label_studio.set_clusters(project, version, clusters)

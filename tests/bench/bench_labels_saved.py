@@ -27,8 +27,8 @@ from backend.domain.errors import Refused
 from backend.domain.ids import JobId, ProjectId, TaskId
 from backend.domain.jobs import Job, JobRequest, JobState, Mode
 from backend.domain.schema import TaskKind
+from backend.domain.tab_titles import TabTitle
 from backend.models.classification.classifier import Classifier
-from backend.services import audit_sample
 from backend.settings import Settings
 from backend.stores.ledgers import LedgerFiles
 from backend.wiring import use_cases
@@ -188,7 +188,7 @@ def live(project: Project, choose: Choose) -> Outcome:
         accept = project.by_hand >= ACCEPT_FROM
         try:
             project.run(accept=accept)
-            audit = project.studio.lists.get(audit_sample.TAB, ())
+            audit = project.studio.lists.get(TabTitle.AUDIT, ())
             if accept and audit:
                 project.label(audit)
                 project.run(accept=True)

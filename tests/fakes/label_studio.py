@@ -8,6 +8,7 @@ from backend.domain.errors import NotFound
 from backend.domain.ids import ControlName, ProjectId, TaskId, VersionName
 from backend.domain.projects import Project
 from backend.domain.schema import LabelSchema
+from backend.domain.version_names import VERSION_NAME, group_name
 from backend.ports.label_studio import Pushed
 from tests.fakes.domain import CHOICES
 
@@ -59,7 +60,9 @@ class FakeLabelStudio(FakeProjects):
         self.clusters: dict[tuple[TaskId, VersionName], int] = {}
         self.groups: dict[VersionName, tuple[TaskId, ...]] = {}
         self.machine: set[TaskId] = set()
+        """Tasks whose annotation `accept` made and no person changed."""
         self.looked_through: list[VersionName] = []
+        """Versions that `predicted` was asked for: it lists the whole project."""
         self.repairs: dict[TaskId, dict[str, int]] = {}
 
     @property
@@ -97,7 +100,10 @@ class FakeLabelStudio(FakeProjects):
 
     def predicted(self, project: ProjectId, version: VersionName) -> frozenset[TaskId]:
         self.looked_through.append(version)
-        return frozenset(task for task, said_by in self.predictions if said_by == version)
+        grouped = self.groups.get(version, ())
+        return frozenset(task for task, made_by in self.predictions if made_by == version).union(
+            grouped
+        )
 
     def push(
         self, project: ProjectId, schema: LabelSchema, predictions: Sequence[Prediction]
@@ -109,14 +115,16 @@ class FakeLabelStudio(FakeProjects):
         return Pushed(len(there), dropped)
 
     def show_version(self, project: ProjectId, version: VersionName) -> None:
-        self.known[FIRST] = replace(self.known[FIRST], model_version=version)
+        if any(name == version for _, name in self.predictions):
+            self.known[FIRST] = replace(self.known[FIRST], model_version=version)
 
     def forget_versions(self, project: ProjectId, keep: Iterable[VersionName]) -> None:
         kept = set(keep)
-        self.predictions = {key: one for key, one in self.predictions.items() if key[1] in kept}
+        for key in [key for key in self.predictions if _is_ours(key[1]) and key[1] not in kept]:
+            del self.predictions[key]
 
     def forget_predictions(self, project: ProjectId, tasks: Sequence[TaskId]) -> None:
-        for key in [key for key in self.predictions if key[0] in set(tasks)]:
+        for key in [key for key in self.predictions if _is_ours(key[1]) and key[0] in set(tasks)]:
             del self.predictions[key]
 
     def refresh_tabs(self, project: ProjectId) -> None:
@@ -128,35 +136,48 @@ class FakeLabelStudio(FakeProjects):
     def set_clusters(
         self, project: ProjectId, version: VersionName, clusters: Mapping[TaskId, int]
     ) -> None:
-        self.clusters |= {(task, version): cluster for task, cluster in clusters.items()}
+        self.clusters |= {
+            (task, version): cluster
+            for task, cluster in clusters.items()
+            if (task, version) in self.predictions
+        }
 
     def show_groups(
         self, project: ProjectId, groups: Sequence[Sequence[TaskId]]
     ) -> Sequence[VersionName]:
-        self.groups = {
-            VersionName(f"group-{number:03}"): tuple(tasks)
-            for number, tasks in enumerate(groups, 1)
-        }
+        self.groups = {group_name(number): tuple(tasks) for number, tasks in enumerate(groups, 1)}
         return tuple(self.groups)
 
     def accept(
         self, project: ProjectId, version: VersionName, tasks: Sequence[TaskId]
     ) -> Sequence[int]:
-        free = [task for task in tasks if task in self.people and self.people[task] is None]
+        waiting = [task for task, said in self.people.items() if said is None]
+        free = sorted({*waiting}.intersection(tasks) - self.skipped)
+        free = [task for task in free if (task, version) in self.predictions]
         for task in free:
             self.people[task] = dict(self.predictions[task, version].answers)
             self.machine.add(task)
-        return [1000 + task for task in free]
+        return [_annotation(task) for task in free]
 
     def untouched(self, project: ProjectId, tasks: Sequence[TaskId]) -> Sequence[int]:
-        return [1000 + task for task in tasks if task in self.machine]
+        return [_annotation(task) for task in tasks if task in self.machine]
 
     def take_back(
         self, project: ProjectId, tasks: Sequence[TaskId], annotations: Sequence[int]
     ) -> None:
-        for annotation in annotations:
-            self.people[TaskId(annotation - 1000)] = None
-            self.machine.discard(TaskId(annotation - 1000))
+        for task in self.machine.intersection(tasks):
+            if _annotation(task) in annotations:
+                self.people[task] = None
+                self.machine.discard(task)
 
     def ref(self, task: TaskId) -> ImageRef:
         return ImageRef(task, f"/data/upload/{task}.png")
+
+
+def _is_ours(version: VersionName) -> bool:
+    return VERSION_NAME.fullmatch(version) is not None
+
+
+def _annotation(task: TaskId) -> int:
+    """The id of the annotation that `accept` makes."""
+    return 1000 + task

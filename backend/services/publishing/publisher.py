@@ -13,6 +13,7 @@ from backend.domain.errors import BadInput
 from backend.domain.ids import ProjectId, TaskId, VersionName
 from backend.domain.schema import LabelSchema, TaskKind
 from backend.domain.steps import Step
+from backend.domain.tab_titles import TabTitle
 from backend.domain.versions import ModelVersion
 from backend.label_studio import codec, labeling_config
 from backend.ports.label_studio import PredictionEditor, ProjectReader, TabEditor
@@ -25,9 +26,6 @@ from backend.services.publishing.cleanup import Cleanup
 
 BATCH = 2000
 """Predictions in one bulk import: Label Studio recounts the whole project at each call."""
-
-TAB = "Hard examples (nothing found)"
-"""Lists what `Hard examples` cannot: a prediction without a region has no place for its reasons."""
 
 
 class PublishedProject(ProjectReader, PredictionEditor, TabEditor, Protocol):
@@ -146,7 +144,9 @@ class Publisher:
         if any(control.kind is not TaskKind.SINGLE for control in round_.schema.controls):
             cleanup(
                 "listing the hard examples on which nothing was found",
-                lambda: self.label_studio.list_in_tab(project, TAB, hard_and_empty(assessment)),
+                lambda: self.label_studio.list_in_tab(
+                    project, TabTitle.HARD_AND_EMPTY, hard_and_empty(assessment)
+                ),
             )
 
     def _require_same_config(self, project: ProjectId, schema: LabelSchema) -> None:

@@ -10,6 +10,7 @@ from backend.domain.batches import PredictionBatch
 from backend.domain.errors import BadInput
 from backend.domain.ids import ProjectId, TaskId
 from backend.domain.schema import Control, TaskKind
+from backend.domain.tab_titles import TabTitle
 from backend.domain.versions import ModelVersion
 from backend.policies.box_label_issues import doubted_boxes
 from backend.policies.label_issues import LabelIssue, doubted
@@ -19,7 +20,6 @@ from backend.ports.progress import Progress
 from backend.services.training import seen_tasks
 from backend.services.training.train import TrainedModels, Trainer
 
-TAB = "Check these labels"
 MOST = 100
 """Suspects listed at once; the most doubtful first."""
 
@@ -48,7 +48,7 @@ class LabelIssues:
     def show(self, project: ProjectId, issues: Sequence[LabelIssue]) -> None:
         """Make the tab list exactly these."""
         tasks = tuple(dict.fromkeys(issue.task for issue in issues))
-        self.label_studio.list_in_tab(project, TAB, tasks)
+        self.label_studio.list_in_tab(project, TabTitle.LABEL_ISSUES, tasks)
 
     def _unseen(
         self,

@@ -17,7 +17,7 @@ from backend.domain.errors import (
 from backend.domain.ids import TaskId
 from backend.domain.jobs import Algorithm, Mode
 from backend.domain.schema import TaskKind
-from backend.services.publishing import publisher
+from backend.domain.tab_titles import TabTitle
 from tests.fakes.domain import CHOICES
 from tests.fakes.models import ParityFamily, ParityModel
 from tests.fakes.world import PROJECT, World
@@ -275,7 +275,7 @@ def test_hard_examples_on_which_nothing_was_found_have_a_tab_of_their_own(world)
     world.label_studio.label_config = CHOICES.replace("<Choices ", '<Choices choice="multiple" ')
     world.families.update(dict.fromkeys(TaskKind, Blind()))
     report = world.run()
-    listed = world.label_studio.lists[publisher.TAB]
+    listed = world.label_studio.lists[TabTitle.HARD_AND_EMPTY]
     assert listed
     assert all(task % 3 == 0 for task in listed)
     hardness = {example["task"]: example["coefficient"] for example in report["hardest"]}

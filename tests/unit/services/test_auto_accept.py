@@ -9,9 +9,10 @@ from backend.domain.answers import Choices
 from backend.domain.errors import LabelStudioUnreachable, NotFound, Refused
 from backend.domain.ids import JobId, ProjectId, TaskId, VersionName
 from backend.domain.jobs import Mode
+from backend.domain.tab_titles import TabTitle
 from backend.services import audit_sample
 from backend.services.auto_accept import Verdict
-from backend.services.training import label_issues, seen_tasks
+from backend.services.training import seen_tasks
 from tests.fakes.label_studio import FakeLabelStudio
 from tests.fakes.models import ParityFamily, ParityModel
 from tests.fakes.steps import quiet
@@ -30,7 +31,7 @@ def unlabeled(world):
 
 
 def audit_of(world):
-    return world.label_studio.lists[audit_sample.TAB]
+    return world.label_studio.lists[TabTitle.AUDIT]
 
 
 class Wrong(ParityFamily):
@@ -469,7 +470,7 @@ def test_doubted_labels_are_listed_for_a_second_look(world):
 
     world.families.update(dict.fromkeys(world.family.kinds, Doubting()))
     report = world.run()
-    assert world.label_studio.lists[label_issues.TAB] == (20,)
+    assert world.label_studio.lists[TabTitle.LABEL_ISSUES] == (20,)
     assert [entry["task"] for entry in report["label_issues"]] == [20]
 
 
@@ -484,4 +485,4 @@ def test_labels_given_since_the_current_version_are_doubted_by_it_though_the_new
     world.label_studio.people |= mistaken
     world.run()
     assert set(world.family.training_sets[-1].train.tasks) & set(mistaken)
-    assert set(world.label_studio.lists[label_issues.TAB]) == set(mistaken)
+    assert set(world.label_studio.lists[TabTitle.LABEL_ISSUES]) == set(mistaken)

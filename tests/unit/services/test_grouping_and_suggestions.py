@@ -9,10 +9,10 @@ from backend.domain.answers import Choices, Regions
 from backend.domain.errors import Refused
 from backend.domain.ids import JobId, TaskId
 from backend.domain.jobs import Job, JobRequest, JobState, Mode
+from backend.domain.tab_titles import TabTitle
 from backend.domain.versions import Ledger
 from backend.presentation import terminal_views
 from backend.presentation.serializers import JobJson
-from backend.services.next_picks import TAB
 from tests.fakes.world import PROJECT, World
 
 GROUPED, SUGGESTED = Mode.GROUPING, Mode.SUGGESTING
@@ -73,7 +73,7 @@ def test_chosen_tasks_alone_are_grouped(world):
 def test_before_any_label_typical_images_are_suggested(world):
     world.label_studio.people = dict.fromkeys(world.label_studio.people)
     report = suggested(world)
-    listed = world.label_studio.lists[TAB]
+    listed = world.label_studio.lists[TabTitle.NEXT_PICKS]
     assert len(set(listed)) == 10
     assert [pick["task"] for pick in report["picks"]] == list(listed)
     assert report["chosen_by"] == "typical images, no model yet"

@@ -8,9 +8,9 @@ from backend.domain.answers import HardExample, LabeledImage
 from backend.domain.errors import OutOfSpace, UnreadableImage
 from backend.domain.ids import ProjectId, TaskId
 from backend.domain.jobs import JobRequest
+from backend.domain.tab_titles import TabTitle
 from backend.domain.versions import Acceptance, Ledger
 from backend.presentation.report_images import JobImages
-from backend.services import audit_sample
 from backend.services.project_tasks import ProjectTasks
 from backend.services.reporting import report
 from backend.services.reporting.forecast import Forecasts
@@ -28,7 +28,7 @@ def world(tmp_path):
 
 def accepted(world):
     world.run(accept=True)
-    world.label(world.label_studio.lists[audit_sample.TAB])
+    world.label(world.label_studio.lists[TabTitle.AUDIT])
     return world.run(accept=True)
 
 

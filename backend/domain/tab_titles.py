@@ -1,0 +1,19 @@
+"""Titles of the Data Manager tabs that Autolabel makes."""
+
+from enum import StrEnum
+
+
+class TabTitle(StrEnum):
+    """A tab is found again by its title; one that somebody renamed is left alone."""
+
+    TO_BE_CONFIRMED = "To be confirmed"
+    HARD_EXAMPLES = "Hard examples"
+    HARD_AND_EMPTY = "Hard examples (nothing found)"
+    """For predictions without a region, which have no place for the reasons that HARD_EXAMPLES
+    looks for."""
+    LABELED = "Labeled"
+    UNLABELED = "Unlabeled"
+    GROUPS = "Groups"
+    AUDIT = "Label first (random)"
+    NEXT_PICKS = "Label next"
+    LABEL_ISSUES = "Check these labels"

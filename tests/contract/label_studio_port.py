@@ -1,0 +1,206 @@
+"""What every implementation of `backend.ports.label_studio.LabelStudio` does.
+
+A subclass provides the fixture `scene`. The fake runs in this folder, the gateway in tests/e2e,
+where there is a real Label Studio.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import pytest
+
+from backend.domain.answers import Choices, ImageRef, Prediction
+from backend.domain.errors import NotFound
+from backend.domain.ids import ControlName, Label, ProjectId, TaskId, VersionName
+from backend.domain.schema import LabelSchema
+from backend.label_studio import labeling_config
+from backend.ports.label_studio import LabelStudio
+
+OLD, NEW = VersionName("al-0001-aaaa"), VersionName("al-0002-bbbb")
+THEIRS = VersionName("theirs")
+CAT, DOG = Choices((Label("cat"),)), Choices((Label("dog"),))
+
+
+class Scene(Protocol):
+    """A project with six tasks that ask for one label, cat or dog, and the people who label it."""
+
+    label_studio: LabelStudio
+    project: ProjectId
+    tasks: Sequence[TaskId]
+
+    def annotate(self, task: TaskId, label: str) -> None: ...
+
+    def skip(self, task: TaskId) -> None: ...
+
+    def delete(self, task: TaskId) -> None: ...
+
+    def correct(self, task: TaskId, label: str) -> None:
+        """Change the annotation of a task."""
+        ...
+
+    def tab_titles(self) -> set[str]: ...
+
+
+class LabelStudioContract:
+    """Test methods; a `scene` is new for each."""
+
+    @pytest.fixture
+    def port(self, scene: Scene) -> LabelStudio:
+        return scene.label_studio
+
+    @pytest.fixture
+    def schema(self, scene: Scene) -> LabelSchema:
+        return labeling_config.parse(scene.label_studio.project(scene.project).label_config)
+
+    @pytest.fixture
+    def control(self, schema: LabelSchema) -> ControlName:
+        return schema.controls[0].name
+
+    def predict(
+        self, scene: Scene, schema: LabelSchema, version: VersionName, tasks: Sequence[TaskId]
+    ) -> None:
+        """Push predictions that all say cat."""
+        answers = {schema.controls[0].name: CAT}
+        predictions = [
+            Prediction(ImageRef(task, f"{task}.png"), answers, 0.5, version) for task in tasks
+        ]
+        scene.label_studio.push(scene.project, schema, predictions)
+
+    def test_projects_are_read_with_their_labeling_config(self, scene, port, schema):
+        project = port.project(scene.project)
+        assert project.id == scene.project
+        assert schema.controls[0].labels == ("cat", "dog")
+        assert project in port.projects()
+
+    def test_a_project_that_does_not_exist_is_not_found(self, scene, port):
+        with pytest.raises(NotFound):
+            port.project(ProjectId(scene.project + 1000))
+
+    def test_a_task_is_labeled_once_a_person_answered_it(self, scene, port, schema, control):
+        first, second, skipped, *others = scene.tasks
+        scene.annotate(second, "dog")
+        scene.annotate(first, "cat")
+        scene.skip(skipped)
+        labeled = list(port.labeled(scene.project, schema))
+        assert [(one.image.task, one.answers[control]) for one in labeled] == [
+            (first, CAT),
+            (second, DOG),
+        ]
+        unlabeled = [ref.task for ref in port.unlabeled(scene.project, schema)]
+        assert unlabeled == others
+        assert port.count_unlabeled(scene.project) == len(others)
+
+    def test_tasks_are_looked_up_by_id_labeled_or_not(self, scene, port, schema):
+        labeled, skipped, deleted, unlabeled, *_ = scene.tasks
+        scene.annotate(labeled, "cat")
+        scene.skip(skipped)
+        scene.delete(deleted)
+        asked = [labeled, skipped, deleted, unlabeled]
+        found = [ref.task for ref in port.refs(scene.project, schema, asked)]
+        assert found == [labeled, skipped, unlabeled]
+
+    def test_predictions_are_found_by_their_version(self, scene, port, schema):
+        self.predict(scene, schema, OLD, scene.tasks[:2])
+        self.predict(scene, schema, NEW, scene.tasks[1:3])
+        assert port.predicted(scene.project, OLD) == set(scene.tasks[:2])
+        assert port.predicted(scene.project, NEW) == set(scene.tasks[1:3])
+
+    def test_a_task_deleted_meanwhile_costs_its_own_prediction_only(
+        self, scene, port, schema, control
+    ):
+        scene.delete(scene.tasks[0])
+        predictions = [
+            Prediction(ImageRef(task, "1.png"), {control: CAT}, 0.5, NEW) for task in scene.tasks
+        ]
+        pushed = port.push(scene.project, schema, predictions)
+        assert pushed.created == 5
+        assert [one.task for one in pushed.dropped] == [scene.tasks[0]]
+        assert port.predicted(scene.project, NEW) == set(scene.tasks[1:])
+
+    def test_a_version_is_shown_once_it_has_predictions(self, scene, port, schema):
+        self.predict(scene, schema, OLD, scene.tasks)
+        port.show_version(scene.project, OLD)
+        assert port.project(scene.project).model_version == OLD
+        port.show_version(scene.project, NEW)
+        assert port.project(scene.project).model_version == OLD
+
+    def test_forgetting_versions_spares_those_to_keep_and_those_of_others(
+        self, scene, port, schema
+    ):
+        for version in (OLD, NEW, THEIRS):
+            self.predict(scene, schema, version, scene.tasks[:2])
+        port.forget_versions(scene.project, [NEW])
+        counts = [len(port.predicted(scene.project, version)) for version in (OLD, NEW, THEIRS)]
+        assert counts == [0, 2, 2]
+
+    def test_forgetting_the_predictions_of_tasks_spares_the_other_tasks_and_versions(
+        self, scene, port, schema
+    ):
+        for version in (OLD, NEW, THEIRS):
+            self.predict(scene, schema, version, scene.tasks[:3])
+        port.forget_predictions(scene.project, scene.tasks[:2])
+        for version in (OLD, NEW):
+            assert port.predicted(scene.project, version) == {scene.tasks[2]}
+        assert port.predicted(scene.project, THEIRS) == set(scene.tasks[:3])
+
+    def test_accepting_makes_annotations_of_tasks_that_nobody_opened(
+        self, scene, port, schema, control
+    ):
+        labeled, skipped, first, second, unpredicted, _ = scene.tasks
+        scene.annotate(labeled, "dog")
+        scene.skip(skipped)
+        self.predict(scene, schema, NEW, [labeled, skipped, first, second])
+        made = port.accept(scene.project, NEW, [labeled, skipped, first, second, unpredicted])
+        assert len(set(made)) == 2
+        answers = {
+            one.image.task: one.answers[control] for one in port.labeled(scene.project, schema)
+        }
+        assert answers == {labeled: DOG, first: CAT, second: CAT}
+        assert list(port.untouched(scene.project, scene.tasks)) == sorted(made)
+        assert list(port.accept(scene.project, NEW, [first, second])) == []
+
+    def test_what_was_accepted_is_taken_back_and_may_be_again(self, scene, port, schema):
+        self.predict(scene, schema, NEW, scene.tasks)
+        made = port.accept(scene.project, NEW, scene.tasks)
+        for _ in range(2):
+            port.take_back(scene.project, scene.tasks, made)
+            assert list(port.labeled(scene.project, schema)) == []
+        assert port.predicted(scene.project, NEW) == set(scene.tasks)
+
+    def test_what_a_person_corrected_is_not_taken_back(self, scene, port, schema, control):
+        corrected, other, *_ = scene.tasks
+        self.predict(scene, schema, NEW, [corrected, other])
+        made = port.accept(scene.project, NEW, [corrected, other])
+        scene.correct(corrected, "dog")
+        assert len(port.untouched(scene.project, [corrected, other])) == 1
+        port.take_back(scene.project, [corrected, other], made)
+        (left,) = port.labeled(scene.project, schema)
+        assert (left.image.task, left.answers[control]) == (corrected, DOG)
+
+    def test_a_tab_that_lists_tasks_disappears_with_the_last_one(self, scene, port):
+        port.list_in_tab(scene.project, "Chosen", scene.tasks[:2])
+        assert "Chosen" in scene.tab_titles()
+        port.list_in_tab(scene.project, "Chosen", scene.tasks[2:3])
+        assert "Chosen" in scene.tab_titles()
+        port.list_in_tab(scene.project, "Chosen", [])
+        assert "Chosen" not in scene.tab_titles()
+        port.list_in_tab(scene.project, "Chosen", [])
+
+    def test_the_standard_tabs_are_made_once(self, scene, port):
+        port.refresh_tabs(scene.project)
+        port.refresh_tabs(scene.project)
+        assert {"To be confirmed", "Hard examples", "Labeled", "Unlabeled"} <= scene.tab_titles()
+
+    def test_groups_are_named_in_order_and_replace_the_earlier_ones(self, scene, port):
+        first, second, third, *_ = scene.tasks
+        names = port.show_groups(scene.project, [[first, second], [third]])
+        assert list(names) == ["group-001", "group-002"]
+        assert port.predicted(scene.project, names[0]) == {first, second}
+        port.show_groups(scene.project, [[third]])
+        assert port.predicted(scene.project, names[0]) == {third}
+        assert port.predicted(scene.project, names[1]) == set()
+
+    def test_clusters_of_tasks_without_a_prediction_are_ignored(self, scene, port, schema):
+        self.predict(scene, schema, NEW, scene.tasks[:1])
+        port.set_clusters(scene.project, NEW, dict.fromkeys(scene.tasks, 3))
+        assert port.predicted(scene.project, NEW) == {scene.tasks[0]}

@@ -1,0 +1,56 @@
+"""The gateway keeps the contract of the port, in front of a real Label Studio."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from backend.domain.ids import ProjectId, TaskId
+from backend.label_studio.gateway import LabelStudioGateway
+from connectors.label_studio.client import LabelStudioClient
+from tests.contract.label_studio_port import LabelStudioContract
+from tests.e2e.label_studio_api import delete_tasks, import_tasks
+
+
+def choice(label: str) -> list[dict[str, Any]]:
+    value = {"choices": [label]}
+    return [{"from_name": "kind", "to_name": "image", "type": "choices", "value": value}]
+
+
+@dataclass
+class RealScene:
+    """Implements `tests.contract.label_studio_port.Scene`."""
+
+    client: LabelStudioClient
+    project: ProjectId
+    tasks: Sequence[TaskId]
+
+    @property
+    def label_studio(self) -> LabelStudioGateway:
+        return LabelStudioGateway(self.client)
+
+    def annotate(self, task: TaskId, label: str) -> None:
+        self.client.annotations.create(task, choice(label))
+
+    def skip(self, task: TaskId) -> None:
+        self.client.annotations.create(task, [], was_cancelled=True)
+
+    def delete(self, task: TaskId) -> None:
+        delete_tasks(self.client, self.project, [task])
+
+    def correct(self, task: TaskId, label: str) -> None:
+        (annotation,) = self.client.annotations.of_task(task)
+        path = f"/api/annotations/{annotation['id']}/"
+        self.client.http.request_json("PATCH", path, json={"result": choice(label)})
+
+    def tab_titles(self) -> set[str]:
+        return {tab["data"]["title"] for tab in self.client.tabs.all(self.project)}
+
+
+class TestLabelStudioGateway(LabelStudioContract):
+    @pytest.fixture
+    def scene(self, client: LabelStudioClient, project: int) -> RealScene:
+        data = [{"image": f"http://images.test/{number}.jpg"} for number in range(6)]
+        tasks = [TaskId(task) for task in import_tasks(client, project, data)]
+        return RealScene(client, ProjectId(project), tasks)
