@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backend.domain.arrays import Floats
+from backend.domain.schema import TaskKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +46,8 @@ SOFTMAX = Link("softmax", _softmax, _softmax_losses)
 
 SIGMOID = Link("sigmoid", _sigmoid, _sigmoid_losses)
 """Any number of labels, independent of each other."""
+
+
+def link_of(kind: TaskKind) -> Link:
+    """Return softmax for exclusive labels and sigmoid for all others."""
+    return SOFTMAX if kind is TaskKind.SINGLE else SIGMOID

@@ -1,6 +1,8 @@
-"""How good answers are for labels of a whole image.
+"""Metrics of answers with labels of whole images.
 
-Confidence is judged in `backend.models.calibration`; here only the answers count.
+Calibration measures confidences; here only the answers count. The tests compare with
+scikit-learn, which costs each job 6 s and 129 MB to import: see
+docs/decisions/own-metrics-clusters-and-tails.md.
 """
 
 from collections.abc import Sequence
@@ -16,7 +18,7 @@ from backend.domain.ids import Label
 
 @dataclass(frozen=True, slots=True)
 class LabelRow:
-    """How one label fared; a quotient without a denominator is 0, as scikit-learn has it."""
+    """Metrics of one label; a ratio with denominator 0 is 0, as scikit-learn's zero_division=0."""
 
     label: Label
     precision: float
@@ -26,10 +28,11 @@ class LabelRow:
 
 
 def accuracy(predicted: NDArray[Any], truth: NDArray[Any]) -> float:
-    """Share of rows that are right as a whole; nan without rows.
+    """Return the share of rows that are right as a whole; NaN without rows.
 
     Args:
-        predicted, truth: (n,) class numbers, or (n, K) flags: then every label must be right.
+        predicted: (n,) classes, or (n, K) multi-hot labels, which must all be right.
+        truth: the same shape.
     """
     if not len(truth):
         return float("nan")
@@ -38,7 +41,7 @@ def accuracy(predicted: NDArray[Any], truth: NDArray[Any]) -> float:
 
 
 def confusion(predicted: NDArray[np.intp], truth: NDArray[np.intp], classes: int) -> NDArray[Any]:
-    """Images by true class (rows) and predicted class (columns), (classes, classes)."""
+    """Count images by true class (rows) and predicted class (columns), (classes, classes)."""
     cells = np.bincount(truth * classes + predicted, minlength=classes * classes)
     return cells.reshape(classes, classes)
 
@@ -46,10 +49,12 @@ def confusion(predicted: NDArray[np.intp], truth: NDArray[np.intp], classes: int
 def label_table(
     predicted: Targets, truth: Targets, labels: Sequence[Label]
 ) -> tuple[LabelRow, ...]:
-    """Precision, recall and F1 of each label.
+    """Return precision, recall and F1 of each label.
 
     Args:
-        predicted, truth: (n, K) flags, columns in the order of `labels`.
+        predicted: (n, K) multi-hot, columns in the order of `labels`.
+        truth: the same shape.
+        labels: K.
     """
     hits = (predicted & truth).sum(axis=0)
     precision = _ratio(hits, predicted.sum(axis=0))
@@ -62,7 +67,7 @@ def label_table(
 
 
 def macro_f1(predicted: Targets, truth: Targets) -> float:
-    """Mean F1 over the labels that occur in the truth or the prediction; nan where none does."""
+    """Return the mean F1 over labels that occur in truth or prediction; NaN if none does."""
     seen = predicted.any(axis=0) | truth.any(axis=0)
     if not seen.any():
         return float("nan")

@@ -1,6 +1,6 @@
-"""Labels of a whole image, one or several, from a linear head on frozen features.
+"""Classify whole images, one label or several, with a linear head on frozen features.
 
-Prediction needs NumPy only, so that the web process can answer without torch.
+Prediction needs NumPy only, so the web process can answer without torch.
 """
 
 import time
@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from backend.domain.answers import Answer
-from backend.domain.arrays import Floats, Targets
+from backend.domain.arrays import Floats, Rows, Targets
 from backend.domain.batches import ImageBatch, PredictionBatch
 from backend.domain.errors import BadInput
 from backend.domain.ids import Label
@@ -22,33 +21,32 @@ from backend.domain.jobs import Algorithm
 from backend.domain.schema import Control, TaskKind
 from backend.domain.steps import Step
 from backend.domain.targets import multi_hot
-from backend.models.classification import evaluation, semi_supervised
-from backend.models.classification import out_of_fold as left_out
-from backend.models.classification.cross_validation import Taught, teach
+from backend.models.classification import evaluation, out_of_fold, semi_supervised
+from backend.models.classification.cross_validation import CrossValidated, cross_validate
 from backend.models.classification.decision_rule import rule
-from backend.models.classification.finetune_config import ENCODER_FILE, Tuning
+from backend.models.classification.finetune_config import ENCODER_FILE, FinetuneConfig
 from backend.models.classification.head import Head, read, write
 from backend.models.embedding.backbones import backbone
 from backend.models.embedding.encoders import check
 from backend.models.folds import stratified
-from backend.models.links import SIGMOID, SOFTMAX, Link
+from backend.models.links import link_of
 from backend.ports.images import Fetch
 from backend.ports.model_family import TrainingSet
 from backend.ports.progress import Progress
 from backend.settings import Settings
 
 ENOUGH_HELD_OUT = 20
-"""Held-out images below which out-of-fold predictions say more about the model."""
+"""With fewer held-out images, metrics come from out-of-fold predictions."""
 
 FOLDS = 5
-"""Into which the images are dealt that a fine-tuned backbone was not trained on."""
+"""Folds of the images that a fine-tuned backbone was not trained on."""
 
 BATCH = 8192
 """Images between two reports of progress while predicting."""
 
 
-class Encoder(Protocol):
-    """What a fine-tuned backbone does; implemented in `tuned_encoder`."""
+class ImageEncoder(Protocol):
+    """A fine-tuned backbone; implemented in `finetuned_encoder`, which imports torch."""
 
     def embed(self, images: ImageBatch, fetch: Fetch, progress: Progress) -> Floats: ...
 
@@ -59,9 +57,14 @@ class Encoder(Protocol):
 class FittedClassifier:
     """A model of one control.
 
-    `out_of_fold` says what frozen heads that did not see them answer to the images of
-    `TrainingSet.train`, row by row; None on a model that was loaded. `encoder` is there where the
-    backbone was fine-tuned, and then looks at the images in place of their features.
+    Attributes:
+        control: whose question is answered.
+        head: from features to answers.
+        metrics: by name.
+        notes: what the report says about the training.
+        out_of_fold: answers to the images of `TrainingSet.train`, row by row, by heads that did
+            not see them; None on a loaded model.
+        encoder: a fine-tuned backbone, which replaces the cached features; None if not tuned.
     """
 
     control: Control
@@ -69,10 +72,10 @@ class FittedClassifier:
     metrics: Mapping[str, float]
     notes: Mapping[str, Any]
     out_of_fold: PredictionBatch | None = None
-    encoder: Encoder | None = None
+    encoder: ImageEncoder | None = None
 
     def predict(self, images: ImageBatch, fetch: Fetch, progress: Progress) -> PredictionBatch:
-        """Answers to all pictures: from their features, or with an own encoder from their files."""
+        """Answer all images from their features, or from their files if the backbone was tuned."""
         logits: list[Floats] = [np.empty((0, len(self.head.labels)), dtype=np.float32)]
         features = images.features
         if self.encoder is not None:
@@ -93,11 +96,11 @@ class FittedClassifier:
 class Classifier:
     """The model family of classification, single- and multi-label.
 
-    Without `tuning` the `precise` algorithm leaves the backbone as it is. `check_backbone` raises
-    NoWeights where there is nothing to look at images through.
+    Without `tuning` the `precise` algorithm does not fine-tune the backbone. `check_backbone`
+    raises NoWeights when the backbone's weights are missing.
     """
 
-    tuning: Tuning | None = None
+    tuning: FinetuneConfig | None = None
     check_backbone: Callable[[], None] = lambda: None
 
     @property
@@ -105,61 +108,57 @@ class Classifier:
         return frozenset({TaskKind.SINGLE, TaskKind.MULTI})
 
     def check(self) -> None:
-        """A head starts from nothing, but it needs features."""
+        """Check that features can be computed; a head needs no weights to start from."""
         self.check_backbone()
 
     def fit(self, training_set: TrainingSet) -> FittedClassifier:
-        """Learn the labels that people used in `training_set.train`; the others get probability 0.
+        """Learn the labels used in `training_set.train`; all others get probability 0.
 
         Raises:
-            BadInput: when no training image has a label.
-            Stopped: through `training_set.progress`.
+            BadInput: no training image has a label.
+            Stopped: raised by `training_set.progress`.
         """
         began = time.monotonic()
-        targets, rows = _readable(training_set.control, training_set.train_answers)
+        control = training_set.control
+        targets, rows = _usable(control, training_set.train_answers)
         used = np.flatnonzero(targets[rows].sum(axis=0))
         if not len(used):
-            raise BadInput(
-                f"nobody used a label of '{training_set.control.name}'", "Label some images"
-            )
-        features, known = training_set.train.features[rows], targets[np.ix_(rows, used)]
-        taught = teach(
-            features, known, _link(training_set.control), training_set.seed, training_set.progress
-        )
-        tried: Sequence[Mapping[str, Any]] = []
-        if training_set.algorithm is Algorithm.PRECISE:
-            taught, tried = semi_supervised.improve(
-                taught,
-                features,
-                known,
-                training_set.unlabeled.features,
-                training_set.seed,
-                training_set.progress,
-            )
-        head = _head(
-            tuple(training_set.control.labels[int(column)] for column in used), taught, known
-        )
-        notes = {
-            "learned_labels": list(head.labels),
-            "backbone": self.tuning.backbone.slug if self.tuning else "",
-            "c": taught.c,
-            "log_loss_by_c": {
-                str(c): round(loss, 4) for c, loss in taught.tried.items() if np.isfinite(loss)
-            },
-            "folds": int(taught.folds.max()) + 1,
-            "tried": list(tried),
-            "seconds": round(time.monotonic() - began, 3),
-        }
-        model = _measured(training_set, head, taught, rows, notes)
+            raise BadInput(f"nobody used a label of '{control.name}'", "Label some images")
+        learned = targets[np.ix_(rows, used)]
+        validated, tried = _trained(training_set, training_set.train.features[rows], learned)
+        head = _head(tuple(control.labels[int(k)] for k in used), validated, learned)
+        notes = self._notes(head, validated, tried, time.monotonic() - began)
+        model = _measured(training_set, head, validated, rows, notes)
         if self.tuning is None or training_set.algorithm is not Algorithm.PRECISE:
             return model
-        return _tuned(training_set, model, taught, known, rows, self.tuning)
+        return _finetuned(training_set, model, validated, learned, rows, self.tuning)
+
+    def _notes(
+        self,
+        head: Head,
+        validated: CrossValidated,
+        tried: Sequence[Mapping[str, Any]],
+        seconds: float,
+    ) -> Mapping[str, Any]:
+        """Return what the report and the model card say about the training."""
+        losses = {
+            str(c): round(loss, 4) for c, loss in validated.tried.items() if np.isfinite(loss)
+        }
+        return {
+            "learned_labels": list(head.labels),
+            "backbone": self.tuning.backbone.slug if self.tuning else "",
+            "c": validated.c,
+            "log_loss_by_c": losses,
+            "folds": int(validated.folds.max()) + 1,
+            "tried": list(tried),
+            "seconds": round(seconds, 3),
+        }
 
     def load(self, folder: Path, control: Control) -> FittedClassifier:
-        """Labels that the control no longer has are left out of its answers.
+        """Load a saved model; labels that the control no longer has are dropped.
 
         Raises:
-            BadInput: when none is left, or when the images are seen through another backbone now.
+            BadInput: no label is left, or the backbone has changed since.
         """
         head, about = read(folder)
         self._require_backbone(about["notes"].get("backbone"))
@@ -174,7 +173,7 @@ class Classifier:
         return replace(model, encoder=FinetunedEncoder.load(folder, self.tuning))
 
     def _require_backbone(self, learned_on: str | None) -> None:
-        """Features of another backbone, or of other weights, mean nothing to a head."""
+        """Raise BadInput when the head was trained on features of another backbone or weights."""
         now = self.tuning.backbone.slug if self.tuning else ""
         if learned_on and now and learned_on != now:
             what = f"this version learned from features of {learned_on}, not of {now}"
@@ -182,125 +181,120 @@ class Classifier:
 
 
 def classifier_family(settings: Settings, device: str) -> Classifier:
-    """The family that the settings ask for; `device` is what torch may compute on."""
+    """Build the family that the settings ask for; torch computes on `device`."""
     chosen = backbone(settings)
     return Classifier(
-        Tuning(chosen, device, settings.max_image_megapixels),
+        FinetuneConfig(chosen, device, settings.max_image_megapixels),
         partial(check, chosen, settings.data_dir),
     )
 
 
-def _readable(control: Control, answers: Sequence[Answer]) -> tuple[Targets, NDArray[np.intp]]:
-    """Flags of all answers, and the rows to learn from: with one label of many, exactly one."""
+def _usable(control: Control, answers: Sequence[Answer]) -> tuple[Targets, Rows]:
+    """Return the targets of all answers, and the usable rows: exclusive labels need exactly one."""
     targets = multi_hot(answers, control.labels)
-    one = (
-        targets.sum(axis=1) == 1
-        if control.kind is TaskKind.SINGLE
-        else np.ones(len(targets), np.bool_)
+    if control.kind is TaskKind.SINGLE:
+        return targets, np.flatnonzero(targets.sum(axis=1) == 1)
+    return targets, np.arange(len(targets))
+
+
+def _trained(
+    training_set: TrainingSet, features: Floats, targets: Targets
+) -> tuple[CrossValidated, Sequence[Mapping[str, Any]]]:
+    """Train the head on features (n, d), and list what the precise algorithm tried besides."""
+    link, seed, progress = (
+        link_of(training_set.control.kind),
+        training_set.seed,
+        training_set.progress,
     )
-    return targets, np.flatnonzero(one)
+    validated = cross_validate(features, targets, link, seed, progress)
+    if training_set.algorithm is not Algorithm.PRECISE:
+        return validated, []
+    unlabeled = training_set.unlabeled.features
+    return semi_supervised.improve(validated, features, targets, unlabeled, seed, progress)
 
 
-def _link(control: Control) -> Link:
-    return SOFTMAX if control.kind is TaskKind.SINGLE else SIGMOID
-
-
-def _head(labels: tuple[Label, ...], taught: Taught, targets: Targets) -> Head:
-    logits = taught.calibration(taught.out_of_fold[taught.judged])
-    fitted = rule(taught.link, taught.link.probabilities(logits), targets[taught.judged])
-    return Head(labels, taught.head, taught.calibration, fitted)
+def _head(labels: tuple[Label, ...], validated: CrossValidated, targets: Targets) -> Head:
+    logits = validated.calibration(validated.out_of_fold[validated.scored])
+    probabilities = validated.link.probabilities(logits)
+    fitted = rule(validated.link, probabilities, targets[validated.scored])
+    return Head(labels, validated.head, validated.calibration, fitted)
 
 
 def _measured(
     training_set: TrainingSet,
     head: Head,
-    taught: Taught,
-    rows: NDArray[np.intp],
+    validated: CrossValidated,
+    rows: Rows,
     notes: Mapping[str, Any],
 ) -> FittedClassifier:
-    """The model on frozen features, with its figures."""
-    folds = np.where(taught.judged, taught.folds, left_out.NO_FOLD)
-    out_of_fold = _left_out(training_set, head, taught.out_of_fold, folds, rows)
-    model = FittedClassifier(training_set.control, head, {}, notes, out_of_fold)
-    return _with_figures(model, training_set, out_of_fold, rows[taught.judged])
+    """Return the model on frozen features, with its metrics."""
+    folds = np.where(validated.scored, validated.folds, out_of_fold.NO_FOLD)
+    answers = _out_of_fold(training_set, head, validated.out_of_fold, folds, rows)
+    model = FittedClassifier(training_set.control, head, {}, notes, answers)
+    return _with_metrics(model, training_set, answers, rows[validated.scored])
 
 
-def _tuned(
+def _finetuned(
     training_set: TrainingSet,
     model: FittedClassifier,
-    taught: Taught,
+    validated: CrossValidated,
     targets: Targets,
-    rows: NDArray[np.intp],
-    tuning: Tuning,
+    rows: Rows,
+    tuning: FinetuneConfig,
 ) -> FittedClassifier:
-    """The model with a fine-tuned backbone if that is better, else as it was; says so."""
-    from backend.models.classification.finetune import tune  # noqa: PLC0415 - imports torch
+    """Return the model with a fine-tuned backbone if that is better, else the same model.
 
-    tuned, entry = tune(training_set, model.head, taught, targets, rows, tuning)
+    Either way `notes["tried"]` says what was tried.
+    """
     earlier: Sequence[Mapping[str, Any]] = model.notes["tried"]
-    if tuned is None:
-        return replace(model, notes={**model.notes, "tried": [*earlier, entry]})
-    tried = [*({**other, "kept": False} for other in earlier), entry]
-    better = replace(
-        model, head=tuned.head, encoder=tuned.encoder, notes={**model.notes, "tried": tried}
-    )
-    truth = multi_hot(training_set.train_answers, tuned.head.labels)[tuned.rows]
+    obstacle = tuning.obstacle(len(rows), training_set.max_minutes)
+    if obstacle:
+        skipped = {"name": tuning.name, "kept": False, "reason": obstacle}
+        return replace(model, notes={**model.notes, "tried": [*earlier, skipped]})
+    from backend.models.classification.finetune import Finetuning  # noqa: PLC0415 - imports torch
+
+    attempt = Finetuning(training_set, model.head, validated, targets, rows, tuning).run()
+    better = attempt.model
+    if better is None:
+        return replace(model, notes={**model.notes, "tried": [*earlier, attempt.entry]})
+    tried = [*({**other, "kept": False} for other in earlier), attempt.entry]
+    truth = multi_hot(training_set.train_answers, better.head.labels)[better.rows]
     folds = stratified(truth, FOLDS, training_set.seed)
-    said = _left_out(training_set, tuned.head, tuned.logits, folds, tuned.rows)
-    return _with_figures(better, training_set, said, tuned.rows)
+    answers = _out_of_fold(training_set, better.head, better.logits, folds, better.rows)
+    notes = {**model.notes, "tried": tried}
+    tuned = replace(model, head=better.head, encoder=better.encoder, notes=notes)
+    return _with_metrics(tuned, training_set, answers, better.rows)
 
 
-def _left_out(
-    training_set: TrainingSet,
-    head: Head,
-    logits: Floats,
-    folds: NDArray[np.intp],
-    rows: NDArray[np.intp],
+def _out_of_fold(
+    training_set: TrainingSet, head: Head, logits: Floats, folds: Rows, rows: Rows
 ) -> PredictionBatch:
-    """Answers to all of `training_set.train`, given logits and folds of the `rows` with any."""
+    """Answer all of `training_set.train`, given logits and folds of some `rows` of it."""
     targets = multi_hot(training_set.train_answers, head.labels)
-    everything = np.zeros(targets.shape, dtype=np.float32)
-    dealt = np.full(len(targets), left_out.NO_FOLD, dtype=np.intp)
-    everything[rows], dealt[rows] = logits, folds
-    return left_out.answers(training_set.control, head, everything, targets, dealt)
+    all_logits = np.zeros(targets.shape, dtype=np.float32)
+    all_folds = np.full(len(targets), out_of_fold.NO_FOLD, dtype=np.intp)
+    all_logits[rows], all_folds[rows] = logits, folds
+    return out_of_fold.answers(training_set.control, head, all_logits, targets, all_folds)
 
 
-def _with_figures(
-    model: FittedClassifier,
-    training_set: TrainingSet,
-    said_left_out: PredictionBatch,
-    judged: NDArray[np.intp],
+def _with_metrics(
+    model: FittedClassifier, training_set: TrainingSet, answers: PredictionBatch, scored: Rows
 ) -> FittedClassifier:
-    """Figures on held-out images where they suffice, else on training images left out of folds.
+    """Measure on held-out images if there are enough, else on out-of-fold answers.
 
     Args:
-        model: to judge.
-        lesson: with the held-out images.
-        said_left_out: answers to `training_set.train`; the rows `judged` were not trained on.
-        judged: where there are none, any held-out image is better than nothing.
+        model: to measure.
+        training_set: with the held-out images.
+        answers: out-of-fold, to `training_set.train`.
+        scored: rows of `answers` to measure on; without any, few held-out images serve.
     """
     control = model.control
-    truth, rows = _readable(control, training_set.held_out_answers)
-    if len(rows) >= ENOUGH_HELD_OUT or (len(rows) and not len(judged)):
-        source, said = (
-            "held-out",
-            model.predict(training_set.held_out, training_set.fetch, training_set.progress),
-        )
+    truth, rows = _usable(control, training_set.held_out_answers)
+    if len(rows) >= ENOUGH_HELD_OUT or (len(rows) and not len(scored)):
+        source, (fetch, progress) = "held-out", (training_set.fetch, training_set.progress)
+        predictions = model.predict(training_set.held_out, fetch, progress)
     else:
-        source, said = "out-of-fold", said_left_out
-        truth, rows = multi_hot(training_set.train_answers, control.labels), judged
-    figures, tables = _figures(control, said, truth, rows)
-    return replace(model, metrics=figures, notes={**model.notes, "metrics_from": source, **tables})
-
-
-def _figures(
-    control: Control, said: PredictionBatch, truth: Targets, rows: NDArray[np.intp]
-) -> tuple[Mapping[str, float], Mapping[str, Any]]:
-    if not len(rows):
-        return {}, {}
-    answers, link = multi_hot(said.answers, control.labels)[rows], _link(control)
-    confidence, probabilities = said.confidence[rows], said.probabilities[rows]
-    return (
-        evaluation.scores(link, probabilities, answers, confidence, truth[rows]),
-        evaluation.tables(link, answers, confidence, truth[rows], control.labels),
-    )
+        source, predictions = "out-of-fold", answers
+        truth, rows = multi_hot(training_set.train_answers, control.labels), scored
+    metrics, tables = evaluation.evaluate(control, predictions.take(rows.tolist()), truth[rows])
+    return replace(model, metrics=metrics, notes={**model.notes, "metrics_from": source, **tables})

@@ -1,7 +1,6 @@
-"""Choosing and fitting a linear head: stratified cross-validation, then all images.
+"""Choose C by stratified cross-validation, then fit a linear head on all images.
 
-The out-of-fold logits that fall off are worth as much as the head: calibration, label errors and
-the learning curve rest on them.
+The out-of-fold logits also serve calibration, label issues and the learning curve.
 """
 
 from collections.abc import Mapping
@@ -20,29 +19,37 @@ from backend.models.links import SOFTMAX, Link
 from backend.ports.progress import Progress
 
 STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
-"""Values of scikit-learn's C; beyond these nothing changed on any data we tried."""
+"""Candidate values of scikit-learn's C; others changed nothing on any data we tried."""
 
 DEFAULT_STRENGTH = 100.0
-"""Where nothing can be compared. With one or two images a label, every strength ranks labels as
-the distance to class means does, so a default costs no accuracy."""
+"""C when nothing can be compared. With one or two images a label every C ranks labels by the
+distance to class means, so the default costs no accuracy."""
 
 IMPOSSIBLE = -30.0
-"""Logit of a label that a fold could not learn because all its images were left out."""
+"""Logit of a label whose images were all left out, so that the fold could not learn it."""
 
 CLOSE = 3e-3
-"""Tolerance at which a fit is close enough to be compared with others."""
+"""Tolerance of fits that are only compared with each other."""
 
 MANY = 2000
-"""Images from which one fold chooses the strength for all, and three folds replace five."""
+"""With more images, the first fold chooses C for all, and there are three folds, not five."""
 
 
 @dataclass(frozen=True, slots=True)
-class Taught:
-    """A head, and what it says of images it was not trained on.
+class CrossValidated:
+    """A head and its out-of-fold logits.
 
-    `out_of_fold` (n, K) logits; `folds` (n,); `judged` (n,): False where the only images of a
-    row's label were left out with it, so that the row says nothing about the head. `log_loss` is
-    the calibrated one of the judged rows in nats, by strength in `tried`.
+    Attributes:
+        head: fitted on all images.
+        link: how logits are read.
+        c: inverse strength of the penalty.
+        out_of_fold: (n, K) logits of each image by a head that did not see it.
+        folds: (n,) the fold of each image.
+        scored: (n,) False where all images of a row's label were left out with it, so that its
+            logits say nothing about the head.
+        calibration: fitted on the scored rows.
+        log_loss: of the scored rows after calibration, in nats.
+        tried: the log loss by C.
     """
 
     head: Linear
@@ -50,44 +57,46 @@ class Taught:
     c: float
     out_of_fold: Floats
     folds: NDArray[np.intp]
-    judged: Targets
+    scored: Targets
     calibration: Calibration
     log_loss: float
     tried: Mapping[float, float]
 
 
-def teach(features: Floats, targets: Targets, link: Link, seed: int, progress: Progress) -> Taught:
+def cross_validate(
+    features: Floats, targets: Targets, link: Link, seed: int, progress: Progress
+) -> CrossValidated:
     """Fit a head whose strength has the least calibrated out-of-fold log loss.
 
     Args:
         features: (n, d), rows of length 1.
-        flags: (n, K); every label has at least one image.
+        targets: (n, K); every label has at least one image.
         link: how logits are read.
         seed: of the folds.
-        progress: told about each fold, at most once a second.
+        progress: called for each fold, at most once a second.
     """
     count = 5 if len(targets) <= MANY else 3
     throttled = ThrottledProgress(progress, count + 1)
     space = Space.of(features)
     folds = stratified(targets, count, seed)
-    judged = judgeable(targets, folds, link)
+    scored = scorable(targets, folds, link)
     by_strength = _out_of_fold(space.rows, targets, folds, link, throttled)
     tried = {
-        c: calibrated_loss(logits[judged], targets[judged], link)
+        c: calibrated_loss(logits[scored], targets[scored], link)
         for c, logits in by_strength.items()
     }
-    c = min(tried, key=lambda c: tried[c]) if judged.any() else DEFAULT_STRENGTH
+    c = min(tried, key=lambda c: tried[c]) if scored.any() else DEFAULT_STRENGTH
     throttled.next()
     head = space.back(
         logistic.fit(space.rows, targets.astype(np.float32), link, c, throttled=throttled)
     )
     logits = by_strength[c]
-    calibration = calibrated(logits[judged], targets[judged], link)
-    return Taught(head, link, c, logits, folds, judged, calibration, tried[c], tried)
+    calibration = calibrated(logits[scored], targets[scored], link)
+    return CrossValidated(head, link, c, logits, folds, scored, calibration, tried[c], tried)
 
 
-def judgeable(targets: Targets, folds: NDArray[np.intp], link: Link) -> Targets:
-    """Rows of which every label occurs in another fold too; all rows, where labels stand alone."""
+def scorable(targets: Targets, folds: NDArray[np.intp], link: Link) -> Targets:
+    """Return (n,) rows whose labels all occur in another fold too; all rows with a sigmoid."""
     if link is not SOFTMAX:
         return np.ones(len(targets), dtype=np.bool_)
     elsewhere = np.array([targets[folds != fold].any(axis=0) for fold in range(folds.max() + 1)])
@@ -95,12 +104,12 @@ def judgeable(targets: Targets, folds: NDArray[np.intp], link: Link) -> Targets:
 
 
 def calibrated(logits: Floats, targets: Targets, link: Link) -> Calibration:
-    """The calibration that suits the link."""
+    """Fit the calibration that suits the link."""
     return temperature(logits, targets) if link is SOFTMAX else platt(logits, targets)
 
 
 def calibrated_loss(logits: Floats, targets: Targets, link: Link) -> float:
-    """Mean log loss in nats after calibration; infinite where nothing can be judged."""
+    """Return the mean log loss in nats after calibration; infinite without rows."""
     if not len(logits):
         return float("inf")
     logits = calibrated(logits, targets, link)(logits)
@@ -116,7 +125,7 @@ def fit_known(
     start: Linear | None = None,
     importance: Floats | None = None,
 ) -> Linear:
-    """A head close enough to compare; a softmax label that no row has becomes impossible."""
+    """Fit a head to compare with others; a softmax label without rows gets IMPOSSIBLE."""
     known = np.flatnonzero(targets.sum(axis=0) > (0 if link is SOFTMAX else -1))
     weights = np.zeros((rows.shape[1], targets.shape[1]), dtype=np.float32)
     bias = np.full(targets.shape[1], IMPOSSIBLE, dtype=np.float32)
@@ -128,22 +137,26 @@ def fit_known(
 
 
 def _out_of_fold(
-    rows: Floats, flags: Targets, folds: NDArray[np.intp], link: Link, throttled: ThrottledProgress
+    rows: Floats,
+    targets: Targets,
+    folds: NDArray[np.intp],
+    link: Link,
+    throttled: ThrottledProgress,
 ) -> Mapping[float, Floats]:
-    """Logits of each image by heads that did not see it, by strength.
+    """Return the logits of each image by heads that did not see it, by C.
 
-    With many images the first fold alone decides on the strength.
+    With more than MANY images the first fold alone chooses C.
     """
-    logits = {c: np.zeros(flags.shape, dtype=np.float32) for c in STRENGTHS}
+    logits = {c: np.zeros(targets.shape, dtype=np.float32) for c in STRENGTHS}
     for fold in range(folds.max() + 1):
         throttled.next()
         left_out, head = folds == fold, None
-        targets = flags[~left_out].astype(np.float32)
-        for c, found in logits.items():
-            head = fit_known(rows[~left_out], targets, link, c, throttled, head)
-            found[left_out] = head.logits(rows[left_out])
-        if len(flags) > MANY and len(logits) > 1:
-            best = _best(logits, flags, left_out, link)
+        learned = targets[~left_out].astype(np.float32)
+        for c, own in logits.items():
+            head = fit_known(rows[~left_out], learned, link, c, throttled, head)
+            own[left_out] = head.logits(rows[left_out])
+        if len(targets) > MANY and len(logits) > 1:
+            best = _best(logits, targets, left_out, link)
             logits = {best: logits[best]}
     return logits
 

@@ -1,4 +1,4 @@
-"""From probabilities of labels to an answer, and to the confidence in the whole of it."""
+"""Turn label probabilities into an answer and the confidence in the whole answer."""
 
 from dataclasses import dataclass
 
@@ -9,16 +9,16 @@ from backend.models.calibration import ScoreCalibration
 from backend.models.links import SOFTMAX, Link
 
 THRESHOLD_PRIOR = 10
-"""As many images with a label as weigh its own best threshold and 0.5 alike."""
+"""A label with this many images gets the mean of its own best threshold and 0.5."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How an answer is drawn from calibrated probabilities.
+    """How calibrated probabilities become an answer.
 
-    One label of many: the likeliest, and its probability is the confidence. Several: those at or
-    over their threshold (K,), and `whole` turns the product of the single decisions'
-    probabilities, right only if labels were independent, into the confidence.
+    Exclusive labels: the most probable one, with its probability as the confidence. Several
+    labels: those at or above their threshold (K,). The product of the single decisions'
+    probabilities assumes independent labels; `whole` calibrates it to the confidence.
     """
 
     link: Link
@@ -26,7 +26,7 @@ class Rule:
     whole: ScoreCalibration
 
     def decide(self, probabilities: Floats) -> tuple[Targets, Floats]:
-        """The labels (n, K) and the confidence in the whole answer (n,)."""
+        """Return the labels (n, K) and the confidence in the whole answer (n,)."""
         if self.link is SOFTMAX:
             best = probabilities.argmax(axis=1)
             columns = np.arange(probabilities.shape[1])
@@ -36,7 +36,7 @@ class Rule:
 
 
 def rule(link: Link, probabilities: Floats, targets: Targets) -> Rule:
-    """The rule that fits calibrated probabilities (n, K) of images not trained on."""
+    """Fit the rule on calibrated probabilities (n, K) of images not trained on."""
     labels = probabilities.shape[1]
     if link is SOFTMAX:
         return Rule(link, np.full(labels, 0.5), ScoreCalibration())
@@ -49,10 +49,11 @@ def rule(link: Link, probabilities: Floats, targets: Targets) -> Rule:
 
 
 def best_threshold(probabilities: Floats, targets: Targets) -> float:
-    """The threshold of greatest F1, drawn to 0.5 where a label is rare.
+    """Return the threshold of the greatest F1, shrunk towards 0.5 for a rare label.
 
     Args:
-        probabilities, flags: (n,) of one label.
+        probabilities: (n,) of one label.
+        targets: (n,).
     """
     positives = int(targets.sum())
     if not positives:
@@ -60,7 +61,7 @@ def best_threshold(probabilities: Floats, targets: Targets) -> float:
     order = np.argsort(-probabilities, kind="stable")
     ranked = np.append(probabilities[order], 0.0)
     f1 = 2 * np.cumsum(targets[order]) / (np.arange(1, len(order) + 1) + positives)
-    f1[ranked[:-1] == ranked[1:]] = 0  # a threshold cannot part equals
+    f1[ranked[:-1] == ranked[1:]] = 0  # no threshold separates equal probabilities
     last = int(f1.argmax())
     best = float(ranked[last] + ranked[last + 1]) / 2
     return (positives * best + THRESHOLD_PRIOR * 0.5) / (positives + THRESHOLD_PRIOR)

@@ -1,4 +1,4 @@
-"""What a report says of a classifier, given answers whose truth is known."""
+"""Metrics and tables of a classifier for the report."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -7,21 +7,38 @@ from typing import Any
 import numpy as np
 
 from backend.domain.arrays import Floats, Targets
+from backend.domain.batches import PredictionBatch
 from backend.domain.ids import Label
+from backend.domain.schema import Control
+from backend.domain.targets import multi_hot
 from backend.models import calibration, metrics
-from backend.models.links import SOFTMAX, Link
+from backend.models.links import SOFTMAX, Link, link_of
 
 SMALLEST = 1e-6
-"""Probability that stands in for 0 in the log loss: a label that nobody had used yet."""
+"""Least probability in the log loss: a label that nobody has used yet has probability 0."""
 
 WIDEST_CONFUSION = 50
-"""Labels up to which a confusion table is worth a report's space."""
+"""With more labels the report has no confusion table."""
+
+
+def evaluate(
+    control: Control, predictions: PredictionBatch, truth: Targets
+) -> tuple[Mapping[str, float], Mapping[str, Any]]:
+    """Return metrics and tables of predictions with known truth (n, K); empty without images."""
+    if not len(truth):
+        return {}, {}
+    link, confidence = link_of(control.kind), predictions.confidence
+    answers = multi_hot(predictions.answers, control.labels)
+    return (
+        scores(link, predictions.probabilities, answers, confidence, truth),
+        tables(link, answers, confidence, truth, control.labels),
+    )
 
 
 def scores(
     link: Link, probabilities: Floats, answers: Targets, confidence: Floats, truth: Targets
 ) -> Mapping[str, float]:
-    """The figures of the report.
+    """Return the metrics of the report by name; those that are not finite are left out.
 
     Args:
         link: one label of many, or several.
@@ -44,7 +61,7 @@ def scores(
 
 
 def log_loss(link: Link, probabilities: Floats, truth: Targets) -> float:
-    """Mean negative log likelihood in nats; over several labels their sum."""
+    """Return the mean negative log likelihood in nats, summed over labels if there are several."""
     inside = np.clip(probabilities, SMALLEST, 1 - SMALLEST)
     negatives = 0.0 if link is SOFTMAX else np.where(truth, 0.0, np.log1p(-inside))
     return -float((np.where(truth, np.log(inside), 0.0) + negatives).sum(axis=1).mean())
@@ -53,7 +70,7 @@ def log_loss(link: Link, probabilities: Floats, truth: Targets) -> float:
 def tables(
     link: Link, answers: Targets, confidence: Floats, truth: Targets, labels: Sequence[Label]
 ) -> Mapping[str, Any]:
-    """The tables of the report: labels, confusion (true by row), and the reliability plot."""
+    """Return the tables of the report: labels, confusion (true by row), reliability plot."""
     right = (answers == truth).sum(axis=1) == truth.shape[1]
     found: dict[str, Any] = {
         "per_label": [asdict(row) for row in metrics.label_table(answers, truth, labels)],

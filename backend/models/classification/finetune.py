@@ -1,9 +1,9 @@
-"""Fine-tuning of the backbone, end to end. Imports torch.
+"""Fine-tune the backbone of a classifier. Imports torch.
 
-Linear probing comes first and is where training starts (LP-FT, Kumar et al. 2022): the head begins
-as the frozen one, so the features need not be wrecked to make up for a random head. Batch norm
-keeps its running statistics, since a handful of images has none to offer. One fold is left out of
-the training; on it the best epoch is picked, and tuned and frozen model are compared.
+Training starts from the head on frozen features (linear probing then fine-tuning, LP-FT, Kumar et
+al. 2022), since a random head would distort the features. Batch norm keeps its running statistics:
+a handful of images is too few to estimate them. One fold is left out of the training, to choose
+the best epoch and to compare the tuned model with the frozen one.
 """
 
 import logging
@@ -20,8 +20,12 @@ from torch.nn import functional
 
 from backend.domain.arrays import Floats, Pixels, Rows, Targets
 from backend.models.classification import out_of_fold
-from backend.models.classification.cross_validation import Taught, calibrated_loss, fit_known
-from backend.models.classification.finetune_config import Tuning
+from backend.models.classification.cross_validation import (
+    CrossValidated,
+    calibrated_loss,
+    fit_known,
+)
+from backend.models.classification.finetune_config import MOST_IMAGES, FinetuneConfig
 from backend.models.classification.finetuned_encoder import (
     BATCH,
     FinetunedEncoder,
@@ -38,25 +42,19 @@ from backend.ports.model_family import TrainingSet
 logger = logging.getLogger(__name__)
 
 
-MOST = 5000
-"""Labeled images above which a random part serves."""
-
 PATIENCE = 3
-"""Epochs without a better log loss after which training ends."""
+"""Training stops after this many epochs without a better log loss."""
 
 BODY_RATE, HEAD_RATE = 1e-4, 1e-3
 
 MARGIN = 0.95
-"""Log loss, as a part of the frozen model's, that the tuned one must reach to be kept: picking
-the epoch on the same images flatters it."""
-
-IMAGES_A_SECOND = 12
-"""Trained on a CPU with two cores; what a time budget is judged by."""
+"""The tuned model must reach this share of the frozen model's log loss to be kept, because the
+best epoch was chosen on the same images."""
 
 
 @dataclass(frozen=True, slots=True)
-class Tuned:
-    """A tuned encoder with its head; `logits` of the labeled `rows` that it was not trained on."""
+class FinetunedModel:
+    """A tuned encoder and its head; `logits` of the labeled `rows` that it was not trained on."""
 
     encoder: FinetunedEncoder
     head: Head
@@ -64,87 +62,101 @@ class Tuned:
     logits: Floats
 
 
-def tune(
-    training_set: TrainingSet,
-    head: Head,
-    taught: Taught,
-    targets: Targets,
-    rows: Rows,
-    tuning: Tuning,
-) -> tuple[Tuned | None, Mapping[str, Any]]:
-    """The tuned model where it is clearly better than the frozen one, and what was tried.
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The fine-tuned model, None unless clearly better, and the `entry` for the report."""
 
-    Args:
-        lesson: whose images are read through `fetch`.
-        head: the frozen model's.
-        taught: how that one learned; its first fold is left out here.
-        flags: (n, K) of the rows of `training_set.train` that `taught` learned from.
+    entry: Mapping[str, Any]
+    model: FinetunedModel | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finetuning:
+    """One attempt to fine-tune the backbone of a classifier.
+
+    Attributes:
+        training_set: its images are read through `fetch`.
+        head: of the frozen model.
+        validated: the frozen model's cross-validation; its first fold is left out here.
+        targets: (n, K) of the rows of `training_set.train` that the frozen model learned from.
         rows: (n,), those rows.
-        tuning: what to tune, and where.
+        config: what to tune, and where.
     """
-    name = f"fine-tuned {tuning.backbone.name}"
-    chosen = _part(len(rows), training_set.seed)
-    obstacle = _obstacle(len(rows), training_set.max_minutes, tuning)
-    if obstacle:
-        return None, {"name": name, "kept": False, "reason": obstacle}
-    check = chosen[(taught.folds[chosen] == 0) & taught.judged[chosen]]
-    learn = chosen[taught.folds[chosen] != 0]
-    throttled = ThrottledProgress(training_set.progress, tuning.epochs + 1, "fine-tune")
-    throttled.next()
-    encoder = FinetunedEncoder(on_device(load_network(tuning.backbone), tuning.device), tuning)
-    images = _images(encoder, training_set, rows[np.concatenate([learn, check])], throttled)
-    start = _frozen(training_set.train.features[rows[learn]], targets[learn], taught, throttled)
-    training = _Training(encoder, start, taught.link, training_set.seed)
-    deadline = time.monotonic() + 60 * training_set.max_minutes
-    linear, logits = training.run(images, targets[learn], targets[check], deadline, throttled)
-    loss = calibrated_loss(logits, targets[check], taught.link)
-    frozen = calibrated_loss(taught.out_of_fold[check], targets[check], taught.link)
-    entry = {"name": name, "log_loss": round(loss, 4), "frozen_on_the_same": round(frozen, 4)}
-    kept = loss < MARGIN * frozen
-    if not kept:
-        return None, {**entry, "kept": False}
-    fitted = out_of_fold.fitted(replace(head, linear=linear), logits, targets[check])
-    return Tuned(encoder, fitted, rows[check], logits), {**entry, "kept": True}
+
+    training_set: TrainingSet
+    head: Head
+    validated: CrossValidated
+    targets: Targets
+    rows: Rows
+    config: FinetuneConfig
+
+    def run(self) -> Attempt:
+        """Fine-tune, and keep the result if its log loss is below MARGIN of the frozen one's."""
+        learn, check = self._split()
+        epochs = self.config.epochs
+        throttled = ThrottledProgress(self.training_set.progress, epochs + 1, "fine-tune")
+        throttled.next()
+        network = on_device(load_network(self.config.backbone), self.config.device)
+        encoder = FinetunedEncoder(network, self.config)
+        linear, logits = self._train(encoder, learn, check, throttled)
+        loss = calibrated_loss(logits, self.targets[check], self.validated.link)
+        frozen = calibrated_loss(
+            self.validated.out_of_fold[check], self.targets[check], self.validated.link
+        )
+        entry = {
+            "name": self.config.name,
+            "log_loss": round(loss, 4),
+            "frozen_on_the_same": round(frozen, 4),
+            "kept": loss < MARGIN * frozen,
+        }
+        if not entry["kept"]:
+            return Attempt(entry)
+        start = replace(self.head, linear=linear)
+        head = out_of_fold.fitted(start, logits, self.targets[check])
+        return Attempt(entry, FinetunedModel(encoder, head, self.rows[check], logits))
+
+    def _split(self) -> tuple[Rows, Rows]:
+        """Return positions to learn from and positions to check on (the first fold)."""
+        order = np.random.default_rng(self.training_set.seed).permutation(len(self.rows))
+        chosen, folds = np.sort(order[:MOST_IMAGES]), self.validated.folds
+        check = chosen[(folds[chosen] == 0) & self.validated.scored[chosen]]
+        return chosen[folds[chosen] != 0], check
+
+    def _train(
+        self, encoder: FinetunedEncoder, learn: Rows, check: Rows, throttled: ThrottledProgress
+    ) -> tuple[Linear, Floats]:
+        """Return the tuned head, and its logits of the positions to check on."""
+        images = self._images(encoder, np.concatenate([learn, check]), throttled)
+        descent = _GradientDescent(
+            encoder, self._frozen(learn, throttled), self.validated.link, self.training_set.seed
+        )
+        deadline = time.monotonic() + 60 * self.training_set.max_minutes
+        return descent.run(images, self.targets[learn], self.targets[check], deadline, throttled)
+
+    def _images(
+        self, encoder: FinetunedEncoder, positions: Rows, throttled: ThrottledProgress
+    ) -> Pixels:
+        parts: list[Pixels] = []
+        for start in range(0, len(positions), BATCH):
+            throttled()
+            rows = self.rows[positions[start : start + BATCH]]
+            refs = self.training_set.train.take(rows).refs
+            parts.append(encoder.pixels(refs, self.training_set.fetch))
+        return np.concatenate(parts)
+
+    def _frozen(self, learn: Rows, throttled: ThrottledProgress) -> Linear:
+        """Return the calibrated head on frozen features, fitted without the fold left out."""
+        space = Space.of(self.training_set.train.features[self.rows[learn]])
+        targets = self.targets[learn].astype(np.float32)
+        head = space.back(
+            fit_known(space.rows, targets, self.validated.link, self.validated.c, throttled)
+        )
+        slope, offset = self.validated.calibration.slope, self.validated.calibration.offset
+        return Linear(head.weights * slope, head.bias * slope + offset)
 
 
-def _obstacle(images: int, minutes: float, tuning: Tuning) -> str:
-    """Why tuning is not even tried; empty if it is."""
-    if images < tuning.fewest:
-        return f"{images} labeled images, needs {tuning.fewest}"
-    needed = min(images, MOST) * tuning.epochs / IMAGES_A_SECOND / 60
-    if tuning.device == "cpu" and needed > minutes:
-        return f"would take about {needed:.0f} minutes on this CPU, {minutes:g} are allowed"
-    return ""
-
-
-def _part(images: int, seed: int) -> Rows:
-    return np.sort(np.random.default_rng(seed).permutation(images)[:MOST])
-
-
-def _images(
-    encoder: FinetunedEncoder, training_set: TrainingSet, rows: Rows, throttled: ThrottledProgress
-) -> Pixels:
-    parts: list[Pixels] = []
-    for start in range(0, len(rows), BATCH):
-        throttled()
-        part = training_set.train.take(rows[start : start + BATCH])
-        parts.append(encoder.pixels(part.refs, training_set.fetch))
-    return np.concatenate(parts)
-
-
-def _frozen(
-    features: Floats, flags: Targets, taught: Taught, throttled: ThrottledProgress
-) -> Linear:
-    """The frozen head without the fold left out, calibrated."""
-    space = Space.of(features)
-    targets = flags.astype(np.float32)
-    head = space.back(fit_known(space.rows, targets, taught.link, taught.c, throttled))
-    slope, offset = taught.calibration.slope, taught.calibration.offset
-    return Linear(head.weights * slope, head.bias * slope + offset)
-
-
-class _Training:
-    """One run of gradient descent; keeps the weights of the best epoch."""
+class _GradientDescent:
+    """Trains backbone and head together, and keeps the weights of the best epoch."""
 
     def __init__(self, encoder: FinetunedEncoder, start: Linear, link: Link, seed: int) -> None:
         self._encoder = encoder
@@ -168,13 +180,13 @@ class _Training:
         deadline: float,
         throttled: ThrottledProgress,
     ) -> tuple[Linear, Floats]:
-        """The head, and its logits of the images to check; the network is left at its best.
+        """Return the head and its logits of the images to check; the network keeps its best epoch.
 
         Args:
             images: those to learn from, then those to check.
-            learn, check: their flags.
+            learn, check: their targets.
             deadline: on the monotonic clock; no epoch begins that would pass it.
-            pulse: told about each epoch and each batch.
+            throttled: told about each epoch and each batch.
         """
         epochs = self._encoder.tuning.epochs
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self._optimizer, epochs)
@@ -209,7 +221,7 @@ class _Training:
             cast(Any, self._optimizer).step()
 
     def _varied(self, images: Tensor) -> Tensor:
-        """Mirrored half of the time, and a crop of 70 to 100 % of each side."""
+        """Mirror half of the images, and crop to 70 to 100 % of each side."""
         draw = torch.rand((4, len(images)), generator=self._random).to(self._device)
         scale = 0.7 + 0.3 * draw[0]
         shift = (2 * draw[1:3] - 1) * (1 - scale)

@@ -1,4 +1,4 @@
-"""A backbone whose weights were fine-tuned for one control. Imports torch."""
+"""A backbone that was fine-tuned for one control. Imports torch."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from backend.domain.arrays import Floats, Pixels
 from backend.domain.batches import ImageBatch
 from backend.domain.errors import BadInput
 from backend.domain.steps import Step
-from backend.models.classification.finetune_config import ENCODER_FILE, Tuning
+from backend.models.classification.finetune_config import ENCODER_FILE, FinetuneConfig
 from backend.models.embedding.backbone_networks import Embedder, load_network
 from backend.models.images.thumbnails import decode
 from backend.ports.images import Fetch
@@ -26,18 +26,18 @@ BATCH = 32
 
 @dataclass(frozen=True, slots=True)
 class FinetunedEncoder:
-    """Looks at image files itself: the cached features are those of the untuned backbone."""
+    """Compute features from image files; the cached ones are those of the untuned backbone."""
 
     network: Embedder
-    tuning: Tuning
+    tuning: FinetuneConfig
 
     @classmethod
-    def load(cls, folder: Path, tuning: Tuning) -> Self:
-        """The encoder that `save` wrote.
+    def load(cls, folder: Path, tuning: FinetuneConfig) -> Self:
+        """Load the encoder that `save` wrote.
 
         Raises:
-            NoWeights: when the backbone that was tuned cannot be had.
-            BadInput: when another backbone was.
+            NoWeights: the weights of the backbone are missing.
+            BadInput: another backbone was tuned.
         """
         network = load_network(tuning.backbone)
         try:
@@ -51,22 +51,22 @@ class FinetunedEncoder:
         state = {name: value.contiguous() for name, value in self.network.state_dict().items()}
         cast(Any, tensors).save_file(state, folder / ENCODER_FILE)
 
-    def embed(self, pictures: ImageBatch, fetch: Fetch, progress: Progress) -> Floats:
-        """(n, d) float32, rows of length 1. Raises UnreadableImage."""
+    def embed(self, images: ImageBatch, fetch: Fetch, progress: Progress) -> Floats:
+        """Return (n, d) float32 features, rows of length 1. Raises UnreadableImage."""
         rows: list[Floats] = []
-        for start in range(0, len(pictures), BATCH):
-            progress(Step.EMBED, start, len(pictures))
-            images = self.pixels(pictures.refs[start : start + BATCH], fetch)
-            rows.append(self.features(images))
-        return np.concatenate(rows) if rows else np.zeros((0, pictures.features.shape[1]))
+        for start in range(0, len(images), BATCH):
+            progress(Step.EMBED, start, len(images))
+            pixels = self.pixels(images.refs[start : start + BATCH], fetch)
+            rows.append(self.features(pixels))
+        return np.concatenate(rows) if rows else np.zeros((0, images.features.shape[1]))
 
     def pixels(self, refs: Sequence[ImageRef], fetch: Fetch) -> Pixels:
-        """(n, side, side, 3) RGB."""
+        """Decode and resize images to (n, side, side, 3) RGB."""
         side, limit = self.network.side, self.tuning.max_megapixels
         return np.stack([decode(fetch(ref), side, limit).pixels for ref in refs])
 
     def features(self, images: Pixels) -> Floats:
-        """(n, d) float32 of decoded images."""
+        """Return (n, d) float32 features of decoded images."""
         with torch.inference_mode(), mixed_precision(self.tuning.device):
             parts = [
                 self.network(batch).float().cpu() for batch in batches(images, self.tuning.device)
@@ -75,18 +75,18 @@ class FinetunedEncoder:
 
 
 def on_device(network: Embedder, device: str) -> Embedder:
-    """Moved there, in the memory layout that convolutions like best."""
+    """Move a network to the device, channels last, which is fastest for convolutions."""
     return cast(Any, network).to(device, memory_format=torch.channels_last).eval()
 
 
 def mixed_precision(device: str) -> torch.autocast:
-    """bfloat16, which needs no loss scaling, on CUDA only."""
+    """Use bfloat16 on CUDA, which needs no loss scaling, and full precision elsewhere."""
     kind = device.split(":", maxsplit=1)[0]
     return torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda")
 
 
 def batches(images: Pixels, device: str) -> Iterator[Tensor]:
-    """Parts of `BATCH` images on the device."""
+    """Yield `BATCH` images at a time, moved to the device."""
     for start in range(0, len(images), BATCH):
         part = cast(Any, torch).from_numpy(images[start : start + BATCH])
         yield part.to(device)

@@ -1,4 +1,4 @@
-"""A trained head with all that turns features into answers, in memory and on disk."""
+"""A trained head: everything from features to answers, in memory and on disk."""
 
 import json
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ from backend.models.links import SIGMOID, SOFTMAX
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Columns of everything within are those of `labels`."""
+    """A linear head with its calibration and rule; all columns are in the order of `labels`."""
 
     labels: tuple[Label, ...]
     linear: Linear
@@ -30,7 +30,7 @@ class Head:
     rule: Rule
 
     def answer(self, control: Control, logits: Floats) -> PredictionBatch:
-        """Answers from logits (n, learned labels); probabilities as in `control.labels`."""
+        """Answer from logits (n, learned labels); probabilities have the columns of the control."""
         learned = self.rule.link.probabilities(self.calibration(logits))
         chosen, confidence = self.rule.decide(learned)
         probabilities = np.zeros((len(logits), len(control.labels)), dtype=np.float32)
@@ -42,7 +42,7 @@ class Head:
         return PredictionBatch(answers, np.clip(confidence, 0, 1), probabilities)
 
     def within(self, control: Control) -> "Head":
-        """The head without the columns that the control no longer asks for."""
+        """Return the head without the labels that the control no longer has."""
         kept = [column for column, label in enumerate(self.labels) if label in control.labels]
         return Head(
             tuple(self.labels[column] for column in kept),
@@ -53,7 +53,7 @@ class Head:
 
 
 def write(head: Head, about: Mapping[str, Any], folder: Path) -> None:
-    """Write `head.safetensors` and `head.json`, the latter with `about` in it."""
+    """Write `head.safetensors` and `head.json`; the latter includes `about`."""
     arrays = {
         "weights": head.linear.weights,
         "bias": head.linear.bias,
@@ -74,7 +74,7 @@ def write(head: Head, about: Mapping[str, Any], folder: Path) -> None:
 
 
 def read(folder: Path) -> tuple[Head, Mapping[str, Any]]:
-    """The head, and the content of `head.json`."""
+    """Read the head, and the content of `head.json`."""
     path = folder / "head.safetensors"
     arrays = cast(Mapping[str, Floats], cast(Any, tensors).load_file(path))
     content: dict[str, Any] = json.loads((folder / "head.json").read_text())

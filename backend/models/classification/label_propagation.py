@@ -1,4 +1,4 @@
-"""A neighbour graph over images, and labels that spread along it.
+"""Propagate labels over a neighbour graph of images.
 
 Zhou et al., Learning with Local and Global Consistency (2004), solved by conjugate gradients.
 """
@@ -13,20 +13,20 @@ from numpy.typing import NDArray
 from backend.domain.arrays import Floats
 
 BLOCK = 2048
-"""Rows of the similarity table that are held at a time."""
+"""Rows of the similarity matrix held at a time."""
 
 
 def neighbour_graph(features: Floats, neighbours: int, throttled: Callable[[], None]) -> Any:
-    """The normalised adjacency D^-1/2 W D^-1/2 of mutual or one-sided neighbours, sparse (n, n).
+    """Return the normalised adjacency D^-1/2 W D^-1/2 of nearest neighbours, sparse (n, n).
 
     Weights are cosines of centred features to the third power (Iscen et al. 2019).
 
     Args:
         features: (n, d), any dtype.
-        neighbours: of each image, itself not counted.
-        pulse: called about every second.
+        neighbours: of each image, not counting itself.
+        throttled: called once a block of rows.
     """
-    sparse = cast(Any, import_module("scipy.sparse"))  # here, as prediction must not pay for it
+    sparse = cast(Any, import_module("scipy.sparse"))  # prediction needs no SciPy
     count = min(neighbours, len(features) - 1)
     near, cosines = _nearest(_centred(features), count, throttled)
     rows = np.repeat(np.arange(len(features)), count)
@@ -40,13 +40,13 @@ def neighbour_graph(features: Floats, neighbours: int, throttled: Callable[[], N
 
 
 def spread(graph: Any, seeds: Floats, alpha: float, steps: int = 50) -> Floats:
-    """Solve (I - alpha * graph) F = seeds, all columns at once; (n, K).
+    """Solve (I - alpha * graph) F = seeds for F (n, K), all columns at once.
 
     Args:
         graph: from `neighbour_graph`.
-        seeds: (n, K), zero on images without a label.
-        alpha: in (0, 1), how far labels spread.
-        steps: of conjugate gradients at most.
+        seeds: (n, K), zero for images without a label.
+        alpha: in (0, 1); higher values propagate farther.
+        steps: the most steps of conjugate gradients.
     """
     solution = np.zeros_like(seeds, dtype=np.float32)
     residual = seeds.astype(np.float32)
@@ -75,7 +75,7 @@ def _centred(features: Floats) -> Floats:
 def _nearest(
     rows: Floats, count: int, throttled: Callable[[], None]
 ) -> tuple[NDArray[np.intp], Floats]:
-    """The `count` nearest other rows of each row, (n, count), and their cosines."""
+    """Return the `count` nearest other rows of each row, (n, count), and their cosines."""
     near = np.empty((len(rows), count), dtype=np.intp)
     cosines = np.empty((len(rows), count), dtype=np.float32)
     for start in range(0, len(rows), BLOCK):

@@ -1,11 +1,10 @@
-"""Regularised logistic regression on frozen features: one of many, or each label for itself.
+"""Regularised logistic regression on frozen features, with softmax or sigmoid.
 
-The objective is scikit-learn's, `c * sum of losses + |W|^2 / 2` with a free bias, so `c` means the
-same; targets may be soft. Three things make it quick. Features are centred, which a free bias
-makes exact and which frees the solver from the mean that all images share. With fewer images than
-dimensions the problem is solved in the row space of the features, exact for this penalty
-(representer theorem). And each fit may start from
-another one's result.
+The objective is scikit-learn's, `c * sum of losses + |W|^2 / 2` with an unpenalised bias, so `c`
+means the same. Targets may be soft. It is fast for three reasons: features are centred, which the
+bias makes exact and which speeds up convergence; with fewer images than dimensions the problem is
+solved in the row space of the features, exact for this penalty (representer theorem); and a fit
+may start from the result of another.
 """
 
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from backend.models.links import Link
 from backend.models.optimizer import minimum
 
 ROWS = 4096
-"""Rows that are held in float32 at a time."""
+"""Rows held in float32 at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ class Linear:
     bias: Floats
 
     def logits(self, features: Floats) -> Floats:
-        """(n, K) float32, computed in chunks so that float16 features stay small."""
+        """Return (n, K) float32 logits, in chunks, since float16 features double in size."""
         rows = np.empty((len(features), len(self.bias)), dtype=np.float32)
         for start in range(0, len(features), ROWS):
             part = slice(start, start + ROWS)
@@ -40,7 +39,7 @@ class Linear:
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """Centred coordinates of the images to learn from, and the way back.
+    """Centred coordinates of the training images, and the way back to features.
 
     `rows` (n, r) float32; `basis` (d, r) with orthonormal columns, None where r = d.
     """
@@ -63,7 +62,7 @@ class Space:
         return cls((vectors[:, kept] * scale).astype(np.float32), mean, basis)
 
     def back(self, head: Linear) -> Linear:
-        """The same head for features as they come."""
+        """Convert a head on `rows` to one on plain features."""
         weights = head.weights if self.basis is None else self.basis @ head.weights
         return Linear(weights, head.bias - self.mean @ weights)
 
@@ -78,18 +77,18 @@ def fit(
     tolerance: float = 1e-4,
     throttled: Callable[[], None] | None = None,
 ) -> Linear:
-    """The head of least regularised loss.
+    """Return the head of the least regularised loss.
 
     Args:
-        rows: (n, r), best centred.
-        targets: (n, K) in [0, 1]; what the link asks of them.
+        rows: (n, r), centred for fast convergence.
+        targets: (n, K) in [0, 1]; with softmax each row sums to 1.
         link: softmax or sigmoid.
         c: inverse strength of the penalty, as in scikit-learn.
-        start: where to begin; the regularised origin where there is none.
+        start: the head to start from; zero by default.
         importance: (n,) weight of each row's loss, 1 by default.
-        tolerance: largest gradient entry of the mean loss at which to stop, as a part of the mean
-            frequency of a label: with a thousand labels each gradient is a thousandth.
-        pulse: called once an iteration; what it raises ends the search.
+        tolerance: stop when no gradient entry of the mean loss exceeds this share of the mean
+            frequency of a label: gradients shrink with the number of labels.
+        throttled: called once an iteration; an exception it raises ends the search.
     """
     shape = (rows.shape[1] + 1, targets.shape[1])
     weighing = np.ones(len(rows), np.float32) if importance is None else importance
@@ -103,7 +102,7 @@ def fit(
 
 @dataclass(frozen=True, slots=True)
 class _Objective:
-    """Loss and gradient over `c * sum of importance`, in chunks of rows."""
+    """Return loss and gradient, both divided by `c * sum of importance`, in chunks of rows."""
 
     rows: Floats
     targets: Floats

@@ -1,7 +1,7 @@
-"""What a head says of images that were left out of its training.
+"""Answers of a head to images that were left out of its training.
 
-Their logits are honest; a calibration and thresholds that were fitted on the very same images are
-not. So each image is judged by what the other folds teach, as boxes are.
+Their logits are unbiased, but a calibration and thresholds fitted on the same images are not. So
+each fold is answered with the calibration and the rule fitted on the other folds.
 """
 
 from dataclasses import replace
@@ -17,31 +17,32 @@ from backend.models.classification.decision_rule import rule
 from backend.models.classification.head import Head
 
 NO_FOLD = -1
-"""Of rows that teach nothing and are not judged."""
+"""The fold of rows that are neither trained on nor scored."""
 
 
 def fitted(head: Head, logits: Floats, targets: Targets) -> Head:
-    """The head with the calibration and the rule that suit these images, (n, K) both."""
+    """Fit calibration and rule on logits and targets (n, K), and return the head with them."""
     link = head.rule.link
     calibration = calibrated(logits, targets, link)
-    chances = link.probabilities(calibration(logits))
-    return replace(head, calibration=calibration, rule=rule(link, chances, targets))
+    probabilities = link.probabilities(calibration(logits))
+    return replace(head, calibration=calibration, rule=rule(link, probabilities, targets))
 
 
 def answers(
     control: Control, head: Head, logits: Floats, targets: Targets, folds: NDArray[np.intp]
 ) -> PredictionBatch:
-    """Answers to all rows, each fold's calibrated and decided by what the other folds teach.
+    """Answer all rows, each fold by the calibration and rule of the other folds.
 
     Args:
-        control: whose labels the answers are in.
-        head: what rows of `NO_FOLD` are answered by as it is.
-        logits, flags: (n, K) of images that were left out, and which labels they have.
+        control: whose labels the answers have.
+        head: answers rows of `NO_FOLD` unchanged.
+        logits: (n, K) of images that were left out.
+        targets: (n, K) of the same images.
         folds: (n,).
     """
-    said = head.answer(control, logits)
+    predictions = head.answer(control, logits)
     for fold in range(int(folds.max(initial=NO_FOLD)) + 1):
         own, others = np.flatnonzero(folds == fold), (folds != fold) & (folds != NO_FOLD)
-        judge = fitted(head, logits[others], targets[others])
-        said = said.with_rows(own, judge.answer(control, logits[own]))
-    return said
+        refitted = fitted(head, logits[others], targets[others])
+        predictions = predictions.with_rows(own, refitted.answer(control, logits[own]))
+    return predictions

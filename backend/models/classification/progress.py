@@ -1,4 +1,4 @@
-"""Progress of a training that takes many small steps."""
+"""Report progress of many small steps at most once a second."""
 
 import time
 
@@ -7,7 +7,7 @@ from backend.ports.progress import Progress
 
 
 class ThrottledProgress:
-    """Reports progress of a training at most once a second, and notices a stop there."""
+    """Reports a training at most once a second; each report may raise Stopped."""
 
     def __init__(self, progress: Progress, of: int, detail: str = "") -> None:
         self._progress = progress
@@ -17,13 +17,13 @@ class ThrottledProgress:
         self._last = 0.0
 
     def next(self) -> None:
-        """The next of `of` parts begins; reported in any case."""
+        """Begin the next of `of` parts; always reported."""
         self._done += 1
         self._last = 0.0
         self()
 
     def __call__(self) -> None:
-        """Still at it. Raises what the progress raises, Stopped above all."""
+        """Report that the part goes on. Raises what the progress raises, such as Stopped."""
         if time.monotonic() - self._last >= 1:
             self._last = time.monotonic()
             self._progress(Step.TRAIN, self._done, self._of, self._detail)

@@ -10,7 +10,7 @@ from backend.domain.errors import BadInput, Stopped
 from backend.domain.ids import Label
 from backend.domain.schema import TaskKind
 from backend.models.classification.classifier import Classifier
-from backend.models.classification.finetune_config import Tuning
+from backend.models.classification.finetune_config import FinetuneConfig
 from backend.models.embedding.backbones import Backbone
 from tests.fakes import training_sets
 from tests.fakes.training_sets import (
@@ -175,7 +175,7 @@ def test_a_model_that_shares_no_label_with_the_config_does_not_load(tmp_path):
 
 def test_a_model_that_learned_through_another_backbone_does_not_load(tmp_path):
     names = "timm:vit_small_patch14_dinov2", "timm:vit_base_patch14_dinov2"
-    one, other = (Classifier(Tuning(Backbone(name), "cpu", 1.0)) for name in names)
+    one, other = (Classifier(FinetuneConfig(Backbone(name), "cpu", 1.0)) for name in names)
     one.fit(training_set(clusters(TRUTH), choices(TRUTH))).save(tmp_path)
 
     assert one.load(tmp_path, training_sets.control()).head.labels == LABELS

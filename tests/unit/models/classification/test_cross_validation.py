@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
 
-from backend.models.classification.cross_validation import IMPOSSIBLE, MANY, judgeable, teach
+from backend.models.classification.cross_validation import (
+    IMPOSSIBLE,
+    MANY,
+    cross_validate,
+    scorable,
+)
 from backend.models.links import SIGMOID, SOFTMAX
 from tests.fakes.training_sets import silent
 
@@ -20,22 +25,22 @@ def test_many_labels_are_learned_as_thoroughly_as_few():
     truth = np.arange(400) % 100
     features, targets = clusters(truth, 100), targets_of(truth, 100)
 
-    taught = teach(features, targets, SOFTMAX, 0, silent)
+    validated = cross_validate(features, targets, SOFTMAX, 0, silent)
 
-    assert (taught.out_of_fold.argmax(axis=1) == truth).mean() > 0.9
-    assert taught.log_loss < 1
+    assert (validated.out_of_fold.argmax(axis=1) == truth).mean() > 0.9
+    assert validated.log_loss < 1
 
 
 def test_with_many_images_three_folds_do_and_one_chooses_the_strength():
     truth = np.arange(MANY + 100) % 3
     steps = []
 
-    taught = teach(
+    validated = cross_validate(
         clusters(truth, 3, noise=2), targets_of(truth, 3), SOFTMAX, 0, lambda *at: steps.append(at)
     )
 
-    assert taught.folds.max() == 2
-    assert list(taught.tried) == [taught.c]
+    assert validated.folds.max() == 2
+    assert list(validated.tried) == [validated.c]
     assert steps[0] == ("train", 0, 4)
     assert {done for _, done, _ in steps} == {0, 1, 2, 3}
 
@@ -44,21 +49,23 @@ def test_an_image_whose_label_no_other_fold_has_says_nothing_of_the_head():
     truth = np.array([0] * 10 + [1] * 10 + [2])
     features, targets = clusters(truth, 3), targets_of(truth, 3)
 
-    taught = teach(features, targets, SOFTMAX, 0, silent)
+    validated = cross_validate(features, targets, SOFTMAX, 0, silent)
 
-    assert taught.judged.tolist() == [True] * 20 + [False]
-    assert taught.out_of_fold[20, 2] == IMPOSSIBLE
+    assert validated.scored.tolist() == [True] * 20 + [False]
+    assert validated.out_of_fold[20, 2] == IMPOSSIBLE
 
 
 def test_labels_that_stand_alone_are_always_judged():
     targets = np.array([[True, False], [False, False], [True, True]])
 
-    assert judgeable(targets, np.array([0, 1, 1]), SIGMOID).all()
+    assert scorable(targets, np.array([0, 1, 1]), SIGMOID).all()
 
 
 def test_the_strength_has_the_least_loss_of_those_tried():
     truth = np.arange(90) % 3
-    taught = teach(clusters(truth, 3, noise=2), targets_of(truth, 3), SOFTMAX, 0, silent)
+    validated = cross_validate(
+        clusters(truth, 3, noise=2), targets_of(truth, 3), SOFTMAX, 0, silent
+    )
 
-    assert taught.log_loss == pytest.approx(min(taught.tried.values()))
-    assert taught.tried[taught.c] == taught.log_loss
+    assert validated.log_loss == pytest.approx(min(validated.tried.values()))
+    assert validated.tried[validated.c] == validated.log_loss
