@@ -83,7 +83,7 @@ def advance(job: Job, event: JobTransition, now: datetime) -> Job:
             return _ended(done, JobState.FINISHED, reason, now)
         case JobStopped(reason):
             return _ended(job, JobState.STOPPED, reason, now)
-        case JobFailed(reason):
+        case JobFailed(reason):  # pragma: no branch - the last of all transitions
             return _ended(job, JobState.FAILED, reason, now)
 
 

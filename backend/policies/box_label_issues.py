@@ -1,7 +1,7 @@
-"""Human boxes that look wrong: missed, misplaced, or of another label.
+"""Find human boxes that look wrong: missed, misplaced, or of another label.
 
-The three kinds of ObjectLab (Tkachenko, Thyagarajan & Mueller 2023, arXiv 2309.00832), by plain
-thresholds on a model that did not see the image.
+The three kinds of ObjectLab (Tkachenko, Thyagarajan & Mueller 2023, arXiv 2309.00832), by
+thresholds on the predictions of a model that did not see the image.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,47 +13,51 @@ from backend.policies.certification.correctness import SAME_BOX, pairs
 from backend.policies.label_issues import LabelIssue
 
 SURE, LIKELY = 0.9, 0.5
-"""Chances from which a found box speaks against a person's, and against its place only."""
+"""Least confidence of a predicted box against a human box's label or absence, and its place."""
 
 TOUCHING = 0.1
-"""Below this intersection over union, two boxes have nothing to do with each other."""
+"""Boxes with a smaller intersection over union are unrelated."""
+
+SHOWN = 3
+"""Issues of one task that its reason lists."""
 
 
-def doubted_boxes(
-    tasks: Sequence[TaskId], truths: Sequence[Answer], found: Sequence[Answer]
+def find_box_label_issues(
+    tasks: Sequence[TaskId], truths: Sequence[Answer], predictions: Sequence[Answer]
 ) -> tuple[LabelIssue, ...]:
-    """Tasks whose boxes the model strongly doubts, most doubtful first, one entry a task."""
+    """Return the tasks whose human boxes look wrong, most severe first, one issue for each task."""
     issues = list[LabelIssue]()
-    for task, truth, answer in zip(tasks, truths, found, strict=True):
-        if isinstance(truth, Regions) and isinstance(answer, Regions):
-            doubts = sorted(_doubts(truth, answer), reverse=True)
-            if doubts:
-                words = "; ".join(words for _, words in doubts[:3])
-                issues.append(LabelIssue(task, doubts[0][0], words))
-    return tuple(sorted(issues, key=lambda issue: -issue.doubt))
+    for task, truth, prediction in zip(tasks, truths, predictions, strict=True):
+        if isinstance(truth, Regions) and isinstance(prediction, Regions):
+            found = sorted(_issues(truth, prediction), reverse=True)
+            if found:
+                reason = "; ".join(reason for _, reason in found[:SHOWN])
+                issues.append(LabelIssue(task, found[0][0], reason))
+    return tuple(sorted(issues, key=lambda issue: -issue.severity))
 
 
-def _doubts(truth: Regions, answer: Regions) -> Iterable[tuple[float, str]]:
-    confirmed = [drawn for _, drawn in pairs(answer, truth)]
-    open_to_doubt = [drawn for drawn in truth.regions if drawn not in confirmed]
-    for region in answer.regions:
+def _issues(truth: Regions, prediction: Regions) -> Iterable[tuple[float, str]]:
+    """Yield the confidence of each contradicting box, and what it contradicts."""
+    confirmed = [human for _, human in pairs(prediction, truth)]
+    unconfirmed = [human for human in truth.regions if human not in confirmed]
+    for region in prediction.regions:
         score = region.score or 0.0
-        doubt = _doubt(region, score, truth.regions, open_to_doubt)
-        if doubt and not _agrees(region, truth):
-            yield score, f"{doubt} ({score:.2f})"
+        issue = _issue(region, score, truth.regions, unconfirmed)
+        if issue and not _agrees(region, truth):
+            yield score, f"{issue} ({score:.2f})"
 
 
-def _doubt(
-    region: Region, score: float, drawn: Sequence[Region], open_to_doubt: Sequence[Region]
+def _issue(
+    region: Region, score: float, human: Sequence[Region], unconfirmed: Sequence[Region]
 ) -> str:
-    """What a found box says against the drawn one nearest to it, if anything.
+    """Return what a predicted box says about the nearest human box; empty if nothing.
 
-    It says nothing against one that another found box confirms, whose neighbor it may be.
+    Boxes that another prediction confirms are left out: the two objects may be neighbours.
     """
-    nearest, overlap = _nearest(region, drawn)
+    nearest, overlap = _nearest(region, human)
     if nearest is None or overlap < TOUCHING:
         return f"a '{region.label}' seems to be missed" if score >= SURE else ""
-    nearest, overlap = _nearest(region, open_to_doubt)
+    nearest, overlap = _nearest(region, unconfirmed)
     if nearest is None or overlap < TOUCHING:
         return ""
     if nearest.label == region.label:
@@ -63,14 +67,14 @@ def _doubt(
     return ""
 
 
-def _nearest(region: Region, drawn: Sequence[Region]) -> tuple[Region | None, float]:
-    best = max(drawn, key=lambda other: iou(other.box, region.box), default=None)
+def _nearest(region: Region, boxes: Sequence[Region]) -> tuple[Region | None, float]:
+    best = max(boxes, key=lambda other: iou(other.box, region.box), default=None)
     return best, iou(best.box, region.box) if best else 0.0
 
 
 def _agrees(region: Region, truth: Regions) -> bool:
-    """Whether a person drew the same box with the same label."""
+    """Return whether a human box with the same label is at the same place."""
     return any(
-        drawn.label == region.label and iou(drawn.box, region.box) >= SAME_BOX
-        for drawn in truth.regions
+        human.label == region.label and iou(human.box, region.box) >= SAME_BOX
+        for human in truth.regions
     )

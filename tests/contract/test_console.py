@@ -295,7 +295,7 @@ class TestReport:
             "unreadable": [{"task": 9, "reason": "the file is empty"}],
             "certificate": None,
             "verdict": "no threshold carries the promise yet",
-            "label_issues": [{"task": 5, "doubt": 0.9, "words": "labeled cat, looks like dog"}],
+            "label_issues": [{"task": 5, "severity": 0.9, "reason": "labeled cat, looks like dog"}],
             "forecast": {"reason": "about 20 more labels would certify about 90 more"},
         }
         job = replace(a_job("a", JobState.FINISHED, report=report), started_at=NOW, ended_at=NOW)

@@ -12,8 +12,8 @@ from backend.domain.ids import ProjectId, TaskId
 from backend.domain.schema import Control, TaskKind
 from backend.domain.tab_titles import TabTitle
 from backend.domain.versions import ModelVersion
-from backend.policies.box_label_issues import doubted_boxes
-from backend.policies.label_issues import LabelIssue, doubted
+from backend.policies.box_label_issues import find_box_label_issues
+from backend.policies.label_issues import LabelIssue, find_label_issues
 from backend.ports.label_studio import TabEditor
 from backend.ports.model_family import Model, TrainingSet
 from backend.ports.progress import Progress
@@ -43,7 +43,7 @@ class LabelIssues:
                 self._unseen(training_set, trained.models[name], current, progress),
             )
         ]
-        return sorted(found, key=lambda issue: -issue.doubt)[:MOST]
+        return sorted(found, key=lambda issue: -issue.severity)[:MOST]
 
     def show(self, project: ProjectId, issues: Sequence[LabelIssue]) -> None:
         """Make the tab list exactly these."""
@@ -112,5 +112,5 @@ def _issues(control: Control, seen: _Unseen) -> Sequence[LabelIssue]:
     if not seen.tasks:
         return ()
     if control.kind is TaskKind.DETECTION:
-        return doubted_boxes(seen.tasks, seen.answers, seen.predictions.answers)
-    return doubted(control, seen.tasks, seen.answers, seen.predictions.probabilities)
+        return find_box_label_issues(seen.tasks, seen.answers, seen.predictions.answers)
+    return find_label_issues(control, seen.tasks, seen.answers, seen.predictions.probabilities)

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from backend.domain.geometry import Box, clipped, from_percent, iou, to_percent
+from backend.domain.geometry import Box, clipped, from_percent, iou, is_cut, to_percent
 
 
 def test_a_box_without_area_is_refused():
@@ -32,3 +32,14 @@ def test_a_quarter_turn_encloses_what_the_rotated_rectangle_covers():
 def test_iou_of_halves_is_a_third():
     assert iou(Box(0, 0, 0.5, 1), Box(0.25, 0, 0.75, 1)) == pytest.approx(1 / 3)
     assert iou(Box(0, 0, 0.4, 1), Box(0.5, 0, 1, 1)) == 0
+
+
+def test_corners_that_are_no_numbers_give_no_box():
+    assert clipped(0.1, 0.1, math.nan, 0.5) is None
+    assert clipped(0.1, 0.1, math.inf, 0.5) is None
+
+
+def test_a_box_is_cut_where_clipping_took_more_than_rounding():
+    inside, outside = (0.1, 0.1, 0.5, 1 + 1e-12), (0.1, 0.1, 0.5, 1.2)
+    assert not is_cut(clipped(*inside), inside)
+    assert is_cut(clipped(*outside), outside)

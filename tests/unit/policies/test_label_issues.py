@@ -4,8 +4,8 @@ from backend.domain.answers import Choices, Region, Regions
 from backend.domain.geometry import Box
 from backend.domain.ids import ControlName, Label, TaskId
 from backend.domain.schema import Control, TaskKind
-from backend.policies.box_label_issues import doubted_boxes
-from backend.policies.label_issues import confident_other, doubted
+from backend.policies.box_label_issues import find_box_label_issues
+from backend.policies.label_issues import confident_other, find_label_issues
 
 NAMES = tuple(Label(name) for name in ("cat", "dog", "emu"))
 ONE = Control(ControlName("pets"), "image", TaskKind.SINGLE, NAMES)
@@ -24,17 +24,17 @@ def noisy(count=600, wrong=60, seed=0):
     return table, given
 
 
-def test_most_wrong_labels_are_found_and_few_right_ones_doubted():
+def test_most_wrong_labels_are_found_and_few_right_ones_reported():
     table, given = noisy()
     tasks = [TaskId(i) for i in range(600)]
-    found = doubted(ONE, tasks, [Choices((NAMES[k],)) for k in given], table)
+    found = find_label_issues(ONE, tasks, [Choices((NAMES[k],)) for k in given], table)
     wrong = [issue.task < 60 for issue in found]
     assert sum(wrong) >= 50
     assert np.mean(wrong) > 0.8
-    assert [s.doubt for s in found] == sorted((s.doubt for s in found), reverse=True)
+    assert [s.severity for s in found] == sorted((s.severity for s in found), reverse=True)
 
 
-def test_the_same_labels_are_doubted_as_cleanlab_doubts():
+def test_the_issues_are_those_of_cleanlab():
     from cleanlab.filter import find_label_issues
 
     table, given = noisy(seed=1)
@@ -43,73 +43,89 @@ def test_the_same_labels_are_doubted_as_cleanlab_doubts():
     assert np.mean(ours == theirs) > 0.99
 
 
-def test_a_doubted_label_says_what_it_looks_like():
+def test_a_label_issue_says_what_it_looks_like():
     table = np.array([[0.9, 0.1, 0]] * 5 + [[0.1, 0.9, 0]] * 5 + [[0.97, 0.03, 0]])
     given = [Choices((NAMES[0],))] * 5 + [Choices((NAMES[1],))] * 6
-    (found,) = doubted(ONE, [TaskId(i) for i in range(11)], given, table)
+    (found,) = find_label_issues(ONE, [TaskId(i) for i in range(11)], given, table)
     assert found.task == 10
-    assert found.words == "labeled 'dog', looks like 'cat' (0.97)"
+    assert found.reason == "labeled 'dog', looks like 'cat' (0.97)"
 
 
 def test_of_several_labels_a_missing_and_a_superfluous_one_are_told_apart():
     table = np.array([[0.95, 0.05, 0.05]] * 10 + [[0.05, 0.95, 0.05]] * 10)
     given = [Choices((NAMES[0],))] * 9 + [Choices(())] + [Choices((NAMES[1],))] * 9
     given.append(Choices((NAMES[1], NAMES[2])))
-    found = doubted(MANY, [TaskId(i) for i in range(20)], given, table)
-    words = {issue.task: issue.words for issue in found}
+    found = find_label_issues(MANY, [TaskId(i) for i in range(20)], given, table)
+    words = {issue.task: issue.reason for issue in found}
     assert words == {9: "lacks 'cat', model says 0.95", 19: "has 'emu', model says 0.05"}
 
 
 def test_labels_without_any_image_and_no_image_at_all_are_no_trouble():
     table = np.array([[0.9, 0.05, 0.05], [0.8, 0.1, 0.1]])
-    assert doubted(ONE, [TaskId(1), TaskId(2)], [Choices((NAMES[0],))] * 2, table) == ()
-    assert doubted(ONE, [], [], np.zeros((0, 3))) == ()
+    assert find_label_issues(ONE, [TaskId(1), TaskId(2)], [Choices((NAMES[0],))] * 2, table) == ()
+    assert find_label_issues(ONE, [], [], np.zeros((0, 3))) == ()
 
 
 def region(left, label=NAMES[0], score=None):
     return Region(Box(left, 0.1, left + 0.2, 0.3), label, score)
 
 
-def doubts(drawn, found):
-    issues = doubted_boxes([TaskId(1)], [Regions(tuple(drawn))], [Regions(tuple(found))])
-    return [issue.words for issue in issues]
+def box_issues(drawn, found):
+    issues = find_box_label_issues([TaskId(1)], [Regions(tuple(drawn))], [Regions(tuple(found))])
+    return [issue.reason for issue in issues]
 
 
-def test_boxes_that_agree_are_not_doubted():
-    assert doubts([region(0.1)], [region(0.12, score=0.99)]) == []
+def test_boxes_that_agree_are_no_issue():
+    assert box_issues([region(0.1)], [region(0.12, score=0.99)]) == []
 
 
 def test_a_missed_a_misplaced_and_a_mislabeled_box_are_told_apart():
-    assert doubts([region(0.1)], [region(0.1, score=0.9), region(0.6, score=0.95)]) == [
+    assert box_issues([region(0.1)], [region(0.1, score=0.9), region(0.6, score=0.95)]) == [
         "a 'cat' seems to be missed (0.95)"
     ]
-    assert doubts([region(0.1)], [region(0.2, score=0.6)]) == ["a 'cat' seems misplaced (0.60)"]
-    assert doubts([region(0.1)], [region(0.1, NAMES[1], 0.97)]) == [
+    assert box_issues([region(0.1)], [region(0.2, score=0.6)]) == ["a 'cat' seems misplaced (0.60)"]
+    assert box_issues([region(0.1)], [region(0.1, NAMES[1], 0.97)]) == [
         "a 'cat' looks like 'dog' (0.97)"
     ]
 
 
-def test_a_box_that_is_found_is_not_doubted_for_a_spurious_neighbor():
+def test_a_box_that_is_found_is_no_issue_for_a_spurious_neighbor():
     found = region(0.1, score=0.95)
-    assert doubts([region(0.1)], [found, region(0.22, score=0.6)]) == []
-    assert doubts([region(0.1)], [found, region(0.1, NAMES[1], score=0.95)]) == []
+    assert box_issues([region(0.1)], [found, region(0.22, score=0.6)]) == []
+    assert box_issues([region(0.1)], [found, region(0.1, NAMES[1], score=0.95)]) == []
 
 
-def test_a_box_that_is_found_leaves_its_misplaced_neighbor_in_doubt():
+def test_a_box_that_is_found_does_not_confirm_its_misplaced_neighbor():
     drawn = [region(0.1), region(0.5)]
     found = [region(0.1, score=0.95), region(0.6, score=0.7)]
-    assert doubts(drawn, found) == ["a 'cat' seems misplaced (0.70)"]
+    assert box_issues(drawn, found) == ["a 'cat' seems misplaced (0.70)"]
 
 
-def test_an_unsure_model_doubts_no_box():
-    assert doubts([], [region(0.6, score=0.7)]) == []
-    assert doubts([region(0.1)], [region(0.1, NAMES[1], 0.7)]) == []
+def test_an_unsure_model_reports_no_box():
+    assert box_issues([], [region(0.6, score=0.7)]) == []
+    assert box_issues([region(0.1)], [region(0.1, NAMES[1], 0.7)]) == []
 
 
-def test_the_most_doubtful_task_comes_first():
-    found = doubted_boxes(
+def test_the_most_severe_task_comes_first():
+    found = find_box_label_issues(
         [TaskId(1), TaskId(2)],
         [Regions(()), Regions(())],
         [Regions((region(0.1, score=0.92),)), Regions((region(0.1, score=0.99),))],
     )
     assert [issue.task for issue in found] == [2, 1]
+
+
+def test_an_answer_without_boxes_of_either_side_is_no_issue():
+    sure = Regions((region(0.1, score=0.99),))
+    answers = [Choices(()), sure]
+    assert find_box_label_issues([TaskId(1), TaskId(2)], answers, [sure, Choices(())]) == ()
+
+
+def test_of_several_wrong_labels_of_a_task_the_most_severe_one_counts():
+    # given a task that lacks a label surely and has another one that it should not have, less so
+    table = np.array([[0.95, 0.05, 0.9]] * 10 + [[0.05, 0.95, 0.1]] * 10 + [[0.99, 0.3, 0.02]])
+    given = [Choices((NAMES[0], NAMES[2]))] * 10 + [Choices((NAMES[1],))] * 10
+    for labels, worst in (((2,), "lacks 'cat'"), ((), "lacks 'cat'"), ((0, 2), "has 'emu'")):
+        odd = Choices(tuple(NAMES[k] for k in labels))
+        found = find_label_issues(MANY, [TaskId(i) for i in range(21)], [*given, odd], table)
+        assert [issue.reason[: len(worst)] for issue in found if issue.task == 20] == [worst]

@@ -187,3 +187,25 @@ def test_twins_are_found_in_large_sets_too(monkeypatch):
 def test_a_vector_alone_has_no_twin():
     found = neighbors.twins(np.ones((1, 3)), 2)
     assert [array.tolist() for array in found] == [[[-1, -1]], [[-1, -1]]]
+
+
+def test_of_many_images_a_shortlist_is_weighed_which_holds_the_most_uncertain():
+    pool = images(rng().normal(size=(4100, DIMENSIONS)))
+    doubt = np.zeros(4100)
+    doubt[7] = 1
+    assert tasks(select(TaskKind.SINGLE, pool, predictions(doubt), NONE, 1, rng())) == [7]
+
+
+def test_of_many_vectors_a_sample_places_the_centers_and_all_are_clustered():
+    sizes = [12_000, 9000]
+    found_ = kmeans(islands(sizes), 2, rng())
+    assert len(np.unique(found_.of[:12_000])) == len(np.unique(found_.of[12_000:])) == 1
+    assert np.bincount(found_.of).tolist() == sizes
+
+
+def test_clustering_ends_after_some_rounds_though_vectors_still_move():
+    vectors = rng().normal(size=(6000, DIMENSIONS))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    found_ = kmeans(vectors, 40, rng())
+    assert sorted(np.bincount(found_.of), reverse=True) == np.bincount(found_.of).tolist()
+    assert np.linalg.norm(found_.centers, axis=1) == pytest.approx(1)

@@ -61,3 +61,7 @@ def test_each_kind_of_control_has_its_score():
     assert uncertainty(TaskKind.SINGLE, predictions) == pytest.approx([1])
     assert uncertainty(TaskKind.MULTI, predictions) == pytest.approx([1])
     assert uncertainty(TaskKind.DETECTION, predictions) == pytest.approx([0])
+
+
+def test_of_a_single_label_its_probability_says_how_uncertain_the_model_is():
+    assert margin(np.array([[0.9], [0.4]])) == pytest.approx([0.1, 0.6])

@@ -458,7 +458,7 @@ def test_a_worse_version_is_kept_aside_and_says_why(world):
     assert world.label_studio.model_version == good
 
 
-def test_doubted_labels_are_listed_for_a_second_look(world):
+def test_label_issues_are_listed_for_a_second_look(world):
     world.label(range(13, 150))
     world.label_studio.people[20] = {"c": Choices(("dog",))}
 

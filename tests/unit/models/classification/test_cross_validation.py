@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from backend.domain.steps import Step
 from backend.models.classification.cross_validation import (
     IMPOSSIBLE,
     MANY,
@@ -41,8 +42,8 @@ def test_with_many_images_three_folds_do_and_one_chooses_the_strength():
 
     assert validated.folds.max() == 2
     assert list(validated.tried) == [validated.c]
-    assert steps[0] == ("train", 0, 4)
-    assert {done for _, done, _ in steps} == {0, 1, 2, 3}
+    assert steps[0] == (Step.TRAIN, 0, 4, "")
+    assert {done for _, done, *_ in steps} == {0, 1, 2, 3}
 
 
 def test_an_image_whose_label_no_other_fold_has_says_nothing_of_the_head():

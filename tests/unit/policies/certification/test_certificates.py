@@ -20,7 +20,7 @@ from backend.policies.certification.certificates import (
     promising_labels,
     stays,
 )
-from backend.policies.certification.sample_size import how_many_more, too_few
+from backend.policies.certification.sample_size import how_many_more, too_few, unseen
 
 MANY = 10_000_000
 
@@ -259,3 +259,20 @@ def test_one_sure_label_is_enough_to_test_label_by_label():
     assert promising_labels(validation, said, labels, Terms())
     hopeless = Validation(np.full(400, 0.6), score > 0.9, np.full(4000, 0.6))
     assert not promising_labels(hopeless, said, labels, Terms())
+
+
+def test_no_label_is_tested_where_each_sample_is_too_small_for_any_test():
+    few = Validation(np.full(6, 0.99), np.ones(6, dtype=np.bool_), np.full(500, 0.99))
+    said = Said(np.arange(6) % 2, np.arange(500) % 2, np.empty(0, dtype=np.intp))
+    assert certify_labels(few, said, (Label("cat"), Label("dog")), Terms()) == {}
+    assert not promising_labels(few, said, (Label("cat"), Label("dog")), Terms())
+
+
+def test_a_large_pool_says_how_many_validation_images_are_missing():
+    few = Validation(np.full(30, 0.99), np.ones(30, dtype=np.bool_), np.full(100_000, 0.99))
+    assert "30 random validation images are too few for 5.0% error" in too_few(few, Terms())
+
+
+def test_before_any_validation_image_the_plan_is_what_a_good_model_needs():
+    strict, loose = (how_many_more(unseen(10_000), Terms(max_error=e)) for e in (0.02, 0.1))
+    assert 0 < loose < strict

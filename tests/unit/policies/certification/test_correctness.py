@@ -1,7 +1,7 @@
 from backend.domain.answers import Choices, Region, Regions
 from backend.domain.geometry import Box
 from backend.domain.ids import Label
-from backend.policies.certification.correctness import is_right, right
+from backend.policies.certification.correctness import agreement, is_right, right
 
 CAT, DOG = Label("cat"), Label("dog")
 
@@ -31,3 +31,15 @@ def test_one_box_cannot_stand_for_two():
 
 def test_a_whole_list_is_judged_in_order():
     assert list(right([Choices((CAT,)), Choices((DOG,))], [Choices((CAT,))] * 2)) == [True, False]
+
+
+def test_labels_and_boxes_are_never_the_same_answer():
+    assert not is_right(Choices((CAT,)), Regions((region(0.1),)))
+    assert agreement(Regions((region(0.1),)), Choices((CAT,))) == 0
+
+
+def test_boxes_agree_by_their_f1_and_no_box_agrees_with_no_box():
+    truth = Regions((region(0.1), region(0.5, DOG)))
+    assert agreement(Regions((region(0.1),)), truth) == 2 / 3
+    assert agreement(Regions(()), Regions(())) == 1
+    assert agreement(Choices((CAT,)), Choices((CAT,))) == 1

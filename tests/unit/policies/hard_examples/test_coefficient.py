@@ -16,6 +16,7 @@ from backend.policies.hard_examples.coefficient import (
     hard_examples,
     weigh,
 )
+from backend.policies.hard_examples.confidence import low_confidence
 from backend.policies.hard_examples.consistency import changing_answers
 from backend.policies.hard_examples.evidence import Evidence
 from backend.policies.hard_examples.reasons import PHRASES
@@ -280,3 +281,38 @@ def test_the_wording_is_that_of_the_interface():
         TaskId(1), 0.81, ((1, "low confidence (0.41)"), (31, "top two labels close (0.41, 0.38)"))
     )
     assert hard.text == ("hard 0.81: low confidence (0.41); top two labels close (0.41, 0.38)")
+
+
+SEVERAL = Control(ControlName("pets"), "image", TaskKind.MULTI, (CAT, DOG))
+
+
+def test_of_several_labels_one_that_is_a_toss_up_is_named():
+    found = reasons(replace(evidence(top=(0.52, 0.99, 0.01)), control=SEVERAL))
+    assert found[0][31] == "undecided about 'cat' (0.52)"
+    assert 31 not in found[1]
+
+
+def test_of_several_labels_one_that_the_neighbors_have_is_missed():
+    several = replace(evidence(labels=(DOG, CAT, DOG), top=(0.9, 0.99, 0.01)), control=SEVERAL)
+    assert reasons(several)[0][2] == (
+        "answer differs from similar labeled images (5 of 5 say 'cat')"
+    )
+    without_cat = several.predictions.answers[1:]
+    both = Choices((CAT, DOG))
+    changed = replace(several.predictions, answers=(both, *without_cat))
+    assert reasons(replace(several, predictions=changed))[0][2] == (
+        "answer differs from similar labeled images (5 of 5 lack 'dog')"
+    )
+
+
+def test_without_crops_boxes_are_compared_by_their_places_alone():
+    usual = boxed((0.2, 0.2, 0.3, 0.3), (0.6, 0.6, 0.7, 0.7))
+    found = reasons(replace(cells(usual, boxed()), crops=None, labeled_crops=None))
+    assert not {16, 17} & set(found[0])
+    assert found[1][0] == "nothing found"
+
+
+def test_a_detector_that_answers_with_no_boxes_is_as_sure_as_its_confidence():
+    odd = cells(Choices((CAT,)), boxed((0.2, 0.2, 0.3, 0.3)))
+    (reason,) = low_confidence(odd)
+    assert reason.strength == pytest.approx([0.1, 0.1])

@@ -1,0 +1,13 @@
+from backend.domain.errors import Reason, ReasonCode
+from backend.domain.ids import ProjectId
+from backend.domain.projects import Project, ProjectStatus
+
+
+def status(*reasons):
+    project = Project(ProjectId(1), "Pets", "<View/>", "")
+    return ProjectStatus(project, reasons, (), (), 0, 0, None, None)
+
+
+def test_a_project_is_ready_where_no_reason_stands_against_it():
+    assert status().ready
+    assert not status(Reason(ReasonCode.TOO_FEW_LABELS, "1 of 2 labels used")).ready

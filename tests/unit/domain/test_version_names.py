@@ -1,0 +1,21 @@
+from pathlib import Path
+
+import pytest
+
+from backend.domain.ids import ControlName
+from backend.domain.version_names import GROUP_NAME, VERSION_NAME, control_folder, group_name
+
+
+def test_names_of_versions_and_groups_have_a_fixed_width():
+    assert VERSION_NAME.fullmatch("al-0007-3f9c")
+    assert not VERSION_NAME.fullmatch("al-7-3f9c")
+    assert GROUP_NAME.fullmatch(group_name(7))
+    assert group_name(7) == "group-007"
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [("pets", "pets"), ("a b", "a b"), ("a/b", "a%2Fb"), (".", "%2E"), ("..", "%2E%2E")],
+)
+def test_the_folder_of_a_control_stays_inside_its_version(name, folder):
+    assert control_folder(Path("al-0001-abcd"), ControlName(name)) == Path("al-0001-abcd", folder)
