@@ -1,8 +1,9 @@
-"""Images as the models see them; implements `ports.FeatureExtractor`."""
+"""Features and statistics of images, cached by content; implements `ports.images.ImageModels`."""
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -13,25 +14,26 @@ from backend.domain.geometry import Box
 from backend.domain.steps import Step
 from backend.models.embedding.augmentations import AugmentedFiles, AugmentingEncoder, augmented_file
 from backend.models.embedding.backbones import Backbone, backbone
+from backend.models.embedding.backlog import Outcome
 from backend.models.embedding.encoder import Encoder
 from backend.models.embedding.encoders import compute_device, cpu_threads, open_encoder
 from backend.models.embedding.feature_cache import Entry, FeatureCache
-from backend.models.embedding.pipeline import Embedding, Workshop
+from backend.models.embedding.pipeline import EmbeddingTools, embed
 from backend.models.images.box_statistics import brightness_and_sharpness
 from backend.ports.images import ImageFiles
 from backend.ports.progress import Progress
 from backend.settings import Settings
 
 _ROWS = 4096
-"""Rows moved at a time where unreadable images leave gaps."""
+"""Rows moved at a time to close the gaps that unreadable images leave."""
 
 
 def open_extractor(settings: Settings, files: ImageFiles) -> "CachingExtractor":
-    """The gallery that the settings ask for; loads nothing yet.
+    """The extractor that the settings ask for; loads no model yet.
 
     Raises:
         BadInput: when the settings name no known backbone.
-        NoWeights: when the weights file that they name is not there.
+        NoWeights: when the weights file that they name does not exist.
     """
     chosen = backbone(settings)
     cache = FeatureCache(settings.data_dir / "features" / f"{chosen.slug}.sqlite")
@@ -39,7 +41,7 @@ def open_extractor(settings: Settings, files: ImageFiles) -> "CachingExtractor":
 
 
 class CachingExtractor:
-    """Looks at images through one backbone; `look` may be called from several threads."""
+    """Embeds images with one backbone; every method may be called from several threads."""
 
     def __init__(
         self, settings: Settings, files: ImageFiles, chosen: Backbone, cache: FeatureCache
@@ -64,48 +66,54 @@ class CachingExtractor:
     def extract(
         self, refs: Sequence[ImageRef], progress: Progress
     ) -> tuple[ImageBatch, Sequence[NoPrediction]]:
-        """Readable images in the order asked for, and the others with why not.
+        """Readable images in the order asked for, and the reason for each of the others.
 
         Raises:
-            Stopped: from `progress`; no thread stays behind.
-            NoWeights: when something must be embedded and the backbone's weights are not there.
-            OutOfSpace: when there is no room for the features.
+            Stopped: from `progress`; no thread is left behind.
+            NoWeights: when something must be embedded and the backbone's weights are missing.
+            OutOfSpace: when there is no room for images or features.
         """
-        sheet = _Sheet(len(refs), self._notes)
-        self._embed(refs, self._workshop(self._files, self.encoder), progress, sheet)
-        return sheet.images(refs, self._cache.width() or 0), sheet.unreadable(refs)
+        batch = _BatchBuilder(len(refs))
+        self._embed(refs, self._files, self.encoder, progress, batch)
+        self._notes.update(batch.notes)
+        return batch.images(refs, self._cache.width() or 0), batch.unreadable(refs)
 
     def extract_augmented(
         self, refs: Sequence[ImageRef], augmentation: int, progress: Progress
     ) -> tuple[ImageBatch, Sequence[NoPrediction]]:
-        """The same of altered copies, each kept in the cache beside its original.
+        """As `extract`, of augmented copies; the cache keeps them beside the originals.
 
         Raises:
-            Stopped, NoWeights, OutOfSpace: as `look` does.
+            Stopped, NoWeights, OutOfSpace: as `extract` does.
         """
-        sheet = _Sheet(len(refs), Counter())
-        workshop = self._workshop(
-            AugmentedFiles(self._files, augmentation),
-            lambda: AugmentingEncoder(self.encoder(), augmentation),
+        batch = _BatchBuilder(len(refs))
+        files = AugmentedFiles(self._files, augmentation)
+        self._embed(
+            refs, files, lambda: AugmentingEncoder(self.encoder(), augmentation), progress, batch
         )
-        self._embed(refs, workshop, progress, sheet)
-        return sheet.images(refs, self._cache.width() or 0), sheet.unreadable(refs)
-
-    def _workshop(self, files: ImageFiles, encoder: Callable[[], Encoder]) -> Workshop:
-        settings = self._settings
-        return Workshop(
-            files, self._cache, encoder, cpu_threads(settings), settings.max_image_megapixels
-        )
+        return batch.images(refs, self._cache.width() or 0), batch.unreadable(refs)
 
     def _embed(
-        self, refs: Sequence[ImageRef], workshop: Workshop, progress: Progress, sheet: "_Sheet"
+        self,
+        refs: Sequence[ImageRef],
+        files: ImageFiles,
+        encoder: Callable[[], Encoder],
+        progress: Progress,
+        batch: "_BatchBuilder",
     ) -> None:
-        embedding = Embedding(refs, workshop, progress, sheet.known, sheet.failed)
+        settings = self._settings
+        tools = EmbeddingTools(
+            files, self._cache, encoder, cpu_threads(settings), settings.max_image_megapixels
+        )
+        seconds = {Step.FETCH: 0.0, Step.EMBED: 0.0}
         try:
-            embedding.run()
+            with closing(embed(refs, tools, seconds)) as outcomes:
+                for group in outcomes:
+                    batch.add(group)
+                    progress(Step.EMBED, batch.filled, len(refs))
         finally:
-            for name, seconds in embedding.seconds.items():
-                self._seconds[name] += seconds
+            for step, spent in seconds.items():
+                self._seconds[step] += spent
 
     def fetch(self, ref: ImageRef) -> Path:
         return self._files.path(ref)
@@ -123,44 +131,52 @@ class CachingExtractor:
         return dict(self._notes)
 
     def encoder(self) -> Encoder:
-        """The backbone in memory, loaded by the first that asks. Raises NoWeights."""
+        """The encoder, loaded by the first call. Raises NoWeights."""
         with self._loading:
             if self._encoder is None:
                 self._encoder = open_encoder(self._backbone, self.device, self._settings)
             return self._encoder
 
 
-class _Sheet:
-    """The answer while it fills, row by row in any order."""
+class _BatchBuilder:
+    """An `ImageBatch` that is filled row by row, in any order."""
 
-    def __init__(self, rows: int, notes: Counter[str]) -> None:
+    def __init__(self, rows: int) -> None:
+        self.filled = 0
+        self.notes = Counter[str]()
         self._rows = rows
-        self._notes = notes
         self._features: np.ndarray[tuple[int, int], np.dtype[np.float16]] | None = None
         self._image_stats = np.zeros((rows, len(IMAGE_STATS)), np.float32)
-        self._reason: dict[int, str] = {}
+        self._reasons: dict[int, str] = {}
 
-    def known(self, row: int, entry: Entry) -> None:
+    def add(self, outcomes: Iterable[Outcome]) -> None:
+        for row, outcome in outcomes:
+            self.filled += 1
+            if isinstance(outcome, Entry):
+                self._add(row, outcome)
+            else:
+                self._reasons[row] = outcome
+
+    def _add(self, row: int, entry: Entry) -> None:
         if self._features is None:
             self._features = np.zeros((self._rows, len(entry.vector)), np.float16)
         self._features[row] = entry.vector
         self._image_stats[row] = entry.image_stats
-        self._notes.update(note.name.lower() for note in entry.notes if note.name)
-
-    def failed(self, row: int, reason: str) -> None:
-        self._reason[row] = reason
+        self.notes.update(note.name.lower() for note in entry.notes if note.name)
 
     def unreadable(self, refs: Sequence[ImageRef]) -> Sequence[NoPrediction]:
-        return [NoPrediction(refs[row].task, why) for row, why in sorted(self._reason.items())]
+        return [
+            NoPrediction(refs[row].task, reason) for row, reason in sorted(self._reasons.items())
+        ]
 
     def images(self, refs: Sequence[ImageRef], width: int) -> ImageBatch:
-        """Gaps are closed in place: a large answer is never held twice."""
+        """The readable rows; gaps are closed in place, so the features are never held twice."""
         features = self._features
         if features is None:
             features = np.zeros((self._rows, width), np.float16)
-        if not self._reason:
+        if not self._reasons:
             return ImageBatch(tuple(refs), features, self._image_stats)
-        kept = [row for row in range(self._rows) if row not in self._reason]
+        kept = [row for row in range(self._rows) if row not in self._reasons]
         for start in range(0, len(kept), _ROWS):
             rows = kept[start : start + _ROWS]
             features[start : start + len(rows)] = features[rows]

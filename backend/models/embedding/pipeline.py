@@ -1,45 +1,48 @@
-"""One pass over many images: fetched, decoded and embedded at the same time, in bounded memory.
+"""Embed many images in one pass: fetched, decoded and embedded at the same time.
 
-    files --(one thread)--> digests --> cache --> what is missing --(lanes)--> vectors
+    files --(one thread)--> digests --> cache --> backlog --(worker threads)--> vectors
 
-The thread that asks only looks up, stores and reports, so it can report every second, whatever
-the others wait for.
+The calling thread only looks up, stores and reports, so it can report twice a second, whatever
+the other threads wait for. Memory is bounded: every stage is pulled by the next one.
 """
 
 import threading
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterator, MutableMapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import suppress
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
+from queue import Empty, Full, Queue
 from time import monotonic
-from typing import Any
 
 from backend.domain.answers import ImageRef, NoPrediction
 from backend.domain.steps import Step
+from backend.models.embedding.backlog import Backlog, Outcome, PendingImage
 from backend.models.embedding.encoder import Encoder
 from backend.models.embedding.feature_cache import Entry, FeatureCache
-from backend.models.embedding.workers import EmbeddingWorker, Outcome, Waiting, open_workers
+from backend.models.embedding.workers import (
+    BatchResult,
+    EmbeddingWorker,
+    RunningBatches,
+    open_workers,
+)
 from backend.ports.images import ImageFiles
-from backend.ports.progress import Progress
 
-_AHEAD = 2000
-"""How many images are fetched before their turn; even a small image cache must hold them."""
+_AHEAD = 1000
+"""Images fetched ahead of the cache look-up, and images of one look-up. Even a small image cache
+must hold both."""
 
-_PATIENCE = 0.5
-"""Seconds between two reports while nothing happens."""
+_HEARTBEAT = 0.5
+"""Seconds after which an empty group is yielded when there is no news."""
 
 _GATHER = 0.02
-"""Seconds to wait for company, so that the cache is asked for many images at once."""
+"""Seconds in which arrivals are gathered, so that one query asks the cache for many images."""
 
-Found = tuple[ImageRef, str] | NoPrediction
-Event = tuple[int, Found] | Future[Sequence[Outcome]] | Future[None]
+Arrival = tuple[int, tuple[ImageRef, str] | NoPrediction]
+"""A row, with its image and the digest of its content, or with the reason why there is none."""
 
 
 @dataclass(frozen=True, slots=True)
-class Workshop:
-    """What a pass works with."""
+class EmbeddingTools:
+    """What a pass needs; `encoder` is called once, and only if an image is not in the cache."""
 
     files: ImageFiles
     cache: FeatureCache
@@ -48,163 +51,156 @@ class Workshop:
     max_megapixels: float
 
 
-class Embedding:
-    """One pass over `refs`: each row is handed to `known` or to `failed` once, in any order."""
+def embed(
+    refs: Sequence[ImageRef], tools: EmbeddingTools, seconds: MutableMapping[Step, float]
+) -> Generator[Sequence[Outcome]]:
+    """Yield the outcome of every row once, in groups and in any order.
 
-    def __init__(
-        self,
-        refs: Sequence[ImageRef],
-        workshop: Workshop,
-        progress: Progress,
-        known: Callable[[int, Entry], None],
-        failed: Callable[[int, str], None],
-    ) -> None:
-        self._refs = refs
-        self._workshop = workshop
-        self._progress = progress
-        self._known = known
-        self._failed = failed
-        self._done = 0
-        self._events: SimpleQueue[Event] = SimpleQueue()
-        self._ahead = threading.Semaphore(_AHEAD)
-        self._stop = threading.Event()
-        self._fed = threading.Event()
-        self._audit: EmbeddingWorker | None = None
-        self._todo: deque[Waiting] = deque()
-        self._same: dict[str, list[Waiting]] = {}
-        self._busy = 0
-        self.seconds = {Step.FETCH: 0.0, Step.EMBED: 0.0}
+    A group may be empty: one is yielded at least twice a second. Close the generator to stop early;
+    it leaves no thread behind. The time spent is added to `seconds`, as FETCH where nothing but
+    files was waited for, else as EMBED.
 
-    def run(self) -> None:
-        """Raises whatever `progress` raises, and leaves no thread behind."""
-        with (
-            ThreadPoolExecutor(1, "fetch") as feeder,
-            open_workers(self._workshop.threads) as audits,
-        ):
-            try:
-                self._announced(feeder.submit(self._feed))
-                while self._done < len(self._refs):
-                    self._turn(audits)
-                self._report()
-            finally:
-                self._stop.set()
-                audits.shutdown(cancel_futures=True)
-
-    def _feed(self) -> None:
-        """Runs in a thread of its own, since a file may be slow to come."""
-        found = self._workshop.files.digests(self._refs)
-        for arrival in zip(range(len(self._refs)), found, strict=True):
-            while not self._ahead.acquire(timeout=_PATIENCE) and not self._stop.is_set():
-                pass
-            if self._stop.is_set():
-                break
-            self._events.put(arrival)
-        self._fed.set()
-
-    def _turn(self, audits: ThreadPoolExecutor) -> None:
-        started, waits_for = monotonic(), Step.EMBED if self._busy else Step.FETCH
-        self._report()
-        events = self._gathered()
-        self.seconds[waits_for] += monotonic() - started
-        started = monotonic()
-        self._arrive([event for event in events if isinstance(event, tuple)])
-        self._settle([event for event in events if not isinstance(event, tuple)])
-        self._employ(audits)
-        self.seconds[Step.EMBED] += monotonic() - started
-
-    def _gathered(self) -> Sequence[Event]:
+    Raises:
+        NoWeights: when something must be embedded and the backbone's weights are missing.
+        OutOfSpace: when there is no room for images or features.
+    """
+    stop = threading.Event()
+    with ThreadPoolExecutor(1, "fetch") as fetcher, open_workers(tools.threads) as pool:
         try:
-            events = [self._events.get(timeout=_PATIENCE)]
+            arrivals = _fetched(refs, tools.files, fetcher, stop)
+            yield from _embedded(arrivals, tools, pool, stop, seconds)
+        finally:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+
+
+def _fetched(
+    refs: Sequence[ImageRef], files: ImageFiles, fetcher: ThreadPoolExecutor, stop: threading.Event
+) -> Iterator[Sequence[Arrival]]:
+    """Yield arrivals in groups; fetching runs in a thread of its own, since a file may be slow."""
+    arrived: Queue[Arrival | None] = Queue(_AHEAD)
+    fetching = fetcher.submit(_fetch, refs, files, arrived, stop)
+    more = True
+    while more:
+        group, more = _gathered(arrived)
+        yield group
+    fetching.result()
+
+
+def _fetch(
+    refs: Sequence[ImageRef],
+    files: ImageFiles,
+    arrived: Queue[Arrival | None],
+    stop: threading.Event,
+) -> None:
+    """Put every arrival into the queue, and None at the end or after an error."""
+    try:
+        for arrival in enumerate(files.digests(refs)):
+            if not _put(arrived, arrival, stop):
+                break
+    finally:
+        _put(arrived, None, stop)
+
+
+def _put(arrived: Queue[Arrival | None], item: Arrival | None, stop: threading.Event) -> bool:
+    """Wait for room in the queue; False when asked to stop."""
+    while not stop.is_set():
+        try:
+            arrived.put(item, timeout=_HEARTBEAT)
+        except Full:
+            continue
+        return True
+    return False
+
+
+def _gathered(arrived: Queue[Arrival | None]) -> tuple[Sequence[Arrival], bool]:
+    """What arrives together, and whether more may come."""
+    group: list[Arrival] = []
+    deadline = monotonic() + _HEARTBEAT
+    while len(group) < _AHEAD:
+        try:
+            item = arrived.get(timeout=max(0, deadline - monotonic()))
         except Empty:
-            return []
-        self._fed.wait(_GATHER)
-        with suppress(Empty):
-            while True:
-                events.append(self._events.get_nowait())
-        return events
+            break
+        if item is None:
+            return group, False
+        if not group:
+            deadline = monotonic() + _GATHER
+        group.append(item)
+    return group, True
 
-    def _arrive(self, arrivals: Sequence[tuple[int, Found]]) -> None:
-        waiting: list[Waiting] = []
-        for row, found in arrivals:
-            if isinstance(found, NoPrediction):
-                self._finish(row, found.reason)
-            else:
-                waiting.append(Waiting(row, *found))
-        for image in waiting:
-            self._same.setdefault(image.digest, []).append(image)
-        digests = list({image.digest: None for image in waiting})
-        for digest, entry in self._workshop.cache.get(digests):
-            self._share(digest, entry)
-        self._todo.extend(self._firsts(waiting))
 
-    def _firsts(self, waiting: Sequence[Waiting]) -> Sequence[Waiting]:
-        """Those that no equal image, here or in a lane, will answer for."""
-        same = self._same
-        return [image for image in waiting if same.get(image.digest, [None])[0] is image]
+def _embedded(
+    arrivals: Iterator[Sequence[Arrival]],
+    tools: EmbeddingTools,
+    pool: ThreadPoolExecutor,
+    stop: threading.Event,
+    seconds: MutableMapping[Step, float],
+) -> Iterator[Sequence[Outcome]]:
+    backlog, running = Backlog(), RunningBatches(pool, tools.threads)
+    worker: EmbeddingWorker | None = None
+    started, step = monotonic(), Step.FETCH
+    for group in arrivals:
+        seconds[step] += monotonic() - started
+        started = monotonic()
+        yield _looked_up(group, tools.cache, backlog)
+        if backlog and not worker:
+            encoder = yield from _opened(pool.submit(tools.encoder))
+            worker = EmbeddingWorker(tools.files, encoder, tools.max_megapixels, stop)
+        if worker:
+            yield from _submitted(worker, backlog, running, tools.cache)
+            yield _stored(running.finished(0), tools.cache, backlog)
+        seconds[Step.EMBED] += monotonic() - started
+        started, step = monotonic(), Step.EMBED if running else Step.FETCH
+    while worker and (running or backlog):
+        yield _stored(running.finished(_HEARTBEAT), tools.cache, backlog)
+        yield from _submitted(worker, backlog, running, tools.cache)
+    seconds[Step.EMBED] += monotonic() - started
 
-    def _settle(self, settled: Sequence[Future[Sequence[Outcome]] | Future[None]]) -> None:
-        fresh: dict[str, Entry] = {}
-        for future in settled:
-            outcomes = future.result()
-            if outcomes is None:  # the feeder's, which has nothing more to say
-                continue
-            self._busy -= 1
-            for image, outcome in outcomes:
-                if isinstance(outcome, Entry):
-                    fresh[image.digest] = outcome
-                else:
-                    self._give_up(image, outcome)
-        if fresh:
-            self._workshop.cache.put(fresh)
-        for digest, entry in fresh.items():
-            self._share(digest, entry)
 
-    def _share(self, digest: str, entry: Entry) -> None:
-        for image in self._same.pop(digest, ()):
-            self._finish(image.row, entry)
+def _looked_up(
+    group: Sequence[Arrival], cache: FeatureCache, backlog: Backlog
+) -> Sequence[Outcome]:
+    """The outcomes that are known already; the other images join the backlog."""
+    outcomes: list[Outcome] = [
+        (row, found.reason) for row, found in group if isinstance(found, NoPrediction)
+    ]
+    images = [
+        PendingImage(row, *found) for row, found in group if not isinstance(found, NoPrediction)
+    ]
+    known = dict(cache.get(list({image.digest: None for image in images})))
+    outcomes += [(image.row, known[image.digest]) for image in images if image.digest in known]
+    backlog.add(image for image in images if image.digest not in known)
+    return outcomes
 
-    def _give_up(self, image: Waiting, reason: str) -> None:
-        """On this row only: an equal image at another address may still be had."""
-        self._finish(image.row, reason)
-        others = self._same[image.digest][1:]
-        if others:
-            self._same[image.digest] = others
-            self._todo.append(others[0])
+
+def _opened(loading: Future[Encoder]) -> Generator[Sequence[Outcome], None, Encoder]:
+    """Yield empty groups while the encoder loads, which takes seconds where it is exported."""
+    while wait([loading], timeout=_HEARTBEAT).not_done:
+        yield ()
+    return loading.result()
+
+
+def _submitted(
+    worker: EmbeddingWorker, backlog: Backlog, running: RunningBatches, cache: FeatureCache
+) -> Iterator[Sequence[Outcome]]:
+    """Submit the whole backlog; yields what is finished while all threads are busy."""
+    while backlog:
+        if size := running.next_size(len(backlog), worker.encoder.batch):
+            running.submit(worker, backlog.take(size))
         else:
-            del self._same[image.digest]
+            yield _stored(running.finished(_HEARTBEAT), cache, backlog)
 
-    def _finish(self, row: int, outcome: Entry | str) -> None:
-        if isinstance(outcome, Entry):
-            self._known(row, outcome)
+
+def _stored(results: BatchResult, cache: FeatureCache, backlog: Backlog) -> Sequence[Outcome]:
+    """Keep new entries in the cache, then turn the results into the outcomes of their rows."""
+    fresh = {image.digest: entry for image, entry in results if isinstance(entry, Entry)}
+    if fresh:
+        cache.put(fresh)
+    outcomes: list[Outcome] = []
+    for image, result in results:
+        if isinstance(result, Entry):
+            outcomes += backlog.embedded(image.digest, result)
         else:
-            self._failed(row, outcome)
-        self._done += 1
-        self._ahead.release()
-
-    def _employ(self, audits: ThreadPoolExecutor) -> None:
-        """Full batches at once; what is left over is shared out when lanes would be idle."""
-        if not self._todo:
-            return
-        audit = self._audit = self._audit or self._opened(audits)
-        threads, full = self._workshop.threads, audit.encoder.batch
-        while self._todo and (len(self._todo) >= full or self._busy < threads):
-            size = min(full, max(1, len(self._todo) // max(1, threads - self._busy)))
-            batch = [self._todo.popleft() for _ in range(size)]
-            self._announced(audits.submit(audit, batch))
-            self._busy += 1
-
-    def _opened(self, audits: ThreadPoolExecutor) -> EmbeddingWorker:
-        """Reports while the encoder loads, which takes seconds where it is exported first."""
-        loading = audits.submit(self._workshop.encoder)
-        while wait([loading], timeout=_PATIENCE).not_done:
-            self._report()
-        workshop = self._workshop
-        return EmbeddingWorker(
-            workshop.files, loading.result(), workshop.max_megapixels, self._stop
-        )
-
-    def _announced(self, future: Future[Any]) -> None:
-        future.add_done_callback(self._events.put)
-
-    def _report(self) -> None:
-        self._progress(Step.EMBED, self._done, len(self._refs))
+            outcomes.append(backlog.failed(image, result))
+    return outcomes

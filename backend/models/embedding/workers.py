@@ -1,71 +1,96 @@
-"""Lanes: threads that each decode a batch of images and embed it."""
+"""Threads that each decode a batch of images and embed it."""
 
 import os
 import sys
 import threading
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 import numpy as np
 
-from backend.domain.answers import ImageRef
 from backend.domain.errors import UnreadableImage
+from backend.models.embedding.backlog import PendingImage
 from backend.models.embedding.encoder import Encoder
 from backend.models.embedding.feature_cache import Entry
 from backend.models.images.thumbnails import Thumbnail, decode
 from backend.ports.images import ImageFiles
 
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """An image whose vector is to be computed for a row of the answer."""
-
-    row: int
-    ref: ImageRef
-    digest: str
-
-
-Outcome = tuple[Waiting, Entry | str]
-"""What is known of an image now, or why nothing is."""
+BatchResult = Sequence[tuple[PendingImage, Entry | str]]
+"""What is known of each image of a batch, or why it could not be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingWorker:
-    """The work of one batch; what it needs is shared by all lanes."""
+    """The work of one batch; may be called by several threads at once."""
 
     files: ImageFiles
     encoder: Encoder
     max_megapixels: float
     stop: threading.Event
 
-    def __call__(self, batch: Sequence[Waiting]) -> Sequence[Outcome]:
-        """One outcome an image; none at all when asked to stop."""
-        seen: list[tuple[Waiting, Thumbnail]] = []
-        unreadable: list[Outcome] = []
-        for waiting in batch:
+    def __call__(self, batch: Sequence[PendingImage]) -> BatchResult:
+        """One result for each image; none at all when asked to stop."""
+        decoded: list[tuple[PendingImage, Thumbnail]] = []
+        unreadable: list[tuple[PendingImage, str]] = []
+        for image in batch:
             if self.stop.is_set():
                 return []
             try:
-                path = self.files.path(waiting.ref)
-                seen.append((waiting, decode(path, self.encoder.side, self.max_megapixels)))
+                path = self.files.path(image.ref)
+                decoded.append((image, decode(path, self.encoder.side, self.max_megapixels)))
             except UnreadableImage as exc:
-                unreadable.append((waiting, str(exc)))
-        return [*unreadable, *self._embedded(seen)]
+                unreadable.append((image, str(exc)))
+        return [*unreadable, *self._embedded(decoded)]
 
-    def _embedded(self, seen: Sequence[tuple[Waiting, Thumbnail]]) -> Iterable[Outcome]:
-        if not seen:
+    def _embedded(
+        self, decoded: Sequence[tuple[PendingImage, Thumbnail]]
+    ) -> Iterable[tuple[PendingImage, Entry]]:
+        if not decoded:
             return
-        vectors = self.encoder.embed(np.stack([thumbnail.pixels for _, thumbnail in seen]))
-        for (waiting, thumbnail), vector in zip(seen, vectors, strict=True):
-            yield waiting, Entry(vector, thumbnail.image_stats, thumbnail.notes)
+        vectors = self.encoder.embed(np.stack([thumbnail.pixels for _, thumbnail in decoded]))
+        for (image, thumbnail), vector in zip(decoded, vectors, strict=True):
+            yield image, Entry(vector, thumbnail.image_stats, thumbnail.notes)
+
+
+class RunningBatches:
+    """Batches in flight: two a thread at most, so that memory is bounded and no thread idles."""
+
+    def __init__(self, pool: ThreadPoolExecutor, threads: int) -> None:
+        self._pool = pool
+        self._threads = threads
+        self._futures: set[Future[BatchResult]] = set()
+
+    def __len__(self) -> int:
+        return len(self._futures)
+
+    def next_size(self, waiting: int, full: int) -> int:
+        """The size of the next batch, or 0 while there is no need for another.
+
+        Full batches are queued ahead. What is left over is shared out once threads would idle.
+        """
+        idle = max(0, self._threads - len(self))
+        if not idle and (waiting < full or len(self) >= 2 * self._threads):
+            return 0
+        return min(full, max(1, waiting // max(1, idle)))
+
+    def submit(self, worker: EmbeddingWorker, batch: Sequence[PendingImage]) -> None:
+        self._futures.add(self._pool.submit(worker, batch))
+
+    def finished(self, timeout: float) -> BatchResult:
+        """The results that have come in; waits up to `timeout` seconds for the first one.
+
+        Raises what a worker raised.
+        """
+        done, self._futures = wait(self._futures, timeout, FIRST_COMPLETED)
+        return [result for future in done for result in future.result()]
 
 
 def open_workers(threads: int) -> ThreadPoolExecutor:
-    """Threads that give way to the rest of the machine: a page is served before a batch."""
-    return ThreadPoolExecutor(threads, "embed", initializer=_give_way)
+    """Threads of low priority, so that the web process on the same machine stays responsive."""
+    return ThreadPoolExecutor(threads, "embed", initializer=_lower_priority)
 
 
-def _give_way() -> None:
-    if sys.platform == "linux":  # where priorities belong to threads
+def _lower_priority() -> None:
+    if sys.platform == "linux":  # where a priority belongs to a thread
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 5)
