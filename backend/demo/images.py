@@ -9,13 +9,14 @@ from typing import Any, cast
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import Image
 
 from backend.demo import box_datasets
 from backend.domain.answers import Answer, Choices, Regions
 from backend.domain.errors import BadInput
 from backend.domain.ids import Label
 from backend.domain.schema import TaskKind
+from backend.models.images.upright import upright_size
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif"}
 """Image files that Label Studio accepts as uploads and browsers can display."""
@@ -166,5 +167,4 @@ def _existing(folder: Path) -> Path:
 def size_of(path: Path) -> tuple[int, int]:
     """Width and height in pixels after EXIF rotation."""
     with Image.open(path) as image:
-        turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
-        return (image.height, image.width) if turned else image.size
+        return upright_size(image)

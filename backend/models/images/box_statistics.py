@@ -1,4 +1,4 @@
-"""What can be seen of the boxes of an image without a model."""
+"""Statistics of the boxes of an image that need no model."""
 
 from collections.abc import Sequence
 from math import ceil
@@ -17,19 +17,19 @@ BRIGHTNESS, SHARPNESS = IMAGE_STATS.index("brightness"), IMAGE_STATS.index("shar
 
 
 def brightness_and_sharpness(path: Path, boxes: Sequence[Box]) -> tuple[float, float]:
-    """Means over the boxes, as `images.IMAGE_STATS` has them of whole images.
+    """Means over the boxes, in the units of the same statistics of whole images.
 
     Raises:
         UnreadableImage: when the file is no image that can be read.
     """
     pixels = read(path)
-    seen = np.array([_image_stats(_crop(pixels, box)) for box in boxes])
-    brightness, sharpness = seen.mean(axis=0)
+    measured = np.array([_image_stats(_crop(pixels, box)) for box in boxes])
+    brightness, sharpness = measured.mean(axis=0)
     return float(brightness), float(sharpness)
 
 
 def _crop(pixels: Pixels, box: Box) -> Pixels:
-    """At least one pixel, however thin the box."""
+    """The pixels inside a box: one at least, however thin it is."""
     height, width = pixels.shape[:2]
     top, left = int(box.top * height), int(box.left * width)
     bottom, right = ceil(box.bottom * height), ceil(box.right * width)
@@ -39,5 +39,5 @@ def _crop(pixels: Pixels, box: Box) -> Pixels:
 def _image_stats(crop: Pixels) -> tuple[float, float]:
     height, width = crop.shape[:2]
     square = cv2.resize(crop, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-    found = measure(cv2.cvtColor(square, cv2.COLOR_BGR2RGB).astype(np.uint8), width, height)
-    return float(found[BRIGHTNESS]), float(found[SHARPNESS])
+    stats = measure(cv2.cvtColor(square, cv2.COLOR_BGR2RGB).astype(np.uint8), width, height)
+    return float(stats[BRIGHTNESS]), float(stats[SHARPNESS])

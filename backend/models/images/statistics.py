@@ -1,4 +1,4 @@
-"""What can be seen of a picture without a model: the columns of `images.IMAGE_STATS`."""
+"""Statistics of an image that need no model: the columns of `IMAGE_STATS`."""
 
 import cv2
 import numpy as np
@@ -12,10 +12,12 @@ _OPPONENT = np.array([[1.0, -1.0, 0.0], [0.5, 0.5, -1.0]], np.float32)
 
 
 def measure(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.float32]:
-    """The traits of one image, in the order of `IMAGE_STATS`.
+    """The statistics of one image (len(IMAGE_STATS),), in the order of `IMAGE_STATS`.
 
-    `pixels` (side, side, 3) is the whole image in RGB; `width` and `height` are those of the
-    upright original.
+    Args:
+        pixels: the whole image in RGB (side, side, 3), resized to a square.
+        width: of the upright original, in pixels.
+        height: likewise.
     """
     if pixels.shape[0] != SIDE:
         pixels = cv2.resize(pixels, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.uint8)
@@ -41,5 +43,6 @@ def _colorfulness(pixels: NDArray[np.uint8]) -> float:
 
 
 def _sharpness(gray: cv2.typing.MatLike) -> float:
+    """Variance of the Laplacian (Pech-Pacheco et al. 2000)."""
     _, deviation = cv2.meanStdDev(cv2.Laplacian(gray, cv2.CV_16S))
     return float(deviation[0, 0] ** 2)

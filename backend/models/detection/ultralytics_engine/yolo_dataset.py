@@ -21,7 +21,7 @@ from backend.domain.errors import OutOfSpace
 from backend.domain.ids import Label
 from backend.domain.steps import Step
 from backend.models.detection.training_plan import SIZES
-from backend.models.images.thumbnails import FORMATS
+from backend.models.images.decoding import prepare_decoders
 from backend.models.images.upright import is_plain, read
 from backend.ports.model_family import TrainingSet
 
@@ -90,7 +90,7 @@ def _place(source: Path, images: Path, stem: str) -> None:
     A hard link, or a copy on another file system, stays when the cache evicts the original.
     """
     if is_plain(source) and not _would_be_rewritten(source):
-        with Image.open(source, formats=FORMATS) as image:
+        with Image.open(source, formats=prepare_decoders()) as image:
             suffix = {"JPEG": ".jpg", "PNG": ".png"}.get(image.format or "", ".bmp")
         _link(source.resolve(), images / f"{stem}{suffix}")
         return
