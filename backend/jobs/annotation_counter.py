@@ -36,7 +36,7 @@ end
 
 
 class AnnotationCounter:
-    """Implements `backend.ports.label_studio.AnnotationChanges`."""
+    """Implements `backend.ports.jobs.AnnotationChanges`."""
 
     def __init__(
         self,

@@ -18,7 +18,7 @@ class ImageFiles(Protocol):
     """Addresses to local files: fetched once, kept in a bounded cache."""
 
     def digests(self, refs: Sequence[ImageRef]) -> Iterator[tuple[ImageRef, str] | NoPrediction]:
-        """The SHA-256 of each image's content, in order; fetches missing ones concurrently."""
+        """A digest of each image's content, in order; fetches missing ones concurrently."""
         ...
 
     def path(self, ref: ImageRef) -> Path:

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from backend.domain.errors import NotFound
+from backend.domain.errors import BadInput, NotFound
 from backend.domain.ids import ControlName, ProjectId, VersionName
 from backend.domain.version_names import control_folder
 from backend.domain.versions import ModelVersion
 from backend.ports.stores import Versions
-from backend.stores.versions import VersionStore
+from backend.stores.versions import VersionStore, version_to_json
 from tests.fakes.domain import a_version
 from tests.fakes.versions import FakeVersions
 
@@ -95,6 +95,28 @@ def test_prune_spares_the_current_version_and_the_one_it_came_from(
     ]
     with pytest.raises(NotFound):
         versions.get(PETS, oldest.name)
+
+
+def test_a_copied_folder_is_a_version_of_its_own_that_is_not_current(
+    versions: Versions, publish: Publish, tmp_path: Path
+):
+    source = tmp_path / "elsewhere"
+    source.mkdir()
+    (source / "card.json").write_text(version_to_json(a_version("al-0042-cafe")))
+    control_folder(source, CONTROL).mkdir()
+    (control_folder(source, CONTROL) / "head.safetensors").write_bytes(b"theirs")
+    own = publish()
+    versions.activate(PETS, own.name)
+    adopted = versions.adopt(PETS, source)
+    assert adopted.name not in {own.name, "al-0042-cafe"}
+    model = versions.folder(PETS, adopted.name, CONTROL) / "head.safetensors"
+    assert model.read_bytes() == b"theirs"
+    assert versions.current(PETS) == own
+
+
+def test_a_folder_that_is_no_version_is_refused(versions: Versions, tmp_path: Path):
+    with pytest.raises(BadInput):
+        versions.adopt(PETS, tmp_path / "nothing")
 
 
 def test_a_failing_write_publishes_nothing(versions: Versions):

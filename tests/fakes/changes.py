@@ -1,4 +1,4 @@
-"""What people changed, counted in memory; implements `ports.AnnotationChanges`."""
+"""Changed annotations, counted in memory."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,6 +10,8 @@ from backend.domain.jobs import Events
 
 @dataclass
 class FakeChanges:
+    """Implements `backend.ports.jobs.AnnotationChanges`."""
+
     now: Callable[[], datetime]
     counted: dict[ProjectId, Events] = field(default_factory=dict)
 
@@ -21,10 +23,11 @@ class FakeChanges:
     def consumed(self, project: ProjectId, annotations: int) -> None:
         known = self.read(project)
         left = max(0, known.count - annotations)
-        self.counted[project] = replace(known, count=left, trained=self.now())
+        last = known.last if left else None
+        self.counted[project] = Events(left, last, trained=self.now())
 
     def read(self, project: ProjectId) -> Events:
         return self.counted.get(project, Events())
 
     def pending(self) -> Sequence[ProjectId]:
-        return [project for project, events in self.counted.items() if events.count]
+        return sorted(project for project, events in self.counted.items() if events.count)

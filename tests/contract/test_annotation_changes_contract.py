@@ -1,0 +1,65 @@
+"""What every implementation of `backend.ports.jobs.AnnotationChanges` does."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from backend.domain.ids import ProjectId
+from backend.domain.jobs import Events
+from backend.jobs.annotation_counter import AnnotationCounter
+from backend.ports.jobs import AnnotationChanges
+from tests.fakes.changes import FakeChanges
+
+PETS, CARS = ProjectId(1), ProjectId(2)
+NINE = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
+
+
+class MinuteClock:
+    """Moves on by a minute at each look, from nine o'clock."""
+
+    def __init__(self) -> None:
+        self.now = NINE - timedelta(minutes=1)
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(minutes=1)
+        return self.now
+
+
+def after(minutes: int) -> datetime:
+    return NINE + timedelta(minutes=minutes)
+
+
+@pytest.fixture(params=["fake", "redis"])
+def changes(request: pytest.FixtureRequest) -> AnnotationChanges:
+    if request.param == "fake":
+        return FakeChanges(MinuteClock())
+    return AnnotationCounter(request.getfixturevalue("redis_url"), MinuteClock())
+
+
+def test_changes_add_up_by_project_with_the_time_of_the_last(changes: AnnotationChanges):
+    assert changes.read(PETS) == Events()
+    changes.changed(PETS)
+    changes.changed(PETS, 3)
+    assert changes.read(PETS) == Events(count=4, last=after(1))
+    assert changes.read(CARS) == Events()
+
+
+def test_what_came_while_a_training_ran_still_counts(changes: AnnotationChanges):
+    changes.changed(PETS, 10)
+    changes.changed(PETS, 2)
+    changes.consumed(PETS, 10)
+    assert changes.read(PETS) == Events(count=2, last=after(1), trained=after(2))
+    assert list(changes.pending()) == [PETS]
+
+
+def test_a_training_that_saw_more_than_was_counted_leaves_nothing(changes: AnnotationChanges):
+    changes.changed(PETS, 2)
+    changes.consumed(PETS, 50)
+    assert changes.read(PETS) == Events(trained=after(1))
+    assert list(changes.pending()) == []
+
+
+def test_projects_with_changes_are_pending_by_id(changes: AnnotationChanges):
+    changes.changed(CARS)
+    changes.changed(PETS)
+    assert list(changes.pending()) == [PETS, CARS]
