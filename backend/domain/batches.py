@@ -1,15 +1,15 @@
 """What is known of images, and what a model says of them, as rows of arrays."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain.answers import Answer, ImageRef
+from backend.domain.answers import Answer, HardExample, ImageRef, Prediction
 from backend.domain.arrays import Floats
-from backend.domain.ids import TaskId
+from backend.domain.ids import ControlName, TaskId, VersionName
 
 IMAGE_STATS = ("width", "height", "brightness", "saturation", "colorfulness", "sharpness")
 """Columns of `ImageBatch.image_stats`: width and height in pixels, upright; brightness and
@@ -88,3 +88,37 @@ class PredictionBatch:
         confidence[rows] = other.confidence
         probabilities[rows] = other.probabilities
         return type(self)(tuple(answers), confidence, probabilities)
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectPredictions:
+    """What all models of a version say about some pictures.
+
+    `score` (n,) as in `policies/prediction_score.py`.
+    """
+
+    images: ImageBatch
+    predictions: Mapping[ControlName, PredictionBatch]
+    score: Floats
+
+    def without(self, tasks: Collection[TaskId]) -> "ProjectPredictions":
+        """Leave out these tasks."""
+        rows = [row for row, task in enumerate(self.images.tasks) if task not in tasks]
+        predictions = {name: batch.take(rows) for name, batch in self.predictions.items()}
+        return ProjectPredictions(self.images.take(rows), predictions, self.score[rows])
+
+    def prediction(
+        self, row: int, version: VersionName, hard: HardExample | None = None
+    ) -> Prediction:
+        """Return the prediction of one row, with the size of its image in pixels."""
+        width, height = self.images.image_stats[row, :2]
+        return Prediction(
+            image=self.images.refs[row],
+            answers={
+                name: predictions.answers[row] for name, predictions in self.predictions.items()
+            },
+            score=float(self.score[row]),
+            version=version,
+            size=(int(width), int(height)),
+            hard=hard,
+        )

@@ -32,10 +32,10 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """What one job accepted: the annotations that it made, so that they can be taken back.
+    """What one job accepted, so that it can be undone.
 
-    No annotations are known of a job that broke off while it accepted. `spent` are the validation
-    images that this acceptance took from the lane.
+    `annotations` are empty for a job that broke off while it accepted. `spent` are the validation
+    images that this acceptance took from the audit sample.
     """
 
     version: VersionName
@@ -48,14 +48,17 @@ class Acceptance:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What a project must remember so that the promises of all its rounds hold together.
+    """The record that makes the promises of all rounds of a project hold together.
 
-    `audit`: validation tasks drawn at random, never trained on. `share` of the unlabeled images is
-    in it by lot, and of those that are imported later. `before`: labeled when the lane was drawn;
-    it does not stand for them. `from_labels`: it was drawn from labels that somebody said were
-    random, so every certificate has to say that this was assumed.
-    `spent`: those of the lane whose like was accepted, so that they no longer stand for what is
-    left. `attempts`: tests made so far, each of which used up a part of the confidence.
+    Attributes:
+        audit: the audit sample, drawn at random and never trained on.
+        share: sampling rate of the unlabeled images, and of those imported later.
+        before: tasks labeled before the sample was drawn, which it does not represent.
+        from_labels: the sample was drawn from labels declared to be random; every certificate has
+            to state this assumption.
+        spent: members within an accepted region. They represent nothing any more.
+        attempts: tests made so far, each of which used up a part of the confidence.
+        acceptances: what each job accepted.
     """
 
     audit: frozenset[TaskId] = frozenset()
@@ -68,12 +71,12 @@ class Ledger:
 
     @property
     def open(self) -> frozenset[TaskId]:
-        """Tasks of the lane that still stand for what is left."""
+        """Members of the audit sample that still represent the unlabeled images."""
         return self.audit - self.spent
 
     @property
     def accepted(self) -> frozenset[TaskId]:
-        """Tasks whose annotation is a machine's, not a person's."""
+        """Tasks that were labeled by a model, not by a person."""
         kept = (one for one in self.acceptances.values() if not one.undone)
         return frozenset(task for one in kept for task in one.tasks)
 

@@ -15,15 +15,15 @@ from backend.policies import preconditions
 from backend.policies.label_issues import LabelIssue
 from backend.ports.progress import Progress, Steps
 from backend.ports.stores import Versions
-from backend.services import audit_sample, next_picks, project_tasks
+from backend.services import audit_sample, project_tasks, suggestions
 from backend.services.assessment import Assessment, Assessor
 from backend.services.labeling_round import Collector, LabelingRound
-from backend.services.next_picks import SuggestingProject
 from backend.services.project_tasks import ProjectTasks
 from backend.services.publishing.publisher import Publication, Publisher
 from backend.services.publishing.versions import VersionPublisher
 from backend.services.reporting import report
 from backend.services.reporting.reporter import Reporter
+from backend.services.suggestions import SuggestingProject
 from backend.services.training import seen_tasks
 from backend.services.training.label_issues import LabelIssues
 from backend.services.training.promotion import Promotion
@@ -141,7 +141,7 @@ class ActiveLearning:
         if not count:
             return
         waiting = audit_sample.waiting(round_.ledger, round_.tasks)
-        picks = next_picks.next_picks(
+        picks = suggestions.choose(
             round_.dataset, assessment.predicted, count, self.settings.seed, waiting
         )
-        next_picks.show(self.label_studio, round_.project, shown.name, picks)
+        suggestions.show(self.label_studio, round_.project, shown.name, picks)

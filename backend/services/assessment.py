@@ -4,17 +4,18 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from backend.domain.answers import HardExample, NoPrediction
+from backend.domain.batches import ProjectPredictions
 from backend.domain.ids import TaskId
 from backend.domain.jobs import JobRequest
 from backend.domain.tab_titles import TabTitle
 from backend.domain.versions import Ledger
+from backend.policies.certification.verdict import AcceptanceData, Verdict, judge
 from backend.ports.progress import Progress
 from backend.services import audit_sample
 from backend.services.audit_sample import AuditSamples
-from backend.services.auto_accept import Verdict, judge
 from backend.services.labeling_round import LabelingRound
 from backend.services.prediction.hard_examples import HardExamples
-from backend.services.prediction.inference import Predictor, ProjectPredictions
+from backend.services.prediction.inference import Predictor
 from backend.services.project_tasks import ProjectTasks
 from backend.services.training.train import Models
 
@@ -89,14 +90,13 @@ class Assessor:
             for control in round_.schema.controls
             if control.name in assessment.predicted.predictions
         }
-        return judge(
-            audit_sample.terms(round_.request, ledger),
-            kinds,
-            round_.dataset.annotations,
-            assessment.audit,
-            assessment.predicted,
-            labeled_since,
+        data = AcceptanceData(
+            audit=assessment.audit,
+            pool=assessment.predicted,
+            labeled_since=labeled_since,
+            annotations=round_.dataset.annotations,
         )
+        return judge(data, kinds, audit_sample.terms(round_.request, ledger))
 
     def _extend(self, round_: LabelingRound, assessment: Assessment) -> Assessment:
         """Add the images to the audit sample that the test found missing."""

@@ -1,9 +1,9 @@
-"""The random validation lane: drawn by us, labeled by people, never trained on.
+"""The audit sample of a project: drawn at random, labeled by people, never trained on.
 
-Its images have no prediction before people labeled them, so that nothing leans on what the test
-will judge. Only a lane that is labeled as a whole counts: the part that people happened to label
-first is no random sample. Images that are imported later join it at the rate of those before, so
-that it keeps standing for all that is unlabeled.
+Its images have no prediction before people label them, so that no label is influenced by the model
+it will test. The test waits until the whole sample is labeled: the part that people happened to
+label first is no random sample. Images imported later join at the same rate, so that the sample
+stays representative of all unlabeled images.
 """
 
 from collections.abc import Sequence
@@ -23,11 +23,11 @@ from backend.ports.stores import Ledgers
 from backend.services.project_tasks import ProjectTasks
 
 RANDOM_PART = 0.5
-"""Share of labels that are said to be random which become the lane."""
+"""Share of the labels declared to be random that become the audit sample."""
 
 SMALLEST = 50
 LARGEST_PART = 0.25
-"""Share of all images that may be in the lane at a time: labels there teach no model."""
+"""Share of all images that may be in the sample at a time: no model is trained on them."""
 
 
 class AuditedProject(TaskReader, PredictionEditor, TabEditor, Protocol):
@@ -36,95 +36,98 @@ class AuditedProject(TaskReader, PredictionEditor, TabEditor, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AuditSamples:
-    """Draws and extends the lanes of projects."""
+    """Draws and extends the audit samples of projects."""
 
     label_studio: AuditedProject
     ledgers: Ledgers
     seed: int
 
-    def draw(self, request: JobRequest, people: ProjectTasks) -> Ledger:
-        """The project's ledger, with a lane as soon as a guarantee is wanted; not kept yet."""
+    def draw(self, request: JobRequest, tasks: ProjectTasks) -> Ledger:
+        """Return the ledger, with an audit sample if the job asks for a guarantee; unsaved."""
         ledger = self.ledgers.load(request.project)
         if not request.accept:
             return ledger
-        ledger = self._joined(ledger, people)
+        ledger = self._joined(ledger, tasks)
         if ledger.open:
             return ledger
         if request.labels_are_random:
-            drawn = audit(_labeled(people), self.seed, RANDOM_PART, _used(ledger))
+            drawn = audit(_labeled(tasks), self.seed, RANDOM_PART, _used(ledger))
             part = replace(ledger, audit=ledger.audit | set(drawn), from_labels=True)
         else:
-            part = self._extended(ledger, people, _first_size(request, people))
-        return replace(part, before=frozenset(_labeled(people)) - part.audit)
+            part = self._extended(ledger, tasks, _first_size(request, tasks))
+        return replace(part, before=frozenset(_labeled(tasks)) - part.audit)
 
-    def keep(self, project: ProjectId, ledger: Ledger, people: ProjectTasks) -> None:
-        """Remember its lane, and list what is to be labeled, so that people may begin at once."""
+    def keep(self, project: ProjectId, ledger: Ledger, tasks: ProjectTasks) -> None:
+        """Save the audit sample, and list in its tab what is left to label."""
         self.ledgers.change(project, lambda now: _with_audit(now, ledger))
         if ledger.audit:
-            left = waiting(ledger, people)
+            left = waiting(ledger, tasks)
             self.label_studio.forget_predictions(project, left)
             self.label_studio.list_in_tab(project, TabTitle.AUDIT, left)
 
-    def extend(self, project: ProjectId, ledger: Ledger, people: ProjectTasks, more: int) -> Ledger:
-        """The ledger with `more` unlabeled tasks in the lane, as far as that may grow; kept."""
-        extended = self._extended(ledger, people, more)
-        self.keep(project, extended, people)
+    def extend(self, project: ProjectId, ledger: Ledger, tasks: ProjectTasks, more: int) -> Ledger:
+        """Add `more` unlabeled tasks to the sample, as far as it may grow, and save it."""
+        extended = self._extended(ledger, tasks, more)
+        self.keep(project, extended, tasks)
         return extended
 
     def with_unanswered(
-        self, project: ProjectId, schema: LabelSchema, ledger: Ledger, people: ProjectTasks
+        self, project: ProjectId, schema: LabelSchema, ledger: Ledger, tasks: ProjectTasks
     ) -> ProjectTasks:
-        """With the images of the lane that people opened without answering: skipped, for example.
+        """Add the images of the sample that people opened and did not label, such as skipped ones.
 
-        Their like are among the unlabeled images, so the test has to reckon with them.
+        Similar ones are among the unlabeled images, so the test counts them as wrong answers.
         """
-        known = {*_labeled(people), *(ref.task for ref in people.unlabeled)}
+        known = {*_labeled(tasks), *(ref.task for ref in tasks.unlabeled)}
         missing = sorted(ledger.open - known)
         if not missing:
-            return people
-        return replace(people, unanswered=tuple(self.label_studio.refs(project, schema, missing)))
+            return tasks
+        return replace(tasks, unanswered=tuple(self.label_studio.refs(project, schema, missing)))
 
-    def _joined(self, ledger: Ledger, people: ProjectTasks) -> Ledger:
-        """With newcomers by lot; where they are too many, with a smaller share of all."""
-        unlabeled = [ref.task for ref in people.unlabeled]
+    def _joined(self, ledger: Ledger, tasks: ProjectTasks) -> Ledger:
+        """Add newly imported tasks to the sample at the current sampling rate.
+
+        If it would exceed its limit, lower the rate and drop members accordingly.
+        """
+        unlabeled = [ref.task for ref in tasks.unlabeled]
         new = audit(unlabeled, self.seed, ledger.share, _used(ledger))
         if not new:
             return ledger
-        joined, most = ledger.open | set(new), _most(people)
+        joined, most = ledger.open | set(new), _most(tasks)
         if len(joined) <= most:
             return replace(ledger, audit=ledger.audit | set(new))
         share = share_of(joined, self.seed, most)
         kept = frozenset(audit(joined, self.seed, share))
-        gone = (joined - kept).intersection(_labeled(people))
+        gone = (joined - kept).intersection(_labeled(tasks))
         return replace(ledger, audit=ledger.spent | kept, share=share, before=ledger.before | gone)
 
-    def _extended(self, ledger: Ledger, people: ProjectTasks, more: int) -> Ledger:
-        room, used = _most(people) - len(ledger.open), _used(ledger)
-        unlabeled = [ref.task for ref in people.unlabeled if ref.task not in used]
+    def _extended(self, ledger: Ledger, tasks: ProjectTasks, more: int) -> Ledger:
+        room, used = _most(tasks) - len(ledger.open), _used(ledger)
+        unlabeled = [ref.task for ref in tasks.unlabeled if ref.task not in used]
         share = share_of(unlabeled, self.seed, min(more, room))
         drawn = audit(unlabeled, self.seed, share)
         return replace(ledger, audit=ledger.audit | set(drawn), share=max(share, ledger.share))
 
 
-def waiting(ledger: Ledger, people: ProjectTasks) -> tuple[TaskId, ...]:
-    """Tasks of the lane that nobody labeled yet; those that people skipped do not wait."""
-    return tuple(ref.task for ref in people.unlabeled if ref.task in ledger.audit)
+def waiting(ledger: Ledger, tasks: ProjectTasks) -> tuple[TaskId, ...]:
+    """Return the tasks of the sample that are neither labeled nor skipped."""
+    return tuple(ref.task for ref in tasks.unlabeled if ref.task in ledger.audit)
 
 
 def labeled_since(ledger: Ledger, labeled: Sequence[TaskId]) -> list[int]:
-    """Positions of those that people chose to label after the lane was drawn to stand for them."""
+    """Return the indices of tasks that people chose to label after the sample was drawn."""
     stood_for = ledger.before | ledger.audit | ledger.accepted
     return [position for position, task in enumerate(labeled) if task not in stood_for]
 
 
 def terms(request: JobRequest, ledger: Ledger) -> Terms:
-    """What the next test of this project has to keep."""
+    """Return the terms of the next test of this project."""
     assumption = LABELS_ARE_RANDOM if ledger.from_labels else ""
     return Terms(request.max_error, request.confidence, ledger.attempts + 1, assumption)
 
 
 def _with_audit(now: Ledger, drawn: Ledger) -> Ledger:
-    """What others remembered while the lane was drawn stays remembered."""
+    """Put the sample into the newest ledger, and keep what else was saved to it meanwhile."""
     return replace(
         now,
         audit=drawn.audit,
@@ -138,16 +141,16 @@ def _used(ledger: Ledger) -> frozenset[TaskId]:
     return ledger.audit | ledger.accepted
 
 
-def _labeled(people: ProjectTasks) -> list[TaskId]:
-    return [image.image.task for image in people.labeled]
+def _labeled(tasks: ProjectTasks) -> list[TaskId]:
+    return [image.image.task for image in tasks.labeled]
 
 
-def _most(people: ProjectTasks) -> int:
-    """Images that the lane may have at a time."""
-    return max(SMALLEST, int(LARGEST_PART * (len(people.labeled) + len(people.unlabeled))))
+def _most(tasks: ProjectTasks) -> int:
+    """Return how many images the sample may have at a time."""
+    return max(SMALLEST, int(LARGEST_PART * (len(tasks.labeled) + len(tasks.unlabeled))))
 
 
-def _first_size(request: JobRequest, people: ProjectTasks) -> int:
-    """As many as would certify something with a good model, in four of five cases."""
-    nobody = unseen(len(people.unlabeled))
+def _first_size(request: JobRequest, tasks: ProjectTasks) -> int:
+    """Return a size that certifies something with a good model in four of five cases."""
+    nobody = unseen(len(tasks.unlabeled))
     return max(SMALLEST, how_many_more(nobody, terms(request, Ledger())) or 0)

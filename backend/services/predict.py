@@ -31,7 +31,7 @@ BATCH = 64
 class Predict:
     """Predictions for tasks that Label Studio asks about, one element a task, in order.
 
-    Images of the random lane get none: people must label them on their own.
+    Images of the audit sample get none: people label them without seeing a prediction.
     `seconds` bounds the computing: Label Studio gives up after 100 s, gateways before it. What
     does not fit gets no prediction now and is asked for again when the task is opened.
     """

@@ -1,4 +1,4 @@
-"""Who labeled what: the state of a project as Label Studio tells it."""
+"""The tasks of a project, as Label Studio lists them."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -23,9 +23,9 @@ REPORT_EVERY = 500
 
 @dataclass(frozen=True, slots=True)
 class ProjectTasks:
-    """All labeled images of a project and the addresses of all unlabeled ones.
+    """All labeled images of a project, and the addresses of all unlabeled ones.
 
-    `unanswered` of the random lane are neither: people opened them and gave no answer.
+    `unanswered` are images of the audit sample that people opened and did not label.
     """
 
     labeled: tuple[LabeledImage, ...]
@@ -33,12 +33,12 @@ class ProjectTasks:
     unanswered: tuple[ImageRef, ...] = ()
 
     def only(self, tasks: Iterable[TaskId]) -> "ProjectTasks":
-        """Of the unlabeled, only these."""
+        """Keep only these unlabeled tasks."""
         wanted = set(tasks)
         return replace(self, unlabeled=tuple(ref for ref in self.unlabeled if ref.task in wanted))
 
     def without(self, tasks: Iterable[TaskId]) -> "ProjectTasks":
-        """Of the unlabeled, all but these."""
+        """Leave out these unlabeled tasks."""
         done = set(tasks)
         return replace(self, unlabeled=tuple(ref for ref in self.unlabeled if ref.task not in done))
 
@@ -70,7 +70,7 @@ def _listed(items: Iterable[Item], report: Callable[[int], None]) -> tuple[Item,
 
 
 def count(schema: LabelSchema, labeled: Iterable[LabeledImage]) -> tuple[LabelCount, ...]:
-    """On how many images each label of the config was used; those never used count 0.
+    """Count the images of each label of the config, 0 for those never used.
 
     Images are counted, not annotations or regions.
     """
@@ -86,10 +86,10 @@ def count(schema: LabelSchema, labeled: Iterable[LabeledImage]) -> tuple[LabelCo
 
 
 def trainable(labeled: Iterable[LabeledImage], ledger: Ledger) -> tuple[LabeledImage, ...]:
-    """Those that a model may learn from.
+    """Return the images that a model may be trained on.
 
-    Not the validation lane, which has to stay unseen, and not what a machine labeled: a model
-    would learn its own guesses.
+    Neither the audit sample, which has to stay unseen, nor what a model labeled: the next one would
+    learn its mistakes.
     """
     aside = ledger.open | ledger.accepted
     return tuple(image for image in labeled if image.image.task not in aside)

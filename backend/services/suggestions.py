@@ -1,22 +1,42 @@
-"""What to label next, asked for on its own: before the first model as well as after."""
+"""Suggest what to label next: before the first model by typical images, then by its predictions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Protocol
 
+import numpy as np
+
+from backend.domain.batches import ProjectPredictions
+from backend.domain.ids import ProjectId, TaskId, VersionName
 from backend.domain.jobs import Job, JobRequest, JobResult
-from backend.domain.schema import LabelSchema
+from backend.domain.schema import Control, LabelSchema, TaskKind
 from backend.domain.steps import Step
+from backend.domain.tab_titles import TabTitle
 from backend.domain.versions import ModelVersion
 from backend.label_studio import labeling_config
 from backend.policies import preconditions
+from backend.policies.selection import Pick, select
 from backend.ports.images import ReportedExtractor
+from backend.ports.label_studio import ClusterEditor, ProjectContents, TabEditor
 from backend.ports.progress import Progress, Steps
 from backend.ports.stores import Ledgers, Versions
-from backend.services import audit_sample, next_picks, project_tasks
-from backend.services.next_picks import SuggestingProject
-from backend.services.prediction.inference import Predictor, ProjectPredictions
+from backend.services import audit_sample, project_tasks
+from backend.services.prediction.inference import Predictor
 from backend.services.reporting import report
-from backend.services.training.dataset import Dataset, load_dataset
+from backend.services.training.dataset import Dataset, answered, load_dataset
 from backend.services.training.train import Trainer
+
+RANDOM_SHARE = 0.2
+"""Share of the picks that are unlabeled images of the audit sample, while there are any."""
+
+
+class PickEditor(TabEditor, ClusterEditor, Protocol):
+    """Lists picks in a tab, and spreads them over clusters."""
+
+
+class SuggestingProject(ProjectContents, PickEditor, Protocol):
+    """A project whose tasks are read, and some of them listed to be labeled next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +64,10 @@ class Suggestions:
         with steps(Step.PREDICT):
             predicted = self._predicted(version, dataset, progress)
             waiting = audit_sample.waiting(ledger, people)
-            chosen = next_picks.next_picks(dataset, predicted, request.count, self.seed, waiting)
+            chosen = choose(dataset, predicted, request.count, self.seed, waiting)
         with steps(Step.PUSH):
             name = version.name if version else None
-            next_picks.show(self.label_studio, request.project, name, chosen)
+            show(self.label_studio, request.project, name, chosen)
         return report.of_looking(
             self.extractor,
             reason=f"{len(chosen)} images to label next",
@@ -73,3 +93,79 @@ class Suggestions:
             return None
         models = self.trainer.load(dataset.schema, version, self.versions)
         return self.predictor.predict(models, dataset.unlabeled, progress)[0]
+
+
+def choose(
+    dataset: Dataset,
+    predicted: ProjectPredictions | None,
+    count: int,
+    seed: int,
+    waiting: Sequence[TaskId] = (),
+) -> tuple[Pick, ...]:
+    """Choose at most `count` images that a person should label next, the most useful first.
+
+    Args:
+        dataset: whose `unlabeled` images may be picked.
+        predicted: predictions of a version on them; None before the first model.
+        count: number of picks.
+        seed: of the random generator.
+        waiting: unlabeled tasks of the audit sample.
+    """
+    random = waiting[: round(RANDOM_SHARE * count)]
+    rng = np.random.default_rng(seed)
+    wanted = count - len(random)
+    useful = _in_turn(
+        [
+            _of_control(control, dataset, predicted, wanted, rng)
+            for control in _asking(dataset, predicted)
+        ]
+    )[:wanted]
+    last = max((pick.cluster for pick in useful), default=-1)
+    return (*useful, *(Pick(task, last + 1, random=True) for task in random))
+
+
+def show(
+    label_studio: PickEditor,
+    project: ProjectId,
+    version: VersionName | None,
+    picks: Sequence[Pick],
+) -> None:
+    """List the picks in their tab, and give the predictions of `version` their cluster."""
+    label_studio.list_in_tab(project, TabTitle.NEXT_PICKS, [pick.task for pick in picks])
+    if version:
+        clusters = {pick.task: pick.cluster for pick in picks if not pick.random}
+        label_studio.set_clusters(project, version, clusters)
+
+
+def _asking(dataset: Dataset, predicted: ProjectPredictions | None) -> Sequence[Control]:
+    """Return the controls to pick by: those with a model; before any, one of the whole image."""
+    controls = dataset.schema.controls
+    if predicted is not None:
+        return [control for control in controls if control.name in predicted.predictions]
+    return sorted(controls, key=lambda control: control.kind is TaskKind.DETECTION)[:1]
+
+
+def _of_control(
+    control: Control,
+    dataset: Dataset,
+    predicted: ProjectPredictions | None,
+    count: int,
+    rng: np.random.Generator,
+) -> Sequence[Pick]:
+    images = dataset.unlabeled if predicted is None else predicted.images
+    if not len(images):
+        return ()
+    predictions = predicted.predictions[control.name] if predicted else None
+    labeled = dataset.labeled.take(answered(control, dataset)[0])
+    return select(control.kind, images, predictions, labeled, count, rng)
+
+
+def _in_turn(lists: Sequence[Sequence[Pick]]) -> list[Pick]:
+    """Take the first pick of each control, then the second; no task and no cluster twice."""
+    found: dict[TaskId, Pick] = {}
+    for turn in zip_longest(*lists):
+        for control, pick in enumerate(turn):
+            if pick is not None and pick.task not in found:
+                cluster = pick.cluster * len(lists) + control
+                found[pick.task] = Pick(pick.task, cluster, pick.random)
+    return list(found.values())

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from backend.domain.answers import Choices, LabeledImage
-from backend.domain.batches import PredictionBatch
+from backend.domain.batches import PredictionBatch, ProjectPredictions
 from backend.domain.jobs import Algorithm
 from backend.domain.schema import LabelSchema
 from backend.models.classification.classifier import Classifier
@@ -26,7 +26,6 @@ from backend.policies.hard_examples.coefficient import coefficients, hard_exampl
 from backend.policies.hard_examples.evidence import Evidence
 from backend.ports.model_family import Model, TrainingSet
 from backend.services.prediction.consistency import ConsistencyCheck
-from backend.services.prediction.inference import ProjectPredictions
 from backend.services.training.dataset import Dataset
 from backend.settings import Settings
 from tests.bench.bench_few_shot import DATA, Data, drawn, load, silent, training_set

@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from backend.domain.answers import Choices, ImageRef, LabeledImage
-from backend.domain.batches import PredictionBatch
+from backend.domain.batches import PredictionBatch, ProjectPredictions
 from backend.domain.ids import ControlName, Label, TaskId
 from backend.domain.schema import Control, LabelSchema, TaskKind
-from backend.services.prediction.inference import ProjectPredictions
 from backend.services.training.dataset import Dataset
 from tests.fakes.models import FakeFeatureExtractor
 from tests.fakes.steps import quiet

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from backend.domain.answers import Answer, ImageRef, Region, Regions
-from backend.domain.batches import ImageBatch, PredictionBatch
+from backend.domain.batches import ImageBatch, PredictionBatch, ProjectPredictions
 from backend.domain.errors import UnreadableImage
 from backend.domain.geometry import clipped
 from backend.domain.schema import Control, TaskKind
@@ -21,7 +21,6 @@ from backend.policies.certification.correctness import is_right
 from backend.ports.images import AugmentedExtractor, Fetch
 from backend.ports.model_family import Model
 from backend.ports.progress import Progress
-from backend.services.prediction.inference import ProjectPredictions
 from backend.services.training.dataset import Dataset, answered
 
 BLURRED, MIRRORED, CROPPED = 19, 20, 21

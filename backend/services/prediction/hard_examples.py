@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from backend.domain.answers import HardExample
+from backend.domain.batches import ProjectPredictions
 from backend.domain.ids import TaskId
 from backend.domain.schema import Control, TaskKind
 from backend.policies.hard_examples.coefficient import (
@@ -19,7 +20,6 @@ from backend.ports.model_family import Model
 from backend.ports.progress import Progress
 from backend.services.prediction.box_statistics import Cropping
 from backend.services.prediction.consistency import ConsistencyCheck
-from backend.services.prediction.inference import ProjectPredictions
 from backend.services.training.dataset import Dataset, answered
 from backend.services.training.train import Models
 from backend.settings import Settings

@@ -15,12 +15,12 @@ from backend.domain.json import JsonObject
 from backend.domain.metrics import metrics_to_json
 from backend.domain.steps import TIMED_STEPS, Step
 from backend.domain.versions import ModelVersion
+from backend.policies.certification.verdict import Verdict
 from backend.policies.hard_examples.reasons import PHRASES
 from backend.policies.label_issues import LabelIssue
 from backend.ports.images import ExtractionLog
 from backend.services import project_tasks
 from backend.services.assessment import Assessment
-from backend.services.auto_accept import Verdict
 from backend.services.labeling_round import LabelingRound
 from backend.services.project_tasks import ProjectTasks
 from backend.services.publishing.publisher import Publication

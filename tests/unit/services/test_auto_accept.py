@@ -10,8 +10,8 @@ from backend.domain.errors import LabelStudioUnreachable, NotFound, Refused
 from backend.domain.ids import JobId, ProjectId, TaskId, VersionName
 from backend.domain.jobs import Mode
 from backend.domain.tab_titles import TabTitle
+from backend.policies.certification.verdict import Verdict
 from backend.services import audit_sample
-from backend.services.auto_accept import Verdict
 from backend.services.training import seen_tasks
 from tests.fakes.label_studio import FakeLabelStudio
 from tests.fakes.models import ParityFamily, ParityModel

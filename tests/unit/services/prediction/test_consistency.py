@@ -3,12 +3,12 @@
 import pytest
 
 from backend.domain.answers import Choices, Region, Regions
+from backend.domain.batches import ProjectPredictions
 from backend.domain.geometry import Box
 from backend.domain.ids import TaskId
 from backend.models.detection.family import DetectorFamily
 from backend.policies.certification.correctness import is_right
 from backend.services.prediction.consistency import BLURRED, CROPPED, MIRRORED, ConsistencyCheck
-from backend.services.prediction.inference import ProjectPredictions
 from tests.fakes.detection_engine import ColourEngine, ColourNetwork
 from tests.fakes.detection_training_sets import CONTROL, fetch, shapes, training_set
 from tests.fakes.encoder import MeanColour, extractor_of
