@@ -1,9 +1,8 @@
-"""Label Studio's JSON to and from the domain: annotations and predictions.
+"""Parse annotations and serialize predictions, in Label Studio's JSON.
 
-Facts about the format: rectangles are in percent of the upright image with the corner at the top
-left, rotated about that corner; a control that is missing from a submitted annotation was left
-empty by the person, which for rectangles and multiple choice is an answer. Our own job requests
-are read in `backend.jobs.requests`.
+Rectangles are in percent of the upright image, given by their top-left corner and rotated about
+it. A control that is missing from a submitted annotation was left empty, which is an answer for
+rectangles and multiple choice.
 """
 
 import hashlib
@@ -26,56 +25,56 @@ from backend.domain.ids import ControlName, Label, TaskId
 from backend.domain.json import Json
 from backend.domain.schema import Control, LabelSchema, TaskKind
 
-# --- what people said --------------------------------------------------------------------------
+# --- annotations -------------------------------------------------------------------------------
 
 
 def image_ref(task: Json, schema: LabelSchema) -> ImageRef:
-    """Where the task's image is; the address is empty where the task data has none."""
+    """The address of the task's image, empty if the task data has none."""
     data = cast(Json, task.get("data") or {})
     uri = data.get(schema.data_key)
     return ImageRef(TaskId(int(task["id"])), uri if isinstance(uri, str) else "")
 
 
 def labeled_image(task: Json, schema: LabelSchema) -> LabeledImage | None:
-    """What the annotation that counts says; None where none says anything.
+    """The answers of the annotation that counts, or None if there are none.
 
     Skipped annotations never count. Ground truth wins, else the newest.
     """
-    annotations = [note for note in _items(task, "annotations") if not note.get("was_cancelled")]
+    annotations = [one for one in _items(task, "annotations") if not one.get("was_cancelled")]
     if not annotations:
         return None
     best = max(
         annotations,
-        key=lambda note: (bool(note.get("ground_truth")), note.get("updated_at") or "", note["id"]),
+        key=lambda one: (bool(one.get("ground_truth")), one.get("updated_at") or "", one["id"]),
     )
     repairs: Counter[str] = Counter()
-    said = answers(_items(best, "result"), schema, repairs)
-    return LabeledImage(image_ref(task, schema), said, dict(+repairs)) if said else None
+    given = answers(_items(best, "result"), schema, repairs)
+    return LabeledImage(image_ref(task, schema), given, dict(+repairs)) if given else None
 
 
 def answers(
     results: Sequence[Json], schema: LabelSchema, repairs: Counter[str] | None = None
 ) -> dict[ControlName, Answer]:
-    """What the results of one annotation or prediction say to each control.
+    """The answers to each control in the results of one annotation or prediction.
 
-    `repairs` counts what had to be mended, by kind.
+    `repairs` counts, by kind, the results that had to be corrected or left out.
     """
-    mended = Counter[str]() if repairs is None else repairs
-    said: dict[ControlName, Answer] = {}
+    repairs = Counter() if repairs is None else repairs
+    found: dict[ControlName, Answer] = {}
     for control in schema.controls:
         own = [result for result in results if result.get("from_name") == control.name]
-        answer = _answer(control, own, mended)
+        answer = _answer(control, own, repairs)
         if answer is not None:
-            said[control.name] = answer
-    return said
+            found[control.name] = answer
+    return found
 
 
 def _answer(control: Control, results: Sequence[Json], repairs: Counter[str]) -> Answer | None:
     if control.kind is TaskKind.DETECTION:
         return Regions(tuple(_regions(control, results, repairs)))
-    said = [label for result in results for label in _labels(_value(result), "choices")]
-    known = tuple(label for label in control.labels if label in said)
-    repairs["unknown_label"] += len(set(said) - set(known))
+    chosen = [label for result in results for label in _labels(_value(result), "choices")]
+    known = tuple(label for label in control.labels if label in chosen)
+    repairs["unknown_label"] += len(set(chosen) - set(known))
     return Choices(known) if control.kind is TaskKind.MULTI else _single(known)
 
 
@@ -90,8 +89,8 @@ def _regions(control: Control, results: Iterable[Json], repairs: Counter[str]) -
         rotation = _number(value, "rotation")
         aspect = _number(result, "original_width", 1) / _number(result, "original_height", 1)
         numbers = [_number(value, key) for key in ("x", "y", "width", "height")]
-        sound = aspect != 0 and all(map(math.isfinite, (rotation, aspect, *numbers)))
-        corners = from_percent(*numbers, rotation=rotation, aspect=aspect) if sound else NOWHERE
+        is_sound = aspect != 0 and all(map(math.isfinite, (rotation, aspect, *numbers)))
+        corners = from_percent(*numbers, rotation=rotation, aspect=aspect) if is_sound else NOWHERE
         box = clipped(*corners)
         repairs["rotated"] += rotation % 360 != 0
         if box is None:
@@ -127,23 +126,23 @@ def _labels(value: Json, key: str) -> Sequence[Label]:
 
 
 def _number(body: Json, key: str, absent: float = 0) -> float:
-    """A number that may be missing or 0, both meaning `absent`; NaN where it is none."""
+    """A number, `absent` if it is missing or 0, NaN if it is not a number."""
     try:
         return float(body.get(key) or absent)
     except (TypeError, ValueError, OverflowError):
         return math.nan
 
 
-# --- what a model says -------------------------------------------------------------------------
+# --- predictions -------------------------------------------------------------------------------
 
 
 def serialize(prediction: Prediction, schema: LabelSchema) -> dict[str, Any]:
-    """A prediction as Label Studio stores it, less the task's id.
+    """A prediction as Label Studio stores it, without the task's id.
 
-    A hard example carries its reasons in `meta.text` of the first region, where the region panel
-    shows them and the Data Manager's "Prediction results contains" finds them. The id of a region
-    begins with how hard the image is: ordered by "Prediction results", the hardest come first. The
-    reasons follow at once, as that column shows no more than the begin.
+    The reasons of a hard example are in `meta.text` of the first region: the region panel shows
+    them, and the Data Manager's filter "Prediction results contains" finds them. The id of a region
+    begins with the hard-example coefficient, so that ordering by "Prediction results" puts the
+    hardest first. The reasons come right after the id because that column is cut off.
     """
     hard = {"meta": {"text": [prediction.hard.text]}} if prediction.hard else {}
     result = [
@@ -170,11 +169,11 @@ def _parts(prediction: Prediction, schema: LabelSchema) -> Iterable[dict[str, An
                 continue
 
 
-def fits(said: Json, schema: LabelSchema) -> bool:
-    """Whether a labeling config still asks what an earlier prediction answers."""
+def fits(prediction: Json, schema: LabelSchema) -> bool:
+    """Whether every result of a serialized prediction still has its control and labels."""
     return all(
         _part_fits(part, schema.control(str(part.get("from_name"))))
-        for part in _items(said, "result")
+        for part in _items(prediction, "result")
     )
 
 
@@ -188,7 +187,7 @@ def _part_fits(part: Json, control: Control | None) -> bool:
 
 
 def _by_box(regions: Iterable[Region]) -> Mapping[Box, Sequence[Region]]:
-    """Regions that are one rectangle to people, in order of first appearance."""
+    """Regions by their rectangle, in order of first appearance."""
     found: dict[Box, list[Region]] = {}
     for region in regions:
         found.setdefault(region.box, []).append(region)
@@ -196,7 +195,7 @@ def _by_box(regions: Iterable[Region]) -> Mapping[Box, Sequence[Region]]:
 
 
 def _rectangle(box: Box, same: Sequence[Region], size: tuple[int, int]) -> dict[str, Any]:
-    """One rectangle with all its labels; its score is that of the least certain one."""
+    """One rectangle with all its labels and the lowest of their scores."""
     scores = [region.score for region in same if region.score is not None]
     labels = [region.label for region in same]
     value = {**to_percent(box), "rotation": 0, "rectanglelabels": labels}
@@ -211,7 +210,7 @@ def _rectangle(box: Box, same: Sequence[Region], size: tuple[int, int]) -> dict[
 
 
 def _region_id(prediction: Prediction, position: int) -> str:
-    """Fixed width, so that ids order as numbers; equal predictions get equal ids."""
-    hardness = prediction.hard.coefficient if prediction.hard else 0.0
+    """Of fixed width, so that ids sort as numbers; equal predictions get equal ids."""
+    coefficient = prediction.hard.coefficient if prediction.hard else 0.0
     digest = hashlib.blake2b(f"{prediction.image.task}/{position}".encode(), digest_size=5)
-    return f"{round(hardness * 1000):04}-{digest.hexdigest()}"
+    return f"{round(coefficient * 1000):04}-{digest.hexdigest()}"

@@ -1,16 +1,10 @@
-"""Label Studio and image files as the domain sees them.
-
-The one place where connectors are spoken to: their JSON becomes domain values, their errors become
-ours.
-"""
+"""Label Studio in the words of the domain: JSON and errors of the connector are translated here."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from backend.domain.answers import ImageRef, LabeledImage, NoPrediction, Prediction
-from backend.domain.errors import (
-    NotFound,
-)
+from backend.domain.errors import NotFound
 from backend.domain.ids import ProjectId, TaskId, VersionName
 from backend.domain.projects import Project
 from backend.domain.schema import LabelSchema
@@ -22,7 +16,7 @@ from backend.ports.label_studio import Pushed
 from connectors.label_studio.client import LabelStudioClient
 
 TITLE = "Autolabel"
-"""What the backend is called in Label Studio's settings."""
+"""The name of the backend in Label Studio's settings."""
 
 
 class LabelStudioGateway:

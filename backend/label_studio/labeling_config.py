@@ -1,7 +1,7 @@
-"""What a labeling config asks: from Label Studio's XML to a `LabelSchema`.
+"""Parse a labeling config, Label Studio's XML, into a `LabelSchema`.
 
-We learn `Choices` (one or several) and `RectangleLabels` on one `Image`. Every other control of
-that image is left alone and named in a warning; a config with none that we learn is refused.
+Supported are `Choices` (one or several) and `RectangleLabels` on one `Image`. Other controls are
+ignored and named in a warning; a config without a supported control is refused.
 """
 
 from collections.abc import Iterable
@@ -14,8 +14,8 @@ from backend.domain.errors import UnsupportedConfig
 from backend.domain.ids import ControlName, Label
 from backend.domain.schema import Control, LabelSchema, TaskKind
 
-LEARNED = {"Choices": "Choice", "RectangleLabels": "Label"}
-"""Tags that we learn, and the tag of their options."""
+SUPPORTED = {"Choices": "Choice", "RectangleLabels": "Label"}
+"""Supported control tags, and the tag of their options."""
 
 HINT = "Use <Image> with <Choices> or <RectangleLabels> in Settings > Labeling Interface"
 
@@ -24,20 +24,20 @@ def parse(label_config: str) -> LabelSchema:
     """The schema of a labeling config.
 
     Raises:
-        UnsupportedConfig: when it is no XML, has no image, or no control that we learn.
+        UnsupportedConfig: when it is not XML, or has no image or no supported control.
     """
     root = _root(label_config)
     names = [image.get("name", "") for image in root.iter("Image")]
     if not names:
         raise UnsupportedConfig("the labeling config has no <Image> tag", HINT)
     found = [tag for tag in root.iter() if tag.get("toName")]
-    shown = next((name for name in names if any(_learnable(tag, name) for tag in found)), None)
+    shown = next((name for name in names if any(_is_supported(tag, name) for tag in found)), None)
     if shown is None:
-        raise UnsupportedConfig(f"we do not learn {_listed(found)} on an image", HINT)
-    controls = tuple(_control(tag, shown) for tag in found if _learnable(tag, shown))
-    left_alone = [tag for tag in found if not _learnable(tag, shown)]
+        raise UnsupportedConfig(f"{_listed(found)} cannot be learned on an image", HINT)
+    controls = tuple(_control(tag, shown) for tag in found if _is_supported(tag, shown))
+    ignored = [tag for tag in found if not _is_supported(tag, shown)]
     image = next(image for image in root.iter("Image") if image.get("name") == shown)
-    warnings = tuple(f"{_named(tag)} is left alone: we do not learn it" for tag in left_alone)
+    warnings = tuple(f"{_named(tag)} is ignored: this control cannot be learned" for tag in ignored)
     return LabelSchema(_data_key(image), controls, warnings)
 
 
@@ -56,19 +56,19 @@ def _data_key(image: Element) -> str:
     return value[1:]
 
 
-def _learnable(tag: Element, image: str) -> bool:
-    """Whether we learn this control: fixed options, about the whole image, named."""
-    if tag.tag not in LEARNED or tag.get("toName") != image or not tag.get("name"):
+def _is_supported(tag: Element, image: str) -> bool:
+    """Whether this is a named control with fixed options, not one for each region."""
+    if tag.tag not in SUPPORTED or tag.get("toName") != image or not tag.get("name"):
         return False
     return tag.get("perRegion") != "true" and "value" not in tag.attrib and bool(_options(tag))
 
 
 def _options(tag: Element) -> list[Element]:
-    return [option for option in tag.iter(LEARNED[tag.tag]) if _stored(option)]
+    return [option for option in tag.iter(SUPPORTED[tag.tag]) if _stored(option)]
 
 
 def _stored(option: Element) -> str:
-    """What Label Studio writes into an annotation: the alias where there is one."""
+    """The label that annotations hold: the alias if there is one, else the value."""
     return option.get("alias") or option.get("value") or ""
 
 

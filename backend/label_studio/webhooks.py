@@ -1,6 +1,6 @@
-"""Label Studio's webhooks: what happened, as one of three events.
+"""Parse Label Studio's webhooks into one of three events.
 
-Payloads are those of Label Studio 1.18 to 1.23. `START_TRAINING` is a direct call, the others come
+Payloads are those of Label Studio 1.18 to 1.23. `START_TRAINING` is a direct call; the others come
 from the webhook subsystem, which may leave out the payload.
 """
 
@@ -15,7 +15,10 @@ from backend.domain.json import Json
 
 @dataclass(frozen=True, slots=True)
 class TrainNow:
-    """Someone pressed "Start training"; `labeled` tasks have annotations, as far as is known."""
+    """Someone pressed "Start training".
+
+    `labeled` is the number of annotated tasks, 0 if unknown.
+    """
 
     project: ProjectId
     labeled: int = 0
@@ -23,7 +26,7 @@ class TrainNow:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """People annotated, or took annotations back."""
+    """Annotations were created, changed or deleted."""
 
     project: ProjectId
     annotations: int
@@ -31,7 +34,7 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """An event that changes nothing for us."""
+    """An event that needs no action."""
 
     reason: str
 
@@ -40,7 +43,7 @@ Event = TrainNow | Changed | Ignored
 
 
 def event(body: Json) -> Event:
-    """What a webhook says. A skip (a cancelled annotation) is no label and is ignored.
+    """The event in a webhook's body. A skip, which is a cancelled annotation, is ignored.
 
     Raises:
         BadInput: when the body has no action, or names no project where it must.
@@ -50,8 +53,8 @@ def event(body: Json) -> Event:
         case "START_TRAINING":
             return TrainNow(_project_in(body), _labeled(body.get("project")))
         case "ANNOTATION_CREATED" | "ANNOTATION_UPDATED":
-            note = body.get("annotation")
-            if isinstance(note, Mapping) and cast(Json, note).get("was_cancelled"):
+            annotation = body.get("annotation")
+            if isinstance(annotation, Mapping) and cast(Json, annotation).get("was_cancelled"):
                 return Ignored("the task was skipped")
             return Changed(_project_in(body), 1)
         case "ANNOTATIONS_CREATED":
@@ -85,11 +88,11 @@ def _project_in(body: Json) -> ProjectId:
 
 
 def _labeled(project: object) -> int:
-    """Label Studio's own counter, which counts skipped tasks too; 0 where it tells none."""
-    told = (
-        cast(Json, project).get("num_tasks_with_annotations") if isinstance(project, Mapping) else 0
-    )
-    return told if isinstance(told, int) else 0
+    """Label Studio's own count, which includes skipped tasks; 0 if it is missing."""
+    if not isinstance(project, Mapping):
+        return 0
+    count = cast(Json, project).get("num_tasks_with_annotations")
+    return count if isinstance(count, int) else 0
 
 
 def _count(items: object) -> int:

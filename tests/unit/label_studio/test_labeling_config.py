@@ -35,7 +35,7 @@ def test_a_control_that_we_do_not_learn_is_named_in_a_warning():
     polygon = '<PolygonLabels name="p" toName="img"><Label value="x"/></PolygonLabels></View>'
     read = labeling_config.parse(BOXES.replace("</View>", polygon))
     assert [control.name for control in read.controls] == ["r"]
-    assert read.warnings == ("<PolygonLabels name='p'> is left alone: we do not learn it",)
+    assert read.warnings == ("<PolygonLabels name='p'> is ignored: this control cannot be learned",)
 
 
 @pytest.mark.parametrize(
