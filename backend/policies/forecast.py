@@ -1,8 +1,8 @@
-"""Does more labeling pay? How many more labels bring how many more certified images.
+"""Forecast how many more certified images more labels bring, and whether that pays.
 
-What is neither labeled nor certified shrinks as a power of the number of labels; the next quarter
-of labels pays while it certifies at least one image a label (the cost view of MCAL, Qiu et al.
-2023, arXiv 2006.13355).
+The number of images that are neither labeled nor certified falls as a power of the number of
+labels. The next quarter of labels pays while each label certifies at least one more image (the
+cost view of MCAL, Qiu et al. 2023, arXiv 2006.13355).
 """
 
 from collections.abc import Sequence
@@ -12,14 +12,14 @@ from math import ceil
 import numpy as np
 
 USUAL_POWER = 0.5
-"""Rest ~ labels ** -0.5: what is assumed until rounds tell otherwise."""
+"""Prior exponent: rest ~ labels ** -0.5."""
 
 NEXT_SHARE, FEWEST = 0.25, 10
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """Where a project stood after a round; totals so far, validation labels included."""
+    """Totals of a project after a round; validation labels count as labels."""
 
     labels: int
     certified: int
@@ -27,7 +27,7 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """`labels` more from people would certify about `certified` more images."""
+    """About `certified` more images would be certified with `labels` more human labels."""
 
     labels: int
     certified: int
@@ -61,7 +61,7 @@ def forecast(rounds: Sequence[Round], images: int) -> Forecast:
 
 
 def _power(rounds: Sequence[Round], images: int) -> float:
-    """How fast the rest shrinks, within [0, 2]; the usual power counts as one round."""
+    """Fit the exponent of the rest, within [0, 2], with USUAL_POWER as a prior of unit weight."""
     seen = [one for one in rounds if one.certified and images > one.labels + one.certified]
     if len(seen) < 2:
         return USUAL_POWER

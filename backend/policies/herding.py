@@ -1,4 +1,4 @@
-"""Greedy picks that cover what is uncertain.
+"""Pick images greedily so that they cover the uncertain ones.
 
 Uncertainty Herding (Bae, Noh & Sutherland, ICLR 2025, arXiv 2412.20644): each pick adds most to
 sum_x u(x) max_s k(x, s), with u the uncertainty and k a Gaussian kernel about picked and labeled
@@ -15,7 +15,7 @@ from backend.domain.arrays import Floats
 from backend.policies.neighbors import NEAR_IDENTICAL, nearest
 
 REFERENCE = 5000
-"""Coverage is summed over at most so many images, drawn at random."""
+"""Coverage is summed over a random sample of at most this many images."""
 
 REACH_BLIND, REACH = 0.9, 2 / 3
 """Kernel width without a model and with one, in units of the distance within which an image has
@@ -35,7 +35,7 @@ class Pool:
 def herd(
     pool: Pool, candidates: NDArray[np.intp], count: int, reach: float, rng: np.random.Generator
 ) -> list[int]:
-    """Positions of at most `count` of the `candidates`, best first."""
+    """Return the positions of at most `count` of the `candidates`, best first."""
     count = min(count, len(candidates))
     rows = _some(len(pool.features), rng)
     reference = pool.features[rows].astype(np.float32)
@@ -53,7 +53,7 @@ def herd(
 
 @dataclass(slots=True)
 class _Greedy:
-    """Lazy greedy (Minoux 1978): gains only shrink, so an old one is a bound for the new one.
+    """Lazy greedy maximization (Minoux 1978): gains only shrink, so an old gain is a bound.
 
     `kernel` (c, r) of candidates to reference images; `weight` and `covered` (r,).
     """
@@ -63,7 +63,7 @@ class _Greedy:
     covered: Floats
 
     def take(self, count: int, offered: Floats, closed: NDArray[np.bool_]) -> list[int]:
-        """The best `count`; those closed or near-identical to a pick only when no other is left."""
+        """Return the best `count`; closed ones and duplicates of picks only as a last resort."""
         closed = closed.copy()
         bounds = [(-self._gain(position), position) for position in range(len(offered))]
         heapify(bounds)
@@ -91,7 +91,7 @@ def _some(many: int, rng: np.random.Generator) -> NDArray[np.intp]:
 
 
 def _fair_distance(reference: Floats, picks: int) -> float:
-    """The median distance within which a reference image has 1 / `picks` of the others."""
+    """Return the median distance within which a reference image has 1 / `picks` of the others."""
     count = max(1, round(len(reference) / max(1, picks)))
     near = nearest(reference[:1000], reference, count + 1)[1]
     return float(np.sqrt(max(2 - 2 * np.median(near[:, -1]), 1e-4)))
@@ -104,7 +104,7 @@ def _covered(reference: Floats, labeled: Floats, width: float) -> Floats:
 
 
 def _kernel(cosines: Floats, width: float) -> Floats:
-    """A Gaussian of the distance between unit vectors."""
+    """Return a Gaussian of the distance between unit vectors."""
     return np.exp((2 * cosines - 2) / np.float32(width**2))
 
 

@@ -1,4 +1,8 @@
-"""Nearest neighbours by cosine, in chunks that fit into memory."""
+"""Nearest neighbours by cosine, in chunks that fit into memory.
+
+scikit-learn's NearestNeighbors is no faster and takes up to 1.9 GB for 50,000 float16 vectors: see
+docs/decisions/own-metrics-clusters-and-tails.md.
+"""
 
 from collections.abc import Iterator
 
@@ -11,22 +15,22 @@ CHUNK_CELLS = 16_000_000
 """Similarities held at once: 64 MB of float32."""
 
 NEAR_IDENTICAL = 0.98
-"""Cosine from which on two images show the same to a person who labels."""
+"""Least cosine at which two images look the same to an annotator."""
 
 CELL = 5000
-"""Larger sets are cut into cells of at most so many vectors before looking for twins."""
+"""Larger sets are split into cells of at most this many vectors before searching twins."""
 
 
 def nearest(
     queries: Floats, keys: Floats, count: int, skip_self: bool = False
 ) -> tuple[NDArray[np.intp], Floats]:
-    """Positions in `keys` and cosines of the nearest `count`, best first.
+    """Return positions in `keys` and cosines of the nearest `count`, best first.
 
     Args:
         queries: (n, d), rows of length 1.
         keys: (m, d), rows of length 1.
-        count: how many neighbours a query; fewer where `keys` are fewer.
-        skip_self: `keys` are the `queries`; none is its own neighbour.
+        count: neighbours of each query; fewer if there are fewer `keys`.
+        skip_self: `keys` are the `queries`, and none is its own neighbour.
 
     Returns:
         Two arrays (n, k) with k at most `count`.
@@ -48,7 +52,7 @@ def nearest(
 
 
 def similarities(queries: Floats, keys: Floats) -> Iterator[tuple[slice, NDArray[np.float32]]]:
-    """Cosines of some queries at a time to all keys; the array may be overwritten."""
+    """Yield the cosines of a few queries to all keys; the caller may overwrite the array."""
     columns = np.ascontiguousarray(keys.astype(np.float32).T)
     step = max(1, CHUNK_CELLS // max(1, len(keys)))
     for start in range(0, len(queries), step):
@@ -57,10 +61,10 @@ def similarities(queries: Floats, keys: Floats) -> Iterator[tuple[slice, NDArray
 
 
 def twins(vectors: Floats, count: int) -> tuple[NDArray[np.intp], Floats]:
-    """(n, count) the nearest other vectors and their cosines, best first; -1 where there is none.
+    """Return (n, count) the nearest other vectors and their cosines, best first; -1 if none.
 
     Exact up to CELL vectors. Larger sets are halved along their main direction until they fit, so
-    that a pair may be missed where a cut runs between the two.
+    a pair on both sides of a cut may be missed.
     """
     near = np.full((len(vectors), count), -1, dtype=np.intp)
     cosine = np.full((len(vectors), count), -1.0)
@@ -85,7 +89,7 @@ def _cells(vectors: Floats, rows: NDArray[np.intp]) -> Iterator[NDArray[np.intp]
 
 
 def _main_direction(vectors: Floats) -> Floats:
-    """The direction of largest spread, roughly: a few steps of the power method."""
+    """Approximate the direction of largest variance by a few steps of the power method."""
     centered = vectors.astype(np.float32)
     centered -= centered.mean(axis=0)
     direction = centered[np.abs(centered).sum(axis=1).argmax()]

@@ -1,4 +1,4 @@
-"""Does a new version replace the current one?"""
+"""Decide whether a new version replaces the current one."""
 
 from collections.abc import Sequence
 from math import inf, sqrt
@@ -8,16 +8,16 @@ import numpy as np
 from backend.domain.jobs import Decision
 
 TINY = 1e-9
-"""Below this two figures are the same: one image alone that got worse is just within chance."""
+"""Figures closer than this are equal, so that rounding does not decide."""
 
 
 def decide(new: Sequence[float], current: Sequence[float] | None) -> Decision:
-    """Yes unless the new version is worse by more than chance explains.
+    """Return yes unless the new version is worse by more than chance explains.
 
     Args:
-        new: how far each held-out answer of the new version agrees with people, in [0, 1].
-        current: the same of the current version, on the same images in the same order; None
-            without one, or when its labels are others.
+        new: agreement of the new version with the human label of each held-out image, in [0, 1].
+        current: the same for the current version, on the same images in the same order; None
+            without one, or if its labels differ.
     """
     if current is None:
         return Decision(True, "the first version for these labels")
@@ -34,9 +34,9 @@ def decide(new: Sequence[float], current: Sequence[float] | None) -> Decision:
 
 
 def standard_error(new: Sequence[float], current: Sequence[float]) -> float:
-    """Of the mean difference, from each image's own: images that both get right say nothing.
+    """Return the standard error of the mean difference, paired by image.
 
-    Infinite for a single image, which could be any.
+    Infinite with fewer than two images.
     """
     if len(new) < 2:
         return inf

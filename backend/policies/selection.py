@@ -1,7 +1,8 @@
-"""Which images a person should label next.
+"""Select the images to label next.
 
-One rule for all budgets: uncertainty herding. Boxes differ, since pure coverage loses to chance
-there: the most uncertain images, spread over what they show (after PPAL, Yang et al., CVPR 2024).
+Labels of whole images use uncertainty herding at every budget. Boxes use the most uncertain
+images, made diverse (after PPAL, Yang et al., CVPR 2024): coverage alone is worse than random
+selection there.
 """
 
 from dataclasses import dataclass
@@ -18,10 +19,10 @@ from backend.policies.kmeans import kmeans
 from backend.policies.uncertainty import uncertainty
 
 SHORTLIST = 4000
-"""Herding chooses among so many images: the most uncertain half, and as many at random."""
+"""Herding chooses among this many images: half the most uncertain, half random."""
 
 BOX_SHORTLIST = 4
-"""For boxes, among so many times the most uncertain images as are to be picked."""
+"""Boxes are picked among the most uncertain images, this many times the number of picks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +42,14 @@ def select(
     count: int,
     rng: np.random.Generator,
 ) -> tuple[Pick, ...]:
-    """At most `count` of the unlabeled `images`, the most useful first.
+    """Select at most `count` of the unlabeled `images`, most useful first.
 
     Args:
         kind: what the control asks.
-        pictures: the unlabeled images.
-        guesses: a model's answers to them; None before the first model.
-        labeled: what people answered already.
-        count: how many picks.
+        images: the unlabeled images.
+        predictions: a model's answers to them; None before the first model.
+        labeled: the labeled images.
+        count: number of picks.
         rng: the same state gives the same picks.
     """
     chosen = _useful(kind, images, predictions, labeled, min(count, len(images)), rng)
@@ -68,13 +69,13 @@ def _useful(
     count: int,
     rng: np.random.Generator,
 ) -> list[int]:
-    """Rows of `images`, best first."""
+    """Return rows of `images`, best first."""
     if count <= 0:
         return []
     if kind is TaskKind.DETECTION:
         if predictions is None:
             return [int(row) for row in rng.choice(len(images), count, replace=False)]
-        return _doubtful_boxes(images.features, predictions, count)
+        return _uncertain_boxes(images.features, predictions, count)
     unsure = np.ones(len(images)) if predictions is None else uncertainty(kind, predictions)
     pool = Pool(images.features, unsure, labeled.features)
     reach = REACH_BLIND if predictions is None else REACH
@@ -86,22 +87,22 @@ def _shortlist(unsure: Floats, count: int, rng: np.random.Generator) -> NDArray[
     if len(unsure) <= size:
         return np.arange(len(unsure))
     shuffled = rng.permutation(len(unsure))
-    by_doubt = shuffled[np.argsort(-unsure[shuffled], kind="stable")]
-    top, rest = by_doubt[: size // 2], by_doubt[size // 2 :]
+    by_uncertainty = shuffled[np.argsort(-unsure[shuffled], kind="stable")]
+    top, rest = by_uncertainty[: size // 2], by_uncertainty[size // 2 :]
     return np.sort(np.concatenate([top, rng.choice(rest, size - len(top), replace=False)]))
 
 
-def _doubtful_boxes(features: Floats, predictions: PredictionBatch, count: int) -> list[int]:
-    """Greedy: doubt times distance from the picks, in pictures and in the labels found in them."""
-    doubt = uncertainty(TaskKind.DETECTION, predictions) + 1e-6
-    top = np.argsort(-doubt, kind="stable")[: BOX_SHORTLIST * count]
+def _uncertain_boxes(features: Floats, predictions: PredictionBatch, count: int) -> list[int]:
+    """Pick greedily by uncertainty times distance to the picks, in features and in labels."""
+    unsure = uncertainty(TaskKind.DETECTION, predictions) + 1e-6
+    top = np.argsort(-unsure, kind="stable")[: BOX_SHORTLIST * count]
     shown = features[top].astype(np.float32)
     found = predictions.probabilities[top].astype(np.float32)
     found = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-6)
     alike = np.zeros(len(top), dtype=np.float32)
     chosen = list[int]()
     for _ in range(min(count, len(top))):
-        worth = doubt[top] * (1 - alike)
+        worth = unsure[top] * (1 - alike)
         worth[chosen] = -1
         best = int(worth.argmax())
         chosen.append(best)

@@ -1,7 +1,7 @@
-"""Which images are kept aside: the random validation lane, and the held-out part of the labels.
+"""Choose the images that are set aside: the random audit sample and the held-out labels.
 
-Membership hangs on the task's id and the project's seed alone, so it survives restarts, holds
-however many images join, and never changes from one round to the next.
+Membership depends on the task id and the project's seed only, so it survives restarts, does not
+depend on images imported later, and is the same in every round.
 """
 
 from collections import Counter
@@ -20,33 +20,34 @@ MIN_TRAIN = 4
 """A label keeps this many images for training before any of its images is held out."""
 
 NOTHING = frozenset({Label("")})
-"""An empty answer counts as a label of its own."""
+"""Stands for an empty answer, which counts as a label of its own."""
 
 Positions = NDArray[np.intp]
 
 _PURPOSE = "lane"
+"""Part of the hashed key: another text would draw another sample in existing projects."""
 
 
 def audit(
     tasks: Iterable[TaskId], seed: int, share: float, taken: frozenset[TaskId] = frozenset()
 ) -> tuple[TaskId, ...]:
-    """The tasks that people should label for validation, in the order in which to label them.
+    """Return the tasks to label for validation, in the order in which to label them.
 
-    Any first part of it is a uniform random sample of `tasks` without `taken`. Raising `share`
-    only adds tasks.
+    Any prefix is a uniform random sample of `tasks` without `taken`. A higher `share` only adds
+    tasks.
 
     Args:
         tasks: all candidates, whoever chose them.
         seed: the project's; the same in every round.
         share: of the candidates, in [0, 1].
-        taken: what a model has trained on already; never enters the lane.
+        taken: tasks that a model has trained on; they are never drawn.
     """
     drawn = ((_uniform(task, seed, _PURPOSE), task) for task in tasks if task not in taken)
     return tuple(task for place, task in sorted(drawn) if place < share)
 
 
 def share_of(tasks: Iterable[TaskId], seed: int, count: int) -> float:
-    """The share at which the lane of these tasks has `count` images, or all if they are fewer."""
+    """Return the share at which `audit` draws `count` of these tasks, or all if there are fewer."""
     places = sorted(_uniform(task, seed, _PURPOSE) for task in tasks)[: max(0, count)]
     return float(np.nextafter(places[-1], 1.0)) if places else 0.0
 
@@ -58,11 +59,11 @@ def split(
     share: float,
     trained: frozenset[TaskId] = frozenset(),
 ) -> tuple[Positions, Positions]:
-    """Positions to train on and positions to hold out for evaluation, both ascending.
+    """Return positions to train on and positions to hold out for evaluation, both ascending.
 
-    Each task is held out with chance `share`, by its id. A label that would keep fewer than
-    MIN_TRAIN images for training takes some back, so a small set may hold out nothing; pass what
-    earlier versions trained on as `trained`, so that those never come to be held out later.
+    Each task is held out with probability `share`, decided by its id. Every label keeps at least
+    MIN_TRAIN images for training, so a small set may hold out nothing. Tasks in `trained`, on
+    which earlier versions were trained, are never held out.
     """
     place = [_uniform(task, seed, "held-out") for task in tasks]
     labels = [frozenset(answer.labels) or NOTHING for answer in answers]
@@ -79,6 +80,6 @@ def split(
 
 
 def _uniform(task: TaskId, seed: int, purpose: str) -> float:
-    """A number in [0, 1) that looks random and is the same forever."""
+    """Hash a task to [0, 1): uniform over tasks, and the same in every run."""
     digest = blake2b(f"{purpose}:{seed}:{task}".encode(), digest_size=8).digest()
     return int.from_bytes(digest) / 2**64

@@ -1,4 +1,4 @@
-"""Which labels may be accepted unseen, with an error rate that statistics guarantee."""
+"""Certificates: which labels may be accepted unseen, with a guaranteed error rate."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,23 +12,26 @@ from backend.domain.versions import Certificate
 from backend.policies.certification.acceptance_test import Stop, Validation, stops, walk
 
 FIRST_ATTEMPT = 0.75
-"""Share of the remaining confidence budget that each attempt spends."""
+"""Share of the remaining risk that each attempt spends."""
 
 POISSON_MEDIAN = 2 / 3
-"""A Poisson number is k or less in half of all cases while its mean is below k + 2/3, roughly."""
+"""A Poisson variable of mean k + 2/3 has its median at about k."""
 
 MODESTY = 2
-"""A model may make half the mistakes that its scores claim: it learned from images that were chosen
-because they were uncertain. Measured by `tests.bench.bench_labels_saved`."""
+"""A model makes about half the mistakes that its scores predict, because it was trained on images
+chosen for their uncertainty. Measured by `tests.bench.bench_labels_saved`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What the user asked for, and how often it was tried before on this project.
+    """What the user asked for, and the number of this attempt on the project.
 
-    `max_error` in (0, 1) of the accepted labels; `confidence` in [0.5, 1) that the promise holds
-    for all rounds of the project together; `attempt` counts from 1; `share` of an attempt's risk
-    is what one of several tests made at once may spend.
+    Attributes:
+        max_error: in (0, 1), of the accepted labels.
+        confidence: in [0.5, 1), that the promise holds for all rounds of the project together.
+        attempt: counts from 1.
+        assumption: what the promise rests on besides, for its wording.
+        share: of the attempt's risk that one of several simultaneous tests may spend.
     """
 
     max_error: float = 0.05
@@ -39,16 +42,16 @@ class Terms:
 
     @property
     def risk(self) -> float:
-        """The chance of breaking the promise that this attempt may spend; sums to the whole."""
+        """The error probability that this attempt may spend; all attempts sum to 1 - confidence."""
         left = (1 - FIRST_ATTEMPT) ** (self.attempt - 1)
         return (1 - self.confidence) * FIRST_ATTEMPT * left * self.share
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What the model answered to the images of a `Validation`, as the position of its label:
+    """The predicted labels of the images of a `Validation`, as positions in a list of labels.
 
-    to the validation images `sample` (n,), to the `pool` (N,), to those `labeled_since` (m,).
+    `sample` (n,), `pool` (N,) and `labeled_since` (m,) as there.
     """
 
     sample: NDArray[np.intp]
@@ -56,14 +59,14 @@ class Said:
     labeled_since: NDArray[np.intp]
 
     def part(self, validation: Validation, label: int) -> Validation:
-        """Those that got this label."""
+        """Return the part of the validation with this predicted label."""
         return validation.take(
             self.sample == label, self.pool == label, self.labeled_since == label
         )
 
 
 def certify(validation: Validation, terms: Terms) -> Certificate | None:
-    """The loosest threshold that the validation sample vouches for; None where there is none."""
+    """Certify the loosest threshold that passes the test; None if none does."""
     passed = walk(validation, terms.max_error, terms.risk)
     return passed and _certificate(passed, len(validation.right), terms)
 
@@ -71,9 +74,9 @@ def certify(validation: Validation, terms: Terms) -> Certificate | None:
 def certify_labels(
     validation: Validation, said: Said, labels: Sequence[Label], terms: Terms
 ) -> Mapping[Label, Certificate]:
-    """A certificate for each label whose sample affords one; all hold at once (Bonferroni).
+    """Certify each label whose own sample passes; all certificates hold at once (Bonferroni).
 
-    `said` are positions in `labels`.
+    `said` holds positions in `labels`.
     """
     judged, shared = _sharing(said, labels, terms)
     certificates = dict[Label, Certificate]()
@@ -87,15 +90,15 @@ def certify_labels(
 
 
 def large_enough(validation: Validation, terms: Terms) -> bool:
-    """Whether the sample is large enough for any test; with a perfect model it would pass."""
+    """Return whether the sample is large enough that a perfect model would pass."""
     return next(stops(validation, terms.max_error, terms.risk), None) is not None
 
 
 def promising(validation: Validation, terms: Terms) -> bool:
-    """Whether a test would rather pass than fail, going by what the scores claim.
+    """Return whether the test is more likely to pass than to fail, judging by the scores.
 
-    Looks at scores alone, so asking spends no confidence. The first threshold decides: where the
-    mistakes expected lie below the bound, it passes in at least half of all cases.
+    Only scores are used, so this spends no risk. The first threshold decides: if the expected
+    mistakes are below the bound, it passes in at least half of all cases.
     """
     first = next(stops(validation, terms.max_error, terms.risk), None)
     if first is None:
@@ -108,15 +111,15 @@ def promising(validation: Validation, terms: Terms) -> bool:
 def promising_labels(
     validation: Validation, said: Said, labels: Sequence[Label], terms: Terms
 ) -> bool:
-    """Whether that holds for a label that `certify_labels` would judge."""
+    """Return whether `promising` holds for any label that `certify_labels` would test."""
     judged, shared = _sharing(said, labels, terms)
     return any(promising(said.part(validation, position), shared) for position in judged)
 
 
 def stays(confidence: Floats, certificate: Certificate | None) -> Targets:
-    """(n,) which validation images still stand for the unlabeled ones after an acceptance.
+    """Return (n,) which validation images still represent the pool after an acceptance.
 
-    Those within the accepted region leave the sample for good, as their like left the pool.
+    Images in the accepted region leave the sample for good, as similar ones left the pool.
     """
     if certificate is None:
         return np.ones(len(confidence), dtype=np.bool_)
@@ -124,7 +127,7 @@ def stays(confidence: Floats, certificate: Certificate | None) -> Targets:
 
 
 def _sharing(said: Said, labels: Sequence[Label], terms: Terms) -> tuple[list[int], Terms]:
-    """As many labels as can share the risk, those with the largest samples, and what each may."""
+    """Return the labels to test, those of the largest samples, and the terms of each test."""
     sizes = np.bincount(said.sample, minlength=len(labels))
     largest = np.argsort(-sizes, kind="stable")
     for count in range(len(largest), 0, -1):

@@ -1,4 +1,4 @@
-"""Is a whole answer right? What confidence is calibrated to, and what a certificate counts."""
+"""Decide whether a whole answer is right: what confidence predicts and certificates count."""
 
 from collections.abc import Sequence
 
@@ -13,13 +13,13 @@ SAME_BOX = 0.5
 
 
 def right(answers: Sequence[Answer], truths: Sequence[Answer]) -> NDArray[np.bool_]:
-    """(n,) whether each answer needs no edit."""
+    """Return (n,) whether each answer needs no edit."""
     pairs = zip(answers, truths, strict=True)
     return np.array([is_right(answer, truth) for answer, truth in pairs], dtype=np.bool_)
 
 
 def is_right(answer: Answer, truth: Answer) -> bool:
-    """Same labels; for boxes, every true one found with its label and none too many."""
+    """Return whether the labels are the same; boxes must all be found, with their labels."""
     if isinstance(answer, Choices) and isinstance(truth, Choices):
         return set(answer.labels) == set(truth.labels)
     if isinstance(answer, Regions) and isinstance(truth, Regions):
@@ -28,7 +28,7 @@ def is_right(answer: Answer, truth: Answer) -> bool:
 
 
 def agreement(answer: Answer, truth: Answer) -> float:
-    """How far an answer agrees with people, in [0, 1]: 1 or 0, and for boxes the F1 score."""
+    """Return the agreement with the truth in [0, 1]: the F1 score of boxes, else 1 or 0."""
     if isinstance(answer, Regions) and isinstance(truth, Regions):
         boxes = len(answer.regions) + len(truth.regions)
         return 2 * len(pairs(answer, truth)) / boxes if boxes else 1.0
@@ -36,7 +36,7 @@ def agreement(answer: Answer, truth: Answer) -> float:
 
 
 def pairs(answer: Regions, truth: Regions) -> list[tuple[Region, Region]]:
-    """Boxes of one label that are the same object, best overlap first, each used once."""
+    """Pair boxes of the same label and object, best overlap first, each used once."""
     candidates = sorted(
         (
             (iou(found.box, true.box), i, j)

@@ -1,4 +1,4 @@
-"""How many more validation images would certify something, for the message when too few did."""
+"""Estimate how many more validation images a certificate needs, for messages and plans."""
 
 from math import ceil
 
@@ -9,9 +9,9 @@ from backend.policies.certification.certificates import Terms
 
 
 def how_many_more(validation: Validation, terms: Terms) -> int | None:
-    """About how many more validation images would certify something, in four of five cases.
+    """Estimate how many more validation images would certify something in four of five cases.
 
-    None where even fifty times as many would not: the model has to become better first.
+    None if even fifty times as many would not: the model must become better first.
     """
     size = len(validation.right)
     regions = _regions(validation, terms.max_error)
@@ -20,14 +20,14 @@ def how_many_more(validation: Validation, terms: Terms) -> int | None:
         need *= 1.1
         for share, error, pool, labeled_since in regions:
             inside = int(share * need)
-            afforded = max_mistakes(inside, pool, terms.max_error, terms.risk, labeled_since)
-            if _binomial_tail(afforded, inside, error) >= 0.8:
+            allowed = max_mistakes(inside, pool, terms.max_error, terms.risk, labeled_since)
+            if _binomial_tail(allowed, inside, error) >= 0.8:
                 return ceil(need) - size
     return None
 
 
 def too_few(validation: Validation, terms: Terms) -> str:
-    """Why nothing is accepted, and what would help."""
+    """Say why nothing is accepted, and what would help."""
     size, more = len(validation.right), how_many_more(validation, terms)
     if more is None:
         return (
@@ -51,14 +51,14 @@ def too_small(size: int, more: int, terms: Terms) -> str:
 
 
 def unseen(images: int) -> Validation:
-    """No validation image yet, for what a good model would need to accept so many `images`."""
+    """Return a validation without any sample, to plan for accepting `images` with a good model."""
     return Validation(np.empty(0), np.empty(0, dtype=np.bool_), np.ones(images))
 
 
 def _regions(validation: Validation, max_error: float) -> list[tuple[float, float, int, int]]:
-    """For ten nested regions: share of the images, estimated error, unlabeled and overtaken ones.
+    """Return ten nested regions: share of the images, estimated error, pool, labeled since.
 
-    The estimate leans on a good model (a quarter of the error asked) with the weight of 20 images.
+    The estimate has a prior of 20 images at a quarter of `max_error`, as of a good model.
     """
     order = np.argsort(-validation.confidence, kind="stable")
     mistakes = np.concatenate([[0], np.cumsum(~validation.right[order])])
@@ -74,7 +74,7 @@ def _regions(validation: Validation, max_error: float) -> list[tuple[float, floa
 
 
 def _binomial_tail(mistakes: int, accepted: int, error: float) -> float:
-    """The chance of at most `mistakes` in `accepted` independent draws; 0 for -1."""
+    """Return the probability of at most `mistakes` in `accepted` independent draws; 0 for -1."""
     x = np.arange(0, mistakes + 1)
     logs = [log_choose(accepted, int(k)) for k in x]
     return float(np.exp(logs + x * np.log(error) + (accepted - x) * np.log1p(-error)).sum())

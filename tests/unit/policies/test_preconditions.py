@@ -1,4 +1,4 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from backend.domain.errors import Reason, ReasonCode
@@ -6,7 +6,14 @@ from backend.domain.ids import ControlName, Label, ProjectId, VersionName
 from backend.domain.projects import LabelCount
 from backend.domain.schema import Control, LabelSchema, TaskKind
 from backend.domain.versions import ModelVersion
-from backend.policies.preconditions import Counts, Minimum, model_fits, reasons, warnings
+from backend.policies.preconditions import (
+    Counts,
+    Minimum,
+    model_fits,
+    none_chosen,
+    reasons,
+    warnings,
+)
 
 PETS = ControlName("pets")
 MOOD = ControlName("mood")
@@ -170,3 +177,16 @@ def test_what_keeps_a_model_from_fitting_has_a_cure():
         "Train a new version in an active-learning job, or choose another one",
         "Add it to the labeling config, or choose another version",
     ]
+
+
+def test_a_version_that_learned_nothing_fits_no_project():
+    empty = replace(version(TaskKind.SINGLE, "cat"), kinds={}, labels={})
+    (reason,) = model_fits(schema(control(PETS, "cat")), empty)
+    assert reason.message == "model al-0001-abcd does not fit: it has learned nothing"
+    assert reason.hint
+
+
+def test_chosen_tasks_of_which_none_is_unlabeled_are_refused_by_their_number():
+    assert none_chosen(1).message == "the chosen task is labeled or skipped"
+    assert none_chosen(3).message == "none of the 3 chosen tasks is unlabeled"
+    assert none_chosen(3).hint == "Choose tasks that nobody labeled or skipped"
