@@ -291,7 +291,7 @@ def real_parts(settings: Settings, patience: float, pause: Pause = time.sleep) -
         illustrations=JobImages(
             lambda job: files.folder(job.request.project, job.id),
             versions.all,
-            lambda ref: opened().fetch(ref),
+            lambda ref, target: opened().write_preview(ref, target),
         ),
         reports=lambda project: (job.report for job in files.newest(project) if job.report),
         packages=_packages(),

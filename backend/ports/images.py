@@ -11,7 +11,10 @@ from backend.domain.steps import Step
 from backend.ports.progress import Progress
 
 Fetch = Callable[[ImageRef], Path]
-"""The local file of an image. Raises UnreadableImage."""
+"""The local file of an image, in a format and size that may be decoded. Raises UnreadableImage."""
+
+WritePreview = Callable[[ImageRef, Path], None]
+"""Writes a small upright JPEG of an image to a path. Raises UnreadableImage."""
 
 
 class ImageFiles(Protocol):
@@ -30,7 +33,7 @@ class ImageFetcher(Protocol):
     """Opens single images."""
 
     def fetch(self, ref: ImageRef) -> Path:
-        """The local file. Raises UnreadableImage."""
+        """The local file, as `Fetch` describes it. Raises UnreadableImage."""
         ...
 
 
@@ -72,6 +75,14 @@ class BoxMeasurer(Protocol):
         ...
 
 
+class Previewer(Protocol):
+    """Makes small copies of images."""
+
+    def write_preview(self, ref: ImageRef, target: Path) -> None:
+        """Write a small upright JPEG. Raises UnreadableImage."""
+        ...
+
+
 class ExtractionLog(Protocol):
     """What a report says of the images that were read."""
 
@@ -90,7 +101,9 @@ class ExtractionLog(Protocol):
         ...
 
 
-class ImageModels(FeatureExtractor, AugmentedExtractor, BoxMeasurer, ExtractionLog, Protocol):
+class ImageModels(
+    FeatureExtractor, AugmentedExtractor, BoxMeasurer, Previewer, ExtractionLog, Protocol
+):
     """All that is computed from images, for the composition root."""
 
 

@@ -3,7 +3,8 @@
 A known image is trusted without asking anyone: a local file while its modification time and size
 stay the same; an upload and a `data:` address forever, because they cannot change; any other
 address for a day, after which the server is asked whether the image changed. If that server is
-away, the known image is used. `path` trusts what was last known, however old.
+away, the known image is used. `path` trusts what was last known, however old, and refuses a file
+with other content: what was computed and checked by digest must not be mixed with another image.
 """
 
 import hashlib
@@ -101,22 +102,31 @@ class ImageCache:
         The file stays at least until as many bytes as the cache holds were used after it.
 
         Raises:
-            FetchFailed: when this image cannot be fetched.
+            FetchFailed: when this image cannot be fetched, or changed since `digests` read it.
             DiskFull, Unreachable, Denied: when no image can.
         """
         image = self._image(uri)
-        if image.local:
-            return image.local
         with self._locked(image.key):
             known = self._index.known([image.key]).get(image.key)
+            if image.local and known and self._is_fresh(image, known):
+                return image.local
             if known and (kept := self._objects.find(known.digest, known.size)):
                 return kept
-            content = self._download(ImageRequest(image.address, task))
+            request = ImageRequest(image.address, task)
+            content = self._read(image.local) if image.local else self._download(request)
+            self._require_same(image, known, content)
             self._index.learn(image.key, content)
-            return self._objects.place(content.digest)
+            return image.local or self._objects.place(content.digest)
 
     def close(self) -> None:
         self._index.close()
+
+    def _require_same(self, image: _Image, known: Content | None, content: Content) -> None:
+        """Refuse other content than is known; the next call of `digests` reads it anew."""
+        if known is None or content.digest == known.digest:
+            return
+        self._index.learn(image.key, replace(known, checked=0.0, validator=""))
+        raise FetchFailed("the image changed while it was in use", "Start the job again")
 
     def _slots(
         self, items: Sequence[Item], pool: ThreadPoolExecutor, cancelled: threading.Event
@@ -163,7 +173,9 @@ class ImageCache:
                 return known.validator == _state(image.local)
             except OSError:
                 return False
-        return image.address.is_constant or self._clock() - known.checked < TRUSTED_SECONDS
+        if image.address.is_constant:
+            return known.checked > 0
+        return self._clock() - known.checked < TRUSTED_SECONDS
 
     def _read(self, local: Path) -> Content:
         try:

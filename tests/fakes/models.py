@@ -57,6 +57,9 @@ class FakeFeatureExtractor:
             raise UnreadableImage(self.bad[ref.task])
         return Path(f"{ref.task}.png")
 
+    def write_preview(self, ref: ImageRef, target: Path) -> None:
+        target.write_bytes(self.fetch(ref).name.encode())
+
     def timings(self) -> Mapping[str, float]:
         return {Step.FETCH: 0.0, Step.EMBED: 0.0}
 

@@ -15,7 +15,7 @@ from backend.domain.ids import Label
 from backend.domain.steps import Step
 from backend.models.detection.engine import Detections, Network, PixelBatch
 from backend.models.detection.letterbox import Letterboxed, letterbox
-from backend.models.images.upright import read
+from backend.models.images.upright import reading
 from backend.ports.images import Fetch
 from backend.ports.progress import Progress
 
@@ -75,7 +75,8 @@ def _images(refs: Sequence[ImageRef], fetch: Fetch, size: int) -> Iterator[Posit
 
 
 def _open(path: Path, size: int) -> Letterboxed:
-    return letterbox(read(path), size)
+    with reading(path) as pixels:
+        return letterbox(pixels, size)
 
 
 def _batches(images: Iterator[Positioned]) -> Iterator[list[Positioned]]:

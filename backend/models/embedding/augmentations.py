@@ -13,7 +13,7 @@ import numpy as np
 from backend.domain.answers import ImageRef, NoPrediction
 from backend.domain.arrays import Pixels
 from backend.models.embedding.encoder import Encoder, Vectors
-from backend.models.images.upright import read
+from backend.models.images.upright import reading
 from backend.ports.images import ImageFiles
 
 BLUR = 0.004
@@ -47,8 +47,10 @@ AUGMENT: Mapping[int, Callable[[Pixels], Pixels]] = {19: blurred, 20: mirrored, 
 
 def augmented_file(original: Path, augmentation: int, copy: Path) -> Path:
     """Write an upright, altered copy. Raises UnreadableImage."""
-    pixels = AUGMENT[augmentation](read(original))
-    copy.write_bytes(cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes())
+    with reading(original) as pixels:
+        altered = AUGMENT[augmentation](pixels)
+        encoded = cv2.imencode(".png", altered, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
+    copy.write_bytes(encoded.tobytes())
     return copy
 
 

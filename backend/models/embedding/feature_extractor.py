@@ -20,6 +20,8 @@ from backend.models.embedding.encoders import compute_device, cpu_threads, open_
 from backend.models.embedding.feature_cache import Entry, FeatureCache
 from backend.models.embedding.pipeline import EmbeddingTools, embed
 from backend.models.images.box_statistics import brightness_and_sharpness
+from backend.models.images.decoding import require_decodable
+from backend.models.images.previews import write_preview
 from backend.ports.images import ImageFiles
 from backend.ports.progress import Progress
 from backend.settings import Settings
@@ -116,13 +118,16 @@ class CachingExtractor:
                 self._seconds[step] += spent
 
     def fetch(self, ref: ImageRef) -> Path:
-        return self._files.path(ref)
+        return require_decodable(self._files.path(ref), self._settings.max_image_megapixels)
 
     def fetch_augmented(self, ref: ImageRef, augmentation: int, folder: Path) -> Path:
-        return augmented_file(self._files.path(ref), augmentation, folder / f"{ref.task}.png")
+        return augmented_file(self.fetch(ref), augmentation, folder / f"{ref.task}.png")
 
     def box_statistics(self, ref: ImageRef, boxes: Sequence[Box]) -> tuple[float, float]:
-        return brightness_and_sharpness(self._files.path(ref), boxes)
+        return brightness_and_sharpness(self.fetch(ref), boxes)
+
+    def write_preview(self, ref: ImageRef, target: Path) -> None:
+        write_preview(self.fetch(ref), target)
 
     def timings(self) -> Mapping[Step, float]:
         return dict(self._seconds)

@@ -11,7 +11,7 @@ from backend.domain.arrays import Pixels
 from backend.domain.batches import IMAGE_STATS
 from backend.domain.geometry import Box
 from backend.models.images.statistics import SIDE, measure
-from backend.models.images.upright import read
+from backend.models.images.upright import reading
 
 BRIGHTNESS, SHARPNESS = IMAGE_STATS.index("brightness"), IMAGE_STATS.index("sharpness")
 
@@ -22,8 +22,8 @@ def brightness_and_sharpness(path: Path, boxes: Sequence[Box]) -> tuple[float, f
     Raises:
         UnreadableImage: when the file is no image that can be read.
     """
-    pixels = read(path)
-    measured = np.array([_image_stats(_crop(pixels, box)) for box in boxes])
+    with reading(path) as pixels:
+        measured = np.array([_image_stats(_crop(pixels, box)) for box in boxes])
     brightness, sharpness = measured.mean(axis=0)
     return float(brightness), float(sharpness)
 

@@ -1,21 +1,74 @@
-"""Pillow and OpenCV set up for decoding, with what every reader of image files shares."""
+"""Open and decode image files within limits; nothing else in the backend opens one.
+
+A file of one megabyte can decode to a gigabyte. So the header is read first, formats and sizes are
+checked on it, and all threads of a process together decode `IN_FLIGHT` megapixels at a time.
+"""
 
 import struct
+import threading
 import zlib
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
+from typing import Final
 
 import cv2
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
-_FORMATS = {"JPEG", "PNG", "GIF", "WEBP", "BMP", "DIB", "TIFF", "AVIF", "JPEG2000", "PPM"}
+from backend.domain.errors import UnreadableImage
+
+_FORMATS: Final = {
+    "JPEG", "PNG", "GIF", "WEBP", "BMP", "DIB", "TIFF", "AVIF", "JPEG2000", "PPM",
+}  # fmt: skip
 """Formats that Pillow may open; its others run helper programs or hold no photographs."""
 
-PILLOW_ERRORS = (
+IN_FLIGHT: Final = 160.0
+"""Megapixels that a process decodes at a time: twice the largest image that is allowed by default.
+At four bytes a pixel, and as much again for a copy, that is 1.3 GB at worst."""
+
+STRIP: Final = 1_000_000
+"""Pixels that are converted at a time, so that no second copy of a large image is made."""
+
+PILLOW_ERRORS: Final = (
     OSError, SyntaxError, ValueError, EOFError, TypeError, IndexError, KeyError, OverflowError,
     AttributeError, RuntimeError, MemoryError, struct.error, zlib.error,
 )  # fmt: skip
 """Exceptions that Pillow's plugins raise on corrupt files."""
+
+Size = tuple[int, int]
+"""Width and height in pixels."""
+
+
+class PixelBudget:
+    """A semaphore that counts megapixels; those who wait are served in order of arrival."""
+
+    def __init__(self, megapixels: float) -> None:
+        self._total = self._free = megapixels
+        self._turn = threading.Lock()
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def spend(self, size: Size) -> Generator[None]:
+        """Wait until an image of this size fits; one larger than the budget takes all of it.
+
+        Do not nest: two threads that hold a part and ask for more would wait for each other.
+        """
+        megapixels = min(_megapixels(size), self._total)
+        with self._turn, self._changed:
+            self._changed.wait_for(lambda: self._free >= megapixels)
+            self._free -= megapixels
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += megapixels
+                self._changed.notify_all()
+
+
+DECODING: Final = PixelBudget(IN_FLIGHT)
+"""The budget of this process."""
 
 
 @cache
@@ -30,19 +83,100 @@ def prepare_decoders() -> tuple[str, ...]:
     return tuple(_FORMATS & Image.OPEN.keys())
 
 
+@contextmanager
+def opened(path: Path, max_megapixels: float | None = None) -> Generator[Image.Image]:
+    """Open an image; its pixels are not read yet. Errors inside the block are translated, too.
+
+    Args:
+        path: the file.
+        max_megapixels: None where `require_decodable` checked the file already.
+
+    Raises:
+        UnreadableImage: with the reason in words.
+    """
+    try:
+        if path.stat().st_size == 0:
+            raise UnreadableImage("the file is empty")
+        with Image.open(path, formats=prepare_decoders()) as image:
+            if max_megapixels is not None:
+                _refuse_large(image.size, max_megapixels)
+            yield image
+    except UnidentifiedImageError as exc:
+        raise UnreadableImage(_unidentified(path)) from exc
+    except (FileNotFoundError, PermissionError) as exc:
+        raise UnreadableImage(f"the file cannot be opened: {exc.strerror}") from exc
+    except Image.DecompressionBombError as exc:
+        raise UnreadableImage(f"more pixels than can be decoded safely ({exc})") from exc
+    except PILLOW_ERRORS as exc:
+        raise UnreadableImage(f"the file is damaged: {exc}") from exc
+
+
+def require_decodable(path: Path, max_megapixels: float) -> Path:
+    """Check format and size of an image by its header, and return its path.
+
+    Raises:
+        UnreadableImage: when the file must not be decoded.
+    """
+    with opened(path, max_megapixels):
+        return path
+
+
+def strips(image: Image.Image, multiple: int = 1) -> Iterator[tuple[int, Image.Image]]:
+    """Yield the image in strips of full width, each with the row where it begins.
+
+    Their heights are multiples of `multiple`, except for the last one.
+    """
+    rows = max(1, STRIP // (image.width * multiple)) * multiple
+    for top in range(0, image.height, rows):
+        yield top, image.crop((0, top, image.width, min(image.height, top + rows)))
+
+
 def is_deep(image: Image.Image) -> bool:
     """Whether a gray value takes more than 8 bits."""
     return image.mode in {"I", "F"} or image.mode.startswith("I;16")
 
 
 def to_8_bit(image: Image.Image) -> Image.Image:
-    """Scale, not clip: integers from their 16-bit range, others from the range of the image."""
-    values = np.asarray(image, np.float32)
-    if image.mode.startswith("I") and values.min() >= 0 and values.max() <= 65535:
-        low, high = 0.0, 65535.0
-    elif np.nanmin(values) >= 0 and np.nanmax(values) <= 1:
-        low, high = 0.0, 1.0
-    else:
-        low, high = float(np.nanmin(values)), float(np.nanmax(values))
-    scaled = (np.nan_to_num(values, nan=low) - low) * (255 / max(high - low, 1e-12))
-    return Image.fromarray(np.rint(np.clip(scaled, 0, 255)).astype(np.uint8), "L")
+    """Scale, not clip: integers from their 16-bit range, others from what the image spans."""
+    low, high = _range(image)
+    scaled = np.empty((image.height, image.width), np.uint8)
+    for top, strip in strips(image):
+        values = np.nan_to_num(np.asarray(strip, np.float32), nan=low)
+        values = (values - low) * (255 / max(high - low, 1e-12))
+        scaled[top : top + strip.height] = np.rint(np.clip(values, 0, 255))
+    return Image.fromarray(scaled, "L")
+
+
+def _range(image: Image.Image) -> tuple[float, float]:
+    """The values that become black and white."""
+    low, high = np.inf, -np.inf
+    for _, strip in strips(image):
+        values = np.asarray(strip, np.float32)
+        low = min(low, float(np.fmin.reduce(values, axis=None)))  # which passes over NaN
+        high = max(high, float(np.fmax.reduce(values, axis=None)))
+    if image.mode.startswith("I") and low >= 0 and high <= 65535:
+        return 0.0, 65535.0
+    if low > high:  # no number at all
+        return 0.0, 1.0
+    return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
+
+
+def _megapixels(size: Size) -> float:
+    return size[0] * size[1] / 1e6
+
+
+def _refuse_large(size: Size, max_megapixels: float) -> None:
+    megapixels = _megapixels(size)
+    if megapixels > max_megapixels:
+        raise UnreadableImage(
+            f"{size[0]} x {size[1]} is {megapixels:.0f} megapixels, over {max_megapixels:g}",
+            "Make the image smaller or raise AUTOLABEL_MAX_IMAGE_MEGAPIXELS",
+        )
+
+
+def _unidentified(path: Path) -> str:
+    with path.open("rb") as file:
+        start = file.read(64).lstrip()
+    if start.startswith(b"<"):
+        return "not an image: the file holds a web page or other markup"
+    return "not an image in a format that can be read"

@@ -4,6 +4,7 @@ The whole image is squeezed into the square, so that nothing at its border is cu
 decoded at reduced scale: a 12-megapixel photo costs little more than its entropy coding.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntFlag
 from pathlib import Path
@@ -11,11 +12,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from backend.domain.arrays import Pixels
-from backend.domain.errors import UnreadableImage
-from backend.models.images.decoding import PILLOW_ERRORS, is_deep, prepare_decoders, to_8_bit
+from backend.models.images.decoding import DECODING, is_deep, opened, strips, to_8_bit
 from backend.models.images.statistics import measure
 from backend.models.images.upright import orientation_of, turned_upright
 
@@ -46,45 +46,17 @@ def decode(path: Path, side: int, max_megapixels: float) -> Thumbnail:
     Raises:
         UnreadableImage: with the reason as a sentence.
     """
-    try:
-        if path.stat().st_size == 0:
-            raise UnreadableImage("the file is empty")
-        with Image.open(path, formats=prepare_decoders()) as image:
-            _refuse_large(image.size, max_megapixels)
-            return _thumbnail(image, side)
-    except UnidentifiedImageError as exc:
-        raise UnreadableImage(_unidentified(path)) from exc
-    except (FileNotFoundError, PermissionError) as exc:
-        raise UnreadableImage(f"the file cannot be opened: {exc.strerror}") from exc
-    except Image.DecompressionBombError as exc:
-        raise UnreadableImage(f"more pixels than can be decoded safely ({exc})") from exc
-    except PILLOW_ERRORS as exc:
-        raise UnreadableImage(f"the file is damaged: {exc}") from exc
+    with opened(path, max_megapixels) as image:
+        size, least = image.size, int(side * _DRAFT)
+        drafted = image.draft(None, (least, least))
+        with DECODING.spend(image.size):
+            return _thumbnail(image, side, size if drafted else None)
 
 
-def _refuse_large(size: tuple[int, int], max_megapixels: float) -> None:
-    megapixels = size[0] * size[1] / 1e6
-    if megapixels > max_megapixels:
-        raise UnreadableImage(
-            f"{size[0]} x {size[1]} is {megapixels:.0f} megapixels, over {max_megapixels:g}",
-            "Make the image smaller or raise AUTOLABEL_MAX_IMAGE_MEGAPIXELS",
-        )
-
-
-def _unidentified(path: Path) -> str:
-    with path.open("rb") as file:
-        start = file.read(64).lstrip()
-    if start.startswith(b"<"):
-        return "not an image: the file holds a web page or other markup"
-    return "not an image in a format that can be read"
-
-
-def _thumbnail(image: Image.Image, side: int) -> Thumbnail:
-    size = image.size
-    least = int(side * _DRAFT)
-    drafted = image.draft(None, (least, least))
+def _thumbnail(image: Image.Image, side: int, whole: tuple[int, int] | None) -> Thumbnail:
+    """`whole` is the size of an image that is decoded at a reduced scale."""
     image.load()
-    width, height = size if drafted else image.size  # Pillow turns TIFF upright while loading
+    width, height = whole or image.size  # Pillow turns TIFF upright while loading
     orientation = orientation_of(image)
     if orientation >= 5:
         width, height = height, width
@@ -98,17 +70,37 @@ def _square(image: Image.Image, side: int) -> tuple[Pixels, Note]:
     if is_deep(image):
         image, notes = to_8_bit(image), Note.SCALED_TO_8_BIT
     if image.has_transparency_data:
-        premultiplied = _resized(image.convert("RGBA").convert("RGBa"), side)
+        premultiplied = _resized(_reduced(image, ("RGBA", "RGBa"), side), side)
         white = premultiplied[..., :3] + (255 - premultiplied[..., 3:])
         return white, notes | Note.COMPOSITED_OVER_WHITE
-    return _resized(image if image.mode == "RGB" else image.convert("RGB"), side), notes
+    return _resized(_reduced(image, ("RGB",), side), side), notes
+
+
+def _reduced(image: Image.Image, modes: Sequence[str], side: int) -> Image.Image:
+    """Convert through these modes, and leave about twice the pixels that are needed.
+
+    Strip by strip: a large image is never held twice, and conversion may triple its size.
+    """
+    factors = across, down = (max(1, image.width // (2 * side)), max(1, image.height // (2 * side)))
+    if factors == (1, 1):
+        return _converted(image, modes)
+    if image.mode == modes[-1]:
+        return image.reduce(factors)
+    size = (-(-image.width // across), -(-image.height // down))
+    reduced = Image.new(modes[-1], size)
+    for top, strip in strips(image, down):
+        reduced.paste(_converted(strip, modes).reduce(factors), (0, top // down))
+    return reduced
+
+
+def _converted(image: Image.Image, modes: Sequence[str]) -> Image.Image:
+    for mode in modes:
+        image = image if image.mode == mode else image.convert(mode)
+    return image
 
 
 def _resized(image: Image.Image, side: int) -> Pixels:
     """Average boxes to shrink, interpolate bicubically to enlarge; each direction on its own."""
-    factors = (max(1, image.width // (2 * side)), max(1, image.height // (2 * side)))
-    if factors != (1, 1):
-        image = image.reduce(factors)  # quick, and leaves twice what is needed
     if max(image.size) < side // 2:  # where the filter's exact shape shows
         image = image.resize((side, side), Image.Resampling.BICUBIC)
     pixels = np.asarray(image)

@@ -1,5 +1,7 @@
 """Image files as upright pixels: the EXIF orientation is applied, as Label Studio displays them."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -7,25 +9,33 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from backend.domain.arrays import Pixels
-from backend.domain.errors import UnreadableImage
-from backend.models.images.decoding import PILLOW_ERRORS, is_deep, prepare_decoders, to_8_bit
+from backend.models.images.decoding import (
+    DECODING,
+    PILLOW_ERRORS,
+    is_deep,
+    opened,
+    strips,
+    to_8_bit,
+)
 
-_DAMAGED = (*PILLOW_ERRORS, Image.DecompressionBombError)
 
-
-def read(path: Path) -> Pixels:
-    """The upright pixels (height, width, 3) of an image file, in BGR.
+@contextmanager
+def reading(path: Path) -> Generator[Pixels]:
+    """Decode an image file; its pixels count against the budget of the process inside the block.
 
     OpenCV is two to three times faster than Pillow and turns JPEG files upright, so it reads what
     it reads right; Pillow reads the rest.
 
+    Yields:
+        (height, width, 3) BGR, upright; transparent pixels over white.
+
     Raises:
         UnreadableImage: when the file is no image, or is damaged.
     """
-    if not is_plain(path):
-        return _read_with_pillow(path)
-    pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
-    return _read_with_pillow(path) if pixels is None else np.asarray(pixels, dtype=np.uint8)
+    with opened(path) as image:
+        size, plain = image.size, _is_plain(image)
+    with DECODING.spend(size):
+        yield _read(path, plain=plain)
 
 
 def is_plain(path: Path) -> bool:
@@ -34,14 +44,8 @@ def is_plain(path: Path) -> bool:
     Raises:
         UnreadableImage: when the file is no image.
     """
-    try:
-        with Image.open(path, formats=prepare_decoders()) as image:
-            if image.format == "JPEG":
-                return image.mode in {"RGB", "L"}
-            simple = image.mode in {"RGB", "L", "I;16"} and not image.has_transparency_data
-            return image.format in {"PNG", "BMP"} and simple and not _may_be_turned(image)
-    except _DAMAGED as exc:
-        raise UnreadableImage(f"{path.name} is no image that can be read", str(exc)) from exc
+    with opened(path) as image:
+        return _is_plain(image)
 
 
 def orientation_of(image: Image.Image) -> int:
@@ -72,6 +76,13 @@ def turned_upright(pixels: Pixels, orientation: int) -> Pixels:
     return np.ascontiguousarray(pixels)
 
 
+def _is_plain(image: Image.Image) -> bool:
+    if image.format == "JPEG":
+        return image.mode in {"RGB", "L"}
+    simple = image.mode in {"RGB", "L", "I;16"} and not image.has_transparency_data
+    return image.format in {"PNG", "BMP"} and simple and not _may_be_turned(image)
+
+
 def _may_be_turned(image: Image.Image) -> bool:
     try:
         return image.getexif().get(ExifTags.Base.Orientation, 1) != 1
@@ -79,21 +90,30 @@ def _may_be_turned(image: Image.Image) -> bool:
         return True
 
 
-def _read_with_pillow(path: Path) -> Pixels:
-    try:
-        with Image.open(path, formats=prepare_decoders()) as image:
-            image.load()
-            pixels = np.asarray(_on_white(image), dtype=np.uint8)
-            return turned_upright(pixels[:, :, ::-1], orientation_of(image))
-    except _DAMAGED as exc:
-        raise UnreadableImage(f"{path.name} cannot be decoded", str(exc)) from exc
+def _read(path: Path, *, plain: bool) -> Pixels:
+    if plain:
+        pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
+        if pixels is not None:
+            return np.asarray(pixels, dtype=np.uint8)
+    with opened(path) as image:
+        image.load()  # which turns TIFF files
+        return turned_upright(_on_white(image), orientation_of(image))
 
 
-def _on_white(image: Image.Image) -> Image.Image:
-    """RGB, with deep grays scaled and transparency composited over white, as in `thumbnails`."""
+def _on_white(image: Image.Image) -> Pixels:
+    """(height, width, 3) BGR, with deep grays scaled and transparent pixels over white.
+
+    Converted strip by strip: a large image is never held as a whole in a second mode.
+    """
     if is_deep(image):
         image = to_8_bit(image)
-    if image.has_transparency_data:
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image.convert("RGBA"))
-    return image.convert("RGB")
+    pixels = np.empty((image.height, image.width, 3), np.uint8)
+    transparent = image.has_transparency_data
+    for top, strip in strips(image):
+        opaque = _composited(strip) if transparent else strip
+        pixels[top : top + strip.height] = np.asarray(opaque.convert("RGB"))[:, :, ::-1]
+    return pixels
+
+
+def _composited(image: Image.Image) -> Image.Image:
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))

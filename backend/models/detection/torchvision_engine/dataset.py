@@ -17,7 +17,7 @@ from backend.domain.ids import Label
 from backend.domain.steps import Step
 from backend.models.detection.letterbox import Letterboxed, letterbox
 from backend.models.detection.torchvision_engine.network import to_tensor
-from backend.models.images.upright import read
+from backend.models.images.upright import reading
 from backend.ports.model_family import TrainingSet
 
 Target = dict[str, Tensor]
@@ -32,7 +32,8 @@ class LetterboxedDataset(torch.utils.data.Dataset[Example]):
         pairs = zip(training_set.train.refs, training_set.train_answers, strict=True)
         for ref, answer in pairs:
             training_set.progress(Step.TRAIN, 0, 1, "reading images")  # only epochs advance the bar
-            image = letterbox(read(training_set.fetch(ref)), size)
+            with reading(training_set.fetch(ref)) as pixels:
+                image = letterbox(pixels, size)
             self._examples.append((image, target(image, answer, training_set.control.labels)))
         self._augment = augmentation()
 

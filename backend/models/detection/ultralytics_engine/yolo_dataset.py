@@ -12,7 +12,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from backend.domain.answers import Answer, Region, Regions
 from backend.domain.arrays import Pixels
@@ -21,8 +20,8 @@ from backend.domain.errors import OutOfSpace
 from backend.domain.ids import Label
 from backend.domain.steps import Step
 from backend.models.detection.training_plan import SIZES
-from backend.models.images.decoding import prepare_decoders
-from backend.models.images.upright import is_plain, read
+from backend.models.images.decoding import opened
+from backend.models.images.upright import is_plain, reading
 from backend.ports.model_family import TrainingSet
 
 LONGEST = 2 * SIZES[-1]
@@ -90,11 +89,12 @@ def _place(source: Path, images: Path, stem: str) -> None:
     A hard link, or a copy on another file system, stays when the cache evicts the original.
     """
     if is_plain(source) and not _would_be_rewritten(source):
-        with Image.open(source, formats=prepare_decoders()) as image:
+        with opened(source) as image:
             suffix = {"JPEG": ".jpg", "PNG": ".png"}.get(image.format or "", ".bmp")
         _link(source.resolve(), images / f"{stem}{suffix}")
         return
-    written = cv2.imwrite(str(images / f"{stem}.png"), _no_larger(read(source)))
+    with reading(source) as pixels:
+        written = cv2.imwrite(str(images / f"{stem}.png"), _no_larger(pixels))
     if not written:
         raise OSError(errno.ENOSPC, "OpenCV could not write an image")
 

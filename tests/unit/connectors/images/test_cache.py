@@ -214,6 +214,21 @@ def test_a_local_file_that_is_gone_says_so(tmp_path: Path, local_root: Path) -> 
     assert isinstance(gone, FetchFailed) and "cannot be read" in gone.message
 
 
+def test_a_local_file_that_changed_since_it_was_read_is_refused_until_it_is_read_again(
+    tmp_path: Path, local_root: Path
+) -> None:
+    cache = cache_of(tmp_path / "cache", FakeSource({}, local_root))
+    list(cache.digests([(1, LOCAL)]))
+    os.utime(local_root / "1.jpg", ns=(0, 12345))
+    assert cache.path(1, LOCAL) == local_root / "1.jpg", "only its time changed"
+    (local_root / "1.jpg").write_bytes(b"another image")
+    for _ in range(2):
+        with pytest.raises(FetchFailed, match="changed"):
+            cache.path(1, LOCAL)
+    list(cache.digests([(1, LOCAL)]))
+    assert cache.path(1, LOCAL) == local_root / "1.jpg"
+
+
 # --- files and room ----------------------------------------------------------------------------
 
 
@@ -236,6 +251,22 @@ def test_a_file_that_was_lost_or_cut_is_fetched_again(
     path = cache.path(0, web(0))
     damage(path, *([b"imag"] if damage is Path.write_bytes else []))
     assert cache.path(0, web(0)).read_bytes() == b"image 0"
+
+
+@pytest.mark.parametrize("uri", [web(1), "/data/upload/1/a.jpg"])
+def test_other_content_than_was_read_is_refused_until_it_is_read_again(
+    tmp_path: Path, uri: str
+) -> None:
+    source = FakeSource({uri: b"one"})
+    cache = cache_of(tmp_path, source)
+    list(cache.digests([(1, uri)]))
+    cache.path(1, uri).unlink()
+    source.contents[uri] = b"another"
+    for _ in range(2):
+        with pytest.raises(FetchFailed, match="changed"):
+            cache.path(1, uri)
+    assert seen(cache.digests([(1, uri)])) == [digest(b"another")]
+    assert cache.path(1, uri).read_bytes() == b"another"
 
 
 def test_the_longest_unused_go_first_and_the_size_stays_bounded(tmp_path: Path) -> None:

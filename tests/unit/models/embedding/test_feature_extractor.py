@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from backend.domain.answers import ImageRef
-from backend.domain.errors import NoWeights, Stopped
+from backend.domain.errors import NoWeights, Stopped, UnreadableImage
+from backend.domain.geometry import Box
 from backend.domain.ids import TaskId
 from tests.fakes.encoder import MeanColour, extractor_of, painted
 from tests.fakes.image_files import FakeImageFiles
@@ -159,3 +160,19 @@ def test_missing_weights_end_the_look_with_their_cure(
 
     with pytest.raises(NoWeights):
         extractor.extract([painted(tmp_path, 1)], quiet)
+
+
+def test_no_file_is_handed_out_that_must_not_be_decoded(
+    tmp_path: Path, files: FakeImageFiles, encoder: MeanColour
+) -> None:
+    extractor = extractor_of(tmp_path, files, encoder)
+    Image.new("L", (1500, 1000)).save(tmp_path / "large.png")
+    large = ImageRef(TaskId(1), str(tmp_path / "large.png"))
+    for use in (
+        lambda: extractor.fetch(large),
+        lambda: extractor.fetch_augmented(large, 19, tmp_path),
+        lambda: extractor.box_statistics(large, [Box(0, 0, 1, 1)]),
+        lambda: extractor.write_preview(large, tmp_path / "preview.jpg"),
+    ):
+        with pytest.raises(UnreadableImage, match="2 megapixels, over 1"):
+            use()

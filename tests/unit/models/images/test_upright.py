@@ -6,10 +6,15 @@ from PIL import Image, ImageOps
 
 from backend.domain.errors import UnreadableImage
 from backend.models.images.thumbnails import decode
-from backend.models.images.upright import is_plain, read
+from backend.models.images.upright import is_plain, reading
 
 RED = (0, 0, 255)
 """Blue first."""
+
+
+def read(path: Path) -> np.ndarray:
+    with reading(path) as pixels:
+        return pixels
 
 
 def an_image(path: Path, orientation: int = 1, mode: str = "RGB", **options: object) -> Path:
@@ -77,10 +82,17 @@ def test_a_turned_png_is_not_left_to_opencv(tmp_path: Path):
     assert not is_plain(an_image(tmp_path / "turned.png", orientation=6))
 
 
-@pytest.mark.parametrize("content", [b"", b"<html>no image</html>", b"\xff\xd8\xff\xe0 broken"])
-def test_a_file_that_is_no_image_is_unreadable(tmp_path: Path, content: bytes):
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "empty"),
+        (b"<html>no image</html>", "web page"),
+        (b"\xff\xd8\xff\xe0 broken", "damaged"),
+    ],
+)
+def test_a_file_that_is_no_image_is_unreadable(tmp_path: Path, content: bytes, reason: str):
     (tmp_path / "a.jpg").write_bytes(content)
-    with pytest.raises(UnreadableImage, match=r"a\.jpg"):
+    with pytest.raises(UnreadableImage, match=reason):
         read(tmp_path / "a.jpg")
 
 

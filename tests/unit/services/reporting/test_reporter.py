@@ -80,11 +80,11 @@ def test_every_listed_hard_example_is_to_be_shown(world):
     assert world.illustrations.shown == [[example["task"] for example in report["hardest"]]]
 
 
-def images(folder, fetch=None, versions=lambda _: ()):
-    def nowhere(_):
+def images(folder, versions=lambda _: ()):
+    def gone(*_):
         raise UnreadableImage("gone")
 
-    return JobImages(lambda _: folder, versions, fetch or nowhere)
+    return JobImages(lambda _: folder, versions, gone)
 
 
 def test_pictures_lie_beside_the_report(tmp_path):
