@@ -82,8 +82,8 @@ class Parts:
         families: the model family of each kind of control, for a device such as "cpu".
         reports: the reports of a project's earlier jobs, newest first.
         packages: installed versions by package, noted on each model version.
-        now: the time of day, in UTC.
-        clock: seconds that never go back.
+        now: the date and time, in UTC.
+        clock: seconds of a monotonic clock.
     """
 
     settings: Settings
@@ -146,17 +146,22 @@ def use_cases(parts: Parts) -> UseCases:
             seconds=settings.predict_seconds,
             clock=parts.clock,
         ),
-        jobs=cache(lambda: _jobs(parts, audits, auto_accept, trainer())),
+        jobs=cache(
+            lambda: {
+                **_labeling_jobs(parts, audits, auto_accept, trainer()),
+                **_selection_jobs(parts, trainer()),
+            }
+        ),
     )
 
 
-def _jobs(
+def _labeling_jobs(
     parts: Parts, audits: AuditSamples, auto_accept: AutoAccept, trainer: Trainer
 ) -> Mapping[Mode, Work]:
-    """The work of each mode."""
-    settings, extractor = parts.settings, parts.extractor()
-    predictor = Predictor(extractor)
-    assessor = Assessor(predictor, _hard_examples(settings, extractor), audits)
+    """The jobs that publish predictions."""
+    extractor = parts.extractor()
+    hard_examples = _hard_examples(parts.settings, extractor)
+    assessor = Assessor(Predictor(extractor), hard_examples, audits)
     publisher = Publisher(parts.label_studio, parts.stored, auto_accept, parts.versions)
     collector = Collector(parts.label_studio, extractor, audits, parts.versions)
     reporter = Reporter(
@@ -176,7 +181,7 @@ def _jobs(
             publisher=publisher,
             reporter=reporter,
             versions=parts.versions,
-            settings=settings,
+            settings=parts.settings,
         ),
         Mode.PRE_LABELING: PreLabeling(
             parts.label_studio,
@@ -187,15 +192,22 @@ def _jobs(
             reporter,
             parts.versions,
         ),
-        Mode.GROUPING: Grouping(parts.label_studio, extractor, settings.seed),
+    }
+
+
+def _selection_jobs(parts: Parts, trainer: Trainer) -> Mapping[Mode, Work]:
+    """The jobs that choose images for people to label."""
+    extractor, seed = parts.extractor(), parts.settings.seed
+    return {
+        Mode.GROUPING: Grouping(parts.label_studio, extractor, seed),
         Mode.SUGGESTING: Suggestions(
             parts.label_studio,
             extractor,
             trainer,
-            predictor,
+            Predictor(extractor),
             parts.versions,
             parts.ledgers,
-            settings.seed,
+            seed,
         ),
     }
 
