@@ -42,7 +42,7 @@ from backend.services.grouping import Grouping
 from backend.services.labeling_round import Collector
 from backend.services.pre_labeling import PreLabeling
 from backend.services.predict import Predict
-from backend.services.prediction.box_statistics import Cropping
+from backend.services.prediction.box_statistics import BoxStatistics
 from backend.services.prediction.consistency import ConsistencyCheck
 from backend.services.prediction.hard_examples import HardExamples, weighting
 from backend.services.prediction.inference import Predictor
@@ -230,7 +230,7 @@ def _missing_weights(
 def _hard_examples(settings: Settings, extractor: ImageModels) -> HardExamples:
     most = settings.augmented_images
     return HardExamples(
-        ConsistencyCheck(extractor, most), Cropping(extractor, most), weighting(settings)
+        ConsistencyCheck(extractor, most), BoxStatistics(extractor, most), weighting(settings)
     )
 
 

@@ -1,4 +1,4 @@
-"""How bright and how sharp the boxes of images are; only of some, since it opens their files."""
+"""Brightness and sharpness of the boxes of images; of some only, because files are opened."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,22 +14,22 @@ from backend.ports.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)
-class Cropping:
-    """Opens no more than `most` images at a time."""
+class BoxStatistics:
+    """Measures at most `most` images at a time."""
 
     extractor: BoxMeasurer
     most: int
 
-    def crops(
+    def measure(
         self,
         refs: Sequence[ImageRef],
         answers: Sequence[Answer],
         first: Floats,
         progress: Progress,
     ) -> Floats:
-        """(n, 2) as in `Evidence.crops`, NaN where they are not known.
+        """Return (n, 2) as in `Evidence.crops`, NaN for images that were not measured.
 
-        Those with the largest `first` (n,) are opened.
+        Those with the largest `first` (n,) are measured.
         """
         known = np.full((len(refs), 2), np.nan)
         chosen = [int(row) for row in np.argsort(-first, kind="stable")[: self.most]]

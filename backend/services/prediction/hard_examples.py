@@ -18,7 +18,7 @@ from backend.policies.hard_examples.coefficient import (
 from backend.policies.hard_examples.evidence import Evidence
 from backend.ports.model_family import Model
 from backend.ports.progress import Progress
-from backend.services.prediction.box_statistics import Cropping
+from backend.services.prediction.box_statistics import BoxStatistics
 from backend.services.prediction.consistency import ConsistencyCheck
 from backend.services.training.dataset import Dataset, answered
 from backend.services.training.train import Models
@@ -30,7 +30,7 @@ class HardExamples:
     """Holds a version's guesses against the labeled images, control by control."""
 
     consistency: ConsistencyCheck | None = None
-    cropping: Cropping | None = None
+    box_statistics: BoxStatistics | None = None
     weighting: Weighting = field(default=DEFAULT_WEIGHTING)
 
     def find(
@@ -71,8 +71,8 @@ class HardExamples:
         if self.consistency:
             views = self.consistency.views(control, model, dataset, predicted, progress)
             evidence = replace(evidence, views=views)
-        if self.cropping and control.kind is TaskKind.DETECTION:
-            evidence = _with_crops(evidence, self.cropping, progress)
+        if self.box_statistics and control.kind is TaskKind.DETECTION:
+            evidence = _with_crops(evidence, self.box_statistics, progress)
         return evidence
 
 
@@ -85,15 +85,17 @@ def weighting(settings: Settings) -> Weighting:
     )
 
 
-def _with_crops(evidence: Evidence, cropping: Cropping, progress: Progress) -> Evidence:
+def _with_crops(evidence: Evidence, box_statistics: BoxStatistics, progress: Progress) -> Evidence:
     predictions, labeled = evidence.predictions, evidence.labeled
     newest = np.array(labeled.tasks, dtype=np.float64)
     return replace(
         evidence,
-        crops=cropping.crops(
+        crops=box_statistics.measure(
             evidence.images.refs, predictions.answers, 1 - predictions.confidence, progress
         ),
-        labeled_crops=cropping.crops(labeled.refs, evidence.labeled_answers, newest, progress),
+        labeled_crops=box_statistics.measure(
+            labeled.refs, evidence.labeled_answers, newest, progress
+        ),
     )
 
 

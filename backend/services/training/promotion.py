@@ -1,4 +1,4 @@
-"""Is the new version as good as the current one, on the same held-out images?"""
+"""Compare the new version with the current one, on the same held-out images."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from backend.services.training.train import TrainedModels, Trainer
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """Measures the new and the current models side by side."""
+    """Decides whether a new version replaces the current one."""
 
     trainer: Trainer
     versions: VersionFolders
@@ -30,25 +30,25 @@ class Promotion:
         current: ModelVersion | None,
         progress: Progress,
     ) -> Decision:
-        """Whether the new version replaces the current one, and why."""
+        """Decide whether the new version replaces the current one."""
         if current is None or preconditions.model_fits(schema, current):
             return promotion.decide((), None)
         if set(current.kinds) != set(trained.models):
-            return Decision(True, "it learned other controls than the current version")
+            return Decision(True, "it was trained on other controls than the current version")
         try:
             old = self.trainer.load(schema, current, self.versions)
             new_scores = self._scores(trained, trained.models, progress)
             old_scores = self._scores(trained, old, progress)
         except BadInput as exc:
-            return Decision(True, f"the current version cannot be asked: {exc.message}")
+            return Decision(True, f"the current version cannot be used: {exc.message}")
         except UnreadableImage as exc:
-            return Decision(True, f"the held-out images cannot be compared on: {exc}")
+            return Decision(True, f"the versions cannot be compared on the held-out images: {exc}")
         return promotion.decide(new_scores, old_scores)
 
     def _scores(
         self, trained: TrainedModels, models: Mapping[ControlName, Model], progress: Progress
     ) -> list[float]:
-        """How far each held-out answer agrees with people, all controls one after another."""
+        """Return the agreement of each held-out answer with people, control by control."""
         return [
             score
             for name, training_set in trained.training_sets.items()

@@ -9,7 +9,7 @@ from backend.domain.geometry import Box
 from backend.domain.ids import Label, TaskId
 from backend.models.images.box_statistics import brightness_and_sharpness
 from backend.policies.hard_examples.coefficient import Weighting
-from backend.services.prediction.box_statistics import Cropping
+from backend.services.prediction.box_statistics import BoxStatistics
 from backend.services.prediction.hard_examples import HardExamples
 from tests.fakes.models import FakeFeatureExtractor
 from tests.fakes.predictions import CELLS, ScriptedModel, dataset, predicted
@@ -53,7 +53,7 @@ def test_several_boxes_are_averaged_and_a_hair_is_a_box_too(half_light):
 
 
 def test_only_the_first_few_are_opened():
-    known = Cropping(FakeFeatureExtractor(), 2).crops(
+    known = BoxStatistics(FakeFeatureExtractor(), 2).measure(
         refs(4), [boxes(DARK)] * 4, np.array([0.1, 0.9, 0.2, 0.8]), quiet
     )
     assert np.isfinite(known[:, 0]).tolist() == [False, True, False, True]
@@ -63,7 +63,7 @@ def test_only_the_first_few_are_opened():
 def test_without_boxes_or_without_the_file_nothing_is_known():
     extractor = FakeFeatureExtractor(bad={TaskId(2): "404"})
     answers = [boxes(), boxes(DARK), Choices((CAT,)), boxes(DARK, LIGHT)]
-    known = Cropping(extractor, 10).crops(refs(4), answers, np.ones(4), quiet)
+    known = BoxStatistics(extractor, 10).measure(refs(4), answers, np.ones(4), quiet)
     assert np.isfinite(known[:, 1]).tolist() == [False, False, False, True]
 
 
@@ -74,7 +74,7 @@ def test_unusually_dark_boxes_make_an_image_hard_and_say_so():
 
     people = dataset(CELLS, range(1, 31), boxes(DARK))
     sensitive = Weighting(threshold=0.01)
-    hard = HardExamples(cropping=Cropping(Dim(), 50), weighting=sensitive).find(
+    hard = HardExamples(box_statistics=BoxStatistics(Dim(), 50), weighting=sensitive).find(
         people, predicted(CELLS, boxes(DARK)), {CELLS.name: ScriptedModel()}, quiet
     )
     said = dict(hard[TaskId(102)].reasons)

@@ -3,16 +3,9 @@
 import pytest
 
 from backend.domain.answers import Choices, Region, Regions
-from backend.domain.batches import ProjectPredictions
 from backend.domain.geometry import Box
 from backend.domain.ids import TaskId
-from backend.models.detection.family import DetectorFamily
-from backend.policies.certification.correctness import is_right
 from backend.services.prediction.consistency import BLURRED, CROPPED, MIRRORED, ConsistencyCheck
-from tests.fakes.detection_engine import ColourEngine, ColourNetwork
-from tests.fakes.detection_training_sets import CONTROL, fetch, shapes, training_set
-from tests.fakes.encoder import MeanColour, extractor_of
-from tests.fakes.image_files import FakeImageFiles
 from tests.fakes.models import FakeFeatureExtractor
 from tests.fakes.predictions import CAT, CELLS, DOG, PETS, ScriptedModel, dataset, predicted
 from tests.fakes.steps import quiet
@@ -94,20 +87,3 @@ def test_an_image_that_went_away_costs_its_alteration_only(extractor):
         ConsistencyCheck(extractor, 1).views(PETS, ScriptedModel(), dataset(PETS), before, quiet)
         == {}
     )
-
-
-def test_a_detector_finds_the_same_boxes_in_the_mirror(tmp_path):
-    model = DetectorFamily(ColourEngine([ColourNetwork()])).fit(training_set(tmp_path, held_out=30))
-    seen, _ = shapes(tmp_path / "new", 20, seed=5)
-    plain = model.predict(seen, fetch, quiet)
-    looked = ProjectPredictions(seen, {CONTROL.name: plain}, plain.confidence)
-    extractor = extractor_of(tmp_path, FakeImageFiles(), MeanColour())
-
-    views = ConsistencyCheck(extractor, 25).views(CONTROL, model, dataset(CONTROL), looked, quiet)
-
-    assert len(views) == 2
-    viewed = [row for row in range(20) if views[MIRRORED].answers[row] is not plain.answers[row]]
-    assert len(viewed) == 5
-    for row in viewed:
-        assert plain.answers[row].regions
-        assert is_right(views[MIRRORED].answers[row], plain.answers[row])
