@@ -1,4 +1,4 @@
-"""Image files on a disk, for a gallery to look at; implements `ports.ImageFiles`."""
+"""Image files on a disk; implements `ports.images.ImageFiles`."""
 
 import hashlib
 import threading

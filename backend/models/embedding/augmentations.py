@@ -1,6 +1,7 @@
-"""Altered copies of images: does an answer hold for them too?
+"""Augmented copies of images, to test whether a prediction is stable.
 
-The numbers are those of `policies.miners.views.AUGMENTATIONS`. None changes what a picture shows.
+The numbers are those of `policies.hard_examples.consistency.AUGMENTATIONS`. No augmentation changes
+what an image shows.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,10 +18,10 @@ from backend.models.images.upright import reading
 from backend.ports.images import ImageFiles
 
 BLUR = 0.004
-"""Standard deviation of the Gaussian, as a share of the image's larger side."""
+"""Standard deviation of the Gaussian, as a fraction of the longer side."""
 
 MARGIN = 0.04
-"""Share of the image that cropping takes away at each side."""
+"""Fraction of the image that is cropped at each side."""
 
 
 def blurred(image: Pixels) -> Pixels:
@@ -32,7 +33,7 @@ def mirrored(image: Pixels) -> Pixels:
 
 
 def cropped(image: Pixels) -> Pixels:
-    """The middle, enlarged to the size of the whole."""
+    """Crop the margins and enlarge the rest to the original size."""
     height, width = image.shape[:2]
     top, left = int(MARGIN * height), int(MARGIN * width)
     middle = image[top : height - top, left : width - left]
@@ -46,17 +47,17 @@ AUGMENT: Mapping[int, Callable[[Pixels], Pixels]] = {19: blurred, 20: mirrored, 
 
 
 def augmented_file(original: Path, augmentation: int, copy: Path) -> Path:
-    """Write an upright, altered copy. Raises UnreadableImage."""
+    """Write an upright, augmented copy as PNG. Raises UnreadableImage."""
     with reading(original) as pixels:
-        altered = AUGMENT[augmentation](pixels)
-        encoded = cv2.imencode(".png", altered, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
+        augmented = AUGMENT[augmentation](pixels)
+        encoded = cv2.imencode(".png", augmented, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
     copy.write_bytes(encoded.tobytes())
     return copy
 
 
 @dataclass(frozen=True, slots=True)
 class AugmentingEncoder:
-    """An encoder that sees every image altered."""
+    """An encoder that augments every image before it embeds it."""
 
     encoder: Encoder
     augmentation: int
@@ -80,7 +81,7 @@ class AugmentingEncoder:
 
 @dataclass(frozen=True, slots=True)
 class AugmentedFiles:
-    """The same files under digests of their own, so that a cache keeps them apart."""
+    """The same files under other digests, so that the cache keeps originals and copies apart."""
 
     files: ImageFiles
     augmentation: int

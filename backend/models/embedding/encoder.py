@@ -1,4 +1,4 @@
-"""The port of an image encoder: images in, vectors out."""
+"""The interface of an image encoder: images in, vectors out."""
 
 from typing import Protocol
 
@@ -13,7 +13,7 @@ class Encoder(Protocol):
 
     @property
     def side(self) -> int:
-        """Height and width of the images that it takes."""
+        """Height and width of its input images, in pixels."""
         ...
 
     @property
@@ -23,7 +23,7 @@ class Encoder(Protocol):
 
     @property
     def batch(self) -> int:
-        """How many images a call should bring."""
+        """The number of images in a call at which it is fastest."""
         ...
 
     def embed(self, images: NDArray[np.uint8]) -> Vectors:

@@ -1,4 +1,4 @@
-"""Backbones to ONNX files, once for each machine. Imports torch."""
+"""Export backbones to ONNX files. Imports torch."""
 
 import logging
 import tempfile
@@ -16,22 +16,22 @@ from backend.models.embedding.backbone_networks import Embedder
 logger = logging.getLogger(__name__)
 
 _TOLERANCE = 1e-3
-"""Largest difference of any vector component between torch and ONNX Runtime."""
+"""Largest difference between torch and ONNX Runtime in any component of a vector."""
 
-_TURN = threading.Lock()
+_ONE_AT_A_TIME = threading.Lock()
 
 _EXPORT_ERRORS = (RuntimeError, TypeError, ValueError, AttributeError, LookupError, ImportError)
-"""What the exporters' passes raise on a network that they cannot express."""
+"""Exceptions of the exporters on a network that they cannot express."""
 
 
 class ExportFailed(Exception):
-    """ONNX cannot express the network, or the file cannot be written or computes otherwise."""
+    """ONNX cannot express the network, or the file cannot be written or gives other vectors."""
 
 
 def export(network: Embedder, path: Path) -> None:
-    """Write the network to `path` in one piece; several processes may do so at once.
+    """Write the network to `path` atomically; several processes may do so at once.
 
-    Threads take turns: torch's exporters keep their state in globals.
+    Threads export one after the other: torch's exporters keep state in globals.
 
     Raises:
         ExportFailed: with the reason.
@@ -39,7 +39,7 @@ def export(network: Embedder, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with (
-            _TURN,
+            _ONE_AT_A_TIME,
             tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as folder,
         ):
             draft = Path(folder, path.name)
@@ -52,7 +52,7 @@ def export(network: Embedder, path: Path) -> None:
 
 
 def _write(network: Embedder, path: Path) -> None:
-    """The older exporter takes a fifth of the time; the newer one knows more operators."""
+    """Try the older exporter first: it takes a fifth of the time, but knows fewer operators."""
     try:
         _write_with(network, path, dynamo=False)
     except _EXPORT_ERRORS as first:
@@ -83,15 +83,15 @@ def _write_with(network: Embedder, path: Path, *, dynamo: bool) -> None:
 
 
 def _compare(network: Embedder, path: Path) -> None:
-    chance = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     shape = (3, network.side, network.side, 3)
-    images = chance.integers(0, 256, shape, dtype=np.uint8)
+    images = rng.integers(0, 256, shape, dtype=np.uint8)
     session = onnx_runtime.runtime().InferenceSession(path, providers=["CPUExecutionProvider"])
     exported = np.asarray(session.run(None, {"images": images})[0])
     with torch.inference_mode():
         original = cast(Any, network)(cast(Any, torch).from_numpy(images)).numpy()
     if exported.shape != original.shape:
-        raise ExportFailed(f"it answers {exported.shape} where torch answers {original.shape}")
+        raise ExportFailed(f"it returns {exported.shape} where torch returns {original.shape}")
     difference = float(np.abs(exported - original).max())
     if not difference < _TOLERANCE:
         raise ExportFailed(f"its vectors differ from torch's by {difference:.2g}")

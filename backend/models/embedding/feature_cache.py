@@ -1,6 +1,7 @@
-"""The feature cache: image content to vector, one SQLite file for each backbone.
+"""The feature cache: vectors by image content, in one SQLite file for each backbone.
 
-Every call opens its own connection, so threads, forked processes and killed ones do no harm.
+Every call opens its own connection, so it is safe to share between threads and across forks, and a
+process may be killed at any time.
 """
 
 import logging
@@ -22,7 +23,7 @@ from backend.models.images.thumbnails import Note
 logger = logging.getLogger(__name__)
 
 _APPLICATION = 0x416C6162
-"""SQLite's application_id: this file is ours."""
+"""SQLite's application_id, which marks a file as a feature cache."""
 
 _FORMAT = 1
 _AT_ONCE = 1000
@@ -36,7 +37,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is kept of one image: `vector` (d,) float16, `image_stats` as in `IMAGE_STATS`."""
+    """The features of one image: `vector` (d,) float16, `image_stats` as in `IMAGE_STATS`."""
 
     vector: NDArray[np.float16]
     image_stats: NDArray[np.float32]
@@ -44,17 +45,17 @@ class Entry:
 
 
 class _Unusable(Exception):
-    """The file is not a feature cache of ours."""
+    """The file is not a feature cache of this format."""
 
 
 class FeatureCache:
-    """Vectors that were computed before, by content digest."""
+    """Features that were computed before, by content digest."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def get(self, digests: Sequence[str]) -> Iterator[tuple[str, Entry]]:
-        """Those that are known, in no particular order; memory does not grow with their number."""
+        """Yield the known ones, in no particular order, with memory bounded by a chunk of 1,000."""
         for start in range(0, len(digests), _AT_ONCE):
             wanted = digests[start : start + _AT_ONCE]
             rows = self._with_database(lambda db, some=wanted: _select(db, some))
@@ -62,7 +63,7 @@ class FeatureCache:
                 yield digest, _entry(vector, image_stats, notes)
 
     def put(self, entries: Mapping[str, Entry]) -> None:
-        """Keep these, all or none. Raises OutOfSpace."""
+        """Store all entries in one transaction. Raises OutOfSpace."""
         rows = [
             (digest, entry.vector.tobytes(), entry.image_stats.tobytes(), int(entry.notes))
             for digest, entry in entries.items()
@@ -70,7 +71,7 @@ class FeatureCache:
         self._with_database(lambda db: _insert(db, rows))
 
     def width(self) -> int | None:
-        """Length of the vectors kept; None while there is none."""
+        """Length of the stored vectors; None while the cache is empty."""
         row = self._with_database(
             lambda db: db.execute("SELECT length(vector) FROM features LIMIT 1").fetchone()
         )
@@ -101,13 +102,13 @@ class FeatureCache:
             database.execute("PRAGMA synchronous = NORMAL")
             return use(database)
 
-    def _set_aside(self, why: Exception) -> None:
-        """Once only, however many processes find the damage at the same time."""
+    def _set_aside(self, error: Exception) -> None:
+        """Rename a damaged file, once only, even if several processes notice the damage."""
         with self._lock():
             if self._is_sound():
                 return
             aside = self._path.with_suffix(strftime(".damaged-%Y%m%dT%H%M%S"))
-            logger.warning("%s is unusable (%s); set aside as %s", self._path, why, aside.name)
+            logger.warning("%s is unusable (%s); set aside as %s", self._path, error, aside.name)
             self._path.replace(aside)
             for ending in ("-wal", "-shm"):
                 self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
@@ -115,8 +116,8 @@ class FeatureCache:
     def _is_sound(self) -> bool:
         try:
             with closing(sqlite3.connect(self._path, timeout=60)) as database:
-                (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
-                return verdict == "ok" and _is_ours(database)
+                (result,) = database.execute("PRAGMA quick_check(1)").fetchone()
+                return result == "ok" and _is_ours(database)
         except sqlite3.DatabaseError as exc:
             if not _is_damage(exc):
                 raise
@@ -133,11 +134,11 @@ def _is_ours(database: sqlite3.Connection) -> bool:
 
 
 def _create(database: sqlite3.Connection) -> None:
-    """Does nothing where another process was quicker. Raises _Unusable on a foreign file."""
+    """Create the table unless another process has done so. Raises _Unusable on a foreign file."""
     if _is_ours(database):
         return
     if database.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
-        raise _Unusable("it is no feature cache of this version")
+        raise _Unusable("not a feature cache of this version")
     database.execute("PRAGMA journal_mode = WAL")
     database.executescript(
         f"BEGIN; {_SCHEMA}; PRAGMA application_id = {_APPLICATION}; "

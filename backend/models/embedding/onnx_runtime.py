@@ -1,4 +1,7 @@
-"""ONNX Runtime, which would else send what it does to its maker and put an id below the home."""
+"""Import ONNX Runtime with telemetry disabled.
+
+Otherwise it sends usage data and writes a device id into the home directory.
+"""
 
 import os
 from importlib import import_module
@@ -6,6 +9,6 @@ from typing import Any
 
 
 def runtime() -> Any:
-    """The package, imported with nothing sent and nothing written; importing it starts threads."""
+    """The package. Importing it starts threads, so call this after a fork."""
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read once, when the package is imported
     return import_module("onnxruntime")

@@ -1,4 +1,4 @@
-"""A backbone computed by torch: on CUDA with mixed precision, on MPS, or as a last resort on CPU.
+"""Run a backbone on torch: CUDA with mixed precision, MPS, or CPU where ONNX export failed.
 
 Imports torch.
 """
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 class TorchEncoder:
-    """One batch at a time, whoever calls; the batch is halved when memory runs out."""
+    """Computes one batch at a time; the batch size is halved when memory runs out."""
 
     def __init__(self, network: Embedder, device: str, threads: int) -> None:
         self._device = torch.device(device)
@@ -69,24 +69,24 @@ def _split(images: Tensor, size: int) -> Sequence[Tensor]:
 
 
 def torch_device(asked: str) -> str:
-    """The device that torch has for `auto`, `cuda`, `cuda:1` or `mps`.
+    """The torch device for `auto`, `cuda`, `cuda:1` or `mps`.
 
     Raises:
-        BadInput: when a device is asked for by name that is not there.
+        BadInput: when the requested device does not exist.
     """
-    found = _available()
+    devices = _available()
     if asked == "auto":
-        return found[0]
-    if asked not in found:
+        return devices[0]
+    if asked not in devices:
         raise BadInput(
-            f"AUTOLABEL_DEVICE is {asked}, which torch does not find here",
-            f"It finds {', '.join(found)}. Check the driver and that torch is not a CPU-only build",
+            f"AUTOLABEL_DEVICE is {asked}, but torch has no such device here",
+            f"It has {', '.join(devices)}. Check the driver and that torch is no CPU-only build",
         )
     return asked
 
 
 def _available() -> list[str]:
-    """Best first, `cpu` last."""
+    """Devices from the fastest to `cpu`."""
     names: list[str] = []
     if torch.cuda.is_available():
         numbered = [f"cuda:{number}" for number in range(torch.cuda.device_count())]

@@ -47,7 +47,7 @@ def settings(tmp_path: Path, name: str) -> Settings:
 @pytest.mark.usefixtures("proxy")
 @pytest.mark.parametrize("name", PUBLISHED)
 @pytest.mark.parametrize("ask", ASKED.values(), ids=ASKED.keys())
-def test_weights_that_are_nowhere_are_missed_with_their_cure(
+def test_weights_that_are_nowhere_are_missed_with_a_hint(
     tmp_path: Path, name: str, ask: Callable[[Settings], object]
 ) -> None:
     with pytest.raises(NoWeights, match=name) as raised:

@@ -106,7 +106,7 @@ open_encoder(backbone(settings), "cpu", settings).embed(np.zeros((2, 224, 224, 3
     assert not list(tmp_path.iterdir())
 
 
-def test_opening_the_gallery_starts_no_thread_and_loads_no_runtime_of_torch(
+def test_opening_the_extractor_starts_no_thread_and_imports_no_torch(
     data_dir: Path,
 ) -> None:
     program = f"""

@@ -1,4 +1,4 @@
-"""Altered copies of images, and what a gallery remembers of them."""
+"""Augmented copies of images, and how the cache keeps them."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ BLURRED, MIRRORED, CROPPED = 19, 20, 21
 
 
 class LeftColour(MeanColour):
-    """Looks at the left half of an image only."""
+    """Embeds the left half of an image only."""
 
     def embed(self, images):
         return super().embed(images[:, :, : images.shape[2] // 2])
@@ -42,7 +42,7 @@ def two_coloured(folder: Path, number: int) -> ImageRef:
 
 
 @pytest.mark.parametrize("number", list(AUGMENT))
-def test_an_alteration_keeps_the_shape(number):
+def test_an_augmentation_keeps_the_shape(number):
     image = np.random.default_rng(0).integers(0, 255, (200, 300, 3), dtype=np.uint8)
     augmented = AUGMENT[number](image)
     assert (augmented.shape, augmented.dtype) == (image.shape, np.uint8)
@@ -55,7 +55,7 @@ def test_a_blur_lowers_contrast_and_keeps_the_mean():
     assert blurred(image).mean() == pytest.approx(image.mean(), abs=2)
 
 
-def test_a_mirror_held_twice_shows_the_image():
+def test_mirroring_twice_restores_the_image():
     image = np.random.default_rng(0).integers(0, 255, (8, 9, 3), dtype=np.uint8)
     assert (mirrored(mirrored(image)) == image).all()
     assert (mirrored(image)[:, 0] == image[:, -1]).all()
@@ -68,7 +68,7 @@ def test_a_crop_takes_the_border_away():
     assert not cropped(image).any()
 
 
-def test_altered_images_are_embedded_once_and_kept_beside_their_originals(tmp_path):
+def test_augmented_images_are_embedded_once_and_cached_beside_their_originals(tmp_path):
     refs = [two_coloured(tmp_path, number) for number in range(6)]
     encoder = LeftColour()
     extractor = extractor_of(tmp_path, FakeImageFiles(), encoder)
@@ -87,7 +87,7 @@ def test_altered_images_are_embedded_once_and_kept_beside_their_originals(tmp_pa
     assert encoder.seen == seen == 12
 
 
-def test_an_image_that_is_gone_is_told_apart(tmp_path):
+def test_an_image_that_is_gone_is_reported_as_unreadable(tmp_path):
     refs = [painted(tmp_path, number) for number in range(3)]
     extractor = extractor_of(tmp_path, FakeImageFiles(gone=[refs[1].uri]), MeanColour())
     augmented, unreadable = extractor.extract_augmented(refs, BLURRED, quiet)
@@ -95,7 +95,7 @@ def test_an_image_that_is_gone_is_told_apart(tmp_path):
     assert [one.task for one in unreadable] == [1]
 
 
-def test_an_altered_file_is_upright_and_altered(tmp_path):
+def test_an_augmented_file_is_upright_and_augmented(tmp_path):
     pixels = np.zeros((40, 60, 3), np.uint8)
     pixels[:, :30] = 255
     turned = tmp_path / "turned.jpg"
@@ -109,7 +109,7 @@ def test_an_altered_file_is_upright_and_altered(tmp_path):
     assert left.mean() > 250, "white stood right after turning, and left in the mirror"
 
 
-def test_a_gallery_writes_altered_copies_into_the_folder(tmp_path):
+def test_an_extractor_writes_augmented_copies_into_the_folder(tmp_path):
     ref = painted(tmp_path, 5)
     extractor = extractor_of(tmp_path, FakeImageFiles(), MeanColour())
     folder = tmp_path / "copies"
@@ -119,7 +119,7 @@ def test_a_gallery_writes_altered_copies_into_the_folder(tmp_path):
     assert Image.open(copy).size == Image.open(ref.uri).size
 
 
-def test_a_file_that_is_no_image_cannot_be_altered(tmp_path):
+def test_a_file_that_is_no_image_cannot_be_augmented(tmp_path):
     (tmp_path / "no.png").write_bytes(b"not an image")
     with pytest.raises(UnreadableImage):
         augmented_file(tmp_path / "no.png", BLURRED, tmp_path / "copy.png")

@@ -1,4 +1,4 @@
-"""Looking at images through a small exported network."""
+"""Extraction of features: order, caching, equal images, progress and stopping."""
 
 import threading
 from collections.abc import Iterator
@@ -49,7 +49,7 @@ def test_order_is_kept_and_nothing_shifts_around_bad_images(
     assert encoder.largest <= encoder.batch
 
 
-def test_a_second_look_computes_only_what_is_new(
+def test_a_second_extraction_computes_only_what_is_new(
     tmp_path: Path, files: FakeImageFiles, encoder: MeanColour
 ) -> None:
     refs = [painted(tmp_path, number) for number in range(12)]
@@ -91,7 +91,7 @@ def test_an_equal_image_at_another_address_may_still_be_had(
     assert [one.task for one in unreadable] == [5]
 
 
-def test_nothing_asked_is_nothing_answered(
+def test_no_images_give_an_empty_batch(
     tmp_path: Path, files: FakeImageFiles, encoder: MeanColour
 ) -> None:
     images, unreadable = extractor_of(tmp_path, files, encoder).extract([], quiet)
@@ -99,7 +99,7 @@ def test_nothing_asked_is_nothing_answered(
     assert (len(images), list(unreadable)) == (0, [])
 
 
-def test_stop_ends_the_look_and_every_thread(
+def test_stop_ends_the_extraction_and_every_thread(
     tmp_path: Path, files: FakeImageFiles, encoder: MeanColour
 ) -> None:
     before = set(threading.enumerate())
@@ -115,23 +115,23 @@ def test_stop_ends_the_look_and_every_thread(
     assert set(threading.enumerate()) <= before
 
 
-def test_progress_is_told_while_an_image_is_slow_to_come(
+def test_progress_is_reported_while_an_image_is_slow_to_arrive(
     tmp_path: Path, files: FakeImageFiles, encoder: MeanColour
 ) -> None:
     files.gate.clear()
     refs = [painted(tmp_path, number) for number in range(3)]
-    told: list[tuple[int, int]] = []
+    reported: list[tuple[int, int]] = []
 
     def progress(step: str, done: int, of: int, detail: str = "") -> None:
-        told.append((done, of))
-        if told.count((1, 3)) == 3:
+        reported.append((done, of))
+        if reported.count((1, 3)) == 3:
             files.gate.set()
 
     extractor = extractor_of(tmp_path, files, encoder)
     images, _ = extractor.extract(refs, progress)
 
     assert len(images) == 3
-    assert told[-1] == (3, 3)
+    assert reported[-1] == (3, 3)
     assert extractor.timings()["fetch"] > 0.5
 
 
@@ -148,7 +148,7 @@ def test_what_was_done_to_images_is_counted(
     assert extractor.notes() == {"composited_over_white": 2}
 
 
-def test_missing_weights_end_the_look_with_their_cure(
+def test_missing_weights_end_the_extraction(
     tmp_path: Path, files: FakeImageFiles, encoder: MeanColour
 ) -> None:
     extractor = extractor_of(tmp_path, files, encoder)
