@@ -1,5 +1,6 @@
 """How versions, groups and the folders of controls are named."""
 
+import hashlib
 import re
 from pathlib import Path
 from urllib.parse import quote
@@ -13,11 +14,21 @@ GROUP_NAME = re.compile(r"group-[0-9]{3}")
 """What a group of a grouping is called: of one width too."""
 
 
+_LONGEST = 255
+"""Bytes that a file name may have; percent-encoded, a Chinese character takes nine."""
+
+
 def group_name(number: int) -> VersionName:
     return VersionName(f"group-{number:03}")
 
 
 def control_folder(version: Path, control: ControlName) -> Path:
-    """The folder of one control; names that no file may have are percent-encoded."""
+    """The folder of one control; names that no file may have are percent-encoded.
+
+    A name that would be too long ends in a digest, after `%-`, which no encoded name contains.
+    """
     name = quote(control, safe=" ")
+    if len(name) > _LONGEST:
+        digest = hashlib.blake2b(control.encode(), digest_size=16).hexdigest()
+        return version / f"{name[:200]}%-{digest}"
     return version / (name if name.strip(".") else name.replace(".", "%2E"))
