@@ -68,7 +68,7 @@ class Predict:
         deadline = self.clock() + self.seconds
         found: dict[ImageRef, Json] = {}
         try:
-            models = self.model_cache.models(schema, version)
+            models = self.model_cache.models(schema, version, self.seconds)
             for start in range(0, len(refs), BATCH):
                 batch = self._batch(schema, version, models, refs[start : start + BATCH], deadline)
                 self.stored.put(version.project, version.name, batch)
