@@ -44,6 +44,6 @@ class BoxStatistics:
         try:
             boxes = [region.box for region in answer.regions]
             brightness, sharpness = self.extractor.box_statistics(ref, boxes)
-        except UnreadableImage:  # gone since the first look; the miner knows NaN
+        except UnreadableImage:  # gone since the first look; the criterion ignores NaN
             return np.nan, np.nan
         return brightness, float(np.log1p(sharpness))
