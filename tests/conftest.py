@@ -2,20 +2,24 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 import redis
-from hypothesis import HealthCheck, settings
 
 from backend.domain.errors import AutolabelError
 from backend.processes.embedded_redis import EmbeddedRedis
 from tests import chromium
 
-settings.register_profile("thorough", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("quick", settings.get_profile("thorough"), max_examples=20)
-settings.load_profile("thorough")  # `make unit` passes --hypothesis-profile=quick
+with suppress(ModuleNotFoundError):  # the environment of label-studio-ml has no hypothesis
+    from hypothesis import HealthCheck, settings
+
+    patient = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+    settings.register_profile("thorough", **patient)
+    settings.register_profile("quick", **patient, max_examples=20)
+    settings.load_profile("thorough")  # `make unit` passes --hypothesis-profile=quick
 
 
 def missing(service: str) -> NoReturn:
