@@ -1,7 +1,7 @@
 """One active-learning round: train on human labels, predict the rest, show hard examples."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backend.domain.errors import Refused
@@ -56,6 +56,7 @@ class ActiveLearning:
         round_ = self._collect(job, steps)
         with steps(Step.TRAIN) as progress:
             trained = self._train(round_, progress)
+            round_ = replace(round_, unreadable=(*round_.unreadable, *trained.unreadable))
             promoted = self.promotion.decide(round_.schema, trained, round_.current, progress)
         with steps(Step.PREDICT) as progress:
             assessment = self._assess(round_, trained, promoted, progress)

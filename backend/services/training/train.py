@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from backend.domain.answers import NoPrediction
 from backend.domain.ids import ControlName
 from backend.domain.jobs import Algorithm
 from backend.domain.schema import Control, LabelSchema, TaskKind
@@ -16,6 +17,7 @@ from backend.ports.progress import Progress
 from backend.ports.stores import VersionFolders
 from backend.services.training import seen_tasks
 from backend.services.training.dataset import Dataset, answered, used_controls
+from backend.services.training.fitting import fit
 from backend.settings import Settings
 
 HELD_OUT = 0.2
@@ -28,10 +30,14 @@ Previous = Mapping[ControlName, Path]
 
 @dataclass(frozen=True, slots=True)
 class TrainedModels:
-    """The models of a round, and the training sets that they were fitted to, by control."""
+    """The models of a round, and the training sets that they were fitted to, by control.
+
+    `unreadable` are labeled images that were lost while the models were trained.
+    """
 
     training_sets: Mapping[ControlName, TrainingSet]
     models: Models
+    unreadable: tuple[NoPrediction, ...] = ()
 
     @property
     def held_out(self) -> int:
@@ -67,11 +73,15 @@ class Trainer:
             )
             for turn, control in enumerate(controls)
         }
-        models = {
-            name: self.families[training_set.control.kind].fit(training_set)
+        fitted = {
+            name: fit(self.families[training_set.control.kind], training_set)
             for name, training_set in training_sets.items()
         }
-        return TrainedModels(training_sets, models)
+        return TrainedModels(
+            {name: one.training_set for name, one in fitted.items()},
+            {name: one.model for name, one in fitted.items()},
+            tuple({slot.task: slot for one in fitted.values() for slot in one.unreadable}.values()),
+        )
 
     def load(self, schema: LabelSchema, version: ModelVersion, versions: VersionFolders) -> Models:
         """Load the models of a version, of those controls that the schema still has."""
