@@ -18,9 +18,9 @@ from backend.models.detection.engine import Detections, PixelBatch, TrainedNetwo
 from backend.models.detection.training_plan import MIN_VALIDATION, TrainingPlan
 from backend.models.detection.ultralytics_engine import setup
 from backend.models.detection.ultralytics_engine.callbacks import TrainingCallbacks
-from backend.models.detection.ultralytics_engine.scratch import scratch_folder
 from backend.models.published_weights import is_reachable
 from backend.ports.model_family import TrainingSet
+from backend.stores.scratch import scratch_folder
 
 _CHECKPOINT = "weights.pt"
 _HINT = (

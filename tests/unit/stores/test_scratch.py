@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.models.detection.ultralytics_engine.scratch import scratch_folder
+from backend.stores.scratch import scratch_folder
 
 
 def test_the_folder_is_deleted_after_a_training_also_a_failed_one(tmp_path: Path):
