@@ -60,6 +60,7 @@ from backend.settings import Settings
 from backend.stores.jobs import JobFiles
 from backend.stores.ledgers import LedgerFiles
 from backend.stores.predictions import PredictionStore
+from backend.stores.scratch import scratch_folder
 from backend.stores.versions import VersionStore
 from connectors.http import HttpClient, Pause
 from connectors.label_studio.client import LabelStudioClient
@@ -230,7 +231,9 @@ def _missing_weights(
 def _hard_examples(settings: Settings, extractor: ImageModels) -> HardExamples:
     most = settings.augmented_images
     return HardExamples(
-        ConsistencyCheck(extractor, most), BoxStatistics(extractor, most), weighting(settings)
+        ConsistencyCheck(extractor, most, partial(scratch_folder, settings.data_dir / "scratch")),
+        BoxStatistics(extractor, most),
+        weighting(settings),
     )
 
 

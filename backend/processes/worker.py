@@ -27,8 +27,13 @@ from backend.jobs.redis_client import connect
 from backend.processes.child_process import die_with_parent
 from backend.processes.embedded_redis import redis_url
 from backend.settings import Settings
+from backend.stores.atomic_files import sweep_drafts
+from backend.stores.scratch import sweep_scratch
 
 log = logging.getLogger(__name__)
+
+_ABANDONED = 3600.0
+"""Seconds after which the draft of a file was left by a process that died."""
 
 SHUT_DOWN = "the worker was shut down; start the job again"
 
@@ -158,6 +163,8 @@ def run_worker(settings: Settings, pace: Pace | None = None) -> None:
     url = redis_url(settings)
     board = JobBoard(url, settings.data_dir)
     redis = connect(url, socket_timeout=None)
+    sweep_scratch(settings.data_dir / "scratch")
+    sweep_drafts(settings.data_dir, older_than=_ABANDONED)
     log.info("waiting for jobs")
     try:
         JobWorker(board, redis, pace or Pace()).work(logging_level="WARNING")

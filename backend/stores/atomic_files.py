@@ -2,12 +2,17 @@
 
 import errno
 import os
+import re
 import tempfile
+import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from backend.domain.errors import OutOfSpace
+
+_DRAFT = re.compile(r"\..+\.[a-z0-9_]{8}")
+"""Names of drafts: `.NAME.` and what `mkstemp` adds."""
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -30,6 +35,21 @@ def write_whole(path: Path, text: str) -> None:
             sync(path.parent)
         finally:
             Path(draft).unlink(missing_ok=True)
+
+
+def sweep_drafts(data_dir: Path, *, older_than: float) -> None:
+    """Delete drafts of `write_whole` that killed processes left in the folders of projects.
+
+    Args:
+        data_dir: the data folder.
+        older_than: seconds; a younger draft may be in use.
+    """
+    for pattern in ("projects/*/.*", "projects/*/jobs/*/.*"):
+        for path in data_dir.glob(pattern):
+            with suppress(OSError):  # renamed meanwhile
+                is_old = path.stat().st_mtime < time.time() - older_than
+                if is_old and _DRAFT.fullmatch(path.name) and path.is_file():
+                    path.unlink()
 
 
 def sync(path: Path) -> None:

@@ -1,28 +1,26 @@
-"""The folder that a training writes its images and checkpoints to."""
+"""Folders for temporary files, such as the images and checkpoints of a training."""
 
 import fcntl
 import os
 import shutil
 import tempfile
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-
-_PREFIX = "detector-"
 
 
 @contextmanager
 def scratch_folder(parent: Path) -> Generator[Path]:
-    """Create a folder for one training, and delete it afterwards.
+    """Create a folder for one piece of work, and delete it afterwards.
 
-    Folders of trainings that were killed are deleted first. A training holds an flock on its
-    folder, which the kernel releases when the process dies, so a free one is left over.
+    A process holds an flock on its folder, which the kernel releases when the process dies. So a
+    free one was left by a process that was killed, and is deleted first.
     """
     parent.mkdir(parents=True, exist_ok=True)
     with _opened(parent) as everything:
         _try_lock(everything, fcntl.LOCK_EX)  # nobody sweeps between mkdtemp and its lock
         _sweep(parent)
-        folder = Path(tempfile.mkdtemp(dir=parent, prefix=_PREFIX))
+        folder = Path(tempfile.mkdtemp(dir=parent))
         descriptor = os.open(folder, os.O_RDONLY)
         _try_lock(descriptor)
     try:
@@ -32,11 +30,20 @@ def scratch_folder(parent: Path) -> Generator[Path]:
         os.close(descriptor)
 
 
+def sweep_scratch(parent: Path) -> None:
+    """Delete the folders that killed processes left."""
+    if parent.is_dir():
+        with _opened(parent) as everything:
+            _try_lock(everything, fcntl.LOCK_EX)
+            _sweep(parent)
+
+
 def _sweep(parent: Path) -> None:
-    for folder in parent.glob(f"{_PREFIX}*"):
-        with _opened(folder) as descriptor:
-            if _try_lock(descriptor):
-                shutil.rmtree(folder, ignore_errors=True)
+    for folder in parent.iterdir():
+        if folder.is_dir():
+            with suppress(FileNotFoundError), _opened(folder) as descriptor:  # just finished
+                if _try_lock(descriptor):
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _try_lock(descriptor: int, mode: int = fcntl.LOCK_EX | fcntl.LOCK_NB) -> bool:

@@ -29,6 +29,7 @@ from backend.services.prediction.consistency import ConsistencyCheck
 from backend.services.training.dataset import Dataset
 from backend.settings import Settings
 from tests.bench.bench_few_shot import DATA, Data, drawn, load, silent, training_set
+from tests.fakes.folders import temporary
 
 SHOTS, SEEDS = (5, 20, 60), range(10)
 
@@ -97,7 +98,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(data_dir=Path(folder), device="cpu")
         consistency = ConsistencyCheck(
-            open_extractor(settings, data.files), settings.augmented_images
+            open_extractor(settings, data.files), settings.augmented_images, temporary
         )
         for shots in SHOTS:
             rows = [measure(looked(data, consistency, shots, seed)) for seed in SEEDS]

@@ -4,8 +4,8 @@ Test-time augmentation as ModelArts' aug_consistent_mining uses it. An alteratio
 these pictures mean (a mirrored letter) shows on the labeled images, and is left out.
 """
 
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -40,10 +40,14 @@ PROBE = 40
 
 @dataclass(frozen=True, slots=True)
 class ConsistencyCheck:
-    """Looks again at no more than `most` images."""
+    """Looks again at no more than `most` images.
+
+    `temporary` creates a folder for their copies, and deletes it afterwards.
+    """
 
     extractor: AugmentedExtractor
     most: int
+    temporary: Callable[[], AbstractContextManager[Path]]
 
     def views(
         self,
@@ -95,8 +99,8 @@ class ConsistencyCheck:
         images: ImageBatch,
     ) -> PredictionBatch:
         """Guesses on altered copies. Raises UnreadableImage."""
-        with tempfile.TemporaryDirectory() as folder:
-            fetch: Fetch = partial(_augmented_file, self.extractor, number, Path(folder))
+        with self.temporary() as folder:
+            fetch: Fetch = partial(_augmented_file, self.extractor, number, folder)
             if control.kind is TaskKind.DETECTION:
                 seen = model.predict(images, fetch, progress)
                 return _mirrored_back(seen) if number == MIRRORED else seen

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from backend.domain.errors import OutOfSpace
-from backend.stores.atomic_files import room_for, write_whole
+from backend.stores.atomic_files import room_for, sweep_drafts, write_whole
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path: Path):
@@ -51,3 +51,20 @@ def test_the_folder_is_flushed_too_so_that_the_new_name_survives_a_power_cut(
     monkeypatch.setattr(os, "fsync", recorded)
     write_whole(tmp_path / "current", "al-0001-3f9c")
     assert flushed == [False, True]
+
+
+def test_old_drafts_of_killed_processes_are_swept_and_nothing_else(tmp_path: Path):
+    project = tmp_path / "projects" / "1"
+    job = project / "jobs" / "job-1"
+    (project / ".draft-al-0001").mkdir(parents=True)
+    job.mkdir(parents=True)
+    left = [project / ".ledger.json.ab12_xyz", job / ".job.json.00000000"]
+    kept = [project / "ledger.json", project / ".hidden", job / ".job.json.newnewne"]
+    for path in (*left, *kept):
+        path.touch()
+        os.utime(path, (0, 0))
+    os.utime(kept[-1])
+    sweep_drafts(tmp_path, older_than=60)
+    assert [path.exists() for path in left] == [False, False]
+    assert all(path.exists() for path in kept)
+    assert (project / ".draft-al-0001").is_dir()

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.stores.scratch import scratch_folder
+from backend.stores.scratch import scratch_folder, sweep_scratch
 
 
 def test_the_folder_is_deleted_after_a_training_also_a_failed_one(tmp_path: Path):
@@ -22,3 +22,11 @@ def test_the_folder_of_a_running_training_and_other_files_are_kept(tmp_path: Pat
     (tmp_path / "other").touch()
     with scratch_folder(tmp_path) as running, scratch_folder(tmp_path) as another:
         assert {path.name for path in tmp_path.iterdir()} == {running.name, another.name, "other"}
+
+
+def test_a_sweep_deletes_what_was_left_and_nothing_that_is_used(tmp_path: Path):
+    sweep_scratch(tmp_path / "not there yet")
+    with scratch_folder(tmp_path) as running:
+        (tmp_path / "left").mkdir()
+        sweep_scratch(tmp_path)
+        assert list(tmp_path.iterdir()) == [running]

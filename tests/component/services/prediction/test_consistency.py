@@ -7,6 +7,7 @@ from backend.services.prediction.consistency import MIRRORED, ConsistencyCheck
 from tests.fakes.detection_engine import ColourEngine, ColourNetwork
 from tests.fakes.detection_training_sets import CONTROL, fetch, shapes, training_set
 from tests.fakes.encoder import MeanColour, extractor_of
+from tests.fakes.folders import temporary
 from tests.fakes.image_files import FakeImageFiles
 from tests.fakes.predictions import dataset
 from tests.fakes.steps import quiet
@@ -19,7 +20,9 @@ def test_a_detector_finds_the_same_boxes_in_the_mirror(tmp_path):
     looked = ProjectPredictions(seen, {CONTROL.name: plain}, plain.confidence)
     extractor = extractor_of(tmp_path, FakeImageFiles(), MeanColour())
 
-    views = ConsistencyCheck(extractor, 25).views(CONTROL, model, dataset(CONTROL), looked, quiet)
+    views = ConsistencyCheck(extractor, 25, temporary).views(
+        CONTROL, model, dataset(CONTROL), looked, quiet
+    )
 
     assert len(views) == 2
     viewed = [row for row in range(20) if views[MIRRORED].answers[row] is not plain.answers[row]]
