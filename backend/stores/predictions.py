@@ -102,7 +102,7 @@ class PredictionStore:
             with _transaction(path) as database:
                 return query(database)
         except sqlite3.DatabaseError as exc:
-            if exc.sqlite_errorcode not in _DAMAGED:
+            if exc.sqlite_errorcode & 0xFF not in _DAMAGED:
                 raise
             log.warning("%s is damaged and set aside: %s", path, exc)
         for part in path.parent.glob(f"{path.name}*"):

@@ -23,7 +23,7 @@ from weakref import WeakValueDictionary
 from connectors.errors import FetchFailed, TransientError
 from connectors.images.addresses import Address
 from connectors.images.content import Content, digest_of
-from connectors.images.index import open_index
+from connectors.images.index import ImageIndex
 from connectors.images.object_store import ObjectStore
 from connectors.images.storage import ImageRequest, Source
 
@@ -69,7 +69,7 @@ class ImageCache:
         self._storage = storage
         self._workers = workers
         self._clock = clock
-        self._index = open_index(root / "index.sqlite", clock)
+        self._index = ImageIndex(root / "index.sqlite", clock)
         self._objects = ObjectStore(root, self._index, max_bytes)
         self._locks: WeakValueDictionary[bytes, threading.Lock] = WeakValueDictionary()
         self._guard = threading.Lock()

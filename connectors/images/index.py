@@ -6,9 +6,11 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
+
+from filelock import FileLock
 
 from connectors.errors import DiskFull
 from connectors.images.content import Content
@@ -33,24 +35,9 @@ _KNOWN: Final = "SELECT key, digest, size, validator, checked FROM images"
 _ROWS: Final = 500
 """Keys or rows in one query; SQLite allows at least 999 parameters."""
 
+Result = TypeVar("Result")
+
 _DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-
-
-def open_index(path: Path, clock: Callable[[], float] = time.time) -> "ImageIndex":
-    """Open the index; a damaged one is set aside, and the cache starts empty.
-
-    The files in the cache are deleted then, because files without a row would never be evicted.
-    """
-    try:
-        return ImageIndex(path, clock)
-    except sqlite3.DatabaseError as exc:
-        if exc.sqlite_errorcode not in _DAMAGED:
-            raise
-        log.warning("%s is damaged and set aside: %s", path, exc)
-    for part in path.parent.glob(f"{path.name}*"):
-        part.replace(part.with_name(f"damaged-{part.name}"))
-    shutil.rmtree(path.parent / "objects", ignore_errors=True)
-    return ImageIndex(path, clock)
 
 
 class ImageIndex:
@@ -58,21 +45,17 @@ class ImageIndex:
 
     Safe for several threads and processes, and consistent after a kill. Every object file has a
     row here; the file of a row may be missing.
+
+    A damaged file is set aside whenever the damage shows, and the cache starts empty. The files in
+    the cache are deleted then, because files without a row would never be evicted.
     """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self._path = path
         self._clock = clock
         self._lock = threading.RLock()
-        self._db = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
-        try:
-            with self._exclusive():
-                self._db.execute("PRAGMA journal_mode = WAL")
-                self._db.execute("PRAGMA synchronous = NORMAL")
-                self._db.executescript(_SCHEMA)
-        except sqlite3.DatabaseError:
-            self._db.close()
-            raise
+        self._db = self._connect()
+        self._run(_create)
 
     def known(self, keys: Sequence[bytes]) -> dict[bytes, Content]:
         """The known content of each key; unknown keys are left out."""
@@ -81,41 +64,37 @@ class ImageIndex:
             some = keys[start : start + _ROWS]
             marks = ",".join("?" * len(some))
             query = f"{_KNOWN} WHERE key IN ({marks})"
-            with self._exclusive():
-                rows = self._db.execute(query, some).fetchall()
+            rows = self._run(lambda db, query=query, some=some: db.execute(query, some).fetchall())
             found.update((row[0], Content(*row[1:])) for row in rows)
         return found
 
     def learn(self, key: bytes, content: Content) -> None:
         """Store the content that an address led to."""
-        with self._exclusive():
-            self._db.execute(
-                "INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?)",
-                (key, content.digest, content.size, content.checked, content.validator),
-            )
+        row = (key, content.digest, content.size, content.checked, content.validator)
+        self._run(
+            lambda db: db.execute("INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?)", row)
+        )
 
     def announce(self, digest: str, size: int) -> None:
         """Record that an object is stored, and used now."""
-        with self._exclusive():
-            self._db.execute(
+        row = (digest, size, self._clock())
+        self._run(
+            lambda db: db.execute(
                 "INSERT INTO objects VALUES (?, ?, ?)"
                 " ON CONFLICT (digest) DO UPDATE SET used = excluded.used",
-                (digest, size, self._clock()),
+                row,
             )
+        )
 
     def touch(self, digest: str) -> bool:
         """Record that an object is used now; return False if it is not stored."""
-        with self._exclusive():
-            return bool(
-                self._db.execute(
-                    "UPDATE objects SET used = ? WHERE digest = ?", (self._clock(), digest)
-                ).rowcount
-            )
+        row = (self._clock(), digest)
+        update = "UPDATE objects SET used = ? WHERE digest = ?"
+        return bool(self._run(lambda db: db.execute(update, row).rowcount))
 
     def total(self) -> int:
         """The size of all objects in bytes."""
-        with self._exclusive():
-            return int(self._db.execute("SELECT bytes FROM total").fetchone()[0])
+        return self._run(lambda db: int(db.execute("SELECT bytes FROM total").fetchone()[0]))
 
     def drop_least_used(self, down_to: int, keep: str, delete: Callable[[str], None]) -> int:
         """Evict objects, least recently used first, until `down_to` bytes are left.
@@ -142,6 +121,37 @@ class ImageIndex:
         with self._lock:
             self._db.close()
 
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(
+            self._path, timeout=60, isolation_level=None, check_same_thread=False
+        )
+
+    def _run(self, query: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Run a query, and once more on an empty index if this one is damaged."""
+        with self._lock:
+            try:
+                with self._exclusive():
+                    return query(self._db)
+            except sqlite3.DatabaseError as exc:
+                if exc.sqlite_errorcode & 0xFF not in _DAMAGED:
+                    raise
+                self._set_aside(exc)
+            with self._exclusive():
+                return query(self._db)
+
+    def _set_aside(self, error: Exception) -> None:
+        """Rename a damaged file, unless another process did so, and open an empty one."""
+        self._db.close()
+        with FileLock(self._path.with_suffix(".lock")):
+            if not _is_sound(self._path):
+                log.warning("%s is damaged and set aside: %s", self._path, error)
+                for part in (self._path, *self._path.parent.glob(f"{self._path.name}-*")):
+                    part.replace(part.with_name(f"damaged-{part.name}"))
+                shutil.rmtree(self._path.parent / "objects", ignore_errors=True)
+            self._db = self._connect()
+            with self._exclusive():
+                _create(self._db)
+
     @contextmanager
     def _writing(self) -> Generator[None, None, None]:
         with self._exclusive():
@@ -163,3 +173,17 @@ class ImageIndex:
                 if exc.sqlite_errorcode != sqlite3.SQLITE_FULL:
                     raise
                 raise DiskFull(f"the disk of {self._path} is full", "Free some space") from exc
+
+
+def _create(database: sqlite3.Connection) -> None:
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = NORMAL")
+    database.executescript(_SCHEMA)
+
+
+def _is_sound(path: Path) -> bool:
+    try:
+        with closing(sqlite3.connect(path, timeout=60)) as database:
+            return database.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
+    except sqlite3.DatabaseError:
+        return False

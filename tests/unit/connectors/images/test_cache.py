@@ -321,6 +321,20 @@ def test_a_damaged_index_is_set_aside_and_the_images_are_fetched_again(
     assert len(source.fetched) == 6
 
 
+def test_damage_that_shows_while_the_index_is_used_is_set_aside_too(tmp_path: Path) -> None:
+    source, items = many(300)
+    cache = cache_of(tmp_path, source)
+    first = seen(cache.digests(items))
+    cache.close()
+    index = tmp_path / "index.sqlite"
+    whole = index.read_bytes()
+    index.write_bytes(whole[:8192] + bytes(len(whole) - 8192))  # the schema is still there
+    cache = cache_of(tmp_path, source)
+    assert seen(cache.digests(items)) == first
+    assert cache.path(1, web(1)).read_bytes() == b"image 1"
+    assert (tmp_path / "damaged-index.sqlite").is_file()
+
+
 def test_what_killed_processes_left_is_swept_when_it_is_old(tmp_path: Path) -> None:
     incoming = tmp_path / "incoming"
     incoming.mkdir()
