@@ -44,7 +44,12 @@ class Settings(BaseSettings):
     """All settings. Times are in seconds unless the name says otherwise."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=_FILE, extra="ignore", frozen=True, populate_by_name=True
+        env_prefix=PREFIX,
+        env_file=_FILE,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+        allow_inf_nan=False,
     )
 
     label_studio_url: Url = Field(
@@ -80,6 +85,9 @@ class Settings(BaseSettings):
     )
     basic_auth_password: SecretStr = Field(
         SecretStr(""), description="password for HTTP Basic authentication"
+    )
+    insecure: bool = Field(
+        False, description="allow an address that is not loopback without user name and password"
     )
 
     device: str = Field(
@@ -220,14 +228,19 @@ def table(settings: Settings) -> list[tuple[str, str, str]]:
     return [
         (
             _variable(name),
-            "" if values[name] is None else _without_login(_written(values[name])),
+            "" if values[name] is None else _masked(_written(values[name])),
             field.description or "",
         )
         for name, field in Settings.model_fields.items()
     ]
 
 
-def _without_login(value: str) -> str:
+def without_login(url: str) -> str:
+    """Leave user name and password out of a URL; for pages and messages."""
+    return re.sub(r"(?<=://).*@", "", url)
+
+
+def _masked(value: str) -> str:
     """Mask a user name and password in a URL."""
     return re.sub(r"(?<=://).*@", "**********@", value)
 
@@ -274,11 +287,16 @@ def _refuse_half_of_a_login(settings: Settings) -> None:
     missing = [_variable(name) for name, value in given.items() if not value]
     if len(missing) == 1:
         raise BadInput(f"{missing[0]} is missing", "Set both user and password, or neither")
+    if ":" in settings.basic_auth_user:
+        message = "AUTOLABEL_BASIC_AUTH_USER: a user name cannot contain a colon"
+        raise BadInput(message, "Choose another user name; the password may contain one")
 
 
 def _refuse_unknown(environment: Mapping[str, object]) -> None:
+    """Refuse names that are no settings, also known ones in other letters than capitals."""
     known = variables()
     for name in environment:
-        if name.startswith(PREFIX) and name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0)
+        is_meant = name.upper().startswith(PREFIX) or name.upper() in known
+        if is_meant and name not in known:
+            near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0)
             raise BadInput(f"unknown setting {name}", f"Did you mean {near[0]}?")

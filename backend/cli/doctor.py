@@ -23,8 +23,9 @@ from backend.jobs.redis_client import RedisClient
 from backend.label_studio import labeling_config as schema
 from backend.label_studio.errors import errors_translated
 from backend.models.embedding import backbones, encoders
+from backend.processes import exposure
 from backend.processes.embedded_redis import redis_url
-from backend.settings import Settings
+from backend.settings import Settings, without_login
 
 SMALL_DISK = 2_000_000_000
 """Bytes below which a training may run out of space."""
@@ -65,6 +66,7 @@ def examine(settings: Settings, project: ProjectId | None = None) -> Diagnosis:
         ("Redis", redis),
         ("worker", worker),
         ("web", web),
+        ("exposure", exposure_of),
         ("device", device),
         ("backbone", backbone),
         ("disk", disk),
@@ -91,7 +93,7 @@ def diagnosis_lines(diagnosis: Diagnosis) -> Iterable[str]:
 
 
 def label_studio(settings: Settings) -> str:
-    url = settings.label_studio_url
+    url = without_login(settings.label_studio_url)
     try:
         with (
             errors_translated(),
@@ -129,8 +131,19 @@ def web(settings: Settings) -> str:
         answer.raise_for_status()
     except httpx.HTTPError as exc:
         hint = "Run `autolabel up`, and set AUTOLABEL_PUBLIC_URL to its address"
-        raise Unavailable(f"{settings.public_url} does not answer", hint) from exc
-    return f"answers at {settings.public_url}"
+        raise Unavailable(f"{without_login(settings.public_url)} does not answer", hint) from exc
+    return f"answers at {without_login(settings.public_url)}"
+
+
+def exposure_of(settings: Settings) -> str:
+    """Say who may call the backend."""
+    if exposure.is_open(settings) and settings.insecure:
+        return f"AUTOLABEL_INSECURE is set: {exposure.warning(settings)}"
+    exposure.refuse_open(settings)
+    address = f"{settings.host}:{settings.port}"
+    if exposure.has_credentials(settings):
+        return f"{address} asks for user name and password"
+    return f"only this machine reaches {address}"
 
 
 def device(settings: Settings) -> str:
@@ -182,7 +195,7 @@ def connection(settings: Settings, project: ProjectId) -> str:
     ours = [one for one in backends if _is_ours(one["url"], settings)]
     if not ours:
         raise Unavailable(
-            f"project {project} is not connected to {settings.public_url}",
+            f"project {project} is not connected to {without_login(settings.public_url)}",
             f"Run `autolabel connect {project}`",
         )
     if ours[0]["state"] != "CO":

@@ -11,7 +11,9 @@ from backend.domain.errors import AutolabelError, BadInput, NotFound, Refused
 from backend.ports.application import Backend
 from backend.presentation import sentences, terminal
 
-Project = Annotated[int, typer.Argument(help="Id of the project, as in its address.", min=1)]
+Project = Annotated[
+    int, typer.Argument(help="Id of the project, as in its address.", min=1, max=10**18 - 1)
+]
 Wait = Annotated[bool, typer.Option(help="Follow the job until it ends.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

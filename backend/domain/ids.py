@@ -4,6 +4,9 @@ from typing import NewType
 
 ProjectId = NewType("ProjectId", int)
 
+PROJECT_NUMBER = "[0-9]{1,18}"
+"""Pattern of the number of a project; longer ones fit no database."""
+
 TaskId = NewType("TaskId", int)
 
 JobId = NewType("JobId", str)

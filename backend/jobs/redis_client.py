@@ -12,6 +12,7 @@ from redis.retry import Retry
 from backend.domain.errors import QueueUnreachable
 
 HINT = "Start `autolabel up`, or set AUTOLABEL_REDIS_URL to a Redis that runs"
+QUOTE_HINT = "Write special characters of the password as %XX, a slash as %2F"
 
 
 class RedisClient:
@@ -62,5 +63,7 @@ def connect(url: str, **options: Any) -> Any:
     from_url = cast("Callable[..., Any]", Redis.from_url)  # pyright: ignore[reportUnknownMemberType]
     try:
         return from_url(url, **(limits | options))
-    except ValueError as exc:
-        raise QueueUnreachable(f"AUTOLABEL_REDIS_URL cannot be used: {exc}", HINT) from exc
+    except ValueError:
+        # not its message, which may quote a part of the password
+        message = "AUTOLABEL_REDIS_URL is not an address such as redis://:PASSWORD@HOST:6379/0"
+        raise QueueUnreachable(message, QUOTE_HINT) from None

@@ -4,12 +4,13 @@ Payloads are those of Label Studio 1.18 to 1.23. `START_TRAINING` is a direct ca
 from the webhook subsystem, which may leave out the payload.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
 from backend.domain.errors import BadInput
-from backend.domain.ids import ProjectId
+from backend.domain.ids import PROJECT_NUMBER, ProjectId
 from backend.domain.json import Json
 
 
@@ -74,7 +75,7 @@ def project_of(text: str) -> ProjectId:
         BadInput: when there is none.
     """
     head = str(text).partition(".")[0]
-    if not head.isdecimal():
+    if not re.fullmatch(PROJECT_NUMBER, head):
         raise BadInput(f"{str(text)[:64]!r} names no project", 'Send "project": "<id>.<time>"')
     return ProjectId(int(head))
 

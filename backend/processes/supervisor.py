@@ -20,6 +20,7 @@ from typing import IO
 from backend.domain.errors import AutolabelError
 from backend.processes.child_process import start_child, stop_child
 from backend.processes.embedded_redis import EmbeddedRedis
+from backend.processes.exposure import refuse_open
 from backend.settings import Settings, environment
 
 log = logging.getLogger(__name__)
@@ -93,6 +94,7 @@ class Supervisor:
         Raises:
             AutolabelError: when the port is taken, or Redis cannot be started.
         """
+        refuse_open(self._settings)
         refuse_taken_port(self._settings.host, self._settings.port)
         if self._redis:
             self._redis.start()

@@ -24,14 +24,14 @@ def openapi() -> Response:
     return answer(DOCUMENT)
 
 
-@routes.route("/projects/<int:project>/jobs", methods=["POST"])
+@routes.route("/projects/<project:project>/jobs", methods=["POST"])
 def start_job(project: int) -> Response:
     """Answer 201 with the new job, or 200 with the one that is already running."""
     job, new = backend().start(job_request(ProjectId(project), json_object()))
     return answer(JobAnswer(JobJson.of(job)), 201 if new else 200)
 
 
-@routes.route("/projects/<int:project>/jobs", methods=["GET"])
+@routes.route("/projects/<project:project>/jobs", methods=["GET"])
 def project_jobs(project: int) -> Response:
     jobs = backend().jobs.history(ProjectId(project))
     if not jobs:
@@ -39,12 +39,12 @@ def project_jobs(project: int) -> Response:
     return answer(JobsJson.of(jobs))
 
 
-@routes.route("/projects/<int:project>/status")
+@routes.route("/projects/<project:project>/status")
 def project_status(project: int) -> Response:
     return answer(StatusJson.of(backend().status(ProjectId(project))))
 
 
-@routes.route("/projects/<int:project>/versions")
+@routes.route("/projects/<project:project>/versions")
 def project_versions(project: int) -> Response:
     cards = backend().cards(ProjectId(project))
     if not cards:
@@ -53,7 +53,7 @@ def project_versions(project: int) -> Response:
     return answer(VersionsJson.of(cards, current))
 
 
-@routes.route("/projects/<int:project>/versions/<version>/activate", methods=["POST"])
+@routes.route("/projects/<project:project>/versions/<version>/activate", methods=["POST"])
 def activate_version(project: int, version: str) -> Response:
     card = backend().versions.activate(ProjectId(project), VersionName(version))
     return answer(VersionJson.of(card, card.name))

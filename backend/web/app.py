@@ -14,12 +14,16 @@ from werkzeug.exceptions import HTTPException
 
 from backend.domain.errors import AutolabelError, BadInput
 from backend.ports.application import Backend
+from backend.processes import exposure
 from backend.settings import Settings
 from backend.web import api, errors, ml_backend, security
 from backend.web.console import actions, pages
 from backend.web.context import BACKEND, SETTINGS, request_id
 from backend.web.errors import Failure
+from backend.web.project_number import ProjectConverter
 from backend.web.prometheus import Monitoring
+from backend.web.proxy import BelowPath
+from backend.web.request_head import check_heads
 from backend.web.responses import answer
 
 log = logging.getLogger(__name__)
@@ -27,8 +31,9 @@ log = logging.getLogger(__name__)
 SERVER_OPTIONS: Mapping[str, Any] = {
     "threads": 40,
     "connection_limit": 1000,
-    "max_request_body_size": security.LARGEST_PREDICT,
+    "max_request_body_size": security.LARGEST_PREDICT + 1,
     "ident": None,
+    "clear_untrusted_proxy_headers": False,
 }
 """40 threads: 20 waiting /predict requests, 8 event streams of the page, and some to spare."""
 
@@ -49,6 +54,8 @@ def create_app(backend: Backend, settings: Settings) -> Flask:
     app.config[BACKEND] = backend
     app.config[SETTINGS] = settings
     app.config["MAX_CONTENT_LENGTH"] = security.LARGEST_PREDICT
+    app.url_map.converters["project"] = ProjectConverter
+    app.wsgi_app = BelowPath(app.wsgi_app, settings.public_url)  # type: ignore[method-assign] - Flask's way
     monitoring = Monitoring(backend)
     app.before_request(_name_request)
     app.before_request(monitoring.start)
@@ -69,22 +76,29 @@ def server(backend: Backend, settings: Settings) -> Server:
     """Open a listening server; `run` handles requests until `close`.
 
     Raises:
-        BadInput: when the address is in use or not one of this machine.
+        BadInput: when the address is in use or not one of this machine, or on a network and
+            without credentials.
     """
+    exposure.refuse_open(settings)
     app = create_app(backend, settings)
     address = f"{settings.host}:{settings.port}"
+    sockets: dict[int, Any] = {}
     try:
-        listening = create_server(app, listen=address, **SERVER_OPTIONS)
+        listening = create_server(app, sockets, listen=address, **SERVER_OPTIONS)
     except OSError as exc:
         hint = "Stop the other program, or set AUTOLABEL_PORT to a free port"
         raise BadInput(f"cannot listen on {address}: {exc.strerror}", hint) from exc
+    check_heads(sockets.values(), settings)
     return cast(Server, listening)
 
 
 def serve(backend: Backend, settings: Settings) -> None:
     """Handle requests until the process is terminated."""
+    listening = server(backend, settings)
     log.info("listening on http://%s:%s", settings.host, settings.port)
-    server(backend, settings).run()
+    if exposure.is_open(settings):
+        log.warning("AUTOLABEL_INSECURE is set: %s", exposure.warning(settings))
+    listening.run()
 
 
 def _name_request() -> None:

@@ -59,7 +59,7 @@ def predictions(backend: Backend, tasks: Sequence[Json]) -> list[Json | list[Any
     """
     if not tasks:
         return []
-    project = backend.label_studio.project(ProjectId(int(tasks[0]["project"])))
+    project = backend.label_studio.project(webhooks.project_of(str(tasks[0]["project"])))
     return list(backend.predict(project.id, project.label_config, tasks))
 
 

@@ -18,6 +18,10 @@ RECENT_JOBS = 1000
 LATENCIES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 100)
 """Histogram buckets in seconds; Label Studio's timeouts are 1, 3 and 100."""
 
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""Methods with a label value of their own. Every label value comes from a fixed set, because each
+new one takes memory for as long as the process runs."""
+
 
 class Monitoring:
     """Metrics of one app, in a registry of its own."""
@@ -43,8 +47,9 @@ class Monitoring:
 
     def stop(self, response: Response) -> Response:
         route = request.url_rule.rule if request.url_rule else "unmatched"
+        method = request.method if request.method in METHODS else "other"
         seconds = time.perf_counter() - g.started
-        self._seconds.labels(route, request.method, response.status_code).observe(seconds)
+        self._seconds.labels(route, method, response.status_code).observe(seconds)
         self._predictions.inc(g.get("predictions", 0))
         return response
 

@@ -1,24 +1,35 @@
-"""Checks before every route: body size, host, credentials, origin, content type.
+"""Checks of the head of a request: host, credentials, origin, content type, body size.
+
+They run twice: as soon as the head has arrived, so that no body is read for a request that will be
+refused (`backend.web.request_head`), and in Flask before every route, which writes the answer.
 
 Label Studio sends Basic credentials if they are set. Browsers send an `Origin`, which must be this
 backend's. The API accepts `application/json` only, which no cross-site form can send. Without
-credentials on loopback, only loopback Host headers are accepted, to prevent DNS rebinding.
+credentials, a name in the Host header must be known, to prevent DNS rebinding. Other sites may
+link to a page but embed or fetch nothing.
 """
 
+import base64
+import binascii
 import hmac
+import re
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from flask import Response, abort, request
+from flask import Request, Response, abort, request
 
-from backend.web.context import settings
+from backend.processes.exposure import has_credentials, is_loopback, is_open
+from backend.settings import Settings
+from backend.web.context import settings as app_settings
 
 MEGABYTE = 1_000_000
 LARGEST_PREDICT = 250 * MEGABYTE
 """Label Studio's own upload limit, so the largest body it can pass on."""
 LARGEST_BODY = 1 * MEGABYTE
 LARGEST_EVENT = 50 * MEGABYTE
-"""A webhook carries up to 5,000 tasks."""
+"""A webhook carries up to 5,000 tasks. Also the limit of every body on an open network."""
+LARGEST_START = 12 * MEGABYTE
+"""A job request may name a million tasks."""
 
 LARGEST = {
     "/predict": LARGEST_PREDICT,
@@ -26,6 +37,10 @@ LARGEST = {
     "/webhook": LARGEST_EVENT,
     "/setup": LARGEST_EVENT,
 }
+_START = re.compile(r"/api/projects/[0-9]+/jobs")
+
+BODY_NOT_READ = "body_not_read"
+"""Header of a request whose body was left out. Clients cannot send it: theirs are upper-cased."""
 
 CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
@@ -43,15 +58,31 @@ HEADERS = {
 
 
 def check_request() -> None:
-    """Refuse a request that fails a check. Raises HTTPException."""
-    _check_size()
-    if request.path != "/health":
-        _check_host()
-        _check_credentials()
-    if request.method in CHANGING:
-        _check_origin()
-        if request.path.startswith("/api/"):
-            _check_content_type()
+    """Refuse the current request if it fails a check. Raises HTTPException."""
+    check_head(request, app_settings())
+    if f"HTTP_{BODY_NOT_READ}" in request.environ:
+        abort(400, "the head of this request was refused")
+
+
+def check_head(head: Request, settings: Settings) -> None:
+    """Refuse a request by its head. Raises HTTPException."""
+    _check_size(head, settings)
+    if head.path != "/health":
+        _check_host(head, settings)
+        _check_credentials(head, settings)
+        _check_site(head)
+    if head.method in CHANGING:
+        _check_origin(head, settings)
+        if head.path.startswith("/api/"):
+            _check_content_type(head)
+
+
+def largest_body(path: str, settings: Settings) -> int:
+    """Most bytes that the body of a request to this path may have."""
+    if _START.fullmatch(path):
+        return LARGEST_START
+    largest = LARGEST.get(path, LARGEST_BODY)
+    return min(largest, LARGEST_EVENT) if is_open(settings) else largest
 
 
 def add_headers(response: Response) -> Response:
@@ -61,23 +92,27 @@ def add_headers(response: Response) -> Response:
     return response
 
 
-def _check_size() -> None:
-    largest = LARGEST.get(request.path, LARGEST_BODY)
-    size = request.content_length or 0
+def _check_size(head: Request, settings: Settings) -> None:
+    largest = largest_body(head.path, settings)
+    size = head.content_length or 0
     if size > largest:
-        abort(413, f"the request body has {size:,} bytes; {request.path} takes up to {largest:,}")
+        abort(413, f"the request body has {size:,} bytes; {head.path} takes up to {largest:,}")
 
 
-def _check_host() -> None:
-    if settings().basic_auth_user or not _is_loopback(settings().host):
+def _check_host(head: Request, settings: Settings) -> None:
+    """Refuse host names that another site may have pointed at this machine."""
+    if has_credentials(settings):
         return
-    host = _host_of(f"//{request.headers.get('Host', '')}")
-    if not _is_loopback(host) and host != _host_of(settings().public_url):
-        abort(
-            403,
-            f"this backend does not accept the host name {host[:200]!r}; if it is right, set "
-            "AUTOLABEL_PUBLIC_URL to it, or protect the backend with AUTOLABEL_BASIC_AUTH_USER",
-        )
+    host = _host_of(f"//{head.headers.get('Host', '')}")
+    if is_loopback(host) or host == _host_of(settings.public_url):
+        return
+    if is_open(settings) and (_is_address(host) or "public_url" not in settings.model_fields_set):
+        return
+    abort(
+        403,
+        f"this backend does not accept the host name {host[:200]!r}; if it is right, set "
+        "AUTOLABEL_PUBLIC_URL to it, or protect the backend with AUTOLABEL_BASIC_AUTH_USER",
+    )
 
 
 def _host_of(url: str) -> str:
@@ -87,38 +122,63 @@ def _host_of(url: str) -> str:
         return ""
 
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
+def _is_address(host: str) -> bool:
+    """Whether this is an IP address, which no other site can point elsewhere."""
     try:
-        return ip_address(host).is_loopback
+        ip_address(host)
     except ValueError:
         return False
+    return True
 
 
-def _check_credentials() -> None:
-    user = settings().basic_auth_user
-    password = settings().basic_auth_password.get_secret_value()
-    if not user and not password:
+def _check_credentials(head: Request, settings: Settings) -> None:
+    if not has_credentials(settings):
         return
-    given = request.authorization
-    right_user = _same(given.username if given else None, user)
-    right_password = _same(given.password if given else None, password)
-    if not (right_user and right_password):
+    login = f"{settings.basic_auth_user}:{settings.basic_auth_password.get_secret_value()}"
+    given = _basic(head.headers.get("Authorization", ""))
+    if not any(hmac.compare_digest(given, one) for one in _encoded(login)):
         abort(401, "this backend requires a user name and a password (AUTOLABEL_BASIC_AUTH_USER)")
 
 
-def _same(given: str | None, wanted: str) -> bool:
-    """Compare in constant time, so that timing reveals nothing."""
-    return hmac.compare_digest((given or "").encode(), wanted.encode())
+def _encoded(login: str) -> list[bytes]:
+    """As browsers encode it, and as Label Studio does where that is possible."""
+    try:
+        return [login.encode(), login.encode("latin-1")]
+    except UnicodeEncodeError:
+        return [login.encode()]
 
 
-def _check_origin() -> None:
-    origin = request.headers.get("Origin")
+def _basic(header: str) -> bytes:
+    """The `user:password` of a Basic Authorization header; empty if there is none."""
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic":
+        return b""
+    try:
+        return base64.b64decode(encoded.strip(), validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def _check_site(head: Request) -> None:
+    """Refuse what another site embeds or fetches; following a link from there is fine.
+
+    Browsers that send no `Sec-Fetch-Site` are not checked.
+    """
+    if head.headers.get("Sec-Fetch-Site") not in {"cross-site", "same-site"}:
+        return
+    mode, target = head.headers.get("Sec-Fetch-Mode"), head.headers.get("Sec-Fetch-Dest")
+    if head.method in CHANGING or (mode, target) != ("navigate", "document"):
+        abort(403, "this backend does not serve requests that come from pages of other sites")
+
+
+def _check_origin(head: Request, settings: Settings) -> None:
+    origin = head.headers.get("Origin")
     if origin is None:
         return
-    public = "/".join(settings().public_url.split("/")[:3])
-    if origin not in {f"http://{request.host}", f"https://{request.host}", public}:
+    # only a proxy can set X-Forwarded-Host: pages of other sites may add no header
+    hosts = {head.host, head.headers.get("X-Forwarded-Host", head.host)}
+    ours = {f"{scheme}://{host}" for host in hosts for scheme in ("http", "https")}
+    if origin not in ours | {"/".join(settings.public_url.split("/")[:3])}:
         abort(
             403,
             f"requests from {origin[:200]} are refused; if that is this backend's address, "
@@ -126,6 +186,6 @@ def _check_origin() -> None:
         )
 
 
-def _check_content_type() -> None:
-    if (request.content_length or request.content_type) and not request.is_json:
+def _check_content_type(head: Request) -> None:
+    if (head.content_length or head.content_type) and not head.is_json:
         abort(415, "the request body must be JSON, sent with Content-Type: application/json")

@@ -52,7 +52,7 @@ def test_the_document_describes_every_route_of_the_api(client):
         for path in client.get("/api/openapi.json").get_json()["paths"]
     }
     real = {
-        rule.rule.replace("<int:", "<")
+        rule.rule.replace("<project:", "<")
         for rule in client.application.url_map.iter_rules()
         if rule.rule.startswith("/api/") and rule.rule != "/api/openapi.json"
     }

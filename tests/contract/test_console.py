@@ -41,6 +41,13 @@ def test_links_lead_where_a_browser_finds_label_studio(backend, settings):
     assert "internal" not in text_of(page)
 
 
+def test_links_carry_no_login(backend, settings):
+    inside = {"label_studio_url": "http://ann:s3cret@studio.example"}
+    page = create_app(backend, settings.model_copy(update=inside)).test_client().get("/")
+    assert 'href="http://studio.example"' in text_of(page)
+    assert "s3cret" not in text_of(page)
+
+
 class TestOverview:
     def test_without_projects_tells_the_first_step(self, client, backend):
         backend.label_studio.known.clear()

@@ -1,14 +1,17 @@
 """Who may call, from where, with how much."""
 
+import base64
 import json
 
 import pytest
 from pydantic import SecretStr
+from waitress.server import TcpWSGIServer
 from werkzeug.test import create_environ, run_wsgi_app
 
+from backend.domain.errors import BadInput
 from backend.settings import Settings
 from backend.web import security
-from backend.web.app import create_app
+from backend.web.app import create_app, serve, server
 from tests.contract.label_studio_calls import WRITTEN, send
 
 ROUTES = ["/", "/metrics", "/versions", "/api/openapi.json", "/api/projects/2/status", "/nothing"]
@@ -42,6 +45,24 @@ class TestCredentials:
     def test_that_are_wrong_do_not(self, guarded, auth):
         assert guarded.get("/versions", auth=auth).status_code == 401
 
+    @pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+    def test_may_have_other_letters_than_ascii(self, backend, tmp_path, encoding):
+        settings = Settings(
+            data_dir=tmp_path, basic_auth_user="jörg", basic_auth_password=SecretStr("müsli")
+        )
+        login = base64.b64encode("jörg:müsli".encode(encoding)).decode()
+        client = create_app(backend, settings).test_client()
+        answer = client.get("/versions", headers={"Authorization": f"Basic {login}"})
+        assert answer.status_code == 200
+
+    def test_outside_of_latin_1_are_not_shortened_to_it(self, backend, tmp_path):
+        settings = Settings(
+            data_dir=tmp_path, basic_auth_user="ann", basic_auth_password=SecretStr("пароль")
+        )
+        client = create_app(backend, settings).test_client()
+        assert client.get("/versions", auth=("ann", "")).status_code == 401
+        assert client.get("/versions", auth=("ann", "пароль")).status_code == 200
+
     @pytest.mark.parametrize("header", ["Basic", "Basic !!!", "Bearer x", "Basic /////w=="])
     def test_that_cannot_be_read_do_not(self, guarded, header):
         answer = guarded.get("/versions", headers={"Authorization": header})
@@ -74,7 +95,7 @@ class TestHost:
     @pytest.mark.parametrize(
         "host", ["evil.example", "evil.example:9090", "localhost.evil.example", "10.0.0.7", ""]
     )
-    def test_that_another_site_may_have_pointed_at_us_is_refused_with_the_cure(self, client, host):
+    def test_that_another_site_may_have_pointed_at_us_is_refused_with_the_hint(self, client, host):
         answer = client.get("/api/projects/2/status", headers={"Host": host})
         assert answer.status_code == 403
         assert "AUTOLABEL_PUBLIC_URL" in answer.get_json()["error"]["message"]
@@ -100,6 +121,83 @@ class TestHost:
         client = create_app(backend, open_to_all).test_client()
         assert client.get("/", headers={"Host": "autolabel.internal:9090"}).status_code == 200
 
+    def test_matters_on_an_open_network_once_the_name_is_known(self, backend, tmp_path):
+        named = Settings(
+            data_dir=tmp_path, host="0.0.0.0", insecure=True, public_url="http://al.example:9090"
+        )
+        client = create_app(backend, named).test_client()
+        for host in ("al.example:9090", "10.0.0.7:9090", "localhost"):
+            assert client.get("/", headers={"Host": host}).status_code == 200
+        assert client.get("/", headers={"Host": "evil.example:9090"}).status_code == 403
+
+
+class TestExposure:
+    @pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "10.0.0.7", "label.example"])
+    def test_to_a_network_without_credentials_is_refused(self, backend, tmp_path, host):
+        with pytest.raises(BadInput, match="AUTOLABEL_INSECURE"):
+            server(backend, Settings(data_dir=tmp_path, port=0, host=host))
+
+    @pytest.mark.parametrize(
+        "allowed",
+        [
+            {"host": "127.0.0.1"},
+            {"host": "0.0.0.0", "insecure": True},
+            {"host": "0.0.0.0", "basic_auth_user": "a", "basic_auth_password": SecretStr("b")},
+        ],
+    )
+    def test_that_is_protected_or_wanted_is_allowed(self, backend, tmp_path, allowed):
+        server(backend, Settings(data_dir=tmp_path, port=0, **allowed)).close()
+
+    def test_that_is_wanted_is_in_the_log(self, backend, tmp_path, caplog, monkeypatch):
+        monkeypatch.setattr(TcpWSGIServer, "run", lambda _: None)
+        serve(backend, Settings(data_dir=tmp_path, port=0, host="0.0.0.0", insecure=True))
+        assert "AUTOLABEL_INSECURE is set: everyone who reaches 0.0.0.0" in caplog.text
+
+
+class TestSite:
+    @pytest.mark.parametrize("site", ["cross-site", "same-site"])
+    @pytest.mark.parametrize("path", ["/events", "/projects/2/readiness", "/projects/2", "/"])
+    def test_of_others_may_embed_nothing(self, client, site, path):
+        embedded = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
+        assert client.get(path, headers=embedded).status_code == 403
+        assert client.get(path, headers={"Sec-Fetch-Site": site}).status_code == 403
+
+    def test_of_others_may_link_to_a_page(self, client):
+        followed = {
+            "Sec-Fetch-Site": "cross-site",
+            "Sec-Fetch-Mode": "navigate",
+            "Sec-Fetch-Dest": "document",
+        }
+        assert client.get("/projects/2", headers=followed).status_code == 200
+
+    @pytest.mark.parametrize("site", ["same-origin", "none"])
+    def test_of_our_own_page_and_of_the_address_bar_is_served(self, client, site):
+        assert client.get("/", headers={"Sec-Fetch-Site": site}).status_code == 200
+
+
+class TestProjectNumber:
+    @pytest.mark.parametrize("number", ["9" * 19, "9" * 5000, "\u0663", "1e3", "-1"])
+    def test_that_is_none_is_refused_everywhere(self, client, number):
+        event = {"action": "ANNOTATION_CREATED", "project": {"id": number}}
+        assert client.post("/webhook", json=event).status_code == 400
+        setup = {"project": f"{number}.1", "schema": "<View/>"}
+        assert client.post("/setup", json=setup).status_code == 400
+        assert client.post(f"/versions?project={number}").status_code == 400
+        assert client.get(f"/events?project={number}").status_code == 400
+        assert client.get(f"/projects/{number}").status_code == 404
+        assert client.get(f"/api/projects/{number}/status").status_code == 404
+
+
+def test_made_up_methods_leave_nothing_in_the_metrics(client):
+    client.open("/health", method="MADE-UP")
+    before = client.get("/metrics").get_data(as_text=True).count("\n")
+    for number in range(100):
+        client.open("/health", method=f"M{number}")
+        client.open(f"/{number}", method=f"M{number}")
+    after = client.get("/metrics").get_data(as_text=True).count("\n")
+    lines_per_series = 20
+    assert after <= before + 2 * lines_per_series  # of /metrics itself, and of unmatched addresses
+
 
 class TestContentType:
     @pytest.mark.parametrize(
@@ -118,7 +216,8 @@ class TestSize:
     @pytest.mark.parametrize(
         ("path", "largest"),
         [
-            ("/api/projects/2/jobs", security.LARGEST_BODY),
+            ("/api/projects/2/jobs", security.LARGEST_START),
+            ("/api/jobs/job-1/stop", security.LARGEST_BODY),
             ("/webhook", security.LARGEST_EVENT),
             ("/predict", security.LARGEST_PREDICT),
         ],

@@ -14,6 +14,7 @@ import yaml
 from rq import Worker
 
 from backend.jobs.records import QUEUE
+from backend.processes.healthcheck import own_address
 from backend.processes.label_studio_server import free_port
 from tests.fakes.compose import DOCKER, Compose
 from tests.integration.polling import eventually
@@ -89,3 +90,17 @@ def test_the_workers_command_takes_jobs(start, redis_url):
 
 def queues(connection) -> set[str]:
     return {name for worker in Worker.all(connection) for name in worker.queue_names()}
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("0.0.0.0", "127.0.0.1"),
+        ("::", "[::1]"),
+        ("::1", "[::1]"),
+        ("10.0.0.7", "10.0.0.7"),
+        ("localhost", "localhost"),
+    ],
+)
+def test_the_health_check_asks_where_the_server_listens(host, address):
+    assert own_address(host) == address

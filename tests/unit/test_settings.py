@@ -73,6 +73,8 @@ def test_an_empty_folder_is_none_and_not_the_working_directory(monkeypatch):
         ("AUTOLABEL_HARD_WEIGHTS", '{"32": 0.5}'),
         ("AUTOLABEL_HARD_WEIGHTS", '{"low confidence": 0.5}'),
         ("AUTOLABEL_HARD_WEIGHTS", "1: 0.5"),
+        ("AUTOLABEL_IMAGE_CACHE_GIGABYTES", "inf"),
+        ("AUTOLABEL_FETCH_SECONDS", "nan"),
         ("AUTOLABEL_DATA_DIR", "~nobody-of-this-name/data"),
     ],
 )
@@ -91,6 +93,17 @@ def test_a_value_that_does_not_fit_is_an_error_that_names_the_variable(monkeypat
 def test_half_of_a_login_protects_nothing_and_is_refused(monkeypatch, given, missing):
     with pytest.raises(BadInput, match=f"{missing} is missing"):
         load(monkeypatch, **{given: "ann"})
+
+
+def test_a_user_name_with_a_colon_locks_everyone_out_and_is_refused(monkeypatch):
+    with pytest.raises(BadInput, match="colon"):
+        load(monkeypatch, AUTOLABEL_BASIC_AUTH_USER="a:b", AUTOLABEL_BASIC_AUTH_PASSWORD="c")
+
+
+@pytest.mark.parametrize("name", ["autolabel_port", "label_studio_url", "Autolabel_Typo"])
+def test_a_name_in_other_letters_than_capitals_is_refused(monkeypatch, name):
+    with pytest.raises(BadInput, match=f"unknown setting {name}"):
+        load(monkeypatch, **{name: "1"})
 
 
 def test_weights_of_single_reasons_are_a_json_object(monkeypatch):

@@ -26,8 +26,8 @@ def check_form() -> None:
         csrf.check()
 
 
-@routes.route("/projects/<int:project>/start")
-@routes.route("/projects/<int:project>/versions/<version>/activate")
+@routes.route("/projects/<project:project>/start")
+@routes.route("/projects/<project:project>/versions/<version>/activate")
 def back_to_project(project: int, **_: str) -> Response:
     """Redirect a reload after a refused form to the project's page."""
     return _see(f"/projects/{project}")
@@ -40,7 +40,7 @@ def back_to_job(job: str) -> Response:
     return _see(f"/jobs/{job}")
 
 
-@routes.route("/projects/<int:project>/start", methods=["POST"])
+@routes.route("/projects/<project:project>/start", methods=["POST"])
 def start(project: int) -> Response:
     """Start a job and show it; if refused, show the filled-in form again with the reasons."""
     try:
@@ -64,7 +64,7 @@ def undo(job: str) -> Response:
     return _see(f"/jobs/{job}#numbers-head")
 
 
-@routes.route("/projects/<int:project>/versions/<version>/activate", methods=["POST"])
+@routes.route("/projects/<project:project>/versions/<version>/activate", methods=["POST"])
 def activate(project: int, version: str) -> Response:
     backend().versions.activate(ProjectId(project), VersionName(version))
     return _see(f"/projects/{project}#versions")

@@ -13,7 +13,9 @@ from backend.domain.ids import UNTRAINED, JobId, ProjectId
 from backend.domain.jobs import Job
 from backend.domain.metrics import metrics_from_json
 from backend.domain.versions import ModelVersion
+from backend.label_studio.webhooks import project_of
 from backend.presentation import metrics, sentences
+from backend.settings import without_login
 from backend.web.console import csrf, formats, job_events, views
 from backend.web.console.number_fields import number_fields
 from backend.web.context import backend, settings
@@ -60,7 +62,9 @@ for shown in (
 def common() -> dict[str, Any]:
     """Names that every template may use."""
     return {
-        "label_studio": settings().label_studio_public_url or settings().label_studio_url,
+        "label_studio": without_login(
+            settings().label_studio_public_url or settings().label_studio_url
+        ),
         "form_token": csrf.current,
         "live": _live,
         "states": formats.STATES,
@@ -90,12 +94,12 @@ def overview() -> str:
     )
 
 
-@routes.route("/projects/<int:project>")
+@routes.route("/projects/<project:project>")
 def project(project: int) -> str:
     return project_page(ProjectId(project))
 
 
-@routes.route("/projects/<int:project>/readiness")
+@routes.route("/projects/<project:project>/readiness")
 def readiness(project: int) -> str:
     """Label counts for the overview, loaded separately because Label Studio takes seconds."""
     status, needed = backend().status(ProjectId(project)), settings().min_images_per_label
@@ -140,8 +144,8 @@ def image(job: str, name: str) -> Response:
 
 @routes.route("/events")
 def events() -> Response:
-    number = request.args.get("project", type=int)
-    return job_events.stream(backend().jobs, None if number is None else ProjectId(number))
+    number = request.args.get("project")
+    return job_events.stream(backend().jobs, None if number is None else project_of(number))
 
 
 def project_page(

@@ -105,3 +105,28 @@ def test_a_data_folder_that_cannot_be_written_is_found(settings, tmp_path):
     found = finding("disk", changed(settings, data_dir=tmp_path / "file" / "data"))
     assert not found.good
     assert "AUTOLABEL_DATA_DIR" in found.hint
+
+
+def test_an_open_backend_is_named_with_the_settings_that_close_it(settings):
+    found = finding("exposure", changed(settings, host="0.0.0.0"))
+    assert not found.good
+    assert "AUTOLABEL_BASIC_AUTH_USER" in found.hint
+    wanted = finding("exposure", changed(settings, host="0.0.0.0", insecure=True))
+    assert wanted.good
+    assert "AUTOLABEL_INSECURE is set: everyone who reaches 0.0.0.0" in wanted.found
+    assert "only this machine" in finding("exposure", settings).found
+
+
+@pytest.mark.parametrize("name", ["label_studio_url", "public_url"])
+def test_no_password_of_an_address_is_shown(settings, name):
+    host = f"127.0.0.1:{free_port()}"
+    diagnosis = doctor.examine(changed(settings, **{name: f"http://ann:s3cret@{host}"}))
+    shown = "\n".join(doctor.diagnosis_lines(diagnosis))
+    assert host in shown
+    assert "s3cret" not in shown
+
+
+def test_no_part_of_the_password_of_redis_is_shown(settings):
+    found = finding("Redis", changed(settings, redis_url="redis://:s3cr/et@redis:6379"))
+    assert "s3cr" not in found.found + found.hint
+    assert "%2F" in found.hint

@@ -8,7 +8,10 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
+from pydantic import SecretStr
 
+from backend.processes.exposure import refuse_open
+from backend.settings import Settings
 from tests.fakes.compose import DOCKER, Compose
 
 
@@ -65,6 +68,14 @@ def test_secrets_come_from_the_environment_and_have_no_default(compose):
     environment = compose["services"]["web"]["environment"]
     for name in ("LABEL_STUDIO_API_KEY", "AUTOLABEL_BASIC_AUTH_PASSWORD"):
         assert environment[name].startswith("${" + name + ":?")
+
+
+def test_the_web_process_of_the_compose_file_starts_though_it_listens_on_a_network(compose):
+    given = {**compose["services"]["web"]["environment"], "AUTOLABEL_HOST": "0.0.0.0"}
+    assert "AUTOLABEL_HOST=0.0.0.0" in (DOCKER / "Dockerfile").read_text()
+    login = SecretStr(given["AUTOLABEL_BASIC_AUTH_PASSWORD"])
+    user = given["AUTOLABEL_BASIC_AUTH_USER"]
+    refuse_open(Settings(host="0.0.0.0", basic_auth_user=user, basic_auth_password=login))
 
 
 def test_what_must_last_lies_in_volumes(compose):
