@@ -20,7 +20,7 @@ from backend.domain.steps import Step
 from backend.jobs import boundary
 from backend.jobs.annotation_counter import AnnotationCounter
 from backend.jobs.board import JobBoard
-from backend.jobs.redis_client import RedisClient
+from backend.jobs.redis_client import QUICK, RedisClient
 from backend.label_studio.gateway import LabelStudioGateway
 from backend.label_studio.images import open_image_files
 from backend.ports.images import ImageModels
@@ -256,7 +256,7 @@ def application(parts: Parts) -> Application:
         auto_train=cases.auto_train,
         prediction=cases.predict,
         job_folder=lambda job: files.folder(job.request.project, job.id),
-        queue_answers=RedisClient(partial(redis_url, settings)).answers,
+        queue_answers=RedisClient(partial(redis_url, settings, **QUICK), quick=True).answers,
     )
 
 
@@ -300,7 +300,7 @@ def real_parts(settings: Settings, patience: float, pause: Pause = time.sleep) -
         ledgers=LedgerFiles(settings.data_dir),
         stored=PredictionStore(settings.data_dir),
         jobs=JobBoard(url, settings.data_dir),
-        changes=AnnotationCounter(url),
+        changes=AnnotationCounter(partial(redis_url, settings, **QUICK), quick=True),
         extractor=opened,
         families=partial(families, settings),
         illustrations=JobImages(

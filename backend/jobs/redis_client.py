@@ -1,12 +1,13 @@
 """The one way to Redis: connected on first use, found anew after it was lost."""
 
-from collections.abc import Callable, Generator
+import time
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import ConnectionError, RedisError
 from redis.retry import Retry
 
 from backend.domain.errors import QueueUnreachable
@@ -15,11 +16,34 @@ HINT = "Start `autolabel up`, or set AUTOLABEL_REDIS_URL to a Redis that runs"
 QUOTE_HINT = "Write special characters of the password as %XX, a slash as %2F"
 
 
-class RedisClient:
-    """A Redis that may come and go. `url` is asked again after each failure; for many threads."""
+QUICK: Final[Mapping[str, Any]] = {
+    "socket_connect_timeout": 0.3,
+    "socket_timeout": 0.3,
+    "retry": Retry(NoBackoff(), 1, supported_errors=(ConnectionError,)),
+}
+"""For calls for which Label Studio waits one second. No second attempt after a timeout."""
 
-    def __init__(self, url: str | Callable[[], str]) -> None:
+REST_SECONDS = 5.0
+"""How long a quick client takes it that a Redis that did not answer still does not."""
+
+
+class RedisClient:
+    """A Redis that may come and go. `url` is asked again after each failure; for many threads.
+
+    A `quick` client waits 0.3 s for an answer, and after a failure fails at once for some seconds.
+    """
+
+    def __init__(
+        self,
+        url: str | Callable[[], str],
+        *,
+        quick: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._url = url
+        self._quick = quick
+        self._clock = clock
+        self._rests_until = 0.0
         self._redis: Any = None
 
     @contextmanager
@@ -31,18 +55,27 @@ class RedisClient:
         Raises:
             QueueUnreachable: for whatever goes wrong between us and Redis.
         """
+        if self._clock() < self._rests_until:
+            raise QueueUnreachable("Redis did not answer a moment ago", HINT)
         try:
-            redis = self._redis
-            if redis is None:
-                redis = connect(self._url if isinstance(self._url, str) else self._url())
-                self._redis = redis
-            yield redis
-        except RedisError as exc:
+            yield self._connected()
+        except (RedisError, QueueUnreachable) as exc:
             self._redis = None
+            if self._quick:
+                self._rests_until = self._clock() + REST_SECONDS
+            if isinstance(exc, QueueUnreachable):
+                raise
             raise QueueUnreachable(f"Redis does not answer: {str(exc).rstrip('.')}", HINT) from exc
 
+    def _connected(self) -> Any:
+        redis = self._redis
+        if redis is None:
+            url = self._url if isinstance(self._url, str) else self._url()
+            redis = self._redis = connect(url, **(QUICK if self._quick else {}))
+        return redis
+
     def answers(self) -> bool:
-        """Ping; takes at most a few seconds."""
+        """Ping; a quick client takes less than a second."""
         try:
             with self.reach() as redis:
                 redis.ping()

@@ -48,6 +48,10 @@ class AnnotationChanges(Protocol):
         """Subtract what a training has seen; what came meanwhile still counts."""
         ...
 
+    def forget(self, project: ProjectId) -> None:
+        """Drop the counts of a project that does not exist."""
+        ...
+
     def read(self, project: ProjectId) -> Events: ...
 
     def pending(self) -> Sequence[ProjectId]:

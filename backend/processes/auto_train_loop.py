@@ -67,7 +67,7 @@ class AutoTrainLoop:
             try:
                 self._consider(project)
             except NotFound:
-                self._changes.consumed(project, self._changes.read(project).count)
+                self._changes.forget(project)
             except AutolabelError as exc:
                 log.warning("project %s: no training started by itself: %s", project, exc)
                 self._remember(project, self._changes.read(project), str(exc))

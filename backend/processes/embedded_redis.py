@@ -38,8 +38,10 @@ _SOCKET_PATH_LIMIT = 100
 """Kernels allow 104 (macOS) to 108 bytes."""
 
 
-def redis_url(settings: Settings) -> str:
+def redis_url(settings: Settings, **limits: Any) -> str:
     """The URL of the Redis in the settings, or else of the running embedded one.
+
+    `limits` are those of the ping to the embedded one, as for `connect`.
 
     Raises:
         QueueUnreachable: when there is neither.
@@ -52,7 +54,7 @@ def redis_url(settings: Settings) -> str:
         raise QueueUnreachable("no Redis is running", HINT) from None
     except OSError as exc:
         raise QueueUnreachable(f"no Redis for this user: {exc.strerror}", HINT) from exc
-    if not _answers(url):
+    if not _answers(url, **limits):
         raise QueueUnreachable("the Redis that `autolabel up` started is gone", HINT)
     return url
 
@@ -192,9 +194,9 @@ def _url_file(data_dir: Path) -> Path:
     return data_dir / "redis" / "url"
 
 
-def _answers(url: str) -> bool:
+def _answers(url: str, **limits: Any) -> bool:
     try:
-        return bool(connect(url).ping())
+        return bool(connect(url, **limits).ping())
     except (RedisError, QueueUnreachable):
         return False
 

@@ -26,6 +26,9 @@ class FakeChanges:
         last = known.last if left else None
         self.counted[project] = Events(left, last, trained=self.now())
 
+    def forget(self, project: ProjectId) -> None:
+        self.counted.pop(project, None)
+
     def read(self, project: ProjectId) -> Events:
         return self.counted.get(project, Events())
 
