@@ -116,7 +116,8 @@ def test_an_extractor_writes_augmented_copies_into_the_folder(tmp_path):
     folder.mkdir()
     copy = extractor.fetch_augmented(ref, CROPPED, folder)
     assert copy.parent == folder
-    assert Image.open(copy).size == Image.open(ref.uri).size
+    with Image.open(copy) as altered, Image.open(ref.uri) as original:
+        assert altered.size == original.size
 
 
 def test_a_file_that_is_no_image_cannot_be_augmented(tmp_path):

@@ -1,6 +1,5 @@
 import itertools
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,6 +20,7 @@ from backend.policies.certification.certificates import (
     stays,
 )
 from backend.policies.certification.sample_size import how_many_more, too_few, unseen
+from tests.fakes.calibrated_answers import evidence
 
 MANY = 10_000_000
 
@@ -30,13 +30,6 @@ def binomial_tail(mistakes, accepted, error):
         math.comb(accepted, k) * error**k * (1 - error) ** (accepted - k)
         for k in range(mistakes + 1)
     )
-
-
-def evidence(rng, sample, pool, wrong=lambda confidence: 1 - confidence):
-    """Calibrated by default: an answer of confidence c is wrong with chance 1 - c."""
-    confidence = rng.beta(3, 0.4, sample + pool)
-    right = rng.random(sample + pool) >= wrong(confidence)
-    return Validation(confidence[:sample], right[:sample], confidence[sample:]), right[sample:]
 
 
 @pytest.mark.parametrize(("mistakes", "accepted"), [(0, 59), (1, 93), (3, 153), (20, 600)])
@@ -89,52 +82,12 @@ def test_more_mistakes_are_never_less_likely_to_be_seen(accepted, pool, max_erro
     assert all(one <= other + 1e-9 for one, other in itertools.pairwise(tails))
 
 
-def test_the_promise_is_kept_on_small_pools_too():
-    # given many projects with 300 validation and 700 open images, each with calibrated scores
-    rng = np.random.default_rng(0)
-    broken, accepted = 0, 0
-    terms = Terms(max_error=0.1, confidence=0.8)
-    for _ in range(250):
-        found, right = evidence(rng, 300, 700)
-        certificate = certify(found, terms)
-        if certificate:
-            chosen = found.pool >= certificate.threshold
-            accepted += chosen.mean()
-            broken += np.mean(~right[chosen]) > terms.max_error
-    # then the share of broken promises is within what the first attempt may spend (15 %)
-    assert broken / 250 <= terms.risk + 2 * math.sqrt(terms.risk * (1 - terms.risk) / 250)
-    assert accepted / 250 > 0.3
-
-
 def test_images_that_people_took_from_the_pool_count_as_right_ones():
     # given 3 sampled, 5 open images and 4 taken: the one wrong image is among the 5 open ones
     # then the sample shows it in 3 of 12 cases
     assert tail(0, 3, 5, 0.05, labeled_since=4) == pytest.approx(9 / 12)
     afforded = [max_mistakes(100, 500, 0.05, 0.05, taken) for taken in (0, 10, 50, 100, 150)]
     assert afforded == sorted(afforded, reverse=True)
-
-
-@pytest.mark.parametrize("confirmed", [0.5, 0.7])
-def test_the_promise_is_kept_when_people_confirm_what_is_right_and_leave_what_is_wrong(confirmed):
-    rng = np.random.default_rng(1)
-    broken, ignored = 0, 0
-    terms = Terms(max_error=0.1, confidence=0.8)
-    for _ in range(150):
-        found, right = evidence(rng, 300, 1500)
-        gone = right & (rng.random(len(right)) < confirmed)
-        left = Validation(found.confidence, found.right, found.pool[~gone])
-        told = replace(left, labeled_since=found.pool[gone])
-        ignored += breaks(left, right[~gone], terms)
-        broken += breaks(told, right[~gone], terms)
-    assert broken / 150 <= terms.risk + 2 * math.sqrt(terms.risk * (1 - terms.risk) / 150)
-    assert ignored > broken, "otherwise this tests nothing"
-
-
-def breaks(found, right, terms):
-    certificate = certify(found, terms)
-    if certificate is None:
-        return False
-    return np.mean(~right[found.pool >= certificate.threshold]) > terms.max_error
 
 
 def test_a_perfect_sample_certifies_everything_and_a_bad_one_nothing():
