@@ -29,6 +29,7 @@ from backend.domain.jobs import MOST_PICKS
 
 PREFIX = "AUTOLABEL_"
 _FILE = ".env"
+_ENCODING = "utf-8-sig"  # editors on Windows put a byte order mark first
 
 
 def _without_trailing_slash(url: str) -> str:
@@ -46,6 +47,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
         env_file=_FILE,
+        env_file_encoding=_ENCODING,
         extra="ignore",
         frozen=True,
         populate_by_name=True,
@@ -273,7 +275,7 @@ def _prefixed(field: str) -> str:
 
 def _lines_of_file() -> Mapping[str, str | None]:
     try:
-        return dotenv_values(_FILE)
+        return dotenv_values(_FILE, encoding=_ENCODING)
     except (OSError, UnicodeDecodeError) as exc:
         raise BadInput(f"cannot read {_FILE}: {exc}", "Save it as UTF-8 text") from exc
 
