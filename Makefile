@@ -88,7 +88,7 @@ lowest: ## unit tests with the lowest versions that pyproject.toml allows
 	@$(UV) venv --quiet --allow-existing --python $(PYTHON) $(LOWEST_VENV)
 	@$(UV) pip install --quiet --python $(LOWEST_VENV)/bin/python --resolution lowest-direct \
 		--constraint requirements/lowest.constraints --editable '.[dev,demo]'
-	$(LOWEST_VENV)/bin/python -m pytest tests/unit --hypothesis-profile=quick
+	$(LOWEST_VENV)/bin/python -m pytest tests/unit --hypothesis-profile=quick -W default
 
 clean: ## remove what was built, environments included
 	rm -rf $(VENV) $(LS_VENV) $(ML_VENV) $(LOWEST_VENV) .cache .bench build dist *.egg-info

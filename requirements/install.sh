@@ -28,7 +28,13 @@ with_uv() {
 }
 
 with_pip() {
-  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$lock" "$@"
+  local pip=("$venv/bin/python" -m pip install --quiet --disable-pip-version-check)
+  "${pip[@]}" --requirement "$lock" "$@" && return
+  # such as a constraint in pip's own configuration, which uv does not read
+  echo "The locked versions cannot be had here; letting pip choose" >&2
+  local wanted=${lock%.lock}.in
+  [ ! -f "$wanted" ] || set -- --requirement "$wanted" "$@"
+  "${pip[@]}" "$@"
 }
 
 if [ "${INSTALLER:-uv}" = pip ]; then
