@@ -1,6 +1,6 @@
 """The JSON API, described by the OpenAPI document at `/api/openapi.json`."""
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from backend.domain.ids import JobId, ProjectId, VersionName
 from backend.jobs.requests import job_request
@@ -21,7 +21,7 @@ routes = Blueprint("api", __name__, url_prefix="/api")
 
 @routes.route("/openapi.json")
 def openapi() -> Response:
-    return answer(DOCUMENT)
+    return answer({**DOCUMENT, "servers": [{"url": request.script_root or "/"}]})
 
 
 @routes.route("/projects/<project:project>/jobs", methods=["POST"])

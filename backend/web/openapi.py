@@ -150,7 +150,6 @@ DOCUMENT: JsonObject = {
         "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         "description": "Jobs, readiness and model versions of Label Studio projects.",
     },
-    "servers": [{"url": "/"}],
     "security": [{}, {"basic": []}],
     "paths": PATHS,
     "components": {

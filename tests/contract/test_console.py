@@ -410,3 +410,37 @@ def test_the_static_files_are_there(client):
     page = text_of(client.get("/"))
     for address in set(re.findall(r'(?:src|href)="(/static/[^"]+)"', page)):
         assert client.get(address).status_code == 200
+
+
+FORWARDED = {"X-Forwarded-Prefix": "/autolabel", "X-Forwarded-Proto": "https"}
+
+
+class TestBelowAPath:
+    @pytest.mark.parametrize("path", ["/projects/2", "/autolabel/projects/2"])
+    def test_each_address_begins_with_it(self, client, backend, path):
+        job = a_job()
+        backend.jobs.jobs[job.id] = job
+        page = text_of(client.get(path, headers=FORWARDED))
+        own = re.findall(r'(?:href|src|action|data-page|data-events)="(/[^"]*)"', page)
+        assert own
+        assert [address for address in own if not address.startswith("/autolabel/")] == []
+
+    def test_forms_lead_back_below_it_and_the_cookie_is_secure(self, client):
+        page = client.get("/projects/2", headers=FORWARDED)
+        cookie = page.headers["Set-Cookie"]
+        assert "Path=/autolabel" in cookie
+        assert "Secure" in cookie
+        answer = client.get("/projects/2/start", headers=FORWARDED)
+        assert answer.headers["Location"].endswith("/autolabel/projects/2")
+
+    @pytest.mark.parametrize("prefix", ["//evil.example", "https://evil.example", "/a b"])
+    def test_that_is_none_is_ignored(self, client, prefix):
+        page = text_of(client.get("/", headers={"X-Forwarded-Prefix": prefix}))
+        assert 'href="/static/console.css"' in page
+
+    def test_of_the_public_url_is_taken_off(self, backend, settings):
+        below = settings.model_copy(update={"public_url": "http://localhost:9090/autolabel"})
+        client = create_app(backend, below).test_client()
+        assert client.get("/autolabel/health").status_code == 200
+        assert 'href="/autolabel/static/console.css"' in text_of(client.get("/autolabel/"))
+        assert client.get("/health").status_code == 200

@@ -1,8 +1,8 @@
 """Form submissions: start, stop, undo, activate. Each answers with a page or a redirect."""
 
-from typing import Final
+from typing import Any, Final
 
-from flask import Blueprint, Response, make_response, redirect, request
+from flask import Blueprint, Response, make_response, redirect, request, url_for
 
 from backend.domain.errors import AutolabelError, BadInput
 from backend.domain.ids import JobId, ProjectId, VersionName
@@ -30,14 +30,14 @@ def check_form() -> None:
 @routes.route("/projects/<project:project>/versions/<version>/activate")
 def back_to_project(project: int, **_: str) -> Response:
     """Redirect a reload after a refused form to the project's page."""
-    return _see(f"/projects/{project}")
+    return _see("console.project", project=project)
 
 
 @routes.route("/jobs/<job>/stop")
 @routes.route("/jobs/<job>/undo")
 def back_to_job(job: str) -> Response:
     """Redirect a reload after a refused form to the job's page."""
-    return _see(f"/jobs/{job}")
+    return _see("console.job", job=job)
 
 
 @routes.route("/projects/<project:project>/start", methods=["POST"])
@@ -49,25 +49,25 @@ def start(project: int) -> Response:
         failure = of_autolabel(exc)
         page = project_page(ProjectId(project), failure, request.form.to_dict())
         return make_response(page, failure.status)
-    return _see(f"/projects/{project}#job")
+    return _see("console.project", project=project, _anchor="job")
 
 
 @routes.route("/jobs/<job>/stop", methods=["POST"])
 def stop(job: str) -> Response:
     stopping = backend().jobs.stop(JobId(job))
-    return _see(f"/projects/{stopping.request.project}#job")
+    return _see("console.project", project=stopping.request.project, _anchor="job")
 
 
 @routes.route("/jobs/<job>/undo", methods=["POST"])
 def undo(job: str) -> Response:
     backend().undo(JobId(job))
-    return _see(f"/jobs/{job}#numbers-head")
+    return _see("console.job", job=job, _anchor="numbers-head")
 
 
 @routes.route("/projects/<project:project>/versions/<version>/activate", methods=["POST"])
 def activate(project: int, version: str) -> Response:
     backend().versions.activate(ProjectId(project), VersionName(version))
-    return _see(f"/projects/{project}#versions")
+    return _see("console.project", project=project, _anchor="versions")
 
 
 def _fields() -> JsonObject:
@@ -106,5 +106,5 @@ def _share(name: str) -> float:
         raise BadInput(f"{name}: {text[:20]!r} is not a percentage") from exc
 
 
-def _see(address: str) -> Response:
-    return make_response(redirect(address, 303))
+def _see(page: str, **values: Any) -> Response:
+    return make_response(redirect(url_for(page, **values), 303))

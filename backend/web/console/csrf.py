@@ -30,6 +30,11 @@ def keep(response: Response) -> Response:
     """Set the cookie if the response contains a form."""
     if "form_token" in g and request.cookies.get(COOKIE) != g.form_token:
         response.set_cookie(
-            COOKIE, g.form_token, httponly=True, samesite="Strict", secure=request.is_secure
+            COOKIE,
+            g.form_token,
+            path=request.script_root or "/",
+            httponly=True,
+            samesite="Strict",
+            secure=request.is_secure,
         )
     return response
