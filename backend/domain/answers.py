@@ -108,10 +108,15 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class NoPrediction:
-    """A slot that is filled without an answer, so that results never shift."""
+    """A slot that is filled without an answer, so that results never shift.
+
+    `transient` says that only something around the image failed, such as its server: the image
+    itself may be fine, so nothing may be concluded from its absence.
+    """
 
     task: TaskId
     reason: str
+    transient: bool = False
 
 
 # --- models and jobs ---------------------------------------------------------------------------

@@ -8,6 +8,7 @@ AutolabelError                 what happened, and the cure
 ├── Unavailable                something we depend on does not answer             HTTP 503, exit 1
 │   ├── LabelStudioUnreachable
 │   ├── LabelStudioDenied      wrong, expired or disabled token
+│   ├── ImagesUnreachable      too many images cannot be fetched for now
 │   └── QueueUnreachable
 ├── NoWeights                  a model's base weights cannot be had
 ├── UnreadableImage            one image cannot be fetched or decoded; costs that image only
@@ -90,6 +91,10 @@ class LabelStudioUnreachable(Unavailable):
 
 class LabelStudioDenied(Unavailable):
     """Label Studio answers, but not to this token."""
+
+
+class ImagesUnreachable(Unavailable):
+    """Too many images cannot be fetched for now to conclude anything from the others."""
 
 
 class QueueUnreachable(Unavailable):

@@ -9,7 +9,7 @@ from pathlib import Path
 from backend.domain.answers import ImageRef, NoPrediction
 from backend.label_studio.errors import errors_translated
 from backend.settings import Settings
-from connectors.errors import FetchFailed
+from connectors.errors import FetchFailed, TransientError
 from connectors.http import HttpClient
 from connectors.images.cache import ImageCache
 from connectors.images.content import Limits
@@ -60,7 +60,8 @@ class GatewayFiles:
             slots = self._cache.digests([(ref.task, ref.uri) for ref in refs])
             for ref, slot in zip(refs, slots, strict=True):
                 if isinstance(slot, FetchFailed):
-                    yield NoPrediction(ref.task, str(slot))
+                    transient = isinstance(slot, TransientError)
+                    yield NoPrediction(ref.task, str(slot), transient)
                 else:
                     yield ref, slot.digest
 

@@ -25,6 +25,7 @@ from backend.services.reporting import report
 from backend.services.reporting.reporter import Reporter
 from backend.services.suggestions import SuggestingProject
 from backend.services.training import seen_tasks
+from backend.services.training.dataset import readable
 from backend.services.training.label_issues import LabelIssues
 from backend.services.training.promotion import Promotion
 from backend.services.training.train import TrainedModels, Trainer
@@ -88,7 +89,9 @@ class ActiveLearning:
             self._require_enough(schema, chosen, ledger)
             return chosen
 
-        return self.collector.collect(job, schema, choose, steps)
+        round_ = self.collector.collect(job, schema, choose, steps)
+        self._require_enough(schema, readable(round_.tasks, round_.unreadable), round_.ledger)
+        return round_
 
     def _require_enough(self, schema: LabelSchema, tasks: ProjectTasks, ledger: Ledger) -> None:
         counts = project_tasks.count_images(schema, tasks, ledger)

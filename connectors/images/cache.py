@@ -191,7 +191,7 @@ class ImageCache:
         if known is None:
             return self._download(request)
         try:
-            return self._download(replace(request, validator=known.validator), known)
+            return self._download(replace(request, validator=known.validator, waits=False), known)
         except TransientError as exc:
             log.info("task %s: using the known image: %s", request.task, exc)
             return known

@@ -1,4 +1,10 @@
-"""Stop asking a host that keeps failing, so that its images do not time out one by one."""
+"""Wait for a host that is away, and stop asking it when it stays away.
+
+A host that restarts must cost no image, and one that is gone must not cost the time-out of each of
+its images. So a fetch that failed is repeated for as long as its host has answered nobody, up to
+`patience` seconds after the host was last heard of. From then on its images fail at once, but for
+one attempt every `OPEN_SECONDS`.
+"""
 
 import threading
 import time
@@ -12,15 +18,19 @@ MAX_FAILURES: Final = 16
 """Failures in a row that open the breaker: more than run at once, so one restart is tolerated."""
 
 OPEN_SECONDS: Final = 30.0
+PAUSE_SECONDS: Final = 1.0
 
 
 class CircuitBreaker:
     """Counts failures in a row for each host. Safe for several threads."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, patience: float = 0.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._patience = patience
         self._clock = clock
         self._lock = threading.Lock()
         self._failures: dict[str, int] = {}
+        self._failing_since: dict[str, float] = {}
+        self._answered_at: dict[str, float] = {}
         self._open_until: dict[str, float] = {}
 
     @contextmanager
@@ -32,8 +42,7 @@ class CircuitBreaker:
         """
         if self._clock() < self._open_until.get(host, 0.0):
             raise TransientError(
-                f"{host} failed {MAX_FAILURES} times in a row and is not asked for"
-                f" {OPEN_SECONDS:.0f} s",
+                f"{host} does not answer and is not asked for {OPEN_SECONDS:.0f} s",
                 "Is it running, and reachable from here?",
             )
         try:
@@ -46,13 +55,32 @@ class CircuitBreaker:
             raise
         self._reset(host)
 
+    def pause(self, host: str, failed_at: float) -> float | None:
+        """Seconds to wait before an image that first failed at `failed_at` is tried again.
+
+        None where waiting is no use: the host answered others meanwhile, so the fault is the
+        image's, or it has been away for too long.
+        """
+        with self._lock:
+            if self._answered_at.get(host, float("-inf")) > failed_at:
+                return None
+            since = self._failing_since.get(host, failed_at)
+            return None if self._clock() - since >= self._patience else PAUSE_SECONDS
+
+    def now(self) -> float:
+        return self._clock()
+
     def _count_failure(self, host: str) -> None:
         with self._lock:
+            now = self._clock()
+            since = self._failing_since.setdefault(host, now)
             self._failures[host] = self._failures.get(host, 0) + 1
-            if self._failures[host] >= MAX_FAILURES:
-                self._open_until[host] = self._clock() + OPEN_SECONDS
+            if self._failures[host] >= MAX_FAILURES and now - since >= self._patience:
+                self._open_until[host] = now + OPEN_SECONDS
 
     def _reset(self, host: str) -> None:
         with self._lock:
+            self._answered_at[host] = self._clock()
             self._failures.pop(host, None)
+            self._failing_since.pop(host, None)
             self._open_until.pop(host, None)

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -61,11 +61,19 @@ class Downloader:
     leads away, and stays dropped if a later one leads back. Safe for several threads.
     """
 
-    def __init__(self, label_studio: HttpClient, limits: Limits, connections: int = 64) -> None:
+    def __init__(
+        self,
+        label_studio: HttpClient,
+        limits: Limits,
+        *,
+        patience: float = 0.0,
+        connections: int = 64,
+    ) -> None:
         self._label_studio = label_studio
         self._limits = limits
         self._connections = Connections(connections)
-        self._breaker = CircuitBreaker()
+        self._breaker = CircuitBreaker(patience)
+        self._patience = patience
 
     def fetch(
         self,
@@ -75,13 +83,59 @@ class Downloader:
         signed: bool,
         validator: str = "",
         cancelled: threading.Event | None = None,
+        waits: bool = True,
     ) -> Content | None:
         """Write the file to `to`; return None when it did not change since `validator`.
+
+        Unless `waits` is False, a web host that is away is waited for with the patience given.
 
         Raises:
             FetchFailed: with what the server did; `ServerDown` when Label Studio is away.
             DiskFull: when the file does not fit.
         """
+        if signed:
+            return self._download(url, to, True, validator, cancelled)
+        return self._from_web(url, to, validator, cancelled, waits)
+
+    def close(self) -> None:
+        self._connections.close()
+
+    def _from_web(
+        self,
+        url: str,
+        to: Path,
+        validator: str,
+        cancelled: threading.Event | None,
+        waits: bool,
+    ) -> Content | None:
+        """Download from a host that is not ours, waiting for one that is away."""
+        host, breaker = _parsed(url).netloc.decode(), self._breaker
+        deadline = Deadline(self._patience + self._limits.seconds, cancelled)
+        failed_at: float | None = None
+
+        def attempt() -> Content | None:
+            with breaker.guarding(host):
+                return self._download(url, to, False, validator, cancelled)
+
+        def delay(exc: ConnectorError, _attempts: int) -> float | None:
+            nonlocal failed_at
+            if not waits or not isinstance(exc, TransientError):
+                return None
+            failed_at = breaker.now() if failed_at is None else failed_at
+            seconds = breaker.pause(host, failed_at)
+            return None if seconds is None else max(seconds, exc.retry_after)
+
+        return with_retries(attempt, delay, deadline.pause)
+
+    def _download(
+        self,
+        url: str,
+        to: Path,
+        signed: bool,
+        validator: str,
+        cancelled: threading.Event | None,
+    ) -> Content | None:
+        """A few attempts within the time limit of one fetch."""
         target, deadline = _parsed(url), Deadline(self._limits.seconds, cancelled)
 
         def attempt() -> Content | None:
@@ -95,11 +149,7 @@ class Downloader:
                 return None
             return max(exc.retry_after, _BACKOFF.seconds(attempts))
 
-        with nullcontext() if signed else self._breaker.guarding(target.netloc.decode()):
-            return with_retries(attempt, delay, deadline.pause)
-
-    def close(self) -> None:
-        self._connections.close()
+        return with_retries(attempt, delay, deadline.pause)
 
     def _follow(self, url: httpx.URL, to: Path, signed: bool, validator: str) -> Content | None:
         """One attempt, with all its redirects."""

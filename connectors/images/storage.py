@@ -66,13 +66,15 @@ class Source(Protocol):
 class ImageRequest:
     """One image to fetch; Label Studio grants access to it through the task.
 
-    `validator` is that of the known `Content`. Set `cancelled` to end the fetch early.
+    `validator` is that of the known `Content`. Set `cancelled` to end the fetch early. `waits` is
+    False for an image that is known already: it need not wait for a host that is away.
     """
 
     address: Address
     task: int
     validator: str = ""
     cancelled: threading.Event | None = None
+    waits: bool = True
 
 
 class BucketReader(Protocol):
@@ -91,7 +93,7 @@ class Storage:
 
     Files below `local_root` are read for all projects, as Label Studio serves that folder to all;
     symbolic links that lead out of it are not followed. A fetch waits up to `patience` seconds
-    for a Label Studio that is away.
+    for a Label Studio or an image host that is away.
     """
 
     def __init__(
@@ -105,7 +107,7 @@ class Storage:
     ) -> None:
         self._label_studio = label_studio
         self._limits = limits or Limits()
-        self._downloader = Downloader(label_studio, self._limits)
+        self._downloader = Downloader(label_studio, self._limits, patience=patience)
         self._local_root = local_root.resolve() if local_root else None
         self._s3 = s3
         self._patience = patience
@@ -152,6 +154,7 @@ class Storage:
                     signed=False,
                     validator=request.validator,
                     cancelled=request.cancelled,
+                    waits=request.waits,
                 )
             case Place.CLOUD if self._s3 and request.address.at.startswith("s3://"):
                 return self._from_s3(self._s3, request, to)

@@ -20,9 +20,13 @@ from backend.ports.progress import Progress
 
 @dataclass
 class FakeFeatureExtractor:
-    """Every image is a unit vector made from its task id; `bad` ones cannot be read."""
+    """Every image is a unit vector made from its task id; `bad` ones cannot be read.
+
+    While `server_down` is set they are only missing for now.
+    """
 
     bad: dict[TaskId, str] = field(default_factory=dict)
+    server_down: bool = False
     augmented: list[tuple[int, tuple[TaskId, ...]]] = field(default_factory=list)
     backbone: str = "fake"
     device: str = "cpu"
@@ -36,7 +40,11 @@ class FakeFeatureExtractor:
         image_stats = np.tile(
             np.array([64, 48, 0.5, 0.5, 10, 100], dtype=np.float32), (len(good), 1)
         )
-        bad = [NoPrediction(ref.task, self.bad[ref.task]) for ref in refs if ref.task in self.bad]
+        bad = [
+            NoPrediction(ref.task, self.bad[ref.task], self.server_down)
+            for ref in refs
+            if ref.task in self.bad
+        ]
         return ImageBatch(tuple(good), features.reshape(len(good), 4), image_stats), bad
 
     def extract_augmented(

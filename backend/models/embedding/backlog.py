@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from backend.domain.answers import ImageRef
+from backend.domain.answers import ImageRef, NoPrediction
 from backend.models.embedding.feature_cache import Entry
 
 
@@ -17,7 +17,7 @@ class PendingImage:
     digest: str
 
 
-Outcome = tuple[int, Entry | str]
+Outcome = tuple[int, Entry | NoPrediction]
 """A row with what is known of its image, or with the reason why nothing is."""
 
 
@@ -54,4 +54,4 @@ class Backlog:
             self._queue.append(equal[0])
         else:
             del self._equal[image.digest]
-        return image.row, reason
+        return image.row, NoPrediction(image.ref.task, reason)

@@ -78,7 +78,7 @@ class CachingExtractor:
         batch = _BatchBuilder(len(refs))
         self._embed(refs, self._files, self.encoder, progress, batch)
         self._notes.update(batch.notes)
-        return batch.images(refs, self._cache.width() or 0), batch.unreadable(refs)
+        return batch.images(refs, self._cache.width() or 0), batch.unreadable()
 
     def extract_augmented(
         self, refs: Sequence[ImageRef], augmentation: int, progress: Progress
@@ -93,7 +93,7 @@ class CachingExtractor:
         self._embed(
             refs, files, lambda: AugmentingEncoder(self.encoder(), augmentation), progress, batch
         )
-        return batch.images(refs, self._cache.width() or 0), batch.unreadable(refs)
+        return batch.images(refs, self._cache.width() or 0), batch.unreadable()
 
     def _embed(
         self,
@@ -152,7 +152,7 @@ class _BatchBuilder:
         self._rows = rows
         self._features: np.ndarray[tuple[int, int], np.dtype[np.float16]] | None = None
         self._image_stats = np.zeros((rows, len(IMAGE_STATS)), np.float32)
-        self._reasons: dict[int, str] = {}
+        self._unreadable: dict[int, NoPrediction] = {}
 
     def add(self, outcomes: Iterable[Outcome]) -> None:
         for row, outcome in outcomes:
@@ -160,7 +160,7 @@ class _BatchBuilder:
             if isinstance(outcome, Entry):
                 self._add(row, outcome)
             else:
-                self._reasons[row] = outcome
+                self._unreadable[row] = outcome
 
     def _add(self, row: int, entry: Entry) -> None:
         if self._features is None:
@@ -169,19 +169,17 @@ class _BatchBuilder:
         self._image_stats[row] = entry.image_stats
         self.notes.update(note.name.lower() for note in entry.notes if note.name)
 
-    def unreadable(self, refs: Sequence[ImageRef]) -> Sequence[NoPrediction]:
-        return [
-            NoPrediction(refs[row].task, reason) for row, reason in sorted(self._reasons.items())
-        ]
+    def unreadable(self) -> Sequence[NoPrediction]:
+        return [slot for _, slot in sorted(self._unreadable.items())]
 
     def images(self, refs: Sequence[ImageRef], width: int) -> ImageBatch:
         """The readable rows; gaps are closed in place, so the features are never held twice."""
         features = self._features
         if features is None:
             features = np.zeros((self._rows, width), np.float16)
-        if not self._reasons:
+        if not self._unreadable:
             return ImageBatch(tuple(refs), features, self._image_stats)
-        kept = [row for row in range(self._rows) if row not in self._reasons]
+        kept = [row for row in range(self._rows) if row not in self._unreadable]
         for start in range(0, len(kept), _ROWS):
             rows = kept[start : start + _ROWS]
             features[start : start + len(rows)] = features[rows]

@@ -163,7 +163,7 @@ def _looked_up(
 ) -> Sequence[Outcome]:
     """The outcomes that are known already; the other images join the backlog."""
     outcomes: list[Outcome] = [
-        (row, found.reason) for row, found in group if isinstance(found, NoPrediction)
+        (row, found) for row, found in group if isinstance(found, NoPrediction)
     ]
     images = [
         PendingImage(row, *found) for row, found in group if not isinstance(found, NoPrediction)

@@ -6,7 +6,7 @@ from enum import Enum, auto
 
 from backend.domain.answers import Answer, Choices, LabeledImage, NoPrediction
 from backend.domain.batches import ImageBatch
-from backend.domain.errors import UnreadableImage
+from backend.domain.errors import ImagesUnreachable, UnreadableImage
 from backend.domain.ids import TaskId
 from backend.domain.schema import Control, LabelSchema
 from backend.domain.versions import Ledger
@@ -14,6 +14,9 @@ from backend.ports.images import FeatureExtractor
 from backend.ports.progress import Progress
 from backend.services import project_tasks
 from backend.services.project_tasks import ProjectTasks
+
+MAX_MISSING = 0.02
+"""Share of the images that a job does without when they cannot be fetched for now."""
 
 
 class ImageUse(Enum):
@@ -91,6 +94,7 @@ def load_dataset(
 
     Raises:
         UnreadableImage: when no image can be read.
+        ImagesUnreachable: when a passing fault hides more than `MAX_MISSING` of the images.
     """
     labeled = [image.image for image in tasks.labeled]
     everything = [*labeled, *tasks.unlabeled, *tasks.unanswered]
@@ -98,6 +102,7 @@ def load_dataset(
     if unreadable and not len(images):
         first = unreadable[0]
         raise UnreadableImage(f"no image can be read; task {first.task}: {first.reason}")
+    require_reachable(unreadable, len(everything))
     uses = partition(tasks, ledger)
 
     def part(use: ImageUse) -> ImageBatch:
@@ -111,6 +116,24 @@ def load_dataset(
         unlabeled=part(ImageUse.PREDICTION),
     )
     return dataset, unreadable
+
+
+def require_reachable(unreadable: Sequence[NoPrediction], images: int) -> None:
+    """Refuse to go on where a passing fault hides many images.
+
+    A model of what is left would replace a better one, and its predictions would replace more.
+
+    Raises:
+        ImagesUnreachable: when more than `MAX_MISSING` of the images are missing for now.
+    """
+    missing = [slot for slot in unreadable if slot.transient]
+    if len(missing) > MAX_MISSING * images:
+        first = missing[0]
+        raise ImagesUnreachable(
+            f"{len(missing)} of {images} images cannot be fetched at the moment; "
+            f"task {first.task}: {first.reason.rstrip('.')}",
+            "Nothing was changed. Start the job again when the images can be reached",
+        )
 
 
 def answered(control: Control, dataset: Dataset) -> tuple[list[int], list[Answer]]:
@@ -133,6 +156,16 @@ def used_controls(dataset: Dataset) -> tuple[Control, ...]:
         if any(
             _is_labeled(image.answers.get(control.name)) for image in dataset.annotations.values()
         )
+    )
+
+
+def readable(tasks: ProjectTasks, unreadable: Sequence[NoPrediction]) -> ProjectTasks:
+    """Leave out the tasks whose images could not be read."""
+    gone = {slot.task for slot in unreadable}
+    return replace(
+        tasks,
+        labeled=tuple(image for image in tasks.labeled if image.image.task not in gone),
+        unlabeled=tuple(ref for ref in tasks.unlabeled if ref.task not in gone),
     )
 
 

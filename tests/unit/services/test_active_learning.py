@@ -8,6 +8,7 @@ import pytest
 from backend.domain.answers import Choices
 from backend.domain.errors import (
     BadInput,
+    ImagesUnreachable,
     LabelStudioUnreachable,
     OutOfSpace,
     QueueUnreachable,
@@ -50,6 +51,38 @@ def test_a_second_round_replaces_the_predictions_of_the_first(world):
     assert first != second
     assert {version for _, version in world.label_studio.predictions} == {second}
     assert world.versions.get(PROJECT, second).parent == first
+
+
+def test_an_outage_of_the_image_server_costs_neither_the_version_nor_its_predictions(world):
+    first = world.run()["version"]
+    before = dict(world.label_studio.predictions)
+    world.extractor.server_down = True
+    world.extractor.bad = {TaskId(task): "503" for task in range(2, 41)}
+
+    with pytest.raises(ImagesUnreachable, match="39 of 40 images cannot be fetched at the moment"):
+        world.run()
+
+    assert world.versions.current(PROJECT).name == first
+    assert world.label_studio.predictions == before
+
+
+def test_an_image_that_is_missing_for_now_is_done_without(world):
+    for task in range(41, 101):
+        world.label_studio.people[task] = None
+    world.extractor.server_down = True
+    world.extractor.bad = {TaskId(40): "503", TaskId(41): "503"}
+
+    report = world.run()
+
+    assert report["predicted"] == 86
+    assert [one["task"] for one in report["unreadable"]] == [40, 41]
+
+
+def test_the_minimum_holds_on_the_images_that_were_really_read(world):
+    world.extractor.bad = {TaskId(task): "404" for task in (1, 3)}
+
+    with pytest.raises(Refused, match="class 'dog' has 4 of 5 images"):
+        world.run()
 
 
 def test_nobody_looks_for_predictions_of_a_version_that_was_just_published(world):

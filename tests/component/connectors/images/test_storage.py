@@ -371,3 +371,14 @@ def test_a_full_disk_is_called_so(tmp_path: Path) -> None:
         save([IMAGE], full, 100)
     assert str(tmp_path) in failed.value.message
     assert not full.is_symlink()
+
+
+def test_a_web_host_that_restarts_is_waited_for(
+    label_studio: ImageServer, elsewhere: ImageServer, tmp_path: Path
+) -> None:
+    elsewhere.routes["/1.jpg"] = in_turn(*[answer(503)] * 4, answer(200, IMAGE))
+    storage = storage_of(label_studio, patience=30.0)
+
+    assert fetch(storage, elsewhere.url("/1.jpg"), tmp_path / "file") is not None
+
+    assert (tmp_path / "file").read_bytes() == IMAGE

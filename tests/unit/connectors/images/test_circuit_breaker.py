@@ -42,3 +42,25 @@ def test_other_hosts_do_not_suffer() -> None:
     fail(breaker, 1000)
     with breaker.guarding("others.example"):
         pass
+
+
+def test_a_host_that_is_away_is_waited_for_until_patience_ends() -> None:
+    now = [0.0]
+    breaker = CircuitBreaker(patience=60, clock=lambda: now[0])
+    fail(breaker, MAX_FAILURES)
+    assert breaker.pause("images.example", failed_at=0.0) is not None
+    assert fail(breaker, 1) == 1  # still asked
+    now[0] += 60
+    assert breaker.pause("images.example", failed_at=0.0) is None
+    fail(breaker, 1)
+    assert fail(breaker, 100) == 0
+
+
+def test_an_image_that_fails_while_its_host_answers_others_is_not_waited_for() -> None:
+    now = [0.0]
+    breaker = CircuitBreaker(patience=60, clock=lambda: now[0])
+    fail(breaker, 1)
+    now[0] += 1
+    with breaker.guarding("images.example"):
+        pass
+    assert breaker.pause("images.example", failed_at=0.0) is None

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from backend.domain.answers import ImageRef
+from backend.domain.answers import ImageRef, NoPrediction
 from backend.domain.ids import TaskId
 from backend.models.embedding.backlog import Backlog, PendingImage
 from backend.models.embedding.feature_cache import Entry
@@ -39,9 +39,9 @@ def test_one_result_is_the_outcome_of_all_images_of_equal_content(backlog: Backl
 def test_after_a_failure_the_next_image_of_equal_content_is_queued(backlog: Backlog) -> None:
     first, _ = backlog.take(2)
 
-    assert backlog.failed(first, "gone") == (0, "gone")
+    assert backlog.failed(first, "gone") == (0, NoPrediction(first.ref.task, "gone"))
     assert [one.row for one in backlog.take(1)] == [2]
-    assert backlog.failed(image(2, "a"), "gone") == (2, "gone")
+    assert backlog.failed(image(2, "a"), "gone") == (2, NoPrediction(TaskId(2), "gone"))
     assert len(backlog) == 0
 
 
