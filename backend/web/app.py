@@ -108,7 +108,14 @@ def _name_request() -> None:
 def _log_request(response: Response) -> Response:
     response.headers["X-Request-Id"] = request_id()
     level = logging.INFO if response.status_code >= 400 else logging.DEBUG
-    log.log(level, "%s %s %r: %s", request_id(), request.method, request.path, response.status_code)
+    log.log(
+        level,
+        "%s %s %r: %s",
+        request_id(),
+        request.method[:20],
+        request.path[:200],
+        response.status_code,
+    )
     return response
 
 

@@ -90,6 +90,10 @@ class TestOrigin:
         answer = client.post("/api/projects/2/jobs", json={}, headers={"Origin": origin})
         assert answer.status_code == 201
 
+    def test_is_that_of_the_proxy_where_one_replaces_the_host(self, client):
+        proxied = {"Origin": "https://al.example", "X-Forwarded-Host": "al.example"}
+        assert client.post("/api/projects/2/jobs", json={}, headers=proxied).status_code == 201
+
 
 class TestHost:
     @pytest.mark.parametrize(
