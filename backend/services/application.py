@@ -64,7 +64,7 @@ class Application:
         return self.auto_accept.undo(project, job)
 
     def accepted(self, job: Job) -> int:
-        return self.auto_accept.standing(job.request.project, job.id)
+        return self.auto_accept.accepted_by(job.request.project, job.id)
 
     def changed(self, project: ProjectId, annotations: int) -> None:
         self.changes.changed(project, annotations)

@@ -60,7 +60,7 @@ class AutoAccept:
             one.version: one.certificates[0] for one in made if one.certificates and not one.undone
         }
 
-    def standing(self, project: ProjectId, job: JobId) -> int:
+    def accepted_by(self, project: ProjectId, job: JobId) -> int:
         """Return how many annotations `undo` would delete at most."""
         found = _standing(self.ledgers.load(project), job)
         return len(found.annotations or found.tasks) if found else 0

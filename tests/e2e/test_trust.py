@@ -127,7 +127,7 @@ def test_the_report_says_where_its_figures_come_from_and_shows_them(accepted, au
     assert {"accuracy", "ece", "brier"} <= set(report["metrics"])
     assert [row["label"] for row in report["per_class"]] == list(LABELS)
     assert sum(report["confidence_histogram"]) == len(accepted.shown.predictions)
-    assert report["standing"] == {"labels": 110, "certified": report["accepted"]}
+    assert report["totals"] == {"labels": 110, "certified": report["accepted"]}
     assert report["forecast"]["reason"]
     folder = autolabel.settings.data_dir / f"projects/{accepted.project.id}/jobs"
     names = {path.name for path in (folder / accepted.job["id"]).iterdir()}

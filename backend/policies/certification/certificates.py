@@ -48,7 +48,7 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class PredictedLabels:
     """The predicted labels of the images of a `Validation`, as positions in a list of labels.
 
     `sample` (n,), `pool` (N,) and `labeled_since` (m,) as there.
@@ -72,16 +72,16 @@ def certify(validation: Validation, terms: Terms) -> Certificate | None:
 
 
 def certify_labels(
-    validation: Validation, said: Said, labels: Sequence[Label], terms: Terms
+    validation: Validation, predicted: PredictedLabels, labels: Sequence[Label], terms: Terms
 ) -> Mapping[Label, Certificate]:
     """Certify each label whose own sample passes; all certificates hold at once (Bonferroni).
 
-    `said` holds positions in `labels`.
+    `predicted` holds positions in `labels`.
     """
-    judged, shared = _sharing(said, labels, terms)
+    judged, shared = _sharing(predicted, labels, terms)
     certificates = dict[Label, Certificate]()
     for position in judged:
-        part = said.part(validation, position)
+        part = predicted.part(validation, position)
         passed = walk(part, terms.max_error, shared.risk)
         if passed:
             label = labels[position]
@@ -109,11 +109,11 @@ def promising(validation: Validation, terms: Terms) -> bool:
 
 
 def promising_labels(
-    validation: Validation, said: Said, labels: Sequence[Label], terms: Terms
+    validation: Validation, predicted: PredictedLabels, labels: Sequence[Label], terms: Terms
 ) -> bool:
     """Return whether `promising` holds for any label that `certify_labels` would test."""
-    judged, shared = _sharing(said, labels, terms)
-    return any(promising(said.part(validation, position), shared) for position in judged)
+    judged, shared = _sharing(predicted, labels, terms)
+    return any(promising(predicted.part(validation, position), shared) for position in judged)
 
 
 def stays(confidence: Floats, certificate: Certificate | None) -> Targets:
@@ -126,9 +126,11 @@ def stays(confidence: Floats, certificate: Certificate | None) -> Targets:
     return np.asarray(confidence, dtype=np.float64) < certificate.threshold
 
 
-def _sharing(said: Said, labels: Sequence[Label], terms: Terms) -> tuple[list[int], Terms]:
+def _sharing(
+    predicted: PredictedLabels, labels: Sequence[Label], terms: Terms
+) -> tuple[list[int], Terms]:
     """Return the labels to test, those of the largest samples, and the terms of each test."""
-    sizes = np.bincount(said.sample, minlength=len(labels))
+    sizes = np.bincount(predicted.sample, minlength=len(labels))
     largest = np.argsort(-sizes, kind="stable")
     for count in range(len(largest), 0, -1):
         if (1 - terms.max_error) ** sizes[largest[count - 1]] <= terms.risk / count:

@@ -13,7 +13,7 @@ from backend.domain.schema import TaskKind
 from backend.domain.versions import Certificate
 from backend.policies.certification.acceptance_test import Validation
 from backend.policies.certification.certificates import (
-    Said,
+    PredictedLabels,
     Terms,
     certify,
     certify_labels,
@@ -131,14 +131,18 @@ def _per_label(
     """Test each label on its own; None where no test was made, empty where all failed."""
     answers = [_labels(part) for part in (data.audit, data.pool, data.labeled_since)]
     labels = tuple(dict.fromkeys(label for part in answers for label in part))
-    said = Said(*(np.array([labels.index(one) for one in part], np.intp) for part in answers))
-    if not promising_labels(validation, said, labels, terms):
+    predicted = PredictedLabels(
+        *(np.array([labels.index(one) for one in part], np.intp) for part in answers)
+    )
+    if not promising_labels(validation, predicted, labels, terms):
         return None
     return [
         CertifiedRegion(
-            certificate, said.pool == labels.index(label), said.sample == labels.index(label)
+            certificate,
+            predicted.pool == labels.index(label),
+            predicted.sample == labels.index(label),
         )
-        for label, certificate in certify_labels(validation, said, labels, terms).items()
+        for label, certificate in certify_labels(validation, predicted, labels, terms).items()
     ]
 
 

@@ -1,7 +1,7 @@
-"""Answers to altered copies of the least certain images: a sound answer survives a blur or a flip.
+"""Predict augmented copies of the least certain images: sound predictions survive a blur or a flip.
 
-Test-time augmentation as ModelArts' aug_consistent_mining uses it. An alteration that changes what
-these pictures mean (a mirrored letter) shows on the labeled images, and is left out.
+Test-time augmentation, as in ModelArts' aug_consistent_mining. An augmentation that changes what
+the images mean (mirrored letters) changes predictions of labeled images too, and is left out.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,21 +26,21 @@ from backend.services.training.dataset import Dataset, answered
 BLURRED, MIRRORED, CROPPED = 19, 20, 21
 OF_IMAGES = (BLURRED, MIRRORED, CROPPED)
 OF_BOXES = (BLURRED, MIRRORED)
-"""A crop cuts boxes in two, and what it cut is no change of mind."""
+"""No crops: they cut boxes in two, which says nothing about consistency."""
 
 LARGEST_PART = 0.25
-"""Share of the images that are viewed at most: a view costs as much as a first look."""
+"""Largest share of the images to augment: each copy costs as much as the image itself."""
 
 BOXES_COST = 5
-"""How much dearer finding boxes is than embedding; so many times fewer images are viewed."""
+"""How many times more detection costs than embedding; as many times fewer images are augmented."""
 
 PROBE = 40
-"""Labeled images on which an alteration must keep most answers right."""
+"""Labeled images on which an augmentation must keep most predictions right."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConsistencyCheck:
-    """Looks again at no more than `most` images.
+    """Predicts augmented copies of at most `most` images.
 
     `temporary` creates a folder for their copies, and deletes it afterwards.
     """
@@ -57,7 +57,7 @@ class ConsistencyCheck:
         predicted: ProjectPredictions,
         progress: Progress,
     ) -> Mapping[int, PredictionBatch]:
-        """By alteration, the guesses with the viewed rows replaced; the others did not change."""
+        """Return the predictions by augmentation; rows that were not augmented are unchanged."""
         plain = predicted.predictions[control.name]
         rows = self._least_certain(control, plain)
         if not rows:
@@ -65,11 +65,11 @@ class ConsistencyCheck:
         numbers = OF_BOXES if control.kind is TaskKind.DETECTION else OF_IMAGES
         found: dict[int, PredictionBatch] = {}
         for number in numbers:
-            look = partial(self._look, control, model, number, progress)
+            predict = partial(self._predict, control, model, number, progress)
             try:
-                if self._keeps_meaning(control, dataset, look):
-                    found[number] = plain.with_rows(rows, look(predicted.images.take(rows)))
-            except UnreadableImage:  # gone since the first look; its views are no loss
+                if self._keeps_meaning(control, dataset, predict):
+                    found[number] = plain.with_rows(rows, predict(predicted.images.take(rows)))
+            except UnreadableImage:  # gone meanwhile: its copies are not needed
                 continue
         return found
 
@@ -78,19 +78,20 @@ class ConsistencyCheck:
         count = min(most, int(LARGEST_PART * len(plain.answers)))
         return sorted(int(row) for row in np.argsort(plain.confidence, kind="stable")[:count])
 
-    def _keeps_meaning(self, control: Control, dataset: Dataset, look: "_Look") -> bool:
-        """Boxes keep theirs: they are mapped back."""
+    def _keeps_meaning(self, control: Control, dataset: Dataset, predict: "_Predict") -> bool:
+        """Whether the augmentation preserves labels. It does for boxes, which are mapped back."""
         rows, answers = answered(control, dataset)
         if control.kind is TaskKind.DETECTION or not rows:
             return True
         probe = range(0, len(rows), max(1, len(rows) // PROBE))
-        seen = look(dataset.labeled.take([rows[place] for place in probe]))
+        seen = predict(dataset.labeled.take([rows[place] for place in probe]))
         right = sum(
-            is_right(said, answers[place]) for said, place in zip(seen.answers, probe, strict=True)
+            is_right(answer, answers[place])
+            for answer, place in zip(seen.answers, probe, strict=True)
         )
         return right >= len(probe) / 2
 
-    def _look(
+    def _predict(
         self,
         control: Control,
         model: Model,
@@ -98,7 +99,7 @@ class ConsistencyCheck:
         progress: Progress,
         images: ImageBatch,
     ) -> PredictionBatch:
-        """Guesses on altered copies. Raises UnreadableImage."""
+        """Predict augmented copies. Raises UnreadableImage."""
         with self.temporary() as folder:
             fetch: Fetch = partial(_augmented_file, self.extractor, number, folder)
             if control.kind is TaskKind.DETECTION:
@@ -110,7 +111,7 @@ class ConsistencyCheck:
             return model.predict(augmented, fetch, progress)
 
 
-_Look = partial[PredictionBatch]
+_Predict = partial[PredictionBatch]
 
 
 def _augmented_file(

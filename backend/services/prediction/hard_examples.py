@@ -1,4 +1,4 @@
-"""Which of the guesses a person should look at first, and why."""
+"""Find the predictions that a person should check first, and say why."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -27,7 +27,7 @@ from backend.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class HardExamples:
-    """Holds a version's guesses against the labeled images, control by control."""
+    """Compares the predictions of a version with the labeled images, for each control."""
 
     consistency: ConsistencyCheck | None = None
     box_statistics: BoxStatistics | None = None
@@ -36,7 +36,7 @@ class HardExamples:
     def find(
         self, dataset: Dataset, predicted: ProjectPredictions, models: Models, progress: Progress
     ) -> Mapping[TaskId, HardExample]:
-        """The hard ones by task; several controls add up."""
+        """Return the hard examples by task; the coefficients of several controls add up."""
         found: dict[TaskId, HardExample] = {}
         for example in self._examples(dataset, predicted, models, progress):
             before = found.get(example.task)

@@ -21,7 +21,7 @@ class Forecasts:
     reports: Callable[[ProjectId], Iterable[Report]]
 
     def look(self, request: JobRequest, people: ProjectTasks) -> dict[str, Any]:
-        """Where the project stands now, as `standing`, and its `forecast`.
+        """Where the project stands now, as `totals`, and its `forecast`.
 
         Without a certificate, had or wanted, there is nothing to look out for: None.
         """
@@ -31,9 +31,9 @@ class Forecasts:
         rounds = [*self._earlier(request.project), now]
         ahead = forecast(rounds, len(people.labeled) + len(people.unlabeled))
         wanted = request.accept or now.certified
-        return {"standing": asdict(now), "forecast": asdict(ahead) if wanted else None}
+        return {"totals": asdict(now), "forecast": asdict(ahead) if wanted else None}
 
     def _earlier(self, project: ProjectId) -> list[Round]:
         """Oldest first."""
-        standings = [report["standing"] for report in self.reports(project) if "standing" in report]
-        return [Round(int(one["labels"]), int(one["certified"])) for one in reversed(standings)]
+        totals = [report["totals"] for report in self.reports(project) if "totals" in report]
+        return [Round(int(one["labels"]), int(one["certified"])) for one in reversed(totals)]

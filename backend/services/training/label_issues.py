@@ -1,4 +1,4 @@
-"""Human labels that the models strongly doubt, listed for a second look."""
+"""Find human labels that are probably wrong, and list them for a second look."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ from backend.services.training import seen_tasks
 from backend.services.training.train import TrainedModels, Trainer
 
 MOST = 100
-"""Suspects listed at once; the most doubtful first."""
+"""Issues listed at once, the most severe first."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelIssues:
-    """Finds doubted labels and keeps their tab."""
+    """Finds label issues and keeps their tab up to date."""
 
     label_studio: TabEditor
     trainer: Trainer
@@ -34,7 +34,7 @@ class LabelIssues:
     def find(
         self, trained: TrainedModels, current: ModelVersion | None, progress: Progress
     ) -> Sequence[LabelIssue]:
-        """The most doubtful labels of all controls; `current` is what was shown until now."""
+        """Return the most severe issues of all controls; `current` is the version shown so far."""
         found = [
             issue
             for name, training_set in trained.training_sets.items()
@@ -46,7 +46,7 @@ class LabelIssues:
         return sorted(found, key=lambda issue: -issue.severity)[:MOST]
 
     def show(self, project: ProjectId, issues: Sequence[LabelIssue]) -> None:
-        """Make the tab list exactly these."""
+        """Make the tab list exactly these tasks."""
         tasks = tuple(dict.fromkeys(issue.task for issue in issues))
         self.label_studio.list_in_tab(project, TabTitle.LABEL_ISSUES, tasks)
 
@@ -57,8 +57,8 @@ class LabelIssues:
         current: ModelVersion | None,
         progress: Progress,
     ) -> "_Unseen":
-        said = model.predict(training_set.held_out, training_set.fetch, progress)
-        held_out = _Unseen(training_set.held_out.tasks, training_set.held_out_answers, said)
+        predictions = model.predict(training_set.held_out, training_set.fetch, progress)
+        held_out = _Unseen(training_set.held_out.tasks, training_set.held_out_answers, predictions)
         if model.out_of_fold is not None:
             return (
                 _Unseen(training_set.train.tasks, training_set.train_answers, model.out_of_fold)
@@ -70,7 +70,7 @@ class LabelIssues:
     def _newly_labeled(
         self, training_set: TrainingSet, current: ModelVersion | None, progress: Progress
     ) -> "_Unseen | None":
-        """Labeled since the current version, which has not seen them; it must know all labels."""
+        """Predict what was labeled since the current version, which must know all labels."""
         name, folder = training_set.control.name, training_set.previous
         if folder is None or not current or current.labels.get(name) != training_set.control.labels:
             return None
@@ -82,17 +82,17 @@ class LabelIssues:
             model = self.trainer.families[training_set.control.kind].load(
                 folder, training_set.control
             )
-        except BadInput:  # made for another detector; what it would doubt is no loss
+        except BadInput:  # made for another detector: its issues are not needed
             return None
         images = training_set.train.take(rows)
         answers = [training_set.train_answers[row] for row in rows]
-        said = model.predict(images, training_set.fetch, progress)
-        return _Unseen(images.tasks, answers, said)
+        predictions = model.predict(images, training_set.fetch, progress)
+        return _Unseen(images.tasks, answers, predictions)
 
 
 @dataclass(frozen=True, slots=True)
 class _Unseen:
-    """Labeled tasks, what people said, and guesses of models that never saw them."""
+    """Labeled tasks, their labels, and predictions of models that were not trained on them."""
 
     tasks: Sequence[TaskId]
     answers: Sequence[Answer]

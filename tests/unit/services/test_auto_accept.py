@@ -229,9 +229,9 @@ def test_images_that_somebody_chose_are_not_certified_by_a_sample_of_all(world):
 def test_undo_gives_the_images_back_to_people_once(world):
     job = world.job()
     report = accepted(world)
-    assert world.auto_accept.standing(PROJECT, job.id) == report["accepted"]
+    assert world.auto_accept.accepted_by(PROJECT, job.id) == report["accepted"]
     assert world.auto_accept.undo(PROJECT, job.id) == report["accepted"]
-    assert world.auto_accept.standing(PROJECT, job.id) == 0
+    assert world.auto_accept.accepted_by(PROJECT, job.id) == 0
     assert world.ledgers.load(PROJECT).accepted == frozenset()
     waiting = [task for task, said in world.label_studio.people.items() if said is None]
     assert len(waiting) == report["accepted"] + report["withheld"]
@@ -275,7 +275,7 @@ def test_what_a_job_accepted_before_it_broke_off_can_be_taken_back(world):
         world.run(accept=True)
     made = waiting - set(unlabeled(world))
     assert made
-    assert world.auto_accept.standing(PROJECT, job.id) == len(made)
+    assert world.auto_accept.accepted_by(PROJECT, job.id) == len(made)
     assert world.auto_accept.undo(PROJECT, job.id) == len(made)
     assert set(unlabeled(world)) == waiting
 
@@ -462,13 +462,13 @@ def test_label_issues_are_listed_for_a_second_look(world):
     world.label(range(13, 150))
     world.label_studio.people[20] = {"c": Choices(("dog",))}
 
-    class Doubting(ParityFamily):
+    class Uncertain(ParityFamily):
         def fit(self, training_set):
             model = ParityModel(training_set.control.labels)
             model.out_of_fold = model.predict(training_set.train, training_set.fetch, quiet)
             return model
 
-    world.families.update(dict.fromkeys(world.family.kinds, Doubting()))
+    world.families.update(dict.fromkeys(world.family.kinds, Uncertain()))
     report = world.run()
     assert world.label_studio.lists[TabTitle.LABEL_ISSUES] == (20,)
     assert [entry["task"] for entry in report["label_issues"]] == [20]

@@ -10,7 +10,7 @@ from scipy.stats import hypergeom
 from backend.domain.ids import Label
 from backend.policies.certification.acceptance_test import Validation, max_mistakes, stops, tail
 from backend.policies.certification.certificates import (
-    Said,
+    PredictedLabels,
     Terms,
     certify,
     certify_labels,
@@ -153,8 +153,8 @@ def test_a_label_gets_a_certificate_where_its_own_sample_affords_one():
     right = np.where(answers == 1, np.arange(620) % 3 > 0, True)
     scores = np.random.default_rng(0).random(620)
     labels = (Label("cat"), Label("dog"), Label("emu"))
-    said = Said(answers, answers, np.empty(0, dtype=np.intp))
-    found = certify_labels(Validation(scores, right, scores), said, labels, Terms())
+    predicted = PredictedLabels(answers, answers, np.empty(0, dtype=np.intp))
+    found = certify_labels(Validation(scores, right, scores), predicted, labels, Terms())
     assert list(found) == ["cat"]
     assert "'cat' labels" in found["cat"].promise
     assert found["cat"].label == "cat"
@@ -208,17 +208,17 @@ def test_one_sure_label_is_enough_to_test_label_by_label():
     validation = Validation(score, score > 0.9, np.tile(score, 10))
     answers = np.arange(400) % 2
     labels = (Label("cat"), Label("dog"))
-    said = Said(answers, np.tile(answers, 10), np.empty(0, dtype=np.intp))
-    assert promising_labels(validation, said, labels, Terms())
+    predicted = PredictedLabels(answers, np.tile(answers, 10), np.empty(0, dtype=np.intp))
+    assert promising_labels(validation, predicted, labels, Terms())
     hopeless = Validation(np.full(400, 0.6), score > 0.9, np.full(4000, 0.6))
-    assert not promising_labels(hopeless, said, labels, Terms())
+    assert not promising_labels(hopeless, predicted, labels, Terms())
 
 
 def test_no_label_is_tested_where_each_sample_is_too_small_for_any_test():
     few = Validation(np.full(6, 0.99), np.ones(6, dtype=np.bool_), np.full(500, 0.99))
-    said = Said(np.arange(6) % 2, np.arange(500) % 2, np.empty(0, dtype=np.intp))
-    assert certify_labels(few, said, (Label("cat"), Label("dog")), Terms()) == {}
-    assert not promising_labels(few, said, (Label("cat"), Label("dog")), Terms())
+    predicted = PredictedLabels(np.arange(6) % 2, np.arange(500) % 2, np.empty(0, dtype=np.intp))
+    assert certify_labels(few, predicted, (Label("cat"), Label("dog")), Terms()) == {}
+    assert not promising_labels(few, predicted, (Label("cat"), Label("dog")), Terms())
 
 
 def test_a_large_pool_says_how_many_validation_images_are_missing():

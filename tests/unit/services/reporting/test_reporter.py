@@ -40,7 +40,7 @@ def test_the_predictions_are_counted_by_confidence(world):
 
 def test_the_standing_tells_labels_by_people_from_accepted_ones(world):
     report = accepted(world)
-    assert report["standing"] == {"labels": 12 + 150, "certified": report["accepted"]}
+    assert report["totals"] == {"labels": 12 + 150, "certified": report["accepted"]}
 
 
 def test_the_outlook_is_judged_by_all_rounds_so_far(world):
@@ -52,9 +52,9 @@ def test_the_outlook_is_judged_by_all_rounds_so_far(world):
     asked = JobRequest(PROJECT, accept=True)
     gains = []
     for certified in (0, 1):  # the earlier round certified nothing yet, or nearly as much as now
-        earlier = {"standing": {"labels": 100, "certified": certified}}
+        earlier = {"totals": {"labels": 100, "certified": certified}}
         ahead = Forecasts(world.ledgers, lambda _, one=earlier: [one]).look(asked, people)
-        assert ahead["standing"] == {"labels": 298, "certified": 2}
+        assert ahead["totals"] == {"labels": 298, "certified": 2}
         gains.append(ahead["forecast"]["certified"])
     assert gains[1] < gains[0]
 
