@@ -98,6 +98,8 @@ class TestFirstLine:
             "-q",
             "-p",
             "no:cacheprovider",
+            "-o",
+            "filterwarnings=default",  # the old Flask of that environment warns of itself
             "tests/contract/test_label_studio_contract.py",
             "tests/contract/test_console.py",
             "tests/contract/test_protection.py",
