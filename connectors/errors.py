@@ -3,7 +3,7 @@
 ConnectorError          what happened, and what to do about it
 ├── Unreachable         no answer, or none that makes sense; a later attempt may succeed
 ├── Denied              the token is wrong, expired or lacks a permission
-├── NotFound            no such project, task, tab or address
+├── ResourceNotFound    no such project, task, tab or address
 ├── Rejected            the request was understood and refused, for the reason given
 ├── FetchFailed         one image cannot be fetched; other images are not affected
 │   └── TransientError  the same, but a later attempt may succeed
@@ -32,7 +32,7 @@ class Denied(ConnectorError):
     """The token is wrong, expired or lacks a permission."""
 
 
-class NotFound(ConnectorError):
+class ResourceNotFound(ConnectorError):
     """The requested resource does not exist."""
 
 

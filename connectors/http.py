@@ -35,7 +35,7 @@ class HttpClient:
     answers 429, 502, 503 or 504; other requests only while no connection can be made. Paths are
     relative to `base_url`, which may have a path itself.
 
-    Every method raises Unreachable, Denied, NotFound or Rejected, and no error of httpx.
+    Every method raises Unreachable, Denied, ResourceNotFound or Rejected, and no error of httpx.
     """
 
     def __init__(

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import httpx
 
-from connectors.errors import ConnectorError, Denied, NotFound, Rejected, Unreachable
+from connectors.errors import ConnectorError, Denied, Rejected, ResourceNotFound, Unreachable
 
 HINT_ON_DENIAL = (
     "Create a personal access token in Label Studio under Account & Settings and set it as"
@@ -21,7 +21,7 @@ _LONGEST_REASON = 300
 
 @contextmanager
 def translated(method: str, url: httpx.URL) -> Generator[None, None, None]:
-    """Raise Unreachable, Denied, NotFound or Rejected in place of the errors of httpx."""
+    """Raise Unreachable, Denied, ResourceNotFound or Rejected in place of the errors of httpx."""
     where = _place(url)
     try:
         yield
@@ -76,7 +76,7 @@ def _for_status(exc: httpx.HTTPStatusError) -> ConnectorError:
     if status in {401, 403}:
         return Denied(what, HINT_ON_DENIAL)
     if status in {404, 410}:
-        return NotFound(what)
+        return ResourceNotFound(what)
     if status == 429 or status >= 500:
         return Unreachable(what)
     return Rejected(what)

@@ -18,7 +18,7 @@ from connectors import errors as connector
 _DOMAIN_ERRORS: dict[type[connector.ConnectorError], Callable[[str, str], AutolabelError]] = {
     connector.Unreachable: LabelStudioUnreachable,
     connector.Denied: LabelStudioDenied,
-    connector.NotFound: NotFound,
+    connector.ResourceNotFound: NotFound,
     connector.Rejected: BadInput,
     connector.FetchFailed: UnreadableImage,
     connector.DiskFull: OutOfSpace,

@@ -49,7 +49,7 @@ def auto_labeling(project, queryset, **kwargs):
     """Start a job on the selected tasks; a refusal shows every reason."""
     try:
         wish = {**job_wish(kwargs["request"].data), "task_ids": selected_tasks(project, queryset)}
-        answer, status = Backend(project).post("jobs", wish, START_SECONDS)
+        answer, status = AutolabelBackend(project).post("jobs", wish, START_SECONDS)
     except Trouble as trouble:
         raise ValidationError(trouble.sentences) from trouble
     if status == 200:
@@ -65,7 +65,7 @@ def auto_labeling_status(_project, _queryset, **_kwargs):
 def auto_labeling_stop(project, _queryset, **_kwargs):
     """Stop the project's running job."""
     try:
-        backend = Backend(project)
+        backend = AutolabelBackend(project)
         job = running_job(backend)
         if job is None:
             raise Trouble("No job is running.")
@@ -81,7 +81,7 @@ def auto_labeling_stop(project, _queryset, **_kwargs):
 def start_form(_user, project):
     """Show the project's status and the choices for a job."""
     try:
-        backend = Backend(project)
+        backend = AutolabelBackend(project)
         answer = backend.get("versions")
         fields = backend.job_fields()
     except Trouble as trouble:
@@ -94,7 +94,7 @@ def start_form(_user, project):
 def status_form(_user, project):
     """Show the project's status and how the last job ended."""
     try:
-        backend = Backend(project)
+        backend = AutolabelBackend(project)
         jobs = backend.get("jobs")["jobs"]
     except Trouble as trouble:
         return [text(trouble.sentences)]
@@ -105,7 +105,7 @@ def status_form(_user, project):
 def stop_form(_user, project):
     """Show the job that would be stopped."""
     try:
-        job = running_job(Backend(project))
+        job = running_job(AutolabelBackend(project))
     except Trouble as trouble:
         return [text(trouble.sentences)]
     return [text([job["summary"] if job else "No job is running."])]
@@ -233,7 +233,7 @@ class Trouble(Exception):
         self.sentences = list(sentences)
 
 
-class Backend:
+class AutolabelBackend:
     """The API of the connected backend for one project."""
 
     def __init__(self, project):

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar, cast
 
-from connectors.errors import NotFound, Unreachable
+from connectors.errors import ResourceNotFound, Unreachable
 from connectors.http import HttpClient
 
 JsonObject = dict[str, Any]
@@ -38,7 +38,7 @@ class Calls:
 
     def delete(self, path: str) -> None:
         """Delete a resource. A missing one is no error, so the call may be repeated."""
-        with contextlib.suppress(NotFound):
+        with contextlib.suppress(ResourceNotFound):
             self.http.request_json("DELETE", path)
 
     def action(self, project: int, name: str, tasks: Sequence[int], **fields: Any) -> JsonObject:

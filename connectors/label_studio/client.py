@@ -23,8 +23,8 @@ class LabelStudioClient:
 
     All methods take and return Label Studio's JSON. They raise Unreachable when there is no
     answer within `patience` seconds, Denied when the token is wrong, expired or lacks a
-    permission, NotFound for a missing resource, and Rejected with Label Studio's reason. `pause`
-    waits between attempts and may raise to give up.
+    permission, ResourceNotFound for a missing resource, and Rejected with Label Studio's reason.
+    `pause` waits between attempts and may raise to give up.
     """
 
     def __init__(

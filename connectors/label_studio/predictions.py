@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 
-from connectors.errors import NotFound
+from connectors.errors import ResourceNotFound
 from connectors.label_studio.calls import Calls, JsonObject
 from connectors.label_studio.projects import Projects
 from connectors.label_studio.tasks import Tasks, where
@@ -41,7 +41,7 @@ class Predictions:
             for prediction in task["predictions"]:
                 if prediction["model_version"] == version:
                     path = f"/api/predictions/{prediction['id']}/"
-                    with suppress(NotFound):
+                    with suppress(ResourceNotFound):
                         self._calls.object("PATCH", path, json={"cluster": clusters[task["id"]]})
 
     def delete_of_tasks(

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from connectors.errors import NotFound
+from connectors.errors import ResourceNotFound
 from connectors.label_studio.calls import Calls, JsonObject
 
 
@@ -25,7 +25,7 @@ class Projects:
             try:
                 params = {"page": page, "page_size": self.page_size}
                 answer = self._calls.object("GET", "/api/projects/", params=params)
-            except NotFound:
+            except ResourceNotFound:
                 break  # projects were deleted, so the last page does not exist any more
             found |= {row["id"]: row for row in answer["results"]}
             if not answer.get("next"):

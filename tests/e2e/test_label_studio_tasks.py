@@ -2,7 +2,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from connectors.errors import Denied, NotFound, Unreachable
+from connectors.errors import Denied, ResourceNotFound, Unreachable
 from connectors.label_studio.client import LabelStudioClient
 from tests.e2e.label_studio_api import delete_project, delete_tasks, import_tasks
 
@@ -34,11 +34,11 @@ def test_a_wrong_token_is_denied_with_the_cure(label_studio):
 
 
 def test_a_missing_project_is_not_found_in_every_list(client):
-    with pytest.raises(NotFound):
+    with pytest.raises(ResourceNotFound):
         client.projects.get(999_999)
-    with pytest.raises(NotFound):
+    with pytest.raises(ResourceNotFound):
         list(client.tasks.unlabeled(999_999))
-    with pytest.raises(NotFound):
+    with pytest.raises(ResourceNotFound):
         client.predictions.versions(999_999)
 
 
@@ -60,7 +60,7 @@ def test_deleting_a_project_twice_is_fine(client):
     delete_project(client, made)
     delete_project(client, made)
 
-    with pytest.raises(NotFound):
+    with pytest.raises(ResourceNotFound):
         client.projects.get(made)
 
 

@@ -4,7 +4,7 @@ import time
 import httpx
 import pytest
 
-from connectors.errors import Denied, NotFound, Rejected, Unreachable
+from connectors.errors import Denied, Rejected, ResourceNotFound, Unreachable
 from connectors.http import HttpClient
 from connectors.http_errors import translated
 from tests.fakes.clock import FakeClock
@@ -112,7 +112,7 @@ def test_a_post_waits_for_a_server_that_takes_no_connections(clock):
 
 @pytest.mark.parametrize(
     ("status", "error"),
-    [(400, Rejected), (401, Denied), (403, Denied), (404, NotFound), (409, Rejected)],
+    [(400, Rejected), (401, Denied), (403, Denied), (404, ResourceNotFound), (409, Rejected)],
 )
 def test_a_refusal_is_raised_at_once_with_the_words_of_label_studio(clock, status, error):
     body = {"detail": "no", "validation_errors": {"title": ["too short"]}}

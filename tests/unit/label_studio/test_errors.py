@@ -58,7 +58,7 @@ def test_every_connector_error_keeps_its_message_and_hint():
     [
         (connector.Unreachable, LabelStudioUnreachable),
         (connector.Denied, LabelStudioDenied),
-        (connector.NotFound, NotFound),
+        (connector.ResourceNotFound, NotFound),
         (connector.Rejected, BadInput),
         (connector.FetchFailed, UnreadableImage),
         (connector.DiskFull, OutOfSpace),
