@@ -55,7 +55,7 @@ check: install ## lint, formatting, types, import contracts, layout, documentati
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports --no-cache
-	$(PYTEST) --quiet tests/unit/test_docs.py tests/unit/test_settings.py
+	$(PYTEST) --quiet tests/unit/test_house.py tests/unit/test_docs.py tests/unit/test_settings.py
 
 # Two files of tests at a time, the slow ones first: most of them wait for other programs
 test: check label-studio label-studio-ml ## all checks and all tests, with coverage
