@@ -31,12 +31,12 @@ $(VENV)/.installed: pyproject.toml requirements/backend.lock
 	@touch $@
 
 $(LS_VENV)/.installed: requirements/label-studio.lock
-	@$(INSTALL) $(LS_VENV) requirements/label-studio.lock "400 MB"
+	@$(INSTALL) $(LS_VENV) requirements/label-studio.lock "800 MB"
 	@touch $@
 
 # The backend goes in without its dependencies: the lock has those that its web part needs
 $(ML_VENV)/.installed: requirements/label-studio-ml.lock
-	@$(INSTALL) $(ML_VENV) requirements/label-studio-ml.lock "70 MB"
+	@$(INSTALL) $(ML_VENV) requirements/label-studio-ml.lock "100 MB"
 	@$(ML_VENV)/bin/python -m pip install --quiet --no-deps --editable .
 	@touch $@
 
