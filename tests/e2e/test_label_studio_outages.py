@@ -41,8 +41,8 @@ def test_a_switched_off_legacy_token_is_denied_and_a_personal_one_goes_on(own):
         legacy.http.request_json("POST", "/api/jwt/settings", json=off)
 
         with pytest.raises(Denied, match="legacy token authentication has been disabled") as denied:
-            legacy.projects()
+            legacy.projects.all()
 
     assert "personal access token" in denied.value.hint
     with LabelStudioClient(own.url, personal) as modern:
-        assert modern.projects() == []
+        assert modern.projects.all() == []

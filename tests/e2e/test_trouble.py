@@ -143,7 +143,7 @@ def test_a_label_studio_that_stays_away_is_named_and_answers_stay_short(gate, be
         ("/predict", b'{"project": "1.1", "label_config": "", "tasks": 5}', 400, "tasks"),
         ("/api/projects/999999/jobs", b"{}", 404, "999999"),
         ("/api/projects/1/jobs", b'{"mode": 5}', 400, "mode"),
-        ("/api/projects/1/jobs", b" " * 1_000_001, 413, "1,000,000"),
+        ("/api/jobs/job-1/stop", b" " * 1_000_001, 413, "1,000,000"),
     ],
 )
 def test_what_cannot_be_read_is_refused_by_name(behind, path, content, status, words):
