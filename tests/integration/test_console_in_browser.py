@@ -242,7 +242,8 @@ def test_a_job_is_started_by_keyboard_alone(page, address, backend):
 
 
 def test_a_stop_button_stops(page, address, backend):
-    backend.jobs.submit(WISH)
+    job, _ = backend.jobs.submit(WISH)
+    backend.jobs.jobs[job.id] = replace(job, state=JobState.RUNNING, step="embed")
     page.goto(f"{address}/projects/2")
     page.get_by_role("button", name="Stop this job").click()
     page.get_by_text("Stopping").first.wait_for()
