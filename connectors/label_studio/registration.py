@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from connectors.errors import ConnectorError, Denied, Rejected
 from connectors.label_studio.calls import Calls, JsonObject
+from connectors.retry import with_retries
 
 WEBHOOK_ACTIONS = (
     "ANNOTATION_CREATED",
@@ -13,6 +14,10 @@ WEBHOOK_ACTIONS = (
     "ANNOTATION_UPDATED",
     "ANNOTATIONS_DELETED",
 )
+
+_UNHEALTHY = "health check failed"
+_HEALTH_CHECKS = 4
+"""Label Studio waits one second for the health of a backend, which may be starting or busy."""
 
 _CREATED, _UPDATED, _UNCHANGED = "created", "updated", "already there"
 
@@ -113,13 +118,34 @@ class Registration:
         existing = existing or next((one for one in known if title == one["title"]), None)
         try:
             if existing is None:
-                return self._calls.object("POST", "/api/ml", json=body)["id"], _CREATED
-            self._calls.object("PATCH", f"/api/ml/{existing['id']}", json=body)
+                return self._checked("POST", "/api/ml", body)["id"], _CREATED
+            self._checked("PATCH", f"/api/ml/{existing['id']}", body)
         except (Denied, Rejected) as exc:
             raise _refusal(exc, url, _MUST_ANSWER) from exc
         if (old := existing["url"].rstrip("/")) != url:
             self._delete_webhook(body["project"], old)
         return existing["id"], _UPDATED
+
+    def _checked(self, method: str, path: str, body: JsonObject) -> JsonObject:
+        """Send a backend, again while Label Studio finds it unhealthy, up to _HEALTH_CHECKS times.
+
+        A refused backend is not stored, so repeating does not create a second one.
+        """
+
+        def wait(seconds: float) -> bool:
+            self._calls.http.pause(seconds)
+            return True
+
+        return with_retries(
+            lambda: self._calls.object(method, path, json=body),
+            _seconds_to_next_health_check,
+            wait,
+        )
+
+
+def _seconds_to_next_health_check(exc: ConnectorError, attempts: int) -> float | None:
+    unhealthy = isinstance(exc, Rejected) and _UNHEALTHY in exc.message
+    return float(attempts) if unhealthy and attempts < _HEALTH_CHECKS else None
 
 
 def _shadowed_by(backend: int, existing: Sequence[JsonObject]) -> str:

@@ -1,0 +1,84 @@
+"""Connecting outlasts a health check that Label Studio cut short; tests/e2e has the real one."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from connectors.errors import Rejected
+from connectors.label_studio.client import LabelStudioClient
+from tests.fakes.clock import FakeClock
+from tests.fakes.http_server import Asked, FakeHttpServer, Reply
+
+BACKEND = "http://backend:9090"
+UNHEALTHY = f"Can't connect to ML backend {BACKEND}, health check failed. Timed out"
+
+
+class Site:
+    """Stores backends and webhooks as Label Studio does, after `refusals` refused attempts."""
+
+    def __init__(self) -> None:
+        self.refusals = 0
+        self.refusal = UNHEALTHY
+        self.attempts = 0
+        self.backends: list[dict[str, Any]] = []
+        self.webhooks: list[dict[str, Any]] = []
+
+    def __call__(self, asked: Asked) -> Reply:
+        stored = self.backends if asked.path.startswith("/api/ml") else self.webhooks
+        if asked.method == "GET":
+            return Reply(body=stored)
+        if asked.method == "DELETE":
+            stored.clear()
+            return Reply(204)
+        if stored is self.backends:
+            self.attempts += 1
+            if self.attempts <= self.refusals:
+                errors = {"non_field_errors": [self.refusal]}
+                return Reply(400, {"detail": "Validation error", "validation_errors": errors})
+        stored.append({**asked.json, "id": len(stored) + 1})
+        return Reply(201, stored[-1])
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site()
+
+
+@pytest.fixture
+def client(site: Site) -> Iterator[LabelStudioClient]:
+    with FakeHttpServer(site) as server:
+        yield LabelStudioClient(server.url, "f" * 40, pause=FakeClock().pause)
+
+
+def test_a_backend_that_was_too_slow_for_the_health_check_is_offered_again(
+    site: Site, client: LabelStudioClient
+) -> None:
+    site.refusals = 3
+
+    done = client.registration.connect(1, BACKEND, "Autolabel")
+
+    assert done == "backend created, webhook created"
+    assert len(site.backends) == len(site.webhooks) == 1
+
+
+def test_a_backend_that_stays_unhealthy_is_refused_and_leaves_no_webhook(
+    site: Site, client: LabelStudioClient
+) -> None:
+    site.refusals = 100
+
+    with pytest.raises(Rejected, match="health check failed"):
+        client.registration.connect(1, BACKEND, "Autolabel")
+
+    assert 1 < site.attempts < 10
+    assert not site.backends
+    assert not site.webhooks
+
+
+def test_any_other_refusal_is_not_repeated(site: Site, client: LabelStudioClient) -> None:
+    site.refusals, site.refusal = 1, "URL resolves to a reserved network address"
+
+    with pytest.raises(Rejected, match="may not call"):
+        client.registration.connect(1, BACKEND, "Autolabel")
+
+    assert site.attempts == 1
