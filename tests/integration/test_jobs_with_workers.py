@@ -267,7 +267,7 @@ def test_a_job_outlasts_a_restart_of_redis(start_worker: Callable[..., Worker], 
     # when Redis is away for longer than the worker looks away
     first.stop()
     log = tmp_path / "worker.log"
-    eventually(lambda: "cannot look after job" in log.read_text())
+    eventually(lambda: "cannot renew the lease of job" in log.read_text())
     second = EmbeddedRedis(tmp_path)
     assert second.start() == url
     # then the same job goes on
