@@ -6,6 +6,7 @@ from typing import Final
 
 from backend import settings, wiring
 from backend.domain.ids import JobId
+from backend.processes.blas_threads import limit_blas_threads
 from backend.settings import Settings
 
 _SLOW_TO_LOAD: Final = ("matplotlib.figure", "scipy.optimize", "PIL.Image")
@@ -13,10 +14,14 @@ _SLOW_TO_LOAD: Final = ("matplotlib.figure", "scipy.optimize", "PIL.Image")
 
 
 def preload(configured: Settings) -> None:
-    """Load the slow packages; a worker does so before it forks, once instead of at each job."""
+    """Load the slow packages; a worker does so before it forks, once instead of at each job.
+
+    Numpy's and SciPy's BLAS, which these packages load, compute in one thread from then on.
+    """
     os.environ.setdefault("MPLCONFIGDIR", str(configured.data_dir / "matplotlib"))
     for module in _SLOW_TO_LOAD:
         import_module(module)
+    limit_blas_threads()
 
 
 def run_job(job: str) -> None:

@@ -20,10 +20,12 @@ def up() -> None:
 @commands.command()
 def serve() -> None:
     """Run only the web process: Label Studio's calls, the JSON API and the page."""
+    from backend.processes.blas_threads import limit_blas_threads  # noqa: PLC0415 - other commands need not load it
     from backend.web import app as web  # noqa: PLC0415 - other commands need not load it
 
     configured = settings.load()
     backend = wiring.backend(configured)
+    limit_blas_threads()
     with wiring.watcher(backend).running():
         web.serve(backend, configured)
 
