@@ -187,4 +187,5 @@ def _nothing(validation: Validation, terms: Terms, attempts: int) -> Verdict:
 
 
 def _tasks(predicted: ProjectPredictions, chosen: Targets) -> tuple[TaskId, ...]:
-    return tuple(predicted.images.tasks[int(row)] for row in np.flatnonzero(chosen))
+    tasks = predicted.images.tasks
+    return tuple(tasks[int(row)] for row in np.flatnonzero(chosen))

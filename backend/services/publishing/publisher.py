@@ -105,12 +105,12 @@ class Publisher:
         project, schema, predicted = round_.project, round_.schema, assessment.predicted
         self._require_same_config(project, schema)
         there = frozenset[TaskId]() if is_new else self.label_studio.predicted(project, version)
-        count, dropped = sum(task in there for task in predicted.images.tasks), list[NoPrediction]()
-        total = len(predicted.images)
+        tasks, total = predicted.images.tasks, len(predicted.images)
+        count, dropped = sum(task in there for task in tasks), list[NoPrediction]()
         for start in range(0, total, BATCH):
             progress(Step.PUSH, start, total)
             batch = [
-                predicted.prediction(row, version, assessment.hard.get(predicted.images.tasks[row]))
+                predicted.prediction(row, version, assessment.hard.get(tasks[row]))
                 for row in range(start, min(start + BATCH, total))
             ]
             self.stored.put(
