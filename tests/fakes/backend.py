@@ -83,9 +83,11 @@ class FakeBackend:
         self, project: ProjectId, label_config: str, tasks: Sequence[Mapping[str, Any]]
     ) -> Sequence[Mapping[str, Any] | list[Any]]:
         self._may_fail()
-        version = self.version(project)
+        version = self.versions.current(project)
         return [
-            {"model_version": version, "score": 0.5, "result": []} if task["data"] else []
+            {"model_version": version.name, "score": 0.5, "result": []}
+            if version and task["data"]
+            else []
             for task in tasks
         ]
 

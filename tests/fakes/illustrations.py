@@ -5,15 +5,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backend.domain.answers import ImageRef
-from backend.domain.ids import TaskId
+from backend.domain.ids import JobId, TaskId
 from backend.domain.jobs import Job
 
 
 @dataclass
 class FakeIllustrations:
-    """`shown` collects the tasks of the hardest images, one entry for each report."""
+    """`shown` holds the tasks of the hardest images of each job; `unreadable` are left out."""
 
-    shown: list[list[TaskId]] = field(default_factory=list)
+    unreadable: frozenset[TaskId] = frozenset()
+    shown: dict[JobId, Sequence[TaskId]] = field(default_factory=dict)
 
     def draw(self, job: Job, report: Mapping[str, Any], hardest: Sequence[ImageRef]) -> None:
-        self.shown.append([ref.task for ref in hardest])
+        self.shown[job.id] = [ref.task for ref in hardest if ref.task not in self.unreadable]

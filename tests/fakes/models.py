@@ -68,7 +68,7 @@ class FakeFeatureExtractor:
     def write_preview(self, ref: ImageRef, target: Path) -> None:
         target.write_bytes(self.fetch(ref).name.encode())
 
-    def timings(self) -> Mapping[str, float]:
+    def timings(self) -> Mapping[Step, float]:
         return {Step.FETCH: 0.0, Step.EMBED: 0.0}
 
     def notes(self) -> Mapping[str, int]:

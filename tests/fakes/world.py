@@ -1,4 +1,4 @@
-"""A project whose use cases are wired by `backend.wiring`, on fakes and a real data folder."""
+"""A project whose use cases are wired by `backend.wiring`, on fakes and a real version store."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -12,33 +12,34 @@ from backend.domain.jobs import Job, JobRequest, JobState, Mode
 from backend.domain.schema import TaskKind
 from backend.ports.model_family import Family
 from backend.ports.progress import Progress, Work
+from backend.ports.stores import Ledgers, StoredPredictions
 from backend.services.readiness import Readiness
 from backend.settings import Settings
 from backend.stores.jobs import report_json
-from backend.stores.ledgers import LedgerFiles
-from backend.stores.predictions import PredictionStore
 from backend.stores.versions import VersionStore
 from backend.wiring import Parts, UseCases, use_cases, utc_now
 from tests.fakes.changes import FakeChanges
 from tests.fakes.illustrations import FakeIllustrations
 from tests.fakes.jobs import FakeJobs
 from tests.fakes.label_studio import FakeLabelStudio
+from tests.fakes.ledgers import FakeLedgers
 from tests.fakes.models import FakeFeatureExtractor, ParityFamily
 from tests.fakes.steps import FakeSteps, quiet
+from tests.fakes.stored_predictions import FakeStoredPredictions
 
 PROJECT = ProjectId(1)
 CHOICE = ControlName("c")
 
 
 def parts_in(folder: Path, label_studio: FakeLabelStudio, **changes: Any) -> Parts:
-    """Fakes around `label_studio`, stores in `folder`, and whatever `changes` replace."""
+    """Fakes around `label_studio`, versions in `folder`, and whatever `changes` replace."""
     extractor = FakeFeatureExtractor()
     parts = Parts(
         settings=Settings(data_dir=folder, augmented_images=0),
         label_studio=label_studio,
         versions=VersionStore(folder),
-        ledgers=LedgerFiles(folder),
-        stored=PredictionStore(folder),
+        ledgers=FakeLedgers(),
+        stored=FakeStoredPredictions(),
         jobs=FakeJobs(),
         changes=FakeChanges(utc_now),
         extractor=lambda: extractor,
@@ -58,7 +59,13 @@ class World:
     """
 
     def __init__(
-        self, folder: Path, images: int = 40, extractor: FakeFeatureExtractor | None = None
+        self,
+        folder: Path,
+        images: int = 40,
+        *,
+        extractor: FakeFeatureExtractor | None = None,
+        ledgers: Ledgers | None = None,
+        stored: StoredPredictions | None = None,
     ) -> None:
         people: dict[TaskId, Any] = {TaskId(task): None for task in range(1, images + 1)}
         people |= {TaskId(task): {CHOICE: self.answer(task)} for task in range(1, 13)}
@@ -69,8 +76,8 @@ class World:
         self.family = ParityFamily()
         self.families: dict[TaskKind, Family] = dict.fromkeys(TaskKind, self.family)
         self.versions = VersionStore(folder)
-        self.stored = PredictionStore(folder)
-        self.ledgers = LedgerFiles(folder)
+        self.stored = stored or FakeStoredPredictions()
+        self.ledgers = ledgers or FakeLedgers()
         self.folder = folder
         cases = self.use_cases()
         jobs = cases.jobs()

@@ -10,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from backend.domain.errors import OutOfSpace
+from backend.stores.ledgers import LedgerFiles
+from backend.stores.predictions import PredictionStore
 from tests.fakes.world import PROJECT, World
 
 
@@ -34,7 +36,7 @@ def seen(world: World, folder: Path) -> dict[str, object]:
 
 def main(folder: Path) -> None:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], check=True)
-    world = World(folder)
+    world = World(folder, ledgers=LedgerFiles(folder), stored=PredictionStore(folder))
     first = world.run()["version"]
     before = seen(world, folder)
     fill(folder / "filler")

@@ -209,7 +209,7 @@ def test_a_stop_after_the_switch_ends_the_tidying_and_keeps_the_round(world):
     assert world.versions.current(PROJECT).name == report["version"]
     assert [one["reason"] for one in report["skipped_cleanup"]] == ["stopped on request"] * 5
     assert "Label next" not in world.label_studio.lists
-    assert world.illustrations.shown == []
+    assert world.illustrations.shown == {}
 
 
 @pytest.mark.parametrize("fatal", [OutOfSpace("the disk is full"), QueueUnreachable("lost")])

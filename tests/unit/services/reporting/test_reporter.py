@@ -1,24 +1,18 @@
-"""What a report says beyond the bare numbers, and its pictures."""
-
-import errno
+"""What a report says beyond the bare numbers."""
 
 import pytest
 
 from backend.domain.answers import HardExample, LabeledImage
-from backend.domain.errors import OutOfSpace, UnreadableImage
 from backend.domain.ids import ProjectId, TaskId
 from backend.domain.jobs import JobRequest
 from backend.domain.tab_titles import TabTitle
 from backend.domain.versions import Acceptance, Ledger
-from backend.presentation.report_images import JobImages
 from backend.services.project_tasks import ProjectTasks
 from backend.services.reporting import report
 from backend.services.reporting.forecast import Forecasts
-from tests.fakes.domain import a_job
 from tests.fakes.world import World
 
 PROJECT = ProjectId(1)
-REPORT = {"confidence_histogram": [1, 2], "certificates": []}
 
 
 @pytest.fixture
@@ -77,34 +71,6 @@ def test_a_reason_is_counted_once_an_image_whatever_its_words_were():
 def test_every_listed_hard_example_is_to_be_shown(world):
     report = world.run()
     assert report["hardest"]
-    assert world.illustrations.shown == [[example["task"] for example in report["hardest"]]]
-
-
-def images(folder, versions=lambda _: ()):
-    def gone(*_):
-        raise UnreadableImage("gone")
-
-    return JobImages(lambda _: folder, versions, gone)
-
-
-def test_pictures_lie_beside_the_report(tmp_path):
-    images(tmp_path).draw(a_job(), REPORT, [])
-    assert {path.name for path in tmp_path.iterdir()} == {
-        "confidence-light.svg",
-        "confidence-dark.svg",
+    assert world.illustrations.shown == {
+        "job-1": [example["task"] for example in report["hardest"]]
     }
-
-
-def test_what_cannot_be_drawn_is_logged_in_one_sentence_and_fails_nothing(tmp_path, caplog):
-    (tmp_path / "file").write_text("no folder")
-    images(tmp_path / "file").draw(a_job(), REPORT, [])
-    (record,) = caplog.records
-    assert "is not illustrated" in record.getMessage()
-
-
-def test_a_full_disk_is_named_as_what_it_is(tmp_path):
-    def full(_):
-        raise OSError(errno.ENOSPC, "no space left on device")
-
-    with pytest.raises(OutOfSpace):
-        images(tmp_path, versions=full).draw(a_job(), REPORT, [])
