@@ -5,6 +5,7 @@ import io
 import tokenize
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ ROOT_MODULES = {"__init__.py", "rq_entry.py", "settings.py", "wiring.py"}
 VAGUE = {"utils", "util", "helpers", "helper", "manager", "managers", "common", "misc"}
 SHARED_ALIASES = {"Floats", "Targets", "Rows", "Pixels", "Json", "JsonObject"}
 MAX_LINES = 40
+FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 LAYOUT_TOKENS = {
     tokenize.COMMENT,
     tokenize.DEDENT,
@@ -25,8 +27,13 @@ LAYOUT_TOKENS = {
 }
 
 
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def nodes(path: Path) -> Iterator[ast.AST]:
-    return ast.walk(ast.parse(path.read_text()))
+    return ast.walk(tree(path))
 
 
 def relative(path: Path) -> str:
@@ -75,7 +82,7 @@ def test_shared_type_aliases_are_declared_once_in_each_package(package: str):
 
 def assigned_names(path: Path) -> Iterator[str]:
     """Names assigned at the top of a module, and by `type` statements."""
-    for node in ast.parse(path.read_text()).body:
+    for node in tree(path).body:
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
         yield from (target.id for target in targets if isinstance(target, ast.Name))
 
@@ -86,8 +93,11 @@ def test_long_functions_say_why_they_are_not_split():
 
 
 def unexplained_long_functions(path: Path) -> Iterator[str]:
-    text = path.read_text()
-    tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
+    functions = [node for node in nodes(path) if isinstance(node, FUNCTION)]
+    functions = [node for node in functions if len(lines_of(node)) > MAX_LINES]
+    if not functions:
+        return
+    tokens = list(tokenize.generate_tokens(io.StringIO(path.read_text()).readline))
     comments = {token.start[0] for token in tokens if token.type == tokenize.COMMENT}
     code = {
         line
@@ -95,13 +105,13 @@ def unexplained_long_functions(path: Path) -> Iterator[str]:
         if token.type not in LAYOUT_TOKENS
         for line in range(token.start[0], token.end[0] + 1)
     }
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            lines = set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
-            docstring = set[int]()
-            if ast.get_docstring(node) is not None:
-                first = node.body[0]
-                docstring = set(range(first.lineno, (first.end_lineno or first.lineno) + 1))
-            explained = comments & (lines | {node.lineno - 1})
-            if len((lines & code) - docstring) > MAX_LINES and not explained:
-                yield f"{relative(path)}:{node.lineno} {node.name}"
+    for node in functions:
+        lines = set(lines_of(node))
+        docstring = set(lines_of(node.body[0])) if ast.get_docstring(node) is not None else set()
+        explained = comments & (lines | {node.lineno - 1})
+        if len((lines & code) - docstring) > MAX_LINES and not explained:
+            yield f"{relative(path)}:{node.lineno} {node.name}"
+
+
+def lines_of(node: ast.stmt) -> range:
+    return range(node.lineno, (node.end_lineno or node.lineno) + 1)

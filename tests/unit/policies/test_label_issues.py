@@ -5,23 +5,12 @@ from backend.domain.geometry import Box
 from backend.domain.ids import ControlName, Label, TaskId
 from backend.domain.schema import Control, TaskKind
 from backend.policies.box_label_issues import find_box_label_issues
-from backend.policies.label_issues import confident_other, find_label_issues
+from backend.policies.label_issues import find_label_issues
+from tests.fakes.noisy_labels import noisy
 
 NAMES = tuple(Label(name) for name in ("cat", "dog", "emu"))
 ONE = Control(ControlName("pets"), "image", TaskKind.SINGLE, NAMES)
 MANY = Control(ControlName("pets"), "image", TaskKind.MULTI, NAMES)
-
-
-def noisy(count=600, wrong=60, seed=0):
-    """Probabilities of a decent model, true labels, and given ones of which some are wrong."""
-    rng = np.random.default_rng(seed)
-    true = rng.integers(0, 3, count)
-    logits = rng.normal(0, 1, (count, 3)) + 4 * np.eye(3)[true]
-    table = np.exp(logits)
-    table /= table.sum(axis=1, keepdims=True)
-    given = true.copy()
-    given[:wrong] = (true[:wrong] + rng.integers(1, 3, wrong)) % 3
-    return table, given
 
 
 def test_most_wrong_labels_are_found_and_few_right_ones_reported():
@@ -32,15 +21,6 @@ def test_most_wrong_labels_are_found_and_few_right_ones_reported():
     assert sum(wrong) >= 50
     assert np.mean(wrong) > 0.8
     assert [s.severity for s in found] == sorted((s.severity for s in found), reverse=True)
-
-
-def test_the_issues_are_those_of_cleanlab():
-    from cleanlab.filter import find_label_issues
-
-    table, given = noisy(seed=1)
-    theirs = find_label_issues(given, table, filter_by="confident_learning", n_jobs=1)
-    ours = confident_other(given, table) >= 0
-    assert np.mean(ours == theirs) > 0.99
 
 
 def test_a_label_issue_says_what_it_looks_like():

@@ -15,11 +15,19 @@ DECODE = """
 import resource, sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from backend.domain.errors import UnreadableImage
 from backend.models.images.thumbnails import decode
 from backend.models.images.upright import reading
 
 def thumbnail(path):
     decode(path, 224, 80)
+
+def refused(path):
+    try:
+        decode(path, 224, 30)
+    except UnreadableImage:
+        return
+    raise AssertionError("36 megapixels are over the limit of 30")
 
 def upright(path):
     with reading(path):
@@ -49,6 +57,11 @@ def transparent_png(path: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return transparent_png(tmp_path_factory.mktemp("images") / "a.png")
+
+
 def peak_megabytes(how: str, path: Path, count: int) -> int:
     command = [sys.executable, "-c", DECODE, how, str(path), str(count)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
@@ -59,6 +72,10 @@ def peak_megabytes(how: str, path: Path, count: int) -> int:
     ("how", "count", "most"), [("thumbnail", 1, 220), ("thumbnail", 8, 800), ("upright", 1, 400)]
 )
 def test_large_images_take_little_more_memory_than_their_pixels(
-    tmp_path: Path, how: str, count: int, most: int
+    path: Path, how: str, count: int, most: int
 ):
-    assert peak_megabytes(how, transparent_png(tmp_path / "a.png"), count) < most
+    assert peak_megabytes(how, path, count) < most
+
+
+def test_an_image_over_the_limit_is_refused_before_its_pixels_take_memory(path: Path):
+    assert peak_megabytes("refused", path, 1) < 20

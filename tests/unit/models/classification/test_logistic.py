@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.linear_model import LogisticRegression
 
 from backend.domain.errors import Stopped
 from backend.models.classification import logistic
@@ -25,32 +24,6 @@ def one_hot(truth, labels):
 def head_of(features, targets, link, c, **more):
     space = Space.of(features)
     return space.back(logistic.fit(space.rows, targets, link, c, tolerance=1e-7, **more))
-
-
-@pytest.mark.parametrize("c", [0.3, 1.0, 30.0])
-@pytest.mark.parametrize("width", [8, 90])
-def test_one_of_many_agrees_with_scikit_learn(c, width):
-    features, truth = clusters(width=width)
-
-    head = head_of(features, one_hot(truth, 3), SOFTMAX, c)
-
-    theirs = LogisticRegression(C=c, tol=1e-8, max_iter=5000).fit(features.astype(float), truth)
-    ours = SOFTMAX.probabilities(head.logits(features))
-    assert np.allclose(ours, theirs.predict_proba(features.astype(float)), atol=2e-3)
-
-
-def test_each_label_for_itself_agrees_with_scikit_learn():
-    features, truth = clusters(width=90)
-    targets = np.column_stack([truth == 0, truth <= 1]).astype(np.float32)
-
-    head = head_of(features, targets, SIGMOID, 10.0)
-
-    ours = SIGMOID.probabilities(head.logits(features))
-    for column in range(2):
-        alone = LogisticRegression(C=10.0, tol=1e-8, max_iter=5000)
-        theirs = alone.fit(features.astype(float), targets[:, column])
-        expected = theirs.predict_proba(features.astype(float))[:, 1]
-        assert np.allclose(ours[:, column], expected, atol=2e-3)
 
 
 def test_importance_of_two_is_the_same_as_showing_an_image_twice():
