@@ -9,6 +9,7 @@ import typer
 
 from backend.cli import jobs, servers, setup, versions
 from backend.cli.options import Commands
+from backend.processes import logs
 
 app = typer.Typer(
     name="autolabel",
@@ -25,9 +26,10 @@ for part in (servers, setup, jobs, versions):
 @app.callback()
 def prepare(context: typer.Context) -> None:
     """Auto-labeling with active learning for image projects in Label Studio."""
-    level = logging.INFO if context.invoked_subcommand in servers.NAMES else logging.WARNING
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    serves = context.invoked_subcommand in servers.NAMES
+    logs.configure(logging.INFO if serves else logging.WARNING)
+    if serves:
+        logs.log_errors_of_threads()
 
 
 def main() -> None:

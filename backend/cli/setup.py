@@ -32,7 +32,7 @@ def disconnect(context: typer.Context, project: Project) -> None:
     """Remove this backend and its webhook from a project; labels, tabs and versions stay."""
     url = settings.load().public_url
     backend(context).label_studio.disconnect(ProjectId(project), url)
-    terminal.say(f"Project {project} is disconnected from {url}.")
+    terminal.say(f"Project {project} is disconnected from {settings.without_login(url)}.")
 
 
 @commands.command()

@@ -20,6 +20,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from backend.domain.redaction import redact
+
 
 class ReasonCode(StrEnum):
     """Why a job may not start; part of the public interface."""
@@ -52,12 +54,12 @@ class Reason:
 
 
 class AutolabelError(Exception):
-    """What happened (`message`) and what to do about it (`hint`)."""
+    """What happened (`message`) and what to do about it (`hint`), without secrets."""
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(f"{message}. {hint}" if hint else message)
-        self.message = message
-        self.hint = hint
+        self.message = redact(message)
+        self.hint = redact(hint)
+        super().__init__(f"{self.message}. {self.hint}" if hint else self.message)
 
 
 class BadInput(AutolabelError):

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from backend.domain.answers import ImageRef, NoPrediction
-from backend.label_studio.errors import errors_translated
+from backend.label_studio.errors import domain_error, errors_translated
 from backend.settings import Settings
 from connectors.errors import FetchFailed, TransientError
 from connectors.http import HttpClient
@@ -61,7 +61,7 @@ class GatewayFiles:
             for ref, slot in zip(refs, slots, strict=True):
                 if isinstance(slot, FetchFailed):
                     transient = isinstance(slot, TransientError)
-                    yield NoPrediction(ref.task, str(slot), transient)
+                    yield NoPrediction(ref.task, str(domain_error(slot)), transient)
                 else:
                     yield ref, slot.digest
 
