@@ -21,6 +21,7 @@ from backend.jobs import boundary
 from backend.jobs.annotation_counter import AnnotationCounter
 from backend.jobs.board import JobBoard
 from backend.jobs.redis_client import QUICK, RedisClient
+from backend.jobs.redis_keys import RedisKeys
 from backend.label_studio.gateway import LabelStudioGateway
 from backend.label_studio.images import open_image_files
 from backend.ports.images import ImageModels
@@ -263,13 +264,20 @@ def application(parts: Parts) -> Application:
 def watcher(app: Application) -> AutoTrainLoop:
     """The loop that starts trainings by themselves, to run beside the web server."""
     start = partial(app.start, count=False)  # `status` has just counted the labels
-    return AutoTrainLoop(app.changes, app.auto_train, app.readiness.status, start)
+    return AutoTrainLoop(
+        app.changes,
+        app.auto_train,
+        app.readiness.status,
+        start,
+        failures=app.watch_failures,
+    )
 
 
 def runner(settings: Settings) -> Callable[[JobId], None]:
     """The function that runs one queued job, in the work horse."""
     url = partial(redis_url, settings)
-    board, changes = JobBoard(url, settings.data_dir), AnnotationCounter(url)
+    board = JobBoard(url, settings.data_dir)
+    changes = AnnotationCounter(url, RedisKeys(settings.data_dir))
 
     def work(job: Job, steps: Steps) -> JobResult:
         def pause(seconds: float) -> None:
@@ -300,7 +308,9 @@ def real_parts(settings: Settings, patience: float, pause: Pause = time.sleep) -
         ledgers=LedgerFiles(settings.data_dir),
         stored=PredictionStore(settings.data_dir),
         jobs=JobBoard(url, settings.data_dir),
-        changes=AnnotationCounter(partial(redis_url, settings, **QUICK), quick=True),
+        changes=AnnotationCounter(
+            partial(redis_url, settings, **QUICK), RedisKeys(settings.data_dir), quick=True
+        ),
         extractor=opened,
         families=partial(families, settings),
         illustrations=JobImages(

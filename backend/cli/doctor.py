@@ -11,14 +11,13 @@ from urllib.parse import urlsplit
 
 import httpx
 from rich.markup import escape
-from rq import Queue, Worker
-from rq.serializers import JSONSerializer
+from rq import Worker
 
 from backend import wiring
 from backend.domain.errors import AutolabelError, BadInput, NotFound, OutOfSpace, Unavailable
 from backend.domain.ids import ProjectId
 from backend.domain.schema import LabelSchema, TaskKind
-from backend.jobs.records import QUEUE
+from backend.jobs.board import JobBoard
 from backend.jobs.redis_client import RedisClient
 from backend.label_studio import labeling_config as schema
 from backend.label_studio.errors import errors_translated
@@ -116,8 +115,9 @@ def redis(settings: Settings) -> str:
 
 
 def worker(settings: Settings) -> str:
-    with RedisClient(partial(redis_url, settings)).reach() as connection:
-        queue = Queue(QUEUE, connection=connection, serializer=JSONSerializer)
+    url = partial(redis_url, settings)
+    with RedisClient(url).reach() as connection:
+        queue = JobBoard(url, settings.data_dir).records.queue(connection)
         found = Worker.all(queue=queue)  # pyright: ignore[reportUnknownMemberType] - rq types half
     if not found:
         raise Unavailable("no worker takes jobs", "Run `autolabel up`, or `autolabel worker`")
@@ -128,10 +128,15 @@ def web(settings: Settings) -> str:
     """Request the address that Label Studio is given, from this machine."""
     try:
         answer = httpx.get(f"{settings.public_url}/health", timeout=3)
-        answer.raise_for_status()
-    except httpx.HTTPError as exc:
+        unwatched = answer.raise_for_status().json().get("unwatched_projects", 0)
+    except (httpx.HTTPError, ValueError, AttributeError) as exc:
         hint = "Run `autolabel up`, and set AUTOLABEL_PUBLIC_URL to its address"
         raise Unavailable(f"{without_login(settings.public_url)} does not answer", hint) from exc
+    if unwatched:
+        raise Unavailable(
+            f"{unwatched} projects cannot be watched for new annotations",
+            "The log of the web process names them; their trainings do not start by themselves",
+        )
     return f"answers at {without_login(settings.public_url)}"
 
 

@@ -14,20 +14,25 @@ from backend.domain.errors import QueueUnreachable
 from backend.domain.ids import ProjectId
 from backend.domain.jobs import Events
 from backend.jobs.redis_client import RedisClient
+from backend.jobs.redis_keys import RedisKeys
 
 log = logging.getLogger(__name__)
-
-_PENDING = "autolabel:changed"
-"""Key of the set of projects with changed annotations."""
 
 _MOST_PENDING = 10_000
 _KEEP_SECONDS = 90 * 24 * 3600
 """Bounds for numbers of projects that do not exist: anyone may send them."""
 
+_EXPECTED_SECONDS = 600
+"""How long events of our own annotations may be late; later ones count as people's."""
+
 _CHANGED = """
+local ours = math.min(tonumber(ARGV[1]), tonumber(redis.call('GET', KEYS[3]) or '0'))
+local new = tonumber(ARGV[1]) - ours
+if ours > 0 then redis.call('DECRBY', KEYS[3], ours) end
+if new == 0 then return end
 if redis.call('SISMEMBER', KEYS[2], ARGV[3]) == 0
     and redis.call('SCARD', KEYS[2]) >= tonumber(ARGV[4]) then return end
-redis.call('HINCRBY', KEYS[1], 'count', ARGV[1])
+redis.call('HINCRBY', KEYS[1], 'count', new)
 redis.call('HSET', KEYS[1], 'last', ARGV[2])
 redis.call('EXPIRE', KEYS[1], ARGV[5])
 redis.call('SADD', KEYS[2], ARGV[3])
@@ -43,6 +48,19 @@ else
     redis.call('SREM', KEYS[2], ARGV[3])
 end
 """
+_DISCOUNTED = """
+local left = tonumber(redis.call('HGET', KEYS[1], 'count') or '0') - tonumber(ARGV[1])
+if left > 0 then
+    redis.call('HSET', KEYS[1], 'count', left)
+    return
+end
+redis.call('HDEL', KEYS[1], 'count', 'last')
+redis.call('SREM', KEYS[2], ARGV[3])
+if left < 0 then
+    redis.call('INCRBY', KEYS[3], -left)
+    redis.call('EXPIRE', KEYS[3], ARGV[6])
+end
+"""
 
 
 class AnnotationCounter:
@@ -51,11 +69,13 @@ class AnnotationCounter:
     def __init__(
         self,
         redis_url: str | Callable[[], str],
+        keys: RedisKeys,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         *,
         quick: bool = False,
     ) -> None:
         self._client = RedisClient(redis_url, quick=quick)
+        self._keys = keys
         self._uncounted: Counter[ProjectId] = Counter()
         self._clock = clock
         self._warned = False
@@ -70,19 +90,24 @@ class AnnotationCounter:
         """Subtract the annotations that a training used; newer ones still count."""
         self._eval(_CONSUMED, project, annotations)
 
+    def discount(self, project: ProjectId, annotations: int) -> None:
+        """Subtract our own annotations; events that are still to come are then not counted."""
+        if annotations:
+            self._eval(_DISCOUNTED, project, annotations)
+
     def forget(self, project: ProjectId) -> None:
         """Delete the counts of a project that does not exist."""
         with suppress(QueueUnreachable), self._client.reach() as redis:
             pipe = redis.pipeline()
-            pipe.delete(_key(project))
-            pipe.srem(_PENDING, project)
+            pipe.delete(self._keys.events(project), self._keys.ours(project))
+            pipe.srem(self._keys.changed, project)
             pipe.execute()
 
     def read(self, project: ProjectId) -> Events:
         """Read the counts; none if Redis does not answer."""
         try:
             with self._client.reach() as redis:
-                fields: dict[bytes, bytes] = redis.hgetall(_key(project))
+                fields: dict[bytes, bytes] = redis.hgetall(self._keys.events(project))
         except QueueUnreachable as exc:
             self._warn_once(exc)
             return Events()
@@ -93,17 +118,19 @@ class AnnotationCounter:
         """List the projects with changed annotations, by id."""
         try:
             with self._client.reach() as redis:
-                return sorted(ProjectId(int(project)) for project in redis.smembers(_PENDING))
+                found = redis.smembers(self._keys.changed)
+                return sorted(ProjectId(int(project)) for project in found)
         except QueueUnreachable as exc:
             self._warn_once(exc)
             return []
 
     def _eval(self, script: str, project: ProjectId, annotations: int) -> bool:
         now = self._clock().isoformat()
-        arguments = annotations, now, project, _MOST_PENDING, _KEEP_SECONDS
+        limits = _MOST_PENDING, _KEEP_SECONDS, _EXPECTED_SECONDS
+        keys = self._keys.events(project), self._keys.changed, self._keys.ours(project)
         try:
             with self._client.reach() as redis:
-                redis.eval(script, 2, _key(project), _PENDING, *arguments)
+                redis.eval(script, len(keys), *keys, annotations, now, project, *limits)
             self._warned = False
         except QueueUnreachable as exc:
             self._warn_once(exc)
@@ -114,10 +141,6 @@ class AnnotationCounter:
         if not self._warned:
             log.warning("changed annotations are not counted: %s", exc)
         self._warned = True
-
-
-def _key(project: ProjectId) -> str:
-    return f"autolabel:events:{project}"
 
 
 def _time(value: bytes | None) -> datetime | None:

@@ -8,7 +8,7 @@ import logging
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from backend.domain.jobs import Job, JobRequest, JobState
 from backend.jobs.lease import CRASHED, LAST_LEASE, LOST, Leases, death
 from backend.jobs.records import ENTRY, JobRecords
 from backend.jobs.redis_client import RedisClient
+from backend.jobs.redis_keys import RedisKeys
 from backend.stores.jobs import JobFiles
 
 log = logging.getLogger(__name__)
@@ -38,10 +39,10 @@ class JobBoard:
         entry: str = ENTRY,
         last_lease: int = LAST_LEASE,
     ) -> None:
-        client = RedisClient(redis_url)
+        client, keys = RedisClient(redis_url), RedisKeys(data_dir)
         self.files = JobFiles(data_dir)
-        self.leases = Leases(client, last_lease)
-        self.records = JobRecords(client, self.leases, entry=entry)
+        self.leases = Leases(client, keys, last_lease)
+        self.records = JobRecords(client, keys, self.leases, entry=entry)
 
     def submit(self, request: JobRequest) -> tuple[Job, bool]:
         """Queue a job unless the project has a live one; returns the job and whether it is new.
@@ -54,7 +55,7 @@ class JobBoard:
             if newest and (running := self._live(newest)):
                 return running, False
             now = datetime.now(UTC)
-            job = Job(_new_id(now), request, JobState.QUEUED, created_at=now)
+            job = Job(_new_id(now, self._newest_id()), request, JobState.QUEUED, created_at=now)
             if self.records.enqueue(job, after=newest):
                 log.info("job %s of project %s is queued", job.id, request.project)
                 self._remember(job)
@@ -124,6 +125,9 @@ class JobBoard:
 
     # --------------------------------------------------------------------------------------------
 
+    def _newest_id(self) -> JobId | None:
+        return next(self.files.ids(), None)
+
     def _live(self, job_id: JobId) -> Job | None:
         job = self._look(job_id)
         return job if job and job.state.is_live else None
@@ -158,6 +162,20 @@ class JobBoard:
             log.warning("cannot save that job %s is %s: %s", job.id, job.state, exc)
 
 
-def _new_id(now: datetime) -> JobId:
-    """Return an id that sorts by time, to the microsecond, with four random digits at its end."""
-    return JobId(f"job-{now:%Y%m%d-%H%M%S}-{now.microsecond:05x}{secrets.token_hex(2)}")
+def _new_id(now: datetime, newest: JobId | None) -> JobId:
+    """Return an id that sorts by time, to the microsecond, with four random digits at its end.
+
+    It sorts after the newest id, also if that one was made while the clock ran ahead.
+    """
+    job_id = _id_at(now)
+    if newest is None or newest < job_id:
+        return job_id
+    return _id_at(_second_of(newest) + timedelta(seconds=1))
+
+
+def _id_at(moment: datetime) -> JobId:
+    return JobId(f"job-{moment:%Y%m%d-%H%M%S}-{moment.microsecond:05x}{secrets.token_hex(2)}")
+
+
+def _second_of(job_id: JobId) -> datetime:
+    return datetime.strptime(job_id[:19], "job-%Y%m%d-%H%M%S").replace(tzinfo=UTC)

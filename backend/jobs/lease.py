@@ -18,7 +18,7 @@ from backend.domain.ids import JobId
 from backend.domain.job_events import JobFailed, JobStopped
 from backend.domain.jobs import Job, JobState
 from backend.jobs.redis_client import RedisClient
-from backend.jobs.redis_keys import job_key, lease_key
+from backend.jobs.redis_keys import RedisKeys
 
 LEASE = 45
 LAST_LEASE = 15
@@ -39,21 +39,22 @@ return granted
 class Leases:
     """The leases that workers hold on their jobs. Every method raises QueueUnreachable."""
 
-    def __init__(self, client: RedisClient, last_lease: int = LAST_LEASE) -> None:
+    def __init__(self, client: RedisClient, keys: RedisKeys, last_lease: int = LAST_LEASE) -> None:
         self._client = client
+        self._keys = keys
         self._last_lease = last_lease
 
     def renew(self, job_id: JobId, seconds: int = LEASE) -> None:
         """Extend the lease of a job whose worker is alive."""
         with self._client.reach() as redis:
             pipe = redis.pipeline()
-            pipe.set(lease_key(job_id), "", ex=seconds)
-            pipe.hdel(job_key(job_id), "last_lease")
+            pipe.set(self._keys.lease(job_id), "", ex=seconds)
+            pipe.hdel(self._keys.job(job_id), "last_lease")
             pipe.execute()
 
     def check(self, pipe: Any, job_id: JobId, queue_key: str) -> None:
         """Make `pipe` answer 1 if the job waits in the queue or its worker is alive, else 0."""
-        keys = job_key(job_id), lease_key(job_id), queue_key
+        keys = self._keys.job(job_id), self._keys.lease(job_id), queue_key
         pipe.eval(_IS_ALIVE, len(keys), *keys, job_id, self._last_lease)
 
 

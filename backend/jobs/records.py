@@ -16,10 +16,9 @@ from backend.domain.job_events import JobProgressed, JobTransition, advance
 from backend.domain.jobs import Job, JobState
 from backend.jobs.lease import Leases
 from backend.jobs.redis_client import RedisClient
-from backend.jobs.redis_keys import job_key, latest_key
+from backend.jobs.redis_keys import RedisKeys
 from backend.stores.jobs import job_from_json, job_to_json
 
-QUEUE = "autolabel"
 ENTRY = "backend.rq_entry.run_job"
 
 _DAY = 24 * 3600
@@ -55,19 +54,22 @@ class JobRecords:
     `entry` is the function that a worker calls with the id of a job.
     """
 
-    def __init__(self, client: RedisClient, leases: Leases, *, entry: str = ENTRY) -> None:
+    def __init__(
+        self, client: RedisClient, keys: RedisKeys, leases: Leases, *, entry: str = ENTRY
+    ) -> None:
         self._client = client
+        self._keys = keys
         self._leases = leases
         self._entry = entry
 
     def latest(self, project: ProjectId) -> JobId | None:
         """Return the id of the project's newest job."""
         with self._client.reach() as redis:
-            return _id(redis.get(latest_key(project)))
+            return _id(redis.get(self._keys.latest(project)))
 
     def enqueue(self, job: Job, after: JobId | None) -> bool:
         """Queue a new job, unless the project's newest job is another than `after` by now."""
-        key = latest_key(job.request.project)
+        key = self._keys.latest(job.request.project)
         with self._client.reach() as redis:
 
             def enqueue(pipe: Any) -> bool:
@@ -75,7 +77,7 @@ class JobRecords:
                 pipe.multi()
                 if is_newest:
                     pipe.set(key, job.id)
-                    _write(pipe, job)
+                    _write(pipe, self._keys.job(job.id), job)
                     self._push(redis, pipe, job.id)
                 return is_newest
 
@@ -85,15 +87,15 @@ class JobRecords:
         """Return the record; None if Redis does not have it."""
         with self._client.reach() as redis:
             pipe = redis.pipeline()
-            pipe.hgetall(job_key(job_id))
-            self._leases.check(pipe, job_id, _queue(redis).key)
+            pipe.hgetall(self._keys.job(job_id))
+            self._leases.check(pipe, job_id, self.queue(redis).key)
             fields, alive = pipe.execute()
         job = _parsed(fields)
         return Record(job, bool(alive)) if job else None
 
     def apply(self, job_id: JobId, event: JobTransition) -> Change | None:
         """Advance a job by an event, atomically; None if Redis does not have the job."""
-        key = job_key(job_id)
+        key = self._keys.job(job_id)
 
         def apply(pipe: Any) -> Change | None:
             before = _parsed(pipe.hgetall(key))
@@ -102,7 +104,7 @@ class JobRecords:
             if before is None or after is None:
                 return None
             if after is not before:
-                _write(pipe, after)
+                _write(pipe, key, after)
             return Change(before, after)
 
         with self._client.reach() as redis:
@@ -111,18 +113,22 @@ class JobRecords:
     def withdraw(self, job_id: JobId) -> None:
         """Take a job off the queue, if it is still there."""
         with self._client.reach() as redis:
-            if queued := _queue(redis).fetch_job(job_id):
+            if queued := self.queue(redis).fetch_job(job_id):
                 queued.delete()
 
     def report(self, job_id: JobId, progressed: JobProgressed) -> str | None:
         """Store progress. Returns why the job should stop, '' to go on, None if Redis lost it."""
         arguments = str(progressed.share), progressed.step.value, progressed.detail
         with self._client.reach() as redis:
-            answer = redis.eval(_REPORT, 1, job_key(job_id), *arguments)
+            answer = redis.eval(_REPORT, 1, self._keys.job(job_id), *arguments)
         return None if answer is None else answer.decode()
 
+    def queue(self, redis: Any) -> Any:
+        """The RQ queue of this installation."""
+        return Queue(self._keys.queue, connection=redis, serializer=JSONSerializer)
+
     def _push(self, redis: Any, pipe: Any, job_id: JobId) -> None:
-        _queue(redis).enqueue_call(
+        self.queue(redis).enqueue_call(
             self._entry,
             args=(job_id,),
             job_id=job_id,
@@ -133,16 +139,11 @@ class JobRecords:
         )
 
 
-def _queue(redis: Any) -> Any:
-    return Queue(QUEUE, connection=redis, serializer=JSONSerializer)
-
-
 def _id(value: bytes | None) -> JobId | None:
     return JobId(value.decode()) if value else None
 
 
-def _write(pipe: Any, job: Job) -> None:
-    key = job_key(job.id)
+def _write(pipe: Any, key: str, job: Job) -> None:
     fields: dict[Any, Any] = {
         "card": job_to_json(job),
         "progress": job.progress,

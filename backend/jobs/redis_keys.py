@@ -1,21 +1,47 @@
-"""Keys of jobs in Redis.
+"""Names in Redis. Each begins with the id of the data folder, so installations may share a Redis.
 
-autolabel:latest:<project>   id of the project's newest job
-autolabel:job:<id>           hash: card, progress, step, detail, stop (why the work should
-stop), last_lease (granted once, see `backend.jobs.lease`)
-autolabel:lease:<id>         exists as long as a worker renews it
+autolabel:<id>                   the queue
+autolabel:<id>:latest:<project>  id of the project's newest job
+autolabel:<id>:job:<job>         hash: card, progress, step, detail, stop (why the work should
+                                 stop), last_lease (granted once, see `backend.jobs.lease`)
+autolabel:<id>:lease:<job>       exists as long as a worker renews it
+autolabel:<id>:events:<project>  hash: count, last, trained, see `backend.jobs.annotation_counter`
+autolabel:<id>:ours:<project>    annotations of our own whose events are still to come
+autolabel:<id>:changed           set of the projects with changed annotations
 """
 
+from functools import cached_property
+from pathlib import Path
+
 from backend.domain.ids import JobId, ProjectId
+from backend.stores.installation import installation_id
 
 
-def latest_key(project: ProjectId) -> str:
-    return f"autolabel:latest:{project}"
+class RedisKeys:
+    """The names of one installation; reads its id when first asked for one."""
 
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
 
-def job_key(job_id: JobId) -> str:
-    return f"autolabel:job:{job_id}"
+    @cached_property
+    def queue(self) -> str:
+        return f"autolabel:{installation_id(self._data_dir)}"
 
+    @property
+    def changed(self) -> str:
+        return f"{self.queue}:changed"
 
-def lease_key(job_id: JobId) -> str:
-    return f"autolabel:lease:{job_id}"
+    def latest(self, project: ProjectId) -> str:
+        return f"{self.queue}:latest:{project}"
+
+    def job(self, job_id: JobId) -> str:
+        return f"{self.queue}:job:{job_id}"
+
+    def lease(self, job_id: JobId) -> str:
+        return f"{self.queue}:lease:{job_id}"
+
+    def events(self, project: ProjectId) -> str:
+        return f"{self.queue}:events:{project}"
+
+    def ours(self, project: ProjectId) -> str:
+        return f"{self.queue}:ours:{project}"

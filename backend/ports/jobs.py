@@ -48,6 +48,10 @@ class AnnotationChanges(Protocol):
         """Subtract what a training has seen; what came meanwhile still counts."""
         ...
 
+    def discount(self, project: ProjectId, annotations: int) -> None:
+        """Do not count annotations that we created or deleted; their events may come later."""
+        ...
+
     def forget(self, project: ProjectId) -> None:
         """Drop the counts of a project that does not exist."""
         ...

@@ -1,7 +1,8 @@
 """Start trainings automatically: check every two seconds the projects that people changed.
 
-Runs in a thread of the web process. If several web processes run, the second start joins the job
-of the first.
+Runs in a thread of the web process, and ends with it only: whatever fails in one project is logged,
+shown by `/health`, and tried again later, while the other projects go on. If several web processes
+run, the second start joins the job of the first.
 """
 
 import logging
@@ -16,12 +17,13 @@ from backend.domain.jobs import Events, Job, JobRequest
 from backend.domain.projects import ProjectStatus
 from backend.ports.jobs import AnnotationChanges
 from backend.services.auto_train import AutoTrain
+from backend.services.watch_failures import WatchFailures
 
 log = logging.getLogger(__name__)
 
 EVERY = 2.0
 ASK_AGAIN = 300.0
-"""Seconds for which an answer of Label Studio holds while nobody annotates."""
+"""Seconds for which an answer of Label Studio, or a failure, holds while nobody annotates."""
 
 
 class AutoTrainLoop:
@@ -34,6 +36,7 @@ class AutoTrainLoop:
         status: Callable[[ProjectId], ProjectStatus],
         start: Callable[[JobRequest], tuple[Job, bool]],
         *,
+        failures: WatchFailures | None = None,
         every: float = EVERY,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -41,9 +44,11 @@ class AutoTrainLoop:
         self._trigger = trigger
         self._status = status
         self._start = start
+        self._failures = failures or WatchFailures()
         self._every = every
         self._clock = clock
         self._obstacles: dict[ProjectId, tuple[Events, float, str]] = {}
+        self._failed: dict[ProjectId, tuple[Events, float]] = {}
 
     @contextmanager
     def running(self) -> Generator[None]:
@@ -52,7 +57,7 @@ class AutoTrainLoop:
 
         def watch() -> None:
             while not ending.wait(self._every):
-                self.look()
+                self.look_safely()
 
         thread = threading.Thread(target=watch, name="watcher", daemon=True)
         thread.start()
@@ -61,16 +66,49 @@ class AutoTrainLoop:
         finally:
             ending.set()
 
+    def look_safely(self) -> None:
+        """Look, and log whatever fails outside of a single project."""
+        try:
+            self.look()
+        except Exception:
+            log.exception("cannot look for changed projects; trying again in %s s", self._every)
+
     def look(self) -> None:
         """Start what should start now."""
-        for project in self._changes.pending():
-            try:
-                self._consider(project)
-            except NotFound:
-                self._changes.forget(project)
-            except AutolabelError as exc:
-                log.warning("project %s: no training started by itself: %s", project, exc)
-                self._remember(project, self._changes.read(project), str(exc))
+        pending = self._changes.pending()
+        for project in self._failures.all().keys() - set(pending):
+            self._failures.clear(project)
+        for project in pending:
+            self._look_at(project)
+
+    def _look_at(self, project: ProjectId) -> None:
+        """Consider one project; the one place here that catches everything."""
+        events: Events | None = None
+        try:
+            events = self._changes.read(project)
+            if self._rests(project, events):
+                return
+            self._consider(project)
+        except NotFound:
+            self._changes.forget(project)
+        except AutolabelError as exc:
+            log.warning("project %s: no training started by itself: %s", project, exc)
+            self._fail(project, events, str(exc))
+        except Exception as exc:
+            log.exception("project %s: no training started by itself", project)
+            self._fail(project, events, f"internal error: {type(exc).__name__}")
+        else:
+            self._failures.clear(project)
+
+    def _fail(self, project: ProjectId, events: Events | None, message: str) -> None:
+        self._failures.record(project, message)
+        if events:
+            self._failed[project] = events, self._clock() + ASK_AGAIN
+
+    def _rests(self, project: ProjectId, events: Events) -> bool:
+        """Whether a project failed a short while ago and nobody annotated since."""
+        known, until = self._failed.get(project, (None, 0.0))
+        return known == events and self._clock() < until
 
     def _consider(self, project: ProjectId) -> None:
         decision = self._trigger.decide(project, lambda: self._obstacle(project))
@@ -86,8 +124,6 @@ class AutoTrainLoop:
         if known and known[0] == events and self._clock() < known[1]:
             return known[2]
         reasons = self._status(project).reasons
-        return self._remember(project, events, reasons[0].message if reasons else "")
-
-    def _remember(self, project: ProjectId, events: Events, obstacle: str) -> str:
+        obstacle = reasons[0].message if reasons else ""
         self._obstacles[project] = events, self._clock() + ASK_AGAIN, obstacle
         return obstacle

@@ -7,6 +7,7 @@ forks.
 import logging
 import os
 import sys
+import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from subprocess import Popen
@@ -31,6 +32,8 @@ def beside(configured: Settings) -> Generator[Popen[str] | None]:
     Call from the main thread, because the process ends with the thread that started it.
     """
     process = _started(configured) if _has_to_export(configured) else None
+    if process:  # reaped as soon as it ends, not when the worker does
+        threading.Thread(target=process.wait, name="reap-warm-up", daemon=True).start()
     try:
         yield process
     finally:

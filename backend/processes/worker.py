@@ -2,19 +2,23 @@
 
 The parent never imports torch, because a CUDA context does not survive a fork. It renews the lease
 of the running job, kills a horse that does not stop when asked, and ends the job of a dead horse.
+Signal handlers only set flags: they may interrupt a call to Redis, and must not make another one.
 """
 
 import logging
 import os
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from redis.exceptions import RedisError
-from rq import Queue, Worker
+from rq import Queue, Worker, worker_registration
+from rq.exceptions import StopRequested
 from rq.job import Job as QueuedJob
 from rq.serializers import JSONSerializer
+from rq.timeouts import HorseMonitorTimeoutException
 from typing_extensions import override
 
 from backend.domain.errors import AutolabelError, NotFound, QueueUnreachable
@@ -22,7 +26,6 @@ from backend.domain.ids import JobId
 from backend.domain.jobs import JobState
 from backend.jobs.board import JobBoard
 from backend.jobs.lease import LEASE
-from backend.jobs.records import QUEUE
 from backend.jobs.redis_client import connect
 from backend.processes.child_process import die_with_parent
 from backend.processes.embedded_redis import redis_url
@@ -34,6 +37,9 @@ log = logging.getLogger(__name__)
 
 _ABANDONED = 3600.0
 """Seconds after which the draft of a file was left by a process that died."""
+
+_WAIT_SECONDS = 0.2
+"""Between two looks at whether the work horse ended or a shutdown was requested."""
 
 SHUT_DOWN = "the worker was shut down; start the job again"
 
@@ -57,9 +63,8 @@ class JobWorker(Worker):
     """An RQ worker that keeps the job board up to date."""
 
     def __init__(self, board: JobBoard, redis: Any, pace: Pace) -> None:
-        queue = Queue(QUEUE, connection=redis, serializer=JSONSerializer)
         super().__init__(  # pyright: ignore[reportUnknownMemberType] - rq types half of it
-            [queue],
+            [board.records.queue(redis)],
             connection=redis,
             serializer=JSONSerializer,
             job_monitoring_interval=pace.look,
@@ -70,6 +75,8 @@ class JobWorker(Worker):
         self._running: JobId | None = None
         self._cause_of_death = ""
         self._stopping_since: float | None = None
+        self._shutdown_to_pass_on = False
+        self.asked_to_end = False
 
     @override
     def execute_job(self, job: QueuedJob, queue: Queue) -> None:
@@ -90,6 +97,8 @@ class JobWorker(Worker):
         try:
             super().maintain_heartbeats(job)
             self._board.leases.renew(JobId(job.id), self._pace.lease)
+            if self.asked_to_end:
+                self._board.stop(JobId(job.id), SHUT_DOWN)
             self._kill_if_not_stopping(JobId(job.id))
         except (RedisError, AutolabelError) as exc:
             log.warning("cannot renew the lease of job %s: %s", job.id, exc)
@@ -103,15 +112,40 @@ class JobWorker(Worker):
             super().set_current_job_working_time(current_job_working_time, pipeline)
 
     @override
+    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
+        """Show that this worker lives, and register it again if Redis lost its data."""
+        super().heartbeat(timeout, pipeline)
+        worker_registration.register(self, pipeline)
+        if pipeline is None and not self.connection.hexists(self.key, "birth"):
+            fields = cast(Any, self.serialize())  # pyright: ignore[reportUnknownMemberType] - rq types half of it
+            self.connection.hset(self.key, mapping=fields)
+
+    @override
     def handle_warm_shutdown_request(self) -> None:
-        """Ask the running job to stop, instead of waiting for its end."""
-        super().handle_warm_shutdown_request()
+        """Called by RQ in a signal handler, as is `_shutdown`."""
+        self.asked_to_end = self._shutdown_to_pass_on = True
+
+    @override
+    def _shutdown(self) -> None:
+        """End now, or after the running job, which `wait_for_horse` lets stop."""
+        self._stop_requested = True
         if self._running is None:
-            return
-        try:
-            self._board.stop(self._running, SHUT_DOWN)
-        except AutolabelError as exc:
-            log.warning("cannot ask the running job to stop: %s", exc)
+            raise StopRequested
+
+    @override
+    def wait_for_horse(self) -> Any:
+        """Wait for the work horse; a requested shutdown counts as a timeout, which ends the wait.
+
+        RQ calls `maintain_heartbeats` then, where the running job is asked to stop.
+        """
+        while True:
+            ended = os.wait4(self.horse_pid, os.WNOHANG)
+            if ended[0]:
+                return ended
+            if self._shutdown_to_pass_on:
+                self._shutdown_to_pass_on = False
+                raise HorseMonitorTimeoutException
+            time.sleep(_WAIT_SECONDS)
 
     @override
     def fork_work_horse(self, job: QueuedJob, queue: Queue) -> None:
@@ -154,11 +188,12 @@ class JobWorker(Worker):
             log.warning("cannot record how job %s ended: %s", job_id, exc)
 
 
-def run_worker(settings: Settings, pace: Pace | None = None) -> None:
+def run_worker(settings: Settings, make: Callable[..., JobWorker] = JobWorker) -> None:
     """Work off the queue until SIGTERM or SIGINT, which also stop a running job.
 
     Raises:
-        QueueUnreachable: when Redis does not answer at the start.
+        QueueUnreachable: when Redis does not answer at the start, or is lost.
+        AutolabelError: when the loop of RQ ends though nobody asked for it.
     """
     url = redis_url(settings)
     board = JobBoard(url, settings.data_dir)
@@ -166,7 +201,11 @@ def run_worker(settings: Settings, pace: Pace | None = None) -> None:
     sweep_scratch(settings.data_dir / "scratch")
     sweep_drafts(settings.data_dir, older_than=_ABANDONED)
     log.info("waiting for jobs")
+    worker = make(board, redis, Pace())
     try:
-        JobWorker(board, redis, pace or Pace()).work(logging_level="WARNING")
+        worker.work(logging_level="WARNING")
     except RedisError as exc:
         raise QueueUnreachable(f"the worker lost Redis: {exc}", "Start the worker again") from exc
+    if not worker.asked_to_end:
+        message = "the worker ended because of an unexpected error"
+        raise AutolabelError(message, "See its log, and start the worker again")

@@ -1,7 +1,7 @@
 """Everything that the web process and the command line may ask for."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from backend.services.auto_accept import AutoAccept
 from backend.services.auto_train import AutoTrain
 from backend.services.predict import Predict
 from backend.services.readiness import Readiness
+from backend.services.watch_failures import WatchFailures
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Application:
     prediction: Predict
     job_folder: Callable[[Job], Path]
     queue_answers: Callable[[], bool]
+    watch_failures: WatchFailures = field(default_factory=WatchFailures)
 
     def version(self, project: ProjectId) -> VersionName:
         current = self.versions.current(project)
@@ -61,7 +63,9 @@ class Application:
 
     def undo(self, job: JobId) -> int:
         project = self.jobs.get(job).request.project
-        return self.auto_accept.undo(project, job)
+        taken_back = self.auto_accept.undo(project, job)
+        self.changes.discount(project, taken_back)
+        return taken_back
 
     def accepted(self, job: Job) -> int:
         return self.auto_accept.accepted_by(job.request.project, job.id)
@@ -78,4 +82,8 @@ class Application:
         return self.job_folder(job)
 
     def health(self) -> Mapping[str, Any]:
-        return {"redis": self.queue_answers()}
+        """Public, so it counts the projects that cannot be watched and does not name them."""
+        return {
+            "redis": self.queue_answers(),
+            "unwatched_projects": len(self.watch_failures.all()),
+        }

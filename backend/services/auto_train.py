@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from backend.domain.ids import ProjectId
 from backend.domain.jobs import Decision, Events, Job, JobResult, JobState, Mode
@@ -18,6 +18,9 @@ SWITCHED_OFF = Decision(False, "trainings do not start by themselves: AUTOLABEL_
 NOTHING_NEW = Decision(False, "nothing was annotated since the last training")
 RECENT_JOBS = 10
 """Jobs among which the last training is looked for."""
+
+SKEW = timedelta(minutes=1)
+"""By which the clocks of web and worker may differ."""
 
 Obstacle = Callable[[], str]
 """The first reason why no training may start, empty where there is none; may take seconds."""
@@ -55,7 +58,7 @@ class AutoTrain:
         jobs = self.jobs.history(project, RECENT_JOBS, reports=False)
         last = next((job for job in jobs if job.request.mode is Mode.ACTIVE_LEARNING), None)
         return Situation(
-            obstacle=_in_vain(last, events),
+            obstacle=_in_vain(last, events, self.now()),
             new=events.count,
             quiet=self._since(events.last),
             rested=self._since(last.ended_at if last else events.trained),
@@ -64,7 +67,10 @@ class AutoTrain:
         )
 
     def _since(self, moment: datetime | None) -> float:
-        return (self.now() - moment).total_seconds() if moment else float("inf")
+        """Seconds since a moment; infinite for none and for one in the future."""
+        now = self.now()
+        past = _past(moment, now)
+        return max(0.0, (now - past).total_seconds()) if past else float("inf")
 
     def _history(self, project: ProjectId) -> Sequence[PastTraining]:
         """Oldest first; a version that was not trained here tells nothing of the curve."""
@@ -87,30 +93,38 @@ def retraining_policy(settings: Settings) -> RetrainingPolicy:
 
 
 def consuming(changes: AnnotationChanges, work: Work) -> Work:
-    """Wrap work so that a training that ends well resets the counter of changed annotations.
+    """Wrap work so that a job that ends well corrects the counter of changed annotations.
 
-    It subtracts what was counted before the training listed its tasks, and the annotations that it
-    accepted itself, which came back as webhook events. Later changes still count.
+    A training consumes what was counted before it listed its tasks; later changes still count. The
+    annotations that any job created or deleted come back as webhook events, and are no people's
+    work.
     """
 
     def run(job: Job, steps: Steps) -> JobResult:
-        if job.request.mode is not Mode.ACTIVE_LEARNING:
-            return work(job, steps)
-        known = changes.read(job.request.project).count
+        project = job.request.project
+        known = changes.read(project).count
         result = work(job, steps)
-        changes.consumed(job.request.project, known + result.accepted)
+        if job.request.mode is Mode.ACTIVE_LEARNING:
+            changes.consumed(project, known)
+        changes.discount(project, result.accepted + result.taken_back)
         return result
 
     return run
 
 
-def _in_vain(last: Job | None, events: Events) -> str:
+def _in_vain(last: Job | None, events: Events, now: datetime) -> str:
     """A training that failed or was stopped is not repeated before somebody annotates again."""
     if last is None or last.state not in {JobState.FAILED, JobState.STOPPED}:
         return ""
-    if last.ended_at and events.last and events.last > last.ended_at:
+    ended, changed = _past(last.ended_at, now), _past(events.last, now)
+    if ended is None or (changed and changed > ended):
         return ""
     return f"the last training {last.state.value} ({last.reason}); waiting for new annotations"
+
+
+def _past(moment: datetime | None, now: datetime) -> datetime | None:
+    """The moment, or None for one in the future: it was written while the clock ran ahead."""
+    return moment if moment and moment <= now + SKEW else None
 
 
 def _score(metrics: Metrics) -> float:

@@ -47,7 +47,8 @@ def sweep_drafts(data_dir: Path, *, older_than: float) -> None:
     for pattern in ("projects/*/.*", "projects/*/jobs/*/.*"):
         for path in data_dir.glob(pattern):
             with suppress(OSError):  # renamed meanwhile
-                is_old = path.stat().st_mtime < time.time() - older_than
+                age = time.time() - path.stat().st_mtime
+                is_old = abs(age) > older_than  # a file of the future is old: the clock ran ahead
                 if is_old and _DRAFT.fullmatch(path.name) and path.is_file():
                     path.unlink()
 

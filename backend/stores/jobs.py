@@ -4,6 +4,7 @@ import logging
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -70,13 +71,32 @@ class JobFiles:
         Logs a warning for each unreadable file and skips it.
         """
         read = _job_with_report if reports else _job
-        folders = self._projects.glob(f"{'*' if project is None else project}/jobs/job-*")
-        for folder in sorted(folders, key=lambda folder: folder.name, reverse=True):
+        for folder in self._folders(project):
             if job := read(folder):
                 yield job
 
+    def ids(self) -> Iterator[JobId]:
+        """The ids of the jobs of all projects, newest first; reads no file."""
+        return (JobId(folder.name) for folder in self._folders(None))
+
+    def _folders(self, project: ProjectId | None) -> list[Path]:
+        found = self._projects.glob(f"{'*' if project is None else project}/jobs/job-*")
+        named = [folder for folder in found if _is_id(folder.name)]
+        return sorted(named, key=lambda folder: folder.name, reverse=True)
+
     def folder(self, project: ProjectId, job_id: JobId) -> Path:
         return self._projects / str(project) / "jobs" / job_id
+
+
+def _is_id(name: str) -> bool:
+    """Whether a name is a job id, with a date that exists."""
+    if not _ID.fullmatch(name):
+        return False
+    try:
+        datetime.strptime(name[:19], "job-%Y%m%d-%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return False
+    return True
 
 
 def report_json(job: Job, result: JobResult) -> JsonObject:

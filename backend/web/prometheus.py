@@ -67,8 +67,14 @@ class _JobCollector:
         return []
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        is_up = bool(self._backend.health().get("redis"))
+        health = self._backend.health()
+        is_up = bool(health.get("redis"))
         yield GaugeMetricFamily("autolabel_queue_up", "Whether Redis answers.", value=is_up)
+        yield GaugeMetricFamily(
+            "autolabel_unwatched_projects",
+            "Projects whose watching for new annotations fails; the web log says why.",
+            value=float(health.get("unwatched_projects", 0)),
+        )
         try:
             jobs = self._backend.jobs.history(limit=RECENT_JOBS, reports=False)
             states = Counter(job.state for job in jobs)

@@ -2,9 +2,10 @@
 
 A known image is trusted without asking anyone: a local file while its modification time and size
 stay the same; an upload and a `data:` address forever, because they cannot change; any other
-address for a day, after which the server is asked whether the image changed. If that server is
-away, the known image is used. `path` trusts what was last known, however old, and refuses a file
-with other content: what was computed and checked by digest must not be mixed with another image.
+address for a day, after which the server is asked whether the image changed. It is also asked if
+the clock ran ahead when it last was. If that server is away, the known image is used. `path` trusts
+what was last known, however old, and refuses a file with other content: what was computed and
+checked by digest must not be mixed with another image.
 """
 
 import hashlib
@@ -30,6 +31,9 @@ from connectors.images.storage import ImageRequest, Source
 log = logging.getLogger(__name__)
 
 TRUSTED_SECONDS: Final = 86_400.0
+_SKEW_SECONDS: Final = 60.0
+"""By which the clocks of two machines may differ."""
+
 _WINDOW: Final = 512
 """Addresses that are looked up in one query, and at most fetched ahead of the consumer."""
 
@@ -175,7 +179,7 @@ class ImageCache:
                 return False
         if image.address.is_constant:
             return known.checked > 0
-        return self._clock() - known.checked < TRUSTED_SECONDS
+        return -_SKEW_SECONDS < self._clock() - known.checked < TRUSTED_SECONDS
 
     def _read(self, local: Path) -> Content:
         try:

@@ -99,12 +99,13 @@ class ImageIndex:
     def drop_least_used(self, down_to: int, keep: str, delete: Callable[[str], None]) -> int:
         """Evict objects, least recently used first, until `down_to` bytes are left.
 
-        Stops after 500 objects. `delete` removes the file of a digest. It is called under the
-        write lock, so that an object that is used meanwhile is either kept or stored anew. Returns
-        the number of bytes freed.
+        A use in the future counts as long ago: the clock ran ahead then. Stops after 500 objects.
+        `delete` removes the file of a digest. It is called under the write lock, so that an object
+        that is used meanwhile is either kept or stored anew. Returns the number of bytes freed.
         """
         with self._writing():
             dropped, excess = 0, self.total() - down_to
+            self._db.execute("UPDATE objects SET used = 0 WHERE used > ?", (self._clock(),))
             rows = self._db.execute(
                 "SELECT digest, size FROM objects WHERE digest != ? ORDER BY used LIMIT ?",
                 (keep, _ROWS),

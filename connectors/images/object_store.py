@@ -87,5 +87,5 @@ class ObjectStore:
         with os.scandir(self._incoming) as entries:
             for entry in entries:
                 with suppress(FileNotFoundError):
-                    if entry.stat().st_mtime < time.time() - _ABANDONED:
+                    if abs(time.time() - entry.stat().st_mtime) > _ABANDONED:
                         Path(entry.path).unlink()

@@ -1,12 +1,14 @@
 """What every implementation of `backend.ports.jobs.AnnotationChanges` does."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from backend.domain.ids import ProjectId
 from backend.domain.jobs import Events
 from backend.jobs.annotation_counter import AnnotationCounter
+from backend.jobs.redis_keys import RedisKeys
 from backend.ports.jobs import AnnotationChanges
 from tests.fakes.changes import FakeChanges
 
@@ -30,10 +32,11 @@ def after(minutes: int) -> datetime:
 
 
 @pytest.fixture(params=["fake", "redis"])
-def changes(request: pytest.FixtureRequest) -> AnnotationChanges:
+def changes(request: pytest.FixtureRequest, tmp_path: Path) -> AnnotationChanges:
     if request.param == "fake":
         return FakeChanges(MinuteClock())
-    return AnnotationCounter(request.getfixturevalue("redis_url"), MinuteClock())
+    url = request.getfixturevalue("redis_url")
+    return AnnotationCounter(url, RedisKeys(tmp_path), MinuteClock())
 
 
 def test_changes_add_up_by_project_with_the_time_of_the_last(changes: AnnotationChanges):
@@ -63,3 +66,23 @@ def test_projects_with_changes_are_pending_by_id(changes: AnnotationChanges):
     changes.changed(CARS)
     changes.changed(PETS)
     assert list(changes.pending()) == [PETS, CARS]
+
+
+def test_annotations_of_our_own_are_not_counted_whether_their_events_are_early_or_late(
+    changes: AnnotationChanges,
+):
+    changes.changed(PETS, 300)
+    changes.discount(PETS, 438)
+    assert changes.read(PETS) == Events()
+    assert list(changes.pending()) == []
+    changes.changed(PETS, 100)
+    assert list(changes.pending()) == []
+    changes.changed(PETS, 41)
+    assert changes.read(PETS).count == 3
+
+
+def test_what_people_did_meanwhile_still_counts(changes: AnnotationChanges):
+    changes.changed(PETS, 12)
+    changes.discount(PETS, 10)
+    assert changes.read(PETS) == Events(count=2, last=after(0))
+    assert list(changes.pending()) == [PETS]

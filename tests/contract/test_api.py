@@ -302,6 +302,7 @@ def test_metrics_say_that_redis_is_down(client, backend):
     backend.jobs.redis_is_up = False
     text = client.get("/metrics").get_data(as_text=True)
     assert "autolabel_queue_up 0.0" in text
+    assert "autolabel_unwatched_projects 0.0" in text
     assert "autolabel_jobs{" not in text
 
 

@@ -23,7 +23,12 @@ def test_health_is_up_while_redis_is_down(client, backend):
     backend.jobs.redis_is_up = False
     answer = client.get("/health")
     assert answer.status_code == 200
-    assert answer.get_json() == {"status": "UP", "model_class": "Autolabel", "redis": False}
+    assert answer.get_json() == {
+        "status": "UP",
+        "model_class": "Autolabel",
+        "redis": False,
+        "unwatched_projects": 0,
+    }
 
 
 class TestSetup:

@@ -7,6 +7,7 @@ import pytest
 
 from backend.domain.ids import ProjectId
 from backend.jobs.annotation_counter import AnnotationCounter
+from backend.jobs.redis_keys import RedisKeys
 from backend.processes.embedded_redis import redis_url
 from connectors.label_studio.client import LabelStudioClient
 from tests.e2e.digits import LABELS, annotate, new_project
@@ -20,7 +21,8 @@ SURE = 40
 
 def changes(autolabel, project):
     """How many changed annotations the webhooks told us of."""
-    counter = AnnotationCounter(partial(redis_url, autolabel.settings))
+    settings = autolabel.settings
+    counter = AnnotationCounter(partial(redis_url, settings), RedisKeys(settings.data_dir))
     return counter.read(ProjectId(project.id)).count
 
 

@@ -34,6 +34,7 @@ class FakeBackend:
     changes: list[tuple[ProjectId, int]] = field(default_factory=list)
     reports: Path = Path("/nonexistent")
     acceptances: dict[JobId, int] = field(default_factory=dict)
+    unwatched: int = 0
 
     def _may_fail(self) -> None:
         if self.failure:
@@ -95,4 +96,4 @@ class FakeBackend:
         return self.reports / job.id
 
     def health(self) -> Mapping[str, Any]:
-        return {"redis": self.jobs.redis_is_up}
+        return {"redis": self.jobs.redis_is_up, "unwatched_projects": self.unwatched}

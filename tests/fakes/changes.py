@@ -14,11 +14,15 @@ class FakeChanges:
 
     now: Callable[[], datetime]
     counted: dict[ProjectId, Events] = field(default_factory=dict)
+    expected: dict[ProjectId, int] = field(default_factory=dict)
 
     def changed(self, project: ProjectId, annotations: int = 1) -> None:
-        known = self.read(project)
-        count = known.count + annotations
-        self.counted[project] = replace(known, count=count, last=self.now())
+        known, now = self.read(project), self.now()
+        ours = min(annotations, self.expected.get(project, 0))
+        self.expected[project] = self.expected.get(project, 0) - ours
+        if annotations > ours:
+            count = known.count + annotations - ours
+            self.counted[project] = replace(known, count=count, last=now)
 
     def consumed(self, project: ProjectId, annotations: int) -> None:
         known = self.read(project)
@@ -26,8 +30,15 @@ class FakeChanges:
         last = known.last if left else None
         self.counted[project] = Events(left, last, trained=self.now())
 
+    def discount(self, project: ProjectId, annotations: int) -> None:
+        known = self.read(project)
+        left = max(0, known.count - annotations)
+        self.expected[project] = self.expected.get(project, 0) + annotations - (known.count - left)
+        self.counted[project] = replace(known, count=left, last=known.last if left else None)
+
     def forget(self, project: ProjectId) -> None:
         self.counted.pop(project, None)
+        self.expected.pop(project, None)
 
     def read(self, project: ProjectId) -> Events:
         return self.counted.get(project, Events())

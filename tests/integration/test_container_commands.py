@@ -13,7 +13,7 @@ import redis
 import yaml
 from rq import Worker
 
-from backend.jobs.records import QUEUE
+from backend.jobs.redis_keys import RedisKeys
 from backend.processes.healthcheck import own_address
 from backend.processes.label_studio_server import free_port
 from tests.fakes.compose import DOCKER, Compose
@@ -81,11 +81,11 @@ def test_the_health_check_asks_no_proxy(start, environment):
     eventually(lambda: healthy(environment | proxy), seconds=120)
 
 
-def test_the_workers_command_takes_jobs(start, redis_url):
+def test_the_workers_command_takes_jobs(start, redis_url, tmp_path):
     compose = yaml.load((DOCKER / "compose.yaml").read_text(), Compose)
     start(shlex.split(compose["services"]["worker"]["command"]))
     with redis.Redis.from_url(redis_url) as connection:
-        eventually(lambda: QUEUE in queues(connection), seconds=120)
+        eventually(lambda: RedisKeys(tmp_path).queue in queues(connection), seconds=120)
 
 
 def queues(connection) -> set[str]:

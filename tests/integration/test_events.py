@@ -1,12 +1,14 @@
 """Counting what people changed, in a real Redis."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from backend.domain.ids import ProjectId
 from backend.domain.jobs import Events
 from backend.jobs.annotation_counter import AnnotationCounter
+from backend.jobs.redis_keys import RedisKeys
 
 PETS, CARS = ProjectId(1), ProjectId(2)
 NINE = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
@@ -30,8 +32,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def events(redis_url: str, clock: Clock) -> AnnotationCounter:
-    return AnnotationCounter(redis_url, clock)
+def events(redis_url: str, tmp_path: Path, clock: Clock) -> AnnotationCounter:
+    return AnnotationCounter(redis_url, RedisKeys(tmp_path), clock)
 
 
 def test_changes_are_counted_with_the_time_of_the_last(events: AnnotationCounter, clock: Clock):
@@ -65,9 +67,9 @@ def test_a_training_that_saw_more_than_was_counted_leaves_nothing(
 
 
 def test_without_redis_nothing_is_counted_and_the_log_says_so_once(
-    no_redis: str, caplog: pytest.LogCaptureFixture
+    no_redis: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
-    events = AnnotationCounter(no_redis)
+    events = AnnotationCounter(no_redis, RedisKeys(tmp_path))
     events.changed(PETS)
     events.changed(PETS)
     events.consumed(PETS, 1)
@@ -84,5 +86,5 @@ def test_projects_with_changes_are_listed_until_a_training_has_seen_them(events:
     assert events.pending() == [CARS]
 
 
-def test_without_redis_no_project_is_listed(no_redis: str):
-    assert AnnotationCounter(no_redis).pending() == []
+def test_without_redis_no_project_is_listed(no_redis: str, tmp_path: Path):
+    assert AnnotationCounter(no_redis, RedisKeys(tmp_path)).pending() == []

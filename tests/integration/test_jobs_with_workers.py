@@ -10,12 +10,16 @@ from pathlib import Path
 
 import pytest
 import redis
+import rq
 
+from backend.domain.errors import AutolabelError
 from backend.domain.ids import JobId, ProjectId
 from backend.domain.jobs import Job, JobRequest, JobState
 from backend.jobs.board import JobBoard
 from backend.processes.embedded_redis import EmbeddedRedis
-from backend.processes.worker import JobWorker, Pace
+from backend.processes.worker import JobWorker, Pace, run_worker
+from backend.settings import Settings
+from backend.stores.jobs import JobFiles
 from tests.integration import job_worker
 from tests.integration.polling import eventually, lives
 
@@ -326,3 +330,53 @@ def test_without_redis_the_history_can_still_be_read(
     assert blind.get(JobId(stopped.id)) == stopped
     assert blind.get(JobId(queued.id)).reason.startswith("Redis does not answer")
     assert [job.id for job in blind.history()] == [queued.id, stopped.id]
+
+
+def test_two_installations_on_one_redis_do_not_mix(
+    board: JobBoard, start_worker: Callable[[], Worker], redis_url: str, tmp_path: Path
+):
+    other = job_worker.board(redis_url, tmp_path / "other")
+    start_worker()
+    theirs = submitted(other, job_worker.FINISHES)
+    ours = submitted(board, job_worker.FINISHES)
+    assert ours.id != theirs.id
+    assert ended(board, ours).state is JobState.FINISHED
+    assert other.get(theirs.id).state is JobState.QUEUED
+    assert [job.id for job in board.history()] == [ours.id]
+
+
+def test_an_idle_worker_is_known_again_after_redis_lost_all_data(board: JobBoard, redis_url: str):
+    with redis.Redis.from_url(redis_url) as connection:
+        worker = JobWorker(board, connection, Pace())
+        worker.register_birth()
+        connection.flushall()
+        worker.heartbeat()
+        found = rq.Worker.all(queue=board.records.queue(connection))
+        assert [one.name for one in found] == [worker.name]
+        assert found[0].pid == os.getpid()
+
+
+def test_a_worker_that_ends_though_nobody_asked_says_so(redis_url: str, tmp_path: Path):
+    class Breaking(JobWorker):
+        """Fails in the loop of RQ, which logs the error and returns."""
+
+        def dequeue_job_and_maintain_ttl(self, *_: object, **__: object) -> None:
+            raise ZeroDivisionError
+
+    settings = Settings(data_dir=tmp_path, redis_url=redis_url)
+    with pytest.raises(AutolabelError, match="unexpected error"):
+        run_worker(settings, make=Breaking)
+
+
+def test_jobs_submitted_while_the_clock_jumps_stay_in_order(board: JobBoard, tmp_path: Path):
+    first = submitted(board, job_worker.FINISHES)
+    board.stop(first.id)
+    # given jobs of a clock that ran a month ahead, and a folder that is no job
+    ahead = JobFiles(tmp_path).folder(ProjectId(9), JobId("job-20991231-235959-0abcd1234"))
+    ahead.mkdir(parents=True)
+    ahead.with_name("job-99999999-999999-0abcd1234").mkdir()
+    second = submitted(board, job_worker.FINISHES)
+    board.stop(second.id)
+    third = submitted(board, job_worker.FINISHES)
+    assert ahead.name < second.id < third.id
+    assert [job.id for job in board.history()] == [third.id, second.id, first.id]

@@ -51,7 +51,8 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = Settings(data_dir=tmp_path_factory.mktemp("data"), device="cpu")
     with warm_up.beside(settings) as process:
         assert process
-        assert process.wait(240) == 0
+        eventually(lambda: not Path(f"/proc/{process.pid}").exists(), seconds=240)  # no zombie
+        assert process.wait(10) == 0
     return place(settings)
 
 

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import redis
@@ -12,6 +13,7 @@ import redis
 from backend.domain.ids import ProjectId
 from backend.jobs.annotation_counter import AnnotationCounter
 from backend.jobs.redis_client import RedisClient
+from backend.jobs.redis_keys import RedisKeys
 
 PETS = ProjectId(1)
 
@@ -53,10 +55,11 @@ def test_a_redis_that_hangs_is_asked_again_only_after_some_seconds(hanging_redis
 
 
 def test_a_webhook_waits_less_than_a_second_and_its_count_is_not_lost(
-    hanging_redis: str, redis_url: str
+    hanging_redis: str, redis_url: str, tmp_path: Path
 ):
     url = hanging_redis
-    counter = AnnotationCounter(lambda: url, quick=True)
+    keys = RedisKeys(tmp_path)
+    counter = AnnotationCounter(lambda: url, keys, quick=True)
     started = time.monotonic()
     counter.changed(PETS, 3)
     assert time.monotonic() - started < 1
@@ -67,16 +70,17 @@ def test_a_webhook_waits_less_than_a_second_and_its_count_is_not_lost(
 
 
 def test_made_up_projects_neither_stay_for_ever_nor_without_bound(
-    redis_url: str, monkeypatch: pytest.MonkeyPatch
+    redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("backend.jobs.annotation_counter._MOST_PENDING", 20)
-    counter = AnnotationCounter(redis_url)
+    names = RedisKeys(tmp_path)
+    counter = AnnotationCounter(redis_url, names)
     for number in range(1, 50):
         counter.changed(ProjectId(number))
     with redis.Redis.from_url(redis_url) as connection:
         keys = connection.keys()
         assert len(keys) == 21
-        assert all(connection.ttl(key) > 0 for key in keys if key != b"autolabel:changed")
+        assert all(connection.ttl(key) > 0 for key in keys if key.decode() != names.changed)
         for project in counter.pending():
             counter.forget(project)
         assert connection.keys() == []

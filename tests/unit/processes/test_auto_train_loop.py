@@ -1,11 +1,12 @@
 """Trainings that start by themselves, with time, jobs and Label Studio faked."""
 
+import threading
 from datetime import timedelta
 
 import pytest
 
 from backend.domain.errors import LabelStudioUnreachable, NotFound, OutOfSpace, Reason, ReasonCode
-from backend.domain.ids import ProjectId
+from backend.domain.ids import ProjectId, VersionName
 from backend.domain.jobs import JobRequest, JobResult, JobState, Mode
 from backend.policies.retraining import RetrainingPolicy
 from backend.processes.auto_train_loop import ASK_AGAIN, AutoTrainLoop
@@ -16,6 +17,7 @@ from backend.services.auto_train import (
     consuming,
     retraining_policy,
 )
+from backend.services.watch_failures import WatchFailures
 from backend.settings import Settings
 from tests.fakes.backend import FakeBackend
 from tests.fakes.changes import FakeChanges
@@ -44,8 +46,14 @@ class World:
             on=on,
             now=lambda: self.time,
         )
+        self.failures = WatchFailures()
         self.watcher = AutoTrainLoop(
-            self.changes, self.trigger, self.status, self.backend.start, clock=self.seconds
+            self.changes,
+            self.trigger,
+            self.status,
+            self.backend.start,
+            failures=self.failures,
+            clock=self.seconds,
         )
 
     def seconds(self):
@@ -222,7 +230,8 @@ def run(world, mode=Mode.ACTIVE_LEARNING, accepted=0, fails=False):
             raise OutOfSpace("the disk is full")
         return JobResult("done", accepted=accepted)
 
-    job = a_job(request=JobRequest(PETS, mode))
+    version = VersionName("al-0001-3f9c") if mode is Mode.PRE_LABELING else None
+    job = a_job(request=JobRequest(PETS, mode, model_version=version))
     return consuming(world.changes, work)(job, FakeSteps())
 
 
@@ -250,3 +259,102 @@ def test_the_settings_set_the_pace():
     assert retraining_policy(said) == RetrainingPolicy(
         debounce=7, cooldown=120, gain=0.1, fewest=3, least_share=0.2
     )
+
+
+class DamagedLedger(Exception):
+    """Any error that is none of ours."""
+
+
+def test_a_project_that_fails_is_named_shown_and_costs_no_other_project(world, caplog):
+    other = ProjectId(3)
+    world.backend.label_studio.known[other] = a_project(other)
+    status = world.watcher._status
+
+    def damaged_for_pets(project):
+        if project == PETS:
+            raise DamagedLedger("ledger.json")
+        return status(project)
+
+    world.watcher._status = damaged_for_pets
+    world.changes.changed(PETS, 10)
+    world.changes.changed(other, 10)
+    world.later(31)
+    assert [request.project for request in world.started] == [other]
+    assert world.failures.all() == {PETS: "internal error: DamagedLedger"}
+    assert f"project {PETS}" in caplog.text
+    caplog.clear()
+    world.later(2)
+    assert not caplog.text, "it is not tried again every two seconds"
+    world.watcher._status = status
+    world.later(ASK_AGAIN)
+    assert [request.project for request in world.started] == [other, PETS]
+    assert not world.failures.all()
+
+
+def test_a_failure_of_a_project_without_changes_is_no_longer_shown(world):
+    world.failure = LabelStudioUnreachable("it does not answer")
+    world.changes.changed(PETS, 10)
+    world.later(31)
+    assert PETS in world.failures.all()
+    world.changes.forget(PETS)
+    world.later(2)
+    assert not world.failures.all()
+
+
+def test_the_thread_outlives_changes_that_cannot_be_listed():
+    looked = threading.Event()
+
+    class Broken(FakeChanges):
+        times = 0
+
+        def pending(self):
+            self.times += 1
+            if self.times > 2:
+                looked.set()
+            raise DamagedLedger("a project that is no number")
+
+    world = World()
+    watcher = AutoTrainLoop(
+        Broken(lambda: NOW), world.trigger, world.status, world.backend.start, every=0.001
+    )
+    with watcher.running():
+        assert looked.wait(timeout=60)
+
+
+@pytest.mark.parametrize("ahead", [timedelta(days=1), timedelta(days=30)])
+@pytest.mark.parametrize("state", [JobState.FINISHED, JobState.FAILED])
+def test_a_clock_that_once_ran_ahead_does_not_stop_trainings(world, ahead, state):
+    world.time = NOW + ahead
+    world.changes.changed(PETS, 10)
+    world.later(31)
+    world.ends(state)
+    world.changes.changed(PETS, 10)
+    world.time = NOW
+    world.later(0)
+    assert len(world.started) == 2, world.reason()
+
+
+@pytest.mark.parametrize("back", [timedelta(days=1), timedelta(days=30)])
+def test_a_training_that_failed_is_not_repeated_in_vain_after_the_clock_was_set_back(world, back):
+    world.changes.changed(PETS, 10)
+    world.time -= back
+    world.later(0)
+    world.ends(JobState.FAILED, "no disk")
+    world.later(3600)
+    assert len(world.started) == 1
+    world.changes.changed(PETS)
+    world.later(31)
+    assert len(world.started) == 2
+
+
+def test_what_pre_labeling_accepted_and_an_undo_deleted_is_no_work_of_people(world):
+    run(world, mode=Mode.PRE_LABELING, accepted=438)
+    assert world.changes.read(PETS).count == 3
+
+    def undo(_job, _steps):
+        world.changes.changed(PETS, 400)
+        return JobResult("taken back", taken_back=438)
+
+    consuming(world.changes, undo)(a_job(request=JobRequest(PETS, Mode.GROUPING)), FakeSteps())
+    world.changes.changed(PETS, 38)  # the last events are late
+    assert world.changes.read(PETS).count == 3

@@ -364,3 +364,31 @@ def _wait_until_still(count: Callable[[], int]) -> None:
         if count() != last:
             last, since = count(), time.monotonic()
         threading.Event().wait(0.01)
+
+
+# --- a clock that ran ahead ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("days", [1, 30])
+def test_an_image_checked_in_the_future_is_checked_again(tmp_path: Path, days: int) -> None:
+    source = FakeSource({web(1): b"one"})
+    clock = Clock()
+    clock.now += days * 86_400
+    cache = cache_of(tmp_path, source, clock=clock)
+    list(cache.digests([(1, web(1))]))
+    clock.now = NOON
+    list(cache.digests([(1, web(1))]))
+    list(cache.digests([(1, web(1))]))
+    assert len(source.fetched) == 2
+
+
+def test_images_used_in_the_future_are_evicted_first(tmp_path: Path) -> None:
+    source = FakeSource({web(number): bytes([number]) * 1000 for number in range(12)})
+    clock = Clock()
+    clock.now += 30 * 86_400
+    cache = cache_of(tmp_path, source, max_bytes=10_000, clock=clock)
+    for number in range(6):
+        cache.path(number, web(number))
+    clock.now = NOON
+    newest = [cache.path(number, web(number)) for number in range(6, 12)]
+    assert all(path.is_file() for path in newest)
