@@ -25,7 +25,7 @@ class JobStarted:
 
 @dataclass(frozen=True, slots=True)
 class JobProgressed:
-    """The work is at `step`; `share` in [0, 1] of the whole job is done.
+    """The work is at `step`; `share` of the whole job is done, from 0 to 1.
 
     `detail` says more about the step: `epoch 3 of 17`.
     """
@@ -65,10 +65,10 @@ class JobFailed:
 
 
 JobEnd = JobDone | JobStopped | JobFailed
-JobTransition = JobStarted | StopRequested | JobEnd
+JobEvent = JobStarted | JobProgressed | StopRequested | JobEnd
 
 
-def advance(job: Job, event: JobTransition, now: datetime) -> Job:
+def advance(job: Job, event: JobEvent, now: datetime) -> Job:
     """Return the job after an event; one that does not fit the job's state changes nothing."""
     if not job.state.is_live:
         return job
@@ -76,15 +76,17 @@ def advance(job: Job, event: JobTransition, now: datetime) -> Job:
         case JobStarted():
             is_next = job.state is JobState.QUEUED
             return replace(job, state=JobState.RUNNING, started_at=now) if is_next else job
+        case JobProgressed(share, step, detail):
+            return replace(job, progress=share, step=step.value, detail=detail)
         case StopRequested(reason):
             return _asked_to_stop(job, reason, now)
         case JobDone(reason, version):
-            done = replace(job, progress=1.0, version=version)
-            return _ended(done, JobState.FINISHED, reason, now)
+            job, state = replace(job, progress=1.0, version=version), JobState.FINISHED
         case JobStopped(reason):
-            return _ended(job, JobState.STOPPED, reason, now)
-        case JobFailed(reason):  # pragma: no branch - the last of all transitions
-            return _ended(job, JobState.FAILED, reason, now)
+            state = JobState.STOPPED
+        case JobFailed(reason):  # pragma: no branch - the last of all events
+            state = JobState.FAILED
+    return _ended(job, state, reason, now)
 
 
 def _asked_to_stop(job: Job, reason: str, now: datetime) -> Job:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from backend.domain.errors import NotFound, OutOfSpace, QueueUnreachable
 from backend.domain.ids import JobId, ProjectId
-from backend.domain.job_events import JobEnd, JobStarted, StopRequested, advance
+from backend.domain.job_events import JobEnd, JobProgressed, JobStarted, StopRequested, advance
 from backend.domain.jobs import Job, JobRequest, JobState
 from backend.jobs.lease import CRASHED, LAST_LEASE, LOST, Leases, death
 from backend.jobs.records import ENTRY, JobRecords
@@ -106,6 +106,13 @@ class JobBoard:
             return None
         self._remember(change.after)
         return change.after
+
+    def progressed(self, job: JobId, event: JobProgressed) -> str | None:
+        """Store progress; returns why the job should stop, '' to go on, None if Redis lost it."""
+        change = self.records.apply(job, event)
+        if change is None:
+            return None
+        return "" if change.after.state is JobState.RUNNING else change.after.reason
 
     def end(self, job: Job, event: JobEnd) -> Job:
         """Close a live job; one that was closed before stays as it was. Never raises."""

@@ -3,6 +3,7 @@
 import logging
 import secrets
 from collections.abc import Mapping
+from functools import partial
 
 from backend.domain.errors import AutolabelError
 from backend.domain.ids import JobId
@@ -28,7 +29,7 @@ def run(
     if job is None:
         log.info("job %s was stopped, lost or taken by another worker", job_id)
         return
-    steps = JobSteps(lambda progressed: board.records.report(job_id, progressed), shares)
+    steps = JobSteps(partial(board.progressed, job_id), shares)
     board.end(job, _attempt(board, job, work, steps))
 
 

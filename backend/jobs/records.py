@@ -12,8 +12,8 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from backend.domain.ids import JobId, ProjectId
-from backend.domain.job_events import JobProgressed, JobTransition, advance
-from backend.domain.jobs import Job, JobState
+from backend.domain.job_events import JobEvent, advance
+from backend.domain.jobs import Job
 from backend.jobs.lease import Leases
 from backend.jobs.redis_client import RedisClient
 from backend.jobs.redis_keys import RedisKeys
@@ -23,13 +23,6 @@ ENTRY = "backend.rq_entry.run_job"
 
 _DAY = 24 * 3600
 _FOREVER = -1
-
-_REPORT = """
-if redis.call('EXISTS', KEYS[1]) == 0 then return false end
-redis.call('HSET', KEYS[1], 'progress', ARGV[1], 'step', ARGV[2], 'detail', ARGV[3])
-return redis.call('HGET', KEYS[1], 'stop') or ''
-"""
-"""Never creates a record: readers of one that Redis lost were told that the job is lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +86,11 @@ class JobRecords:
         job = _parsed(fields)
         return Record(job, bool(alive)) if job else None
 
-    def apply(self, job_id: JobId, event: JobTransition) -> Change | None:
-        """Advance a job by an event, atomically; None if Redis does not have the job."""
+    def apply(self, job_id: JobId, event: JobEvent) -> Change | None:
+        """Advance a job by an event, atomically; None if Redis does not have the job.
+
+        Never creates a record: readers of one that Redis lost were told that the job is lost.
+        """
         key = self._keys.job(job_id)
 
         def apply(pipe: Any) -> Change | None:
@@ -104,7 +100,7 @@ class JobRecords:
             if before is None or after is None:
                 return None
             if after is not before:
-                _write(pipe, key, after)
+                _write(pipe, key, after, whole=after.state is not before.state)
             return Change(before, after)
 
         with self._client.reach() as redis:
@@ -115,13 +111,6 @@ class JobRecords:
         with self._client.reach() as redis:
             if queued := self.queue(redis).fetch_job(job_id):
                 queued.delete()
-
-    def report(self, job_id: JobId, progressed: JobProgressed) -> str | None:
-        """Store progress. Returns why the job should stop, '' to go on, None if Redis lost it."""
-        arguments = str(progressed.share), progressed.step.value, progressed.detail
-        with self._client.reach() as redis:
-            answer = redis.eval(_REPORT, 1, self._keys.job(job_id), *arguments)
-        return None if answer is None else answer.decode()
 
     def queue(self, redis: Any) -> Any:
         """The RQ queue of this installation."""
@@ -143,15 +132,11 @@ def _id(value: bytes | None) -> JobId | None:
     return JobId(value.decode()) if value else None
 
 
-def _write(pipe: Any, key: str, job: Job) -> None:
-    fields: dict[Any, Any] = {
-        "card": job_to_json(job),
-        "progress": job.progress,
-        "step": job.step,
-        "detail": job.detail,
-    }
-    if job.state not in {JobState.QUEUED, JobState.RUNNING}:
-        fields["stop"] = job.reason
+def _write(pipe: Any, key: str, job: Job, *, whole: bool = True) -> None:
+    """Write a record; unless `whole`, only the progress, which changes five times a second."""
+    fields: dict[Any, Any] = {"progress": job.progress, "step": job.step, "detail": job.detail}
+    if whole:
+        fields["card"] = job_to_json(job)
     pipe.hset(key, mapping=fields)
     if not job.state.is_live:
         pipe.expire(key, _DAY)

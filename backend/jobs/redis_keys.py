@@ -2,8 +2,8 @@
 
 autolabel:<id>                   the queue
 autolabel:<id>:latest:<project>  id of the project's newest job
-autolabel:<id>:job:<job>         hash: card, progress, step, detail, stop (why the work should
-                                 stop), last_lease (granted once, see `backend.jobs.lease`)
+autolabel:<id>:job:<job>         hash: card, progress, step, detail, last_lease (granted once,
+                                 see `backend.jobs.lease`)
 autolabel:<id>:lease:<job>       exists as long as a worker renews it
 autolabel:<id>:events:<project>  hash: count, last, trained, see `backend.jobs.annotation_counter`
 autolabel:<id>:ours:<project>    annotations of our own whose events are still to come

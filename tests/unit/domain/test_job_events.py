@@ -8,14 +8,17 @@ from backend.domain.ids import VersionName
 from backend.domain.job_events import (
     JobDone,
     JobFailed,
+    JobProgressed,
     JobStarted,
     JobStopped,
     StopRequested,
     advance,
 )
 from backend.domain.jobs import JobState
+from backend.domain.steps import Step
 from tests.fakes.domain import NOW, a_job
 
+PROGRESSED = JobProgressed(0.5, Step.TRAIN, "epoch 3 of 17")
 STARTED, ASKED = JobStarted(), StopRequested("on request")
 DONE, STOPPED, FAILED = JobDone("done"), JobStopped("stopped"), JobFailed("no disk")
 QUEUED, RUNNING, STOPPING = JobState.QUEUED, JobState.RUNNING, JobState.STOPPING
@@ -41,7 +44,7 @@ def test_an_event_leads_to_a_state(state, event, after):
 
 
 @pytest.mark.parametrize("state", ENDED)
-@pytest.mark.parametrize("event", [STARTED, ASKED, DONE, STOPPED, FAILED])
+@pytest.mark.parametrize("event", [STARTED, PROGRESSED, ASKED, DONE, STOPPED, FAILED])
 def test_a_job_that_ended_stays_as_it_is(state, event):
     job = a_job(state=state, reason="as it was")
     assert advance(job, event, NOW) is job
@@ -50,6 +53,12 @@ def test_a_job_that_ended_stays_as_it_is(state, event):
 def test_an_event_that_changes_nothing_returns_the_very_job():
     job = a_job(state=RUNNING)
     assert advance(job, STARTED, NOW) is job
+
+
+@pytest.mark.parametrize("state", [RUNNING, STOPPING])
+def test_progress_names_the_step_and_leaves_the_state_as_it_is(state):
+    job = advance(a_job(state=state), PROGRESSED, NOW)
+    assert job == a_job(state=state, progress=0.5, step="train", detail="epoch 3 of 17")
 
 
 def test_a_job_that_is_done_has_its_version_and_all_of_its_progress():
