@@ -1,12 +1,11 @@
 """Commands that start, show and end jobs."""
 
-from collections.abc import Mapping
 from typing import Annotated
 
 import typer
 
 from backend.cli.options import AsJson, Exit, Project, Wait, backend
-from backend.domain.ids import JobId, ProjectId
+from backend.domain.ids import JobId, ProjectId, VersionName
 from backend.domain.jobs import (
     FEWEST_GROUPS,
     MOST_GROUPS,
@@ -22,6 +21,17 @@ from backend.presentation.serializers import JobJson, JobsJson, StatusAndJobs, S
 
 DEFAULTS = JobRequest(ProjectId(0))
 JOBS_SHOWN = 5
+
+MaxError = Annotated[
+    float, typer.Option(help="Largest share of accepted labels that may be wrong.")
+]
+Confidence = Annotated[float, typer.Option(help="Confidence with which --max-error holds.")]
+LabelsAreRandom = Annotated[
+    bool,
+    typer.Option(
+        "--labels-are-random", help="Declare that the labeled images were drawn at random."
+    ),
+]
 
 commands = typer.Typer()
 
@@ -42,32 +52,24 @@ def label(
     accept: Annotated[
         bool, typer.Option("--accept", help="Turn confident predictions into annotations.")
     ] = False,
-    max_error: Annotated[
-        float, typer.Option(help="Largest share of accepted labels that may be wrong.")
-    ] = DEFAULTS.max_error,
-    confidence: Annotated[
-        float, typer.Option(help="Confidence with which --max-error holds.")
-    ] = DEFAULTS.confidence,
-    labels_are_random: Annotated[
-        bool,
-        typer.Option(
-            "--labels-are-random", help="Declare that the labeled images were drawn at random."
-        ),
-    ] = False,
+    max_error: MaxError = DEFAULTS.max_error,
+    confidence: Confidence = DEFAULTS.confidence,
+    labels_are_random: LabelsAreRandom = False,
     wait: Wait = True,
     as_json: AsJson = False,
 ) -> None:
     """Run an auto-labeling job."""
-    fields = {
-        "mode": mode.value,
-        "algorithm": algorithm.value,
-        "model_version": model,
-        "accept": accept,
-        "max_error": max_error,
-        "confidence": confidence,
-        "labels_are_random": labels_are_random,
-    }
-    _run(context, project, fields, wait=wait, as_json=as_json)
+    request = JobRequest(
+        ProjectId(project),
+        mode=mode,
+        algorithm=algorithm,
+        model_version=VersionName(model) if model else None,
+        accept=accept,
+        max_error=max_error,
+        confidence=confidence,
+        labels_are_random=labels_are_random,
+    )
+    _run(context, request, wait=wait, as_json=as_json)
 
 
 @commands.command()
@@ -81,13 +83,8 @@ def group(
     as_json: AsJson = False,
 ) -> None:
     """Group similar unlabeled images, so that many can be labeled at a time."""
-    _run(
-        context,
-        project,
-        {"mode": Mode.GROUPING.value, "groups": groups},
-        wait=wait,
-        as_json=as_json,
-    )
+    request = JobRequest(ProjectId(project), mode=Mode.GROUPING, groups=groups)
+    _run(context, request, wait=wait, as_json=as_json)
 
 
 @commands.command()
@@ -101,20 +98,15 @@ def suggest(
     as_json: AsJson = False,
 ) -> None:
     """Choose the images that are worth labeling next and list them in a tab."""
-    _run(
-        context,
-        project,
-        {"mode": Mode.SUGGESTING.value, "count": count},
-        wait=wait,
-        as_json=as_json,
-    )
+    request = JobRequest(ProjectId(project), mode=Mode.SUGGESTING, count=count)
+    _run(context, request, wait=wait, as_json=as_json)
 
 
-def _run(
-    context: typer.Context, project: int, fields: Mapping[str, object], *, wait: bool, as_json: bool
-) -> None:
+def _run(context: typer.Context, request: JobRequest, *, wait: bool, as_json: bool) -> None:
+    """Start the job or join the one that is running, and follow it to its end."""
+    requests.check(request)
     application = backend(context)
-    job, is_new = application.start(requests.job_request(ProjectId(project), fields))
+    job, is_new = application.start(request)
     if not is_new and not as_json:
         terminal.say(f"Joined job {job.id}, which is already running.")
     if wait:

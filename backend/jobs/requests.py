@@ -1,4 +1,4 @@
-"""Parse job requests that arrive as JSON or from a form or the command line."""
+"""Parse job requests from JSON and forms, and enforce the limits of their fields."""
 
 import json
 from dataclasses import fields
@@ -26,8 +26,21 @@ def job_request(project: ProjectId, body: Json) -> JobRequest:
     for name in body:
         if name not in FIELDS:
             raise BadInput(f"{name}: no such field", f"Known fields: {', '.join(FIELDS)}")
+    return _valid(json.dumps({**body, "project": project}))
+
+
+def check(request: JobRequest) -> None:
+    """Enforce the limits of single fields, which `JobRequest` itself does not.
+
+    Raises:
+        BadInput: naming the field that is out of range.
+    """
+    _valid(_REQUEST.dump_json(request))
+
+
+def _valid(request: str | bytes) -> JobRequest:
     try:
-        return _REQUEST.validate_json(json.dumps({**body, "project": project}), strict=True)
+        return _REQUEST.validate_json(request, strict=True)
     except ValidationError as exc:
         first = exc.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the request"
