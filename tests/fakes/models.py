@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ class FakeFeatureExtractor:
     ) -> tuple[ImageBatch, Sequence[NoPrediction]]:
         progress(Step.EMBED, 0, len(refs))
         good = [ref for ref in refs if ref.task not in self.bad]
-        features = np.array([self._vector(ref.task) for ref in good], dtype=np.float16)
+        features = np.array([_unit_vector(ref.task) for ref in good], dtype=np.float16)
         image_stats = np.tile(
             np.array([64, 48, 0.5, 0.5, 10, 100], dtype=np.float32), (len(good), 1)
         )
@@ -74,9 +75,11 @@ class FakeFeatureExtractor:
     def notes(self) -> Mapping[str, int]:
         return {}
 
-    def _vector(self, task: TaskId) -> np.ndarray:
-        vector = np.random.default_rng(task).normal(size=4)
-        return vector / np.linalg.norm(vector)
+
+@cache
+def _unit_vector(task: TaskId) -> np.ndarray:
+    vector = np.random.default_rng(task).normal(size=4)
+    return vector / np.linalg.norm(vector)
 
 
 @dataclass
