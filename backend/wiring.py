@@ -165,7 +165,7 @@ def _labeling_jobs(
     hard_examples = _hard_examples(parts.settings, extractor)
     assessor = Assessor(Predictor(extractor), hard_examples, audits)
     publisher = Publisher(parts.label_studio, parts.stored, auto_accept, parts.versions)
-    collector = Collector(parts.label_studio, extractor, audits, parts.versions)
+    collector = Collector(parts.label_studio, extractor, audits, parts.versions, parts.stored)
     reporter = Reporter(
         extractor, Forecasts(parts.ledgers, parts.reports), parts.illustrations, parts.reports
     )
@@ -201,7 +201,7 @@ def _selection_jobs(parts: Parts, trainer: Trainer) -> Mapping[Mode, Work]:
     """The jobs that choose images for people to label."""
     extractor, seed = parts.extractor(), parts.settings.seed
     return {
-        Mode.GROUPING: Grouping(parts.label_studio, extractor, seed),
+        Mode.GROUPING: Grouping(parts.label_studio, extractor, parts.ledgers, seed),
         Mode.SUGGESTING: Suggestions(
             parts.label_studio,
             extractor,

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class TabTitle(StrEnum):
-    """A tab is found again by its title; one that somebody renamed is left alone."""
+    """A tab is found again by its mark and title; one that somebody renamed is left alone."""
 
     TO_BE_CONFIRMED = "To be confirmed"
     HARD_EXAMPLES = "Hard examples"

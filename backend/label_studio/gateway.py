@@ -1,6 +1,6 @@
 """Label Studio in the words of the domain: JSON and errors of the connector are translated here."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from backend.domain.answers import ImageRef, LabeledImage, NoPrediction, Prediction
@@ -111,12 +111,37 @@ class LabelStudioGateway:
             if version in self._client.predictions.versions(project):
                 self._client.projects.set_model_version(project, version)
 
-    def forget_versions(self, project: ProjectId, keep: Iterable[VersionName]) -> None:
+    def forget_versions(
+        self,
+        project: ProjectId,
+        keep: Iterable[VersionName],
+        spare: Sequence[TaskId] = (),
+    ) -> None:
         kept = set(keep)
         with errors_translated():
-            for version in self._client.predictions.versions(project):
-                if VERSION_NAME.fullmatch(version) and version not in kept:
-                    self._client.predictions.delete_version(project, version)
+            found = self._client.predictions.versions(project)
+            superseded = {name for name in found if VERSION_NAME.fullmatch(name)} - kept
+            superseded -= self._needed(project, spare, kept, superseded)
+            for version in sorted(superseded):
+                self._client.predictions.delete_version(project, version)
+
+    def _needed(
+        self,
+        project: ProjectId,
+        spare: Sequence[TaskId],
+        kept: Collection[str],
+        superseded: Collection[str],
+    ) -> set[str]:
+        """The newest superseded versions of tasks that have no prediction of a kept one."""
+        needed = set[str]()
+        if not superseded:
+            return needed
+        for versions in self._client.predictions.versions_of_tasks(project, spare):
+            if versions.isdisjoint(kept):
+                needed |= set(sorted(versions.intersection(superseded))[-1:])
+            if len(needed) == len(superseded):
+                break
+        return needed
 
     def forget_predictions(self, project: ProjectId, tasks: Sequence[TaskId]) -> None:
         with errors_translated():
@@ -133,9 +158,7 @@ class LabelStudioGateway:
             if tasks:
                 self._client.tabs.ensure(project, [of_tasks(title, tasks)])
                 return
-            for tab in self._client.tabs.all(project):
-                if tab["data"].get("title") == title:
-                    self._client.tabs.delete(tab["id"])
+            self._client.tabs.remove(project, title)
 
     def accept(
         self, project: ProjectId, version: VersionName, tasks: Sequence[TaskId]

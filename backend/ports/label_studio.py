@@ -71,8 +71,16 @@ class PredictionEditor(Protocol):
         """Make scores, ordering and uncertainty sampling use this version."""
         ...
 
-    def forget_versions(self, project: ProjectId, keep: Iterable[VersionName]) -> None:
-        """Delete the predictions of all versions that Autolabel made, except those to keep."""
+    def forget_versions(
+        self,
+        project: ProjectId,
+        keep: Iterable[VersionName],
+        spare: Sequence[TaskId] = (),
+    ) -> None:
+        """Delete the predictions of all versions that Autolabel made, except those to keep.
+
+        Where a task of `spare` has no prediction of those, its newest version is kept as well.
+        """
         ...
 
     def forget_predictions(self, project: ProjectId, tasks: Sequence[TaskId]) -> None:
@@ -94,7 +102,10 @@ class TabEditor(Protocol):
     """Makes and updates Data Manager tabs."""
 
     def refresh_tabs(self, project: ProjectId) -> None:
-        """Create or update the standard tabs; a tab that somebody renamed is left alone."""
+        """Create or update the standard tabs.
+
+        A tab that a person made or renamed is left alone, whatever its title.
+        """
         ...
 
     def list_in_tab(self, project: ProjectId, title: str, tasks: Sequence[TaskId]) -> None:

@@ -12,6 +12,7 @@ from backend.policies.grouping import group
 from backend.ports.images import ReportedExtractor
 from backend.ports.label_studio import GroupEditor, ProjectContents
 from backend.ports.progress import Steps
+from backend.ports.stores import Ledgers
 from backend.services import project_tasks
 from backend.services.reporting import report
 
@@ -26,6 +27,7 @@ class Grouping:
 
     label_studio: GroupedProject
     extractor: ReportedExtractor
+    ledgers: Ledgers
     seed: int
 
     def __call__(self, job: Job, steps: Steps) -> JobResult:
@@ -35,6 +37,8 @@ class Grouping:
         with steps(Step.LIST):
             everyone = project_tasks.take(self.label_studio, request.project, schema, progress)
             people = everyone.only(request.task_ids) if request.task_ids else everyone
+            # people would label an image of the audit sample as the others of its group
+            people = people.without(self.ledgers.load(request.project).open)
         images, unreadable = self.extractor.extract(people.unlabeled, progress)
         groups = group(images, request.groups, np.random.default_rng(self.seed))
         with steps(Step.PUSH):

@@ -58,6 +58,12 @@ class Predictions:
                 if unwanted(prediction["model_version"] or ""):
                     self._calls.delete(f"/api/predictions/{prediction['id']}/")
 
+    def versions_of_tasks(self, project: int, tasks: Iterable[int]) -> Iterator[set[str]]:
+        """The versions of the predictions of each of these tasks that has a prediction."""
+        predicted = [where("total_predictions", "greater", 0)]
+        for task in self._tasks.among(project, tasks, ("id", "predictions"), "all", predicted):
+            yield {prediction["model_version"] or "" for prediction in task["predictions"]}
+
     def delete_version(self, project: int, version: str) -> int:
         """Delete all predictions of one version and return how many there were.
 

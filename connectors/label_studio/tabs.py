@@ -1,4 +1,10 @@
-"""Tabs of Label Studio's Data Manager."""
+"""Tabs of Label Studio's Data Manager.
+
+Our tabs carry a mark, so that a tab that a person made is never changed, whatever its title. The
+mark is a column width for a column that does not exist: when someone changes a tab in the Data
+Manager, that sends back only the fields that it knows, and of these only `columnsWidth` keeps
+entries of its own (Label Studio 1.18 to 1.23, `serialize` of the View model).
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +14,7 @@ from typing import Any
 from connectors.label_studio.calls import Calls, JsonObject
 
 _MODES = ("explore", "labeling")
+_MARK = "autolabel"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +44,26 @@ class Tabs:
         return self._calls.array("/api/dm/views/", params={"project": project})
 
     def ensure(self, project: int, wanted: Sequence[Tab]) -> list[int]:
-        """Create or update tabs, matched by title, and return their ids. Safe to repeat.
+        """Create or update our tabs, matched by title, and return their ids. Safe to repeat.
 
         If the project has no tab yet, a "Default" tab is created first, as Label Studio would.
         """
         existing = self.all(project)
         if not existing:
             self._create(project, {"title": "Default"})
-        by_title = {tab["data"].get("title"): tab for tab in reversed(existing)}
+        ours = filter(_is_ours, reversed(existing))
+        by_title = {tab["data"].get("title"): tab for tab in ours}
         columns = _ColumnNames(self, project)
         return [
             self._ensure_one(project, by_title.get(tab.title), _data(tab, columns))
             for tab in wanted
         ]
+
+    def remove(self, project: int, title: str) -> None:
+        """Delete our tabs of this title. Safe to repeat."""
+        for tab in self.all(project):
+            if _is_ours(tab) and tab["data"].get("title") == title:
+                self.delete(tab["id"])
 
     def delete(self, tab: int) -> None:
         self._calls.delete(f"/api/dm/views/{tab}/")
@@ -61,7 +75,7 @@ class Tabs:
 
     def _ensure_one(self, project: int, existing: JsonObject | None, data: JsonObject) -> int:
         if existing is None:
-            return self._create(project, data)
+            return self._create(project, {**data, "columnsWidth": {_MARK: 1}})
         if not data.items() <= existing["data"].items():
             body = {"data": {**existing["data"], **data}}
             self._calls.object("PATCH", f"/api/dm/views/{existing['id']}/", json=body)
@@ -70,6 +84,10 @@ class Tabs:
     def _create(self, project: int, data: JsonObject) -> int:
         body = {"project": project, "data": data}
         return int(self._calls.object("POST", "/api/dm/views/", json=body)["id"])
+
+
+def _is_ours(tab: JsonObject) -> bool:
+    return _MARK in (tab["data"].get("columnsWidth") or {})
 
 
 class _ColumnNames:

@@ -133,6 +133,16 @@ class LabelStudioContract:
         counts = [len(port.predicted(scene.project, version)) for version in (OLD, NEW, THEIRS)]
         assert counts == [0, 2, 2]
 
+    def test_a_task_without_a_newer_prediction_keeps_its_newest_old_one(self, scene, port, schema):
+        first, second, *_ = scene.tasks
+        self.predict(scene, schema, OLD, [first, second])
+        self.predict(scene, schema, NEW, [first])
+        port.forget_versions(scene.project, [NEW], spare=[first])
+        assert port.predicted(scene.project, OLD) == set()
+        self.predict(scene, schema, OLD, [first, second])
+        port.forget_versions(scene.project, [NEW], spare=[second])
+        assert port.predicted(scene.project, OLD) == {first, second}
+
     def test_forgetting_the_predictions_of_tasks_spares_the_other_tasks_and_versions(
         self, scene, port, schema
     ):

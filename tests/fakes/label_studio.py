@@ -118,8 +118,18 @@ class FakeLabelStudio(FakeProjects):
         if any(name == version for _, name in self.predictions):
             self.known[FIRST] = replace(self.known[FIRST], model_version=version)
 
-    def forget_versions(self, project: ProjectId, keep: Iterable[VersionName]) -> None:
-        kept = set(keep)
+    def forget_versions(
+        self,
+        project: ProjectId,
+        keep: Iterable[VersionName],
+        spare: Sequence[TaskId] = (),
+    ) -> None:
+        wanted = set(keep)
+        kept = wanted.copy()
+        for task in spare:
+            versions = [name for of, name in self.predictions if of == task and _is_ours(name)]
+            if wanted.isdisjoint(versions):
+                kept |= set(sorted(versions)[-1:])
         for key in [key for key in self.predictions if _is_ours(key[1]) and key[1] not in kept]:
             del self.predictions[key]
 

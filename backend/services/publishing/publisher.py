@@ -131,10 +131,10 @@ class Publisher:
         cleanup: Cleanup,
     ) -> None:
         """Remove the predictions of all versions but these, and bring the tabs up to date."""
-        project = round_.project
+        project, spare = round_.project, unpredicted(round_, assessment)
         cleanup(
             "removing the predictions of other versions",
-            lambda: self.label_studio.forget_versions(project, keep),
+            lambda: self.label_studio.forget_versions(project, keep, spare),
         )
         cleanup(
             "removing the stored predictions of other versions",
@@ -153,6 +153,16 @@ class Publisher:
         now = labeling_config.parse(self.label_studio.project(project).label_config)
         if (now.data_key, now.controls) != (schema.data_key, schema.controls):
             raise BadInput("the labeling config changed while the job ran", "Start the job again")
+
+
+def unpredicted(round_: LabelingRound, assessment: Assessment) -> list[TaskId]:
+    """Return the unlabeled tasks without a new prediction, whose old ones stay.
+
+    Their images could not be read, or they were not chosen. Images of the audit sample are to have
+    none.
+    """
+    done = round_.ledger.open.union(assessment.predicted.images.tasks)
+    return [ref.task for ref in round_.tasks.unlabeled if ref.task not in done]
 
 
 def hard_and_empty(assessment: Assessment) -> list[TaskId]:

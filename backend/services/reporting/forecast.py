@@ -35,5 +35,14 @@ class Forecasts:
 
     def _earlier(self, project: ProjectId) -> list[Round]:
         """Oldest first."""
-        totals = [report["totals"] for report in self.reports(project) if "totals" in report]
-        return [Round(int(one["labels"]), int(one["certified"])) for one in reversed(totals)]
+        rounds = [_round(report) for report in self.reports(project)]
+        return [one for one in reversed(rounds) if one]
+
+
+def _round(report: Report) -> Round | None:
+    """The totals of a report; None for another shape, such as that of another version."""
+    match report.get("totals"):
+        case {"labels": int(labels), "certified": int(certified)}:
+            return Round(labels, certified)
+        case _:
+            return None

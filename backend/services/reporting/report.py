@@ -132,11 +132,15 @@ def of_training(learned: TrainedModels, issues: Sequence[LabelIssue]) -> JsonObj
 
 
 def of_earlier_training(version: VersionName, reports: Iterable[Mapping[str, Any]]) -> JsonObject:
-    """What was found out when a version was trained, by the report of that job if it is here."""
+    """What was found out when a version was trained, by the report of that job if it is here.
+
+    Reports of other versions of Autolabel may have another shape, of which nothing is taken.
+    """
     about: JsonObject = {"notes": {}, "metrics_from": "held-out", "per_class": []}
     for report in reports:
-        if report["version"] == version and report["mode"] == Mode.ACTIVE_LEARNING.value:
-            return {name: report.get(name, nothing) for name, nothing in about.items()}
+        if (report.get("version"), report.get("mode")) == (version, Mode.ACTIVE_LEARNING.value):
+            fits = {name: isinstance(report.get(name), type(none)) for name, none in about.items()}
+            return {name: report[name] if fits[name] else none for name, none in about.items()}
     return about
 
 

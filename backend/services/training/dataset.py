@@ -1,6 +1,6 @@
 """The images of a job: annotations, features, and what each image may be used for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
@@ -16,7 +16,8 @@ from backend.services import project_tasks
 from backend.services.project_tasks import ProjectTasks
 
 MAX_MISSING = 0.02
-"""Share of the images that a job does without when they cannot be fetched for now."""
+"""Share of the images that a job does without when they cannot be fetched for now, and of those
+that could be read before."""
 
 
 class ImageUse(Enum):
@@ -133,6 +134,25 @@ def require_reachable(unreadable: Sequence[NoPrediction], images: int) -> None:
             f"{len(missing)} of {images} images cannot be fetched at the moment; "
             f"task {first.task}: {first.reason.rstrip('.')}",
             "Nothing was changed. Start the job again when the images can be reached",
+        )
+
+
+def require_known(unreadable: Sequence[NoPrediction], known: Collection[TaskId]) -> None:
+    """Refuse to go on without images that an earlier job could read.
+
+    Unlike `require_reachable`, this counts images that seem to be gone for good, too: whoever moved
+    a bucket or changed its rights wants neither model nor predictions replaced.
+
+    Raises:
+        ImagesUnreachable: when more than `MAX_MISSING` of the known images cannot be read.
+    """
+    lost = [slot for slot in unreadable if slot.task in known]
+    if len(lost) > MAX_MISSING * len(known):
+        first = lost[0]
+        raise ImagesUnreachable(
+            f"{len(lost)} of {len(known)} images that could be read before cannot be read now; "
+            f"task {first.task}: {first.reason.rstrip('.')}",
+            "Nothing was changed. Make them readable again, or delete their tasks, and start again",
         )
 
 

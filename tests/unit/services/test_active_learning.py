@@ -78,6 +78,49 @@ def test_an_image_that_is_missing_for_now_is_done_without(world):
     assert [one["task"] for one in report["unreadable"]] == [40, 41]
 
 
+def test_images_that_could_be_read_before_and_are_gone_keep_the_version_and_its_predictions(world):
+    first = world.run()["version"]
+    before = dict(world.label_studio.predictions)
+    world.extractor.bad = {TaskId(task): "403" for task in range(38, 41)}
+
+    with pytest.raises(ImagesUnreachable, match="3 of 40 images that could be read before"):
+        world.run()
+
+    assert world.versions.current(PROJECT).name == first
+    assert world.label_studio.predictions == before
+
+
+def test_images_that_could_never_be_read_are_done_without(world):
+    world.extractor.bad = {TaskId(task): "404" for task in range(38, 41)}
+    world.run()
+    assert world.run()["predicted"] == 25
+
+
+def test_a_task_without_a_new_prediction_keeps_its_old_one(world):
+    for task in range(41, 101):
+        world.label_studio.people[task] = None
+    first = world.run()["version"]
+    world.extractor.bad = {TaskId(40): "404"}
+    second = world.run()["version"]
+    third = world.run()["version"]
+    assert len({first, second, third}) == 3
+    assert {name for task, name in world.label_studio.predictions if task == 40} == {first}
+    world.extractor.bad = {}
+    last = world.run()["version"]
+    assert {name for _, name in world.label_studio.predictions} == {last}
+
+
+def test_tasks_that_were_not_chosen_keep_their_predictions(world):
+    first = world.run()["version"]
+    second = world.run(task_ids=(TaskId(30), TaskId(31)))["version"]
+    of = {
+        name: {task for task, n in world.label_studio.predictions if n == name}
+        for name in (first, second)
+    }
+    assert of[second] == {30, 31}
+    assert of[first] >= set(range(13, 41)) - {30, 31}
+
+
 def test_the_minimum_holds_on_the_images_that_were_really_read(world):
     world.extractor.bad = {TaskId(task): "404" for task in (1, 3)}
 

@@ -64,6 +64,14 @@ def test_an_image_that_cannot_be_read_is_in_no_group_and_reported(world):
     assert all(TaskId(20) not in tasks for tasks in world.label_studio.groups.values())
 
 
+def test_images_of_the_audit_sample_are_in_no_group(world):
+    world.ledgers.save(PROJECT, Ledger(audit=frozenset({TaskId(20), TaskId(21)})))
+    report = grouped(world)
+    shown = {task for tasks in world.label_studio.groups.values() for task in tasks}
+    assert shown == set(range(13, 41)) - {20, 21}
+    assert report["unlabeled"] == 28
+
+
 def test_chosen_tasks_alone_are_grouped(world):
     grouped(world, groups=2, task_ids=(TaskId(30), TaskId(31), TaskId(32)))
     shown = [task for tasks in world.label_studio.groups.values() for task in tasks]

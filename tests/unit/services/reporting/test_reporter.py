@@ -4,7 +4,7 @@ import pytest
 
 from backend.domain.answers import HardExample, LabeledImage
 from backend.domain.ids import ProjectId, TaskId
-from backend.domain.jobs import JobRequest
+from backend.domain.jobs import JobRequest, Mode
 from backend.domain.tab_titles import TabTitle
 from backend.domain.versions import Acceptance, Ledger
 from backend.services.project_tasks import ProjectTasks
@@ -74,3 +74,21 @@ def test_every_listed_hard_example_is_to_be_shown(world):
     assert world.illustrations.shown == {
         "job-1": [example["task"] for example in report["hardest"]]
     }
+
+
+FOREIGN = (
+    {},
+    {"totals": None},
+    {"totals": {"labels": "many"}},
+    {"version": "al-0001-3f9c", "mode": "active-learning", "notes": [], "per_class": 7},
+)
+
+
+def test_reports_of_another_shape_fail_no_job(tmp_path):
+    world = World(tmp_path)
+    version = world.run()["version"]
+    world.reports = [*FOREIGN, {**FOREIGN[3], "version": version}]
+    assert world.run(accept=True)["totals"]["labels"] == 12
+    job = world.job(mode=Mode.PRE_LABELING, model_version=version)
+    found = world.report(world.pre_labeling, job)
+    assert (found["notes"], found["per_class"], found["metrics_from"]) == ({}, [], "held-out")

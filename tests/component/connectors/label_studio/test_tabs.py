@@ -1,0 +1,86 @@
+"""Tabs of ours beside those of people; tests/e2e has the real Label Studio."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from connectors.label_studio.client import LabelStudioClient
+from connectors.label_studio.tabs import Tab, Tabs
+from connectors.label_studio.tasks import where
+from tests.fakes.http_server import Asked, FakeHttpServer, Reply
+
+PETS = 1
+LABELED = Tab("Labeled", [where("total_annotations", "greater", 0)])
+
+
+class Views:
+    """The views of a project; answers like Label Studio's API."""
+
+    def __init__(self) -> None:
+        self.kept: dict[int, dict[str, Any]] = {}
+
+    def __call__(self, asked: Asked) -> Reply:
+        number = int(asked.path.rstrip("/").rpartition("/")[2] or 0) if self._one(asked) else 0
+        match asked.method:
+            case "POST":
+                number = len(self.kept) + 1
+                self.kept[number] = asked.json["data"]
+            case "PATCH":
+                self.kept[number] = asked.json["data"]
+            case "DELETE":
+                del self.kept[number]
+                return Reply(204)
+            case _:
+                views = [{"id": key, "data": data} for key, data in self.kept.items()]
+                return Reply(body=views)
+        return Reply(body={"id": number, "data": self.kept[number]})
+
+    def changed_in_the_data_manager(self, number: int, **changes: object) -> None:
+        """Keep of a view what the Data Manager sends back, and what a person changed."""
+        known = ("title", "filters", "ordering", "hiddenColumns", "columnsWidth")
+        data = self.kept[number]
+        self.kept[number] = {name: data[name] for name in known if name in data} | changes
+
+    def _one(self, asked: Asked) -> bool:
+        return asked.path.rstrip("/").rpartition("/")[2].isdigit()
+
+
+@pytest.fixture
+def views() -> Views:
+    return Views()
+
+
+@pytest.fixture
+def tabs(views: Views) -> Iterator[Tabs]:
+    with FakeHttpServer(views) as server, LabelStudioClient(server.url, "f" * 40) as client:
+        yield client.tabs
+
+
+def test_a_tab_of_a_person_is_neither_changed_nor_deleted(tabs: Tabs, views: Views):
+    theirs = {"title": "Labeled", "filters": {}, "ordering": ["-tasks:id"]}
+    views.kept[1] = theirs.copy()
+    (ours,) = tabs.ensure(PETS, [LABELED])
+    assert ours != 1
+    assert tabs.ensure(PETS, [LABELED]) == [ours]
+    tabs.remove(PETS, "Labeled")
+    assert views.kept == {1: theirs}
+
+
+def test_our_tab_is_found_again_after_a_person_changed_it(tabs: Tabs, views: Views):
+    views.kept[1] = {"title": "Default"}
+    (ours,) = tabs.ensure(PETS, [LABELED])
+    widths = {**views.kept[ours]["columnsWidth"], "tasks:id": 90}
+    views.changed_in_the_data_manager(ours, ordering=["-tasks:id"], columnsWidth=widths)
+    assert tabs.ensure(PETS, [LABELED]) == [ours]
+    assert views.kept[ours]["ordering"] == ["tasks:id"]
+    assert views.kept[ours]["columnsWidth"] == widths
+
+
+def test_our_tab_that_a_person_renamed_is_theirs(tabs: Tabs, views: Views):
+    views.kept[1] = {"title": "Default"}
+    (renamed,) = tabs.ensure(PETS, [LABELED])
+    views.changed_in_the_data_manager(renamed, title="Done")
+    (new,) = tabs.ensure(PETS, [LABELED])
+    assert new != renamed
+    assert views.kept[renamed]["title"] == "Done"
