@@ -22,13 +22,27 @@ JOB_SECONDS = 240
 
 
 class Autolabel:
-    """What runs on `settings`; `lines` are what its processes logged."""
+    """What runs on `settings`; `lines` are what its processes logged.
 
-    def __init__(self, settings: Settings, patience: float = JOB_SECONDS) -> None:
+    `command` is the Python that runs them, with whatever goes before it.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        patience: float = JOB_SECONDS,
+        *,
+        command: tuple[str, ...] = (sys.executable,),
+    ) -> None:
         self._patience = patience
         self.settings = settings
         self.lines: list[str] = []
-        self.supervisor = Supervisor(settings, echo=self.lines.append)
+        self.supervisor = Supervisor(
+            settings,
+            web=(*command, "-m", "backend.cli", "serve"),
+            worker=(*command, "-m", "backend.cli", "worker"),
+            echo=self.lines.append,
+        )
 
     @contextmanager
     def running(self) -> Iterator["Autolabel"]:

@@ -22,6 +22,18 @@ def site(label_studio, tmp_path_factory) -> Iterator[Site]:  # noqa: F811
         yield site
 
 
+@pytest.fixture(autouse=True)
+def log_of_the_parts(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Print what the parts logged during the test, which pytest shows where it fails."""
+    if "site" not in request.fixturenames:
+        yield
+        return
+    lines = request.getfixturevalue("site").ours.lines
+    before = len(lines)
+    yield
+    print("\n".join(lines[before:]))
+
+
 @pytest.fixture(scope="session")
 def outcomes(pytestconfig: pytest.Config) -> list[tuple[str, str, str]]:
     """Rows of the table: step, fault, outcome."""

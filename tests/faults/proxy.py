@@ -85,6 +85,11 @@ class FaultProxy:
         self._armed = Armed(matches, breaks, times)
         return self._armed
 
+    @property
+    def struck(self) -> int:
+        """How many requests the armed fault met."""
+        return self._armed.struck if self._armed else 0
+
     def disarm(self) -> None:
         self._armed = None
 
@@ -101,9 +106,7 @@ class FaultProxy:
     def forward(self, request: Request) -> Answer:
         """What Label Studio answers; a reset where it does not."""
         if self.denies:
-            return Answer(
-                401, b'{"detail": "Invalid token."}', {"Content-Type": "application/json"}
-            )
+            return DENIED
         connection = http.client.HTTPConnection(*self._upstream, timeout=120)
         try:
             connection.request(request.method, request.path, request.body, request.headers)

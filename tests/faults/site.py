@@ -1,5 +1,6 @@
 """Everything that a job needs, for real: Label Studio behind the proxy, Redis, web and worker."""
 
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,18 +10,27 @@ from typing import Any
 
 import httpx
 import psutil
+import pytest
 
+from backend.domain.ids import ProjectId
+from backend.domain.versions import Ledger
 from backend.processes.embedded_redis import EmbeddedRedis
 from backend.processes.label_studio_server import LabelStudioProcess
 from backend.processes.supervisor import Supervisor
+from backend.stores.ledgers import LedgerFiles
 from tests.e2e.autolabel import Autolabel, settings_for
 from tests.e2e.digits import answer, write_images
+from tests.faults.clock import ShiftedClock
+from tests.faults.disk import SmallDisk
 from tests.faults.proxy import FaultProxy
 from tests.integration.polling import eventually
 
 LABELS = ("0", "1")
 PER_LABEL = 11
 LABELED = 6
+SPARE = 4
+"""Images a label that are imported later."""
+
 CONFIG = """<View>
   <Image name="image" value="$image"/>
   <Choices name="digit" toName="image">{}</Choices>
@@ -29,12 +39,18 @@ ENDED = {"finished", "failed", "stopped"}
 JOB_SECONDS = 240.0
 
 
+def label_config(*labels: str) -> str:
+    """The labeling config of the projects, with their own labels or others."""
+    return CONFIG.format("".join(f'<Choice value="{one}"/>' for one in labels or LABELS))
+
+
 @dataclass
 class Digits:
     """A project of small digits; `truth` maps each task to what its image shows."""
 
     id: int
-    truth: dict[int, str]
+    per_label: int
+    truth: dict[int, str] = field(default_factory=dict)
     annotations: dict[int, str] = field(default_factory=dict)
     """What people labeled, by task."""
     deleted: set[int] = field(default_factory=set)
@@ -45,7 +61,7 @@ class Digits:
 
 
 class Site:
-    """The running parts, and what may befall them."""
+    """The parts, while `running`, and what may befall them; and Label Studio, as people use it."""
 
     def __init__(self, studio: LabelStudioProcess, folder: Path) -> None:
         self.closed = threading.Event()
@@ -55,23 +71,42 @@ class Site:
 
     @contextmanager
     def running(self) -> Iterator["Site"]:
-        redis = EmbeddedRedis(self._folder / "redis-of-tests")
-        self.redis = redis
+        self.clock = ShiftedClock(self._folder / "clock")
+        self.disk = SmallDisk(self._folder / "disk")
+        self.redis = EmbeddedRedis(self._folder / "redis-of-tests")
         with self.proxy:
             settings = settings_for(
                 self.studio,
-                self._folder / "data",
+                self.disk.folder / "data",
                 label_studio_url=self.proxy.url,
-                redis_url=redis.start(),
+                redis_url=self._start_redis(),
                 label_studio_patience=60,
             )
-            self.ours = Autolabel(settings)
+            self.ours = Autolabel(settings, command=self._command)
             try:
                 with self.ours.running():
                     yield self
             finally:
                 self.closed.set()
-                redis.stop()
+                self.redis.stop()
+                self.disk.close()
+
+    @property
+    def _command(self) -> tuple[str, ...]:
+        """Python, with the disk that the tests fill and the clock that they set."""
+        return (
+            *self.disk.command,
+            "env",
+            *(f"{k}={v}" for k, v in self.clock.environment.items()),
+            sys.executable,
+        )
+
+    def _start_redis(self) -> str:
+        """Redis with the same clock; it inherits the environment."""
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in self.clock.environment.items():
+                patch.setenv(name, value)
+            return self.redis.start()
 
     @property
     def supervisor(self) -> Supervisor:
@@ -87,21 +122,37 @@ class Site:
         found.raise_for_status()
         return found.json() if found.content else None
 
-    def new_project(self) -> Digits:
-        """22 images of two digits, six of each labeled."""
-        options = "".join(f'<Choice value="{label}"/>' for label in LABELS)
-        body = {"title": "faults", "label_config": CONFIG.format(options)}
-        project = self.call("POST", "/api/projects/", json=body)["id"]
-        images = write_images(self._folder / "digits", PER_LABEL, LABELS)
-        files = [(path.name, (path.name, path.read_bytes(), "image/png")) for path, _ in images]
-        self.call("POST", f"/api/projects/{project}/import", files=files)
-        tasks = sorted(task["id"] for task in self.tasks(project))
-        digits = Digits(project, dict(zip(tasks, (label for _, label in images), strict=True)))
+    def new_project(self, per_label: int = PER_LABEL, labeled: int = LABELED) -> Digits:
+        """Images of two digits, `labeled` of each labeled."""
+        body = {"title": "faults", "label_config": label_config()}
+        digits = Digits(self.call("POST", "/api/projects/", json=body)["id"], per_label)
+        self._upload(digits, range(per_label))
         for label in LABELS:
             of_label = [task for task, truth in digits.truth.items() if truth == label]
-            for task in of_label[:LABELED]:
+            for task in of_label[:labeled]:
                 self.label(digits, task)
         return digits
+
+    def add_images(self, digits: Digits) -> set[int]:
+        """Import the spare images; returns their tasks."""
+        before = set(digits.truth)
+        self._upload(digits, range(digits.per_label, digits.per_label + SPARE))
+        return set(digits.truth) - before
+
+    def _upload(self, digits: Digits, which: range) -> None:
+        """Upload images of each label, those at these places in the data set."""
+        folder = self._folder / "digits"
+        images = write_images(folder, which.stop, LABELS)
+        chosen = [
+            pair
+            for label in LABELS
+            for pair in [one for one in images if one[1] == label][which.start :]
+        ]
+        before = set(digits.truth)
+        files = [(path.name, (path.name, path.read_bytes(), "image/png")) for path, _ in chosen]
+        self.call("POST", f"/api/projects/{digits.id}/import", files=files)
+        tasks = sorted({task["id"] for task in self.tasks(digits.id)} - before)
+        digits.truth.update(zip(tasks, (label for _, label in chosen), strict=True))
 
     def tasks(self, project: int) -> list[dict[str, Any]]:
         page = {"project": project, "page_size": 1000, "fields": "all", "resolve_uri": "false"}
@@ -121,8 +172,7 @@ class Site:
         digits.deleted.add(gone)
 
     def add_a_label(self, digits: Digits) -> None:
-        options = "".join(f'<Choice value="{label}"/>' for label in (*LABELS, "2"))
-        config = {"label_config": CONFIG.format(options)}
+        config = {"label_config": label_config(*LABELS, "2")}
         self.call("PATCH", f"/api/projects/{digits.id}/", json=config)
 
     def revoke_token(self) -> None:
@@ -149,9 +199,26 @@ class Site:
 
         return eventually(look, JOB_SECONDS)
 
+    def ledger(self, digits: Digits) -> Ledger:
+        """What the backend remembers of the labels that it accepted."""
+        return LedgerFiles(self.disk.outside / "data").load(ProjectId(digits.id))
+
+    def versions_folder(self, digits: Digits) -> Path:
+        return self.disk.outside / "data" / "projects" / str(digits.id) / "versions"
+
+    def jobs(self, digits: Digits) -> list[dict[str, Any]]:
+        """Newest first."""
+        found = self.ours.call("GET", f"/api/projects/{digits.id}/jobs")
+        return found.json()["jobs"]
+
+    def undo(self, digits: Digits) -> None:
+        """Take back what each job accepted."""
+        for job in self.ledger(digits).acceptances:
+            found = self.ours.call("POST", f"/api/jobs/{job}/undo")
+            assert found.status_code in {200, 404}, found.text
+
     def stop(self, digits: Digits) -> None:
-        jobs = self.ours.call("GET", f"/api/projects/{digits.id}/jobs").json()["jobs"]
-        self.ours.call("POST", f"/api/jobs/{jobs[0]['id']}/stop")
+        self.ours.call("POST", f"/api/jobs/{self.jobs(digits)[0]['id']}/stop")
 
     def worker_processes(self) -> list[psutil.Process]:
         """The worker and, while a job runs, its horse."""
@@ -169,6 +236,10 @@ class Site:
     def kill_web(self) -> None:
         psutil.Process(_pid(self.supervisor.web)).kill()
 
+    def redis_processes(self) -> list[psutil.Process]:
+        assert self.redis.process is not None
+        return [psutil.Process(self.redis.process.pid)]
+
     def kill_redis(self) -> None:
         assert self.redis.process is not None
         self.redis.process.kill()
@@ -178,7 +249,7 @@ class Site:
         """Start again what died."""
         if self.redis.process and self.redis.process.poll() is not None:
             self.redis.stop()  # lets go of the lock of the one that died
-            self.redis.start()
+            self._start_redis()
         for part in (self.supervisor.web, self.supervisor.worker):
             if part.has_ended:
                 part.start()
@@ -187,6 +258,8 @@ class Site:
         """Take every fault away, and wait until all parts answer."""
         self.proxy.disarm()
         self.proxy.denies = False
+        self.disk.empty()
+        self.clock.shift(0)
         eventually(lambda: self.revive() or self.ours.is_up(), 120)
 
 

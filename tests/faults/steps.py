@@ -1,22 +1,35 @@
-"""The named steps of a job, each known by the request that Label Studio gets in it."""
+"""The named steps, each known by the request that Label Studio gets in it."""
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.faults.proxy import Request
+from tests.faults.scenarios import (
+    Accepting,
+    Predicting,
+    PreLabeling,
+    Scenario,
+    StartTraining,
+    Training,
+    Undoing,
+)
+
+TRAINING = Training()
+PROJECT = r"^/api/projects/\d+/?$"
+IMAGE = r"^/data/upload/"
+PUSH = r"/import/predictions"
 
 
 @dataclass(frozen=True)
 class Step:
-    """A point of a job. `second` steps happen only where an earlier version has predictions."""
+    """A point of a scenario: requests of this method, path and content."""
 
     name: str
     method: str
     path: str
     body: str = ""
-    accepting: bool = False
-    second: bool = False
+    scenario: Scenario = TRAINING
 
     @property
     def matches(self) -> Callable[[Request], bool]:
@@ -33,13 +46,18 @@ class Step:
 
 
 STEPS = (
-    Step("read config", "GET", r"^/api/projects/\d+/?$"),
+    Step("read config", "GET", PROJECT),
     Step("list tasks", "GET", r"^/api/tasks"),
-    Step("fetch image", "GET", r"^/data/upload/"),
-    Step("push predictions", "POST", r"/import/predictions"),
-    Step("show version", "PATCH", r"^/api/projects/\d+/?$", "model_version"),
+    Step("fetch image", "GET", IMAGE),
+    Step("push predictions", "POST", PUSH),
+    Step("show version", "PATCH", PROJECT, "model_version"),
     Step("list versions", "GET", r"/model-versions"),
-    Step("delete old predictions", "DELETE", r"/model-versions", second=True),
+    Step("delete old predictions", "DELETE", r"/model-versions", scenario=Training(1)),
     Step("read tabs", "GET", r"^/api/dm/views"),
     Step("write tabs", "POST", r"^/api/dm/views"),
+    Step("accept", "POST", r"id=predictions_to_annotations", scenario=Accepting()),
+    Step("undo", "POST", r"id=delete_tasks_annotations", scenario=Undoing()),
+    Step("pre-label", "POST", PUSH, scenario=PreLabeling()),
+    Step("/predict", "GET", IMAGE, scenario=Predicting()),
+    Step("/webhook", "GET", PROJECT, scenario=StartTraining()),
 )

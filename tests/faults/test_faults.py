@@ -1,48 +1,73 @@
 """Whatever breaks at whatever step: nothing is lost, nothing doubled, and the next job succeeds."""
 
 from collections import Counter
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
 from tests.faults.conftest import wants_all
 from tests.faults.faults import FAULTS, Fault
+from tests.faults.scenarios import finished
 from tests.faults.site import Digits, Site
 from tests.faults.steps import STEPS, Step
 
 SAMPLE = 20
-EVERY = [(step, fault) for step in STEPS for fault in FAULTS]
+
+
+def applies(step: Step, fault: Fault) -> bool:
+    return step.scenario.is_job or not fault.needs_job
+
+
+EVERY = [(step, fault) for step in STEPS for fault in FAULTS if applies(step, fault)]
+
+
+def sample() -> list[tuple[Step, Fault]]:
+    """Different faults, each at the step that waits longest for its turn."""
+    waiting, pairs = list(STEPS), list[tuple[Step, Fault]]()
+    for fault in FAULTS[:SAMPLE]:
+        step = next(one for one in waiting if applies(one, fault))
+        waiting.remove(step)
+        waiting.append(step)
+        pairs.append((step, fault))
+    return pairs
 
 
 def chosen() -> list[object]:
-    """All pairs, or a sample that strides over both steps and faults."""
-    pairs = EVERY if wants_all() else EVERY[:: len(EVERY) // SAMPLE][:SAMPLE]
+    pairs = EVERY if wants_all() else sample()
     return [pytest.param(step, fault, id=f"{step.name}: {fault.name}") for step, fault in pairs]
+
+
+def test_at_least_two_hundred_faults_are_known_and_twenty_are_tried_each_time() -> None:
+    assert len(EVERY) >= 200
+    assert len(sample()) == SAMPLE
+    assert {step.name for step, _ in sample()} == {step.name for step in STEPS}
 
 
 @pytest.mark.parametrize(("step", "fault"), chosen())
 def test_nothing_is_lost_or_doubled(
     site: Site, outcomes: list[tuple[str, str, str]], step: Step, fault: Fault
 ) -> None:
-    # given a project, with a round behind it where the step needs one
-    digits = site.new_project()
-    if step.second:
-        assert site.job_ended(site.start_job(digits))["state"] == "finished"
-    # when the fault strikes a job at this step
-    started = site.start_job(digits)
-    armed = site.proxy.arm(step.matches, fault.strike(site, digits), fault.times)
-    job = site.job_ended(started)
+    # given a project with what the scenario needs
+    digits = step.scenario.project(site)
+    breaks = fault.strike(site, digits)
+    # when the fault strikes at this step
+    ending = step.scenario.run(
+        site, digits, lambda: site.proxy.arm(step.matches, breaks, fault.times)
+    )
+    struck = site.proxy.struck
     site.mend()
-    # then the job ends in a state with a reason, and got over what is only a passing fault
-    assert armed.struck, f"the job never came to: {step.name}"
+    # then a job got over what is only a passing fault
+    assert struck, f"the work never came to: {step.name} ({ending.said})"
     assert not site.proxy.errors, site.proxy.errors
-    assert job["reason"]
-    if not fault.fails:
-        assert job["state"] == "finished", job["reason"]
-    # and the next job finds everything in order
-    healed = site.job_ended(site.start_job(digits))
-    assert healed["state"] == "finished", healed["reason"]
+    if step.scenario.is_job and not fault.fails:
+        assert ending.completed, ending.said
+    require_nobody_touched_peoples_work(site, digits)
+    # and whoever repeats it, and the next job, find everything in order
+    step.scenario.repeat(site, digits)
+    healed = finished(site, digits)
     require_order(site, digits, healed["version"])
-    outcomes.append((step.name, fault.name, f"{job['state']}: {job['reason']}"))
+    outcomes.append((step.name, fault.name, ending.said))
 
 
 def require_order(site: Site, digits: Digits, made: str) -> None:
@@ -57,16 +82,29 @@ def require_order(site: Site, digits: Digits, made: str) -> None:
         assert all(count == 1 for count in versions.values()), f"doubled on task {task}"
         if task in digits.unlabeled:
             assert versions[shown] == 1, f"no prediction of {shown} on task {task}"
-
-    labels = {
-        task: [one["result"][0]["value"]["choices"] for one in row["annotations"]]
-        for task, row in tasks.items()
-        if row["annotations"]
-    }
-    assert labels == {task: [[label]] for task, label in digits.annotations.items()}
+    require_nobody_touched_peoples_work(site, digits)
 
     answer = site.ours.call("GET", f"/api/projects/{digits.id}/versions").json()["versions"]
     assert made in {version["name"] for version in answer}
     assert [version["name"] for version in answer if version["current"]] == [shown]
-    folder = site.ours.settings.data_dir / "projects" / str(digits.id) / "versions"
-    assert not [left.name for left in folder.iterdir() if left.name.startswith(".draft")]
+    left = [path.name for path in site.versions_folder(digits).iterdir()]
+    assert not [name for name in left if name.startswith(".draft")]
+
+
+def require_nobody_touched_peoples_work(site: Site, digits: Digits) -> None:
+    """People's labels are as they made them; others are in the ledger, one a task."""
+    people, machine = dict[int, list[str]](), Counter[int]()
+    for row in site.tasks(digits.id):
+        for one in row["annotations"]:
+            if one["parent_prediction"]:
+                machine[row["id"]] += 1
+            else:
+                people.setdefault(row["id"], []).append(_choice(one))
+    assert people == {task: [label] for task, label in digits.annotations.items()}
+    assert set(machine.values()) <= {1}, f"accepted twice: {machine}"
+    assert set(machine) <= site.ledger(digits).accepted
+
+
+def _choice(annotation: Mapping[str, Any]) -> str:
+    (choice,) = annotation["result"][0]["value"]["choices"]
+    return choice
