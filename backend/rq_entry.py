@@ -1,4 +1,4 @@
-"""What the queue calls: ids in, nothing out."""
+"""The function that RQ calls, with the id of a job."""
 
 import os
 from importlib import import_module

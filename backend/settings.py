@@ -220,7 +220,7 @@ def load(environment: Mapping[str, str] | None = None, **overrides: Any) -> Sett
 
 
 def variables() -> tuple[str, ...]:
-    """The names of all environment variables."""
+    """Return the names of all environment variables."""
     return tuple(_variable(name) for name in Settings.model_fields)
 
 
@@ -248,7 +248,7 @@ def _masked(value: str) -> str:
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """Environment variables that make a child process load the same settings."""
+    """Return environment variables that make a child process load the same settings."""
     given = ((field, getattr(settings, field)) for field in settings.model_fields_set)
     return {
         _variable(field): (

@@ -77,7 +77,7 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the use cases are built from: real in a process, fake in a test.
+    """The parts that use cases are built from: real in a process, fake in a test.
 
     Attributes:
         extractor: opens the feature extractor, which loads a model runtime; the same one each time.
@@ -106,7 +106,7 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class UseCases:
-    """What the program can do. `jobs` opens the feature extractor when first called."""
+    """All use cases. `jobs` opens the feature extractor when first called."""
 
     readiness: Readiness
     auto_accept: AutoAccept
@@ -160,7 +160,7 @@ def use_cases(parts: Parts) -> UseCases:
 def _labeling_jobs(
     parts: Parts, audits: AuditSamples, auto_accept: AutoAccept, trainer: Trainer
 ) -> Mapping[Mode, Work]:
-    """The jobs that publish predictions."""
+    """Return the jobs that publish predictions."""
     extractor = parts.extractor()
     hard_examples = _hard_examples(parts.settings, extractor)
     assessor = Assessor(Predictor(extractor), hard_examples, audits)
@@ -198,7 +198,7 @@ def _labeling_jobs(
 
 
 def _selection_jobs(parts: Parts, trainer: Trainer) -> Mapping[Mode, Work]:
-    """The jobs that choose images for people to label."""
+    """Return the jobs that choose images for people to label."""
     extractor, seed = parts.extractor(), parts.settings.seed
     return {
         Mode.GROUPING: Grouping(parts.label_studio, extractor, parts.ledgers, seed),
@@ -239,12 +239,12 @@ def _hard_examples(settings: Settings, extractor: ImageModels) -> HardExamples:
 
 
 def backend(settings: Settings) -> Application:
-    """The application of the web process and the command line."""
+    """Return the application of the web process and the command line."""
     return application(real_parts(settings, REQUEST_PATIENCE))
 
 
 def application(parts: Parts) -> Application:
-    """The use cases behind the one interface that the web process and the command line call."""
+    """Return the use cases behind the interface that the web process and the commands call."""
     settings, cases = parts.settings, use_cases(parts)
     files = JobFiles(settings.data_dir)
     return Application(
@@ -262,7 +262,7 @@ def application(parts: Parts) -> Application:
 
 
 def watcher(app: Application) -> AutoTrainLoop:
-    """The loop that starts trainings by themselves, to run beside the web server."""
+    """Return the loop that starts trainings automatically, to run beside the web server."""
     start = partial(app.start, count=False)  # `status` has just counted the labels
     return AutoTrainLoop(
         app.changes,
@@ -274,7 +274,7 @@ def watcher(app: Application) -> AutoTrainLoop:
 
 
 def runner(settings: Settings) -> Callable[[JobId], None]:
-    """The function that runs one queued job, in the work horse."""
+    """Return the function that runs one queued job, in the work horse."""
     url = partial(redis_url, settings)
     board = JobBoard(url, settings.data_dir)
     changes = AnnotationCounter(url, RedisKeys(settings.data_dir))
@@ -291,7 +291,7 @@ def runner(settings: Settings) -> Callable[[JobId], None]:
 
 
 def real_parts(settings: Settings, patience: float, pause: Pause = time.sleep) -> Parts:
-    """The parts of a running process.
+    """Return the parts of a running process.
 
     Args:
         patience: seconds to wait for a Label Studio that does not answer.
@@ -326,7 +326,7 @@ def real_parts(settings: Settings, patience: float, pause: Pause = time.sleep) -
 def label_studio_client(
     settings: Settings, patience: float, pause: Pause = time.sleep
 ) -> LabelStudioClient:
-    """An HTTP client that waits `patience` seconds for a Label Studio that does not answer."""
+    """Return a client that waits `patience` seconds for a Label Studio that does not answer."""
     key = settings.label_studio_api_key.get_secret_value()
     return LabelStudioClient(settings.label_studio_url, key, patience=patience, pause=pause)
 
@@ -338,7 +338,7 @@ def _extractor(settings: Settings, http: HttpClient) -> ImageModels:
 
 
 def families(settings: Settings, device: str) -> Mapping[TaskKind, Family]:
-    """The model family of each kind of control; torch is imported when one trains or predicts."""
+    """Return the model family of each kind of control; torch is imported at its first use."""
     from backend.models.classification.classifier import classifier_family  # noqa: PLC0415 - loads SciPy
     from backend.models.detection.family import detector_family  # noqa: PLC0415 - loads SciPy
 

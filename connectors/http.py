@@ -64,7 +64,7 @@ class HttpClient:
         return str(self._base).rstrip("/")
 
     def auth_headers(self) -> dict[str, str]:
-        """The headers that authenticate a request, valid for at least half a minute.
+        """Return the headers that authenticate a request, valid for at least half a minute.
 
         Send them only to addresses that this client `covers`.
         """
@@ -72,11 +72,11 @@ class HttpClient:
             return {"Authorization": self._auth.header()} if self._has_token else {}
 
     def covers(self, url: str) -> bool:
-        """Whether an absolute address belongs to this Label Studio."""
+        """Return whether an absolute address belongs to this Label Studio."""
         return self._auth.covers(_parsed(url))
 
     def url(self, url_or_path: str) -> str:
-        """The absolute address of a path, which may or may not repeat the path of `base_url`."""
+        """Return the absolute address of a path, with or without the path of `base_url` in it."""
         if "://" in url_or_path:
             return url_or_path
         path, prefix = url_or_path.lstrip("/"), self._base.path.strip("/") + "/"
@@ -168,7 +168,7 @@ def _parsed(url: str) -> httpx.URL:
 
 
 def _delay(exc: ConnectorError, attempts: int, repeatable: bool) -> float | None:
-    """Seconds until the next attempt, from the Retry-After header if there is one."""
+    """Return the seconds until the next attempt, from the Retry-After header if there is one."""
     if not isinstance(exc, Unreachable) or not _may_repeat(exc, attempts, repeatable):
         return None
     if isinstance(exc.__cause__, httpx.HTTPStatusError):

@@ -83,7 +83,7 @@ def _for_status(exc: httpx.HTTPStatusError) -> ConnectorError:
 
 
 def _reason(response: httpx.Response) -> str:
-    """The reason in the JSON of an error response, shortened; "" for any other body."""
+    """Return the reason in the JSON of an error response, shortened; "" for any other body."""
     try:
         body: object = response.json()
     except ValueError:

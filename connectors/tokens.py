@@ -1,4 +1,4 @@
-"""Authenticate at Label Studio with either kind of token."""
+"""Authenticate at Label Studio with a legacy or a personal access token."""
 
 import base64
 import json
@@ -43,12 +43,12 @@ class TokenAuth(httpx.Auth):
         self._ends = 0.0
 
     def covers(self, url: httpx.URL) -> bool:
-        """Whether an address belongs to this Label Studio: same origin, and below its path."""
+        """Return whether an address has the origin of this Label Studio and is below its path."""
         prefix = self._base_url.path.rstrip("/") + "/"
         return _origin(url) == _origin(self._base_url) and (url.path + "/").startswith(prefix)
 
     def header(self) -> str:
-        """The value of `Authorization` right now."""
+        """Return the value of `Authorization` right now."""
         return f"Bearer {self._bearer()}" if self._renewable else f"Token {self._api_key}"
 
     def sync_auth_flow(
@@ -94,7 +94,7 @@ def _access_token(response: httpx.Response) -> str:
 
 
 def _lifetime(jwt: str) -> float:
-    """Seconds from issue to expiry, both from the token, so that clocks need not agree."""
+    """Return the seconds from issue to expiry, both from the token: clocks need not agree."""
     try:
         payload = json.loads(base64.urlsafe_b64decode(jwt.split(".")[1] + "=="))
         claims = cast("dict[str, Any]", payload)

@@ -83,7 +83,7 @@ def examine(settings: Settings, project: ProjectId | None = None) -> Diagnosis:
 
 
 def diagnosis_lines(diagnosis: Diagnosis) -> Iterable[str]:
-    """Each result on a line, with its hint where the check failed."""
+    """Yield each result on a line, with its hint where the check failed."""
     for check in diagnosis.checks:
         mark = "[green]ok  [/]" if check.good else "[red]FAIL[/]"
         yield f"{mark} {escape(check.name)}: {escape(check.found)}"

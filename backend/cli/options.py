@@ -46,6 +46,6 @@ class Commands(TyperGroup):
 
 
 def backend(context: typer.Context) -> Backend:
-    """The application; tests pass a fake one as the context's object."""
+    """Return the application; tests pass a fake one as the context's object."""
     given: Backend | None = context.obj
     return given or wiring.backend(settings.load())

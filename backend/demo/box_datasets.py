@@ -69,7 +69,7 @@ Key = tuple[str, ...]
 
 
 def _key(path: Path, folder: Path) -> Key:
-    """The key that an image and its box file share: split and stem."""
+    """Return the key that an image and its box file share: split and stem."""
     parts = path.relative_to(folder).with_suffix("").parts
     return (*(part for part in parts[:-1] if part.lower() not in _KINDS), parts[-1])
 

@@ -165,6 +165,6 @@ def _existing(folder: Path) -> Path:
 
 
 def size_of(path: Path) -> tuple[int, int]:
-    """Width and height in pixels after EXIF rotation."""
+    """Return width and height in pixels after EXIF rotation."""
     with Image.open(path) as image:
         return upright_size(image)

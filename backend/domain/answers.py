@@ -18,7 +18,7 @@ from backend.domain.ids import ControlName, Label, TaskId, VersionName
 
 @dataclass(frozen=True, slots=True)
 class ImageRef:
-    """Where a task's image is: the address as it stands in the task's data."""
+    """A task and the address of its image, as it is in the task's data."""
 
     task: TaskId
     uri: str
@@ -26,7 +26,7 @@ class ImageRef:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """The labels of a whole image. No label at all is an answer where several are allowed."""
+    """The labels of a whole image. Without any label it is an answer too if several are allowed."""
 
     labels: tuple[Label, ...]
 
@@ -42,7 +42,7 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Regions:
-    """All rectangles of an image. None at all is an answer: there is nothing to find."""
+    """All rectangles of an image. An empty one is an answer too: nothing is in the image."""
 
     regions: tuple[Region, ...]
 
@@ -57,9 +57,9 @@ Answer = Choices | Regions
 
 @dataclass(frozen=True, slots=True)
 class LabeledImage:
-    """An image with what a person answered, one answer a control.
+    """An image with the answers of a person, by control.
 
-    `repairs` counts what had to be mended to read the annotation, by kind, such as
+    `repairs` counts the corrections made when the annotation was read, by kind, such as
     `{"clipped": 1}`.
     """
 
@@ -70,7 +70,7 @@ class LabeledImage:
 
 @dataclass(frozen=True, slots=True)
 class HardExample:
-    """Why a person should look: `coefficient` in [0, 1], reasons as (number, words).
+    """A prediction to check first: `coefficient` in [0, 1], reasons as (number, words).
 
     Numbers are those of ModelArts' `hard_reasons` where they exist.
     """
@@ -81,7 +81,7 @@ class HardExample:
 
     @property
     def text(self) -> str:
-        """What people read: `hard 0.81: low confidence (0.41); nothing found`."""
+        """For people: `hard 0.81: low confidence (0.41); nothing found`."""
         words = "; ".join(words for _, words in self.reasons)
         return f"hard {self.coefficient:.2f}: {words}" if words else f"hard {self.coefficient:.2f}"
 
@@ -108,10 +108,10 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class NoPrediction:
-    """A slot that is filled without an answer, so that results never shift.
+    """Stands in for a missing prediction, so that results keep their positions.
 
-    `transient` says that only something around the image failed, such as its server: the image
-    itself may be fine, so nothing may be concluded from its absence.
+    `transient`: only its server or the network failed, so nothing follows from the absence of
+    the image.
     """
 
     task: TaskId

@@ -1,4 +1,4 @@
-"""Types of arrays; shapes stand where the arrays are declared."""
+"""Types of arrays; each use documents its shape."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ Floats = NDArray[np.floating[Any]]
 """Features, probabilities, scores."""
 
 Targets = NDArray[np.bool_]
-"""Multi-hot labels or any yes-or-no of rows."""
+"""Multi-hot labels, or a mask of rows."""
 
 Rows = NDArray[np.intp]
 """Positions along the first axis."""

@@ -1,4 +1,4 @@
-"""What is known of images, and what a model says of them, as rows of arrays."""
+"""Images and predictions as arrays, one row for each image."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ Laplacian of the gray image at 224 pixels."""
 
 @dataclass(frozen=True, slots=True)
 class ImageBatch:
-    """What is known of n images without looking at them again.
+    """Features and statistics of n images, which need not be opened again.
 
-    `features` (n, d) float16, each row of length 1; `image_stats` (n, len(TRAITS)) float32.
+    `features` (n, d) float16, each row of length 1; `image_stats` (n, len(IMAGE_STATS)) float32.
     """
 
     refs: tuple[ImageRef, ...]
@@ -36,14 +36,14 @@ class ImageBatch:
         return tuple(ref.task for ref in self.refs)
 
     def take(self, positions: Sequence[int] | NDArray[np.integer[Any]]) -> Self:
-        """These rows in this order; a run of neighbours shares its memory with the whole."""
+        """Return these rows in this order; consecutive rows are a view, not a copy."""
         rows = [int(position) for position in positions]
         refs = tuple(self.refs[row] for row in rows)
         part = _run(rows)
         return type(self)(refs, self.features[part], self.image_stats[part])
 
     def joined(self, other: Self) -> Self:
-        """Both, in the order of their tasks, so that a row's place does not tell where it was."""
+        """Join two batches, ordered by task, so that positions do not reveal the origin."""
         if not len(other):
             return self
         whole = type(self)(
@@ -55,14 +55,14 @@ class ImageBatch:
 
 
 def _run(rows: list[int]) -> slice | list[int]:
-    """A slice where the rows are neighbours, since numpy copies what a list picks."""
+    """Return a slice for consecutive rows, because NumPy copies what a list selects."""
     first, after = (rows[0], rows[0] + len(rows)) if rows else (0, 0)
     return slice(first, after) if rows == list(range(first, after)) else rows
 
 
 @dataclass(frozen=True, slots=True)
 class PredictionBatch:
-    """What a model says to one control for n images, row by row.
+    """Predictions of one model for n images, row by row.
 
     `confidence` (n,): calibrated probability that the whole answer is right.
     `probabilities` (n, K) in the order of the control's labels; for rectangles the best score
@@ -75,12 +75,12 @@ class PredictionBatch:
     probabilities: Floats
 
     def take(self, rows: Sequence[int]) -> Self:
-        """These rows in this order."""
+        """Return these rows in this order."""
         answers = tuple(self.answers[row] for row in rows)
         return type(self)(answers, self.confidence[rows], self.probabilities[rows])
 
     def with_rows(self, rows: Sequence[int] | NDArray[np.integer[Any]], other: Self) -> Self:
-        """The same with these rows answered as in `other`, which has no more than them."""
+        """Return a copy in which these rows are those of `other`, which has only them."""
         answers = list(self.answers)
         confidence, probabilities = self.confidence.copy(), self.probabilities.copy()
         for place, row in enumerate(rows):
@@ -92,7 +92,7 @@ class PredictionBatch:
 
 @dataclass(frozen=True, slots=True)
 class ProjectPredictions:
-    """What all models of a version say about some pictures.
+    """Predictions of all models of a version for n images.
 
     `score` (n,) as in `policies/prediction_score.py`.
     """

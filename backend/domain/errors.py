@@ -1,6 +1,6 @@
 """Everything that can go wrong, as a user would name it.
 
-AutolabelError                 what happened, and the cure
+AutolabelError                 what happened, and what to do
 ├── BadInput                   the caller sent something we cannot read          HTTP 400, exit 2
 │   └── UnsupportedConfig      the labeling config has no control we can learn
 ├── NotFound                   no such project, task, job or version              HTTP 404, exit 2
@@ -49,7 +49,7 @@ class Reason:
 
     @property
     def text(self) -> str:
-        """What every face shows of it."""
+        """The reason and the hint as sentences, for the page, the terminal and the dialog."""
         return f"{self.message}. {self.hint.rstrip('.')}." if self.hint else self.message
 
 
@@ -96,7 +96,7 @@ class LabelStudioDenied(Unavailable):
 
 
 class ImagesUnreachable(Unavailable):
-    """Too many images cannot be fetched for now to conclude anything from the others."""
+    """Too many images cannot be fetched now for a job to go on with the others."""
 
 
 class QueueUnreachable(Unavailable):
@@ -104,7 +104,7 @@ class QueueUnreachable(Unavailable):
 
 
 class NoWeights(AutolabelError):
-    """A model's base weights are neither here nor to be had from here."""
+    """A model's base weights are not on this machine and cannot be downloaded."""
 
 
 class UnreadableImage(AutolabelError):

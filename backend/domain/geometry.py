@@ -47,7 +47,7 @@ class Box:
 
 
 def clipped(left: float, top: float, right: float, bottom: float) -> Box | None:
-    """The part of a rectangle that lies within the image; None where nothing is left."""
+    """Return the part of a rectangle that lies within the image; None where nothing is left."""
     corners = (left, top, right, bottom)
     if not all(math.isfinite(corner) for corner in corners):
         return None
@@ -56,7 +56,7 @@ def clipped(left: float, top: float, right: float, bottom: float) -> Box | None:
 
 
 def is_cut(box: Box, corners: Corners) -> bool:
-    """Whether clipping these corners to `box` took more than rounding had added."""
+    """Return whether clipping these corners to `box` took more than rounding had added."""
     within = (box.left, box.top, box.right, box.bottom)
     return any(abs(one - other) > ROUNDING for one, other in zip(within, corners, strict=True))
 
@@ -64,7 +64,7 @@ def is_cut(box: Box, corners: Corners) -> bool:
 def from_percent(
     x: float, y: float, width: float, height: float, rotation: float = 0, aspect: float = 1
 ) -> Corners:
-    """A Label Studio rectangle as the upright one that encloses it; may reach beyond the image.
+    """Return the upright rectangle around a Label Studio one; it may reach beyond the image.
 
     Args:
         x, y: top-left corner, in percent of the image's width and height.
@@ -84,7 +84,7 @@ def from_percent(
 
 
 def to_percent(box: Box) -> dict[str, float]:
-    """`x`, `y`, `width`, `height` in percent, never past the image's edge."""
+    """Return `x`, `y`, `width`, `height` in percent, never past the image's edge."""
     x, y = 100 * box.left, 100 * box.top
     return {
         "x": x,
@@ -95,13 +95,13 @@ def to_percent(box: Box) -> dict[str, float]:
 
 
 def iou(one: Box, other: Box) -> float:
-    """Intersection over union, in [0, 1]."""
+    """Return the intersection over union, in [0, 1]."""
     overlap = intersection(one, other)
     return overlap / (one.area + other.area - overlap)
 
 
 def intersection(one: Box, other: Box) -> float:
-    """Area that two boxes share, as a fraction of the image."""
+    """Return the area that two boxes share, as a fraction of the image."""
     width = min(one.right, other.right) - max(one.left, other.left)
     height = min(one.bottom, other.bottom) - max(one.top, other.top)
     return max(0.0, width) * max(0.0, height)

@@ -18,4 +18,4 @@ VersionName = NewType("VersionName", str)
 ControlName = NewType("ControlName", str)
 
 UNTRAINED = VersionName("al-0000-0000")
-"""What a project without a model reports as its version."""
+"""The version that a project without a model reports."""

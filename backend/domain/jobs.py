@@ -128,7 +128,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class JobResult:
-    """What a job brought.
+    """The result of a job.
 
     `version` is the model version that it made or used, `reason` says how it ended, `accepted`
     counts the annotations that it made and `taken_back` those that it deleted. `sections` are the

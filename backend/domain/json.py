@@ -7,4 +7,4 @@ Json = Mapping[str, Any]
 """A JSON object that is only read."""
 
 JsonObject = dict[str, Any]
-"""A JSON object in the making."""
+"""A JSON object that is still being built."""

@@ -1,4 +1,4 @@
-"""Figures of how good a model version is, and their form in JSON."""
+"""Metrics of a model version, and their form in JSON."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
@@ -17,7 +17,7 @@ no edit at all, so mAP says more about a detector than accuracy does."""
 
 
 def headline(metrics: Mapping[str, object]) -> str | None:
-    """Name of the metric that stands for a control, if it was measured."""
+    """Return the name of the metric that a control is judged by, if it was measured."""
     return next((name for name in HEADLINES if name in metrics), None)
 
 

@@ -20,7 +20,7 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class LabelCount:
-    """On how many images people used a label of a control."""
+    """The number of images on which people used a label of a control."""
 
     control: ControlName
     label: Label
@@ -29,7 +29,7 @@ class LabelCount:
 
 @dataclass(frozen=True, slots=True)
 class ProjectStatus:
-    """Where a project stands: may a job start, and if not, all the reasons."""
+    """The status of a project: whether a job may start and, if not, every reason."""
 
     project: Project
     reasons: tuple[Reason, ...]

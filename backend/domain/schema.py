@@ -36,10 +36,10 @@ class Control:
 
 @dataclass(frozen=True, slots=True)
 class LabelSchema:
-    """What a labeling config asks of one image.
+    """What a labeling config asks about one image.
 
     `data_key` is the key of the task's data under which the image's address stands.
-    `warnings` names the controls that we leave alone.
+    `warnings` names the controls that are ignored.
     """
 
     data_key: str

@@ -7,7 +7,7 @@ from enum import StrEnum
 class Step(StrEnum):
     """A step, by its name in reports and in the JSON of a job.
 
-    `WAIT` is no work: a call is repeated until Label Studio answers again.
+    In `WAIT` nothing is done but repeating a call until Label Studio answers again.
     """
 
     LIST = "list"

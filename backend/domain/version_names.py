@@ -1,4 +1,4 @@
-"""How versions, groups and the folders of controls are named."""
+"""Names of versions, of groups and of the folders of controls."""
 
 import hashlib
 import re
@@ -11,7 +11,7 @@ VERSION_NAME = re.compile(r"al-[0-9]{4,}-[0-9a-f]{4}")
 """Of one width up to the 9,999th version, so no name is the beginning of another."""
 
 GROUP_NAME = re.compile(r"group-[0-9]{3}")
-"""What a group of a grouping is called: of one width too."""
+"""Name of a group of similar images; of one width too."""
 
 
 _LONGEST = 255
@@ -23,7 +23,7 @@ def group_name(number: int) -> VersionName:
 
 
 def control_folder(version: Path, control: ControlName) -> Path:
-    """The folder of one control; names that no file may have are percent-encoded.
+    """Return the folder of one control; names that no file may have are percent-encoded.
 
     A name that would be too long ends in a digest, after `%-`, which no encoded name contains.
     """

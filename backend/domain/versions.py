@@ -1,4 +1,4 @@
-"""Model versions, and what a project remembers of the labels that were accepted."""
+"""Model versions, and the record of the labels that jobs accepted."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -113,7 +113,7 @@ class JobRecords:
                 queued.delete()
 
     def queue(self, redis: Any) -> Any:
-        """The RQ queue of this installation."""
+        """Return the RQ queue of this installation."""
         return Queue(self._keys.queue, connection=redis, serializer=JSONSerializer)
 
     def _push(self, redis: Any, pipe: Any, job_id: JobId) -> None:

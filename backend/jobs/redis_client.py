@@ -1,4 +1,4 @@
-"""The one way to Redis: connected on first use, found anew after it was lost."""
+"""Connect to Redis on first use, and again after the connection was lost."""
 
 import time
 from collections.abc import Callable, Generator, Mapping
@@ -24,11 +24,11 @@ QUICK: Final[Mapping[str, Any]] = {
 """For calls for which Label Studio waits one second. No second attempt after a timeout."""
 
 REST_SECONDS = 5.0
-"""How long a quick client takes it that a Redis that did not answer still does not."""
+"""Seconds in which a quick client fails at once after a Redis did not answer."""
 
 
 class RedisClient:
-    """A Redis that may come and go. `url` is asked again after each failure; for many threads.
+    """A Redis that may be restarted. Calls `url` again after each failure; safe for threads.
 
     A `quick` client waits 0.3 s for an answer, and after a failure fails at once for some seconds.
     """
@@ -48,12 +48,12 @@ class RedisClient:
 
     @contextmanager
     def reach(self) -> Generator[Any]:
-        """A `redis.Redis` to talk to within the block.
+        """Yield a `redis.Redis` to talk to within the block.
 
         Untyped, because redis-py gives its blocking and its async client the same signatures.
 
         Raises:
-            QueueUnreachable: for whatever goes wrong between us and Redis.
+            QueueUnreachable: for every error of the connection.
         """
         if self._clock() < self._rests_until:
             raise QueueUnreachable("Redis did not answer a moment ago", HINT)
@@ -85,7 +85,7 @@ class RedisClient:
 
 
 def connect(url: str, **options: Any) -> Any:
-    """A `redis.Redis` that gives up within seconds: no request may wait for one that is gone.
+    """Return a `redis.Redis` that gives up within seconds, so that requests do not hang.
 
     One retry, because a connection kept from before Redis was restarted fails once.
 

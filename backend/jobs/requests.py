@@ -48,6 +48,6 @@ def _valid(request: str | bytes) -> JobRequest:
 
 
 def limits() -> dict[str, JsonObject]:
-    """The JSON schema of every field, with its default and its limits."""
+    """Return the JSON schema of every field, with its default and its limits."""
     schema: dict[str, Any] = _REQUEST.json_schema()["properties"]
     return {name: schema[name] for name in FIELDS}

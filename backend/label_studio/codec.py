@@ -29,14 +29,14 @@ from backend.domain.schema import Control, LabelSchema, TaskKind
 
 
 def image_ref(task: Json, schema: LabelSchema) -> ImageRef:
-    """The address of the task's image, empty if the task data has none."""
+    """Return the address of the task's image, empty if the task data has none."""
     data = cast(Json, task.get("data") or {})
     uri = data.get(schema.data_key)
     return ImageRef(TaskId(int(task["id"])), uri if isinstance(uri, str) else "")
 
 
 def labeled_image(task: Json, schema: LabelSchema) -> LabeledImage | None:
-    """The answers of the annotation that counts, or None if there are none.
+    """Return the answers of the annotation that counts, or None if there are none.
 
     Skipped annotations never count. Ground truth wins, else the newest.
     """
@@ -55,7 +55,7 @@ def labeled_image(task: Json, schema: LabelSchema) -> LabeledImage | None:
 def answers(
     results: Sequence[Json], schema: LabelSchema, repairs: Counter[str] | None = None
 ) -> dict[ControlName, Answer]:
-    """The answers to each control in the results of one annotation or prediction.
+    """Return the answers to each control in the results of one annotation or prediction.
 
     `repairs` counts, by kind, the results that had to be corrected or left out.
     """
@@ -126,7 +126,7 @@ def _labels(value: Json, key: str) -> Sequence[Label]:
 
 
 def _number(body: Json, key: str, absent: float = 0) -> float:
-    """A number, `absent` if it is missing or 0, NaN if it is not a number."""
+    """Return a number, `absent` if it is missing or 0, NaN if it is not a number."""
     try:
         return float(body.get(key) or absent)
     except (TypeError, ValueError, OverflowError):
@@ -137,7 +137,7 @@ def _number(body: Json, key: str, absent: float = 0) -> float:
 
 
 def serialize(prediction: Prediction, schema: LabelSchema) -> dict[str, Any]:
-    """A prediction as Label Studio stores it, without the task's id.
+    """Return a prediction as Label Studio stores it, without the task's id.
 
     The reasons of a hard example are in `meta.text` of the first region: the region panel shows
     them, and the Data Manager's filter "Prediction results contains" finds them. The id of a region
@@ -170,7 +170,7 @@ def _parts(prediction: Prediction, schema: LabelSchema) -> Iterable[dict[str, An
 
 
 def fits(prediction: Json, schema: LabelSchema) -> bool:
-    """Whether every result of a serialized prediction still has its control and labels."""
+    """Return whether every result of a serialized prediction still has its control and labels."""
     return all(
         _part_fits(part, schema.control(str(part.get("from_name"))))
         for part in _items(prediction, "result")
@@ -187,7 +187,7 @@ def _part_fits(part: Json, control: Control | None) -> bool:
 
 
 def _by_box(regions: Iterable[Region]) -> Mapping[Box, Sequence[Region]]:
-    """Regions by their rectangle, in order of first appearance."""
+    """Return regions by their rectangle, in order of first appearance."""
     found: dict[Box, list[Region]] = {}
     for region in regions:
         found.setdefault(region.box, []).append(region)
@@ -195,7 +195,7 @@ def _by_box(regions: Iterable[Region]) -> Mapping[Box, Sequence[Region]]:
 
 
 def _rectangle(box: Box, same: Sequence[Region], size: tuple[int, int]) -> dict[str, Any]:
-    """One rectangle with all its labels and the lowest of their scores."""
+    """Return one rectangle with all its labels and the lowest of their scores."""
     scores = [region.score for region in same if region.score is not None]
     labels = [region.label for region in same]
     value = {**to_percent(box), "rotation": 0, "rectanglelabels": labels}
@@ -210,7 +210,7 @@ def _rectangle(box: Box, same: Sequence[Region], size: tuple[int, int]) -> dict[
 
 
 def _region_id(prediction: Prediction, position: int) -> str:
-    """Of fixed width, so that ids sort as numbers; equal predictions get equal ids."""
+    """Return an id of fixed width, so that ids sort as numbers; equal predictions get equal ids."""
     coefficient = prediction.hard.coefficient if prediction.hard else 0.0
     digest = hashlib.blake2b(f"{prediction.image.task}/{position}".encode(), digest_size=5)
     return f"{round(coefficient * 1000):04}-{digest.hexdigest()}"

@@ -1,4 +1,4 @@
-"""The border at which errors of the connectors become the domain's."""
+"""Translate the errors of the connectors into those of the domain."""
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -36,6 +36,6 @@ def errors_translated() -> Generator[None]:
 
 
 def domain_error(error: connector.ConnectorError) -> AutolabelError:
-    """The error of the nearest base class that has one, so subclasses need no line above."""
+    """Return the error of the nearest base class that has one, so subclasses need no line above."""
     nearest = next(kind for kind in type(error).__mro__ if kind in _DOMAIN_ERRORS)
     return _DOMAIN_ERRORS[nearest](error.message, error.hint)

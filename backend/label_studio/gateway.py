@@ -1,4 +1,4 @@
-"""Label Studio in the words of the domain: JSON and errors of the connector are translated here."""
+"""Translate between the domain and Label Studio: JSON and errors of the connectors."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -132,7 +132,7 @@ class LabelStudioGateway:
         kept: Collection[str],
         superseded: Collection[str],
     ) -> set[str]:
-        """The newest superseded versions of tasks that have no prediction of a kept one."""
+        """Return the newest superseded versions of tasks that have no prediction of a kept one."""
         needed = set[str]()
         if not superseded:
             return needed

@@ -1,4 +1,4 @@
-"""Image files: the addresses that tasks carry, turned into local files."""
+"""Image files: from the addresses in tasks to local files."""
 
 import logging
 import os
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 def open_image_files(settings: Settings, http: HttpClient) -> "GatewayFiles":
-    """The image cache of the data folder; `http` fetches what Label Studio serves."""
+    """Return the image cache of the data folder; `http` fetches what Label Studio serves."""
     limits = Limits(settings.fetch_seconds, int(settings.max_image_megabytes * 1e6))
     storage = Storage(
         http,
@@ -39,7 +39,7 @@ def open_image_files(settings: Settings, http: HttpClient) -> "GatewayFiles":
 
 
 def _s3() -> S3Storage | None:
-    """Direct access to S3 where this machine has boto3 and usable credentials, else None."""
+    """Return direct access to S3 where this machine has boto3 and usable credentials, else None."""
     if not credentials_given(os.environ) or find_spec("boto3") is None:
         return None
     try:

@@ -21,7 +21,7 @@ HINT = "Use <Image> with <Choices> or <RectangleLabels> in Settings > Labeling I
 
 
 def parse(label_config: str) -> LabelSchema:
-    """The schema of a labeling config.
+    """Return the schema of a labeling config.
 
     Raises:
         UnsupportedConfig: when it is not XML, or has no image or no supported control.
@@ -57,7 +57,7 @@ def _data_key(image: Element) -> str:
 
 
 def _is_supported(tag: Element, image: str) -> bool:
-    """Whether this is a named control with fixed options, not one for each region."""
+    """Return whether this is a named control with fixed options, not one for each region."""
     if tag.tag not in SUPPORTED or tag.get("toName") != image or not tag.get("name"):
         return False
     return tag.get("perRegion") != "true" and "value" not in tag.attrib and bool(_options(tag))
@@ -68,7 +68,7 @@ def _options(tag: Element) -> list[Element]:
 
 
 def _stored(option: Element) -> str:
-    """The label that annotations hold: the alias if there is one, else the value."""
+    """Return the label that annotations hold: the alias if there is one, else the value."""
     return option.get("alias") or option.get("value") or ""
 
 

@@ -1,4 +1,4 @@
-"""What a person does in Label Studio before and after a job, for the trial run."""
+"""Do what a person does in Label Studio before and after a job, for the trial run."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -29,6 +29,6 @@ class ProjectSetup:
             self._client.annotations.create(task, result)
 
     def predictions(self, project: ProjectId, version: VersionName) -> Iterator[Json]:
-        """The predictions of a version, with `task` and `result`."""
+        """Yield the predictions of a version, with `task` and `result`."""
         with errors_translated():
             yield from self._client.predictions.of_version(project, version)

@@ -36,7 +36,7 @@ TABS = (
 
 
 def of_groups(data_key: str) -> Tab:
-    """The tab of a grouping, with the images of the tasks.
+    """Return the tab of a grouping, with the images of the tasks.
 
     A group is an empty prediction whose model version names the group: the Data Manager shows,
     filters and orders by that column, and nothing in it can be mistaken for a label.
@@ -46,6 +46,6 @@ def of_groups(data_key: str) -> Tab:
 
 
 def of_tasks(title: str, tasks: Sequence[TaskId]) -> Tab:
-    """A tab that lists single tasks, at most `LISTABLE` of them."""
+    """Return a tab that lists single tasks, at most `LISTABLE` of them."""
     one_by_one = [where("id", "equal", int(task)) for task in tasks[:LISTABLE]]
     return Tab(title, one_by_one, columns=OF_LISTED, conjunction="or")

@@ -44,7 +44,7 @@ Event = TrainNow | Changed | Ignored
 
 
 def event(body: Json) -> Event:
-    """The event in a webhook's body. A skip, which is a cancelled annotation, is ignored.
+    """Return the event in a webhook's body. A skip, which is a cancelled annotation, is ignored.
 
     Raises:
         BadInput: when the body has no action, or names no project where it must.
@@ -69,7 +69,7 @@ def event(body: Json) -> Event:
 
 
 def project_of(text: str) -> ProjectId:
-    """The project id in Label Studio's `"<id>.<created at>"`.
+    """Return the project id in Label Studio's `"<id>.<created at>"`.
 
     Raises:
         BadInput: when there is none.

@@ -1,4 +1,4 @@
-"""Calibrate confidences, so that of answers at 0.8 eight in ten are right, and measure it.
+"""Calibrate confidences, so that eight in ten answers at 0.8 are right, and measure it.
 
 Everything here is fitted on logits of images that the model was not trained on.
 """

@@ -11,7 +11,7 @@ from urllib.request import getproxies, proxy_bypass
 
 
 def is_reachable(host: str) -> bool:
-    """Whether a host, or the proxy in front of it, accepts connections; takes 2 s at most."""
+    """Return whether a host, or the proxy to it, accepts connections; takes 2 s at most."""
     proxy = urlsplit("" if proxy_bypass(host) else getproxies().get("https", ""))
     address = (proxy.hostname, proxy.port or 80) if proxy.hostname else (host, 443)
     try:
@@ -28,13 +28,13 @@ def torch_folder() -> Path:
 
 
 def hub_folder() -> Path:
-    """The Hugging Face hub's cache, shared with other programs of this user."""
+    """Return the Hugging Face hub's cache, shared with other programs of this user."""
     home = os.environ.get("HF_HOME", _user_cache() / "huggingface")
     return Path(os.environ.get("HF_HUB_CACHE", Path(home) / "hub")).expanduser()
 
 
 def hub_host() -> str:
-    """The host of the Hugging Face hub, or of its mirror that `HF_ENDPOINT` names."""
+    """Return the host of the Hugging Face hub, or of its mirror that `HF_ENDPOINT` names."""
     return urlsplit(os.environ.get("HF_ENDPOINT", "https://huggingface.co")).netloc
 
 

@@ -94,7 +94,7 @@ def _trained(schema: LabelSchema, counts: Counts) -> list[Control]:
 
 
 def model_fits(schema: LabelSchema, version: ModelVersion) -> tuple[Reason, ...]:
-    """Why a version cannot pre-label a project: its controls, kinds and labels must be the same.
+    """Return why a version cannot pre-label a project; controls, kinds and labels must match.
 
     Controls that the version never learned are no obstacle: they stay without a prediction.
     """
@@ -114,7 +114,7 @@ def model_fits(schema: LabelSchema, version: ModelVersion) -> tuple[Reason, ...]
 
 
 def none_chosen(tasks: int) -> Reason:
-    """Why a job on chosen tasks would have nothing to do."""
+    """Return why a job on chosen tasks would have nothing to do."""
     message = f"none of the {tasks} chosen tasks is unlabeled"
     if tasks == 1:
         message = "the chosen task is labeled or skipped"
@@ -160,7 +160,7 @@ def _label_warnings(images: Mapping[Label, int], min_images: int) -> Iterable[st
 def _differences(
     control: Control | None, name: str, version: ModelVersion
 ) -> Iterable[tuple[str, str]]:
-    """What keeps a version from labeling with a control, each with its cure."""
+    """Yield what keeps a version from labeling with a control, each with a hint."""
     if control is None:
         yield f"the labeling config has no '{name}'", TRAIN_ANEW
         return

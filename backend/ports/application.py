@@ -14,7 +14,7 @@ from backend.ports.stores import Versions
 
 
 class ConnectableProjects(ProjectReader, BackendRegistry, Protocol):
-    """Projects, which may be connected to this backend."""
+    """Reads projects, and connects them to this backend."""
 
 
 class Backend(Protocol):
@@ -30,21 +30,21 @@ class Backend(Protocol):
     def label_studio(self) -> ConnectableProjects: ...
 
     def version(self, project: ProjectId) -> VersionName:
-        """The current version, or UNTRAINED; reads one small file."""
+        """Return the current version, or UNTRAINED; reads one small file."""
         ...
 
     def cards(self, project: ProjectId) -> Sequence[ModelVersion]:
-        """All versions, newest first, with certificates earned after they were published."""
+        """Return all versions, newest first, with certificates earned after they were published."""
         ...
 
     def status(self, project: ProjectId) -> ProjectStatus:
-        """Where a project stands. Counts labels in Label Studio: seconds for a large project."""
+        """Return the status of a project. Counts labels in Label Studio, which may take seconds."""
         ...
 
     def start(self, request: JobRequest, *, count: bool = True) -> tuple[Job, bool]:
         """Start a job or join the live one; returns it, and whether it is new.
 
-        Without `count` the labels are left to the job to count, which fails where they are too few.
+        Without `count`, the job itself counts the labels and fails if there are too few.
 
         Raises:
             Refused: with all reasons, when the preconditions do not hold.
@@ -61,7 +61,7 @@ class Backend(Protocol):
         ...
 
     def accepted(self, job: Job) -> int:
-        """The number of annotations that `undo` would take back."""
+        """Return the number of annotations that `undo` would take back."""
         ...
 
     def changed(self, project: ProjectId, annotations: int) -> None:
@@ -71,11 +71,11 @@ class Backend(Protocol):
     def predict(
         self, project: ProjectId, label_config: str, tasks: Sequence[Mapping[str, Any]]
     ) -> Sequence[Mapping[str, Any] | list[Any]]:
-        """One element a task, in order: a prediction as Label Studio stores it, or []."""
+        """Return one element per task, in order: a prediction as Label Studio stores it, or []."""
         ...
 
     def report_folder(self, job: Job) -> Path:
-        """The folder of a job's report and pictures, which may not exist.
+        """Return the folder of a job's report and images, which may not exist.
 
         Plots are `<plot>-light.svg` and `<plot>-dark.svg`, the hardest images
         `task-<task id>.jpg`.
@@ -83,5 +83,5 @@ class Backend(Protocol):
         ...
 
     def health(self) -> Mapping[str, Any]:
-        """Fields of /health beside `status`. Answers within seconds, also while Redis is down."""
+        """Return the fields of /health beside `status`, within seconds even while Redis is down."""
         ...

@@ -1,4 +1,4 @@
-"""Images: their files, and their features."""
+"""Image files, and features computed from them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,11 +21,11 @@ class ImageFiles(Protocol):
     """Addresses to local files: fetched once, kept in a bounded cache."""
 
     def digests(self, refs: Sequence[ImageRef]) -> Iterator[tuple[ImageRef, str] | NoPrediction]:
-        """A digest of each image's content, in order; fetches missing ones concurrently."""
+        """Yield a digest of each image's content, in order; fetches missing ones concurrently."""
         ...
 
     def path(self, ref: ImageRef) -> Path:
-        """The local file, fetched again if the cache dropped it. Raises UnreadableImage."""
+        """Return the local file, fetched again if the cache dropped it. Raises UnreadableImage."""
         ...
 
 
@@ -33,7 +33,7 @@ class ImageFetcher(Protocol):
     """Opens single images."""
 
     def fetch(self, ref: ImageRef) -> Path:
-        """The local file, as `Fetch` describes it. Raises UnreadableImage."""
+        """Return the local file, as `Fetch` describes it. Raises UnreadableImage."""
         ...
 
 
@@ -49,7 +49,7 @@ class FeatureExtractor(ImageFetcher, Protocol):
     def extract(
         self, refs: Sequence[ImageRef], progress: Progress
     ) -> tuple[ImageBatch, Sequence[NoPrediction]]:
-        """Readable images in the order asked for, and the reason for each of the others."""
+        """Return readable images in the order asked for, and the reason for each of the others."""
         ...
 
 
@@ -59,11 +59,11 @@ class AugmentedExtractor(Protocol):
     def extract_augmented(
         self, refs: Sequence[ImageRef], augmentation: int, progress: Progress
     ) -> tuple[ImageBatch, Sequence[NoPrediction]]:
-        """As `FeatureExtractor.extract`, of augmented copies."""
+        """Extract as `FeatureExtractor.extract` does, from augmented copies."""
         ...
 
     def fetch_augmented(self, ref: ImageRef, augmentation: int, folder: Path) -> Path:
-        """An augmented copy, written into the folder. Raises UnreadableImage."""
+        """Return an augmented copy, written into the folder. Raises UnreadableImage."""
         ...
 
 
@@ -71,7 +71,7 @@ class BoxMeasurer(Protocol):
     """Measures what is inside boxes."""
 
     def box_statistics(self, ref: ImageRef, boxes: Sequence[Box]) -> tuple[float, float]:
-        """Mean brightness and sharpness of at least one box. Raises UnreadableImage."""
+        """Return the mean brightness and sharpness of at least one box. Raises UnreadableImage."""
         ...
 
 
@@ -84,7 +84,7 @@ class Previewer(Protocol):
 
 
 class ExtractionLog(Protocol):
-    """What a report says of the images that were read."""
+    """Figures about the images that were read, for the report."""
 
     @property
     def backbone(self) -> str: ...
@@ -93,19 +93,19 @@ class ExtractionLog(Protocol):
     def device(self) -> str: ...
 
     def timings(self) -> Mapping[Step, float]:
-        """Seconds spent since the start: in FETCH, waiting for files, and in EMBED."""
+        """Return the seconds spent since the start: in FETCH, waiting for files, and in EMBED."""
         ...
 
     def notes(self) -> Mapping[str, int]:
-        """The number of images changed to be read, by kind, such as `composited_over_white`."""
+        """Return how many images were changed when read, by kind: `composited_over_white`."""
         ...
 
 
 class ImageModels(
     FeatureExtractor, AugmentedExtractor, BoxMeasurer, Previewer, ExtractionLog, Protocol
 ):
-    """All that is computed from images, for the composition root."""
+    """Everything that is computed from images, for the composition root."""
 
 
 class ReportedExtractor(FeatureExtractor, ExtractionLog, Protocol):
-    """A feature extractor whose work is told in a report."""
+    """A feature extractor whose figures appear in a report."""

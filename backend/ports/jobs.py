@@ -23,13 +23,13 @@ class Jobs(Protocol):
         ...
 
     def live(self, project: ProjectId) -> Job | None:
-        """The project's queued or running job."""
+        """Return the project's queued or running job."""
         ...
 
     def history(
         self, project: ProjectId | None = None, limit: int = 50, *, reports: bool = True
     ) -> Sequence[Job]:
-        """Newest first, of one project or of all; without `reports` theirs are None, unread."""
+        """List jobs of one project or of all, newest first; without `reports` none are read."""
         ...
 
     def stop(self, job: JobId) -> Job:
@@ -59,5 +59,5 @@ class AnnotationChanges(Protocol):
     def read(self, project: ProjectId) -> Events: ...
 
     def pending(self) -> Sequence[ProjectId]:
-        """Projects whose count is not zero."""
+        """Return projects whose count is not zero."""
         ...

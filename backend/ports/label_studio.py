@@ -1,4 +1,4 @@
-"""Label Studio, in the words of the domain: one Protocol for each use of it.
+"""Label Studio in domain terms: one Protocol for each use of it.
 
 `backend.label_studio.gateway` implements them all. Every method raises LabelStudioUnreachable,
 LabelStudioDenied, or NotFound for a project that does not exist.
@@ -28,7 +28,7 @@ class ProjectReader(Protocol):
     def project(self, project: ProjectId) -> Project: ...
 
     def projects(self) -> Sequence[Project]:
-        """All projects that the owner of the token may see."""
+        """Return all projects that the owner of the token may see."""
         ...
 
 
@@ -36,21 +36,21 @@ class TaskReader(Protocol):
     """Lists the tasks of a project."""
 
     def labeled(self, project: ProjectId, schema: LabelSchema) -> Iterator[LabeledImage]:
-        """Tasks with an answer that counts: ground truth wins, else the newest, never a skip."""
+        """Yield tasks with their valid answer: ground truth, else the newest; skips never count."""
         ...
 
     def unlabeled(self, project: ProjectId, schema: LabelSchema) -> Iterator[ImageRef]:
-        """Tasks that nobody answered or skipped, in order of task id."""
+        """Yield tasks that nobody answered or skipped, in order of task id."""
         ...
 
     def count_unlabeled(self, project: ProjectId) -> int:
-        """The number of tasks that `unlabeled` would yield; one quick call."""
+        """Return the number of tasks that `unlabeled` would yield; one quick call."""
         ...
 
     def refs(
         self, project: ProjectId, schema: LabelSchema, tasks: Sequence[TaskId]
     ) -> Iterator[ImageRef]:
-        """Those of the tasks that still exist, labeled or not."""
+        """Yield the tasks that still exist, labeled or not."""
         ...
 
 
@@ -58,13 +58,13 @@ class PredictionEditor(Protocol):
     """Stores and deletes predictions."""
 
     def predicted(self, project: ProjectId, version: VersionName) -> frozenset[TaskId]:
-        """Tasks that already have a prediction of this version."""
+        """Return tasks that already have a prediction of this version."""
         ...
 
     def push(
         self, project: ProjectId, schema: LabelSchema, predictions: Sequence[Prediction]
     ) -> Pushed:
-        """Store predictions; a task deleted meanwhile, or an invalid one, costs itself only."""
+        """Store predictions; drops only those that are invalid or whose task was deleted."""
         ...
 
     def show_version(self, project: ProjectId, version: VersionName) -> None:
@@ -124,7 +124,7 @@ class GroupEditor(Protocol):
 
 
 class PredictionAcceptor(Protocol):
-    """Turns predictions into annotations, and takes them back."""
+    """Turns predictions into annotations, and deletes these again."""
 
     def accept(
         self, project: ProjectId, version: VersionName, tasks: Sequence[TaskId]
@@ -136,7 +136,7 @@ class PredictionAcceptor(Protocol):
         ...
 
     def untouched(self, project: ProjectId, tasks: Sequence[TaskId]) -> Sequence[int]:
-        """Annotations of these tasks that `accept` made and no person changed."""
+        """Return annotations of these tasks that `accept` made and no person changed."""
         ...
 
     def take_back(
@@ -175,4 +175,4 @@ class LabelStudio(
     BackendRegistry,
     Protocol,
 ):
-    """All uses together, for the composition root; a use case asks for those that it needs."""
+    """All uses together, for the composition root; a use case depends on those it needs."""

@@ -41,7 +41,7 @@ class Model(Protocol):
 
     @property
     def metrics(self) -> Mapping[str, float]:
-        """Measured on `TrainingSet.held_out`; `accuracy` or `map50` and `ece` at least."""
+        """Metrics on `TrainingSet.held_out`; `accuracy` or `map50` and `ece` at least."""
         ...
 
     @property
@@ -58,7 +58,7 @@ class Model(Protocol):
         ...
 
     def predict(self, images: ImageBatch, fetch: Fetch, progress: Progress) -> PredictionBatch:
-        """One row per image, in order. Raises UnreadableImage."""
+        """Return one row per image, in order. Raises UnreadableImage."""
         ...
 
     def save(self, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""What lasts in the data folder: model versions, ledgers, predictions, pictures of a report."""
+"""What the data folder stores: model versions, ledgers, predictions, images of a report."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,10 +12,10 @@ from backend.domain.versions import Ledger, ModelVersion
 
 
 class PublishedVersions(Protocol):
-    """The model versions of each project, to read."""
+    """Reads the model versions of each project."""
 
     def all(self, project: ProjectId) -> Sequence[ModelVersion]:
-        """Newest first."""
+        """Return all versions of a project, newest first."""
         ...
 
     def get(self, project: ProjectId, version: VersionName) -> ModelVersion:
@@ -23,15 +23,15 @@ class PublishedVersions(Protocol):
         ...
 
     def current(self, project: ProjectId) -> ModelVersion | None:
-        """The version whose predictions people see, None before the first."""
+        """Return the version whose predictions people see, None before the first."""
         ...
 
 
 class VersionFolders(Protocol):
-    """Where the models of a version are."""
+    """Locates the models of a version."""
 
     def folder(self, project: ProjectId, version: VersionName, control: ControlName) -> Path:
-        """The folder of one control's model. Raises NotFound."""
+        """Return the folder of one control's model. Raises NotFound."""
         ...
 
 
@@ -68,13 +68,13 @@ class Ledgers(Protocol):
     """The ledger of each project: its audit sample, and what was accepted."""
 
     def load(self, project: ProjectId) -> Ledger:
-        """An empty one for a project that never drew an audit sample."""
+        """Return the ledger; an empty one if the project never drew an audit sample."""
         ...
 
     def save(self, project: ProjectId, ledger: Ledger) -> None: ...
 
     def change(self, project: ProjectId, change: Callable[[Ledger], Ledger]) -> Ledger:
-        """Save what `change` makes of the newest ledger; no other writer comes in between."""
+        """Apply `change` to the newest ledger and save it, while no other writer can."""
         ...
 
 
@@ -90,7 +90,7 @@ class StoredPredictions(Protocol):
     def get(
         self, project: ProjectId, version: VersionName, refs: Sequence[ImageRef]
     ) -> Mapping[ImageRef, Json]:
-        """Those that are stored, of tasks that still show the same image."""
+        """Return the stored predictions of those tasks that still show the same image."""
         ...
 
     def prune(self, project: ProjectId, keep: Iterable[VersionName]) -> None:

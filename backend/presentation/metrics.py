@@ -1,4 +1,4 @@
-"""Put the figures of a model into words: the page, the command line and the dialog share them."""
+"""Metrics in words, for the page, the command line and the dialog."""
 
 from collections.abc import Mapping
 from math import isfinite

@@ -181,12 +181,12 @@ def _mark_thresholds(axes: Any, thresholds: Mapping[str, float], theme: Theme) -
 
 
 def _series(theme: Theme) -> Iterator[tuple[str, str]]:
-    """Color and marker for each series."""
+    """Yield color and marker for each series."""
     return zip(cycle((theme.accent, theme.second)), cycle(MARKERS))
 
 
 def _blank(title: str, x: str, y: str) -> tuple[Figure, Any]:
-    """An empty figure and its axes; `Any` because matplotlib types them only partly."""
+    """Return an empty figure and its axes; `Any` because matplotlib types them only partly."""
     figure = Figure(figsize=(4.4, 3.0), layout="constrained")
     axes: Any = figure.add_subplot()
     axes.set_title(title, loc="left", fontweight="bold")

@@ -19,7 +19,7 @@ WAITS_LONG = "If it keeps waiting, check the installation with: autolabel doctor
 
 
 def sentences(status: ProjectStatus) -> tuple[str, ...]:
-    """The verdict or the running job, every reason, label counts and warnings."""
+    """Return the verdict or the running job, every reason, label counts and warnings."""
     return (
         doing(status.job) if status.job else verdict(status),
         *(reason.text for reason in status.reasons),
@@ -29,13 +29,13 @@ def sentences(status: ProjectStatus) -> tuple[str, ...]:
 
 
 def verdict(status: ProjectStatus) -> str:
-    """Whether a job may start."""
+    """Return whether a job may start."""
     head = "Ready to start" if status.ready else "Not ready yet"
     return f"{head}: {status.labeled:,} labeled, {status.unlabeled:,} unlabeled images."
 
 
 def refusal(reasons: Iterable[Reason]) -> tuple[str, ...]:
-    """Every reason why a job was not started, with its hint."""
+    """Return every reason why a job was not started, with its hint."""
     return (f"{NOT_STARTED}:", *(reason.text for reason in reasons))
 
 
@@ -51,7 +51,7 @@ def sentence(text: str) -> str:
 
 
 def doing(job: Job) -> str:
-    """Progress of a job, or how it ended."""
+    """Describe the progress of a job, or how it ended."""
     match job.state:
         case JobState.QUEUED:
             return f"{WAITING} {WAITS_LONG}"

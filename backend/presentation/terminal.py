@@ -44,7 +44,7 @@ def show(value: Value, as_json: bool, lines: Callable[[Value], Iterable[Renderab
 
 @contextmanager
 def waiting(text: str) -> Generator[None]:
-    """Name what takes a while: with a spinner on a terminal, as a plain line otherwise."""
+    """Show what is being waited for: with a spinner on a terminal, as a plain line otherwise."""
     if out.is_terminal:
         with out.status(escape(text)):
             yield

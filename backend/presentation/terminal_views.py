@@ -23,7 +23,7 @@ shows the values in force.
 
 
 def job_lines(job: JobJson) -> Iterable[RenderableType]:
-    """One job: how it ended and what it reports."""
+    """Yield one job: how it ended and what it reports."""
     reason = f": {escape(job.reason)}" if job.reason else ""
     yield f"Job [bold]{job.id}[/] {job.state}{reason}"
     if not job.report:
@@ -69,7 +69,7 @@ def _selection_lines(report: Json) -> Iterable[str]:
 
 
 def status_lines(status: StatusAndJobs) -> Iterable[RenderableType]:
-    """A project: readiness, images per label, version, last jobs."""
+    """Yield a project: readiness, images per label, version, last jobs."""
     yield f"[bold]{escape(status.project.title)}[/]  project {status.project.id}"
     verdict, *more = status.summary
     yield f"[{'green' if status.ready else 'red'}]{escape(verdict)}[/]"
@@ -88,13 +88,13 @@ def status_lines(status: StatusAndJobs) -> Iterable[RenderableType]:
 
 
 def newest_forecast(jobs: Sequence[JobJson]) -> Json | None:
-    """The forecast of the newest job that made one; `jobs` are newest first."""
+    """Return the forecast of the newest job that made one; `jobs` are newest first."""
     reports = (job.report for job in jobs if job.report)
     return next((report["forecast"] for report in reports if report.get("forecast")), None)
 
 
 def jobs_lines(body: JobsJson | StatusAndJobs) -> Iterable[RenderableType]:
-    """A table of jobs."""
+    """Yield a table of jobs."""
     if not body.jobs:
         yield "No jobs yet. Start one with: autolabel label PROJECT"
         return
@@ -116,7 +116,7 @@ def jobs_lines(body: JobsJson | StatusAndJobs) -> Iterable[RenderableType]:
 
 
 def versions_lines(body: VersionsJson) -> Iterable[RenderableType]:
-    """A table of model versions; a star marks the current one."""
+    """Yield a table of model versions; a star marks the current one."""
     if not body.versions:
         yield f"{body.summary} Start it with: autolabel label PROJECT"
         return
@@ -137,12 +137,12 @@ def versions_lines(body: VersionsJson) -> Iterable[RenderableType]:
 
 
 def settings_lines(rows: Iterable[tuple[str, str, str]]) -> Iterable[RenderableType]:
-    """A table of settings."""
+    """Yield a table of settings."""
     yield _table(("setting", "value", "meaning"), rows)
 
 
 def settings_markdown(rows: Iterable[tuple[str, str, str]]) -> str:
-    """The documentation page that lists all settings."""
+    """Return the documentation page that lists all settings."""
     lines = [
         f"| `{name}` | {f'`{value}`' if value else 'none'} | {meaning} |"
         for name, value, meaning in rows

@@ -48,7 +48,7 @@ def remove(label_studio: Path | None) -> str:
 
 
 def is_current(label_studio: Path | None) -> bool:
-    """Whether the action is installed in exactly this version."""
+    """Return whether the action is installed in exactly this version."""
     target = _target(label_studio)
     return target.exists() and target.read_text(encoding="utf-8", errors="replace") == _content()
 
@@ -70,7 +70,7 @@ def _target(label_studio: Path | None) -> Path:
 
 
 def _python(named: Path) -> Path:
-    """The interpreter of an environment, given its folder, its python or its label-studio."""
+    """Return the interpreter of an environment, given its folder, python or label-studio."""
     if named.is_dir():
         places = [named / "bin" / "python", named / "Scripts" / "python.exe"]
     elif named.name.startswith("python"):

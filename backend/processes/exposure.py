@@ -1,4 +1,4 @@
-"""Who may reach the web process: only this machine, or a network."""
+"""Determine who can reach the web process: only this machine, or a network."""
 
 from ipaddress import ip_address
 
@@ -13,7 +13,7 @@ HINT = (
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address is one that only this machine reaches."""
+    """Return whether a host name or address is one that only this machine reaches."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
@@ -23,17 +23,17 @@ def is_loopback(host: str) -> bool:
 
 
 def has_credentials(settings: Settings) -> bool:
-    """Whether requests must carry a user name and a password."""
+    """Return whether requests must carry a user name and a password."""
     return bool(settings.basic_auth_user or settings.basic_auth_password.get_secret_value())
 
 
 def is_open(settings: Settings) -> bool:
-    """Whether a network may call without credentials."""
+    """Return whether a network may call without credentials."""
     return not has_credentials(settings) and not is_loopback(settings.host)
 
 
 def warning(settings: Settings) -> str:
-    """What an open backend allows, as a message."""
+    """Return the warning about an open backend."""
     return OPEN.format(address=f"{settings.host}:{settings.port}")
 
 

@@ -19,7 +19,7 @@ def main() -> int:
 
 
 def own_address(host: str) -> str:
-    """Where this machine reaches a server that listens on `host`."""
+    """Return the address at which this machine reaches a server that listens on `host`."""
     local = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared only
     address = local.get(host, host)
     return f"[{address}]" if ":" in address else address

@@ -25,7 +25,7 @@ BESIDE = Path(".venv-label-studio/bin/label-studio")
 
 
 def installed_command() -> Path:
-    """The `label-studio` command in the clone's environment for it, or else on PATH.
+    """Return the `label-studio` command in the clone's environment for it, or else on PATH.
 
     Raises:
         Unavailable: when there is neither.
@@ -41,7 +41,7 @@ def installed_command() -> Path:
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port that is free right now."""
+    """Return a port that is free right now."""
     with socket.socket() as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])

@@ -53,7 +53,7 @@ def log_errors_of_threads() -> None:
 
 
 def known_secrets(configured: Settings) -> Iterator[str]:
-    """The secrets in the settings, and those in which boto3 finds them."""
+    """Yield the secrets in the settings, and those in which boto3 finds them."""
     for name in Settings.model_fields:
         value: object = getattr(configured, name)
         if isinstance(value, SecretStr):

@@ -39,7 +39,7 @@ _ABANDONED = 3600.0
 """Seconds after which the draft of a file was left by a process that died."""
 
 _WAIT_SECONDS = 0.2
-"""Between two looks at whether the work horse ended or a shutdown was requested."""
+"""Seconds between two checks whether the work horse ended or a shutdown was requested."""
 
 SHUT_DOWN = "the worker was shut down; start the job again"
 
@@ -189,7 +189,7 @@ class JobWorker(Worker):
 
 
 def run_worker(settings: Settings, make: Callable[..., JobWorker] = JobWorker) -> None:
-    """Work off the queue until SIGTERM or SIGINT, which also stop a running job.
+    """Run queued jobs until SIGTERM or SIGINT, which also stop a running job.
 
     Raises:
         QueueUnreachable: when Redis does not answer at the start, or is lost.

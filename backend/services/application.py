@@ -1,4 +1,4 @@
-"""Everything that the web process and the command line may ask for."""
+"""The use cases behind one interface, for the web process and the command line."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""When a training starts by itself: what people changed, held against the project's history."""
+"""Decide when a training starts automatically, from changes and the project's history."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,10 +20,10 @@ RECENT_JOBS = 10
 """Jobs among which the last training is looked for."""
 
 SKEW = timedelta(minutes=1)
-"""By which the clocks of web and worker may differ."""
+"""Difference that is tolerated between the clocks of web and worker."""
 
 Obstacle = Callable[[], str]
-"""The first reason why no training may start, empty where there is none; may take seconds."""
+"""Returns the first reason why no training may start, or ''; may take seconds."""
 
 
 def _now() -> datetime:
@@ -42,7 +42,7 @@ class AutoTrain:
     now: Callable[[], datetime] = field(default=_now)
 
     def decide(self, project: ProjectId, obstacle: Obstacle) -> Decision:
-        """Should a training start now? Asks for the obstacle only where all else says yes."""
+        """Decide whether to start a training now; calls `obstacle` only if all else allows it."""
         if not self.on:
             return SWITCHED_OFF
         events = self.changes.read(project)
@@ -67,13 +67,13 @@ class AutoTrain:
         )
 
     def _since(self, moment: datetime | None) -> float:
-        """Seconds since a moment; infinite for none and for one in the future."""
+        """Return the seconds since a moment; infinite for none and for one in the future."""
         now = self.now()
         past = _past(moment, now)
         return max(0.0, (now - past).total_seconds()) if past else float("inf")
 
     def _history(self, project: ProjectId) -> Sequence[PastTraining]:
-        """Oldest first; a version that was not trained here tells nothing of the curve."""
+        """Return the past trainings, oldest first, without versions that were trained elsewhere."""
         return [
             PastTraining(card.trained_on["images"], _score(card.metrics))
             for card in reversed(self.versions.all(project))
@@ -82,7 +82,7 @@ class AutoTrain:
 
 
 def retraining_policy(settings: Settings) -> RetrainingPolicy:
-    """How eagerly the settings want trainings to start."""
+    """Return the policy that the settings ask for."""
     return RetrainingPolicy(
         debounce=settings.train_debounce_seconds,
         cooldown=settings.train_cooldown_seconds,
@@ -96,8 +96,8 @@ def consuming(changes: AnnotationChanges, work: Work) -> Work:
     """Wrap work so that a job that ends well corrects the counter of changed annotations.
 
     A training consumes what was counted before it listed its tasks; later changes still count. The
-    annotations that any job created or deleted come back as webhook events, and are no people's
-    work.
+    annotations that a job created or deleted come back as webhook events too; these are not
+    counted.
     """
 
     def run(job: Job, steps: Steps) -> JobResult:
@@ -113,7 +113,7 @@ def consuming(changes: AnnotationChanges, work: Work) -> Work:
 
 
 def _in_vain(last: Job | None, events: Events, now: datetime) -> str:
-    """A training that failed or was stopped is not repeated before somebody annotates again."""
+    """Return why a training that failed or was stopped is not repeated yet; '' if it may be."""
     if last is None or last.state not in {JobState.FAILED, JobState.STOPPED}:
         return ""
     ended, changed = _past(last.ended_at, now), _past(events.last, now)
@@ -123,7 +123,7 @@ def _in_vain(last: Job | None, events: Events, now: datetime) -> str:
 
 
 def _past(moment: datetime | None, now: datetime) -> datetime | None:
-    """The moment, or None for one in the future: it was written while the clock ran ahead."""
+    """Return the moment; None if it is in the future, written while the clock ran ahead."""
     return moment if moment and moment <= now + SKEW else None
 
 

@@ -1,4 +1,4 @@
-"""Auto grouping: unlabeled images that look alike, shown together so that people label many."""
+"""Auto grouping: show similar unlabeled images together, so that many are labeled at a time."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -23,7 +23,7 @@ class GroupedProject(ProjectContents, GroupEditor, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """The grouping job; it learns nothing and touches no prediction of a model."""
+    """The grouping job; it trains nothing and changes no prediction of a model."""
 
     label_studio: GroupedProject
     extractor: ReportedExtractor

@@ -1,4 +1,4 @@
-"""Collecting what a labeling job works on: tasks, audit sample, images."""
+"""Collect what a labeling job works on: tasks, audit sample, images."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ Choose = Callable[[ProjectTasks, Ledger], ProjectTasks]
 
 @dataclass(frozen=True, slots=True)
 class LabelingRound:
-    """What one job of active learning or pre-labeling works on.
+    """The tasks and images that one active-learning or pre-labeling job works on.
 
     `tasks` are all tasks of the project, `dataset` the images of those that the job was asked to
     label. `current` is the version in use when the job began.

@@ -24,7 +24,7 @@ from backend.services.training.train import Models
 log = logging.getLogger(__name__)
 
 BATCH = 64
-"""Images computed between two looks at the clock."""
+"""Images computed between two checks of the deadline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Predict:
     def _computed(
         self, schema: LabelSchema, version: ModelVersion, refs: Sequence[ImageRef]
     ) -> dict[ImageRef, Json]:
-        """Predictions computed now; those that fail or come too late are left out."""
+        """Compute predictions now; leave out those that fail or take too long."""
         deadline = self.clock() + self.seconds
         found: dict[ImageRef, Json] = {}
         try:

@@ -1,4 +1,4 @@
-"""Readiness: may a job of a project start, and if not, why not."""
+"""Readiness: whether a job of a project may start and, if not, why."""
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
@@ -75,8 +75,7 @@ class Readiness:
     def require(self, request: JobRequest, *, count: bool = True) -> None:
         """Check that a job may start.
 
-        Without `count` the labels are left to the job to count, which takes seconds if there are
-        many.
+        Without `count`, the job itself counts the labels, which takes seconds if there are many.
 
         Raises:
             Refused: with all reasons at once.
@@ -179,7 +178,7 @@ def _reason(code: ReasonCode, error: AutolabelError) -> Reason:
 
 
 def _repaired(labeled: Iterable[LabeledImage]) -> Iterable[str]:
-    """Warn of annotations that a training reads otherwise than people may have meant them."""
+    """Warn of annotations that a training may read differently from what people meant."""
     match sum(image.repairs.get("rotated", 0) for image in labeled):
         case 0:
             return

@@ -1,4 +1,4 @@
-"""Suggest what to label next: before the first model by typical images, then by its predictions."""
+"""Suggest what to label next: typical images before the first model, then by its predictions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -82,7 +82,7 @@ class Suggestions:
         )
 
     def _version(self, request: JobRequest, schema: LabelSchema) -> ModelVersion | None:
-        """The current version, where it still fits the labeling config."""
+        """Return the current version, where it still fits the labeling config."""
         current = self.versions.current(request.project)
         return current if current and not preconditions.model_fits(schema, current) else None
 
@@ -130,7 +130,7 @@ def show(
     version: VersionName | None,
     picks: Sequence[Pick],
 ) -> None:
-    """List the picks in their tab, and give the predictions of `version` their cluster."""
+    """List the picks in their tab, and set their clusters on the predictions of `version`."""
     label_studio.list_in_tab(project, TabTitle.NEXT_PICKS, [pick.task for pick in picks])
     if version:
         clusters = {pick.task: pick.cluster for pick in picks if not pick.random}

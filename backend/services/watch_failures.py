@@ -19,5 +19,5 @@ class WatchFailures:
         self._messages.pop(project, None)
 
     def all(self) -> Mapping[ProjectId, str]:
-        """The newest failure of each project that failed when it was last looked at."""
+        """Return the newest failure of each project whose last check failed."""
         return dict(self._messages)

@@ -129,7 +129,7 @@ def _failed(error: Exception) -> Response:
 
 
 def _wants_page() -> bool:
-    """Whether a browser asks: browsers accept HTML by name, programs do not."""
+    """Return whether a browser asks: browsers accept HTML by name, programs do not."""
     accepted = request.headers.get("Accept", "")
     return "text/html" in accepted and not request.path.startswith("/api/")
 

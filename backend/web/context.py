@@ -1,4 +1,4 @@
-"""What the routes take from the Flask app they run in."""
+"""Objects that routes take from the current Flask app."""
 
 from typing import cast
 
@@ -20,5 +20,5 @@ def settings() -> Settings:
 
 
 def request_id() -> str:
-    """Id of this request in the log, in `X-Request-Id` and in the response to a crash."""
+    """Return the id of this request in the log, in `X-Request-Id` and in a crash's response."""
     return cast(str, g.get("request_id", ""))

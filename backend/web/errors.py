@@ -79,7 +79,7 @@ class Failure:
         return tuple(sentences.sentence(text) for text in (self.message, self.hint) if text)
 
     def json(self) -> Json:
-        """The body; see `ErrorJson`."""
+        """Return the body; see `ErrorJson`."""
         error: Json = {"code": self.code, "message": self.message, "summary": list(self.sentences)}
         if self.hint:
             error["hint"] = self.hint

@@ -43,7 +43,7 @@ backend's own writes cause it."""
 
 
 def is_first_line(base: type) -> bool:
-    """Whether this is the base class of 1.0.9, whose constructor takes the output of a training."""
+    """Return whether this is the base class of 1.0.9, whose constructor takes `train_output`."""
     return "train_output" in inspect.signature(base.__init__).parameters
 
 

@@ -1,7 +1,7 @@
-"""What a proxy in front of the backend says: below which path it serves us, and by TLS.
+"""Read from a proxy's headers below which path, and whether by TLS, it serves the backend.
 
-The headers decide how the backend writes its own addresses and cookies, and nothing else, so they
-are taken from every client: a client that invents them harms only itself.
+The headers decide only how the backend writes its own addresses and cookies, so they are accepted
+from every client: one that makes them up harms only itself.
 """
 
 import re

@@ -32,7 +32,7 @@ def json_object() -> Mapping[str, Any]:
 
 
 def field(body: Mapping[str, Any], name: str, kind: type[T]) -> T:
-    """A required field of the given type.
+    """Return a required field of the given type.
 
     Raises:
         BadInput: naming the field.

@@ -124,7 +124,7 @@ def check_heads(sockets: Iterable[object], settings: Settings) -> None:
 
 
 def _environ(parser: Any) -> dict[str, Any]:
-    """The WSGI environment of a request without its body, as waitress would build it."""
+    """Return the WSGI environment of a request without its body, as waitress would build it."""
     own = {"CONTENT_LENGTH", "CONTENT_TYPE"}
     headers = {
         name if name in own else f"HTTP_{name}": value for name, value in parser.headers.items()

@@ -16,11 +16,11 @@ class JobAnswer:
 
 @dataclass(frozen=True, slots=True)
 class UndoAnswer:
-    """How many annotations an undo deleted."""
+    """The number of annotations that an undo deleted."""
 
     taken_back: int
 
 
 def answer(body: object, status: int | str = 200) -> Response:
-    """A JSON response; `status` may carry a reason phrase: `409 class 'dog' has 3 images`."""
+    """Return a JSON response; `status` may have a reason phrase: `409 class 'dog' has 3 images`."""
     return Response(json_text(body), status, mimetype="application/json")

@@ -78,7 +78,7 @@ def check_head(head: Request, settings: Settings) -> None:
 
 
 def largest_body(path: str, settings: Settings) -> int:
-    """Most bytes that the body of a request to this path may have."""
+    """Return the most bytes that the body of a request to this path may have."""
     if _START.fullmatch(path):
         return LARGEST_START
     largest = LARGEST.get(path, LARGEST_BODY)
@@ -123,7 +123,7 @@ def _host_of(url: str) -> str:
 
 
 def _is_address(host: str) -> bool:
-    """Whether this is an IP address, which no other site can point elsewhere."""
+    """Return whether this is an IP address, which no other site can point elsewhere."""
     try:
         ip_address(host)
     except ValueError:
@@ -141,7 +141,7 @@ def _check_credentials(head: Request, settings: Settings) -> None:
 
 
 def _encoded(login: str) -> list[bytes]:
-    """As browsers encode it, and as Label Studio does where that is possible."""
+    """Encode as browsers do, and as Label Studio does where that is possible."""
     try:
         return [login.encode(), login.encode("latin-1")]
     except UnicodeEncodeError:
@@ -149,7 +149,7 @@ def _encoded(login: str) -> list[bytes]:
 
 
 def _basic(header: str) -> bytes:
-    """The `user:password` of a Basic Authorization header; empty if there is none."""
+    """Return the `user:password` of a Basic Authorization header; empty if there is none."""
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic":
         return b""

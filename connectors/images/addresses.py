@@ -16,7 +16,7 @@ from connectors.errors import FetchFailed
 
 
 class Place(StrEnum):
-    """Where an image is stored. Decides who is asked for it, and whether the token is sent."""
+    """Where an image is stored. Decides where it is fetched, and whether the token is sent."""
 
     UPLOAD = "upload"
     """A file uploaded to Label Studio. Never changes under its name; `at` is a path."""
@@ -92,7 +92,7 @@ def parse(uri: str, server: str) -> Address:
 
 
 def server_path(address: Address, task: int) -> str:
-    """The path below the base URL at which Label Studio serves the image of a task."""
+    """Return the path below the base URL at which Label Studio serves the image of a task."""
     match address.place:
         case Place.LOCAL:
             return f"/data/local-files/?d={quote(address.at)}"
@@ -104,7 +104,7 @@ def server_path(address: Address, task: int) -> str:
 
 
 def _on_server(parts: SplitResult, server: str) -> Address | None:
-    """The address if Label Studio serves files under this path, else None."""
+    """Return the address if Label Studio serves files under this path, else None."""
     path = _below(server, parts.path)
     query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     if path.rstrip("/") == "/data/local-files" and "d" in query:
@@ -119,13 +119,13 @@ def _on_server(parts: SplitResult, server: str) -> Address | None:
 
 
 def _below(server: str, path: str) -> str:
-    """A path relative to the one of the base URL."""
+    """Return a path relative to the one of the base URL."""
     prefix = urlsplit(server).path.rstrip("/")
     return path.removeprefix(prefix) if prefix and path.startswith(prefix + "/") else path
 
 
 def _inside_folder(relative: str) -> str:
-    """A path that stays inside the folder, normalized as Label Studio does it."""
+    """Return a path that stays inside the folder, normalized as Label Studio does it."""
     clean = posixpath.normpath(relative).lstrip("/")
     if clean.split("/")[0] in {"", ".", ".."} or "\0" in clean:
         raise FetchFailed(

@@ -1,6 +1,6 @@
 """Fetch images once: remember their digests, and keep their files while there is room.
 
-A known image is trusted without asking anyone: a local file while its modification time and size
+A known image is trusted without a request: a local file while its modification time and size
 stay the same; an upload and a `data:` address forever, because they cannot change; any other
 address for a day, after which the server is asked whether the image changed. It is also asked if
 the clock ran ahead when it last was. If that server is away, the known image is used. `path` trusts
@@ -101,7 +101,7 @@ class ImageCache:
             pool.shutdown(cancel_futures=True)
 
     def path(self, task: int, uri: str) -> Path:
-        """The image's file, fetched again if it was evicted.
+        """Return the image's file, fetched again if it was evicted.
 
         The file stays at least until as many bytes as the cache holds were used after it.
 
@@ -135,7 +135,7 @@ class ImageCache:
     def _slots(
         self, items: Sequence[Item], pool: ThreadPoolExecutor, cancelled: threading.Event
     ) -> Iterator[Slot | Future[Slot]]:
-        """Known images and failures at once; the others are being fetched by the pool."""
+        """Yield known images and failures at once; the others are being fetched by the pool."""
         images = [self._image_or_failure(uri) for _, uri in items]
         known = self._index.known([one.key for one in images if isinstance(one, _Image)])
         for (task, _), image in zip(items, images, strict=True):
@@ -171,7 +171,7 @@ class ImageCache:
             return content
 
     def _is_fresh(self, image: _Image, known: Content) -> bool:
-        """Whether the known content can be trusted without asking anyone."""
+        """Return whether the known content can be trusted without a request."""
         if image.local:
             try:
                 return known.validator == _state(image.local)
@@ -220,7 +220,7 @@ class ImageCache:
 
 
 def _key(address: Address) -> bytes:
-    """A digest, because an address may contain a signature or a whole image."""
+    """Return a digest, because an address may contain a signature or a whole image."""
     return hashlib.blake2b(f"{address.place} {address.at}".encode(), digest_size=16).digest()
 
 

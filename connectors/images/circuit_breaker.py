@@ -1,9 +1,9 @@
-"""Wait for a host that is away, and stop asking it when it stays away.
+"""Wait for a host that does not answer, and stop calling it when that lasts.
 
-A host that restarts must cost no image, and one that is gone must not cost the time-out of each of
-its images. So a fetch that failed is repeated for as long as its host has answered nobody, up to
-`patience` seconds after the host was last heard of. From then on its images fail at once, but for
-one attempt every `OPEN_SECONDS`.
+No image may be lost because its host restarts, and a host that is gone must not cost a time-out
+for each of its images. So a failed fetch is repeated while its host answers no other fetch either,
+up to `patience` seconds after its last answer. Then its images fail at once, except for one attempt
+every `OPEN_SECONDS`.
 """
 
 import threading
@@ -56,10 +56,10 @@ class CircuitBreaker:
         self._reset(host)
 
     def pause(self, host: str, failed_at: float) -> float | None:
-        """Seconds to wait before an image that first failed at `failed_at` is tried again.
+        """Return the seconds to wait before retrying an image that first failed at `failed_at`.
 
-        None where waiting is no use: the host answered others meanwhile, so the fault is the
-        image's, or it has been away for too long.
+        None if waiting is useless: the host answered other fetches meanwhile, so the image itself
+        is at fault, or the host has not answered for too long.
         """
         with self._lock:
             if self._answered_at.get(host, float("-inf")) > failed_at:

@@ -60,7 +60,7 @@ def save(chunks: Iterable[bytes], to: Path, max_bytes: int) -> Content:
 
 
 def digest_of(path: Path) -> str:
-    """The digest of a file, equal to the one that `save` returns for the same bytes."""
+    """Return the digest of a file, equal to the one that `save` returns for the same bytes."""
     with path.open("rb", buffering=0) as file:
         return hashlib.file_digest(file, _hasher).hexdigest()
 

@@ -135,7 +135,7 @@ class Downloader:
         validator: str,
         cancelled: threading.Event | None,
     ) -> Content | None:
-        """A few attempts within the time limit of one fetch."""
+        """Make a few attempts within the time limit of one fetch."""
         target, deadline = _parsed(url), Deadline(self._limits.seconds, cancelled)
 
         def attempt() -> Content | None:
@@ -152,7 +152,7 @@ class Downloader:
         return with_retries(attempt, delay, deadline.pause)
 
     def _follow(self, url: httpx.URL, to: Path, signed: bool, validator: str) -> Content | None:
-        """One attempt, with all its redirects."""
+        """Make one attempt, following its redirects."""
         for _ in range(_REDIRECTS + 1):
             signed = signed and self._label_studio.covers(str(url))
             with self._response(url, signed, validator) as response:
@@ -208,7 +208,7 @@ class Downloader:
 
 
 def _parsed(url: str, base: httpx.URL | None = None) -> httpx.URL:
-    """An absolute http address; a redirect's address may be relative to `base`."""
+    """Return an absolute http address; a redirect's address may be relative to `base`."""
     try:
         parsed = base.join(url) if base else httpx.URL(url)
         host = parsed.host
@@ -264,7 +264,7 @@ def _header(response: httpcore.Response, name: str) -> str:
 
 
 def _validator(response: httpcore.Response) -> str:
-    """The request header that asks for the file only if it changed; "" if there is none.
+    """Return the request header that asks for the file only if it changed; "" if there is none.
 
     Headers that are not ASCII cannot be sent back.
     """

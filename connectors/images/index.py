@@ -58,7 +58,7 @@ class ImageIndex:
         self._run(_create)
 
     def known(self, keys: Sequence[bytes]) -> dict[bytes, Content]:
-        """The known content of each key; unknown keys are left out."""
+        """Return the known content of each key; unknown keys are left out."""
         found: dict[bytes, Content] = {}
         for start in range(0, len(keys), _ROWS):
             some = keys[start : start + _ROWS]
@@ -93,7 +93,7 @@ class ImageIndex:
         return bool(self._run(lambda db: db.execute(update, row).rowcount))
 
     def total(self) -> int:
-        """The size of all objects in bytes."""
+        """Return the size of all objects in bytes."""
         return self._run(lambda db: int(db.execute("SELECT bytes FROM total").fetchone()[0]))
 
     def drop_least_used(self, down_to: int, keep: str, delete: Callable[[str], None]) -> int:

@@ -51,7 +51,7 @@ class Deadline:
         return self._cancelled.is_set()
 
     def left(self) -> float:
-        """Seconds left; 0 when the time is over or the fetch was cancelled."""
+        """Return seconds left; 0 when the time is over or the fetch was cancelled."""
         return 0.0 if self.is_cancelled else max(0.0, self._ends - time.monotonic())
 
     def pause(self, seconds: float) -> bool:
@@ -86,7 +86,7 @@ class Connections:
         self._pools: dict[str, httpcore.ConnectionPool] = {}
 
     def to(self, scheme: str, host: str) -> httpcore.ConnectionPool:
-        """The pool for a host."""
+        """Return the pool for a host."""
         proxy = self._proxies.get(scheme, "")
         if proxy and urllib.request.proxy_bypass(host):
             proxy = ""
@@ -112,7 +112,7 @@ class Connections:
 
 
 def is_metadata(address: str) -> bool:
-    """Whether clouds serve credentials at this IP address, in whatever spelling."""
+    """Return whether clouds serve credentials at this IP address, in whatever spelling."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
         ip = ip.ipv4_mapped or (ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in _NAT64 else ip)
@@ -146,7 +146,7 @@ class _Fenced(httpcore.NetworkBackend):
 
 
 def _resolved(host: str, port: int) -> list[str]:
-    """The IP addresses of a host, without duplicates.
+    """Return the IP addresses of a host, without duplicates.
 
     Raises:
         FetchFailed: when one of them is a metadata address.

@@ -46,7 +46,7 @@ class ObjectStore:
             path.unlink(missing_ok=True)
 
     def place(self, digest: str) -> Path:
-        """The path of an object, whether it is stored or not."""
+        """Return the path of an object, whether it is stored or not."""
         return self._objects / digest[:2] / digest
 
     def keep(self, file: Path, content: Content) -> None:
@@ -64,7 +64,7 @@ class ObjectStore:
         self._make_room(content.digest)
 
     def find(self, digest: str, size: int) -> Path | None:
-        """The file of an object, marked as used now; None if it is missing or incomplete."""
+        """Return the file of an object, marked as used now; None if it is missing or incomplete."""
         path = self.place(digest)
         if not self._index.touch(digest):
             return None

@@ -33,7 +33,7 @@ class _Client(Protocol):
 
 
 def credentials_given(environment: Mapping[str, str]) -> bool:
-    """Whether the environment names AWS credentials."""
+    """Return whether the environment names AWS credentials."""
     return any(environment.get(name) for name in _CREDENTIALS)
 
 

@@ -44,7 +44,7 @@ class Source(Protocol):
         ...
 
     def local(self, address: Address) -> Path | None:
-        """The image's file if it is on this machine, to be read in place.
+        """Return the image's file if it is on this machine, to be read in place.
 
         Raises:
             FetchFailed: when the file is empty or too large.
@@ -116,7 +116,7 @@ class Storage:
         return parse(uri, self._label_studio.base_url)
 
     def local(self, address: Address) -> Path | None:
-        """The file below `local_root`, if it exists and no link leads out of the folder.
+        """Return the file below `local_root`, if it exists and no link leads out of the folder.
 
         Raises:
             FetchFailed: when the file is empty or too large.

@@ -60,7 +60,7 @@ def mean(table: Floats) -> float:
 
 
 def _area(hits: Targets, total: int) -> float:
-    """Area under the precision-recall curve: the mean precision at recall 0, 0.01 ... 1.
+    """Return the area under the precision-recall curve: the mean precision at recall 0, 0.01 ... 1.
 
     Precision is first made monotone, as in pycocotools' `accumulate`.
 

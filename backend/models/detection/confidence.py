@@ -93,13 +93,13 @@ def _shown(candidates: Sequence[Region], thresholds: Mapping[Label, float]) -> T
 
 
 def _complete(candidates: Sequence[BoxComparison]) -> float:
-    """Share of images whose every true box has a candidate, by Laplace's rule of succession."""
+    """Return the share of images with a candidate for every true box (Laplace's rule)."""
     complete = sum(bool(image.located().all()) for image in candidates)
     return (complete + 1) / (len(candidates) + 2)
 
 
 def _product(probabilities: Floats, shown: Targets, complete: float) -> float:
-    """Probability of a right answer if boxes were independent.
+    """Return the probability of a right answer if boxes were independent.
 
     Args:
         probabilities: that each candidate is right, (m,).

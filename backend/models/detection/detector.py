@@ -67,7 +67,7 @@ class Detector:
         (folder / CARD).write_text(json.dumps(card, indent=1), "utf-8")
 
     def _best(self, candidates: Regions) -> list[float]:
-        """Best score of each label in an image; 0 where it has no candidate."""
+        """Return the best score of each label in an image; 0 where it has no candidate."""
         return [
             max((score(box) for box in candidates.regions if box.label == label), default=0.0)
             for label in self.labels

@@ -87,7 +87,7 @@ def evaluate(
 
 
 def image_metrics(confidence: Floats, edits: Rows) -> Mapping[str, float]:
-    """Metrics of whole images; `accuracy` is the share of images that need no edit.
+    """Compute the metrics of whole images; `accuracy` is the share of images that need no edit.
 
     Args:
         confidence: that each image needs no edit, (n,).
@@ -104,7 +104,7 @@ def image_metrics(confidence: Floats, edits: Rows) -> Mapping[str, float]:
 
 
 def box_metrics(shown: Sequence[BoxComparison], labels: Sequence[Label]) -> Mapping[str, float]:
-    """Precision and recall of the shown boxes of all labels together."""
+    """Compute precision and recall of the shown boxes of all labels together."""
     boxes = sum(count(shown, label) for label in labels)
     return _precision_recall(PooledDetections.of(shown), boxes)
 

@@ -9,7 +9,7 @@ from backend.domain.arrays import Floats
 
 
 def overlaps(ones: Sequence[Region], others: Sequence[Region]) -> Floats:
-    """IoU of every box with every other, (len(ones), len(others))."""
+    """Return the IoU of every box with every other, (len(ones), len(others))."""
     one, other = _corners(ones)[:, None], _corners(others)[None, :]
     low, high = np.maximum(one[..., :2], other[..., :2]), np.minimum(one[..., 2:], other[..., 2:])
     shared = np.prod(np.clip(high - low, 0, None), axis=-1)

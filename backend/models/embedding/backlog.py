@@ -1,4 +1,4 @@
-"""The images whose vectors are not known yet, each content once."""
+"""Images that are still to be embedded, one for each content."""
 
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ class PendingImage:
 
 
 Outcome = tuple[int, Entry | NoPrediction]
-"""A row with what is known of its image, or with the reason why nothing is."""
+"""A row, with the features of its image or the reason why there are none."""
 
 
 class Backlog:
@@ -43,11 +43,11 @@ class Backlog:
         return [self._queue.popleft() for _ in range(size)]
 
     def embedded(self, digest: str, entry: Entry) -> Sequence[Outcome]:
-        """The outcome of every image with this content."""
+        """Return the outcome of every image with this content."""
         return [(image.row, entry) for image in self._equal.pop(digest)]
 
     def failed(self, image: PendingImage, reason: str) -> Outcome:
-        """The outcome of this image only; the next one of equal content is queued instead."""
+        """Return the outcome of this image; the next one of equal content is queued instead."""
         equal = self._equal[image.digest]
         equal.remove(image)
         if equal:

@@ -50,7 +50,7 @@ class OnnxEncoder:
 
 
 def cpu_threads(settings: Settings) -> int:
-    """The number of threads to compute with: AUTOLABEL_THREADS, else the CPUs of this process."""
+    """Return the number of threads to use: AUTOLABEL_THREADS, else the CPUs of this process."""
     if settings.threads:
         return settings.threads
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
@@ -70,7 +70,7 @@ def compute_device(asked: str) -> str:
 
 
 def is_cpu_for_sure(asked: str) -> bool:
-    """Whether `compute_device` returns `cpu` without importing torch."""
+    """Return whether `compute_device` returns `cpu` without importing torch."""
     return asked == "cpu" or (asked == "auto" and not _may_have_accelerator())
 
 
@@ -142,7 +142,7 @@ def _export_lock(folder: Path) -> Generator[None]:
 
 
 def export_path(backbone: Backbone, data_dir: Path) -> Path:
-    """The ONNX file of a backbone; each version of torch exports its own."""
+    """Return the ONNX file of a backbone; each version of torch exports its own."""
     torch_version = metadata.version("torch").partition("+")[0]
     return data_dir / "weights" / f"{backbone.slug}-torch{torch_version}.onnx"
 

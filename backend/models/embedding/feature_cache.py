@@ -55,7 +55,7 @@ class FeatureCache:
         self._path = path
 
     def get(self, digests: Sequence[str]) -> Iterator[tuple[str, Entry]]:
-        """Yield the known ones, in no particular order, with memory bounded by a chunk of 1,000."""
+        """Yield the known entries in any order, read in chunks of 1,000."""
         for start in range(0, len(digests), _AT_ONCE):
             wanted = digests[start : start + _AT_ONCE]
             rows = self._with_database(lambda db, some=wanted: _select(db, some))
@@ -71,7 +71,7 @@ class FeatureCache:
         self._with_database(lambda db: _insert(db, rows))
 
     def width(self) -> int | None:
-        """Length of the stored vectors; None while the cache is empty."""
+        """Return the length of the stored vectors; None while the cache is empty."""
         row = self._with_database(
             lambda db: db.execute("SELECT length(vector) FROM features LIMIT 1").fetchone()
         )

@@ -31,7 +31,7 @@ _ROWS = 4096
 
 
 def open_extractor(settings: Settings, files: ImageFiles) -> "CachingExtractor":
-    """The extractor that the settings ask for; loads no model yet.
+    """Return the extractor that the settings ask for; loads no model yet.
 
     Raises:
         BadInput: when the settings name no known backbone.
@@ -68,7 +68,7 @@ class CachingExtractor:
     def extract(
         self, refs: Sequence[ImageRef], progress: Progress
     ) -> tuple[ImageBatch, Sequence[NoPrediction]]:
-        """Readable images in the order asked for, and the reason for each of the others.
+        """Return readable images in the order asked for, and the reason for each of the others.
 
         Raises:
             Stopped: from `progress`; no thread is left behind.
@@ -136,7 +136,7 @@ class CachingExtractor:
         return dict(self._notes)
 
     def encoder(self) -> Encoder:
-        """The encoder, loaded by the first call. Raises NoWeights."""
+        """Return the encoder, loaded by the first call. Raises NoWeights."""
         with self._loading:
             if self._encoder is None:
                 self._encoder = open_encoder(self._backbone, self.device, self._settings)
@@ -173,7 +173,7 @@ class _BatchBuilder:
         return [slot for _, slot in sorted(self._unreadable.items())]
 
     def images(self, refs: Sequence[ImageRef], width: int) -> ImageBatch:
-        """The readable rows; gaps are closed in place, so the features are never held twice."""
+        """Return the readable rows; closes gaps in place, so features are never held twice."""
         features = self._features
         if features is None:
             features = np.zeros((self._rows, width), np.float16)

@@ -9,6 +9,6 @@ from typing import Any
 
 
 def runtime() -> Any:
-    """The package. Importing it starts threads, so call this after a fork."""
+    """Return the package. Importing it starts threads, so call this after a fork."""
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read once, when the package is imported
     return import_module("onnxruntime")

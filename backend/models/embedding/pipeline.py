@@ -2,8 +2,8 @@
 
     files --(one thread)--> digests --> cache --> backlog --(worker threads)--> vectors
 
-The calling thread only looks up, stores and reports, so it can report twice a second, whatever
-the other threads wait for. Memory is bounded: every stage is pulled by the next one.
+The calling thread only reads and writes the cache and reports progress, so it can report twice a
+second while other threads wait. Memory is bounded: each stage pulls from the one before.
 """
 
 import threading
@@ -37,12 +37,12 @@ _GATHER = 0.02
 """Seconds in which arrivals are gathered, so that one query asks the cache for many images."""
 
 Arrival = tuple[int, tuple[ImageRef, str] | NoPrediction]
-"""A row, with its image and the digest of its content, or with the reason why there is none."""
+"""A row, with its image and the digest of its content or the reason why there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingTools:
-    """What a pass needs; `encoder` is called once, and only if an image is not in the cache."""
+    """The parts of a pass; `encoder` is called once, and only if an image is not in the cache."""
 
     files: ImageFiles
     cache: FeatureCache
@@ -57,8 +57,8 @@ def embed(
     """Yield the outcome of every row once, in groups and in any order.
 
     A group may be empty: one is yielded at least twice a second. Close the generator to stop early;
-    it leaves no thread behind. The time spent is added to `seconds`, as FETCH where nothing but
-    files was waited for, else as EMBED.
+    it leaves no thread behind. The time spent is added to `seconds`: as FETCH while only waiting
+    for files, else as EMBED.
 
     Raises:
         NoWeights: when something must be embedded and the backbone's weights are missing.
@@ -114,7 +114,7 @@ def _put(arrived: Queue[Arrival | None], item: Arrival | None, stop: threading.E
 
 
 def _gathered(arrived: Queue[Arrival | None]) -> tuple[Sequence[Arrival], bool]:
-    """What arrives together, and whether more may come."""
+    """Return a group of arrivals, and whether more may come."""
     group: list[Arrival] = []
     deadline = monotonic() + _HEARTBEAT
     while len(group) < _AHEAD:
@@ -161,7 +161,7 @@ def _embedded(
 def _looked_up(
     group: Sequence[Arrival], cache: FeatureCache, backlog: Backlog
 ) -> Sequence[Outcome]:
-    """The outcomes that are known already; the other images join the backlog."""
+    """Return the outcomes that are known already; the other images join the backlog."""
     outcomes: list[Outcome] = [
         (row, found) for row, found in group if isinstance(found, NoPrediction)
     ]

@@ -69,7 +69,7 @@ def _split(images: Tensor, size: int) -> Sequence[Tensor]:
 
 
 def torch_device(asked: str) -> str:
-    """The torch device for `auto`, `cuda`, `cuda:1` or `mps`.
+    """Return the torch device for `auto`, `cuda`, `cuda:1` or `mps`.
 
     Raises:
         BadInput: when the requested device does not exist.
@@ -86,7 +86,7 @@ def torch_device(asked: str) -> str:
 
 
 def _available() -> list[str]:
-    """Devices from the fastest to `cpu`."""
+    """Return devices from the fastest to `cpu`."""
     names: list[str] = []
     if torch.cuda.is_available():
         numbered = [f"cuda:{number}" for number in range(torch.cuda.device_count())]

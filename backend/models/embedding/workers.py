@@ -17,7 +17,7 @@ from backend.models.images.thumbnails import Thumbnail, decode
 from backend.ports.images import ImageFiles
 
 BatchResult = Sequence[tuple[PendingImage, Entry | str]]
-"""What is known of each image of a batch, or why it could not be read."""
+"""The features of each image of a batch, or the reason why it could not be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class EmbeddingWorker:
     stop: threading.Event
 
     def __call__(self, batch: Sequence[PendingImage]) -> BatchResult:
-        """One result for each image; none at all when asked to stop."""
+        """Return one result for each image; none at all when asked to stop."""
         decoded: list[tuple[PendingImage, Thumbnail]] = []
         unreadable: list[tuple[PendingImage, str]] = []
         for image in batch:
@@ -65,9 +65,9 @@ class RunningBatches:
         return len(self._futures)
 
     def next_size(self, waiting: int, full: int) -> int:
-        """The size of the next batch, or 0 while there is no need for another.
+        """Return the size of the next batch, or 0 while there is no need for another.
 
-        Full batches are queued ahead. What is left over is shared out once threads would idle.
+        Full batches are queued ahead. A last, smaller rest is divided among idle threads.
         """
         idle = max(0, self._threads - len(self))
         if not idle and (waiting < full or len(self) >= 2 * self._threads):
@@ -78,7 +78,7 @@ class RunningBatches:
         self._futures.add(self._pool.submit(worker, batch))
 
     def finished(self, timeout: float) -> BatchResult:
-        """The results that have come in; waits up to `timeout` seconds for the first one.
+        """Return the results that have come in; waits up to `timeout` seconds for the first one.
 
         Raises what a worker raised.
         """
@@ -87,7 +87,7 @@ class RunningBatches:
 
 
 def open_workers(threads: int) -> ThreadPoolExecutor:
-    """Threads of low priority, so that the web process on the same machine stays responsive."""
+    """Start threads of low priority, so that a web process on this machine stays responsive."""
     return ThreadPoolExecutor(threads, "embed", initializer=_lower_priority)
 
 

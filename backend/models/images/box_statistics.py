@@ -17,7 +17,7 @@ BRIGHTNESS, SHARPNESS = IMAGE_STATS.index("brightness"), IMAGE_STATS.index("shar
 
 
 def brightness_and_sharpness(path: Path, boxes: Sequence[Box]) -> tuple[float, float]:
-    """Means over the boxes, in the units of the same statistics of whole images.
+    """Return the means over the boxes, in the units of the same statistics of whole images.
 
     Raises:
         UnreadableImage: when the file is no image that can be read.
@@ -29,7 +29,7 @@ def brightness_and_sharpness(path: Path, boxes: Sequence[Box]) -> tuple[float, f
 
 
 def _crop(pixels: Pixels, box: Box) -> Pixels:
-    """The pixels inside a box: one at least, however thin it is."""
+    """Return the pixels inside a box: one at least, however thin it is."""
     height, width = pixels.shape[:2]
     top, left = int(box.top * height), int(box.left * width)
     bottom, right = ceil(box.bottom * height), ceil(box.right * width)

@@ -42,7 +42,7 @@ Size = tuple[int, int]
 
 
 class PixelBudget:
-    """A semaphore that counts megapixels; those who wait are served in order of arrival."""
+    """A semaphore that counts megapixels; threads that wait are served in order of arrival."""
 
     def __init__(self, megapixels: float) -> None:
         self._total = self._free = megapixels
@@ -132,7 +132,7 @@ def strips(image: Image.Image, multiple: int = 1) -> Iterator[tuple[int, Image.I
 
 
 def is_deep(image: Image.Image) -> bool:
-    """Whether a gray value takes more than 8 bits."""
+    """Return whether a gray value takes more than 8 bits."""
     return image.mode in {"I", "F"} or image.mode.startswith("I;16")
 
 
@@ -148,7 +148,7 @@ def to_8_bit(image: Image.Image) -> Image.Image:
 
 
 def _range(image: Image.Image) -> tuple[float, float]:
-    """The values that become black and white."""
+    """Return the values that become black and white."""
     low, high = np.inf, -np.inf
     for _, strip in strips(image):
         values = np.asarray(strip, np.float32)

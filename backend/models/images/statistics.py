@@ -12,7 +12,7 @@ _OPPONENT = np.array([[1.0, -1.0, 0.0], [0.5, 0.5, -1.0]], np.float32)
 
 
 def measure(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.float32]:
-    """The statistics of one image (len(IMAGE_STATS),), in the order of `IMAGE_STATS`.
+    """Return the statistics of one image (len(IMAGE_STATS),), in the order of `IMAGE_STATS`.
 
     Args:
         pixels: the whole image in RGB (side, side, 3), resized to a square.
@@ -36,13 +36,13 @@ def measure(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.fl
 
 
 def _colorfulness(pixels: NDArray[np.uint8]) -> float:
-    """Hasler & Suesstrunk (2003), "Measuring colourfulness in natural images", M^(3)."""
+    """Compute M^(3) of Hasler & Suesstrunk (2003), "Measuring colourfulness in natural images"."""
     opponent = cv2.transform(pixels.astype(np.float32), _OPPONENT)
     mean, deviation = cv2.meanStdDev(opponent)
     return float(np.linalg.norm(deviation) + 0.3 * np.linalg.norm(mean))
 
 
 def _sharpness(gray: cv2.typing.MatLike) -> float:
-    """Variance of the Laplacian (Pech-Pacheco et al. 2000)."""
+    """Return the variance of the Laplacian (Pech-Pacheco et al. 2000)."""
     _, deviation = cv2.meanStdDev(cv2.Laplacian(gray, cv2.CV_16S))
     return float(deviation[0, 0] ** 2)

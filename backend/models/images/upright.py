@@ -39,7 +39,7 @@ def reading(path: Path) -> Generator[Pixels]:
 
 
 def is_plain(path: Path) -> bool:
-    """Whether OpenCV, and so Ultralytics, reads this file as Label Studio displays it.
+    """Return whether OpenCV, and so Ultralytics, reads this file as Label Studio displays it.
 
     Raises:
         UnreadableImage: when the file is no image.
@@ -49,7 +49,7 @@ def is_plain(path: Path) -> bool:
 
 
 def orientation_of(image: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8; a damaged EXIF block counts as 1, which is upright.
+    """Return the EXIF orientation, 1 to 8; a damaged EXIF block counts as 1, which is upright.
 
     Pillow turns TIFF upright while it loads the pixels, after which the orientation is 1.
     """
@@ -61,7 +61,7 @@ def orientation_of(image: Image.Image) -> int:
 
 
 def upright_size(image: Image.Image) -> tuple[int, int]:
-    """Width and height in pixels of the upright image."""
+    """Return width and height in pixels of the upright image."""
     return (image.height, image.width) if orientation_of(image) >= 5 else image.size
 
 

@@ -18,7 +18,7 @@ Boxes = Sequence[Box]
 
 
 def nothing_found(evidence: Evidence) -> Iterable[HardReason]:
-    """No box predicted (0); as strong as the share of labeled images that have a box."""
+    """Report images without a predicted box (0), as strongly as labeled images tend to have one."""
     if evidence.control.kind is TaskKind.DETECTION:
         with_boxes = np.mean([bool(_boxes(answer)) for answer in evidence.labeled_answers] or [0.0])
         empty = [not _boxes(answer) for answer in evidence.predictions.answers]

@@ -18,7 +18,7 @@ TOSS_UP = 0.5
 
 
 def low_confidence(evidence: Evidence) -> Iterable[HardReason]:
-    """One minus the calibrated confidence (ModelArts' predict_score, 1).
+    """Score one minus the calibrated confidence (ModelArts' predict_score, 1).
 
     Boxes use the mean confidence of the predicted boxes: the confidence that an image of many
     boxes needs no edit at all is always low, and so is the minimum over many boxes.
@@ -54,7 +54,7 @@ def _scores(answer: Answer) -> Sequence[float]:
 
 
 def close_labels(evidence: Evidence) -> Iterable[HardReason]:
-    """A small margin between the top two labels (Scheffer et al. 2001).
+    """Score a small margin between the top two labels (Scheffer et al. 2001).
 
     With several labels an image: a label whose probability is close to 0.5.
     """

@@ -19,7 +19,7 @@ FAR, VERY_FAR = 3.0, 6.0
 
 
 def differs_from_neighbors(evidence: Evidence) -> Iterable[HardReason]:
-    """The nearest labeled images have another label (ModelArts' clustering_mining, 2)."""
+    """Score how many of the nearest labeled images differ (ModelArts' clustering_mining, 2)."""
     near, _ = nearest(evidence.images.features, evidence.labeled.features, NEIGHBORS)
     if near.shape[1] < NEIGHBORS:
         return
@@ -57,7 +57,7 @@ def _strongest_objection(votes: Floats, predicted: Targets, exclusive: bool) -> 
 
 
 def unlike_its_label(evidence: Evidence) -> Iterable[HardReason]:
-    """Far from the images annotated with the predicted label (image_similarity_mining, 3)."""
+    """Score the distance to images with the predicted label (image_similarity_mining, 3)."""
     predicted, given = evidence.predicted, evidence.given
     strength = np.zeros(len(predicted))
     label = np.zeros(len(predicted), dtype=np.intp)
@@ -72,14 +72,14 @@ def unlike_its_label(evidence: Evidence) -> Iterable[HardReason]:
 
 
 def far_from_all(evidence: Evidence) -> Iterable[HardReason]:
-    """Far from every labeled image (ModelArts' anomaly_detection_mining, 30)."""
+    """Score the distance to every labeled image (ModelArts' anomaly_detection_mining, 30)."""
     if len(evidence.labeled) > NEIGHBORS:
         strength = _farness(evidence.images.features, evidence.labeled.features)
         yield HardReason(30, strength, lambda _: "far from all labeled images")
 
 
 def differs_from_its_twin(evidence: Evidence) -> Iterable[HardReason]:
-    """A near-identical image has another answer (ModelArts' sequential_mining, 4)."""
+    """Report near-identical images with another answer (ModelArts' sequential_mining, 4)."""
     features = np.concatenate([evidence.images.features, evidence.labeled.features])
     answers = [*evidence.predictions.answers, *evidence.labeled_answers]
     tasks = [*evidence.images.tasks, *evidence.labeled.tasks]

@@ -79,7 +79,7 @@ class ConsistencyCheck:
         return sorted(int(row) for row in np.argsort(plain.confidence, kind="stable")[:count])
 
     def _keeps_meaning(self, control: Control, dataset: Dataset, predict: "_Predict") -> bool:
-        """Whether the augmentation preserves labels. It does for boxes, which are mapped back."""
+        """Return whether the augmentation preserves labels; always true for boxes, mapped back."""
         rows, answers = answered(control, dataset)
         if control.kind is TaskKind.DETECTION or not rows:
             return True

@@ -1,6 +1,6 @@
-"""What a job still puts in order once its version is shown: no reason to call the round failed.
+"""Cleanup after a version is shown; its failure does not fail the job.
 
-The next job does all of it anew, so what cannot be done now is named in the report and left.
+The next job repeats all of it, so a step that fails now is skipped and named in the report.
 """
 
 import logging
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SkippedCleanup:
-    """What was to be put in order, and why it was not."""
+    """A cleanup step that was skipped, and the reason."""
 
     what: str
     reason: str
@@ -22,7 +22,7 @@ class SkippedCleanup:
 
 @dataclass(slots=True)
 class Cleanup:
-    """Does one thing after the other; after a request to stop, nothing more."""
+    """Runs cleanup steps; after a request to stop, it skips the rest."""
 
     skipped_cleanup: list[SkippedCleanup] = field(default_factory=list[SkippedCleanup])
     _stopped: Stopped | None = None

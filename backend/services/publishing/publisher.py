@@ -1,4 +1,4 @@
-"""Put the predictions of a version where people see them.
+"""Publish the predictions of a version in Label Studio.
 
 Everything is pushed before anything is switched, so a job that ends early leaves what people see as
 it was.
@@ -130,7 +130,7 @@ class Publisher:
         assessment: Assessment,
         cleanup: Cleanup,
     ) -> None:
-        """Remove the predictions of all versions but these, and bring the tabs up to date."""
+        """Remove the predictions of all versions but these, and update the tabs."""
         project, spare = round_.project, unpredicted(round_, assessment)
         cleanup(
             "removing the predictions of other versions",

@@ -1,4 +1,4 @@
-"""What more labels would bring a project, judged by what its rounds brought so far."""
+"""Forecast what more labels would bring, from the reports of earlier jobs."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -15,15 +15,15 @@ Report = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Forecasts:
-    """Looks ahead; `reports` are those of a project's earlier jobs, newest first."""
+    """Makes forecasts; `reports` are those of a project's earlier jobs, newest first."""
 
     ledgers: Ledgers
     reports: Callable[[ProjectId], Iterable[Report]]
 
     def look(self, request: JobRequest, people: ProjectTasks) -> dict[str, Any]:
-        """Where the project stands now, as `totals`, and its `forecast`.
+        """Return the project's `totals` now, and its `forecast`.
 
-        Without a certificate, had or wanted, there is nothing to look out for: None.
+        The forecast is None if the project has no certificate and the job asks for none.
         """
         taken = self.ledgers.load(request.project).accepted
         by_people = sum(image.image.task not in taken for image in people.labeled)
@@ -34,13 +34,13 @@ class Forecasts:
         return {"totals": asdict(now), "forecast": asdict(ahead) if wanted else None}
 
     def _earlier(self, project: ProjectId) -> list[Round]:
-        """Oldest first."""
+        """Return oldest first."""
         rounds = [_round(report) for report in self.reports(project)]
         return [one for one in reversed(rounds) if one]
 
 
 def _round(report: Report) -> Round | None:
-    """The totals of a report; None for another shape, such as that of another version."""
+    """Return the totals of a report; None for another shape, such as that of another version."""
     match report.get("totals"):
         case {"labels": int(labels), "certified": int(certified)}:
             return Round(labels, certified)

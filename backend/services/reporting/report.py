@@ -112,7 +112,7 @@ def of_looking(
 
 
 def of_training(learned: TrainedModels, issues: Sequence[LabelIssue]) -> JsonObject:
-    """What a report has more when something was trained.
+    """Return the sections of a report about the training.
 
     `metrics_from` says on which images the metrics were measured: `held-out`, or `out-of-fold`
     where there are too few of those.
@@ -132,7 +132,7 @@ def of_training(learned: TrainedModels, issues: Sequence[LabelIssue]) -> JsonObj
 
 
 def of_earlier_training(version: VersionName, reports: Iterable[Mapping[str, Any]]) -> JsonObject:
-    """What was found out when a version was trained, by the report of that job if it is here.
+    """Return these sections from the report of the job that trained a version, if it still exists.
 
     Reports of other versions of Autolabel may have another shape, of which nothing is taken.
     """
@@ -145,13 +145,13 @@ def of_earlier_training(version: VersionName, reports: Iterable[Mapping[str, Any
 
 
 def hardest(assessment: Assessment) -> list[ImageRef]:
-    """The images of the hard examples that the report lists."""
+    """Return the images of the hard examples that the report lists."""
     refs = {ref.task: ref for ref in assessment.predicted.images.refs}
     return [refs[example.task] for example in _worst(assessment.hard)]
 
 
 def hard_reasons(hard: Mapping[TaskId, HardExample]) -> list[JsonObject]:
-    """On how many images each reason was given, the most frequent first."""
+    """Count the images of each reason, most frequent first."""
     counts = Counter(
         number for example in hard.values() for number in {number for number, _ in example.reasons}
     )

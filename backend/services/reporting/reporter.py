@@ -1,4 +1,4 @@
-"""The result of a labeling job: figures, forecast, plots and thumbnails."""
+"""Build the result of a labeling job: report sections, forecast, plots and thumbnails."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -19,7 +19,7 @@ from backend.services.reporting.forecast import Forecasts, Report
 
 @dataclass(frozen=True, slots=True)
 class Reporter:
-    """Puts the result together, and draws the plots beside it.
+    """Builds the result of a job, and draws the plots beside its report.
 
     `reports` are those of a project's earlier jobs, newest first.
     """
@@ -40,7 +40,7 @@ class Reporter:
         reason: str,
         training: Json | None = None,
     ) -> JobResult:
-        """Put together the result of a round.
+        """Build the result of a round.
 
         Args:
             round_: what the job worked on.

@@ -79,7 +79,7 @@ class Dataset:
         return self.unlabeled.joined(self.validation)
 
     def unseen_by(self, seen: frozenset[TaskId]) -> "Dataset":
-        """Leave out validation images that a version has seen; its results would be too good."""
+        """Leave out validation images that a version has seen, on which it would look too good."""
         rows = [row for row, task in enumerate(self.validation.tasks) if task not in seen]
         return replace(self, validation=self.validation.take(rows))
 
@@ -95,7 +95,7 @@ def load_dataset(
 
     Raises:
         UnreadableImage: when no image can be read.
-        ImagesUnreachable: when a passing fault hides more than `MAX_MISSING` of the images.
+        ImagesUnreachable: when more than `MAX_MISSING` of the images are missing for now.
     """
     labeled = [image.image for image in tasks.labeled]
     everything = [*labeled, *tasks.unlabeled, *tasks.unanswered]
@@ -120,9 +120,9 @@ def load_dataset(
 
 
 def require_reachable(unreadable: Sequence[NoPrediction], images: int) -> None:
-    """Refuse to go on where a passing fault hides many images.
+    """Refuse to go on while many images are missing only for now.
 
-    A model of what is left would replace a better one, and its predictions would replace more.
+    A model of the remaining images would replace a better one.
 
     Raises:
         ImagesUnreachable: when more than `MAX_MISSING` of the images are missing for now.

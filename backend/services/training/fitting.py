@@ -66,7 +66,7 @@ def _readable(training_set: TrainingSet) -> tuple[TrainingSet, tuple[NoPredictio
 
 
 def _split(training_set: TrainingSet, images: ImageBatch) -> tuple[list[int], list[NoPrediction]]:
-    """The rows that can be fetched, and the images that cannot."""
+    """Return the rows that can be fetched, and the images that cannot."""
     rows, lost = list[int](), list[NoPrediction]()
     for row, ref in enumerate(images.refs):
         training_set.progress(Step.TRAIN, 0, 1, "reading images")

@@ -1,4 +1,4 @@
-"""Loaded models, a few at a time: versions are immutable, so what is loaded stays right."""
+"""Cache loaded models; versions are immutable, so an entry never becomes stale."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -19,8 +19,8 @@ CAPACITY = 4
 class ModelCache:
     """Loads a version at first use; drops the one not used for longest.
 
-    Each version loads in a thread of its own, so that one that takes long holds up no other one,
-    and a caller that gives up leaves it loading for the next.
+    Each version loads in a thread of its own: a slow one does not delay others, and goes on
+    loading for the next caller when a caller gives up.
     """
 
     def __init__(self, learning: Callable[[], Trainer], versions: VersionFolders) -> None:
@@ -31,7 +31,7 @@ class ModelCache:
         self._loaders = ThreadPoolExecutor(CAPACITY, "load")
 
     def models(self, schema: LabelSchema, version: ModelVersion, seconds: float) -> Models:
-        """The models of a version.
+        """Return the models of a version.
 
         Raises:
             Stopped: when they are not loaded after so many seconds.

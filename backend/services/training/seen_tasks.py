@@ -1,8 +1,8 @@
-"""Which tasks a version knows: those that taught it, and those that it was measured on.
+"""Record which tasks a version has seen: those it was trained on or measured on.
 
-Kept in the version's folder, with those that taught the version it went on from. An image that once
-taught a model is never held out later, and one that is known vouches for nothing that the model
-says: the figures would flatter whoever had seen it.
+The record is in the version's folder and includes the training tasks of the version that it
+continued from. An image that a model was trained on is never held out later, and one that a version
+has seen cannot certify it: the metrics would be too good.
 """
 
 import json
@@ -24,18 +24,18 @@ def write(folder: Path, training_set: TrainingSet) -> None:
 
 
 def read(folder: Path | None) -> frozenset[TaskId]:
-    """The tasks that taught a control; none where there is no version or no record."""
+    """Return the tasks that a control was trained on; none without a version or a record."""
     return _read(folder, "trained_on")
 
 
 def known(versions: VersionFolders, version: ModelVersion) -> frozenset[TaskId]:
-    """All tasks that some control of a version knows."""
+    """Return the tasks that any control of a version has seen."""
     folders = [versions.folder(version.project, version.name, name) for name in version.kinds]
     return frozenset[TaskId]().union(*map(known_to, folders))
 
 
 def known_to(folder: Path) -> frozenset[TaskId]:
-    """All tasks that one control of a version knows."""
+    """Return the tasks that one control of a version has seen."""
     return _read(folder, "trained_on") | _read(folder, "measured")
 
 

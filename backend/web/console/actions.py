@@ -71,7 +71,7 @@ def activate(project: int, version: str) -> Response:
 
 
 def _fields() -> JsonObject:
-    """Fields of the job request; the page shows shares in percent."""
+    """Return fields of the job request; the page shows shares in percent."""
     form = request.form
     mode = form.get("mode", "")
     if mode in _NUMBERS:

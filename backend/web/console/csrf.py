@@ -13,7 +13,7 @@ FIELD = "form_token"
 
 
 def current() -> str:
-    """The secret of this browser, created with its first page."""
+    """Return the secret of this browser, created with its first page."""
     if "form_token" not in g:
         g.form_token = request.cookies.get(COOKIE) or secrets.token_urlsafe(24)
     return g.form_token

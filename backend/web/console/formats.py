@@ -64,7 +64,7 @@ def time_left(job: Job, now: datetime) -> str:
 
 
 def took(job: Job) -> str:
-    """Duration of a job that ended."""
+    """Return the duration of a job that ended."""
     if job.started_at is None or job.ended_at is None:
         return ""
     return duration((job.ended_at - job.started_at) / timedelta(seconds=1))

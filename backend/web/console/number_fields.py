@@ -21,7 +21,7 @@ class NumberField:
 
 
 def number_fields() -> dict[str, NumberField]:
-    """The inputs by name; counts as they are, shares in percent."""
+    """Return the inputs by name; counts as they are, shares in percent."""
     numbers = {"number": _percent, "integer": _count}
     return {
         name: numbers[schema["type"]](name, schema)

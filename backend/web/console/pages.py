@@ -60,7 +60,7 @@ for shown in (
 
 @routes.app_context_processor
 def common() -> dict[str, Any]:
-    """Names that every template may use."""
+    """Return the values that every template may use."""
     return {
         "label_studio": without_login(
             settings().label_studio_public_url or settings().label_studio_url
@@ -151,7 +151,7 @@ def events() -> Response:
 def project_page(
     project: ProjectId, refused: Failure | None = None, filled: Mapping[str, Any] | None = None
 ) -> str:
-    """The project's page, with a refusal and the filled-in form if a start was refused."""
+    """Return the project's page, with a refusal and the filled-in form if a start was refused."""
     troubles: list[Failure] = []
     status = _or_trouble(lambda: backend().status(project), None, troubles)
     jobs = _or_trouble(lambda: backend().jobs.history(project, 20, reports=False), [], troubles)

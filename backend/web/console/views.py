@@ -27,7 +27,7 @@ class Bar:
 
 
 def label_bars(counts: Sequence[LabelCount], needed: int) -> list[Bar]:
-    """Images per label against the minimum, in the order of the labeling config.
+    """Compare the images per label with the minimum, in the order of the labeling config.
 
     An unused label is not short of images: training leaves it out.
     """
@@ -65,7 +65,7 @@ class LabelTable:
 
 
 def label_tables(report: Json) -> list[LabelTable]:
-    """Metrics of each label; where there are none, how many images have it."""
+    """Return the metrics of each label, or else its number of images."""
     rows = objects(report.get("per_class")) or objects(report.get("labels"))
     by_control: dict[str, list[Json]] = {}
     for row in rows:
@@ -93,7 +93,7 @@ def _cell(value: object, name: str) -> str:
 
 
 def tried(report: Json) -> list[str]:
-    """Variants that a training tried, with their metrics and whether they were kept."""
+    """Return the variants that a training tried, with their metrics and whether they were kept."""
     notes = cast(Mapping[str, Json], report.get("notes") or {})
     entries = [entry for about in notes.values() for entry in objects(about.get("tried"))]
     return [_attempt(entry) for entry in entries]
@@ -111,7 +111,7 @@ def _attempt(entry: Json) -> str:
 
 
 def objects(value: object) -> list[Json]:
-    """The objects in a JSON list; an empty list for anything else."""
+    """Return the objects in a JSON list; an empty list for anything else."""
     items = cast(list[object], value) if isinstance(value, list) else []
     return [cast(Json, item) for item in items if isinstance(item, dict)]
 
@@ -144,7 +144,7 @@ class LiveJob:
 
 
 def _step(job: Job) -> str:
-    """The current step, what to do while waiting, or how the job ended."""
+    """Return the current step, what to do while waiting, or how the job ended."""
     if job.state is JobState.QUEUED:
         return sentences.sentence(sentences.WAITS_LONG)
     if job.state.is_live:

@@ -35,7 +35,7 @@ def import_configured(home: Path) -> ModuleType:
 
 
 def forbids_downloads() -> bool:
-    """Whether the user told Ultralytics to stay offline."""
+    """Return whether the user told Ultralytics to stay offline."""
     return os.environ.get("YOLO_OFFLINE", "").strip().lower() in {
         "1",
         "true",
