@@ -13,8 +13,9 @@ from backend.domain.ids import JobId
 from backend.domain.jobs import Mode
 from backend.domain.steps import Step
 from backend.stores.ledgers import LedgerFiles
+from backend.stores.predictions import PredictionStore
 from backend.stores.versions import VersionStore
-from backend.wiring import use_cases
+from backend.wiring import UseCases, use_cases
 from tests.fakes.world import PROJECT, World, parts_in
 
 PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
@@ -40,16 +41,26 @@ def restored(archive: Path, machine: Path) -> Path:
     return folder
 
 
+def on_disk(folder: Path, world: World) -> UseCases:
+    """The use cases over a data folder, with the Label Studio that there was."""
+    ledgers, stored = LedgerFiles(folder), PredictionStore(folder)
+    return use_cases(parts_in(folder, world.label_studio, ledgers=ledgers, stored=stored))
+
+
 def go_on(folder: Path, world: World, **request: Any) -> Any:
-    """The next job on a restored folder, with the Label Studio that there was."""
-    jobs = use_cases(parts_in(folder, world.label_studio)).jobs()
+    """The next job on a restored folder."""
+    jobs = on_disk(folder, world).jobs()
     return World.report(jobs[Mode.ACTIVE_LEARNING], world.job(**request))
+
+
+def new_world(folder: Path, images: int = 40) -> World:
+    return World(folder, images, ledgers=LedgerFiles(folder), stored=PredictionStore(folder))
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     """A project of which a job trained a version and accepted labels."""
-    world = World(tmp_path / "data", images=60)
+    world = new_world(tmp_path / "data", images=60)
     world.label([*range(13, 41)])
     report = world.run(**ACCEPT)
     assert report["accepted"], report["reason"]
@@ -77,14 +88,13 @@ def test_what_was_accepted_before_can_be_taken_back_on_the_new_machine(world, tm
     accepted = world.ledgers.load(PROJECT).accepted
     assert accepted
 
-    cases = use_cases(parts_in(folder, world.label_studio))
-    cases.auto_accept.undo(PROJECT, JobId("job-1"))
+    on_disk(folder, world).auto_accept.undo(PROJECT, JobId("job-1"))
 
     assert not LedgerFiles(folder).load(PROJECT).accepted
 
 
 def test_a_backup_at_any_step_of_a_running_job_can_be_restored(tmp_path):
-    world = World(tmp_path / "data")
+    world = new_world(tmp_path / "data")
     first = world.run()["version"]
     taken: dict[Step, Path] = {}
 
