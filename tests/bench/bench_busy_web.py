@@ -27,7 +27,7 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         FakeHttpServer(large_label_studio(TASKS)) as studio,
-        Autolabel(settings(studio.url, Path(folder)), patience=900).running() as ours,
+        Autolabel(settings(studio.url, Path(folder)), patience=900).running(fresh=True) as ours,
     ):
         ours.json("label", 1)
         job = ours.json("label", 1, "--algorithm", "precise", "--no-wait")

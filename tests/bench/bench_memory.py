@@ -64,7 +64,7 @@ def walk(tasks: int) -> Walk:
     with (
         tempfile.TemporaryDirectory() as folder,
         FakeHttpServer(large_label_studio(tasks)) as studio,
-        Autolabel(settings(studio.url, Path(folder)), patience=900).running() as ours,
+        Autolabel(settings(studio.url, Path(folder)), patience=900).running(fresh=True) as ours,
     ):
         web, worker = running("backend.cli serve"), running("backend.cli worker")
         ask(ours)

@@ -45,7 +45,7 @@ def everything(folder: Path) -> Iterator[tuple[LabelStudioClient, Bare, Autolabe
     with (
         label_studio_on(new_data_dir(folder, templates)) as studio,
         LabelStudioClient(studio.url, studio.token, patience=30) as client,
-        Autolabel(settings_for(studio, folder / "data"), patience=900).running() as ours,
+        Autolabel(settings_for(studio, folder / "data"), patience=900).running(fresh=True) as ours,
     ):
         yield client, Bare(studio.url, studio.token), ours
 

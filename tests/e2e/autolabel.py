@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from backend.processes.label_studio_server import LabelStudioProcess, free_port
 from backend.processes.supervisor import Supervisor
 from backend.settings import Settings, environment
+from tests.exported_backbone import shared
 from tests.integration.polling import eventually
 
 JOB_SECONDS = 240
@@ -45,15 +46,19 @@ class Autolabel:
         )
 
     @contextmanager
-    def running(self) -> Iterator["Autolabel"]:
-        """Redis, web and worker for as long as the block lasts."""
-        try:
-            self.supervisor.start()
-            assert eventually(lambda: self.is_up() or self.supervisor.web.has_ended, 120)
-            assert self.is_up(), "\n".join(self.lines)
-            yield self
-        finally:
-            self.supervisor.stop()
+    def running(self, *, fresh: bool = False) -> Iterator["Autolabel"]:
+        """Redis, web and worker for as long as the block lasts.
+
+        A `fresh` installation exports its encoder itself, as a user's first one does.
+        """
+        with nullcontext() if fresh else shared(self.settings.data_dir):
+            try:
+                self.supervisor.start()
+                assert eventually(lambda: self.is_up() or self.supervisor.web.has_ended, 120)
+                assert self.is_up(), "\n".join(self.lines)
+                yield self
+            finally:
+                self.supervisor.stop()
 
     def is_up(self) -> bool:
         try:

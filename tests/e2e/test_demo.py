@@ -11,6 +11,7 @@ import pytest
 from backend.processes.label_studio_server import free_port
 from tests.e2e.digits import write_images
 from tests.e2e.label_studio import binary, new_data_dir
+from tests.exported_backbone import shared
 
 ON_A_READY_DATABASE = """#!/bin/sh
 cp -R {template}/. "$LABEL_STUDIO_BASE_DATA_DIR"
@@ -55,15 +56,16 @@ def test_a_demo_of_ones_own_images_ends_with_how_right_it_was(
     home, data = tmp_path / "home", tmp_path / "data"
     home.mkdir()
 
-    done = demo(
-        home,
-        *("--no-keep", "--per-class", 5, "--images", images, "--label-studio", label_studio),
-        AUTOLABEL_DATA_DIR=str(data),
-        AUTOLABEL_PORT=str(free_port()),
-        AUTOLABEL_DEVICE="cpu",
-        AUTOLABEL_BASIC_AUTH_USER="ann",
-        AUTOLABEL_BASIC_AUTH_PASSWORD="open: sesame",
-    )
+    with shared(data):
+        done = demo(
+            home,
+            *("--no-keep", "--per-class", 5, "--images", images, "--label-studio", label_studio),
+            AUTOLABEL_DATA_DIR=str(data),
+            AUTOLABEL_PORT=str(free_port()),
+            AUTOLABEL_DEVICE="cpu",
+            AUTOLABEL_BASIC_AUTH_USER="ann",
+            AUTOLABEL_BASIC_AUTH_PASSWORD="open: sesame",
+        )
 
     log = data / "demo" / "autolabel.log"
     assert done.returncode == 0, done.stdout + done.stderr + log.read_text()
