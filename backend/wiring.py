@@ -29,7 +29,7 @@ from backend.ports.jobs import AnnotationChanges, Jobs
 from backend.ports.label_studio import LabelStudio
 from backend.ports.model_family import Family
 from backend.ports.progress import Steps, Work
-from backend.ports.stores import Illustrations, Ledgers, StoredPredictions, Versions
+from backend.ports.stores import Illustrations, Ledgers, ProjectOrigins, StoredPredictions, Versions
 from backend.presentation.report_images import JobImages
 from backend.processes.auto_train_loop import AutoTrainLoop
 from backend.processes.embedded_redis import redis_url
@@ -61,6 +61,7 @@ from backend.settings import Settings
 from backend.stores.jobs import JobFiles
 from backend.stores.ledgers import LedgerFiles
 from backend.stores.predictions import PredictionStore
+from backend.stores.project_folders import ProjectFolders
 from backend.stores.scratch import scratch_folder
 from backend.stores.versions import VersionStore
 from connectors.http import HttpClient, Pause
@@ -98,6 +99,7 @@ class Parts:
     extractor: Callable[[], ImageModels]
     families: Callable[[str], Mapping[TaskKind, Family]]
     illustrations: Illustrations
+    origins: ProjectOrigins
     reports: Callable[[ProjectId], Iterable[Report]]
     packages: Mapping[str, str]
     now: Callable[[], datetime] = utc_now
@@ -257,6 +259,7 @@ def application(parts: Parts) -> Application:
         auto_train=cases.auto_train,
         prediction=cases.predict,
         job_folder=lambda job: files.folder(job.request.project, job.id),
+        origins=parts.origins,
         queue_answers=RedisClient(partial(redis_url, settings, **QUICK), quick=True).answers,
     )
 
@@ -285,6 +288,7 @@ def runner(settings: Settings) -> Callable[[JobId], None]:
             time.sleep(seconds)
 
         parts = real_parts(settings, settings.label_studio_patience, pause)
+        parts.origins.require(parts.label_studio.project(job.request.project))
         return use_cases(parts).jobs()[job.request.mode](job, steps)
 
     return lambda job: boundary.run(board, job, consuming(changes, work))
@@ -318,6 +322,7 @@ def real_parts(settings: Settings, patience: float, pause: Pause = time.sleep) -
             versions.all,
             lambda ref, target: opened().write_preview(ref, target),
         ),
+        origins=ProjectFolders(settings.data_dir),
         reports=lambda project: (job.report for job in files.newest(project) if job.report),
         packages=_packages(),
     )

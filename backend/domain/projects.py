@@ -1,6 +1,7 @@
 """A Label Studio project and whether a job may start in it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from backend.domain.errors import Reason
 from backend.domain.ids import ControlName, Label, ProjectId
@@ -10,12 +11,16 @@ from backend.domain.versions import ModelVersion
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A Label Studio project; `label_config` is XML, `model_version` what it shows now."""
+    """A Label Studio project; `label_config` is XML, `model_version` what it shows now.
+
+    `created_at` tells projects of one number apart; None if Label Studio does not say.
+    """
 
     id: ProjectId
     title: str
     label_config: str
     model_version: str
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

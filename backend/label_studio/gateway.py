@@ -1,6 +1,7 @@
 """Translate between the domain and Label Studio: JSON and errors of the connectors."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from backend.domain.answers import ImageRef, LabeledImage, NoPrediction, Prediction
@@ -207,4 +208,14 @@ def _project(row: dict[str, Any]) -> Project:
         title=row.get("title") or "",
         label_config=row.get("label_config") or "",
         model_version=row.get("model_version") or "",
+        created_at=_moment(row.get("created_at")),
     )
+
+
+def _moment(text: object) -> datetime | None:
+    """Parse `2026-11-20T23:24:21.083757Z`; None for anything else."""
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

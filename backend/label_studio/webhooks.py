@@ -80,6 +80,12 @@ def project_of(text: str) -> ProjectId:
     return ProjectId(int(head))
 
 
+def created_of(text: str) -> int | None:
+    """The seconds in Label Studio's `"<id>.<created at>"`; None when it names none."""
+    tail = str(text).partition(".")[2]
+    return int(tail) if re.fullmatch(r"[0-9]{1,18}", tail) else None
+
+
 def _project_in(body: Json) -> ProjectId:
     project = body.get("project")
     inner = cast(Json, project).get("id") if isinstance(project, Mapping) else project

@@ -29,6 +29,13 @@ class Backend(Protocol):
     @property
     def label_studio(self) -> ConnectableProjects: ...
 
+    def is_same(self, project: ProjectId, created: int | None) -> bool:
+        """Whether our data is that of the project created then, in seconds since 1970.
+
+        Label Studio may have been reset, or be another one, with other projects of these numbers.
+        """
+        ...
+
     def version(self, project: ProjectId) -> VersionName:
         """Return the current version, or UNTRAINED; reads one small file."""
         ...

@@ -8,6 +8,7 @@ from backend.domain.answers import ImageRef
 from backend.domain.ids import ControlName, ProjectId, VersionName
 from backend.domain.jobs import Job
 from backend.domain.json import Json
+from backend.domain.projects import Project
 from backend.domain.versions import Ledger, ModelVersion
 
 
@@ -95,6 +96,25 @@ class StoredPredictions(Protocol):
 
     def prune(self, project: ProjectId, keep: Iterable[VersionName]) -> None:
         """Delete the predictions of all versions but these."""
+        ...
+
+
+class ProjectOrigins(Protocol):
+    """Which project of Label Studio the data of a project number belongs to."""
+
+    def is_same(self, project: ProjectId, created: int | None) -> bool:
+        """Whether it is the one created at these seconds since 1970; True where that is unknown."""
+        ...
+
+    def require(self, project: Project) -> None:
+        """Raises BadInput when the data here belongs to another project of this number."""
+        ...
+
+    def claim(self, project: Project) -> None:
+        """Set the data of another project of this number aside, and bring back this one's, if any.
+
+        Only while no job of this number is live. Raises OutOfSpace.
+        """
         ...
 
 

@@ -11,7 +11,7 @@ from backend.domain.projects import ProjectStatus
 from backend.domain.versions import ModelVersion
 from backend.ports.application import ConnectableProjects
 from backend.ports.jobs import AnnotationChanges, Jobs
-from backend.ports.stores import Versions
+from backend.ports.stores import ProjectOrigins, Versions
 from backend.services.auto_accept import AutoAccept
 from backend.services.auto_train import AutoTrain
 from backend.services.predict import Predict
@@ -36,7 +36,11 @@ class Application:
     prediction: Predict
     job_folder: Callable[[Job], Path]
     queue_answers: Callable[[], bool]
+    origins: ProjectOrigins
     watch_failures: WatchFailures = field(default_factory=WatchFailures)
+
+    def is_same(self, project: ProjectId, created: int | None) -> bool:
+        return self.origins.is_same(project, created)
 
     def version(self, project: ProjectId) -> VersionName:
         current = self.versions.current(project)
@@ -50,6 +54,8 @@ class Application:
         ]
 
     def status(self, project: ProjectId) -> ProjectStatus:
+        if self.jobs.live(project) is None:
+            self.origins.claim(self.label_studio.project(project))
         status = self.readiness.status(project)
         obstacle = status.reasons[0].message if status.reasons else ""
         return replace(status, trigger=self.auto_train.decide(project, lambda: obstacle))
@@ -58,11 +64,13 @@ class Application:
         running = self.jobs.live(request.project)
         if running:
             return running, False
+        self.origins.claim(self.label_studio.project(request.project))
         self.readiness.require(request, count=count)
         return self.jobs.submit(request)
 
     def undo(self, job: JobId) -> int:
         project = self.jobs.get(job).request.project
+        self.origins.require(self.label_studio.project(project))
         taken_back = self.auto_accept.undo(project, job)
         self.changes.discount(project, taken_back)
         return taken_back

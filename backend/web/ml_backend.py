@@ -13,7 +13,7 @@ from typing import Any, cast
 from flask import Blueprint, Response, g, request
 
 from backend.domain.errors import AutolabelError, BadInput, NotFound, QueueUnreachable
-from backend.domain.ids import JobId, ProjectId
+from backend.domain.ids import UNTRAINED, JobId, ProjectId
 from backend.domain.jobs import JobRequest, JobState
 from backend.domain.json import Json
 from backend.label_studio import labeling_config, webhooks
@@ -50,9 +50,11 @@ def health() -> Response:
 def setup() -> Response:
     """Answer with the current version; refuse a labeling config that has nothing to learn."""
     body = json_object()
-    project = webhooks.project_of(field(body, "project", str))
+    named = field(body, "project", str)
+    project = webhooks.project_of(named)
     labeling_config.parse(field(body, "schema", str))
-    return answer({"model_version": backend().version(project)})
+    is_same = backend().is_same(project, webhooks.created_of(named))
+    return answer({"model_version": backend().version(project) if is_same else UNTRAINED})
 
 
 def empty_on_failure(predict: Predict) -> Predict:
@@ -68,9 +70,13 @@ def empty_on_failure(predict: Predict) -> Predict:
             log.warning("%s answered without predictions: %s", request_id(), exc.message)
         except Exception:
             log.exception("%s answered without predictions", request_id())
-        return [[] for _ in tasks]
+        return _none(tasks)
 
     return safely
+
+
+def _none(tasks: Sequence[Json]) -> Sequence[Json | list[Any]]:
+    return [[] for _ in tasks]
 
 
 @empty_on_failure
@@ -84,8 +90,11 @@ def _predictions(
 def predict() -> Response:
     """Answer with one element per task, in order; `[]` where there is no prediction."""
     body = json_object()
-    project = webhooks.project_of(field(body, "project", str))
-    results = _predictions(project, field(body, "label_config", str), _tasks(body))
+    named = field(body, "project", str)
+    project, tasks = webhooks.project_of(named), _tasks(body)
+    config = field(body, "label_config", str)
+    is_same = backend().is_same(project, webhooks.created_of(named))
+    results = _predictions(project, config, tasks) if is_same else _none(tasks)
     g.predictions = sum(1 for result in results if result)
     return answer({"results": results})
 

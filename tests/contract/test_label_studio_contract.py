@@ -39,6 +39,11 @@ class TestSetup:
         backend.versions.active.clear()
         assert send(client, WRITTEN["setup"]).get_json() == {"model_version": UNTRAINED}
 
+    def test_reports_no_version_of_another_project_of_the_number(self, client, backend):
+        backend.other_creation = 1795217061
+        answer = send(client, WRITTEN["setup"], project="2.1795217061")
+        assert answer.get_json() == {"model_version": UNTRAINED}
+
     @pytest.mark.parametrize("extra", [None, {"k": 1}, "text", 3, [1], True])
     def test_takes_extra_params_of_any_type(self, client, extra):
         assert send(client, WRITTEN["setup"], extra_params=extra).status_code == 200
@@ -70,6 +75,11 @@ class TestPredict:
         version = send(client, WRITTEN["setup"]).get_json()["model_version"]
         results = send(client, WRITTEN["predict"]).get_json()["results"]
         assert {result["model_version"] for result in results} == {version}
+
+    def test_answers_no_prediction_for_another_project_of_the_number(self, client, backend):
+        backend.other_creation = 1795217061
+        answer = send(client, WRITTEN["predict"], project="2.1795217061")
+        assert answer.get_json() == {"results": [[], [], []]}
 
     @pytest.mark.parametrize("failure", [RuntimeError("boom"), LabelStudioUnreachable("gone")])
     def test_answers_one_empty_element_a_task_when_everything_fails(self, client, backend, failure):

@@ -50,6 +50,9 @@ class DataManager:
         self.page.wait_for_load_state("networkidle")
         self._wait_for_rows()
 
+    def show_as_grid(self) -> None:
+        self.page.locator("input[type=radio][value=grid]").first.click(force=True)
+
     def select_all(self) -> None:
         self._boxes().first.click(force=True)
         self.page.get_by_role("button", name="Tasks Actions").and_(

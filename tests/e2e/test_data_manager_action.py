@@ -3,9 +3,10 @@
 import pytest
 
 from backend.processes.label_studio_server import LabelStudioProcess
+from connectors.label_studio.tabs import Tab
 from tests.e2e.autolabel import Autolabel
 from tests.e2e.digits import LABELS, annotate, new_project
-from tests.e2e.label_studio_api import delete_project
+from tests.e2e.label_studio_api import delete_project, import_tasks
 from tests.e2e.rounds import newest_job
 from tests.integration.polling import eventually
 
@@ -147,3 +148,21 @@ def test_stop_without_a_job_says_so(data_manager, digits):
     assert "No job is running." in data_manager.choose("Auto Labeling: stop").inner_text()
     data_manager.confirm()
     assert "No job is running." in data_manager.refusal()
+
+
+def test_a_tab_of_ours_is_known_again_after_somebody_changed_it_in_the_data_manager(
+    data_manager, client, project
+):
+    import_tasks(client, project, [{"image": f"http://images.test/{n}.jpg"} for n in range(2)])
+    wanted = [Tab("Ours"), Tab("Default")]
+    ours, own_default = client.tabs.ensure(project, wanted)
+
+    def data_of(tab):
+        return next(one["data"] for one in client.tabs.all(project) if one["id"] == tab)
+
+    data_manager.open(project)
+    data_manager.open_tab("Ours")
+    data_manager.show_as_grid()
+    eventually(lambda: data_of(ours).get("type") == "grid", 60)
+    assert client.tabs.ensure(project, wanted) == [ours, own_default]
+    assert data_of(ours)["type"] == "grid"

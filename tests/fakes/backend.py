@@ -19,7 +19,10 @@ COUNTED = {ReasonCode.TOO_FEW_LABELS, ReasonCode.TOO_FEW_IMAGES}
 
 @dataclass
 class FakeBackend:
-    """`reasons` refuse every start; `failure` is raised by the next calls that may fail."""
+    """`reasons` refuse every start; `failure` is raised by the next calls that may fail.
+
+    The data is not that of a project created at `other_creation`.
+    """
 
     jobs: FakeJobs = field(default_factory=FakeJobs)
     versions: FakeVersions = field(default_factory=FakeVersions)
@@ -35,10 +38,14 @@ class FakeBackend:
     reports: Path = Path("/nonexistent")
     acceptances: dict[JobId, int] = field(default_factory=dict)
     unwatched: int = 0
+    other_creation: int = -1
 
     def _may_fail(self) -> None:
         if self.failure:
             raise self.failure
+
+    def is_same(self, project: ProjectId, created: int | None) -> bool:
+        return created != self.other_creation
 
     def version(self, project: ProjectId) -> VersionName:
         return self.versions.active.get(project, UNTRAINED)

@@ -16,6 +16,7 @@ from backend.ports.stores import Ledgers, StoredPredictions
 from backend.services.readiness import Readiness
 from backend.settings import Settings
 from backend.stores.jobs import report_json
+from backend.stores.project_folders import ProjectFolders
 from backend.stores.versions import VersionStore
 from backend.wiring import Parts, UseCases, use_cases, utc_now
 from tests.fakes.changes import FakeChanges
@@ -45,6 +46,7 @@ def parts_in(folder: Path, label_studio: FakeLabelStudio, **changes: Any) -> Par
         extractor=lambda: extractor,
         families=lambda device: dict.fromkeys(TaskKind, ParityFamily()),
         illustrations=FakeIllustrations(),
+        origins=ProjectFolders(folder),
         reports=lambda project: (),
         packages={},
     )

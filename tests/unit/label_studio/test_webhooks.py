@@ -1,7 +1,7 @@
 import pytest
 
 from backend.domain.errors import BadInput
-from backend.label_studio.webhooks import Changed, Ignored, TrainNow, event
+from backend.label_studio.webhooks import Changed, Ignored, TrainNow, created_of, event
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,17 @@ def test_webhook_events(body, expected):
 def test_a_malformed_event_is_named(body):
     with pytest.raises(BadInput, match=r"webhook|names no project"):
         event(body)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("2.1795217061", 1795217061),
+        ("2", None),
+        ("2.", None),
+        ("2.x", None),
+        ("2." + "9" * 19, None),
+    ],
+)
+def test_the_second_half_says_when_the_project_was_created(text, seconds):
+    assert created_of(text) == seconds
