@@ -58,7 +58,7 @@ class DemoSet:
         )
 
 
-def common(images: DemoSet, least: int) -> DemoSet:
+def without_rare_labels(images: DemoSet, least: int) -> DemoSet:
     """Drop labels that are on fewer than `least` images.
 
     Raises:

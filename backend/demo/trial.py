@@ -135,7 +135,7 @@ def _require_room(folder: Path) -> None:
 def _images(plan: Plan, folder: Path, least: int) -> DemoSet:
     """Choose the images, with only those labels that are on at least `least` of them."""
     found = _found(plan, folder)
-    kept = demo_images.common(found, least)
+    kept = demo_images.without_rare_labels(found, least)
     if rare := [label for label in found.labels if label not in kept.labels]:
         names = ", ".join(rare[:NAMED]) + (" and others" if len(rare) > NAMED else "")
         terminal.say(f"Left out {len(rare)} labels on fewer than {least} images: {names}")
@@ -175,14 +175,14 @@ def _annotate(setup: ProjectSetup, upload: Upload, positions: Sequence[int]) -> 
 def _annotation(upload: Upload, task: TaskId) -> list[dict[str, Any]]:
     sample = upload.samples[task]
     control = upload.schema.controls[0]
-    said = Prediction(
+    answer = Prediction(
         image=ImageRef(task, ""),
         answers={control.name: sample.truth},
         score=1.0,
         version=VersionName(""),
         size=demo_images.size_of(sample.path),
     )
-    return codec.serialize(said, upload.schema)["result"]
+    return codec.serialize(answer, upload.schema)["result"]
 
 
 def _auto_label(settings: Settings, project: ProjectId) -> Job:
@@ -207,15 +207,15 @@ def _compare(
     setup: ProjectSetup, upload: Upload, annotated: frozenset[TaskId], version: VersionName
 ) -> None:
     control = upload.schema.controls[0].name
-    said = {
+    predicted = {
         TaskId(row["task"]): codec.answers(row["result"], upload.schema)[control]
         for row in setup.predictions(upload.project, version)
     }
-    tasks = [task for task in said if task not in annotated]
+    tasks = [task for task in predicted if task not in annotated]
     truth = [upload.samples[task].truth for task in tasks]
-    right = correctness.right([said[task] for task in tasks], truth)
+    right = correctness.right([predicted[task] for task in tasks], truth)
     agreed = [
-        correctness.agreement(said[task], one) for task, one in zip(tasks, truth, strict=True)
+        correctness.agreement(predicted[task], one) for task, one in zip(tasks, truth, strict=True)
     ]
     terminal.say(
         f"Compared with the held-back labels: {int(right.sum())} of {len(tasks)} images "

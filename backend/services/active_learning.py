@@ -121,7 +121,7 @@ class ActiveLearning:
         if promoted.yes or round_.current is None:
             return self.assessor.assess(round_, trained.models, frozenset[TaskId](), progress)
         models = self.trainer.load(round_.schema, round_.current, self.versions)
-        seen = seen_tasks.known(self.versions, round_.current)
+        seen = seen_tasks.of_version(self.versions, round_.current)
         return self.assessor.assess(round_, models, seen, progress)
 
     def _update_tabs(

@@ -45,7 +45,7 @@ class Grouping:
             names = self.label_studio.show_groups(
                 request.project, [group.tasks for group in groups]
             )
-        return report.of_looking(
+        return report.of_selection_job(
             self.extractor,
             reason=f"{len(images)} images in {len(groups)} groups",
             tasks=everyone,

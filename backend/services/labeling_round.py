@@ -84,5 +84,5 @@ class Collector:
     ) -> frozenset[TaskId]:
         """Return the tasks whose images an earlier job could read."""
         predicted = self.stored.get(version.project, version.name, unlabeled)
-        learned = seen_tasks.known(self.versions, version).intersection(labeled)
+        learned = seen_tasks.of_version(self.versions, version).intersection(labeled)
         return learned.union(ref.task for ref in predicted)

@@ -55,7 +55,7 @@ class PreLabeling:
         round_ = self.collector.collect(job, schema, choose, steps)
         with steps(Step.PREDICT) as progress:
             models = self.trainer.load(schema, version, self.versions)
-            seen = seen_tasks.known(self.versions, version)
+            seen = seen_tasks.of_version(self.versions, version)
             assessment = self.assessor.assess(round_, models, seen, progress)
         with steps(Step.PUSH) as progress:
             publication = self.publisher.publish(

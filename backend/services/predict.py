@@ -55,7 +55,7 @@ class Predict:
         audit = self.ledgers.load(project).open
         asked = [ref for ref in dict.fromkeys(refs) if ref.task not in audit]
         stored = self.stored.get(project, version.name, asked)
-        known = {ref: said for ref, said in stored.items() if codec.fits(said, schema)}
+        known = {ref: one for ref, one in stored.items() if codec.fits(one, schema)}
         missing = [ref for ref in asked if ref not in known]
         if missing and not preconditions.model_fits(schema, version):
             known |= self._computed(schema, version, missing)

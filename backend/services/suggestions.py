@@ -68,7 +68,7 @@ class Suggestions:
         with steps(Step.PUSH):
             name = version.name if version else None
             show(self.label_studio, request.project, name, chosen)
-        return report.of_looking(
+        return report.of_selection_job(
             self.extractor,
             reason=f"{len(chosen)} images to label next",
             tasks=everyone,

@@ -42,7 +42,7 @@ EVENTS = (
 backend's own writes cause it."""
 
 
-def is_first_line(base: type) -> bool:
+def is_1x(base: type) -> bool:
     """Return whether this is the base class of 1.0.9, whose constructor takes `train_output`."""
     return "train_output" in inspect.signature(base.__init__).parameters
 
@@ -63,7 +63,7 @@ def predictions(backend: Backend, tasks: Sequence[Json]) -> list[Json | list[Any
     return list(backend.predict(project.id, project.label_config, tasks))
 
 
-def note(backend: Backend, event: str, data: Json) -> dict[str, Any]:
+def handle_event(backend: Backend, event: str, data: Json) -> dict[str, Any]:
     """Start a job or count a change; label-studio-ml logs the result."""
     match webhooks.event({**data, "action": event}):
         case webhooks.TrainNow(project):
@@ -85,7 +85,7 @@ class _Model(LabelStudioMLBase):  # pyright: ignore[reportUntypedBaseClass]
     backend = staticmethod(shared_backend)
 
 
-class FirstLineModel(_Model):
+class ModelFor1x(_Model):
     """For 1.0.9.
 
     Its /setup names versions by training time, and Label Studio compares these names with those of
@@ -97,10 +97,10 @@ class FirstLineModel(_Model):
         return [_unnamed(one) for one in found]
 
     def fit(self, _tasks: Any, **kwargs: Any) -> dict[str, Any]:
-        return note(self.backend(), kwargs["event"], kwargs["data"])
+        return handle_event(self.backend(), kwargs["event"], kwargs["data"])
 
 
-class SecondLineModel(_Model):
+class ModelFor2x(_Model):
     """For 2.x."""
 
     project_id: str
@@ -114,7 +114,7 @@ class SecondLineModel(_Model):
         return predictions(self.backend(), tasks)
 
     def fit(self, event: str, data: Json, **_: Any) -> dict[str, Any]:
-        return note(self.backend(), event, data)
+        return handle_event(self.backend(), event, data)
 
 
 def _unnamed(prediction: Json | list[Any]) -> Json | list[Any]:
@@ -123,8 +123,8 @@ def _unnamed(prediction: Json | list[Any]) -> Json | list[Any]:
     return {name: value for name, value in prediction.items() if name != "model_version"}
 
 
-if is_first_line(cast(type, LabelStudioMLBase)):
-    AutolabelModel = FirstLineModel
+if is_1x(cast(type, LabelStudioMLBase)):
+    AutolabelModel = ModelFor1x
 else:
-    AutolabelModel = SecondLineModel
+    AutolabelModel = ModelFor2x
     api.TRAIN_EVENTS = EVENTS  # its /webhook asks this one, not the class

@@ -34,7 +34,7 @@ from backend.models.detection.ultralytics_engine import setup
 from backend.models.detection.ultralytics_engine.detector import UltralyticsEngine
 from backend.models.detection.ultralytics_engine.yolo_dataset import write
 from backend.ports.model_family import TrainingSet
-from tests.fakes.detection_training_sets import Ear, fetch, image_batch
+from tests.fakes.detection_training_sets import RecordedProgress, fetch, image_batch
 
 SHARED = Path(__file__).parents[3] / "shared"
 START = SHARED / "weights" / "yolo11n.pt"
@@ -80,7 +80,7 @@ def split(seed: int) -> Split:
         algorithm=Algorithm.FAST,
         previous=None,
         fetch=fetch,
-        progress=Ear(),
+        progress=RecordedProgress(),
         seed=seed,
         max_minutes=60,
     )
@@ -122,7 +122,7 @@ def yaml_of(split: Split, folder: Path) -> Path:
 
 def map50(network: Any, split: Split) -> float:
     labels = split.training_set.control.labels
-    found = detect(network, split.test, fetch, labels, 0.001, Ear())
+    found = detect(network, split.test, fetch, labels, 0.001, RecordedProgress())
     return mean_average_precision(found, split.truths, labels)
 
 
@@ -200,7 +200,7 @@ def bench_prediction(rounds: int) -> None:
         names = [bare.names[at] for at in sorted(bare.names)]
         options = {"imgsz": SIZE, "device": "cpu", "verbose": False}
         ways: dict[str, Callable[[], Any]] = {
-            "ours": lambda: detect(network, chosen.test, fetch, names, 0.05, Ear()),
+            "ours": lambda: detect(network, chosen.test, fetch, names, 0.05, RecordedProgress()),
             "bare": lambda: bare.predict(files, batch=16, **options),
             "one by one": lambda: [bare.predict(file, **options) for file in files],
         }

@@ -58,14 +58,14 @@ class Data:
 class Project:
     """Who has labeled what, and the `work` it cost, in edits.
 
-    `said` is what the last version says of all images; `path` has the images of each step and
+    `predicted` is what the last version says of all images; `path` has the images of each step and
     the edits that each of them needed.
     """
 
     data: Data
     rng: np.random.Generator
     labeled: list[int] = field(default_factory=list)
-    said: PredictionBatch | None = None
+    predicted: PredictionBatch | None = None
     work: int = 0
     path: list[tuple[int, float]] = field(default_factory=list)
 
@@ -78,7 +78,9 @@ class Project:
         """A person makes these images right."""
         drawn = Regions(())
         costs = [
-            edits(self.said.answers[row] if self.said else drawn, self.data.truth[row]).total
+            edits(
+                self.predicted.answers[row] if self.predicted else drawn, self.data.truth[row]
+            ).total
             for row in rows
         ]
         self.work += sum(costs)
@@ -109,13 +111,13 @@ class Project:
         folder = home / f"version-{len(self.path)}"
         folder.mkdir()
         model.save(folder)
-        self.said = model.predict(self.data.images, self.data.files.path, silent)
+        self.predicted = model.predict(self.data.images, self.data.files.path, silent)
 
 
 def ours(project: Project, count: int) -> Sequence[int]:
     rows = project.left
-    said = project.said
-    predictions = said and said.take(rows)
+    predicted = project.predicted
+    predictions = predicted and predicted.take(rows)
     free, labeled = project.data.images.take(rows), project.data.images.take(project.labeled)
     picks = select(TaskKind.DETECTION, free, predictions, labeled, count, project.rng)
     return [int(pick.task) for pick in picks]
@@ -127,9 +129,9 @@ def random(project: Project, count: int) -> Sequence[int]:
 
 def least_confident(project: Project, count: int) -> Sequence[int]:
     """By the score column, as Label Studio's own Uncertainty sampling orders."""
-    if project.said is None:
+    if project.predicted is None:
         return random(project, count)
-    confidence = project.said.confidence
+    confidence = project.predicted.confidence
     return sorted(project.left, key=lambda row: confidence[row])[:count]
 
 

@@ -124,8 +124,8 @@ def ours(data: Data, train: np.ndarray, rest: np.ndarray, algorithm: Algorithm, 
     began = time.process_time()
     model = Classifier().fit(training_set(data, train, rest, algorithm, seed))
     seconds = time.process_time() - began
-    said: PredictionBatch = model.predict(data.images.take(rest), data.files.path, silent)
-    return scored(said.probabilities, data.truth[rest], seconds)
+    predicted: PredictionBatch = model.predict(data.images.take(rest), data.files.path, silent)
+    return scored(predicted.probabilities, data.truth[rest], seconds)
 
 
 def training_set(

@@ -38,7 +38,7 @@ ONE_SHOT = 1 - (1 - CONFIDENCE) / FIRST_ATTEMPT
 
 @dataclass(frozen=True)
 class Answers:
-    """What a model said to many images, and the sizes of validation samples to try on them."""
+    """What a model predicted to many images, and the sizes of validation samples to try on them."""
 
     name: str
     confidence: np.ndarray
@@ -72,9 +72,11 @@ def clothing() -> Answers:
     data = few_shot.load()
     train, rest = few_shot.drawn(data.truth, 30, seed=0)
     task = few_shot.training_set(data, train, rest, Algorithm.FAST, 0)
-    said = Classifier().fit(task).predict(task.unlabeled, data.files.path, few_shot.silent)
+    predicted = Classifier().fit(task).predict(task.unlabeled, data.files.path, few_shot.silent)
     truth = [Choices((data.labels[k],)) for k in data.truth[rest]]
-    return Answers("clothing", said.confidence, right(said.answers, truth), (200, 300, 400))
+    return Answers(
+        "clothing", predicted.confidence, right(predicted.answers, truth), (200, 300, 400)
+    )
 
 
 def oracle(answers: Answers) -> float:

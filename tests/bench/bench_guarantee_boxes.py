@@ -19,9 +19,9 @@ from backend.policies.certification.acceptance_test import Validation
 from backend.policies.certification.certificates import Terms, certify, promising
 from backend.policies.certification.correctness import right
 from tests.bench import bench_detection as detection
-from tests.fakes.detection_training_sets import Ear, fetch, image_batch
+from tests.fakes.detection_training_sets import RecordedProgress, fetch, image_batch
 
-LEARN, EPOCHS, SIZE, LANE, DRAWS = 60, 20, 320, 100, 400
+LEARN, EPOCHS, SIZE, AUDIT, DRAWS = 60, 20, 320, 100, 400
 ASKED = (0.05, 0.2)
 
 
@@ -32,15 +32,17 @@ def answers() -> tuple[np.ndarray, np.ndarray]:
     with tempfile.TemporaryDirectory() as folder:
         engine = UltralyticsEngine(str(detection.START), Path(folder))
         family = DetectorFamily(engine, image_size=SIZE, epochs=EPOCHS)
-        said = family.fit(split.training_set).predict(image_batch(split.test), fetch, Ear())
-    return said.confidence, right(said.answers, split.truths)
+        predicted = family.fit(split.training_set).predict(
+            image_batch(split.test), fetch, RecordedProgress()
+        )
+    return predicted.confidence, right(predicted.answers, split.truths)
 
 
 def simulate(confidence: np.ndarray, good: np.ndarray, asked: float) -> str:
     rng, tested, accepted, broken = np.random.default_rng(0), 0, [], 0
     for _ in range(DRAWS):
         audit = np.zeros(len(good), dtype=bool)
-        audit[rng.choice(len(good), LANE, replace=False)] = True
+        audit[rng.choice(len(good), AUDIT, replace=False)] = True
         sample = Validation(confidence[audit], good[audit], confidence[~audit])
         tested += promising(sample, Terms(asked))
         certificate = certify(sample, Terms(asked))
@@ -48,7 +50,7 @@ def simulate(confidence: np.ndarray, good: np.ndarray, asked: float) -> str:
         accepted.append(inside.sum() / (~audit).sum())
         broken += bool(inside.any() and np.mean(~good[inside]) > asked)
     return (
-        f"{asked:4.0%} asked at 95 %, {LANE} validation images: promising {tested / DRAWS:.0%}, "
+        f"{asked:4.0%} asked at 95 %, {AUDIT} validation images: promising {tested / DRAWS:.0%}, "
         f"accepts {np.mean(accepted):.1%} of the images, promise broken in {broken / DRAWS:.1%}"
     )
 

@@ -43,19 +43,19 @@ class Looked:
 
 
 def looked(data: Data, consistency: ConsistencyCheck, shots: int, seed: int) -> Looked:
-    """A model of so many labels a class, its guesses on the rest, and the second looks at those."""
+    """A model of so many labels a class, with predictions of the rest and of augmented copies."""
     train, rest = drawn(data.truth, shots, seed)
     task = training_set(data, train, rest, Algorithm.FAST, seed)
     model = Classifier().fit(task)
-    said = model.predict(task.unlabeled, data.files.path, silent)
-    views = second_looks(consistency, task, model, said)
-    evidence = Evidence(data.control, task.unlabeled, said, task.train, task.train_answers, views)
+    batch = model.predict(task.unlabeled, data.files.path, silent)
+    views = second_looks(consistency, task, model, batch)
+    evidence = Evidence(data.control, task.unlabeled, batch, task.train, task.train_answers, views)
     truths = [Choices((data.labels[k],)) for k in data.truth[rest]]
-    return Looked(evidence, ~right(said.answers, truths))
+    return Looked(evidence, ~right(batch.answers, truths))
 
 
 def second_looks(
-    consistency: ConsistencyCheck, task: TrainingSet, model: Model, said: PredictionBatch
+    consistency: ConsistencyCheck, task: TrainingSet, model: Model, batch: PredictionBatch
 ) -> Mapping[int, PredictionBatch]:
     name = task.control.name
     people = {
@@ -64,7 +64,7 @@ def second_looks(
     }
     schema = LabelSchema("image", (task.control,))
     dataset = Dataset(schema, people, task.train, task.held_out, task.unlabeled)
-    predicted = ProjectPredictions(task.unlabeled, {name: said}, said.confidence)
+    predicted = ProjectPredictions(task.unlabeled, {name: batch}, batch.confidence)
     return consistency.views(task.control, model, dataset, predicted, silent)
 
 

@@ -2,7 +2,7 @@
 
 A simulated person who knows the truth lives a project through the product's own jobs on the
 clothing photos: labels what is suggested, 150 images between two jobs; from 300 labels on each
-job may accept with a certificate, whose random lane the person labels too; in the end labels by
+job may accept with a certificate, whose audit sample the person labels too; in the end labels by
 hand all that no certificate took. Beside it the same project with images chosen by chance and by
 least confidence, and labeling everything:
 
@@ -46,7 +46,7 @@ SEEDS = range(3)
 
 @dataclass(frozen=True)
 class Shelf:
-    """A gallery whose images were all looked at before."""
+    """A feature extractor whose images were all embedded before."""
 
     data: Data
     backbone: str = "as computed"
@@ -101,9 +101,11 @@ class Project:
 
     @property
     def waiting(self) -> list[TaskId]:
-        """Unlabeled, and not in the lane."""
+        """Unlabeled, and not in the audit sample."""
         audit = self.ledgers.load(PROJECT).audit
-        return [t for t, said in self.studio.people.items() if said is None and t not in audit]
+        return [
+            t for t, answers in self.studio.people.items() if answers is None and t not in audit
+        ]
 
     @property
     def accepted(self) -> frozenset[TaskId]:
@@ -111,7 +113,9 @@ class Project:
 
     @property
     def by_hand(self) -> int:
-        return sum(said is not None for said in self.studio.people.values()) - len(self.accepted)
+        return sum(answers is not None for answers in self.studio.people.values()) - len(
+            self.accepted
+        )
 
     @property
     def mistakes(self) -> int:
@@ -232,7 +236,7 @@ def main(folder: Path) -> None:
     data, runs = load(), {}
     total = len(data.truth)
     print(f"{total} images, {len(data.labels)} classes; means over {len(SEEDS)} seeds")
-    print("labels by hand (lane included) | saved | wrong among accepted | wrong in the set")
+    print("labels by hand (audit included) | saved | wrong among accepted | wrong in the set")
     for of_the_set in (False, True):
         goal = "5 % of the set" if of_the_set else "5 % of the accepted"
         for name, choose in RULES.items():

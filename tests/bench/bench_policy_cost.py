@@ -48,11 +48,11 @@ def predictions(many: int, rng: np.random.Generator) -> PredictionBatch:
 
 def choose(many: int, count: int, cold: bool) -> float:
     rng = np.random.default_rng(1)
-    pool, labeled, said = images(many, 0, rng), images(LABELED, many, rng), None
+    pool, labeled, predicted = images(many, 0, rng), images(LABELED, many, rng), None
     if not cold:
-        said = predictions(many, rng)
+        predicted = predictions(many, rng)
     started = time.perf_counter()
-    select(TaskKind.SINGLE, pool, said, labeled, count, rng)
+    select(TaskKind.SINGLE, pool, predicted, labeled, count, rng)
     return time.perf_counter() - started
 
 
@@ -68,14 +68,14 @@ def whole_step(many: int) -> float:
     """Hard examples with three views, certificate and selection, as one round does them."""
     rng = np.random.default_rng(1)
     pool, labeled = images(many, 0, rng), images(LABELED, many, rng)
-    said, audit = predictions(many, rng), predictions(LABELED, rng)
+    predicted, audit = predictions(many, rng), predictions(LABELED, rng)
     views = {number: predictions(many, rng) for number in (19, 20, 21)}
     answers = predictions(LABELED, rng).answers
     started = time.perf_counter()
-    hard_examples(Evidence(CONTROL, pool, said, labeled, answers, views))
+    hard_examples(Evidence(CONTROL, pool, predicted, labeled, answers, views))
     right = rng.random(LABELED) < audit.confidence
-    certify(Validation(audit.confidence, right, said.confidence), Terms())
-    select(TaskKind.SINGLE, pool, said, labeled, 100, rng)
+    certify(Validation(audit.confidence, right, predicted.confidence), Terms())
+    select(TaskKind.SINGLE, pool, predicted, labeled, 100, rng)
     return time.perf_counter() - started
 
 

@@ -85,7 +85,7 @@ class TestStart:
         assert again.status_code == 200
         assert conforms(again, self.PATH, "post")["job"]["id"] == first
 
-    def test_answers_409_with_every_reason_and_its_cure(self, client, backend, conforms):
+    def test_answers_409_with_every_reason_and_its_hint(self, client, backend, conforms):
         backend.reasons = (REFUSAL,)
         answer = client.post("/api/projects/2/jobs", json={})
         assert answer.status_code == 409
@@ -215,7 +215,7 @@ class TestFailing:
             (NotFound("gone", "start it"), 404, "not_found"),
         ],
     )
-    def test_an_error_of_ours_has_code_message_and_cure(
+    def test_an_expected_error_has_code_message_and_hint(
         self, client, backend, failure, status, code
     ):
         backend.failure = failure

@@ -26,7 +26,7 @@ from tests.fakes.detection_training_sets import (
     DISC,
     RED,
     SQUARE,
-    Ear,
+    RecordedProgress,
     fetch,
     red_squares,
     training_set,
@@ -46,7 +46,7 @@ class Case:
     training_set: TrainingSet
     home: Path
     model: Detector | None = None
-    heard: tuple[tuple[str, int, int], ...] = ()
+    reports: tuple[tuple[str, int, int], ...] = ()
     enough: int = 2
 
     def family(self, epochs: int = 2) -> DetectorFamily:
@@ -75,17 +75,17 @@ def small(folder: Path) -> str:
 def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
     engine, start, epochs = request.param
     folder = tmp_path_factory.mktemp("detector")
-    ear = Ear()
+    recorded = RecordedProgress()
     case = Case(
-        engine, start(folder), training_set(folder, train=12, progress=ear), folder / "home"
+        engine, start(folder), training_set(folder, train=12, progress=recorded), folder / "home"
     )
     model = case.family(epochs).fit(case.training_set)
-    return replace(case, model=model, heard=tuple(ear.heard), enough=epochs)
+    return replace(case, model=model, reports=tuple(recorded.reports), enough=epochs)
 
 
 @pytest.fixture(scope="module")
 def predictions(case: Case) -> PredictionBatch:
-    return case.model.predict(case.training_set.held_out, fetch, Ear())
+    return case.model.predict(case.training_set.held_out, fetch, RecordedProgress())
 
 
 def test_it_learns_rectangles_and_nothing_else(case: Case):
@@ -143,14 +143,14 @@ def test_boxes_land_where_the_shapes_are_on_sideways_photos_too(
 
 
 def test_an_answer_does_not_depend_on_its_neighbours(case: Case, predictions: PredictionBatch):
-    alone = case.model.predict(case.training_set.held_out.take([3]), fetch, Ear())
+    alone = case.model.predict(case.training_set.held_out.take([3]), fetch, RecordedProgress())
     assert len(alone.answers) == 1
     assert np.allclose(alone.probabilities[0], predictions.probabilities[3], atol=1e-4)
     assert alone.confidence[0] == pytest.approx(predictions.confidence[3], abs=1e-3)
 
 
 def test_no_images_are_no_answers(case: Case):
-    none = case.model.predict(case.training_set.held_out.take([]), fetch, Ear())
+    none = case.model.predict(case.training_set.held_out.take([]), fetch, RecordedProgress())
     assert none.answers == ()
     assert none.probabilities.shape == (0, 2)
 
@@ -160,7 +160,7 @@ def test_what_is_saved_answers_the_same_once_loaded(
 ):
     case.model.save(tmp_path)
     loaded = case.family().load(tmp_path, CONTROL)
-    again = loaded.predict(case.training_set.held_out, fetch, Ear())
+    again = loaded.predict(case.training_set.held_out, fetch, RecordedProgress())
     assert np.allclose(again.probabilities, predictions.probabilities, atol=1e-4)
     assert np.allclose(again.confidence, predictions.confidence, atol=1e-3)
     assert loaded.metrics == case.model.metrics
@@ -171,7 +171,7 @@ def test_labels_in_another_order_keep_their_meaning(
 ):
     case.model.save(tmp_path)
     loaded = case.family().load(tmp_path, replace(CONTROL, labels=(DISC, SQUARE)))
-    again = loaded.predict(case.training_set.held_out, fetch, Ear())
+    again = loaded.predict(case.training_set.held_out, fetch, RecordedProgress())
     assert np.allclose(again.probabilities, predictions.probabilities[:, ::-1], atol=1e-4)
 
 
@@ -191,7 +191,7 @@ def test_a_rectangle_with_several_labels_is_found_as_one(case: Case):
     family = replace(family, engine=replace(family.engine, across_labels=True))
     # when
     model = family.fit(asked)
-    found = model.predict(asked.held_out, fetch, Ear()).answers
+    found = model.predict(asked.held_out, fetch, RecordedProgress()).answers
     # then
     squares, red = (
         {region.box for answer in found for region in answer.regions if region.label == label}
@@ -204,7 +204,9 @@ def test_a_rectangle_with_several_labels_is_found_as_one(case: Case):
 
 def test_a_stop_is_honoured_within_one_batch(case: Case):
     with pytest.raises(Stopped):
-        case.family().fit(replace(case.training_set, progress=Ear(stop_in="train: epoch", after=2)))
+        case.family().fit(
+            replace(case.training_set, progress=RecordedProgress(stop_in="train: epoch", after=2))
+        )
 
 
 def test_training_ends_when_its_time_is_up(case: Case):
@@ -214,7 +216,7 @@ def test_training_ends_when_its_time_is_up(case: Case):
 
 
 def test_progress_counts_epochs_up_to_the_end(case: Case):
-    trained = [(done, of) for step, done, of in case.heard if step.startswith("train: epoch")]
+    trained = [(done, of) for step, done, of in case.reports if step.startswith("train: epoch")]
     assert trained
     assert all(0 <= done <= of for done, of in trained)
     assert [done for done, _ in trained] == sorted(done for done, _ in trained)

@@ -71,7 +71,7 @@ def asked(answers, folder):
     return sorted(json.loads(line) for line in lines)
 
 
-class TestFirstLine:
+class TestWith1x:
     def test_predictions_come_one_a_task_under_the_name_that_setup_gave(self, answers):
         results = answers["/predict"]["results"]
         assert len(results) == len(WRITTEN["predict"]["body"]["tasks"])
@@ -134,7 +134,7 @@ class LabelStudioMLBase:
         raise NotImplementedError
 
 
-class TestSecondLine:
+class TestWith2x:
     @pytest.fixture
     def face(self):
         """Our module, imported beside the stand-in for label-studio-ml 2.x."""

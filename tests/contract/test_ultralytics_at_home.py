@@ -25,13 +25,13 @@ socket.socket.connect = socket.getaddrinfo = socket.create_connection = refuse
 
 from backend.models.detection.family import DetectorFamily
 from backend.models.detection.ultralytics_engine.detector import UltralyticsEngine
-from tests.fakes.detection_training_sets import Ear, fetch, training_set
+from tests.fakes.detection_training_sets import RecordedProgress, fetch, training_set
 
 data, start = Path(sys.argv[1]), sys.argv[2]
 family = DetectorFamily(UltralyticsEngine(start, data / "home"), image_size=96, epochs=1)
 asked_of = training_set(data / "images", train=5, held_out=2)
 model = family.fit(asked_of)
-model.predict(asked_of.held_out, fetch, Ear())
+model.predict(asked_of.held_out, fetch, RecordedProgress())
 print(json.dumps(asked))
 """
 

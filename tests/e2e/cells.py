@@ -98,13 +98,13 @@ def drawn(regions: Regions) -> list[dict[str, Any]]:
     ]
 
 
-def matched_overlaps(said: Sequence[Mapping[str, Any]], truth: Regions) -> list[float]:
+def matched_overlaps(predicted: Sequence[Mapping[str, Any]], truth: Regions) -> list[float]:
     """IoU of each true box with the predicted box of its label that covers it best.
 
     Boxes that share next to nothing (IoU below 0.3) are another object: not matched.
     """
     best = [
-        max((_iou(one["value"], box) for one in said if _label(one) == box.label), default=0.0)
+        max((_iou(one["value"], box) for one in predicted if _label(one) == box.label), default=0.0)
         for box in truth.regions
     ]
     return [iou for iou in best if iou >= 0.3]

@@ -38,7 +38,7 @@ class BoxRound:
         return self.job["report"]
 
     @property
-    def said(self) -> dict[int, list[dict[str, Any]]]:
+    def predicted(self) -> dict[int, list[dict[str, Any]]]:
         return {one["task"]: one["result"] for one in self.shown.predictions}
 
 
@@ -101,31 +101,32 @@ def test_without_weights_and_network_a_job_is_refused_naming_the_setting(boxes, 
 def test_a_job_learns_boxes_and_an_image_without_any(first):
     assert first.job["state"] == "finished", first.job["reason"]
     assert first.report["task_kind"] == "detection"
-    assert first.report["labeled"] == ANNOTATED, "the empty slide teaches too"
+    assert first.report["labeled"] == ANNOTATED, "the empty slide is trained on too"
     assert first.report["predicted"] == IMAGES - ANNOTATED
     assert {row["label"] for row in first.report["labels"] if row["images"] >= 5} == set(LABELS)
 
 
 def test_boxes_land_where_the_truth_is(first):
     overlaps = [
-        matched_overlaps(said, first.project.truth[task]) for task, said in first.said.items()
+        matched_overlaps(predicted, first.project.truth[task])
+        for task, predicted in first.predicted.items()
     ]
-    true = sum(len(first.project.truth[task].regions) for task in first.said)
+    true = sum(len(first.project.truth[task].regions) for task in first.predicted)
     assert np.mean(np.concatenate(overlaps)) > 0.7
     assert sum(map(len, overlaps)) > 0.45 * true, "and about half of the truth is found"
 
 
 def test_boxes_of_sideways_photos_land_where_people_see_the_cells(first):
-    sideways = [task for task in first.said if task in first.project.sideways]
+    sideways = [task for task in first.predicted if task in first.project.sideways]
     assert len(sideways) >= 4
-    overlaps = [matched_overlaps(first.said[t], first.project.truth[t]) for t in sideways]
+    overlaps = [matched_overlaps(first.predicted[t], first.project.truth[t]) for t in sideways]
     true = sum(len(first.project.truth[task].regions) for task in sideways)
     assert np.mean(np.concatenate(overlaps)) > 0.7
     assert sum(map(len, overlaps)) > 0.45 * true
 
 
 def test_predictions_are_percent_of_the_upright_image_with_a_score_a_box(first):
-    assert len(first.said) == IMAGES - ANNOTATED
+    assert len(first.predicted) == IMAGES - ANNOTATED
     for one in first.shown.predictions:
         assert 0 <= one["score"] <= 1
         for part in one["result"]:
@@ -166,11 +167,11 @@ def page(label_studio, chromium_command: str):
 
 
 def test_the_editor_opens_with_the_predicted_boxes(second, page, label_studio):
-    said = {task: parts for task, parts in second.said.items() if parts}
-    task = min(said, key=lambda task: len(said[task]))
+    predicted = {task: parts for task, parts in second.predicted.items() if parts}
+    task = min(predicted, key=lambda task: len(predicted[task]))
 
     page.goto(f"{label_studio.url}/projects/{second.project.id}/data?task={task}")
 
     listed = page.locator("[class*=node_type_rectangleregion]")
-    listed.nth(min(len(said[task]), IN_SIGHT) - 1).wait_for()
+    listed.nth(min(len(predicted[task]), IN_SIGHT) - 1).wait_for()
     assert all(any(label in text for label in LABELS) for text in listed.all_inner_texts())

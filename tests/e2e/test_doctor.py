@@ -1,4 +1,4 @@
-"""Each fault that `autolabel doctor` is for, made on purpose: it is named, with its cure."""
+"""Each fault that `autolabel doctor` is for, made on purpose: it is named, with a hint."""
 
 import pytest
 from pydantic import SecretStr

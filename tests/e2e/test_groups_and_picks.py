@@ -127,9 +127,9 @@ def test_a_prediction_pushed_with_a_cluster_keeps_it(client, tmp_path):
     project = new_project(client, tmp_path, per_class=2)
     schema = labeling_config.parse(client.projects.get(project.id)["label_config"])
     version = VersionName("al-0001-aaaa")
-    said = {ControlName("digit"): Choices((Label("1"),))}
+    answers = {ControlName("digit"): Choices((Label("1"),))}
     predictions = [
-        Prediction(ImageRef(TaskId(task), ""), said, 0.5, version, cluster=place or None)
+        Prediction(ImageRef(TaskId(task), ""), answers, 0.5, version, cluster=place or None)
         for place, task in enumerate(project.truth)
     ]
     LabelStudioGateway(client).push(ProjectId(project.id), schema, predictions)

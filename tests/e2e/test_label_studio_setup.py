@@ -145,7 +145,7 @@ def test_a_backend_that_does_not_answer_is_refused_and_leaves_nothing(client, pr
     assert client.registration.webhooks(project) == []
 
 
-def test_a_host_without_a_dot_is_refused_with_the_cure(client, project):
+def test_a_host_without_a_dot_is_refused_with_a_hint(client, project):
     with pytest.raises(Rejected, match="dotted alias"):
         client.registration.connect(project, "http://ml-backend:9090", "Autolabel")
 

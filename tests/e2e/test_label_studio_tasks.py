@@ -26,7 +26,7 @@ def test_a_personal_access_token_works_as_well(client, label_studio):
         assert other.whoami()["email"] == "a@b.co"
 
 
-def test_a_wrong_token_is_denied_with_the_cure(label_studio):
+def test_a_wrong_token_is_denied_with_a_hint(label_studio):
     with LabelStudioClient(label_studio.url, "f" * 40) as stranger, pytest.raises(Denied) as denied:
         stranger.projects.all()
 

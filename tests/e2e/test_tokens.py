@@ -36,9 +36,9 @@ def test_a_job_runs_on_a_personal_access_token_and_logs_none(
     assert connected.returncode == 0, connected.stderr
     assert job["report"]["predicted"] == 6
     assert client.projects.get(project.id)["model_version"] == job["version"]
-    said = "\n".join([*ours.lines, connected.stdout, connected.stderr])
-    assert personal.rpartition(".")[2] not in said
-    assert "Bearer" not in said
+    printed = "\n".join([*ours.lines, connected.stdout, connected.stderr])
+    assert personal.rpartition(".")[2] not in printed
+    assert "Bearer" not in printed
 
 
 def test_the_legacy_token_is_logged_nowhere(first_round: Round, autolabel: Autolabel):

@@ -13,7 +13,7 @@ from tests.e2e.rounds import Shown, shown
 
 COCO = REPOSITORY.parent / "shared" / "data" / "coco256"
 ACCEPT = ("--accept", "--max-error", 0.3, "--confidence", 0.8)
-"""What a lane of 50 images can certify."""
+"""What an audit sample of 50 images can certify."""
 
 FREQUENT = ("person", "dining table", "car", "cup", "chair")
 SEVERAL = """<View>
@@ -24,7 +24,7 @@ SEVERAL = """<View>
 
 @dataclass(frozen=True)
 class Accepted:
-    """A project whose lane was asked for by one job, labeled, and accepted on by the next.
+    """A project whose audit sample was drawn by one job, labeled, and accepted on by the next.
 
     `mislabeled` are tasks that a person labeled wrongly.
     """
@@ -43,7 +43,7 @@ class Accepted:
 
 @pytest.fixture(scope="module")
 def accepted(label_studio, autolabel, tmp_path_factory) -> Accepted:
-    """160 digits: 15 of each class annotated, four of them wrongly, then the random lane."""
+    """160 digits: 15 of each class annotated, four of them wrongly, then the audit sample."""
     with LabelStudioClient(label_studio.url, label_studio.token, patience=30) as client:
         project = new_project(client, tmp_path_factory.mktemp("trust"), per_class=40)
         chosen = project.some(dict.fromkeys(LABELS, 15))
@@ -59,7 +59,7 @@ def accepted(label_studio, autolabel, tmp_path_factory) -> Accepted:
         return Accepted(project, mislabeled, asked, audit, job, shown(client, project.id))
 
 
-def test_an_unlabeled_lane_certifies_nothing_and_waits_in_its_tab(accepted: Accepted):
+def test_an_unlabeled_audit_sample_certifies_nothing_and_waits_in_its_tab(accepted: Accepted):
     assert accepted.asked["state"] == "finished", accepted.asked["reason"]
     assert accepted.asked["report"]["accepted"] == 0
     assert len(accepted.audit) == 50
@@ -67,7 +67,7 @@ def test_an_unlabeled_lane_certifies_nothing_and_waits_in_its_tab(accepted: Acce
     assert accepted.asked["report"]["predicted"] == len(accepted.project.truth) - 60 - 50
 
 
-def test_a_labeled_lane_accepts_a_batch_with_its_certificate(accepted: Accepted):
+def test_a_labeled_audit_sample_accepts_a_batch_with_its_certificate(accepted: Accepted):
     certificate = accepted.report["certificate"]
     assert certificate, accepted.job["reason"]
     assert certificate["sample"] == 50

@@ -1,4 +1,4 @@
-"""Lessons about coloured shapes, and ears that follow or stop the work."""
+"""Training sets of coloured shapes, and progress that is recorded or stops the work."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -21,19 +21,19 @@ CONTROL = Control(ControlName("box"), "image", TaskKind.DETECTION, (SQUARE, DISC
 
 
 @dataclass
-class Ear:
-    """Records progress; stops the work when the given step has been heard so many times."""
+class RecordedProgress:
+    """Records progress; stops the work after so many reports of the given step."""
 
     stop_in: str = ""
     after: int = 0
-    heard: list[tuple[str, int, int]] = field(default_factory=list)
+    reports: list[tuple[str, int, int]] = field(default_factory=list)
     stopped: bool = False
 
     def __call__(self, step: str, done: int, of: int, detail: str = "") -> None:
         assert not self.stopped, "work went on after it was stopped"
         step = f"{step}: {detail}" if detail else step
-        self.heard.append((step, done, of))
-        if self.stop_in and sum(self.stop_in in step for step, _, _ in self.heard) > self.after:
+        self.reports.append((step, done, of))
+        if self.stop_in and sum(self.stop_in in step for step, _, _ in self.reports) > self.after:
             self.stopped = True
             raise Stopped
 
@@ -82,7 +82,7 @@ def training_set(
         "algorithm": Algorithm.FAST,
         "previous": None,
         "fetch": fetch,
-        "progress": Ear(),
+        "progress": RecordedProgress(),
         "seed": 0,
         "max_minutes": 10.0,
     }
@@ -90,7 +90,7 @@ def training_set(
 
 
 def red_squares(plain: TrainingSet) -> TrainingSet:
-    """The lesson with a third label, which every square has too."""
+    """The training set with a third label, which every square has too."""
     return replace(
         plain,
         control=replace(CONTROL, labels=(*CONTROL.labels, RED)),

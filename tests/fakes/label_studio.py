@@ -85,12 +85,12 @@ class FakeLabelStudio(FakeProjects):
     def unlabeled(self, project: ProjectId, schema: LabelSchema) -> Iterator[ImageRef]:
         return (
             self.ref(task)
-            for task, said in sorted(self.people.items())
-            if said is None and task not in self.skipped
+            for task, answers in sorted(self.people.items())
+            if answers is None and task not in self.skipped
         )
 
     def count_unlabeled(self, project: ProjectId) -> int:
-        waiting = {task for task, said in self.people.items() if said is None}
+        waiting = {task for task, answers in self.people.items() if answers is None}
         return len(waiting - self.skipped)
 
     def refs(
@@ -161,7 +161,7 @@ class FakeLabelStudio(FakeProjects):
     def accept(
         self, project: ProjectId, version: VersionName, tasks: Sequence[TaskId]
     ) -> Sequence[int]:
-        waiting = [task for task, said in self.people.items() if said is None]
+        waiting = [task for task, answers in self.people.items() if answers is None]
         free = sorted({*waiting}.intersection(tasks) - self.skipped)
         free = [task for task in free if (task, version) in self.predictions]
         for task in free:

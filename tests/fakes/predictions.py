@@ -19,15 +19,15 @@ CELLS = Control(ControlName("cells"), "image", TaskKind.DETECTION, (CAT, DOG))
 
 @dataclass
 class ScriptedModel:
-    """Predicts what `said` has for a task, else cat; `files` collects the names it opened."""
+    """Predicts what `answers_of` has for a task, else cat; `files` collects the names it opened."""
 
-    said: dict[int, object] = field(default_factory=dict)
+    answers_of: dict[int, object] = field(default_factory=dict)
     otherwise: object = Choices((CAT,))
     files: list[str] = field(default_factory=list)
 
     def predict(self, images, fetch, progress):
         self.files += [fetch(ref).name for ref in images.refs]
-        answers = tuple(self.said.get(task, self.otherwise) for task in images.tasks)
+        answers = tuple(self.answers_of.get(task, self.otherwise) for task in images.tasks)
         cats = np.array([answer.labels == (CAT,) for answer in answers], dtype=np.float64)
         table = np.stack([cats, 1 - cats], axis=1)
         return PredictionBatch(answers, np.full(len(answers), 0.5), table)

@@ -18,7 +18,9 @@ class FakeStoredPredictions:
         version: VersionName,
         predictions: Mapping[ImageRef, Json],
     ) -> None:
-        self._stored |= {(project, version, ref): said for ref, said in predictions.items()}
+        self._stored |= {
+            (project, version, ref): prediction for ref, prediction in predictions.items()
+        }
 
     def get(
         self, project: ProjectId, version: VersionName, refs: Sequence[ImageRef]
@@ -29,5 +31,7 @@ class FakeStoredPredictions:
     def prune(self, project: ProjectId, keep: Iterable[VersionName]) -> None:
         kept = set(keep)
         self._stored = {
-            key: said for key, said in self._stored.items() if key[0] != project or key[1] in kept
+            key: prediction
+            for key, prediction in self._stored.items()
+            if key[0] != project or key[1] in kept
         }

@@ -1,4 +1,4 @@
-"""Lessons of made-up images: clusters of feature vectors, one a label."""
+"""Training sets of made-up images: clusters of feature vectors, one for each label."""
 
 import numpy as np
 
@@ -43,7 +43,7 @@ def silent(step: str, done: int, of: int, detail: str = "") -> None:
 
 
 def training_set(train, answers, *, held_out=None, unlabeled=None, kind=TaskKind.SINGLE, **more):
-    """A lesson of feature vectors and answers; `held_out` is a pair like the first two."""
+    """A training set of feature vectors and answers; `held_out` is a pair like the first two."""
     width = np.asarray(train).shape[1]
     held_features, held_answers = held_out or (np.empty((0, width)), [])
     spare = np.empty((0, width)) if unlabeled is None else unlabeled

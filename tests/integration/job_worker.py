@@ -21,7 +21,7 @@ from backend.jobs.redis_client import connect
 from backend.ports.progress import Progress, Steps
 from backend.processes.worker import JobWorker, Pace
 
-FINISHES, WAITS, CRASHES, HAS_NO_WEIGHTS, IS_KILLED, IS_DEAF = range(1, 7)
+FINISHES, WAITS, CRASHES, HAS_NO_WEIGHTS, IS_KILLED, IGNORES_STOP = range(1, 7)
 ENTRY = "tests.integration.job_worker.run_job"
 PACE = Pace(look=1, lease=8, grace=5)
 LAST_LEASE = 4
@@ -69,7 +69,7 @@ def _killed(progress: Progress) -> JobResult:
     return JobResult("done")
 
 
-def _deaf(progress: Progress) -> JobResult:
+def _ignores_stop(progress: Progress) -> JobResult:
     time.sleep(600)
     return JobResult("done")
 
@@ -80,7 +80,7 @@ WORK: Mapping[int, Callable[[Progress], JobResult]] = {
     CRASHES: _crash,
     HAS_NO_WEIGHTS: _no_weights,
     IS_KILLED: _killed,
-    IS_DEAF: _deaf,
+    IGNORES_STOP: _ignores_stop,
 }
 
 

@@ -105,7 +105,10 @@ def page(browser, address, complaints):
     page = context.new_page()
     page.set_default_timeout(60_000)
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    page.on(
+        "console",
+        lambda message: complaints.append(message.text) if message.type == "error" else None,
+    )
     yield page
     context.close()
     assert [text for text in complaints if not re.search("409|503", text)] == []

@@ -51,8 +51,8 @@ def test_a_tuned_backbone_is_kept_where_the_frozen_one_fails(stripes, tmp_path):
     before, after = (each.predict(images, stripes, silent) for each in (model, loaded))
     assert before.answers == after.answers
     assert np.allclose(before.probabilities, after.probabilities, atol=1e-4)
-    said = [LABELS.index(answer.labels[0]) for answer in before.answers]
-    assert np.mean(said == TRUTH[:8]) > 0.7
+    predicted = [LABELS.index(answer.labels[0]) for answer in before.answers]
+    assert np.mean(predicted == TRUTH[:8]) > 0.7
 
 
 def test_with_few_labels_the_backbone_stays_as_it_is(stripes, tmp_path):

@@ -26,7 +26,7 @@ def rounds(tmp_path_factory):
     return json.loads(done.stdout)
 
 
-def test_a_full_disk_is_named_with_the_folder_and_the_cure(rounds):
+def test_a_full_disk_is_named_with_the_folder_and_a_hint(rounds):
     assert "the disk is full: cannot write" in rounds["error"]
     assert "AUTOLABEL_DATA_DIR" in rounds["error"]
 

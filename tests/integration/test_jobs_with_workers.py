@@ -122,7 +122,7 @@ def test_a_running_job_stops_at_its_next_report(
 
 
 def test_a_job_that_does_not_react_is_killed(board: JobBoard, start_worker: Callable[[], Worker]):
-    job = submitted(board, job_worker.IS_DEAF)
+    job = submitted(board, job_worker.IGNORES_STOP)
     start_worker()
     eventually(lambda: board.get(job.id).progress > 0)
     board.stop(job.id)
@@ -174,10 +174,10 @@ def test_a_job_that_cannot_even_be_imported_fails(
     assert "nowhere" in (tmp_path / "worker.log").read_text()
 
 
-def test_a_deaf_job_that_was_given_up_is_killed(
+def test_a_job_that_ignores_the_stop_after_its_lease_expired_is_killed(
     board: JobBoard, start_worker: Callable[..., Worker], tmp_path: Path
 ):
-    job = submitted(board, job_worker.IS_DEAF)
+    job = submitted(board, job_worker.IGNORES_STOP)
     start_worker()
     running = in_state(board, job, JobState.RUNNING)
     horse = eventually(lambda: board.get(job.id).step and horse_of(tmp_path))
@@ -186,10 +186,10 @@ def test_a_deaf_job_that_was_given_up_is_killed(
     assert board.get(job.id).reason == "given up by a test"
 
 
-def test_a_deaf_job_that_redis_lost_is_killed(
+def test_a_job_that_ignores_the_stop_after_redis_lost_it_is_killed(
     board: JobBoard, start_worker: Callable[..., Worker], redis_url: str, tmp_path: Path
 ):
-    job = submitted(board, job_worker.IS_DEAF)
+    job = submitted(board, job_worker.IGNORES_STOP)
     start_worker()
     eventually(lambda: board.get(job.id).step)
     horse = horse_of(tmp_path)

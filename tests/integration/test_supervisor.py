@@ -57,9 +57,9 @@ def test_all_parts_run_on_one_redis_and_their_lines_carry_their_names(up: Up, tm
     pids = [pid_of(tmp_path, part) for part in ("web", "worker")]
     url = redis_url(Settings(data_dir=tmp_path))
     up.send_signal(signal.SIGTERM)
-    said, _ = up.communicate(timeout=60)
-    assert f"web    | web uses {url}\n" in said
-    assert f"worker | worker uses {url}\n" in said
+    output, _ = up.communicate(timeout=60)
+    assert f"web    | web uses {url}\n" in output
+    assert f"worker | worker uses {url}\n" in output
     assert up.returncode == 0
     assert not any(lives(pid) for pid in pids)
 

@@ -28,8 +28,8 @@ CONFIRMED = {
 
 def annotated(*numbers: int) -> dict[TaskId, dict[str, Choices] | None]:
     people: dict[TaskId, dict[str, Choices] | None] = {TaskId(n): None for n in range(1, 40)}
-    said = {TaskId(n): {"c": Choices((Label("dog" if n % 2 else "cat"),))} for n in numbers}
-    return people | said
+    answers = {TaskId(n): {"c": Choices((Label("dog" if n % 2 else "cat"),))} for n in numbers}
+    return people | answers
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ ImageStat = tuple[int, Callable[[Floats], Floats], float, str, str]
 WIDTH, HEIGHT, BRIGHTNESS, SATURATION, COLORFULNESS, SHARPNESS = range(len(IMAGE_STATS))
 
 IMAGE_STAT_TABLE: tuple[ImageStat, ...] = (
-    (5, lambda t: np.log(t[:, WIDTH] * t[:, HEIGHT]), 0.2, "smaller picture", "larger picture"),
-    (6, lambda t: np.log(t[:, WIDTH] / t[:, HEIGHT]), 0.1, "taller picture", "wider picture"),
+    (5, lambda t: np.log(t[:, WIDTH] * t[:, HEIGHT]), 0.2, "smaller image", "larger image"),
+    (6, lambda t: np.log(t[:, WIDTH] / t[:, HEIGHT]), 0.1, "taller image", "wider image"),
     (7, lambda t: t[:, BRIGHTNESS], 0.05, "darker", "brighter"),
     (8, lambda t: t[:, SATURATION], 0.05, "paler", "more saturated"),
     (9, lambda t: np.log1p(t[:, COLORFULNESS]), 0.2, "less colorful", "more colorful"),

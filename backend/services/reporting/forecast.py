@@ -6,7 +6,8 @@ from typing import Any
 
 from backend.domain.ids import ProjectId
 from backend.domain.jobs import JobRequest
-from backend.policies.forecast import Round, forecast
+from backend.policies import forecast
+from backend.policies.forecast import Round
 from backend.ports.stores import Ledgers
 from backend.services.project_tasks import ProjectTasks
 
@@ -20,21 +21,21 @@ class Forecasts:
     ledgers: Ledgers
     reports: Callable[[ProjectId], Iterable[Report]]
 
-    def look(self, request: JobRequest, people: ProjectTasks) -> dict[str, Any]:
+    def forecast(self, request: JobRequest, tasks: ProjectTasks) -> dict[str, Any]:
         """Return the project's `totals` now, and its `forecast`.
 
         The forecast is None if the project has no certificate and the job asks for none.
         """
         taken = self.ledgers.load(request.project).accepted
-        by_people = sum(image.image.task not in taken for image in people.labeled)
+        by_people = sum(image.image.task not in taken for image in tasks.labeled)
         now = Round(labels=by_people, certified=len(taken))
         rounds = [*self._earlier(request.project), now]
-        ahead = forecast(rounds, len(people.labeled) + len(people.unlabeled))
+        ahead = forecast.forecast(rounds, len(tasks.labeled) + len(tasks.unlabeled))
         wanted = request.accept or now.certified
         return {"totals": asdict(now), "forecast": asdict(ahead) if wanted else None}
 
     def _earlier(self, project: ProjectId) -> list[Round]:
-        """Return oldest first."""
+        """Return the rounds before this one, oldest first."""
         rounds = [_round(report) for report in self.reports(project)]
         return [one for one in reversed(rounds) if one]
 

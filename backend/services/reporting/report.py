@@ -90,7 +90,7 @@ def _of_verdict(verdict: Verdict) -> JsonObject:
     }
 
 
-def of_looking(
+def of_selection_job(
     extractor: ExtractionLog,
     *,
     reason: str,

@@ -54,7 +54,7 @@ class Reporter:
         sections = {
             **report.sections(round_, version, assessment, publication),
             **(training or report.of_earlier_training(version.name, self.reports(round_.project))),
-            **self.forecasts.look(round_.request, round_.tasks),
+            **self.forecasts.forecast(round_.request, round_.tasks),
             "seconds": report.seconds({**seconds, **self.extractor.timings()}),
             "changed_images": dict(self.extractor.notes()),
         }

@@ -74,7 +74,7 @@ class LabelIssues:
         name, folder = training_set.control.name, training_set.previous
         if folder is None or not current or current.labels.get(name) != training_set.control.labels:
             return None
-        known = seen_tasks.known_to(folder)
+        known = seen_tasks.of_control(folder)
         rows = [row for row, task in enumerate(training_set.train.tasks) if task not in known]
         if not rows:
             return None

@@ -60,6 +60,6 @@ class Promotion:
     ) -> list[float]:
         if not len(training_set.held_out):
             return []
-        said = model.predict(training_set.held_out, training_set.fetch, progress).answers
-        pairs = zip(said, training_set.held_out_answers, strict=True)
+        answers = model.predict(training_set.held_out, training_set.fetch, progress).answers
+        pairs = zip(answers, training_set.held_out_answers, strict=True)
         return [agreement(answer, truth) for answer, truth in pairs]

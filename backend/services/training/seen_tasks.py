@@ -13,13 +13,13 @@ from backend.domain.versions import ModelVersion
 from backend.ports.model_family import TrainingSet
 from backend.ports.stores import VersionFolders
 
-FILE = "taught.json"
+FILE = "taught.json"  # a name from before the glossary; published folders contain it
 
 
 def write(folder: Path, training_set: TrainingSet) -> None:
     """Write the record into the folder of a control."""
-    taught = read(training_set.previous) | set(training_set.train.tasks)
-    record = {"trained_on": sorted(taught), "measured": sorted(training_set.held_out.tasks)}
+    trained_on = read(training_set.previous) | set(training_set.train.tasks)
+    record = {"trained_on": sorted(trained_on), "measured": sorted(training_set.held_out.tasks)}
     (folder / FILE).write_text(json.dumps(record), "utf-8")
 
 
@@ -28,13 +28,13 @@ def read(folder: Path | None) -> frozenset[TaskId]:
     return _read(folder, "trained_on")
 
 
-def known(versions: VersionFolders, version: ModelVersion) -> frozenset[TaskId]:
+def of_version(versions: VersionFolders, version: ModelVersion) -> frozenset[TaskId]:
     """Return the tasks that any control of a version has seen."""
     folders = [versions.folder(version.project, version.name, name) for name in version.kinds]
-    return frozenset[TaskId]().union(*map(known_to, folders))
+    return frozenset[TaskId]().union(*map(of_control, folders))
 
 
-def known_to(folder: Path) -> frozenset[TaskId]:
+def of_control(folder: Path) -> frozenset[TaskId]:
     """Return the tasks that one control of a version has seen."""
     return _read(folder, "trained_on") | _read(folder, "measured")
 

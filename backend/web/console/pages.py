@@ -59,7 +59,7 @@ for shown in (
 
 
 @routes.app_context_processor
-def common() -> dict[str, Any]:
+def template_values() -> dict[str, Any]:
     """Return the values that every template may use."""
     return {
         "label_studio": without_login(

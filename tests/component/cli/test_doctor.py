@@ -31,7 +31,7 @@ def test_a_local_address_is_reached_by_a_label_studio_that_is_told_to(host: str)
 
 
 @pytest.mark.parametrize("host", ["192.168.1.7", "10.0.0.2", "autolabel.internal"])
-def test_an_address_that_may_be_private_gets_both_cures(host: str):
+def test_an_address_that_may_be_private_gets_both_hints(host: str):
     hint = hint_for(f"http://{host}:9090")
     for setting in ("AUTOLABEL_PUBLIC_URL", "ML_BLOCK_LOCAL_IP", "SSRF_PROTECTION_ENABLED"):
         assert setting in hint

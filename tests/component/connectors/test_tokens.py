@@ -71,7 +71,7 @@ def test_a_call_refused_twice_is_denied(clock):
     assert server.paths().count("/x") == 2
 
 
-def test_a_revoked_personal_token_is_denied_with_the_cure(server, clock):
+def test_a_revoked_personal_token_is_denied_with_a_hint(server, clock):
     with pytest.raises(Denied, match="Create a personal access token"):
         HttpClient(server.url, "revoked.personal.token", clock=clock).request_json("GET", "/x")
 
@@ -144,5 +144,5 @@ def test_no_token_reaches_the_log_or_an_error(server, tokens, caplog):
     with pytest.raises(Denied) as denied:
         HttpClient(server.url, "f" * 40).request_json("GET", "/x")
 
-    said = caplog.text + str(denied.value) + repr(http)
-    assert not [secret for secret in (*secrets, "f" * 40) if secret in said]
+    printed = caplog.text + str(denied.value) + repr(http)
+    assert not [secret for secret in (*secrets, "f" * 40) if secret in printed]

@@ -76,16 +76,16 @@ def legend(tmp_path, measured, plot):
 
 def test_thresholds_of_labels_are_named_and_many_are_counted(tmp_path):
     thresholds = {f"label {number}": 0.5 + number / 20 for number in range(8)}
-    said = legend(tmp_path, plots.Measured(histogram=[1, 2], thresholds=thresholds), "confidence")
-    assert "certified label 0: 0.50" in said
-    assert "and 2 more" in said
+    texts = legend(tmp_path, plots.Measured(histogram=[1, 2], thresholds=thresholds), "confidence")
+    assert "certified label 0: 0.50" in texts
+    assert "and 2 more" in texts
 
 
 def test_the_reliability_of_several_controls_is_told_apart(tmp_path):
     measured = plots.Measured({"kind": BINS, "parts": BINS})
-    said = legend(tmp_path, measured, "reliability")
-    assert "held-out images (area: count)" in said
-    assert said[-2:] == ["kind", "parts"]
+    texts = legend(tmp_path, measured, "reliability")
+    assert "held-out images (area: count)" in texts
+    assert texts[-2:] == ["kind", "parts"]
 
 
 def test_an_image_that_cannot_be_read_costs_its_own_thumbnail_only(tmp_path):

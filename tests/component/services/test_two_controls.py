@@ -42,9 +42,9 @@ def world(tmp_path):
     world = World(tmp_path, extractor=ShapeExtractor(files=files))
     world.truths = dict(zip(files, truths, strict=True))
     world.label_studio.label_config = BOTH
-    for task, said in world.label_studio.people.items():
-        if said is not None:
-            world.label_studio.people[task] = {**said, BOXES: world.truths[task]}
+    for task, answers in world.label_studio.people.items():
+        if answers is not None:
+            world.label_studio.people[task] = {**answers, BOXES: world.truths[task]}
     families = world.families
     families[TaskKind.SINGLE] = ParityFamily()
     families[TaskKind.DETECTION] = DetectorFamily(ColourEngine([ColourNetwork()]))
@@ -72,7 +72,7 @@ def test_one_prediction_carries_the_choice_and_the_boxes(world):
     config = labeling_config.parse(BOTH)
     predictions = world.label_studio.predictions.values()
     one = next(one for one in predictions if one.answers[BOXES].regions)
-    said = codec.answers(codec.serialize(one, config)["result"], config)
-    assert said[KIND] == one.answers[KIND]
-    assert isinstance(said[BOXES], Regions)
-    assert len(said[BOXES].regions) == len(one.answers[BOXES].regions)
+    answers = codec.answers(codec.serialize(one, config)["result"], config)
+    assert answers[KIND] == one.answers[KIND]
+    assert isinstance(answers[BOXES], Regions)
+    assert len(answers[BOXES].regions) == len(one.answers[BOXES].regions)

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from backend.demo import trial
-from backend.demo.images import DemoSet, Sample, box_folder, common, to_annotate
+from backend.demo.images import DemoSet, Sample, box_folder, to_annotate, without_rare_labels
 from backend.domain.answers import Choices, Region, Regions
 from backend.domain.errors import BadInput
 from backend.domain.geometry import Box
@@ -67,7 +67,7 @@ def test_images_that_label_studio_refuses_are_left_out(tmp_path: Path):
 
 
 def test_rectangles_of_rare_labels_are_left_out_but_not_their_images():
-    kept = common(boxes((CAT, 10), (DOG, 12), (OWL, 9)), least=10)
+    kept = without_rare_labels(boxes((CAT, 10), (DOG, 12), (OWL, 9)), least=10)
     assert kept.labels == (CAT, DOG)
     assert len(kept.samples) == 31
     assert [sample.truth for sample in kept.samples[-9:]] == [Regions(())] * 9
@@ -75,14 +75,16 @@ def test_rectangles_of_rare_labels_are_left_out_but_not_their_images():
 
 def test_images_of_rare_classes_are_left_out():
     samples = [Sample(Path("x.png"), Choices((label,))) for label in [CAT] * 9 + [DOG, OWL] * 10]
-    kept = common(DemoSet("animals", TaskKind.SINGLE, (CAT, DOG, OWL), samples), least=10)
+    kept = without_rare_labels(
+        DemoSet("animals", TaskKind.SINGLE, (CAT, DOG, OWL), samples), least=10
+    )
     assert kept.labels == (DOG, OWL)
     assert len(kept.samples) == 20
 
 
 def test_a_set_with_one_common_label_is_refused_in_words():
     with pytest.raises(BadInput, match="1 labels on 10 images or more"):
-        common(boxes((CAT, 30), (DOG, 9)), least=10)
+        without_rare_labels(boxes((CAT, 30), (DOG, 9)), least=10)
 
 
 def test_half_of_a_rare_label_s_images_are_annotated_and_the_others_left_to_predict():

@@ -170,7 +170,7 @@ def test_a_model_of_a_control_that_is_gone_is_refused():
     assert "the labeling config has no 'pets'" in reasons[0].message
 
 
-def test_what_keeps_a_model_from_fitting_has_a_cure():
+def test_what_keeps_a_model_from_fitting_has_a_hint():
     wider = model_fits(schema(control(PETS, "cat", "dog")), version(TaskKind.SINGLE, "cat"))
     narrower = model_fits(schema(control(PETS, "cat")), version(TaskKind.SINGLE, "cat", "dog"))
     assert [reason.hint for reason in (*wider, *narrower)] == [

@@ -110,7 +110,7 @@ def found(label, scores):
     return Regions(tuple(Region(box, Label(label), score) for score in scores))
 
 
-def test_for_boxes_the_doubtful_ones_are_picked_across_labels():
+def test_uncertain_boxes_are_picked_across_labels():
     # given four images doubtful about cells, slightly fewer about rods, and sixteen sure ones
     answers = (
         *[found("cell", [0.5, 0.5, 0.5])] * 4,
@@ -124,7 +124,7 @@ def test_for_boxes_the_doubtful_ones_are_picked_across_labels():
     assert sorted(task // 4 for task in picks) == [0, 1]
 
 
-def test_of_images_full_of_boxes_the_more_doubtful_lead_though_others_look_more_different():
+def test_of_images_full_of_boxes_the_more_uncertain_lead_although_others_differ_more():
     # given twenty images, most of them with fifteen doubtful boxes and some with forty
     many = [40 if row % 4 == 0 else 15 for row in range(20)]
     pool = images(rng().random((20, DIMENSIONS)) + 0.5)

@@ -43,14 +43,14 @@ def found(*scores, label="cell"):
     return Regions(tuple(region(score, label) for score in scores))
 
 
-def test_an_image_with_more_doubtful_boxes_is_more_uncertain_however_many_there_are():
+def test_an_image_with_more_uncertain_boxes_is_more_uncertain_however_many_there_are():
     answers = [Regions(()), found(1), found(0.5), found(0.5, 0.5), found(*[0.5] * 40)]
     scores = boxes(answers)
     assert scores[:2] == pytest.approx([0, 0], abs=1e-6)
     assert scores[3:] / scores[2] == pytest.approx([2, 40])
 
 
-def test_a_doubtful_box_of_a_difficult_label_weighs_more():
+def test_an_uncertain_box_of_a_difficult_label_weighs_more():
     # given cells that are sure but for one, and rods that never are
     scores = boxes([found(0.5), found(*[1] * 9), found(0.5, label="rod")])
     assert scores == pytest.approx([1.05, 0, 1.5], abs=1e-6)

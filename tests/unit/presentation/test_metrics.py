@@ -8,7 +8,7 @@ from backend.presentation import metrics as quality
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "expected"),
     [
         ("accuracy", 0.934, "93.4%"),
         ("ece", 0.0412, "0.0412"),
@@ -18,12 +18,12 @@ from backend.presentation import metrics as quality
         ("map50", math.nan, "not measured"),
     ],
 )
-def test_a_share_is_said_in_percent_and_an_error_as_it_is(name, value, said):
-    assert quality.metric_value(value, name) == said
+def test_a_share_is_said_in_percent_and_an_error_as_it_is(name, value, expected):
+    assert quality.metric_value(value, name) == expected
 
 
 @pytest.mark.parametrize(
-    ("metrics", "said"),
+    ("metrics", "expected"),
     [
         (
             {"c": {"accuracy": 0.93, "log_loss": 0.2, "ece": 0.04}},
@@ -45,8 +45,8 @@ def test_a_share_is_said_in_percent_and_an_error_as_it_is(name, value, said):
         ({"": {"map50": math.nan}}, "Not measured: no labeled image could be held out yet"),
     ],
 )
-def test_a_version_is_summed_up_by_its_main_figures(metrics, said):
-    assert quality.summary(metrics) == said
+def test_a_version_is_summed_up_by_its_main_figures(metrics, expected):
+    assert quality.summary(metrics) == expected
 
 
 def test_only_figures_that_were_measured_are_listed():

@@ -16,7 +16,7 @@ def test_a_refusal_says_what_to_do_about_each_reason():
     )
 
 
-def test_a_refusal_in_one_line_says_each_cure_once():
+def test_a_refusal_in_one_line_has_each_hint_once():
     other = Reason(ReasonCode.MODEL_MISMATCH, "it is of another kind", hint="Label 2 more")
     assert str(Refused((TOO_FEW_DOGS, other, NOTHING_LEFT))) == (
         "class 'dog' has 3 of 5 images; it is of another kind; no unlabeled image left. "
@@ -25,7 +25,7 @@ def test_a_refusal_in_one_line_says_each_cure_once():
 
 
 @pytest.mark.parametrize(
-    ("step", "detail", "said"),
+    ("step", "detail", "expected"),
     [
         ("", "", "starting"),
         ("push", "", "writing to Label Studio"),
@@ -34,9 +34,9 @@ def test_a_refusal_in_one_line_says_each_cure_once():
         ("a step of an earlier version", "", "a step of an earlier version"),
     ],
 )
-def test_a_running_job_says_what_it_is_at(step, detail, said):
+def test_a_running_job_says_what_it_is_at(step, detail, expected):
     job = a_job(step=step, detail=detail, progress=0.5)
-    assert sentences.doing(job) == f"A job is running: {said}, 50% done."
+    assert sentences.doing(job) == f"A job is running: {expected}, 50% done."
 
 
 def test_a_job_that_waits_says_where_to_look_if_it_waits_on():
@@ -47,12 +47,12 @@ def test_a_job_that_waits_says_where_to_look_if_it_waits_on():
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("the disk is full", "The disk is full."),
         ("Is it running?", "Is it running?"),
         ("mode: what is this", "mode: what is this."),
     ],
 )
-def test_a_message_becomes_a_sentence_of_its_own(text, said):
-    assert sentences.sentence(text) == said
+def test_a_message_becomes_a_sentence_of_its_own(text, expected):
+    assert sentences.sentence(text) == expected

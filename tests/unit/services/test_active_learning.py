@@ -243,7 +243,7 @@ def test_what_cannot_be_put_in_order_after_the_switch_is_left_to_the_next_job(wo
     assert {version for _, version in world.label_studio.predictions} == {report["version"]}
 
 
-def test_a_stop_after_the_switch_ends_the_tidying_and_keeps_the_round(world):
+def test_a_stop_after_the_switch_ends_the_cleanup_and_keeps_the_round(world):
     def stop(_):
         raise Stopped
 

@@ -1,4 +1,4 @@
-"""Certified auto-accept, from the drawing of the lane to the undo."""
+"""Certified auto-accept, from drawing the audit sample to the undo."""
 
 from dataclasses import replace
 
@@ -27,7 +27,7 @@ def world(tmp_path):
 
 
 def unlabeled(world):
-    return [task for task, said in world.label_studio.people.items() if said is None]
+    return [task for task, answers in world.label_studio.people.items() if answers is None]
 
 
 def audit_of(world):
@@ -49,14 +49,14 @@ class AlwaysFirst(ParityModel):
         return type(predictions)(answers, predictions.confidence, predictions.probabilities)
 
 
-def test_without_accept_no_lane_is_drawn_and_nothing_is_accepted(world):
+def test_without_accept_no_audit_sample_is_drawn_and_nothing_is_accepted(world):
     report = world.run()
     assert report["accepted"] == 0
     assert world.ledgers.load(PROJECT).audit == frozenset()
     assert all(world.label_studio.people[task] is None for task in range(13, 601))
 
 
-def test_the_first_accepting_job_draws_a_lane_and_asks_people_to_label_it(world):
+def test_the_first_accepting_job_draws_an_audit_sample_and_asks_people_to_label_it(world):
     report = world.run(accept=True)
     audit = audit_of(world)
     assert 50 <= len(audit) <= 300
@@ -67,13 +67,13 @@ def test_the_first_accepting_job_draws_a_lane_and_asks_people_to_label_it(world)
     assert "Label first (random)" in report["reason"]
 
 
-def test_images_of_the_lane_get_no_prediction_before_people_labeled_them(world):
+def test_images_of_the_audit_sample_get_no_prediction_before_people_labeled_them(world):
     world.run(accept=True)
     predicted = {task for task, _ in world.label_studio.predictions}
     assert predicted.isdisjoint(audit_of(world))
 
 
-def test_an_image_that_joins_the_lane_loses_the_predictions_it_had(world):
+def test_an_image_that_joins_the_audit_sample_loses_the_predictions_it_had(world):
     world.run()
     assert len({task for task, _ in world.label_studio.predictions}) == 588
     world.run(accept=True)
@@ -81,7 +81,7 @@ def test_an_image_that_joins_the_lane_loses_the_predictions_it_had(world):
     assert predicted == set(range(13, 601)) - set(audit_of(world))
 
 
-def test_a_lane_that_was_drawn_for_pre_labeling_has_no_predictions_either(world):
+def test_an_audit_sample_drawn_for_pre_labeling_has_no_predictions_either(world):
     version = VersionName(world.run()["version"])
     request = {"mode": Mode.PRE_LABELING, "model_version": version, "accept": True}
     world.report(world.pre_labeling, world.job(**request))
@@ -94,7 +94,7 @@ def imported(world, first, last):
     world.label_studio.people |= {TaskId(task): None for task in range(first, last + 1)}
 
 
-def test_images_imported_later_join_the_lane_at_the_same_rate(world):
+def test_images_imported_later_join_the_audit_sample_at_the_same_rate(world):
     world.run(accept=True)
     before = world.ledgers.load(PROJECT)
     world.label(audit_of(world))
@@ -108,7 +108,7 @@ def test_images_imported_later_join_the_lane_at_the_same_rate(world):
     assert world.run(accept=True)["accepted"] > 0
 
 
-def test_a_lane_that_would_take_too_many_newcomers_gives_a_part_of_itself_back(world):
+def test_an_audit_sample_that_would_grow_too_large_by_imports_drops_some_members(world):
     for task in range(101, 601):
         del world.label_studio.people[task]
     world.run(accept=True)
@@ -122,7 +122,7 @@ def test_a_lane_that_would_take_too_many_newcomers_gives_a_part_of_itself_back(w
     assert before.audit - after.audit <= after.before, "it stands for them no more"
 
 
-def test_a_skipped_image_of_the_lane_counts_as_a_wrong_answer(world):
+def test_a_skipped_image_of_the_audit_sample_counts_as_a_wrong_answer(world):
     world.run(accept=True)
     audit = audit_of(world)
     world.label(audit[:-20])
@@ -131,7 +131,7 @@ def test_a_skipped_image_of_the_lane_counts_as_a_wrong_answer(world):
     assert world.ledgers.load(PROJECT).attempts > 0, "it was tested, and failed"
 
 
-def test_a_deleted_image_of_the_lane_counts_as_nothing(world):
+def test_a_deleted_image_of_the_audit_sample_does_not_count(world):
     world.run(accept=True)
     audit = audit_of(world)
     world.label(audit[:-5])
@@ -140,7 +140,7 @@ def test_a_deleted_image_of_the_lane_counts_as_nothing(world):
     assert world.run(accept=True)["certificate"]["sample"] == len(audit) - 5
 
 
-def test_what_people_labeled_since_the_lane_was_drawn_makes_the_test_harder(world):
+def test_labels_given_since_the_audit_sample_was_drawn_make_the_test_harder(world):
     world.run(accept=True)
     drawn = world.ledgers.load(PROJECT)
     assert drawn.before == set(range(1, 13))
@@ -162,7 +162,7 @@ def test_what_is_certified_and_what_is_accepted_are_looked_at_alike_while_learni
     assert list(looked_at) == sorted(looked_at)
 
 
-def test_a_lane_that_is_labeled_in_part_certifies_nothing(world):
+def test_an_audit_sample_that_is_labeled_in_part_certifies_nothing(world):
     world.run(accept=True)
     audit = audit_of(world)
     world.label(audit[: len(audit) // 2])
@@ -178,7 +178,7 @@ def accepted(world):
     return world.run(accept=True)
 
 
-def test_a_labeled_lane_certifies_and_the_sure_ones_become_annotations(world):
+def test_a_labeled_audit_sample_certifies_and_confident_predictions_become_annotations(world):
     report = accepted(world)
     certificate = report["certificate"]
     assert certificate["mistakes"] == 0
@@ -203,7 +203,7 @@ def test_a_version_that_was_certified_later_is_known_to_be_until_that_is_undone(
     assert world.auto_accept.certified(PROJECT) == {}
 
 
-def test_neither_the_lane_nor_accepted_labels_ever_teach_a_model(world):
+def test_no_model_is_trained_on_the_audit_sample_or_on_accepted_labels(world):
     accepted(world)
     ledger = world.ledgers.load(PROJECT)
     world.label_studio.people[601] = None
@@ -233,13 +233,13 @@ def test_undo_gives_the_images_back_to_people_once(world):
     assert world.auto_accept.undo(PROJECT, job.id) == report["accepted"]
     assert world.auto_accept.accepted_by(PROJECT, job.id) == 0
     assert world.ledgers.load(PROJECT).accepted == frozenset()
-    waiting = [task for task, said in world.label_studio.people.items() if said is None]
+    waiting = [task for task, answers in world.label_studio.people.items() if answers is None]
     assert len(waiting) == report["accepted"] + report["withheld"]
     with pytest.raises(NotFound, match="nothing that could be taken back"):
         world.auto_accept.undo(PROJECT, job.id)
 
 
-def test_undo_gives_the_lane_back_what_stood_for_the_images(world):
+def test_undo_returns_the_spent_images_to_the_audit_sample(world):
     job = world.job()
     accepted(world)
     before = world.ledgers.load(PROJECT)
@@ -345,7 +345,7 @@ def test_a_model_that_is_unsure_of_itself_is_not_tested_and_costs_no_confidence(
     assert audit_of(world) == (), "more random labels would not help"
 
 
-def test_a_lane_too_small_for_the_terms_is_extended_without_a_test(world):
+def test_an_audit_sample_too_small_for_the_terms_is_extended_without_a_test(world):
     world.run(accept=True, max_error=0.4, confidence=0.6)
     small = audit_of(world)
     world.label(small)
@@ -357,7 +357,7 @@ def test_a_lane_too_small_for_the_terms_is_extended_without_a_test(world):
     assert predicted.isdisjoint(audit_of(world))
 
 
-def test_a_lane_that_may_not_grow_is_not_asked_to(world):
+def test_an_audit_sample_at_its_limit_is_not_extended(world):
     for task in range(121, 601):
         del world.label_studio.people[task]
     world.run(accept=True)
@@ -367,7 +367,7 @@ def test_a_lane_that_may_not_grow_is_not_asked_to(world):
     assert audit_of(world) == ()
 
 
-def test_labels_said_to_be_random_give_half_of_themselves_to_the_lane(world):
+def test_half_of_the_labels_declared_to_be_random_join_the_audit_sample(world):
     world.label(range(13, 213))
     report = world.run(accept=True, labels_are_random=True)
     ledger = world.ledgers.load(PROJECT)
@@ -395,8 +395,8 @@ def test_a_certificate_repeats_an_assumption_made_in_an_earlier_job(world):
     assert "assuming that the labeled images" in report["certificate"]["promise"]
 
 
-def test_labels_vouch_for_nothing_that_they_taught(world):
-    """The version that stays learned from all labels before half of them became the lane."""
+def test_labels_do_not_certify_a_version_that_was_trained_on_them(world):
+    """The version that stays was trained on labels of which half joined the audit sample later."""
     world.label(range(13, 213))
     good = world.run()["version"]
     world.families.update(dict.fromkeys(world.family.kinds, Wrong()))
@@ -406,7 +406,7 @@ def test_labels_vouch_for_nothing_that_they_taught(world):
     assert report["reason"].startswith("nothing accepted: 0 random validation images")
 
 
-def test_an_older_version_is_not_certified_on_what_taught_it(world):
+def test_an_older_version_is_not_certified_on_its_training_images(world):
     world.label(range(13, 213))
     older = VersionName(world.run()["version"])
     world.run(accept=True, labels_are_random=True, max_error=0.001)
@@ -425,13 +425,13 @@ def test_a_model_does_not_go_on_from_one_that_saw_its_validation_images(world):
     assert third.previous is None
 
 
-def test_what_taught_a_version_is_remembered_by_those_that_go_on_from_it(world):
+def test_a_version_records_the_training_images_of_the_one_it_continues_from(world):
     world.label(range(13, 113))
     world.run()
     world.label_studio.people[TaskId(20)] = None
     world.run()
     current = world.versions.current(PROJECT)
-    assert 20 in seen_tasks.known(world.versions, current)
+    assert 20 in seen_tasks.of_version(world.versions, current)
     assert 20 not in world.family.training_sets[-1].train.tasks
 
 
@@ -474,7 +474,7 @@ def test_label_issues_are_listed_for_a_second_look(world):
     assert [entry["task"] for entry in report["label_issues"]] == [20]
 
 
-def test_labels_given_since_the_current_version_are_doubted_by_it_though_the_new_one_saw_them(
+def test_label_issues_in_new_labels_are_found_by_the_current_version(
     world,
 ):
     # given a family without out-of-fold answers, as detectors are

@@ -112,7 +112,7 @@ def test_a_version_for_other_labels_does_not_choose(world):
     assert report["chosen_by"] == "typical images, no model yet"
 
 
-def test_a_share_comes_from_the_random_lane_while_it_waits(world):
+def test_a_share_comes_from_the_audit_sample_while_it_waits(world):
     audit = frozenset(map(TaskId, range(30, 40)))
     world.ledgers.save(PROJECT, Ledger(audit=audit))
     picks = suggested(world)["picks"]
@@ -128,7 +128,7 @@ def test_questions_of_several_kinds_choose_in_turn(world):
     both = {"c": Choices(("cat",)), "b": Regions(())}
     assert suggested(world)["chosen_by"].startswith("typical")
     world.label_studio.people = {
-        task: both if said else None for task, said in world.label_studio.people.items()
+        task: both if answers else None for task, answers in world.label_studio.people.items()
     }
     assert len(suggested(world, count=7)["picks"]) == 7
 

@@ -65,7 +65,7 @@ def test_stored_predictions_are_answered_without_loading_a_model(world):
     assert opened == []
 
 
-def test_an_image_of_the_random_lane_gets_no_prediction_whoever_asks(world):
+def test_an_image_of_the_audit_sample_gets_no_prediction_on_request(world):
     world.run()
     world.ledgers.change(PROJECT, lambda ledger: replace(ledger, audit=frozenset({13, 101})))
     predict, _ = predictor(world)

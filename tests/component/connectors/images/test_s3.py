@@ -48,7 +48,7 @@ def test_an_unchanged_object_is_not_read_again(
     assert s3.fetch("s3://bucket/1.jpg", tmp_path / "image", LIMITS, received.validator) is None
 
 
-def test_what_s3_refuses_is_said_with_a_cure(
+def test_what_s3_refuses_is_reported_with_a_hint(
     server: ImageServer, s3: S3Storage, tmp_path: Path
 ) -> None:
     server.routes["/bucket/1.jpg"] = answer(404, MISSING, Content_Type="application/xml")

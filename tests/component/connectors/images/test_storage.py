@@ -214,7 +214,7 @@ def test_a_server_that_stumbles_is_asked_again(elsewhere: ImageServer, tmp_path:
         (answer(304), "304", 1),
     ],
 )
-def test_what_a_server_does_wrong_is_said_with_a_cure_and_leaves_nothing(
+def test_what_a_server_does_wrong_is_reported_with_a_hint_and_leaves_nothing(
     elsewhere: ImageServer, tmp_path: Path, route: object, reason: str, attempts: int
 ) -> None:
     elsewhere.routes["/image"] = route  # pyright: ignore[reportArgumentType]

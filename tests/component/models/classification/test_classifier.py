@@ -35,7 +35,7 @@ def predict(model, features):
     return model.predict(image_batch(features), fetch, silent)
 
 
-def said(predictions):
+def labels_of(predictions):
     return [LABELS.index(answer.labels[0]) for answer in predictions.answers]
 
 
@@ -44,7 +44,7 @@ def test_it_learns_labels_from_a_few_images_of_each():
 
     predictions = predict(model, clusters(FRESH, seed=1))
 
-    assert np.mean(np.array(said(predictions)) == FRESH) > 0.9
+    assert np.mean(np.array(labels_of(predictions)) == FRESH) > 0.9
 
 
 def test_every_picture_gets_its_row_in_the_order_asked_for():
@@ -58,7 +58,7 @@ def test_every_picture_gets_its_row_in_the_order_asked_for():
     assert forwards.answers == backwards.answers[::-1]
 
 
-def test_no_pictures_get_no_guesses():
+def test_no_images_get_no_predictions():
     predictions = predict(fit(clusters(TRUTH), choices(TRUTH)), clusters([]))
 
     assert predictions.answers == ()
@@ -72,7 +72,7 @@ def test_confidence_is_calibrated_on_images_it_has_not_seen():
 
     predictions = predict(model, clusters(fresh, noise=0.9, seed=1))
 
-    right = np.array(said(predictions)) == fresh
+    right = np.array(labels_of(predictions)) == fresh
     assert 0.4 < right.mean() < 0.95
     assert abs(predictions.confidence.mean() - right.mean()) < 0.05
 
@@ -91,21 +91,21 @@ def test_a_label_with_one_image_is_learned_beside_the_others():
 
     predictions = predict(fit(clusters(truth), choices(truth)), clusters([2] * 20, seed=1))
 
-    assert np.mean(np.array(said(predictions)) == 2) > 0.5
+    assert np.mean(np.array(labels_of(predictions)) == 2) > 0.5
 
 
 @pytest.mark.parametrize("truth", [[0], [0, 0, 0], [0, 1], [0, 1, 2, 3]])
-def test_the_smallest_lessons_give_a_model_that_can_be_kept(truth, tmp_path):
+def test_the_smallest_training_sets_give_a_model_that_can_be_saved(truth, tmp_path):
     model = fit(clusters(truth), choices(truth))
     model.save(tmp_path)
 
     predictions = predict(Classifier().load(tmp_path, training_sets.control()), clusters(truth))
 
-    assert said(predictions) == truth
+    assert labels_of(predictions) == truth
     assert ((predictions.confidence >= 0) & (predictions.confidence <= 1)).all()
 
 
-def test_a_lesson_without_any_label_is_refused():
+def test_a_training_set_without_any_label_is_refused():
     with pytest.raises(BadInput, match="nobody used a label of 'animal'"):
         fit(clusters([0, 1]), [Choices(()), Choices((Label("a label of yesterday"),))])
 
@@ -115,7 +115,7 @@ def test_figures_come_from_held_out_images_where_there_are_enough():
 
     model = fit(clusters(TRUTH), choices(TRUTH), held_out=held_out)
 
-    right = np.array(said(predict(model, held_out[0]))) == FRESH
+    right = np.array(labels_of(predict(model, held_out[0]))) == FRESH
     assert model.notes["metrics_from"] == "held-out"
     assert model.metrics["images"] == 200
     assert model.metrics["accuracy"] == pytest.approx(right.mean())
@@ -136,7 +136,7 @@ def test_out_of_fold_predictions_do_not_know_an_image_s_own_label():
 
     model = fit(clusters(TRUTH, noise=0.1), choices(wrong))
 
-    assert said(model.out_of_fold)[:2] == [0, 1]
+    assert labels_of(model.out_of_fold)[:2] == [0, 1]
     assert len(model.out_of_fold.answers) == 80
 
 

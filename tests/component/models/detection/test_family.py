@@ -21,7 +21,14 @@ from backend.models.detection.ultralytics_engine.detector import (
 )
 from backend.settings import load
 from tests.fakes.detection_engine import ColourEngine, ColourNetwork
-from tests.fakes.detection_training_sets import CONTROL, DISC, Ear, fetch, shapes, training_set
+from tests.fakes.detection_training_sets import (
+    CONTROL,
+    DISC,
+    RecordedProgress,
+    fetch,
+    shapes,
+    training_set,
+)
 
 SEEING, HALF_BLIND = ColourNetwork(), ColourNetwork(blind_to=frozenset({1}))
 
@@ -35,17 +42,21 @@ def test_a_network_that_sees_everything_needs_no_edit(tmp_path: Path):
 
 
 def test_only_epochs_move_the_bar_of_a_training(tmp_path: Path):
-    ear = Ear()
-    DetectorFamily(ColourEngine([SEEING])).fit(training_set(tmp_path, held_out=30, progress=ear))
-    assert {step.partition(":")[0] for step, _, _ in ear.heard} == {"train"}
-    assert {done for step, done, _ in ear.heard if "epoch" not in step} == {0}
+    recorded = RecordedProgress()
+    DetectorFamily(ColourEngine([SEEING])).fit(
+        training_set(tmp_path, held_out=30, progress=recorded)
+    )
+    assert {step.partition(":")[0] for step, _, _ in recorded.reports} == {"train"}
+    assert {done for step, done, _ in recorded.reports if "epoch" not in step} == {0}
 
 
 def test_a_sharper_network_is_more_confident(tmp_path: Path):
     one = DetectorFamily(ColourEngine([SEEING])).fit(training_set(tmp_path, held_out=30))
     other = DetectorFamily(ColourEngine([HALF_BLIND])).fit(training_set(tmp_path, held_out=30))
     seen, _ = shapes(tmp_path / "new", 20, seed=5)
-    sure, unsure = (model.predict(seen, fetch, Ear()).confidence for model in (one, other))
+    sure, unsure = (
+        model.predict(seen, fetch, RecordedProgress()).confidence for model in (one, other)
+    )
     assert sure.mean() > 0.8
     assert unsure.mean() < 0.6
 
@@ -110,7 +121,7 @@ def test_a_fast_job_does_not_look_at_unlabeled_images(tmp_path: Path):
 
 def test_a_label_that_is_not_found_has_probability_zero(tmp_path: Path):
     model = DetectorFamily(ColourEngine([HALF_BLIND])).fit(training_set(tmp_path))
-    predictions = model.predict(training_set(tmp_path).held_out, fetch, Ear())
+    predictions = model.predict(training_set(tmp_path).held_out, fetch, RecordedProgress())
     assert (predictions.probabilities[:, CONTROL.labels.index(DISC)] == 0).all()
     assert np.max(predictions.probabilities[:, 0]) > 0.9
 
@@ -120,7 +131,7 @@ def test_the_score_of_a_box_is_its_calibrated_chance_to_be_right(tmp_path: Path)
     shy = ColourNetwork(score=0.3)
     model = DetectorFamily(ColourEngine([shy])).fit(training_set(tmp_path, held_out=30))
     seen, _ = shapes(tmp_path / "new", 5, seed=5)
-    predictions = model.predict(seen, fetch, Ear())
+    predictions = model.predict(seen, fetch, RecordedProgress())
     scores = {region.score for answer in predictions.answers for region in answer.regions}
     assert len(scores) == 1
     assert scores.pop() > 0.8

@@ -11,11 +11,13 @@ from backend.domain.ids import TaskId
 from backend.models.detection.edits import edits
 from backend.models.detection.inference import BATCH, detect
 from tests.fakes.detection_engine import ColourNetwork
-from tests.fakes.detection_training_sets import CONTROL, Ear, fetch, shapes
+from tests.fakes.detection_training_sets import CONTROL, RecordedProgress, fetch, shapes
 
 
-def found(network: ColourNetwork, refs: tuple[ImageRef, ...], ear: Ear | None = None):
-    return detect(network, refs, fetch, CONTROL.labels, 0.05, ear or Ear())
+def found(
+    network: ColourNetwork, refs: tuple[ImageRef, ...], recorded: RecordedProgress | None = None
+):
+    return detect(network, refs, fetch, CONTROL.labels, 0.05, recorded or RecordedProgress())
 
 
 def test_every_image_gets_its_own_answer_in_order(tmp_path: Path):
@@ -75,7 +77,7 @@ def test_a_stop_ends_it_before_the_next_batch_and_leaves_no_reader(tmp_path: Pat
     network = ColourNetwork()
     before = set(threading.enumerate())
     with pytest.raises(Stopped):
-        found(network, seen.refs, Ear(stop_in="finding", after=1))
+        found(network, seen.refs, RecordedProgress(stop_in="finding", after=1))
     assert len(network.batches) == 1
     assert set(threading.enumerate()) <= before
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from backend.models.detection.family import DetectorFamily
 from tests.fakes.detection_engine import ColourEngine, ColourNetwork
 from tests.fakes.detection_training_sets import (
-    Ear,
+    RecordedProgress,
     fetch,
     red_squares,
     training_set,
@@ -21,7 +21,9 @@ def test_the_family_answers_with_all_labels_of_a_box(tmp_path: Path):
     model.save(tmp_path)
     loaded = DetectorFamily(engine).load(tmp_path, asked.control)
     for answer, truth in zip(
-        loaded.predict(asked.held_out, fetch, Ear()).answers, asked.held_out_answers, strict=True
+        loaded.predict(asked.held_out, fetch, RecordedProgress()).answers,
+        asked.held_out_answers,
+        strict=True,
     ):
         assert sorted(answer.labels) == sorted(truth.labels)
 

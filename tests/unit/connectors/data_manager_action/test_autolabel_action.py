@@ -60,7 +60,7 @@ def fields(form):
     return {field["name"]: field for row in form for field in row["fields"]}
 
 
-def said(form):
+def sentences_of(form):
     """What a text row of the form says, sentence by sentence."""
     field = form[0]["fields"][0]
     return [field["label"], *field["labelProps"]["description"].split("\n")]
@@ -84,7 +84,7 @@ def test_the_menu_has_three_entries_with_dialogs(action):
 
 
 def test_the_dialog_counts_the_images_of_each_label(action, project):
-    assert said(action.start_form(None, project)) == [
+    assert sentences_of(action.start_form(None, project)) == [
         "Ready to start: 15 labeled, 100 unlabeled images.",
         "Images per label: cat: 12, dog: 3",
     ]
@@ -92,7 +92,7 @@ def test_the_dialog_counts_the_images_of_each_label(action, project):
 
 def test_the_dialog_says_what_is_missing_before_the_click(action, project, backend):
     backend.reasons = (SHORT, OTHER)
-    assert said(action.start_form(None, project))[:3] == [
+    assert sentences_of(action.start_form(None, project))[:3] == [
         "Not ready yet: 15 labeled, 100 unlabeled images.",
         "class 'dog' has 3 of 5 images. Label 2 more.",
         OTHER.message,
@@ -103,7 +103,9 @@ def test_the_dialog_says_how_far_a_running_job_is(action, project, backend):
     job, _ = backend.jobs.submit(JobRequest(ProjectId(2)))
     backend.jobs.jobs[job.id] = replace(job, state=JobState.RUNNING, step="embed", progress=0.42)
     for form in (action.start_form, action.status_form, action.stop_form):
-        assert said(form(None, project))[0] == ("A job is running: embedding the images, 42% done.")
+        assert sentences_of(form(None, project))[0] == (
+            "A job is running: embedding the images, 42% done."
+        )
 
 
 def test_the_dialog_offers_the_versions_with_their_metrics(action, project):
@@ -119,7 +121,7 @@ def test_pre_labeling_is_offered_only_when_there_is_a_version(action, project, b
     backend.versions.cards.clear()
     backend.versions.active.clear()
     dialog = action.start_form(None, project)
-    assert said(dialog)[-1].startswith("No model version yet: pre-labeling needs one")
+    assert sentences_of(dialog)[-1].startswith("No model version yet: pre-labeling needs one")
     form = fields(dialog)
     assert "model_version" not in form
     assert [option["value"] for option in form["mode"]["options"]] == ["active-learning"]
@@ -218,7 +220,7 @@ def test_stop_stops_the_running_job(action, project, backend):
 
 
 def test_stop_without_a_job_says_so(action, project):
-    assert said(action.stop_form(None, project))[0] == "No job is running."
+    assert sentences_of(action.stop_form(None, project))[0] == "No job is running."
     with pytest.raises(ValidationError, match="No job is running"):
         action.auto_labeling_stop(project, None)
 
@@ -227,14 +229,14 @@ def test_status_tells_how_the_last_job_ended(action, project, backend):
     job, _ = backend.jobs.submit(JobRequest(ProjectId(2)))
     backend.jobs.jobs[job.id] = replace(job, state=JobState.FAILED, reason="the disk is full")
     form = action.status_form(None, project)
-    assert said(form)[0].startswith("Ready to start")
-    assert said(form[1:])[0] == "The last job failed: the disk is full."
+    assert sentences_of(form)[0].startswith("Ready to start")
+    assert sentences_of(form[1:])[0] == "The last job failed: the disk is full."
     assert action.auto_labeling_status(project, None) == {}
 
 
-def test_without_a_backend_the_cure_is_told(action):
+def test_without_a_backend_the_dialog_has_a_hint(action):
     project = a_label_studio_project(None)
-    assert said(action.start_form(None, project))[1] == "Run: autolabel connect 2"
+    assert sentences_of(action.start_form(None, project))[1] == "Run: autolabel connect 2"
     with pytest.raises(ValidationError, match="No backend is connected"):
         start(action, project)
 
@@ -249,7 +251,7 @@ def test_without_a_backend_the_cure_is_told(action):
 def test_a_dead_or_slow_backend_is_a_sentence_without_the_password(action, failure, words):
     project = a_label_studio_project(FakeMLApi("http://me:secret@autolabel.test", None, failure))
     for form in (action.start_form, action.status_form, action.stop_form):
-        sentence = said(form(None, project))[0]
+        sentence = sentences_of(form(None, project))[0]
         assert words in sentence
         assert "http://autolabel.test" in sentence
         assert "secret" not in sentence
@@ -274,4 +276,4 @@ def test_another_kind_of_backend_is_named_as_such(action, error):
     another = Flask("another")
     another.register_error_handler(404, lambda _: (error, 404))
     project = a_label_studio_project(FakeMLApi(URL, another))
-    assert "is not Autolabel" in said(action.start_form(None, project))[0]
+    assert "is not Autolabel" in sentences_of(action.start_form(None, project))[0]

@@ -70,7 +70,7 @@ def test_a_path_in_the_base_url_is_not_doubled() -> None:
         "/\ud800",
     ],
 )
-def test_what_nobody_can_be_asked_for_is_refused_with_a_cure(uri: str) -> None:
+def test_an_address_that_cannot_be_fetched_is_refused_with_a_hint(uri: str) -> None:
     with pytest.raises(FetchFailed) as refused:
         parse(uri, SERVER)
     assert refused.value.hint

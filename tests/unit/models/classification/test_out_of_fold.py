@@ -1,4 +1,4 @@
-"""Images left out of training, judged by what the others teach."""
+"""Answers to images that were left out of the training."""
 
 import numpy as np
 import pytest
@@ -48,7 +48,7 @@ def test_the_label_of_an_image_has_no_say_in_what_is_said_of_it(link, kind):
 
 
 @CASES
-def test_a_row_of_no_fold_teaches_nothing_and_is_answered_by_the_head_as_it_is(link, kind):
+def test_a_row_of_no_fold_is_not_fitted_on_and_is_answered_by_the_head_as_it_is(link, kind):
     logits, targets, folds = noise(link)
     folds[7] = out_of_fold.NO_FOLD
     before = out_of_fold.answers(control(kind), head(link), logits, targets, folds)

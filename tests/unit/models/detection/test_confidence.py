@@ -79,7 +79,7 @@ def test_finding_nothing_is_only_as_sure_as_misses_are_rare():
     assert sighted.confidence([Regions(())])[0] > 0.9
 
 
-def test_confidence_tells_certain_answers_from_doubtful_ones():
+def test_confidence_is_higher_for_certain_answers_than_for_uncertain_ones():
     rng = np.random.default_rng(0)
     scores = rng.uniform(0.3, 1.0, 400)
     right = rng.random(400) < scores

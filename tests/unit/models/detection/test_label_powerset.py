@@ -23,12 +23,12 @@ def regions(*found: tuple[Box, Label] | tuple[Box, Label, float]) -> Regions:
 
 
 def test_each_set_of_labels_on_one_box_is_a_class_after_the_labels():
-    said = [
+    answers = [
         regions((HERE, RED), (HERE, SQUARE), (THERE, DISC)),
         regions((HERE, DISC), (HERE, RED)),
         regions((THERE, SQUARE), (THERE, RED)),
     ]
-    names = label_powerset.classes(LABELS, said)
+    names = label_powerset.classes(LABELS, answers)
     assert names[:3] == LABELS
     assert len(names) == 5
     assert label_powerset.decode(regions((HERE, names[3]))).labels == (SQUARE, RED)
@@ -38,8 +38,8 @@ def test_each_set_of_labels_on_one_box_is_a_class_after_the_labels():
 def test_only_the_most_frequent_sets_are_learned():
     many = tuple(Label(f"label {number}") for number in range(label_powerset.MOST + 5))
     twice = regions((HERE, many[-1]), (HERE, many[0]))
-    said = [regions((HERE, SQUARE), (HERE, label)) for label in many]
-    names = label_powerset.classes((SQUARE, *many), [*said, twice, twice])
+    answers = [regions((HERE, SQUARE), (HERE, label)) for label in many]
+    names = label_powerset.classes((SQUARE, *many), [*answers, twice, twice])
     assert len(names) == 1 + len(many) + label_powerset.MOST
     assert label_powerset.decode(regions((HERE, names[-1]))).labels == (many[0], many[-1])
 
@@ -49,9 +49,9 @@ def test_a_network_learns_one_region_a_box_and_is_read_by_label(tmp_path: Path):
     names = label_powerset.classes(LABELS, asked.train_answers)
     encoded = label_powerset.encode(asked, names)
     assert encoded.control.labels == names
-    for learned, said in zip(encoded.train_answers, asked.train_answers, strict=True):
+    for learned, answers in zip(encoded.train_answers, asked.train_answers, strict=True):
         assert len({region.box for region in learned.regions}) == len(learned.regions)
-        assert set(label_powerset.decode(learned).regions) == set(said.regions)
+        assert set(label_powerset.decode(learned).regions) == set(answers.regions)
 
 
 def test_a_training_set_without_sets_is_not_changed(tmp_path: Path):

@@ -197,7 +197,7 @@ def test_random_bytes_behind_a_magic_number_never_escape_as_another_error(tmp_pa
     assert readable < 400
 
 
-def test_traits_tell_gray_from_colour_dark_from_bright_and_blurred_from_sharp(
+def test_statistics_distinguish_gray_from_colour_dark_from_bright_and_blurred_from_sharp(
     tmp_path: Path,
 ) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE), dtype=np.uint8)

@@ -138,8 +138,8 @@ def test_boxes_that_move_when_the_picture_is_altered_weigh_by_how_many_do():
 @pytest.mark.parametrize(
     ("column", "value", "number", "words"),
     [
-        (0, 8.0, 5, "smaller picture than the labeled images"),
-        (0, 6400.0, 6, "wider picture than the labeled images"),
+        (0, 8.0, 5, "smaller image than the labeled images"),
+        (0, 6400.0, 6, "wider image than the labeled images"),
         (2, 0.01, 7, "darker than the labeled images"),
         (3, 1.0, 8, "more saturated than the labeled images"),
         (4, 0.0, 9, "less colorful than the labeled images"),

@@ -77,5 +77,5 @@ def test_unusually_dark_boxes_make_an_image_hard_and_say_so():
     hard = HardExamples(box_statistics=BoxStatistics(Dim(), 50), weighting=sensitive).find(
         people, predicted(CELLS, boxes(DARK)), {CELLS.name: ScriptedModel()}, quiet
     )
-    said = dict(hard[TaskId(102)].reasons)
-    assert said[16] == "darker boxes than the labeled images"
+    reasons = dict(hard[TaskId(102)].reasons)
+    assert reasons[16] == "darker boxes than the labeled images"

@@ -28,11 +28,13 @@ def test_only_the_least_certain_are_looked_at_and_only_their_rows_change(extract
     assert set(views) == {BLURRED, MIRRORED, CROPPED}
     seen = {tasks for _, tasks in extractor.augmented if tasks}
     assert seen == {(102, 139)}
-    changed = [row for row, said in enumerate(views[MIRRORED].answers) if said == Choices((DOG,))]
+    changed = [
+        row for row, answer in enumerate(views[MIRRORED].answers) if answer == Choices((DOG,))
+    ]
     assert changed == [2]
     assert views[MIRRORED].probabilities[[1, 2, 39]].tolist() == [[1, 0], [0, 1], [1, 0]]
     assert before.predictions[PETS.name].answers[2] == Choices((CAT,)), (
-        "the guesses stay as they were"
+        "the predictions stay as they were"
     )
 
 

@@ -32,12 +32,12 @@ def test_the_predictions_are_counted_by_confidence(world):
     assert histogram[-1] == sum(histogram) == 588
 
 
-def test_the_standing_tells_labels_by_people_from_accepted_ones(world):
+def test_the_totals_count_labels_by_people_and_accepted_ones_apart(world):
     report = accepted(world)
     assert report["totals"] == {"labels": 12 + 150, "certified": report["accepted"]}
 
 
-def test_the_outlook_is_judged_by_all_rounds_so_far(world):
+def test_the_forecast_is_made_from_all_rounds_so_far(world):
     people = ProjectTasks(
         tuple(LabeledImage(world.label_studio.ref(task), {}) for task in range(300)),
         tuple(world.label_studio.ref(task) for task in range(300, 3000)),
@@ -47,18 +47,18 @@ def test_the_outlook_is_judged_by_all_rounds_so_far(world):
     gains = []
     for certified in (0, 1):  # the earlier round certified nothing yet, or nearly as much as now
         earlier = {"totals": {"labels": 100, "certified": certified}}
-        ahead = Forecasts(world.ledgers, lambda _, one=earlier: [one]).look(asked, people)
+        ahead = Forecasts(world.ledgers, lambda _, one=earlier: [one]).forecast(asked, people)
         assert ahead["totals"] == {"labels": 298, "certified": 2}
         gains.append(ahead["forecast"]["certified"])
     assert gains[1] < gains[0]
 
 
-def test_who_wants_no_certificate_is_told_no_outlook(world):
+def test_without_a_certificate_there_is_no_forecast(world):
     assert world.run()["forecast"] is None
 
 
 def test_a_reason_is_counted_once_an_image_whatever_its_words_were():
-    # given two images of one reason in different words, one of them doubted by two controls
+    # given two images of one reason in different words, one of them hard for two controls
     cat = HardExample(TaskId(1), 0.8, ((7, "darker"), (3, "unlike the labeled 'cat' images")))
     dog = HardExample(TaskId(2), 0.7, ((7, "brighter"), (7, "brighter")))
     # then each counts under words that hold for all

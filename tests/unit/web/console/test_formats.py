@@ -17,7 +17,7 @@ START = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "expected"),
     [
         (0.42, "0.4 s"),
         (8, "8 s"),
@@ -27,12 +27,12 @@ START = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
         (12_000, "3 h 20 min"),
     ],
 )
-def test_a_duration_is_said_in_two_units_at_most(seconds, said):
-    assert formats.duration(seconds) == said
+def test_a_duration_is_said_in_two_units_at_most(seconds, expected):
+    assert formats.duration(seconds) == expected
 
 
 @pytest.mark.parametrize(
-    ("progress", "spent", "said"),
+    ("progress", "spent", "expected"),
     [
         (0.0, 10, ""),
         (0.02, 100, ""),
@@ -41,9 +41,9 @@ def test_a_duration_is_said_in_two_units_at_most(seconds, said):
         (0.25, 60, "about 3 min left"),
     ],
 )
-def test_the_time_left_is_guessed_once_there_is_something_to_guess_from(progress, spent, said):
+def test_the_time_left_is_estimated_once_there_is_enough_progress(progress, spent, expected):
     job = a_job(progress=progress, started_at=START)
-    assert formats.time_left(job, START + timedelta(seconds=spent)) == said
+    assert formats.time_left(job, START + timedelta(seconds=spent)) == expected
 
 
 def test_an_algorithm_is_named_only_where_it_makes_a_difference():

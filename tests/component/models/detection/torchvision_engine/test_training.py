@@ -10,7 +10,7 @@ from backend.models.detection.torchvision_engine.detector import TorchvisionEngi
 from backend.models.detection.torchvision_engine.network import build
 from backend.models.detection.torchvision_engine.training import Training
 from backend.models.detection.training_plan import TrainingPlan, plan
-from tests.fakes.detection_training_sets import CONTROL, Ear, training_set
+from tests.fakes.detection_training_sets import CONTROL, RecordedProgress, training_set
 from tests.fakes.small_detector import SMALL
 
 
@@ -24,18 +24,18 @@ class Greedy(nn.Module):
 
     def __init__(self, most: int) -> None:
         super().__init__()
-        self.said = nn.Parameter(torch.zeros(1))
+        self.weight = nn.Parameter(torch.zeros(1))
         self.most = most
         self.began: list[float] = []
         self.batches: list[int] = []
 
     def forward(self, images: list[Tensor], targets: list[dict[str, Tensor]]) -> dict[str, Tensor]:
         if not self.batches or self.batches[-1] != len(images):
-            self.began.append(self.said.item())
+            self.began.append(self.weight.item())
         self.batches.append(len(images))
         if len(images) > self.most and len(self.batches) > 1:
             raise torch.OutOfMemoryError
-        return {"loss": ((self.said - 1) ** 2).sum()}
+        return {"loss": ((self.weight - 1) ** 2).sum()}
 
 
 def test_a_training_that_runs_out_of_memory_begins_again_in_smaller_batches(tmp_path: Path):
@@ -51,7 +51,7 @@ def test_held_out_images_without_a_box_choose_no_epoch_and_end_no_training(tmp_p
     torch.manual_seed(0)
     torch.save(build(SMALL, len(CONTROL.labels), 64).state_dict(), tmp_path / "start.pth")
     engine = TorchvisionEngine(f"{SMALL}@{tmp_path / 'start.pth'}", tmp_path)
-    asked = training_set(tmp_path, train=4, held_out=8, progress=Ear())
+    asked = training_set(tmp_path, train=4, held_out=8, progress=RecordedProgress())
     empty = replace(asked, held_out_answers=[Regions(())] * 8)
     assert engine.train(empty, short(epochs=5, patience=2), None).epochs == 5
 

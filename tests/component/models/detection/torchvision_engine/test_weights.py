@@ -29,7 +29,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_network")
-def test_without_weights_or_network_the_cure_names_the_setting(tmp_path: Path):
+def test_without_weights_or_network_the_hint_names_the_setting(tmp_path: Path):
     with pytest.raises(NoWeights, match="AUTOLABEL_DETECTOR to torchvision:NAME@"):
         PretrainedWeights.of(FASTER, tmp_path).check()
 

@@ -7,7 +7,7 @@ from backend.domain.answers import Regions
 from backend.domain.errors import Stopped
 from backend.models.detection.training_plan import plan
 from backend.models.detection.ultralytics_engine.callbacks import TrainingCallbacks
-from tests.fakes.detection_training_sets import Ear
+from tests.fakes.detection_training_sets import RecordedProgress
 
 
 @dataclass
@@ -39,10 +39,14 @@ class Training:
         return self.epoch
 
 
-def training(minutes: float = 30.0, ear: Ear | None = None, *, choosing: bool = True) -> Training:
+def training(
+    minutes: float = 30.0, recorded: RecordedProgress | None = None, *, choosing: bool = True
+) -> Training:
     clock = [0.0]
     chosen = plan([Regions(())] * 20, on_gpu=False, minutes=minutes, continued=False)
-    callbacks = TrainingCallbacks(chosen, ear or Ear(), choosing=choosing, clock=lambda: clock[0])
+    callbacks = TrainingCallbacks(
+        chosen, recorded or RecordedProgress(), choosing=choosing, clock=lambda: clock[0]
+    )
     return Training(callbacks, clock)
 
 
@@ -70,12 +74,12 @@ def test_a_slow_first_epoch_does_not_shorten_the_training_for_good():
 
 
 def test_a_training_that_begins_again_in_smaller_batches_counts_anew():
-    ear = Ear()
-    run = training(ear=ear)
+    recorded = RecordedProgress()
+    run = training(recorded=recorded)
     run.run()
-    ear.heard.clear()
+    recorded.reports.clear()
     assert Training(run.callbacks, run.clock).run() == 40
-    assert ear.heard[0] == ("train: epoch 1 of 40", 0, 40)
+    assert recorded.reports[0] == ("train: epoch 1 of 40", 0, 40)
 
 
 def test_not_even_one_epoch_fits_and_it_ends_at_a_batch():
@@ -98,14 +102,14 @@ def test_too_few_held_out_images_choose_no_epoch():
 
 
 def test_progress_is_told_by_epoch():
-    ear = Ear()
-    training(ear=ear).run()
-    assert ear.heard[0] == ("train: epoch 1 of 40", 0, 40)
-    assert ear.heard[-1] == ("train: epoch 40 of 40", 39, 40)
+    recorded = RecordedProgress()
+    training(recorded=recorded).run()
+    assert recorded.reports[0] == ("train: epoch 1 of 40", 0, 40)
+    assert recorded.reports[-1] == ("train: epoch 40 of 40", 39, 40)
 
 
 def test_a_stop_comes_through_at_the_next_batch():
-    run = training(ear=Ear(stop_in="epoch 2", after=1))
+    run = training(recorded=RecordedProgress(stop_in="epoch 2", after=1))
     with pytest.raises(Stopped):
         run.run()
     assert run.epoch == 1

@@ -14,7 +14,7 @@ from tests.fakes.detection_training_sets import (
     CONTROL,
     DISC,
     SQUARE,
-    Ear,
+    RecordedProgress,
     image_batch,
     training_set,
 )
@@ -105,12 +105,13 @@ def test_an_image_that_is_written_anew_is_no_larger_than_networks_need(tmp_path:
 
 
 def test_progress_is_told_of_each_image_and_may_stop_the_writing(tmp_path: Path):
-    ear = Ear()
-    write(training_set(tmp_path, train=3, held_out=2, progress=ear), tmp_path / "yolo")
-    assert ear.heard == [("train: reading images", 0, 1)] * 5
+    recorded = RecordedProgress()
+    write(training_set(tmp_path, train=3, held_out=2, progress=recorded), tmp_path / "yolo")
+    assert recorded.reports == [("train: reading images", 0, 1)] * 5
     with pytest.raises(Stopped):
         write(
-            training_set(tmp_path, progress=Ear(stop_in="reading", after=2)), tmp_path / "stopped"
+            training_set(tmp_path, progress=RecordedProgress(stop_in="reading", after=2)),
+            tmp_path / "stopped",
         )
     assert len(list((tmp_path / "stopped" / "images" / "train").iterdir())) == 2
 
