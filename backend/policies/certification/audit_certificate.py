@@ -1,0 +1,188 @@
+"""Certificates of audits: issue one for a test that passed, and check one with exact arithmetic.
+
+The check shares no code with the test: it counts in whole numbers what `scipy.stats.hypergeom.cdf`
+approximates, so a fault in one does not hide in the other.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import comb, floor
+from typing import Self
+
+import numpy as np
+
+from backend.domain.arrays import Targets
+from backend.domain.audits import (
+    Audit,
+    AuditCertificate,
+    AuditTerms,
+    CertificateFile,
+    Promise,
+)
+from backend.domain.ids import TaskId
+from backend.policies.certification.audit_region import draw, rng_of, stops
+from backend.policies.certification.audit_verdict import AuditFindings, AuditVerdict, accepted
+
+_ROUNDING = Fraction(1, 10**9)
+
+
+def issue(
+    audit: Audit, found: AuditFindings, verdict: AuditVerdict, budget: int
+) -> CertificateFile | None:
+    """Return the certificate of what the verdict accepts; None where that is nothing."""
+    passed = verdict.passed
+    if passed is None or not passed.accepted:
+        return None
+    tasks = [prediction.task for prediction in audit.region]
+
+    def chosen(rows: Targets) -> tuple[TaskId, ...]:
+        return tuple(task for task, row in zip(tasks, rows.tolist(), strict=True) if row)
+
+    mistakes = chosen(found.sampled & found.wrong)
+    return CertificateFile(
+        certificate=_certificate(
+            audit, passed.size, passed.accepted, len(mistakes), passed.allowed
+        ),
+        audit=audit,
+        budget=budget if audit.terms.promise is Promise.DATASET else None,
+        mistakes=mistakes,
+        left=chosen(found.left),
+        left_mistakes=chosen(found.left & found.wrong),
+        accepted=tuple(audit.region[row] for row in accepted(found, passed.size)),
+    )
+
+
+def problems(file: CertificateFile) -> tuple[str, ...]:
+    """Return what does not hold in a certificate; nothing where it holds."""
+    return tuple(_problems(file))
+
+
+def sentence(terms: AuditTerms, accepted_labels: int, allowed: int, counts: tuple[int, int]) -> str:
+    """Return the promise in words; `counts` are the audit images and the mistakes among them."""
+    sure = f"With {terms.confidence * 100:.4g} % confidence over all audits of this project"
+    share = f"{terms.max_error * 100:.4g} %"
+    basis = (
+        f"({accepted_labels:,} accepted, of which at most {allowed:,} are wrong; audit of "
+        f"{counts[0]:,} random images, {counts[1]:,} mistakes; labels by people count as right)"
+    )
+    if terms.promise is Promise.DATASET:
+        return f"{sure}, at most {share} of all labels of the finished project are wrong {basis}."
+    return f"{sure}, at most {share} of the accepted labels are wrong {basis}."
+
+
+def _certificate(
+    audit: Audit, size: int, accepted_labels: int, mistakes: int, allowed: int
+) -> AuditCertificate:
+    audited = len(audit.sample)
+    return AuditCertificate(
+        audit=audit.id,
+        terms=audit.terms,
+        accepted=accepted_labels,
+        threshold=audit.region[size - 1].score,
+        region=len(audit.region),
+        audited=audited,
+        mistakes=mistakes,
+        allowed=allowed,
+        risk=audit.risk,
+        sentence=sentence(audit.terms, accepted_labels, allowed, (audited, mistakes)),
+    )
+
+
+def _problems(file: CertificateFile) -> Iterator[str]:
+    if problem := _malformed(file):
+        yield problem
+        return
+    audit = file.audit
+    sample = np.array(audit.sample)
+    rng = rng_of(audit.seed, audit.id)
+    if not np.array_equal(draw(len(audit.region), len(sample), rng), sample):
+        yield "the audit images are not the ones that the seed draws"
+    frozen = stops(len(audit.region), sample, audit.terms, audit.risk, audit.budget)
+    if frozen != audit.stops:
+        yield "the tested prefixes are not the ones that the draw fixes"
+    if audit.risk > 1 - audit.terms.confidence + 1e-12:
+        yield "the test spent more risk than the confidence leaves"
+    yield from _wrong_ending(file)
+
+
+def _malformed(file: CertificateFile) -> str:
+    audit = file.audit
+    tasks = [prediction.task for prediction in audit.region]
+    scores = [prediction.score for prediction in audit.region]
+    if len(set(tasks)) != len(tasks) or scores != sorted(scores, reverse=True):
+        return "the region holds a task twice or is not ordered by score"
+    if not audit.sample or not set(audit.sample) <= set(range(len(tasks))):
+        return "the audit images are not in the region"
+    sampled = {tasks[position] for position in audit.sample}
+    left = set(file.left)
+    if not set(file.mistakes) <= sampled or not set(file.left_mistakes) <= left:
+        return "mistakes are listed that belong to no audit image and no labeled one"
+    if not left <= set(tasks) - sampled:
+        return "images are listed as labeled since the draw that the audit does not know"
+    return ""
+
+
+def _wrong_ending(file: CertificateFile) -> Iterator[str]:
+    """Walk the prefixes again and compare the end with what was accepted."""
+    audit, counts = file.audit, _Counts.of(file)
+    passed = 0
+    for size in audit.stops:
+        if not counts.passes(size):
+            break
+        passed = size
+    if not passed:
+        yield "no prefix passes the test"
+        return
+    taken = {audit.region[position].task for position in audit.sample} | set(file.left)
+    should = tuple(one for one in audit.region[:passed] if one.task not in taken)
+    if file.accepted != should:
+        yield "the accepted predictions are not the ones that the test allows"
+    if file.certificate != _certificate(
+        audit, passed, len(should), len(file.mistakes), counts.allowed(len(should))
+    ):
+        yield "the certificate says something else than its test"
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """Positions in the region, each list ascending, and what the promise allows."""
+
+    sample: Sequence[int]
+    mistakes: Sequence[int]
+    left: Sequence[int]
+    left_mistakes: Sequence[int]
+    budget: int | None
+    max_error: Fraction
+    risk: Fraction
+
+    @classmethod
+    def of(cls, file: CertificateFile) -> Self:
+        places = {one.task: position for position, one in enumerate(file.audit.region)}
+        mistakes, left, left_mistakes = (
+            sorted(places[task] for task in tasks)
+            for tasks in (file.mistakes, file.left, file.left_mistakes)
+        )
+        error = Fraction(str(file.audit.terms.max_error))
+        risk = Fraction(file.audit.risk) * (1 + _ROUNDING)
+        return cls(file.audit.sample, mistakes, left, left_mistakes, file.budget, error, risk)
+
+    def allowed(self, labels: int) -> int:
+        return floor(self.max_error * labels) if self.budget is None else self.budget
+
+    def passes(self, size: int) -> bool:
+        """Return whether P(X <= k) <= risk, counted in whole numbers."""
+        sampled, mistakes, left, left_mistakes = (
+            bisect_left(column, size)
+            for column in (self.sample, self.mistakes, self.left, self.left_mistakes)
+        )
+        allowed = self.allowed(size - sampled - left)
+        if allowed < 0:
+            return False
+        wrong = mistakes + left_mistakes + allowed + 1
+        if size - sampled - left <= allowed or wrong > size:
+            return True
+        right = size - wrong
+        few = sum(comb(wrong, x) * comb(right, sampled - x) for x in range(mistakes + 1))
+        return Fraction(few, comb(size, sampled)) <= self.risk

@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+
+from backend.domain.audits import AuditTerms, Promise
+from backend.policies.certification.audit_plan import AuditPlan, plan
+from tests.fakes.audited_projects import SimulatedProject
+
+DATASET, ACCEPTED = AuditTerms(), AuditTerms(Promise.ACCEPTED)
+RISK = 0.0375
+
+
+def chances(size=3000, sure=3.0, seed=0):
+    return 1 - np.random.default_rng(seed).beta(sure, 0.4, size)
+
+
+@pytest.mark.parametrize("terms", [DATASET, ACCEPTED])
+def test_a_good_model_gets_an_audit_that_pays(terms):
+    found = plan(chances(), 300, terms, RISK, 165)
+    assert found.pays
+    assert found.sample <= found.region / 3
+    assert found.accepted <= found.region - found.sample
+    assert f"Label these {found.sample} random images" in found.sentence
+    assert f"about {found.accepted:,} others will be accepted" in found.sentence
+
+
+def test_the_whole_data_set_may_hold_more_mistakes_than_the_accepted_part():
+    whole, part = (plan(chances(), 300, terms, RISK, 165) for terms in (DATASET, ACCEPTED))
+    assert whole.accepted > part.accepted
+
+
+@pytest.mark.parametrize("terms", [DATASET, ACCEPTED])
+def test_a_model_that_guesses_gets_no_audit(terms):
+    found = plan(np.full(400, 0.5), 100, terms, RISK, 25 if terms is DATASET else 0)
+    if terms is ACCEPTED:
+        assert found.net <= 0
+        assert "No audit pays here" in found.sentence
+    assert not found.pays or found.accepted <= 25
+
+
+def test_a_weak_model_on_many_images_needs_more_labels_first():
+    found = plan(1 - np.random.default_rng(1).beta(2, 0.8, 20_000), 200, ACCEPTED, RISK, 0)
+    assert found.more_labels > 0
+    assert not found.pays
+    assert f"Label about {found.more_labels:,} more images first" in found.sentence
+
+
+@pytest.mark.parametrize("images", [0, 1, 20])
+def test_a_handful_of_images_is_labeled_by_hand(images):
+    found = plan(np.full(images, 0.01), 50, DATASET, RISK, 3)
+    assert not found.pays
+    assert "by hand" in found.sentence
+
+
+def test_a_used_up_budget_draws_nothing():
+    assert not plan(chances(), 0, DATASET, RISK, -2).pays
+
+
+def test_the_order_of_the_images_does_not_matter():
+    values = chances(1000)
+    assert plan(values, 200, DATASET, RISK, 60) == plan(values[::-1], 200, DATASET, RISK, 60)
+
+
+def test_the_sentence_says_which_way_is_faster_in_minutes():
+    assert "about 8 minutes" in AuditPlan(900, 120, 680, 20).sentence
+    assert "confirming by hand is faster" in AuditPlan(900, 120, 680, 20).sentence
+    assert "the audit is faster" in AuditPlan(9000, 120, 6800, 200).sentence
+
+
+def test_the_yield_is_about_what_the_audit_brings():
+    # given the plan for calibrated scores
+    values = chances(2000)
+    found = plan(values, 300, DATASET, RISK, 100)
+    # when such audits are made
+    accepted = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        wrong = rng.random(2000) < values
+        project = SimulatedProject(rng, DATASET, wrong, 1 - values)
+        project.start(found.sample)
+        project.answer(project.sample)
+        project.finish()
+        accepted.append(project.accepted_labels)
+    # then as many images are accepted, give or take a fifth
+    assert np.mean(accepted) == pytest.approx(found.accepted, rel=0.2)
