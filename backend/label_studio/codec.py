@@ -30,9 +30,16 @@ from backend.domain.schema import Control, LabelSchema, TaskKind
 
 def image_ref(task: Json, schema: LabelSchema) -> ImageRef:
     """Return the address of the task's image, empty if the task data has none."""
-    data = cast(Json, task.get("data") or {})
-    uri = data.get(schema.data_key)
+    data = task.get("data")
+    uri = cast(Json, data).get(schema.data_key) if isinstance(data, Mapping) else None
     return ImageRef(TaskId(int(task["id"])), uri if isinstance(uri, str) else "")
+
+
+def asked_ref(task: Json, schema: LabelSchema) -> ImageRef | None:
+    """Return the image of a task in a request; None if that has no id of a task."""
+    number = task.get("id")
+    is_id = isinstance(number, int) and not isinstance(number, bool) and 0 <= number < 2**63
+    return image_ref(task, schema) if is_id else None
 
 
 def labeled_image(task: Json, schema: LabelSchema) -> LabeledImage | None:

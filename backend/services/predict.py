@@ -51,15 +51,15 @@ class Predict:
         if version is None:
             return [[] for _ in tasks]
         schema = labeling_config.parse(label_config)
-        refs = [codec.image_ref(task, schema) for task in tasks]
+        refs = [codec.asked_ref(task, schema) for task in tasks]
         audit = self.ledgers.load(project).open
-        asked = [ref for ref in dict.fromkeys(refs) if ref.task not in audit]
+        asked = [ref for ref in dict.fromkeys(refs) if ref and ref.task not in audit]
         stored = self.stored.get(project, version.name, asked)
         known = {ref: one for ref, one in stored.items() if codec.fits(one, schema)}
         missing = [ref for ref in asked if ref not in known]
         if missing and not preconditions.model_fits(schema, version):
             known |= self._computed(schema, version, missing)
-        return [known.get(ref, []) for ref in refs]
+        return [known.get(ref, []) if ref else [] for ref in refs]
 
     def _computed(
         self, schema: LabelSchema, version: ModelVersion, refs: Sequence[ImageRef]

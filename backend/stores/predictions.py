@@ -130,4 +130,4 @@ def _transaction(path: Path) -> Generator[sqlite3.Connection]:
 
 
 def _digest(uri: str) -> bytes:
-    return hashlib.blake2b(uri.encode(), digest_size=16).digest()
+    return hashlib.blake2b(uri.encode("utf-8", "surrogatepass"), digest_size=16).digest()

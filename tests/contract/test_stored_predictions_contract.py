@@ -34,6 +34,12 @@ def test_a_task_that_shows_another_image_now_has_no_stored_prediction(stored: St
     assert stored.get(PETS, OLD, [ImageRef(CAT.task, "/data/other.jpg")]) == {}
 
 
+def test_an_address_that_is_no_valid_unicode_is_an_address_too(stored: StoredPredictions):
+    broken = ImageRef(TaskId(3), "/data/\ud800.jpg")
+    stored.put(PETS, OLD, {broken: SAID})
+    assert stored.get(PETS, OLD, [broken]) == {broken: SAID}
+
+
 def test_a_second_put_replaces_the_first(stored: StoredPredictions):
     stored.put(PETS, OLD, {CAT: SAID})
     stored.put(PETS, OLD, {CAT: {"score": 0.9}})

@@ -68,7 +68,12 @@ class Autolabel:
 
     def call(self, method: str, path: str, body: object = None) -> httpx.Response:
         url = f"{self.settings.public_url}{path}"
-        return httpx.request(method, url, json=body, timeout=60, trust_env=False)
+        login = (
+            self.settings.basic_auth_user,
+            self.settings.basic_auth_password.get_secret_value(),
+        )
+        auth = login if login[0] else None
+        return httpx.request(method, url, json=body, auth=auth, timeout=60, trust_env=False)
 
     def send(self, path: str, content: bytes, headers: dict[str, str]) -> httpx.Response:
         """A POST of just these bytes."""

@@ -22,16 +22,12 @@ def site(label_studio, tmp_path_factory) -> Iterator[Site]:  # noqa: F811
         yield site
 
 
-@pytest.fixture(autouse=True)
-def log_of_the_parts(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Print what the parts logged during the test, which pytest shows where it fails."""
-    if "site" not in request.fixturenames:
-        yield
-        return
-    lines = request.getfixturevalue("site").ours.lines
-    before = len(lines)
-    yield
-    print("\n".join(lines[before:]))
+@pytest.fixture
+def logged_site(site: Site) -> Iterator[Site]:
+    """The site; what its parts log is printed, so that pytest shows it where the test fails."""
+    before = len(site.ours.lines)
+    yield site
+    print("\n".join(site.ours.lines[before:]))
 
 
 @pytest.fixture(scope="session")

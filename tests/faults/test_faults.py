@@ -46,8 +46,9 @@ def test_at_least_two_hundred_faults_are_known_and_twenty_are_tried_each_time() 
 
 @pytest.mark.parametrize(("step", "fault"), chosen())
 def test_nothing_is_lost_or_doubled(
-    site: Site, outcomes: list[tuple[str, str, str]], step: Step, fault: Fault
+    logged_site: Site, outcomes: list[tuple[str, str, str]], step: Step, fault: Fault
 ) -> None:
+    site = logged_site
     # given a project with what the scenario needs
     digits = step.scenario.project(site)
     breaks = fault.strike(site, digits)

@@ -17,11 +17,14 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from backend.settings import Settings
+from backend.stores.ledgers import LedgerFiles
+from backend.stores.predictions import PredictionStore
 from backend.web.app import create_app
 from tests.fakes.backend import FakeBackend
-from tests.fakes.domain import a_job, a_project, a_version
+from tests.fakes.domain import CHOICES, a_job, a_project, a_version
 from tests.fakes.label_studio import FakeProjects
 from tests.fakes.versions import FakeVersions
+from tests.fakes.world import PROJECT, World
 
 EXAMPLES = 10_000 if os.environ.get("FAULTS") == "all" else 500
 SECRETS = ("t0ken-of-label-studio", "passw0rd-of-url", "passw0rd-of-redis", "passw0rd-of-backend")
@@ -80,10 +83,26 @@ class Recorder(logging.Handler):
 
 
 class PredictingBackend(FakeBackend):
-    """Has no prediction for any task, whatever a task is."""
+    """Predicts by the real use case, with a version that was trained in this folder."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        world = World(folder, ledgers=LedgerFiles(folder), stored=PredictionStore(folder))
+        world.run()
+        self._predict = world.use_cases().predict
 
     def predict(self, project: Any, label_config: Any, tasks: Any) -> Any:
-        return [[] for _ in tasks]
+        return self._predict(PROJECT, label_config, tasks)
+
+
+TASKS = st.lists(
+    st.fixed_dictionaries(
+        {"id": st.integers(-1, 50) | ANYTHING, "data": st.dictionaries(st.just("image"), ANYTHING)}
+    )
+    | st.fixed_dictionaries({"id": st.integers(1, 50), "data": ANYTHING})
+    | ANYTHING,
+    max_size=4,
+)
 
 
 @st.composite
@@ -100,17 +119,27 @@ FORMS = st.dictionaries(
     st.sampled_from(["mode", "algorithm", "max_error", "confidence", "groups", "count", "accept"]),
     st.sampled_from(["active-learning", "auto-grouping", "fast", "5", "nan", "1e999"]) | VALUES,
 )
+PREDICTIONS = st.builds(
+    lambda config, tasks: {
+        "path": "/predict",
+        "method": "POST",
+        "json": {"project": "1.1", "label_config": config, "tasks": tasks},
+    },
+    st.just(CHOICES) | st.text(max_size=200),
+    TASKS,
+)
 BODIES = st.one_of(
     st.builds(lambda body: {"json": body}, ANYTHING),
     st.builds(lambda body: {"data": body}, st.binary(max_size=200)),
     st.builds(lambda form: {"data": form | {"form_token": FORM_TOKEN}}, FORMS),
 )
-REQUESTS = label_studio_calls() | st.builds(
+ANY_REQUEST = st.builds(
     lambda path, method, body: {"path": path, "method": method} | body,
     ADDRESSES,
     st.sampled_from(["GET", "POST", "POST", "POST", "HEAD", "DELETE", "OPTIONS"]),
     BODIES,
 )
+REQUESTS = label_studio_calls() | PREDICTIONS | ANY_REQUEST
 
 
 @contextmanager
@@ -139,7 +168,7 @@ def site(tmp_path: Path) -> Any:
         basic_auth_user="ann",
         basic_auth_password=SecretStr(password),
     )
-    backend = PredictingBackend()
+    backend = PredictingBackend(tmp_path)
     return create_app(backend, configured), backend
 
 

@@ -164,3 +164,18 @@ def test_a_prediction_of_two_controls_is_as_sure_as_both_together(world):
     (result,) = predict(PROJECT, both, [raw_task(101)])
     assert result["score"] == pytest.approx(0.99**2, abs=1e-6)
     assert [part["from_name"] for part in result["result"]] == ["c", "d"]
+
+
+@pytest.mark.parametrize("number", [None, "x", True, 1.5, -1, 2**63])
+def test_a_task_with_an_impossible_id_costs_only_its_own_prediction(world, number):
+    world.run()
+    predict, _ = predictor(world)
+    results = predict(PROJECT, CHOICES, [raw_task(number, "/a.png"), raw_task(14), {"data": []}])
+    assert [bool(result) for result in results] == [False, True, False]
+
+
+@pytest.mark.parametrize("data", [None, [1], "x", 7])
+def test_task_data_of_another_shape_has_no_image(world, data):
+    world.run()
+    predict, _ = predictor(world)
+    assert len(predict(PROJECT, CHOICES, [{"id": 101, "data": data}])) == 1
