@@ -10,7 +10,8 @@ choice of thresholds spends no risk. The guarantee assumes that the probability 
 not fall as the score falls.
 
 The tail is computed here and not by scipy.stats, which is up to ten times slower: see
-docs/decisions/own-metrics-clusters-and-tails.md. The tests compare the two.
+docs/decisions/own-metrics-clusters-and-tails.md. The tests compare it with exact integer
+arithmetic.
 """
 
 from collections.abc import Iterator, Sequence
