@@ -57,6 +57,7 @@ from backend.services.training.label_issues import LabelIssues
 from backend.services.training.model_cache import ModelCache
 from backend.services.training.promotion import Promotion
 from backend.services.training.train import Trainer
+from backend.services.undo import Undo
 from backend.settings import Settings
 from backend.stores.jobs import JobFiles
 from backend.stores.ledgers import LedgerFiles
@@ -108,13 +109,18 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class UseCases:
-    """All use cases. `jobs` opens the feature extractor when first called."""
+    """All use cases. `jobs` are those with a model; it opens the feature extractor when called."""
 
     readiness: Readiness
     auto_accept: AutoAccept
     auto_train: AutoTrain
     predict: Predict
+    undo: Undo
     jobs: Callable[[], Mapping[Mode, Work]]
+
+    def work(self, mode: Mode) -> Work:
+        """Return the use case that jobs of this kind run."""
+        return self.undo if mode is Mode.UNDO else self.jobs()[mode]
 
 
 def use_cases(parts: Parts) -> UseCases:
@@ -150,6 +156,7 @@ def use_cases(parts: Parts) -> UseCases:
             seconds=settings.predict_seconds,
             clock=parts.clock,
         ),
+        undo=Undo(auto_accept),
         jobs=cache(
             lambda: {
                 **_labeling_jobs(parts, audits, auto_accept, trainer()),
@@ -289,7 +296,7 @@ def runner(settings: Settings) -> Callable[[JobId], None]:
 
         parts = real_parts(settings, settings.label_studio_patience, pause)
         parts.origins.require(parts.label_studio.project(job.request.project))
-        return use_cases(parts).jobs()[job.request.mode](job, steps)
+        return use_cases(parts).work(job.request.mode)(job, steps)
 
     return lambda job: boundary.run(board, job, consuming(changes, work))
 

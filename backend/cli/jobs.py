@@ -11,11 +11,13 @@ from backend.domain.jobs import (
     MOST_GROUPS,
     MOST_PICKS,
     Algorithm,
+    Job,
     JobRequest,
     JobState,
     Mode,
 )
 from backend.jobs import requests
+from backend.ports.application import Backend
 from backend.presentation import job_progress, terminal, terminal_views
 from backend.presentation.serializers import JobJson, JobsJson, StatusAndJobs, StatusJson
 
@@ -109,6 +111,11 @@ def _run(context: typer.Context, request: JobRequest, *, wait: bool, as_json: bo
     job, is_new = application.start(request)
     if not is_new and not as_json:
         terminal.say(f"Joined job {job.id}, which is already running.")
+    _show(application, job, wait=wait, as_json=as_json)
+
+
+def _show(application: Backend, job: Job, *, wait: bool, as_json: bool) -> None:
+    """Show a job, with `wait` after its end. A job that did not finish makes the command fail."""
     if wait:
         job = job_progress.follow(application.jobs, job, quiet=as_json)
     terminal.show(JobJson.of(job), as_json, terminal_views.job_lines)
@@ -149,8 +156,11 @@ def stop(
 
 @commands.command()
 def undo(
-    context: typer.Context, job: Annotated[str, typer.Argument(help="Id of the job.")]
+    context: typer.Context,
+    job: Annotated[str, typer.Argument(help="Id of the job.")],
+    wait: Wait = True,
+    as_json: AsJson = False,
 ) -> None:
-    """Delete the annotations that a job with --accept created."""
-    deleted = backend(context).undo(JobId(job))
-    terminal.say(f"Deleted {deleted} annotations; their images are to be confirmed again.")
+    """Delete the annotations that a job with --accept created; safe to repeat."""
+    application = backend(context)
+    _show(application, application.undo(JobId(job)), wait=wait, as_json=as_json)

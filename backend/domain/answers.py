@@ -60,12 +60,14 @@ class LabeledImage:
     """An image with the answers of a person, by control.
 
     `repairs` counts the corrections made when the annotation was read, by kind, such as
-    `{"clipped": 1}`.
+    `{"clipped": 1}`. `by_person` says that a person submitted or changed the annotation; it is
+    False for one that was imported or made from a prediction.
     """
 
     image: ImageRef
     answers: Mapping[ControlName, Answer]
     repairs: Mapping[str, int] = field(default_factory=dict[str, int])
+    by_person: bool = False
 
 
 @dataclass(frozen=True, slots=True)

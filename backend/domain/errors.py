@@ -34,6 +34,7 @@ class ReasonCode(StrEnum):
     MODEL_MISMATCH = "model_mismatch"
     UNKNOWN_VERSION = "unknown_version"
     NO_BASE_WEIGHTS = "no_base_weights"
+    JOB_IS_RUNNING = "job_is_running"
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ class Mode(StrEnum):
     PRE_LABELING = "pre-labeling"
     GROUPING = "auto-grouping"
     SUGGESTING = "suggesting"
+    UNDO = "undo"
 
 
 class Algorithm(StrEnum):
@@ -56,7 +57,8 @@ class JobRequest:
 
     Request parsing, the OpenAPI document, the page's forms and the Data Manager dialog take the
     limits and descriptions from here. Only parsing (`backend.jobs.requests`) enforces the limits
-    of single fields; rules about several fields hold for every instance.
+    of single fields; rules about several fields hold for every instance. `undoes` is the job whose
+    annotations an undo deletes.
 
     Raises:
         BadInput: when fields contradict each other.
@@ -90,8 +92,14 @@ class JobRequest:
     count: Annotated[
         int, Field(ge=1, le=MOST_PICKS, description="Images to suggest for labeling.")
     ] = 20
+    undoes: JobId | None = None
 
     def __post_init__(self) -> None:
+        if (self.mode is Mode.UNDO) != (self.undoes is not None):
+            raise BadInput(
+                "an undo needs a job, and only an undo has one",
+                "Use autolabel undo JOB, or POST /api/jobs/JOB/undo",
+            )
         if self.mode is not Mode.PRE_LABELING:
             return
         if not self.model_version:

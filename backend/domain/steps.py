@@ -16,6 +16,8 @@ class Step(StrEnum):
     TRAIN = "train"
     PREDICT = "predict"
     PUSH = "push"
+    ACCEPT = "accept"
+    UNDO = "undo"
     WAIT = "waiting for Label Studio"
 
     @property
@@ -31,6 +33,8 @@ _DOING: Mapping[Step, str] = {
     Step.TRAIN: "training",
     Step.PREDICT: "predicting",
     Step.PUSH: "writing to Label Studio",
+    Step.ACCEPT: "accepting labels",
+    Step.UNDO: "taking accepted labels back",
 }
 
 EXPECTED_SHARES: Mapping[Step, float] = {
@@ -39,8 +43,12 @@ EXPECTED_SHARES: Mapping[Step, float] = {
     Step.TRAIN: 10,
     Step.PREDICT: 3,
     Step.PUSH: 4,
+    Step.ACCEPT: 1,
 }
 """Relative duration of the steps. Images are fetched while others are embedded."""
+
+UNDO_SHARES: Mapping[Step, float] = {Step.UNDO: 1}
+"""An undo has no other steps."""
 
 TIMED_STEPS = (Step.LIST, Step.FETCH, Step.EMBED, Step.TRAIN, Step.PREDICT, Step.PUSH)
 """Every report gives the seconds of each, 0 for a step that its job did not have."""

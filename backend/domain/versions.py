@@ -1,7 +1,7 @@
 """Model versions, and the record of the labels that jobs accepted."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from backend.domain.ids import ControlName, JobId, Label, ProjectId, TaskId, VersionName
@@ -34,8 +34,17 @@ class Certificate:
 class Acceptance:
     """What one job accepted, so that it can be undone.
 
-    `annotations` are empty for a job that broke off while it accepted. `spent` are the validation
-    images that this acceptance took from the audit sample.
+    Attributes:
+        version: whose predictions were accepted.
+        tasks: those that have an annotation of this job now.
+        annotations: their annotations, in the same order.
+        certificates: what the job promised about its annotations.
+        undone: all annotations were deleted, except those that people had changed.
+        spent: the validation images that this acceptance took from the audit sample.
+        pending: tasks of the call to Label Studio that was last begun and whose outcome is not
+            known yet. A job that breaks off leaves them behind.
+        complete: whether the certificates hold: all that they are about was accepted, and none of
+            it was taken back.
     """
 
     version: VersionName
@@ -44,6 +53,17 @@ class Acceptance:
     certificates: tuple[Certificate, ...]
     undone: bool = False
     spent: frozenset[TaskId] = frozenset()
+    pending: tuple[TaskId, ...] = ()
+    complete: bool = True
+
+    @property
+    def made(self) -> dict[TaskId, int]:
+        """The annotation of each task."""
+        return dict(zip(self.tasks, self.annotations, strict=False))
+
+    def holding(self, made: Mapping[TaskId, int]) -> "Acceptance":
+        """Replace the annotations by these."""
+        return replace(self, tasks=tuple(made), annotations=tuple(made.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +96,18 @@ class Ledger:
 
     @property
     def accepted(self) -> frozenset[TaskId]:
-        """Tasks that were labeled by a model, not by a person."""
+        """Tasks that were labeled by a model, unless a person has changed the label since."""
         kept = (one for one in self.acceptances.values() if not one.undone)
-        return frozenset(task for one in kept for task in one.tasks)
+        return frozenset(task for one in kept for task in (*one.tasks, *one.pending))
 
 
 @dataclass(frozen=True, slots=True)
 class ModelVersion:
-    """A published model: the content of its `card.json`."""
+    """A published model: the content of its `card.json`.
+
+    `certificate` comes from the ledger and is None in the file: a card never changes, while what it
+    would promise may be accepted later, in part, or undone.
+    """
 
     name: VersionName
     project: ProjectId

@@ -8,8 +8,8 @@ from functools import partial
 from backend.domain.errors import AutolabelError
 from backend.domain.ids import JobId
 from backend.domain.job_events import JobDone, JobEnd
-from backend.domain.jobs import Job
-from backend.domain.steps import EXPECTED_SHARES, Step
+from backend.domain.jobs import Job, Mode
+from backend.domain.steps import EXPECTED_SHARES, UNDO_SHARES, Step
 from backend.jobs.board import JobBoard
 from backend.jobs.steps import JobSteps
 from backend.ports.progress import Work
@@ -19,16 +19,19 @@ log = logging.getLogger(__name__)
 
 
 def run(
-    board: JobBoard, job_id: JobId, work: Work, shares: Mapping[Step, float] = EXPECTED_SHARES
+    board: JobBoard, job_id: JobId, work: Work, shares: Mapping[Step, float] | None = None
 ) -> None:
     """Do the work of a queued job.
 
-    `shares` are the expected relative durations of the steps, in the order in which they happen.
+    `shares` are the expected relative durations of the steps, in the order in which they happen;
+    None: those of the kind of job.
     """
     job = board.start(job_id)
     if job is None:
         log.info("job %s was stopped, lost or taken by another worker", job_id)
         return
+    if shares is None:
+        shares = UNDO_SHARES if job.request.mode is Mode.UNDO else EXPECTED_SHARES
     steps = JobSteps(partial(board.progressed, job_id), shares)
     board.end(job, _attempt(board, job, work, steps))
 

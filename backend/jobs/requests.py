@@ -11,8 +11,13 @@ from backend.domain.ids import ProjectId
 from backend.domain.jobs import JobRequest
 from backend.domain.json import Json, JsonObject
 
-FIELDS = tuple(field.name for field in fields(JobRequest) if field.name != "project")
-"""What the body of `POST /api/projects/<id>/jobs` may contain; the address names the project."""
+FIELDS = tuple(
+    field.name for field in fields(JobRequest) if field.name not in {"project", "undoes"}
+)
+"""What the body of `POST /api/projects/<id>/jobs` may contain.
+
+The address names the project. Undo has a route of its own.
+"""
 
 _REQUEST = TypeAdapter(JobRequest)
 

@@ -56,7 +56,10 @@ def labeled_image(task: Json, schema: LabelSchema) -> LabeledImage | None:
     )
     repairs: Counter[str] = Counter()
     given = answers(_items(best, "result"), schema, repairs)
-    return LabeledImage(image_ref(task, schema), given, dict(+repairs)) if given else None
+    if not given:
+        return None
+    by_person = bool(best.get("updated_by")) or best.get("lead_time") is not None
+    return LabeledImage(image_ref(task, schema), given, dict(+repairs), by_person)
 
 
 def answers(

@@ -13,7 +13,7 @@ from backend.domain.version_names import GROUP_NAME, VERSION_NAME, group_name
 from backend.label_studio import codec, labeling_config
 from backend.label_studio.errors import errors_translated
 from backend.label_studio.tabs import TABS, of_groups, of_tasks
-from backend.ports.label_studio import Pushed
+from backend.ports.label_studio import KeptAnnotations, Pushed
 from connectors.label_studio.client import LabelStudioClient
 
 TITLE = "Autolabel"
@@ -163,19 +163,26 @@ class LabelStudioGateway:
 
     def accept(
         self, project: ProjectId, version: VersionName, tasks: Sequence[TaskId]
-    ) -> Sequence[int]:
+    ) -> Mapping[TaskId, int]:
         with errors_translated():
-            return self._client.annotations.accept_predictions(project, version, tasks)
+            made = self._client.acceptance.accept(project, version, tasks)
+        return {TaskId(task): annotation for task, annotation in made.items()}
 
-    def untouched(self, project: ProjectId, tasks: Sequence[TaskId]) -> Sequence[int]:
+    def find_accepted(
+        self, project: ProjectId, version: VersionName, tasks: Sequence[TaskId]
+    ) -> Mapping[TaskId, int]:
         with errors_translated():
-            return self._client.annotations.untouched(project, tasks)
+            found = self._client.acceptance.find(project, version, tasks)
+        return {TaskId(task): annotation for task, annotation in found.items()}
 
-    def take_back(
-        self, project: ProjectId, tasks: Sequence[TaskId], annotations: Sequence[int]
-    ) -> None:
+    def take_back(self, project: ProjectId, annotations: Mapping[TaskId, int]) -> KeptAnnotations:
         with errors_translated():
-            self._client.annotations.delete_many(project, tasks, annotations)
+            kept = self._client.acceptance.take_back(
+                project, {int(task): annotation for task, annotation in annotations.items()}
+            )
+        return KeptAnnotations(
+            frozenset(map(TaskId, kept.changed)), frozenset(map(TaskId, kept.drafted))
+        )
 
     def connect(self, project: ProjectId, backend_url: str, user: str, password: str) -> str:
         self.project(project)

@@ -41,7 +41,7 @@ class Backend(Protocol):
         ...
 
     def cards(self, project: ProjectId) -> Sequence[ModelVersion]:
-        """Return all versions, newest first, with certificates earned after they were published."""
+        """Return all versions, newest first, with the certificates that hold now."""
         ...
 
     def status(self, project: ProjectId) -> ProjectStatus:
@@ -59,11 +59,12 @@ class Backend(Protocol):
         """
         ...
 
-    def undo(self, job: JobId) -> int:
-        """Take back what a job accepted; returns the number of annotations.
+    def undo(self, job: JobId) -> Job:
+        """Queue a job that deletes what another one accepted; returns it.
 
         Raises:
             NotFound: when it accepted nothing, or was undone already.
+            Refused: while a job of the project is queued or running.
         """
         ...
 

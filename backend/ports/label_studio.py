@@ -22,6 +22,14 @@ class Pushed:
     dropped: tuple[NoPrediction, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class KeptAnnotations:
+    """Tasks whose annotation was not deleted: people have changed it, or have a draft of it."""
+
+    changed: frozenset[TaskId] = frozenset()
+    drafted: frozenset[TaskId] = frozenset()
+
+
 class ProjectReader(Protocol):
     """Reads projects and their labeling configs."""
 
@@ -128,23 +136,27 @@ class PredictionAcceptor(Protocol):
 
     def accept(
         self, project: ProjectId, version: VersionName, tasks: Sequence[TaskId]
-    ) -> Sequence[int]:
-        """Turn predictions into annotations that remember them; returns the annotations' ids.
+    ) -> Mapping[TaskId, int]:
+        """Turn predictions into annotations that remember them; returns their ids.
 
-        A task that has an annotation, or was skipped, is left as it is.
+        A task that a person annotated or skipped, before or meanwhile, is left to that person. Safe
+        to repeat. Takes a few hundred tasks.
         """
         ...
 
-    def untouched(self, project: ProjectId, tasks: Sequence[TaskId]) -> Sequence[int]:
-        """Return annotations of these tasks that `accept` made and no person changed."""
+    def find_accepted(
+        self, project: ProjectId, version: VersionName, tasks: Sequence[TaskId]
+    ) -> Mapping[TaskId, int]:
+        """Return what an `accept` of these tasks made that broke off, unless people changed it.
+
+        May take a minute, until Label Studio has surely ended its work.
+        """
         ...
 
-    def take_back(
-        self, project: ProjectId, tasks: Sequence[TaskId], annotations: Sequence[int]
-    ) -> None:
-        """Delete these annotations of these tasks; one that is already gone is ignored.
+    def take_back(self, project: ProjectId, annotations: Mapping[TaskId, int]) -> KeptAnnotations:
+        """Delete these annotations; one that is already gone is ignored. Safe to repeat.
 
-        One that a person changed since is kept.
+        Those that people have changed, or have unsaved changes to, are kept.
         """
         ...
 

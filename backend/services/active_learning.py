@@ -62,8 +62,7 @@ class ActiveLearning:
         with steps(Step.PREDICT) as progress:
             assessment = self._assess(round_, trained, promoted, progress)
             issues = self.label_issues.find(trained, round_.current, progress)
-        certificates = assessment.verdict.certificates
-        version = self.version_publisher.publish(round_, trained, promoted, certificates)
+        version = self.version_publisher.publish(round_, trained, promoted)
         shown = round_.current if round_.current and not promoted.yes else version
         with steps(Step.PUSH) as progress:
             publication = self.publisher.publish(

@@ -16,6 +16,7 @@ from backend.services.auto_accept import AutoAccept
 from backend.services.auto_train import AutoTrain
 from backend.services.predict import Predict
 from backend.services.readiness import Readiness
+from backend.services.undo import UndoQueue
 from backend.services.watch_failures import WatchFailures
 
 
@@ -49,7 +50,7 @@ class Application:
     def cards(self, project: ProjectId) -> Sequence[ModelVersion]:
         certified = self.auto_accept.certified(project)
         return [
-            replace(card, certificate=card.certificate or certified.get(card.name))
+            replace(card, certificate=certified.get(card.name))
             for card in self.versions.all(project)
         ]
 
@@ -68,12 +69,9 @@ class Application:
         self.readiness.require(request, count=count)
         return self.jobs.submit(request)
 
-    def undo(self, job: JobId) -> int:
-        project = self.jobs.get(job).request.project
-        self.origins.require(self.label_studio.project(project))
-        taken_back = self.auto_accept.undo(project, job)
-        self.changes.discount(project, taken_back)
-        return taken_back
+    def undo(self, job: JobId) -> Job:
+        self.origins.require(self.label_studio.project(self.jobs.get(job).request.project))
+        return UndoQueue(self.jobs, self.auto_accept)(job)
 
     def accepted(self, job: Job) -> int:
         return self.auto_accept.accepted_by(job.request.project, job.id)

@@ -1,15 +1,34 @@
-"""Auto-accept: create the annotations that a verdict allows, remember them, and undo them."""
+"""Auto-accept: create the annotations that a verdict allows, record them, and undo them.
 
-from collections.abc import Mapping
+The ledger is written before and after every call that creates annotations, and after every one
+that deletes them. Whenever a job ends or is killed, it names what exists and what is in doubt.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from backend.domain.errors import NotFound
-from backend.domain.ids import JobId, ProjectId, VersionName
+from backend.domain.errors import BadInput, NotFound
+from backend.domain.ids import JobId, ProjectId, TaskId, VersionName
 from backend.domain.jobs import Job
+from backend.domain.steps import Step
 from backend.domain.versions import Acceptance, Certificate, Ledger
 from backend.policies.certification.verdict import Verdict
 from backend.ports.label_studio import PredictionAcceptor
+from backend.ports.progress import Progress
 from backend.ports.stores import Ledgers
+
+ACCEPTED_AT_ONCE = 300
+DELETED_AT_ONCE = 50
+"""Tasks between two looks at Label Studio and at requests to stop; deletions are one call each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """Numbers of annotations: deleted, and kept because people changed or are changing them."""
+
+    deleted: int
+    changed: int
+    drafted: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,51 +38,110 @@ class AutoAccept:
     label_studio: PredictionAcceptor
     ledgers: Ledgers
 
-    def carry_out(self, job: Job, version: VersionName, verdict: Verdict) -> int:
+    def carry_out(
+        self, job: Job, version: VersionName, verdict: Verdict, progress: Progress
+    ) -> int:
         """Accept the predictions; returns the number of annotations created.
 
-        The attempt and the tasks are written to the ledger first. A crash then neither hides an
-        attempt nor makes a model's label look like a person's.
-        """
-        project, tasks = job.request.project, verdict.tasks
-        acceptance = Acceptance(version, tasks, (), verdict.certificates, spent=verdict.spent)
-        self.ledgers.change(project, lambda ledger: _tested(ledger, job.id, verdict, acceptance))
-        if not tasks:
-            return 0
-        made = tuple(self.label_studio.accept(project, version, tasks))
-        done = replace(acceptance, annotations=made)
-        self.ledgers.change(project, lambda ledger: _with(ledger, job.id, done))
-        return len(made)
+        The attempt is written to the ledger first, so a crash does not hide it.
 
-    def undo(self, project: ProjectId, job: JobId) -> int:
-        """Delete the annotations that a job created; returns their number.
+        Raises:
+            Stopped: between two batches; what was accepted before stays.
+            BadInput: when the job was undone meanwhile.
+        """
+        project, tasks, made = job.request.project, verdict.tasks, 0
+        self.settle(project)
+        self.ledgers.change(project, lambda ledger: _tested(ledger, job.id, version, verdict))
+        for start, batch in _batches(tasks, ACCEPTED_AT_ONCE):
+            progress(Step.ACCEPT, start, len(tasks))
+            made += self._accept(project, job.id, version, batch)
+        if tasks:
+            self._change(project, job.id, lambda now: replace(now, complete=True))
+        return made
+
+    def settle(self, project: ProjectId) -> None:
+        """Find and record what calls made whose outcome no job lived to record."""
+        acceptances = self.ledgers.load(project).acceptances
+        for job, found in acceptances.items():
+            if found.pending:
+                others = (one for name, one in acceptances.items() if name != job)
+                known = {task for one in others for task in one.tasks}
+                lost = [task for task in found.pending if task not in known]
+                made = self.label_studio.find_accepted(project, found.version, lost)
+                self._change(project, job, lambda now, made=made: _recorded(now, made))
+
+    def undo(self, project: ProjectId, job: JobId, progress: Progress) -> Undone:
+        """Delete the annotations that a job created; goes on where an earlier undo broke off.
 
         Raises:
             NotFound: when the job accepted nothing, or was undone before.
+            Stopped: between two batches; what was deleted before stays deleted.
         """
-        found = _standing(self.ledgers.load(project), job)
-        if found is None:
-            raise NotFound(f"job {job} accepted nothing that could be taken back")
-        made = found.annotations or self.label_studio.untouched(project, found.tasks)
-        self.label_studio.take_back(project, found.tasks, made)
-        self.ledgers.change(project, lambda ledger: _undone(ledger, job, found))
-        return len(made)
+        self.require_accepted(project, job)
+        self.settle(project)
+        made = self._change(project, job, lambda now: replace(now, complete=False)).made
+        changed, drafted = set[TaskId](), set[TaskId]()
+        for start, batch in _batches(tuple(made), DELETED_AT_ONCE):
+            progress(Step.UNDO, start, len(made))
+            kept = self.label_studio.take_back(project, {task: made[task] for task in batch})
+            changed |= kept.changed
+            drafted |= kept.drafted
+            gone = set(batch) - kept.drafted
+            self._change(project, job, lambda now, gone=gone: _without(now, gone))
+        self.ledgers.change(project, lambda ledger: _returned(ledger, job))
+        return Undone(len(made) - len(changed) - len(drafted), len(changed), len(drafted))
+
+    def require_accepted(self, project: ProjectId, job: JobId) -> None:
+        """Raises NotFound when there is nothing to undo."""
+        if _standing(self.ledgers.load(project), job) is None:
+            raise NotFound(f"job {job} accepted nothing that could be undone")
 
     def certified(self, project: ProjectId) -> Mapping[VersionName, Certificate]:
-        """Return the certificate of the newest acceptance of each version, unless undone.
-
-        The card of a version is written before its job accepts and never changes, so it lacks
-        certificates that came later, by pre-labeling or because the version stayed in use.
-        """
-        made = self.ledgers.load(project).acceptances.values()
+        """Return the certificate of the newest acceptance of each version that holds."""
         return {
-            one.version: one.certificates[0] for one in made if one.certificates and not one.undone
+            one.version: one.certificates[0]
+            for one in self.ledgers.load(project).acceptances.values()
+            if one.certificates and one.tasks and one.complete and not one.undone
         }
 
     def accepted_by(self, project: ProjectId, job: JobId) -> int:
         """Return how many annotations `undo` would delete at most."""
         found = _standing(self.ledgers.load(project), job)
-        return len(found.annotations or found.tasks) if found else 0
+        return len(found.tasks) + len(found.pending) if found else 0
+
+    def _accept(
+        self, project: ProjectId, job: JobId, version: VersionName, batch: tuple[TaskId, ...]
+    ) -> int:
+        self._change(project, job, lambda now: replace(now, pending=batch))
+        made = self.label_studio.accept(project, version, batch)
+        try:
+            self._change(project, job, lambda now: _recorded(now, made))
+        except BadInput:
+            self.label_studio.take_back(project, made)
+            raise
+        return len(made)
+
+    def _change(
+        self, project: ProjectId, job: JobId, change: Callable[[Acceptance], Acceptance]
+    ) -> Acceptance:
+        """Change the newest acceptance of a job in the ledger; returns it.
+
+        Raises:
+            BadInput: when the job was undone.
+        """
+
+        def apply(ledger: Ledger) -> Ledger:
+            now = ledger.acceptances[job]
+            if now.undone:
+                raise BadInput(f"job {job} was undone while it worked", "Start a new one")
+            return _with(ledger, job, change(now))
+
+        return self.ledgers.change(project, apply).acceptances[job]
+
+
+def _batches(tasks: Sequence[TaskId], size: int) -> Iterator[tuple[int, tuple[TaskId, ...]]]:
+    """Split the tasks into batches; yields the number of tasks before each, and the batch."""
+    return ((start, tuple(tasks[start : start + size])) for start in range(0, len(tasks), size))
 
 
 def _standing(ledger: Ledger, job: JobId) -> Acceptance | None:
@@ -71,17 +149,30 @@ def _standing(ledger: Ledger, job: JobId) -> Acceptance | None:
     return None if found is None or found.undone else found
 
 
-def _tested(ledger: Ledger, job: JobId, verdict: Verdict, acceptance: Acceptance) -> Ledger:
+def _tested(ledger: Ledger, job: JobId, version: VersionName, verdict: Verdict) -> Ledger:
+    """Count the attempt and, if something may be accepted, begin an acceptance."""
     tested = replace(
         ledger, spent=ledger.spent | verdict.spent, attempts=ledger.attempts + verdict.attempts
     )
-    return _with(tested, job, acceptance) if verdict.tasks else tested
+    begun = Acceptance(version, (), (), verdict.certificates, spent=verdict.spent, complete=False)
+    return _with(tested, job, begun) if verdict.tasks else tested
 
 
-def _undone(ledger: Ledger, job: JobId, found: Acceptance) -> Ledger:
+def _recorded(acceptance: Acceptance, made: Mapping[TaskId, int]) -> Acceptance:
+    return replace(acceptance.holding({**acceptance.made, **made}), pending=())
+
+
+def _without(acceptance: Acceptance, tasks: Collection[TaskId]) -> Acceptance:
+    left = {task: one for task, one in acceptance.made.items() if task not in tasks}
+    return acceptance.holding(left)
+
+
+def _returned(ledger: Ledger, job: JobId) -> Ledger:
     """Return the images to the audit sample that stood for what was accepted."""
+    found = ledger.acceptances[job]
     back = replace(ledger, spent=ledger.spent - found.spent)
-    return _with(back, job, replace(found, undone=True))
+    is_undone = not found.tasks and not found.pending
+    return _with(back, job, replace(found, undone=is_undone, spent=frozenset()))
 
 
 def _with(ledger: Ledger, job: JobId, acceptance: Acceptance) -> Ledger:

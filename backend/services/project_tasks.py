@@ -91,8 +91,16 @@ def trainable(labeled: Iterable[LabeledImage], ledger: Ledger) -> tuple[LabeledI
     Neither the audit sample, which has to stay unseen, nor what a model labeled: the next one would
     learn its mistakes.
     """
-    aside = ledger.open | ledger.accepted
-    return tuple(image for image in labeled if image.image.task not in aside)
+    return tuple(
+        image
+        for image in labeled
+        if image.image.task not in ledger.open and not is_of_model(image, ledger)
+    )
+
+
+def is_of_model(image: LabeledImage, ledger: Ledger) -> bool:
+    """Whether a model gave the label; one that a person changed or submitted is a person's."""
+    return image.image.task in ledger.accepted and not image.by_person
 
 
 def count_images(

@@ -95,6 +95,8 @@ class Readiness:
                 return self._unfit_version(request)
             case Mode.GROUPING | Mode.SUGGESTING:
                 return self._no_images(request)
+            case Mode.UNDO:
+                return ()
 
     def _weightless(self, kinds: Collection[TaskKind]) -> tuple[Reason, ...]:
         missing = [exc for kind in kinds if (exc := self.missing_weights(kind))]

@@ -14,7 +14,7 @@ from backend.presentation.serializers import (
 from backend.web.context import backend
 from backend.web.openapi import DOCUMENT
 from backend.web.request_body import json_object
-from backend.web.responses import JobAnswer, UndoAnswer, answer
+from backend.web.responses import JobAnswer, answer
 
 routes = Blueprint("api", __name__, url_prefix="/api")
 
@@ -71,7 +71,8 @@ def stop_job(job: str) -> Response:
 
 @routes.route("/jobs/<job>/undo", methods=["POST"])
 def undo_job(job: str) -> Response:
-    return answer(UndoAnswer(backend().undo(JobId(job))))
+    """Answer 202 with the job that undoes the other one."""
+    return answer(JobAnswer(JobJson.of(backend().undo(JobId(job)))), 202)
 
 
 def _must_exist(project: int) -> None:

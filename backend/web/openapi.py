@@ -16,7 +16,7 @@ from backend.presentation.serializers import (
     VersionJson,
     VersionsJson,
 )
-from backend.web.responses import JobAnswer, UndoAnswer
+from backend.web.responses import JobAnswer
 
 REF = "#/components/schemas/{model}"
 ANSWERS = (
@@ -25,7 +25,6 @@ ANSWERS = (
     JobJson,
     JobsJson,
     StatusJson,
-    UndoAnswer,
     VersionJson,
     VersionsJson,
 )
@@ -137,7 +136,10 @@ PATHS: JsonObject = {
         "post": _route(
             "undoJob",
             "Delete the annotations that a job created by accepting predictions",
-            {200: ("How many were deleted.", UndoAnswer)},
+            {
+                202: ("The job that deletes them.", JobAnswer),
+                409: ("A job of the project is queued or running.", ErrorJson),
+            },
         ),
     },
 }

@@ -9,16 +9,9 @@ from backend.presentation.serializers import JobJson, json_text
 
 @dataclass(frozen=True, slots=True)
 class JobAnswer:
-    """The job that a request started, joined or stopped."""
+    """The job that a request started, joined or stopped, or that undoes another one."""
 
     job: JobJson
-
-
-@dataclass(frozen=True, slots=True)
-class UndoAnswer:
-    """The number of annotations that an undo deleted."""
-
-    taken_back: int
 
 
 def answer(body: object, status: int | str = 200) -> Response:

@@ -44,14 +44,14 @@ class Calls:
     def action(self, project: int, name: str, tasks: Sequence[int], **fields: Any) -> JsonObject:
         """Run a Data Manager action on these tasks.
 
-        The request is repeated when the connection breaks: use it for idempotent actions only.
+        The request is never repeated when the connection breaks: no action is idempotent while
+        people work on the same tasks. `SendOnce` looks before it sends another one.
         """
         return self.object(
             "POST",
             "/api/dm/actions",
             params={"id": name, "project": project},
             json={"selectedItems": {"all": False, "included": list(tasks)}, **fields},
-            idempotent=True,
             timeout=_ACTION_SECONDS,
         )
 

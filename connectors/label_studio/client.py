@@ -4,16 +4,20 @@ All requests go through `connectors.http`, which retries and renews tokens. See
 docs/decisions/label-studio-sdk.md for why the SDK's own client is not used here.
 """
 
+import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 from connectors.http import HttpClient, Pause
 from connectors.label_studio.annotations import Annotations
 from connectors.label_studio.calls import Calls, JsonObject, unexpected_json
+from connectors.label_studio.prediction_acceptance import PredictionAcceptance
 from connectors.label_studio.prediction_import import PredictionImport
 from connectors.label_studio.predictions import Predictions
 from connectors.label_studio.projects import Projects
 from connectors.label_studio.registration import Registration
+from connectors.label_studio.send_once import SendOnce
 from connectors.label_studio.tabs import Tabs
 from connectors.label_studio.tasks import Tasks
 
@@ -24,19 +28,27 @@ class LabelStudioClient:
     All methods take and return Label Studio's JSON. They raise Unreachable when there is no
     answer within `patience` seconds, Denied when the token is wrong, expired or lacks a
     permission, ResourceNotFound for a missing resource, and Rejected with Label Studio's reason.
-    `pause` waits between attempts and may raise to give up.
+    `pause` waits between attempts and may raise to give up; `clock` counts seconds.
     """
 
     def __init__(
-        self, base_url: str, api_key: str, *, patience: float = 0.0, pause: Pause | None = None
+        self,
+        base_url: str,
+        api_key: str,
+        *,
+        patience: float = 0.0,
+        pause: Pause | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.http = HttpClient(base_url, api_key, patience=patience, pause=pause)
+        self.http = HttpClient(base_url, api_key, patience=patience, pause=pause, clock=clock)
         self._calls = Calls(self.http)
         self.projects = Projects(self._calls)
         self.tasks = Tasks(self._calls)
-        self.annotations = Annotations(self._calls, self.tasks)
+        send_once = SendOnce(self.http.pause, clock)
+        self.annotations = Annotations(self._calls)
+        self.acceptance = PredictionAcceptance(self._calls, self.tasks, send_once)
         self.predictions = Predictions(self._calls, self.tasks, self.projects)
-        self.prediction_import = PredictionImport(self._calls, self.tasks, self.projects)
+        self.prediction_import = PredictionImport(self._calls, self.tasks, self.projects, send_once)
         self.tabs = Tabs(self._calls)
         self.registration = Registration(self._calls)
 

@@ -1,22 +1,17 @@
 """Import predictions in bulk: none lost, none stored twice, and a reason for each refused one."""
 
-import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.errors import Rejected, Unreachable
-from connectors.label_studio.calls import Calls, batches
+from connectors.errors import Rejected
+from connectors.label_studio.calls import Calls
 from connectors.label_studio.projects import Projects
+from connectors.label_studio.send_once import SendOnce
 from connectors.label_studio.tasks import Tasks
 from connectors.label_studio.validation import Validator
 
-log = logging.getLogger(__name__)
-
 _SECONDS = 300.0
-_ATTEMPTS = 5
-_SETTLING = (0.0, 1.0, 2.0, 4.0)
-"""Waits, in seconds, before a failed import counts as lost: it may still be running."""
 
 DELETED = "the task is no longer in the project"
 
@@ -38,15 +33,18 @@ class Imported:
 class PredictionImport:
     """Stores predictions in bulk.
 
-    `batch_size` is large because Label Studio recounts the whole project after each import.
+    A batch is large because Label Studio recounts the whole project after each import. Its regions
+    are limited too, since Label Studio checks each before it stores anything.
     """
 
     batch_size = 2000
+    batch_regions = 5000
 
-    def __init__(self, calls: Calls, tasks: Tasks, projects: Projects) -> None:
+    def __init__(self, calls: Calls, tasks: Tasks, projects: Projects, send_once: SendOnce) -> None:
         self._calls = calls
         self._tasks = tasks
         self._projects = projects
+        self._send_once = send_once
 
     def store(self, project: int, predictions: Sequence[Prediction]) -> Imported:
         """Store predictions; an invalid one is dropped and does not affect the others.
@@ -58,30 +56,44 @@ class PredictionImport:
             Rejected: when Label Studio refuses a batch and none of its tasks was deleted.
         """
         total = Imported()
-        for batch in batches(predictions, self.batch_size):
+        for batch in self._batches(predictions):
             total += self._store_batch(project, batch)
         return total
 
+    def _batches(self, predictions: Sequence[Prediction]) -> Iterator[Sequence[Prediction]]:
+        batch, regions = list[Prediction](), 0
+        for one in predictions:
+            more = len(one["result"])
+            if batch and (len(batch) == self.batch_size or regions + more > self.batch_regions):
+                yield batch
+                batch, regions = [], 0
+            batch.append(one)
+            regions += more
+        if batch:
+            yield batch
+
     def _store_batch(self, project: int, batch: Sequence[Prediction]) -> Imported:
-        done, left = Imported(), batch
-        attempts = 0
-        while left:
-            if attempts == _ATTEMPTS:
-                raise Unreachable(f"predictions of project {project} could not be stored")
-            attempts += 1
+        deleted = set[int]()
+
+        def missing(sent: Sequence[Prediction]) -> Sequence[Prediction]:
+            return _without(sent, self._stored(project, sent) | deleted)
+
+        def send(left: Sequence[Prediction]) -> int:
             try:
-                created = self._post(project, left)
-            except Unreachable as exc:
-                stored = self._wait_for_stored(project, left)
-                log.warning("project %s: %s; %s stored", project, exc.message, len(stored))
-                done, left = done + Imported(len(stored)), _without(left, stored)
+                return self._post(project, left)
             except Rejected as exc:
-                deleted = self._deleted(project, left, exc)
-                done += Imported(0, tuple((task, DELETED) for task in sorted(deleted)))
-                left = _without(left, deleted)
-            else:
-                return done + self._counted(project, left, created)
-        return done
+                deleted.update(self._deleted(project, left, exc))
+                # a part may have been stored before the refusal
+                rest = missing(left)
+                return send(rest) if rest else 0
+
+        created = list[int]()
+        is_doubtful = self._send_once(batch, lambda left: created.append(send(left)), missing)
+        if is_doubtful:
+            self._delete_doubles(project, batch)
+        if created == [len(batch)]:
+            return Imported(len(batch))
+        return self._outcome(project, batch, deleted)
 
     def _post(self, project: int, predictions: Sequence[Prediction]) -> int:
         answer = self._calls.object(
@@ -92,19 +104,10 @@ class PredictionImport:
         )
         return int(answer["created"])
 
-    def _wait_for_stored(self, project: int, sent: Sequence[Prediction]) -> set[int]:
-        """Tasks whose predictions were stored although the request failed."""
-        for seconds in _SETTLING:
-            self._calls.http.pause(seconds)
-            if stored := self._stored(project, sent):
-                return stored
-        return set()
-
     def _stored(self, project: int, sent: Sequence[Prediction]) -> set[int]:
         tasks = _task_ids(sent)
         between = (min(tasks), max(tasks))
-        versions = {str(one["model_version"]) for one in sent}
-        found = (self._tasks.predicted_ids(project, version, between) for version in versions)
+        found = (self._tasks.predicted_ids(project, one, between) for one in _versions(sent))
         return tasks & set[int]().union(*found)
 
     def _deleted(self, project: int, sent: Sequence[Prediction], refusal: Rejected) -> set[int]:
@@ -115,19 +118,37 @@ class PredictionImport:
             raise Rejected(f"Label Studio refused predictions of project {project}") from refusal
         return deleted
 
-    def _counted(self, project: int, sent: Sequence[Prediction], created: int) -> Imported:
-        """Find the predictions that Label Studio dropped without an error, and the reasons."""
-        if created == len(sent):
-            return Imported(created)
-        dropped = _without(sent, self._stored(project, sent))
-        validator = Validator(self._projects.get(project)["label_config"])
-        reasons = ((int(one["task"]), validator.reason(one) or "refused") for one in dropped)
-        return Imported(created, tuple(reasons))
+    def _delete_doubles(self, project: int, sent: Sequence[Prediction]) -> None:
+        """Keep the oldest prediction of each task and version that was sent."""
+        versions, fields = _versions(sent), ("id", "predictions", "model_version")
+        for row in self._tasks.among(project, _task_ids(sent), fields, "all"):
+            by_version = dict[str, list[int]]()
+            for one in row["predictions"]:
+                by_version.setdefault(one["model_version"], []).append(one["id"])
+            for version in versions & by_version.keys():
+                for double in sorted(by_version[version])[1:]:
+                    self._calls.delete(f"/api/predictions/{double}/")
+
+    def _outcome(
+        self, project: int, sent: Sequence[Prediction], deleted: Collection[int]
+    ) -> Imported:
+        """Count what was stored, and say why each of the others was not."""
+        stored = self._stored(project, sent)
+        gone = [(task, DELETED) for task in sorted(deleted)]
+        refused = _without(sent, stored | set(deleted))
+        if refused:
+            validator = Validator(self._projects.get(project)["label_config"])
+            gone += [(int(one["task"]), validator.reason(one) or "refused") for one in refused]
+        return Imported(len(stored), tuple(gone))
 
 
 def _task_ids(predictions: Iterable[Prediction]) -> set[int]:
     return {int(one["task"]) for one in predictions}
 
 
-def _without(predictions: Sequence[Prediction], tasks: set[int]) -> Sequence[Prediction]:
+def _versions(predictions: Iterable[Prediction]) -> set[str]:
+    return {str(one["model_version"]) for one in predictions}
+
+
+def _without(predictions: Sequence[Prediction], tasks: Collection[int]) -> Sequence[Prediction]:
     return [one for one in predictions if one["task"] not in tasks]

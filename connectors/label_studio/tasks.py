@@ -25,6 +25,8 @@ ANNOTATION_FIELDS = (
     "created_at",
     "updated_at",
     "completed_by",
+    "updated_by",
+    "lead_time",
     "parent_prediction",
 )
 """Label Studio applies `include` to nested objects too, so their fields are listed as well."""

@@ -106,7 +106,7 @@ def main(count: int) -> None:
             lambda: len(client.tasks.predicted_ids(project, first)),
         )
         started = time.perf_counter()
-        accepted = client.annotations.accept_predictions(project, first, tasks[: count // 5])
+        accepted = client.acceptance.accept(project, first, tasks[: count // 5])
         rate = len(accepted) / (time.perf_counter() - started)
         print(f"{'accept predictions':22}{'':12}{rate:10.0f}/s")
         labeled = untouched.replace('"equal"', '"greater"')

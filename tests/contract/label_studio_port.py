@@ -14,7 +14,7 @@ from backend.domain.errors import NotFound
 from backend.domain.ids import ControlName, Label, ProjectId, TaskId, VersionName
 from backend.domain.schema import LabelSchema
 from backend.label_studio import labeling_config
-from backend.ports.label_studio import LabelStudio
+from backend.ports.label_studio import KeptAnnotations, LabelStudio
 
 OLD, NEW = VersionName("al-0001-aaaa"), VersionName("al-0002-bbbb")
 THEIRS = VersionName("theirs")
@@ -36,6 +36,10 @@ class Scene(Protocol):
 
     def correct(self, task: TaskId, label: str) -> None:
         """Change the annotation of a task."""
+        ...
+
+    def draft(self, task: TaskId) -> None:
+        """Begin to change the annotation of a task, without saving."""
         ...
 
     def tab_titles(self) -> set[str]: ...
@@ -161,19 +165,20 @@ class LabelStudioContract:
         scene.skip(skipped)
         self.predict(scene, schema, NEW, [labeled, skipped, first, second])
         made = port.accept(scene.project, NEW, [labeled, skipped, first, second, unpredicted])
-        assert len(set(made)) == 2
-        answers = {
-            one.image.task: one.answers[control] for one in port.labeled(scene.project, schema)
-        }
+        assert set(made) == {first, second}
+        images = {one.image.task: one for one in port.labeled(scene.project, schema)}
+        answers = {task: one.answers[control] for task, one in images.items()}
         assert answers == {labeled: DOG, first: CAT, second: CAT}
-        assert list(port.untouched(scene.project, scene.tasks)) == sorted(made)
-        assert list(port.accept(scene.project, NEW, [first, second])) == []
+        assert {task for task, one in images.items() if one.by_person} == {labeled}
+        assert port.accept(scene.project, NEW, [first, second]) == {}
+        assert port.find_accepted(scene.project, NEW, [labeled, first, second]) == made
+        assert port.find_accepted(scene.project, OLD, [labeled, first, second]) == {}
 
     def test_what_was_accepted_is_taken_back_and_may_be_again(self, scene, port, schema):
         self.predict(scene, schema, NEW, scene.tasks)
         made = port.accept(scene.project, NEW, scene.tasks)
         for _ in range(2):
-            port.take_back(scene.project, scene.tasks, made)
+            assert port.take_back(scene.project, made) == KeptAnnotations()
             assert list(port.labeled(scene.project, schema)) == []
         assert port.predicted(scene.project, NEW) == set(scene.tasks)
 
@@ -182,10 +187,20 @@ class LabelStudioContract:
         self.predict(scene, schema, NEW, [corrected, other])
         made = port.accept(scene.project, NEW, [corrected, other])
         scene.correct(corrected, "dog")
-        assert len(port.untouched(scene.project, [corrected, other])) == 1
-        port.take_back(scene.project, [corrected, other], made)
+        kept = port.take_back(scene.project, made)
+        assert kept == KeptAnnotations(changed=frozenset({corrected}))
         (left,) = port.labeled(scene.project, schema)
         assert (left.image.task, left.answers[control]) == (corrected, DOG)
+        assert left.by_person
+
+    def test_what_a_person_has_a_draft_of_is_not_taken_back(self, scene, port, schema):
+        drafted, other, *_ = scene.tasks
+        self.predict(scene, schema, NEW, [drafted, other])
+        made = port.accept(scene.project, NEW, [drafted, other])
+        scene.draft(drafted)
+        kept = port.take_back(scene.project, made)
+        assert kept == KeptAnnotations(drafted=frozenset({drafted}))
+        assert [one.image.task for one in port.labeled(scene.project, schema)] == [drafted]
 
     def test_a_tab_that_lists_tasks_disappears_with_the_last_one(self, scene, port):
         port.list_in_tab(scene.project, "Chosen", scene.tasks[:2])

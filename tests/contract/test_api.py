@@ -179,12 +179,31 @@ class TestActing:
         assert answer.status_code == 202
         assert conforms(answer, "/api/jobs/{job}/stop", "post")["job"]["state"] == "stopping"
 
-    def test_undoing_says_how_many_labels_were_taken_back(self, client, backend, conforms):
+    def test_undoing_answers_202_with_the_job_that_does_it(self, client, backend, conforms):
         backend.jobs.jobs["a"] = a_job("a", JobState.FINISHED)
         backend.acceptances["a"] = 12
         answer = client.post("/api/jobs/a/undo")
-        assert conforms(answer, "/api/jobs/{job}/undo", "post") == {"taken_back": 12}
+        assert answer.status_code == 202
+        job = conforms(answer, "/api/jobs/{job}/undo", "post")["job"]
+        assert (job["mode"], job["state"]) == ("undo", "queued")
+        assert client.post("/api/jobs/a/undo").get_json()["job"]["id"] == job["id"]
+
+    def test_a_job_that_accepted_nothing_has_no_undo(self, client, backend):
+        backend.jobs.jobs["a"] = a_job("a", JobState.FINISHED)
         assert client.post("/api/jobs/a/undo").status_code == 404
+
+    def test_undoing_a_live_job_is_refused(self, client, backend):
+        backend.jobs.jobs["a"] = a_job("a")
+        answer = client.post("/api/jobs/a/undo")
+        assert answer.status_code == 409
+        (reason,) = answer.get_json()["error"]["reasons"]
+        assert reason["code"] == "job_is_running"
+
+    def test_an_undo_is_not_started_like_other_jobs(self, client, backend):
+        answer = client.post("/api/projects/2/jobs", json={"mode": "undo"})
+        assert answer.status_code == 400
+        assert "/api/jobs/JOB/undo" in answer.get_json()["error"]["hint"]
+        assert backend.started == []
 
 
 class TestFailing:

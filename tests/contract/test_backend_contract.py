@@ -14,7 +14,7 @@ import pytest
 from backend.domain.answers import Choices, ImageRef
 from backend.domain.errors import NotFound, Refused
 from backend.domain.ids import UNTRAINED, ControlName, JobId, Label, ProjectId, TaskId, VersionName
-from backend.domain.jobs import Job, JobRequest, JobState
+from backend.domain.jobs import Job, JobRequest, JobState, Mode
 from backend.domain.version_names import control_folder
 from backend.domain.versions import Acceptance
 from backend.ports.application import Backend
@@ -219,17 +219,26 @@ def test_tasks_are_answered_in_order_with_the_current_version(scene: Scene, back
 
 
 def test_a_job_that_accepted_nothing_cannot_be_undone(backend: Backend, job: Job):
+    backend.jobs.stop(job.id)
     assert backend.accepted(job) == 0
     for name in (job.id, JobId("job-that-never-was")):
         with pytest.raises(NotFound):
             backend.undo(name)
 
 
-def test_what_a_job_accepted_is_undone_once(scene: Scene, backend: Backend, job: Job):
+def test_what_a_job_accepted_is_undone_by_one_job(scene: Scene, backend: Backend, job: Job):
+    backend.jobs.stop(job.id)
     scene.accept(job.id)
-    assert backend.accepted(job) == backend.undo(job.id) == 2
-    assert backend.accepted(job) == 0
-    with pytest.raises(NotFound):
+    assert backend.accepted(job) == 2
+    undoing = backend.undo(job.id)
+    assert (undoing.request.mode, undoing.request.undoes) == (Mode.UNDO, job.id)
+    assert backend.undo(job.id).id == undoing.id
+    assert backend.jobs.live(PETS) == undoing
+
+
+def test_a_live_job_is_not_undone(scene: Scene, backend: Backend, job: Job):
+    scene.accept(job.id)
+    with pytest.raises(Refused, match=f"{job.id} is queued"):
         backend.undo(job.id)
 
 

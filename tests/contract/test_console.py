@@ -211,7 +211,14 @@ class TestForms:
         backend.jobs.jobs["a"] = a_job("a", JobState.FINISHED, report={"accepted": 12})
         backend.acceptances["a"] = 12
         assert "Undo 12 labels" in text_of(client.get("/jobs/a"))
-        assert submit(client, "/jobs/a/undo").status_code == 303
+        answer = submit(client, "/jobs/a/undo")
+        assert answer.status_code == 303
+        assert answer.location.endswith("/projects/2#job")
+        undoing = backend.jobs.live(2)
+        assert undoing.request.undoes == "a"
+        assert "Undo" in text_of(client.get(f"/jobs/{undoing.id}"))
+        backend.jobs.stop(undoing.id)
+        del backend.acceptances["a"]
         assert "labels were undone" in text_of(client.get("/jobs/a"))
         assert submit(client, "/jobs/a/undo").status_code == 404
 

@@ -30,8 +30,10 @@ class FakeScene:
         del self.label_studio.people[task]
 
     def correct(self, task: TaskId, label: str) -> None:
-        self.annotate(task, label)
-        self.label_studio.machine.discard(task)
+        self.label_studio.correct(task, {ControlName("c"): Choices((Label(label),))})
+
+    def draft(self, task: TaskId) -> None:
+        self.label_studio.drafted.add(task)
 
     def tab_titles(self) -> set[str]:
         standard = {tab.title for tab in TABS} if self.label_studio.has_tabs else set()

@@ -81,7 +81,7 @@ def second(first, boxes, label_studio, cells):
     """The surest predictions confirmed in bulk, and a training on them too."""
     sure = [task for task, _ in first.shown.by_score[-CONFIRMED:]]
     with LabelStudioClient(label_studio.url, label_studio.token, patience=30) as client:
-        made = client.annotations.accept_predictions(cells.id, first.job["version"], sure)
+        made = client.acceptance.accept(cells.id, first.job["version"], sure)
     assert len(made) == CONFIRMED
     return a_round(boxes, label_studio, cells)
 

@@ -44,6 +44,11 @@ class RealScene:
         path = f"/api/annotations/{annotation['id']}/"
         self.client.http.request_json("PATCH", path, json={"result": choice(label)})
 
+    def draft(self, task: TaskId) -> None:
+        (annotation,) = self.client.annotations.of_task(task)
+        path = f"/api/tasks/{task}/annotations/{annotation['id']}/drafts"
+        self.client.http.request_json("POST", path, json={"result": choice("dog")})
+
     def tab_titles(self) -> set[str]:
         return {tab["data"]["title"] for tab in self.client.tabs.all(self.project)}
 

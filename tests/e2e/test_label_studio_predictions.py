@@ -122,7 +122,7 @@ def test_accepted_predictions_become_annotations_that_remember_them(client, proj
     client.prediction_import.store(project, [prediction(task, OLD) for task in tasks])
     client.prediction_import.store(project, [prediction(task, NEW) for task in tasks])
 
-    made = client.annotations.accept_predictions(project, NEW, tasks[:3])
+    made = client.acceptance.accept(project, NEW, tasks[:3])
 
     assert len(made) == 3
     labeled = list(client.tasks.labeled(project))
@@ -136,11 +136,11 @@ def test_accepted_predictions_become_annotations_that_remember_them(client, proj
 def test_accepting_twice_makes_nothing_new_and_undo_takes_back_only_ours(client, project, tasks):
     client.prediction_import.store(project, [prediction(task) for task in tasks])
     theirs = client.annotations.create(tasks[0], choice("dog"))["id"]
-    ours = client.annotations.accept_predictions(project, NEW, tasks[:2])
+    ours = client.acceptance.accept(project, NEW, tasks[:2])
 
-    assert client.annotations.accept_predictions(project, NEW, tasks[:2]) == []
-    client.annotations.delete_many(project, tasks[:2], ours)
-    client.annotations.delete_many(project, tasks[:2], ours)
+    assert client.acceptance.accept(project, NEW, tasks[:2]) == {}
+    client.acceptance.take_back(project, ours)
+    client.acceptance.take_back(project, ours)
 
     assert [one["id"] for one in client.annotations.of_task(tasks[0])] == [theirs]
     assert client.annotations.of_task(tasks[1]) == []
@@ -149,11 +149,11 @@ def test_accepting_twice_makes_nothing_new_and_undo_takes_back_only_ours(client,
 
 def test_undo_leaves_the_draft_that_a_person_has_begun(client, project, tasks):
     client.prediction_import.store(project, [prediction(task) for task in tasks])
-    ours = client.annotations.accept_predictions(project, NEW, tasks)
+    ours = client.acceptance.accept(project, NEW, tasks)
     path = f"/api/tasks/{tasks[0]}/drafts"
     client.http.request_json("POST", path, json={"result": choice("dog")})
 
-    client.annotations.delete_many(project, tasks, ours)
+    client.acceptance.take_back(project, ours)
 
     assert not list(client.tasks.labeled(project))
     assert len(client.http.request_json("GET", path)) == 1
@@ -161,35 +161,38 @@ def test_undo_leaves_the_draft_that_a_person_has_begun(client, project, tasks):
 
 def test_undo_leaves_what_a_person_corrected(client, project, tasks):
     client.prediction_import.store(project, [prediction(task) for task in tasks])
-    ours = client.annotations.accept_predictions(project, NEW, tasks)
+    ours = client.acceptance.accept(project, NEW, tasks)
     corrected = client.annotations.of_task(tasks[0])[0]["id"]
     client.http.request_json(
         "PATCH", f"/api/annotations/{corrected}/", json={"result": choice("dog")}
     )
 
-    assert client.annotations.untouched(project, tasks) == sorted(set(ours) - {corrected})
-    client.annotations.delete_many(project, tasks, ours)
+    kept = client.acceptance.take_back(project, ours)
 
+    assert kept.changed == {tasks[0]}
     (left,) = client.tasks.labeled(project)
     assert [one["id"] for one in left["annotations"]] == [corrected]
 
 
 def test_undo_leaves_the_draft_of_somebody_else(client, project, tasks, label_studio):
     client.prediction_import.store(project, [prediction(task) for task in tasks])
-    ours = client.annotations.accept_predictions(project, NEW, tasks)
+    ours = client.acceptance.accept(project, NEW, tasks)
     path = f"/api/tasks/{tasks[0]}/drafts"
+    client.http.request_json("POST", path, json={"result": choice("dog")})
+    path = f"/api/tasks/{tasks[1]}/annotations/{ours[tasks[1]]}/drafts"
     client.http.request_json("POST", path, json={"result": choice("dog")})
     account = {"email": "other@b.co", "username": "other"}
     other = client.http.request_json("POST", "/api/users/", json=account)["id"]
     with sqlite3.connect(label_studio.data_dir / "label_studio.sqlite3", timeout=30) as database:
-        change = "UPDATE tasks_annotationdraft SET user_id = ? WHERE task_id = ?"
-        database.execute(change, (other, tasks[0]))
+        change = "UPDATE tasks_annotationdraft SET user_id = ? WHERE task_id IN (?, ?)"
+        database.execute(change, (other, *tasks[:2]))
 
-    client.annotations.delete_many(project, tasks, ours)
+    kept = client.acceptance.take_back(project, ours)
 
-    assert not list(client.tasks.labeled(project))
-    drafted = "SELECT count(*) FROM tasks_annotationdraft WHERE task_id = ?"
-    assert database.execute(drafted, (tasks[0],)).fetchone() == (1,)
+    assert kept.drafted == {tasks[1]}
+    assert [task["id"] for task in client.tasks.labeled(project)] == [tasks[1]]
+    drafted = "SELECT count(*) FROM tasks_annotationdraft WHERE task_id IN (?, ?)"
+    assert database.execute(drafted, tasks[:2]).fetchone() == (2,)
     database.close()
 
 
@@ -198,7 +201,7 @@ def test_what_somebody_annotated_or_skipped_meanwhile_is_not_accepted(client, pr
     client.annotations.create(tasks[0], choice("dog"))
     client.annotations.create(tasks[1], [], was_cancelled=True)
 
-    made = client.annotations.accept_predictions(project, NEW, tasks)
+    made = client.acceptance.accept(project, NEW, tasks)
 
     assert len(made) == len(tasks) - 2
     assert [len(client.annotations.of_task(task)) for task in tasks] == [1, 0, 1, 1, 1, 1]
@@ -207,4 +210,4 @@ def test_what_somebody_annotated_or_skipped_meanwhile_is_not_accepted(client, pr
 def test_accepting_a_task_without_a_prediction_makes_nothing(client, project, tasks):
     client.prediction_import.store(project, [prediction(tasks[0])])
 
-    assert len(client.annotations.accept_predictions(project, NEW, tasks)) == 1
+    assert len(client.acceptance.accept(project, NEW, tasks)) == 1

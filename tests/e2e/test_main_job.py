@@ -41,7 +41,7 @@ def confirmed_round(first_round, label_studio, autolabel, tmp_path_factory):
         before = Round(project, frozenset(chosen), job, shown(client, project.id))
         counted = changes(autolabel, project)
         sure = [task for task, _ in before.shown.by_score[-SURE:]]
-        client.annotations.accept_predictions(project.id, before.version, sure)
+        client.acceptance.accept(project.id, before.version, sure)
         eventually(lambda: changes(autolabel, project) > counted)
         told = changes(autolabel, project) - counted
         job = autolabel.json("label", project.id)

@@ -7,7 +7,7 @@ from typing import Any
 
 from backend.domain.errors import NotFound, Reason, ReasonCode, Refused
 from backend.domain.ids import UNTRAINED, JobId, ProjectId, VersionName
-from backend.domain.jobs import Decision, Job, JobRequest
+from backend.domain.jobs import Decision, Job, JobRequest, Mode
 from backend.domain.projects import LabelCount, ProjectStatus
 from backend.domain.versions import ModelVersion
 from tests.fakes.jobs import FakeJobs
@@ -76,10 +76,18 @@ class FakeBackend:
             raise Refused(reasons)
         return self.jobs.submit(request)
 
-    def undo(self, job: JobId) -> int:
-        if not self.accepted(self.jobs.get(job)):
-            raise NotFound(f"job {job} accepted nothing that could be taken back")
-        return self.acceptances.pop(job)
+    def undo(self, job: JobId) -> Job:
+        found = self.jobs.get(job)
+        live = found if found.state.is_live else self.jobs.live(found.request.project)
+        if live is None:
+            if not self.accepted(found):
+                raise NotFound(f"job {job} accepted nothing that could be undone")
+            live, _ = self.jobs.submit(JobRequest(found.request.project, Mode.UNDO, undoes=job))
+        if live.request.undoes != job:
+            raise Refused(
+                [Reason(ReasonCode.JOB_IS_RUNNING, f"job {live.id} is {live.state.value}")]
+            )
+        return live
 
     def accepted(self, job: Job) -> int:
         return self.acceptances.get(job.id, 0)

@@ -9,7 +9,7 @@ from backend.domain.ids import ControlName, ProjectId, TaskId, VersionName
 from backend.domain.projects import Project
 from backend.domain.schema import LabelSchema
 from backend.domain.version_names import VERSION_NAME, group_name
-from backend.ports.label_studio import Pushed
+from backend.ports.label_studio import KeptAnnotations, Pushed
 from tests.fakes.domain import CHOICES
 
 FIRST = ProjectId(1)
@@ -42,7 +42,7 @@ class FakeLabelStudio(FakeProjects):
     """Implements `backend.ports.label_studio.LabelStudio` for project 1.
 
     `people` maps a task to its answers, None for a task that nobody labeled; `skipped` are those
-    of the latter that somebody opened and skipped. Annotations are numbered by their task.
+    of the latter that somebody opened and skipped.
     """
 
     def __init__(
@@ -59,8 +59,11 @@ class FakeLabelStudio(FakeProjects):
         self.lists: dict[str, tuple[TaskId, ...]] = {}
         self.clusters: dict[tuple[TaskId, VersionName], int] = {}
         self.groups: dict[VersionName, tuple[TaskId, ...]] = {}
-        self.machine: set[TaskId] = set()
-        """Tasks whose annotation `accept` made and no person changed."""
+        self.machine: dict[TaskId, tuple[int, VersionName]] = {}
+        """Annotations that `accept` made and no person changed: their ids, and of which version."""
+        self.drafted: set[TaskId] = set()
+        """Tasks on whose annotation a person has unsaved changes."""
+        self._last_annotation = 1000
         self.looked_through: list[VersionName] = []
         """Versions that `predicted` was asked for: it lists the whole project."""
         self.repairs: dict[TaskId, dict[str, int]] = {}
@@ -80,7 +83,8 @@ class FakeLabelStudio(FakeProjects):
     def labeled(self, project: ProjectId, schema: LabelSchema) -> Iterator[LabeledImage]:
         for task, answers in sorted(self.people.items()):
             if answers is not None:
-                yield LabeledImage(self.ref(task), answers, self.repairs.get(task, {}))
+                by_person = task not in self.machine
+                yield LabeledImage(self.ref(task), answers, self.repairs.get(task, {}), by_person)
 
     def unlabeled(self, project: ProjectId, schema: LabelSchema) -> Iterator[ImageRef]:
         return (
@@ -160,25 +164,38 @@ class FakeLabelStudio(FakeProjects):
 
     def accept(
         self, project: ProjectId, version: VersionName, tasks: Sequence[TaskId]
-    ) -> Sequence[int]:
+    ) -> Mapping[TaskId, int]:
         waiting = [task for task, answers in self.people.items() if answers is None]
         free = sorted({*waiting}.intersection(tasks) - self.skipped)
         free = [task for task in free if (task, version) in self.predictions]
         for task in free:
             self.people[task] = dict(self.predictions[task, version].answers)
-            self.machine.add(task)
-        return [_annotation(task) for task in free]
+            self._last_annotation += 1
+            self.machine[task] = self._last_annotation, version
+        return {task: self.machine[task][0] for task in free}
 
-    def untouched(self, project: ProjectId, tasks: Sequence[TaskId]) -> Sequence[int]:
-        return [_annotation(task) for task in tasks if task in self.machine]
+    def find_accepted(
+        self, project: ProjectId, version: VersionName, tasks: Sequence[TaskId]
+    ) -> Mapping[TaskId, int]:
+        found = {task: self.machine[task] for task in tasks if task in self.machine}
+        return {task: number for task, (number, made_from) in found.items() if made_from == version}
 
-    def take_back(
-        self, project: ProjectId, tasks: Sequence[TaskId], annotations: Sequence[int]
-    ) -> None:
-        for task in self.machine.intersection(tasks):
-            if _annotation(task) in annotations:
-                self.people[task] = None
-                self.machine.discard(task)
+    def take_back(self, project: ProjectId, annotations: Mapping[TaskId, int]) -> KeptAnnotations:
+        labeled = {task for task in annotations if self.people.get(task) is not None}
+        ours = {
+            task
+            for task in labeled & set(self.machine)
+            if self.machine[task][0] == annotations[task]
+        }
+        for task in ours - self.drafted:
+            self.people[task] = None
+            del self.machine[task]
+        return KeptAnnotations(frozenset(labeled - ours), frozenset(ours & self.drafted))
+
+    def correct(self, task: TaskId, answers: dict[ControlName, Answer]) -> None:
+        """Change the annotation of a task, as a person would."""
+        self.people[task] = answers
+        self.machine.pop(task, None)
 
     def ref(self, task: TaskId) -> ImageRef:
         return ImageRef(task, f"/data/upload/{task}.png")
@@ -186,8 +203,3 @@ class FakeLabelStudio(FakeProjects):
 
 def _is_ours(version: VersionName) -> bool:
     return VERSION_NAME.fullmatch(version) is not None
-
-
-def _annotation(task: TaskId) -> int:
-    """The id of the annotation that `accept` makes."""
-    return 1000 + task

@@ -1,41 +1,61 @@
 """Just enough of Label Studio's tasks and bulk import to break off in the middle of it."""
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
 
+from connectors.label_studio.calls import batches
 from tests.fakes.http_server import Asked, Reply
 
 BROKEN = Reply(broken=True)
+GONE = "deleted"
 
 
 class FakePredictionStore:
     """Tasks by id, each with the versions of its predictions.
 
     `before` and `after` are called with the number of the import, starting at 1, before and after
-    it is stored; a reply of theirs is sent instead of the real one.
+    it is stored; a reply of theirs is sent instead of the real one. `on_list` is called before each
+    listing. With `part`, so many predictions are stored before the next ones are checked, as with
+    Label Studio's flag for memory-efficient imports.
     """
 
     def __init__(self, tasks: range) -> None:
         self.versions: dict[int, list[str]] = {task: [] for task in tasks}
         self.before: Callable[[int], Reply | None] = lambda number: None
         self.after: Callable[[int], Reply | None] = lambda number: None
+        self.on_list: Callable[[], None] = lambda: None
+        self.part: int | None = None
         self.imports = 0
+        self.sizes: list[int] = []
+        """The number of predictions of each import."""
+
+    def store(self, predictions: Sequence[dict[str, Any]]) -> None:
+        for one in predictions:
+            self.versions[one["task"]].append(one["model_version"])
 
     def __call__(self, asked: Asked) -> Reply:
         if asked.path.endswith("/import/predictions"):
             return self._import(asked)
         if asked.path == "/api/tasks":
+            self.on_list()
             return self._tasks(json.loads(asked.query["query"]))
+        if found := re.fullmatch(r"/api/predictions/(\d+)/", asked.path):
+            task, place = divmod(int(found[1]), 100)
+            self.versions[task][place] = GONE
+            return Reply(204)
         return Reply(404)
 
     def _import(self, asked: Asked) -> Reply:
         self.imports += 1
+        self.sizes.append(len(asked.json))
         if instead := self.before(self.imports):
             return instead
-        if any(one["task"] not in self.versions for one in asked.json):
-            return Reply(400, {"detail": "Validation error"})
-        for one in asked.json:
-            self.versions[one["task"]].append(one["model_version"])
+        for part in batches(asked.json, self.part or len(asked.json)):
+            if any(one["task"] not in self.versions for one in part):
+                return Reply(400, {"detail": "Validation error"})
+            self.store(part)
         return self.after(self.imports) or Reply(201, {"created": len(asked.json)})
 
     def _tasks(self, query: dict) -> Reply:
@@ -45,7 +65,16 @@ class FakePredictionStore:
         wanted = filters.get(("filter:tasks:id", "in_list"))
         version = filters.get(("filter:tasks:predictions_model_versions", "contains"))
         rows = [
-            {"id": task, "data": {}, "predictions_model_versions": ",".join(versions)}
+            {
+                "id": task,
+                "data": {},
+                "predictions_model_versions": ",".join(versions),
+                "predictions": [
+                    {"id": 100 * task + place, "model_version": version}
+                    for place, version in enumerate(versions)
+                    if version != GONE
+                ],
+            }
             for task, versions in self.versions.items()
             if (wanted is None or task in wanted) and (not version or version[0] in versions)
         ]

@@ -68,10 +68,11 @@ class World:
         extractor: FakeFeatureExtractor | None = None,
         ledgers: Ledgers | None = None,
         stored: StoredPredictions | None = None,
+        label_studio: type[FakeLabelStudio] = FakeLabelStudio,
     ) -> None:
         people: dict[TaskId, Any] = {TaskId(task): None for task in range(1, images + 1)}
         people |= {TaskId(task): {CHOICE: self.answer(task)} for task in range(1, 13)}
-        self.label_studio = FakeLabelStudio(people=people)
+        self.label_studio = label_studio(people=people)
         self.extractor = extractor or FakeFeatureExtractor()
         self.illustrations = FakeIllustrations()
         self.reports: list[Mapping[str, Any]] = []

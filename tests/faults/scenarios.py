@@ -98,15 +98,18 @@ class Accepting:
 
     def repeat(self, site: Site, digits: Digits) -> None:
         """Take back all that was accepted: the images are to be confirmed again."""
-        site.undo(digits)
+        for job in site.ledger(digits).acceptances:
+            if undoing := site.undo(job):
+                ended = site.job_ended(undoing)
+                assert ended["state"] == "finished", ended["reason"]
         assert not site.ledger(digits).accepted
 
 
 @dataclass(frozen=True)
 class Undoing:
-    """Taking back what a job accepted."""
+    """A job that takes back what another one accepted."""
 
-    is_job: bool = False
+    is_job: bool = True
 
     def project(self, site: Site) -> Digits:
         digits = Accepting().project(site)
@@ -116,9 +119,9 @@ class Undoing:
         return digits
 
     def run(self, site: Site, digits: Digits, arm: Arm) -> Ending:
-        arm()
-        job = site.jobs(digits)[0]["id"]
-        return answered(site, f"/api/jobs/{job}/undo", {})
+        started = site.undo(site.jobs(digits)[0]["id"])
+        assert started
+        return ended_under_fault(site, started, arm)
 
     def repeat(self, site: Site, digits: Digits) -> None:
         Accepting().repeat(site, digits)
@@ -205,7 +208,10 @@ def finished(site: Site, digits: Digits, **request: Any) -> Mapping[str, Any]:
 
 def under_fault(site: Site, digits: Digits, arm: Arm, **request: Any) -> Ending:
     """Start a job, arm the fault, and wait for the end of the job."""
-    started = site.start_job(digits, **request)
+    return ended_under_fault(site, site.start_job(digits, **request), arm)
+
+
+def ended_under_fault(site: Site, started: str, arm: Arm) -> Ending:
     arm()
     job = site.job_ended(started)
     assert job["reason"]

@@ -211,11 +211,11 @@ class Site:
         found = self.ours.call("GET", f"/api/projects/{digits.id}/jobs")
         return found.json()["jobs"]
 
-    def undo(self, digits: Digits) -> None:
-        """Take back what each job accepted."""
-        for job in self.ledger(digits).acceptances:
-            found = self.ours.call("POST", f"/api/jobs/{job}/undo")
-            assert found.status_code in {200, 404}, found.text
+    def undo(self, job: str) -> str | None:
+        """Start the undo of a job; None if it accepted nothing or was undone."""
+        found = self.ours.call("POST", f"/api/jobs/{job}/undo")
+        assert found.status_code in {202, 404}, found.text
+        return found.json()["job"]["id"] if found.is_success else None
 
     def stop(self, digits: Digits) -> None:
         self.ours.call("POST", f"/api/jobs/{self.jobs(digits)[0]['id']}/stop")

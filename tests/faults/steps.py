@@ -56,7 +56,7 @@ STEPS = (
     Step("read tabs", "GET", r"^/api/dm/views"),
     Step("write tabs", "POST", r"^/api/dm/views"),
     Step("accept", "POST", r"id=predictions_to_annotations", scenario=Accepting()),
-    Step("undo", "POST", r"id=delete_tasks_annotations", scenario=Undoing()),
+    Step("undo", "DELETE", r"^/api/annotations/\d+", scenario=Undoing()),
     Step("pre-label", "POST", PUSH, scenario=PreLabeling()),
     Step("/predict", "GET", IMAGE, scenario=Predicting()),
     Step("/webhook", "GET", PROJECT, scenario=StartTraining()),

@@ -16,6 +16,7 @@ from backend.stores.ledgers import LedgerFiles
 from backend.stores.predictions import PredictionStore
 from backend.stores.versions import VersionStore
 from backend.wiring import UseCases, use_cases
+from tests.fakes.steps import quiet
 from tests.fakes.world import PROJECT, World, parts_in
 
 PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
@@ -88,7 +89,7 @@ def test_what_was_accepted_before_can_be_taken_back_on_the_new_machine(world, tm
     accepted = world.ledgers.load(PROJECT).accepted
     assert accepted
 
-    on_disk(folder, world).auto_accept.undo(PROJECT, JobId("job-1"))
+    on_disk(folder, world).auto_accept.undo(PROJECT, JobId("job-1"), quiet)
 
     assert not LedgerFiles(folder).load(PROJECT).accepted
 

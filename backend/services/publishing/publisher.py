@@ -82,7 +82,9 @@ class Publisher:
         if activate:
             self.versions.activate(round_.project, version.name)
         self.label_studio.show_version(round_.project, version.name)
-        accepted = self.auto_accept.carry_out(round_.job, version.name, assessment.verdict)
+        accepted = self.auto_accept.carry_out(
+            round_.job, version.name, assessment.verdict, progress
+        )
         # read again: a person may have activated another version while the job ran
         current, cleanup = self.versions.current(round_.project), Cleanup()
         keep = {version.name, current.name} if current else {version.name}

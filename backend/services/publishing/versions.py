@@ -1,6 +1,6 @@
 """Publish what a round trained as a model version, with its card."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -8,7 +8,7 @@ from pathlib import Path
 from backend.domain.ids import VersionName
 from backend.domain.jobs import Decision
 from backend.domain.version_names import control_folder
-from backend.domain.versions import Certificate, ModelVersion
+from backend.domain.versions import ModelVersion
 from backend.ports.images import FeatureExtractor
 from backend.ports.stores import Versions
 from backend.services.labeling_round import LabelingRound
@@ -31,7 +31,6 @@ class VersionPublisher:
         round_: LabelingRound,
         trained: TrainedModels,
         promoted: Decision,
-        certificates: Sequence[Certificate],
     ) -> ModelVersion:
         """Write the models and the card of a new version; it is not in use yet."""
         controls = [one for one in round_.schema.controls if one.name in trained.models]
@@ -51,7 +50,6 @@ class VersionPublisher:
                 packages=self.packages,
                 promoted=promoted.yes,
                 reason=promoted.reason,
-                certificate=certificates[0] if promoted.yes and certificates else None,
             )
 
         return self.versions.publish(

@@ -9,7 +9,7 @@ from backend.domain.jobs import JobRequest
 from backend.policies import forecast
 from backend.policies.forecast import Round
 from backend.ports.stores import Ledgers
-from backend.services.project_tasks import ProjectTasks
+from backend.services.project_tasks import ProjectTasks, is_of_model
 
 Report = Mapping[str, Any]
 
@@ -26,9 +26,9 @@ class Forecasts:
 
         The forecast is None if the project has no certificate and the job asks for none.
         """
-        taken = self.ledgers.load(request.project).accepted
-        by_people = sum(image.image.task not in taken for image in tasks.labeled)
-        now = Round(labels=by_people, certified=len(taken))
+        ledger = self.ledgers.load(request.project)
+        by_people = sum(not is_of_model(image, ledger) for image in tasks.labeled)
+        now = Round(labels=by_people, certified=len(ledger.accepted))
         rounds = [*self._earlier(request.project), now]
         ahead = forecast.forecast(rounds, len(tasks.labeled) + len(tasks.unlabeled))
         wanted = request.accept or now.certified

@@ -13,7 +13,7 @@ from backend.domain.versions import Ledger
 from backend.ports.images import FeatureExtractor
 from backend.ports.progress import Progress
 from backend.services import project_tasks
-from backend.services.project_tasks import ProjectTasks
+from backend.services.project_tasks import ProjectTasks, is_of_model
 
 MAX_MISSING = 0.02
 """Share of the images that a job does without when they cannot be fetched for now, and of those
@@ -36,7 +36,7 @@ class ImageUse(Enum):
 def partition(tasks: ProjectTasks, ledger: Ledger) -> dict[TaskId, ImageUse]:
     """Assign each task its use.
 
-    |                              | annotated  | accepted by a job | skipped    | unlabeled  |
+    |                              | by people  | accepted by a job | skipped    | unlabeled  |
     |------------------------------|------------|-------------------|------------|------------|
     | in the audit sample, unspent | VALIDATION | VALIDATION        | VALIDATION | NONE       |
     | elsewhere                    | TRAINING   | NONE              | NONE       | PREDICTION |
@@ -44,9 +44,7 @@ def partition(tasks: ProjectTasks, ledger: Ledger) -> dict[TaskId, ImageUse]:
     Unlabeled images of the audit sample wait for a person: nobody may see a prediction before.
     """
     labeled = {
-        image.image.task: ImageUse.NONE
-        if image.image.task in ledger.accepted
-        else ImageUse.TRAINING
+        image.image.task: ImageUse.NONE if is_of_model(image, ledger) else ImageUse.TRAINING
         for image in tasks.labeled
     }
     skipped = {ref.task: ImageUse.NONE for ref in tasks.unanswered}

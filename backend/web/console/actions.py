@@ -60,8 +60,8 @@ def stop(job: str) -> Response:
 
 @routes.route("/jobs/<job>/undo", methods=["POST"])
 def undo(job: str) -> Response:
-    backend().undo(JobId(job))
-    return _see("console.job", job=job, _anchor="numbers-head")
+    undoing = backend().undo(JobId(job))
+    return _see("console.project", project=undoing.request.project, _anchor="job")
 
 
 @routes.route("/projects/<project:project>/versions/<version>/activate", methods=["POST"])

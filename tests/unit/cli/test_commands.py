@@ -174,11 +174,23 @@ class TestActing:
         backend.jobs.jobs["a"] = a_job("a")
         assert json.loads(run("stop", "a", "--json").stdout)["state"] == "stopping"
 
-    def test_undo_counts_the_deleted_annotations(self, run, backend):
+    def test_undo_queues_a_job_once(self, run, backend):
         backend.jobs.jobs["a"] = a_job("a", JobState.FINISHED)
         backend.acceptances["a"] = 12
-        assert "Deleted 12 annotations" in run("undo", "a").stdout
+        undoing = json.loads(run("undo", "a", "--no-wait", "--json").stdout)
+        assert (undoing["mode"], undoing["state"]) == ("undo", "queued")
+        assert "queued" in run("undo", "a", "--no-wait").stdout
+        assert len(backend.jobs.jobs) == 2
+
+    def test_undo_of_a_job_that_accepted_nothing_exits_with_2(self, run, backend):
+        backend.jobs.jobs["a"] = a_job("a", JobState.FINISHED)
         assert run("undo", "a").exit_code == 2
+
+    def test_undo_of_a_live_job_is_refused(self, run, backend):
+        backend.jobs.jobs["a"] = a_job("a")
+        refused = run("undo", "a")
+        assert refused.exit_code == 3
+        assert "job a is running" in refused.stderr
 
 
 class TestErrors:

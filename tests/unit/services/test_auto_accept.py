@@ -6,14 +6,12 @@ import numpy as np
 import pytest
 
 from backend.domain.answers import Choices
-from backend.domain.errors import LabelStudioUnreachable, NotFound, Refused
-from backend.domain.ids import JobId, ProjectId, TaskId, VersionName
+from backend.domain.errors import Refused
+from backend.domain.ids import ProjectId, TaskId, VersionName
 from backend.domain.jobs import Mode
 from backend.domain.tab_titles import TabTitle
-from backend.policies.certification.verdict import Verdict
 from backend.services import audit_sample
 from backend.services.training import seen_tasks
-from tests.fakes.label_studio import FakeLabelStudio
 from tests.fakes.models import ParityFamily, ParityModel
 from tests.fakes.steps import quiet
 from tests.fakes.world import World
@@ -188,7 +186,7 @@ def test_a_labeled_audit_sample_certifies_and_confident_predictions_become_annot
     taken = world.ledgers.load(PROJECT).accepted
     assert len(taken) == report["accepted"]
     assert all(world.label_studio.people[task] is not None for task in taken)
-    assert world.versions.current(PROJECT).certificate is not None
+    assert list(world.auto_accept.certified(PROJECT)) == [world.versions.current(PROJECT).name]
 
 
 def test_a_version_that_was_certified_later_is_known_to_be_until_that_is_undone(world):
@@ -197,9 +195,8 @@ def test_a_version_that_was_certified_later_is_known_to_be_until_that_is_undone(
     world.report(world.pre_labeling, world.job(**request))
     world.label(audit_of(world))
     world.report(world.pre_labeling, world.job(**request))
-    assert world.versions.get(PROJECT, version).certificate is None
     assert "at most 5 %" in world.auto_accept.certified(PROJECT)[version].promise
-    world.auto_accept.undo(PROJECT, world.job().id)
+    world.auto_accept.undo(PROJECT, world.job().id, quiet)
     assert world.auto_accept.certified(PROJECT) == {}
 
 
@@ -224,92 +221,6 @@ def test_images_that_somebody_chose_are_not_certified_by_a_sample_of_all(world):
     assert f"{left} of them are not among the chosen ones" in report["reason"]
     assert world.ledgers.load(PROJECT).attempts == 0
     assert world.run(accept=True, task_ids=tuple(everything))["accepted"] > 0
-
-
-def test_undo_gives_the_images_back_to_people_once(world):
-    job = world.job()
-    report = accepted(world)
-    assert world.auto_accept.accepted_by(PROJECT, job.id) == report["accepted"]
-    assert world.auto_accept.undo(PROJECT, job.id) == report["accepted"]
-    assert world.auto_accept.accepted_by(PROJECT, job.id) == 0
-    assert world.ledgers.load(PROJECT).accepted == frozenset()
-    waiting = [task for task, answers in world.label_studio.people.items() if answers is None]
-    assert len(waiting) == report["accepted"] + report["withheld"]
-    with pytest.raises(NotFound, match="nothing that could be taken back"):
-        world.auto_accept.undo(PROJECT, job.id)
-
-
-def test_undo_returns_the_spent_images_to_the_audit_sample(world):
-    job = world.job()
-    accepted(world)
-    before = world.ledgers.load(PROJECT)
-    assert before.spent
-    world.auto_accept.undo(PROJECT, job.id)
-    after = world.ledgers.load(PROJECT)
-    assert after.spent == frozenset()
-    assert after.audit == before.audit
-    assert after.attempts == before.attempts
-
-
-class BreakingOff(FakeLabelStudio):
-    """Accepts, and is away before it can say what it made."""
-
-    def accept(self, project, version, tasks):
-        super().accept(project, version, tasks)
-        raise LabelStudioUnreachable("Label Studio went away")
-
-
-def test_what_a_job_accepted_before_it_broke_off_can_be_taken_back(world):
-    job = world.job()
-    world.run(accept=True)
-    world.label(audit_of(world))
-    waiting = set(unlabeled(world))
-    broken = BreakingOff()
-    vars(broken).update(vars(world.label_studio))
-    publisher = world.active_learning.publisher
-    auto_accept = replace(world.auto_accept, label_studio=broken)
-    world.active_learning = replace(
-        world.active_learning, publisher=replace(publisher, auto_accept=auto_accept)
-    )
-    with pytest.raises(LabelStudioUnreachable):
-        world.run(accept=True)
-    made = waiting - set(unlabeled(world))
-    assert made
-    assert world.auto_accept.accepted_by(PROJECT, job.id) == len(made)
-    assert world.auto_accept.undo(PROJECT, job.id) == len(made)
-    assert set(unlabeled(world)) == waiting
-
-
-def test_an_undo_while_another_job_runs_is_remembered(world):
-    first = world.job()
-    accepted(world)
-
-    class Undoing(ParityFamily):
-        def fit(self, training_set):
-            world.auto_accept.undo(PROJECT, first.id)
-            return super().fit(training_set)
-
-    world.families.update(dict.fromkeys(world.family.kinds, Undoing()))
-    world.label_studio.people[TaskId(601)] = None
-    second = replace(world.job(accept=True, max_error=0.001), id=JobId("job-2"))
-    world.report(world.active_learning, second)
-    assert world.ledgers.load(PROJECT).accepted == frozenset()
-
-
-def test_a_job_that_accepts_while_another_is_undone_is_remembered(world):
-    first = world.job()
-    accepted(world)
-    verdict = Verdict("", tasks=(), spent=frozenset(), attempts=3)
-
-    class Slow(FakeLabelStudio):
-        def take_back(self, project, tasks, annotations):
-            world.auto_accept.carry_out(first, VersionName("al"), verdict)
-
-    slow = Slow()
-    vars(slow).update(vars(world.label_studio))
-    before = world.ledgers.load(PROJECT).attempts
-    replace(world.auto_accept, label_studio=slow).undo(PROJECT, first.id)
-    assert world.ledgers.load(PROJECT).attempts == before + 3
 
 
 def test_each_test_uses_up_confidence_even_when_it_accepts_nothing(world):

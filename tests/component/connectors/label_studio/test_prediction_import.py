@@ -7,7 +7,7 @@ from connectors.label_studio.client import LabelStudioClient
 from connectors.label_studio.prediction_import import DELETED, Imported
 from tests.fakes.clock import FakeClock
 from tests.fakes.http_server import FakeHttpServer, Reply
-from tests.fakes.prediction_store import BROKEN, FakePredictionStore
+from tests.fakes.prediction_store import BROKEN, GONE, FakePredictionStore
 
 VERSION = "al-0001-aaaa"
 
@@ -18,13 +18,21 @@ def store():
 
 
 @pytest.fixture
-def client(store):
+def clock():
+    return FakeClock()
+
+
+@pytest.fixture
+def client(store, clock):
     with FakeHttpServer(store) as server:
-        yield LabelStudioClient(server.url, "f" * 40, pause=FakeClock().pause)
+        yield LabelStudioClient(server.url, "f" * 40, pause=clock.pause, clock=clock)
 
 
-def predictions(tasks=range(1, 7)):
-    return [{"task": task, "model_version": VERSION, "score": 0.5, "result": []} for task in tasks]
+def predictions(tasks=range(1, 7), regions=0):
+    result = [{"id": str(number)} for number in range(regions)]
+    return [
+        {"task": task, "model_version": VERSION, "score": 0.5, "result": result} for task in tasks
+    ]
 
 
 def only(number, reply):
@@ -32,7 +40,8 @@ def only(number, reply):
 
 
 def assert_each_task_has_one(store):
-    assert set(map(tuple, store.versions.values())) == {(VERSION,)}
+    left = [[one for one in versions if one != GONE] for versions in store.versions.values()]
+    assert left == [[VERSION]] * len(store.versions)
 
 
 @pytest.mark.parametrize("reply", [BROKEN, Reply(502), Reply(504)])
@@ -103,7 +112,7 @@ def test_no_predictions_make_no_call(client, store):
 def test_a_label_studio_that_keeps_breaking_off_ends_the_import(client, store):
     store.before = lambda number: BROKEN
 
-    with pytest.raises(Unreachable, match="project 1"):
+    with pytest.raises(Unreachable, match="cannot be reached"):
         client.prediction_import.store(1, predictions())
 
     assert store.imports == 5
@@ -116,3 +125,57 @@ def test_a_refusal_for_another_reason_is_raised_without_the_predictions(client, 
         client.prediction_import.store(1, predictions())
 
     assert "secret payload" not in str(refused.value)
+
+
+def late(store, clock, seconds):
+    """Store the first import so long after the proxy gave up on it, and the others at once."""
+    first = []
+
+    def arrive():
+        if first and clock.now >= 60 + seconds:
+            store.store(first.pop())
+
+    def before(number):
+        if number == 1:
+            clock.pause(60)
+            first.append(predictions())
+            return Reply(504)
+        return None
+
+    store.before, store.on_list = before, arrive
+
+
+def test_an_import_that_is_stored_after_the_proxy_gave_up_is_waited_for(client, store, clock):
+    late(store, clock, seconds=20)
+
+    assert client.prediction_import.store(1, predictions()) == Imported(6)
+
+    assert store.imports == 1
+    assert_each_task_has_one(store)
+
+
+def test_of_an_import_that_is_stored_after_its_repetition_no_doubles_are_left(client, store, clock):
+    late(store, clock, seconds=100)
+
+    assert client.prediction_import.store(1, predictions()) == Imported(6)
+
+    assert store.imports == 2
+    assert_each_task_has_one(store)
+
+
+def test_a_deleted_task_doubles_nothing_that_was_stored_in_parts_before(client, store):
+    store.part = 2
+    del store.versions[6]
+
+    assert client.prediction_import.store(1, predictions()) == Imported(5, ((6, DELETED),))
+
+    assert_each_task_has_one(store)
+
+
+def test_predictions_with_many_regions_go_in_smaller_batches(client, store):
+    client.prediction_import.batch_regions = 10
+
+    assert client.prediction_import.store(1, predictions(regions=4)) == Imported(6)
+    assert client.prediction_import.store(1, predictions([1], regions=40)).created == 1
+
+    assert store.sizes == [2, 2, 2, 1]

@@ -1,0 +1,165 @@
+"""Accept predictions as annotations, and delete such annotations again.
+
+An annotation is ours if the owner of the token made it from a prediction of the given version and
+nobody has submitted or changed it since. Label Studio's bulk deletion is not used: it removes
+whatever a task has when it runs, which may be minutes after it was requested.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from connectors.errors import Rejected
+from connectors.label_studio.calls import Calls, JsonObject
+from connectors.label_studio.send_once import SendOnce
+from connectors.label_studio.tasks import Tasks, where
+
+_RUNS_ON, _PAUSE = 60.0, 5.0
+"""Seconds for which Label Studio may work on a call whose client died, and between two looks."""
+
+_FIELDS = (
+    "id",
+    "annotations",
+    "parent_prediction",
+    "lead_time",
+    "updated_by",
+    "completed_by",
+    "predictions",
+    "model_version",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Tasks whose annotation was kept: users have changed it, or have a draft of changes to it."""
+
+    changed: frozenset[int]
+    drafted: frozenset[int]
+
+
+class PredictionAcceptance:
+    """Creates annotations from predictions, finds and deletes them; a few hundred at a time."""
+
+    def __init__(self, calls: Calls, tasks: Tasks, send_once: SendOnce) -> None:
+        self._calls = calls
+        self._tasks = tasks
+        self._send_once = send_once
+
+    def accept(self, project: int, version: str, tasks: Collection[int]) -> dict[int, int]:
+        """Turn predictions into annotations that refer to them; returns their ids by task.
+
+        Safe to repeat. Tasks that people annotated or skipped are left to them, also if they do so
+        while this runs.
+
+        Raises:
+            Rejected: when Label Studio created annotations that do not refer to a prediction.
+        """
+        rows = self._rows(project, tasks)
+        free = [row["id"] for row in rows if _is_waiting(row, version)]
+        if not free:
+            return {}
+        self._send_once(
+            free,
+            lambda left: self._calls.action(
+                project, "predictions_to_annotations", left, model_version=version
+            ),
+            lambda sent: [row["id"] for row in self._rows(project, sent) if not row["annotations"]],
+        )
+        rows = self._rows(project, free)
+        _require_parents(rows)
+        return self._keep_one(rows, version)
+
+    def find(self, project: int, version: str, tasks: Collection[int]) -> dict[int, int]:
+        """Find what an `accept` that broke off made of these tasks: annotation ids by task.
+
+        Waits up to a minute for tasks that have no annotation, because Label Studio may still be
+        working on that call.
+        """
+        waited, rows = 0.0, self._rows(project, tasks)
+        while waited < _RUNS_ON and any(_is_waiting(row, version) for row in rows):
+            self._send_once.pause(_PAUSE)
+            waited, rows = waited + _PAUSE, self._rows(project, tasks)
+        return self._keep_one(rows, version)
+
+    def take_back(self, project: int, annotations: Mapping[int, int]) -> Kept:
+        """Delete annotations, given by task; one that does not exist any more is ignored.
+
+        An annotation that a user has changed, or has a draft of, is kept. So is whatever else the
+        task has.
+        """
+        found = {
+            row["id"]: one
+            for row in self._rows(project, annotations)
+            for one in row["annotations"]
+            if one["id"] == annotations[row["id"]]
+        }
+        changed = {task for task, one in found.items() if one["updated_by"]}
+        drafted = self._drafted(project, {task: annotations[task] for task in found}) - changed
+        for task in sorted(set(found) - changed - drafted):
+            self._delete(annotations[task])
+        return Kept(frozenset(changed), frozenset(drafted))
+
+    def _keep_one(self, rows: Sequence[JsonObject], version: str) -> dict[int, int]:
+        """Keep one annotation of ours a task, and none where somebody else has one."""
+        is_ours, kept = self._ours(version), dict[int, int]()
+        for row in rows:
+            ours = sorted(one["id"] for one in row["annotations"] if is_ours(row, one))
+            is_only_ours = len(ours) == len(row["annotations"])
+            for annotation in ours[1:] if is_only_ours else ours:
+                self._delete(annotation)
+            if ours and is_only_ours:
+                kept[row["id"]] = ours[0]
+        return kept
+
+    def _ours(self, version: str) -> Callable[[JsonObject, JsonObject], bool]:
+        """Tell whether an annotation of a row is ours."""
+        owner = self._calls.object("GET", "/api/current-user/whoami")["id"]
+
+        def is_ours(row: JsonObject, annotation: JsonObject) -> bool:
+            made_from = annotation["parent_prediction"]
+            return (
+                made_from in _predictions(row, version)
+                and annotation["completed_by"] == owner
+                and annotation["lead_time"] is None
+                and not annotation["updated_by"]
+            )
+
+        return is_ours
+
+    def _drafted(self, project: int, annotations: Mapping[int, int]) -> set[int]:
+        """Tasks with a draft of the given annotation, by any user.
+
+        The rows of a listing contain only drafts of the token's owner.
+        """
+        drafts = [where("draft_exists", "equal", True)]
+        rows = self._tasks.among(project, annotations, ("id",), filters=drafts)
+        return {
+            row["id"]
+            for row in rows
+            for draft in self._calls.array(f"/api/tasks/{row['id']}/drafts")
+            if draft["annotation"] == annotations[row["id"]]
+        }
+
+    def _rows(self, project: int, tasks: Collection[int]) -> list[JsonObject]:
+        return list(self._tasks.among(project, tasks, _FIELDS, "all"))
+
+    def _delete(self, annotation: int) -> None:
+        self._calls.delete(f"/api/annotations/{annotation}/")
+
+
+def _predictions(row: JsonObject, version: str) -> Iterator[int]:
+    return (one["id"] for one in row["predictions"] if one["model_version"] == version)
+
+
+def _is_waiting(row: JsonObject, version: str) -> bool:
+    """Whether a task has a prediction of the version, and no annotation or skip yet."""
+    return not row["annotations"] and any(_predictions(row, version))
+
+
+def _require_parents(rows: Sequence[JsonObject]) -> None:
+    made = [one for row in rows for one in row["annotations"] if one["lead_time"] is None]
+    if made and all(one["parent_prediction"] is None for one in made):
+        raise Rejected(
+            f"annotations {[one['id'] for one in made[:5]]} do not name the predictions that they"
+            " were made from",
+            "Delete them, and report this with the version of your Label Studio",
+        )

@@ -1,0 +1,250 @@
+"""Accepting and taking back while people work and connections break; tests/e2e has the real one."""
+
+import pytest
+
+from connectors.errors import Rejected, Unreachable
+from connectors.label_studio.client import LabelStudioClient
+from connectors.label_studio.prediction_acceptance import Kept
+from tests.fakes.annotation_store import PERSON, FakeAnnotationStore
+from tests.fakes.clock import FakeClock
+from tests.fakes.http_server import FakeHttpServer, Reply
+
+VERSION = "al-0001-aaaa"
+TASKS = range(1, 6)
+NOTHING_KEPT = Kept(frozenset(), frozenset())
+LOST = [Reply(broken=True), Reply(502), Reply(504)]
+
+
+@pytest.fixture
+def store():
+    return FakeAnnotationStore(TASKS, VERSION)
+
+
+@pytest.fixture
+def clock():
+    return FakeClock()
+
+
+@pytest.fixture
+def acceptance(store, clock):
+    with FakeHttpServer(store) as server:
+        client = LabelStudioClient(server.url, "f" * 40, pause=clock.pause, clock=clock)
+        yield client.acceptance
+
+
+def machine(store):
+    """The annotations of each task that nobody submitted or changed."""
+    return {
+        task: [one["id"] for one in found if not one["updated_by"]]
+        for task, found in store.annotations.items()
+    }
+
+
+def once(act):
+    """Let `act` happen at the first call only."""
+    left = [act]
+    return lambda *given: left.pop()(*given) if left else None
+
+
+# --- accepting ------------------------------------------------------------------------------------
+
+
+def test_each_task_gets_one_annotation_that_is_named(acceptance, store):
+    made = acceptance.accept(1, VERSION, TASKS)
+
+    assert made == {task: one for task, (one,) in machine(store).items()}
+    assert list(made) == list(TASKS)
+
+
+@pytest.mark.parametrize("reply", LOST)
+def test_an_acceptance_whose_answer_was_lost_is_not_sent_again(acceptance, store, reply):
+    def run_and_lose_the_answer(run):
+        run()
+        return reply
+
+    store.on_action = once(run_and_lose_the_answer)
+
+    assert set(acceptance.accept(1, VERSION, TASKS)) == set(TASKS)
+
+    assert store.actions == ["predictions_to_annotations"]
+
+
+@pytest.mark.parametrize("reply", LOST)
+def test_an_acceptance_that_never_arrived_is_sent_again(acceptance, store, reply):
+    store.on_action = once(lambda _: reply)
+
+    assert set(acceptance.accept(1, VERSION, TASKS)) == set(TASKS)
+
+    assert len(store.actions) == 2
+
+
+def test_one_annotation_a_task_is_left_where_two_calls_ran_at_once(acceptance, store):
+    def both(run):
+        """The first call read the predictions before the second one created annotations."""
+        run()
+        for task in TASKS:
+            store.accept_one(task)
+
+    store.on_action = once(lambda _: Reply(504))
+    again = once(both)
+    first, store.on_action = store.on_action, lambda run: first(run) or again(run)
+
+    made = acceptance.accept(1, VERSION, TASKS)
+
+    assert machine(store) == {task: [one] for task, one in made.items()}
+
+
+def test_a_task_that_somebody_annotated_before_is_left_alone(acceptance, store):
+    store.annotate(3)
+
+    assert set(acceptance.accept(1, VERSION, TASKS)) == set(TASKS) - {3}
+
+    assert machine(store)[3] == []
+
+
+def test_a_task_that_somebody_annotates_meanwhile_is_left_to_that_person(acceptance, store):
+    store.on_action = once(lambda _: store.annotate(3) and None)
+
+    made = acceptance.accept(1, VERSION, TASKS)
+
+    assert set(made) == set(TASKS) - {3}
+    assert machine(store)[3] == []
+    assert store.of_people() == {3}
+
+
+def test_a_task_that_somebody_confirmed_meanwhile_is_not_ours(acceptance, store):
+    confirmed = {"completed_by": PERSON, "updated_by": None, "lead_time": None}
+    store.on_action = once(
+        lambda _: store.annotate(3, parent_prediction=1003, **confirmed) and None
+    )
+
+    made = acceptance.accept(1, VERSION, TASKS)
+
+    assert 3 not in made
+    assert len(store.annotations[3]) == 1
+
+
+def test_annotations_that_name_no_prediction_are_reported(acceptance, store):
+    def forget_parents(run):
+        run()
+        for found in store.annotations.values():
+            for one in found:
+                one["parent_prediction"] = None
+        return Reply()
+
+    store.on_action = forget_parents
+
+    with pytest.raises(Rejected, match="do not name the predictions"):
+        acceptance.accept(1, VERSION, TASKS)
+
+
+def test_an_acceptance_that_never_gets_through_is_given_up(acceptance, store):
+    store.on_action = lambda _: Reply(504)
+
+    with pytest.raises(Unreachable, match="504"):
+        acceptance.accept(1, VERSION, TASKS)
+
+    assert len(store.actions) == 5
+
+
+# --- what a job that broke off had accepted -------------------------------------------------------
+
+
+def test_what_is_still_being_accepted_is_waited_for(acceptance, store, clock):
+    store.on_list = lambda: store.accepted(TASKS) if clock.now >= 30 else None
+
+    assert set(acceptance.find(1, VERSION, TASKS)) == set(TASKS)
+
+    assert clock.now == 30
+
+
+def test_what_was_never_accepted_is_waited_for_a_minute(acceptance, clock):
+    assert acceptance.find(1, VERSION, TASKS) == {}
+
+    assert clock.now == 60
+
+
+def test_labels_of_people_and_imports_are_not_ours(acceptance, store):
+    mine = store.accepted([1])
+    store.annotate(2)
+    store.annotate(3, completed_by=1, updated_by=None, lead_time=None)  # imported with its task
+    store.annotate(
+        4, parent_prediction=1004, updated_by=None, lead_time=None
+    )  # confirmed in bulk by a person
+    store.annotate(5, parent_prediction=77, completed_by=1, updated_by=None, lead_time=None)
+
+    assert acceptance.find(1, VERSION, TASKS) == mine
+
+
+# --- taking back ----------------------------------------------------------------------------------
+
+
+def test_what_was_accepted_is_deleted_and_may_be_again(acceptance, store):
+    made = acceptance.accept(1, VERSION, TASKS)
+
+    for _ in range(2):
+        assert acceptance.take_back(1, made) == NOTHING_KEPT
+
+    assert not any(store.annotations.values())
+
+
+@pytest.mark.parametrize("reply", LOST)
+def test_a_deletion_whose_answer_was_lost_takes_nothing_that_people_do_next(store, clock, reply):
+    with FakeHttpServer(store) as server:
+        client = LabelStudioClient(
+            server.url, "f" * 40, patience=30, pause=clock.pause, clock=clock
+        )
+        made = client.acceptance.accept(1, VERSION, TASKS)
+
+        def delete_then_label(annotation):
+            store.delete(annotation)
+            store.annotate(1)
+            store.annotate(2)
+            return reply
+
+        store.on_delete = once(delete_then_label)
+        client.acceptance.take_back(1, made)
+
+    assert store.of_people() == {1, 2}
+    assert not any(machine(store).values())
+    assert "delete_tasks_annotations" not in store.actions
+
+
+def test_what_a_person_changed_is_kept(acceptance, store):
+    made = acceptance.accept(1, VERSION, TASKS)
+    store.annotations[2][0]["updated_by"] = PERSON
+
+    assert acceptance.take_back(1, made) == Kept(frozenset({2}), frozenset())
+
+    assert store.of_people() == {2}
+
+
+def test_what_a_person_has_a_draft_of_is_kept_with_the_draft(acceptance, store):
+    made = acceptance.accept(1, VERSION, TASKS)
+    store.draft(2, made[2])
+
+    assert acceptance.take_back(1, made) == Kept(frozenset(), frozenset({2}))
+
+    assert machine(store)[2] == [made[2]]
+    assert len(store.drafts[2]) == 1
+
+
+def test_a_draft_of_a_new_annotation_survives_the_deletion_of_ours(acceptance, store):
+    made = acceptance.accept(1, VERSION, TASKS)
+    store.draft(2, None)
+
+    assert acceptance.take_back(1, made) == NOTHING_KEPT
+
+    assert not any(machine(store).values())
+    assert len(store.drafts[2]) == 1
+
+
+def test_other_annotations_of_the_same_task_are_kept(acceptance, store):
+    made = acceptance.accept(1, VERSION, TASKS)
+    store.annotate(2)
+    imported = store.annotate(3, completed_by=1, updated_by=None, lead_time=None)
+
+    acceptance.take_back(1, made)
+
+    assert store.of_people() == {2}
+    assert machine(store)[3] == [imported]

@@ -1,0 +1,122 @@
+"""Label Studio's tasks, predictions, annotations and drafts, as its Data Manager actions see them.
+
+Written after `data_manager/actions` of Label Studio 1.23.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from tests.fakes.http_server import Asked, Reply
+
+OWNER, PERSON = 1, 2
+"""Ids of the token's owner and of an annotator."""
+
+
+class FakeAnnotationStore:
+    """Tasks, each with one prediction of `version`; a prediction's id is 1000 + that of its task.
+
+    `on_action` and `on_delete` are called before an action or a deletion is carried out, the former
+    with a function that does it; a reply of theirs is sent instead. `on_list` is called before each
+    listing.
+    """
+
+    def __init__(self, tasks: Iterable[int], version: str) -> None:
+        self.version = version
+        self.annotations: dict[int, list[dict[str, Any]]] = {task: [] for task in tasks}
+        self.drafts: dict[int, list[dict[str, Any]]] = {task: [] for task in self.annotations}
+        self.on_action: Callable[[Callable[[], None]], Reply | None] = lambda run: None
+        self.on_delete: Callable[[int], Reply | None] = lambda annotation: None
+        self.on_list: Callable[[], None] = lambda: None
+        self.actions: list[str] = []
+        self._last = 0
+
+    def annotate(self, task: int, **fields: Any) -> int:
+        """Annotate a task as a person does in the editor."""
+        self._last += 1
+        person = {"completed_by": PERSON, "updated_by": PERSON, "lead_time": 4.2}
+        self.annotations[task].append(
+            {"id": self._last, "parent_prediction": None, **person, **fields}
+        )
+        return self._last
+
+    def draft(self, task: int, annotation: int | None) -> None:
+        """Autosave changes to an annotation, or a new one, as a person's editor does."""
+        self.drafts[task].append({"annotation": annotation, "user": PERSON})
+
+    def of_people(self) -> set[int]:
+        """Tasks with an annotation that a person submitted or changed."""
+        return {
+            task
+            for task, found in self.annotations.items()
+            if any(one["updated_by"] for one in found)
+        }
+
+    def accepted(self, tasks: Iterable[int]) -> dict[int, int]:
+        """Carry out what accepting these tasks does; returns their annotations."""
+        parents = {one["parent_prediction"] for found in self.annotations.values() for one in found}
+        free = [task for task in tasks if 1000 + task not in parents]
+        return {task: self.accept_one(task) for task in free}
+
+    def __call__(self, asked: Asked) -> Reply:
+        if asked.path == "/api/tasks":
+            self.on_list()
+            return self._listing(json.loads(asked.query["query"])["filters"]["items"])
+        if asked.path == "/api/dm/actions":
+            return self._action(asked)
+        if asked.path == "/api/current-user/whoami":
+            return Reply(body={"id": OWNER})
+        if found := re.fullmatch(r"/api/tasks/(\d+)/drafts", asked.path):
+            return Reply(body=self.drafts[int(found[1])])
+        if found := re.fullmatch(r"/api/annotations/(\d+)/", asked.path):
+            return self.on_delete(int(found[1])) or self.delete(int(found[1]))
+        return Reply(404)
+
+    def accept_one(self, task: int) -> int:
+        """Create an annotation from the prediction of a task, whatever the task has."""
+        made_from = {"parent_prediction": 1000 + task, "completed_by": OWNER}
+        return self.annotate(task, **made_from, updated_by=None, lead_time=None)
+
+    def _action(self, asked: Asked) -> Reply:
+        self.actions.append(asked.query["id"])
+        tasks = asked.json["selectedItems"]["included"]
+        run = {
+            "predictions_to_annotations": lambda: self.accepted(tasks),
+            "delete_tasks_annotations": lambda: self._clear(tasks),
+        }[asked.query["id"]]
+        if instead := self.on_action(run):
+            return instead
+        run()
+        return Reply(body={"processed_items": len(tasks)})
+
+    def _clear(self, tasks: Iterable[int]) -> None:
+        for task in tasks:
+            self.annotations[task], self.drafts[task] = [], []
+
+    def delete(self, annotation: int) -> Reply:
+        """Delete an annotation, and with it the drafts of it."""
+        for task, found in self.annotations.items():
+            if any(one["id"] == annotation for one in found):
+                found[:] = [one for one in found if one["id"] != annotation]
+                drafts = self.drafts[task]
+                drafts[:] = [one for one in drafts if one["annotation"] != annotation]
+                return Reply(204)
+        return Reply(404)
+
+    def _listing(self, filters: list[dict[str, Any]]) -> Reply:
+        asked = {
+            one["filter"].rpartition(":")[2] + one["operator"]: one["value"] for one in filters
+        }
+        rows = [
+            {
+                "id": task,
+                "annotations": found,
+                "predictions": [{"id": 1000 + task, "model_version": self.version}],
+            }
+            for task, found in self.annotations.items()
+            if task in asked["idin_list"]
+            and task > asked["idgreater"]
+            and (not asked.get("draft_existsequal") or self.drafts[task])
+        ]
+        return Reply(body={"tasks": rows, "total": len(rows)})
