@@ -67,7 +67,7 @@ class Settings(BaseSettings):
     label_studio_public_url: Url = Field(
         "",
         validation_alias="LABEL_STUDIO_PUBLIC_URL",
-        description="address of Label Studio in a browser; empty means LABEL_STUDIO_URL",
+        description="address of Label Studio in browsers and tasks; empty means LABEL_STUDIO_URL",
     )
     host: str = Field("127.0.0.1", description="address on which the backend listens")
     port: int = Field(9090, ge=0, le=65535, description="port on which the backend listens")
@@ -165,7 +165,8 @@ class Settings(BaseSettings):
     )
 
     local_files_root: Path | None = Field(
-        None, description="folder that Label Studio serves as local files, if this machine has it"
+        None,
+        description="folder of Label Studio's local files on this machine; for all tasks",
     )
     max_image_megabytes: float = Field(64, gt=0, description="largest image file to download")
     max_image_megapixels: float = Field(80, gt=0, description="largest image to decode")

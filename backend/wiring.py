@@ -65,7 +65,7 @@ from backend.stores.predictions import PredictionStore
 from backend.stores.project_folders import ProjectFolders
 from backend.stores.scratch import scratch_folder
 from backend.stores.versions import VersionStore
-from connectors.http import HttpClient, Pause
+from connectors.http import Pause
 from connectors.label_studio.client import LabelStudioClient
 
 PACKAGES = ("label-studio-autolabel", "torch", "torchvision", "ultralytics", "onnxruntime", "numpy")
@@ -294,24 +294,31 @@ def runner(settings: Settings) -> Callable[[JobId], None]:
             steps.progress(Step.WAIT, 0, 1)
             time.sleep(seconds)
 
-        parts = real_parts(settings, settings.label_studio_patience, pause)
-        parts.origins.require(parts.label_studio.project(job.request.project))
+        project = job.request.project
+        parts = real_parts(settings, settings.label_studio_patience, pause, project)
+        parts.origins.require(parts.label_studio.project(project))
         return use_cases(parts).work(job.request.mode)(job, steps)
 
     return lambda job: boundary.run(board, job, consuming(changes, work))
 
 
-def real_parts(settings: Settings, patience: float, pause: Pause = time.sleep) -> Parts:
+def real_parts(
+    settings: Settings,
+    patience: float,
+    pause: Pause = time.sleep,
+    project: ProjectId | None = None,
+) -> Parts:
     """Return the parts of a running process.
 
     Args:
         patience: seconds to wait for a Label Studio that does not answer.
         pause: called with the seconds to wait between two tries.
+        project: the only one whose images are asked for, if there is only one.
     """
     client = label_studio_client(settings, patience, pause)
     url, files = partial(redis_url, settings), JobFiles(settings.data_dir)
     versions = VersionStore(settings.data_dir)
-    opened = cache(partial(_extractor, settings, client.http))
+    opened = cache(partial(_extractor, settings, client, project))
     return Parts(
         settings=settings,
         label_studio=LabelStudioGateway(client),
@@ -343,10 +350,12 @@ def label_studio_client(
     return LabelStudioClient(settings.label_studio_url, key, patience=patience, pause=pause)
 
 
-def _extractor(settings: Settings, http: HttpClient) -> ImageModels:
+def _extractor(
+    settings: Settings, client: LabelStudioClient, project: ProjectId | None
+) -> ImageModels:
     from backend.models.embedding.feature_extractor import open_extractor  # noqa: PLC0415 - loads a model runtime
 
-    return open_extractor(settings, open_image_files(settings, http))
+    return open_extractor(settings, open_image_files(settings, client, project))
 
 
 def families(settings: Settings, device: str) -> Mapping[TaskKind, Family]:

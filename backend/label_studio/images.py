@@ -7,26 +7,34 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from backend.domain.answers import ImageRef, NoPrediction
+from backend.domain.ids import ProjectId
 from backend.label_studio.errors import domain_error, errors_translated
 from backend.settings import Settings
-from connectors.errors import FetchFailed, TransientError
-from connectors.http import HttpClient
+from connectors.errors import ConnectorError, FetchFailed, TransientError
 from connectors.images.cache import ImageCache
 from connectors.images.content import Limits
-from connectors.images.s3 import S3Storage, credentials_given
+from connectors.images.s3 import S3Storage, credentials_given, folder
 from connectors.images.storage import Storage
+from connectors.label_studio.client import LabelStudioClient
 
 log = logging.getLogger(__name__)
 
 
-def open_image_files(settings: Settings, http: HttpClient) -> "GatewayFiles":
-    """Return the image cache of the data folder; `http` fetches what Label Studio serves."""
+def open_image_files(
+    settings: Settings, client: LabelStudioClient, project: ProjectId | None = None
+) -> "GatewayFiles":
+    """Return the image cache of the data folder; `client` fetches what Label Studio serves.
+
+    Buckets are read directly only for the images of one project, and only those that a storage of
+    it names: whoever can write a task could read all that this machine can, otherwise.
+    """
     limits = Limits(settings.fetch_seconds, int(settings.max_image_megabytes * 1e6))
     storage = Storage(
-        http,
+        client.http,
         limits=limits,
         local_root=settings.local_files_root,
-        s3=_s3(),
+        names=(settings.label_studio_public_url,),
+        s3=_s3(client, project) if project else None,
         patience=settings.label_studio_patience,
     )
     cache = ImageCache(
@@ -38,13 +46,14 @@ def open_image_files(settings: Settings, http: HttpClient) -> "GatewayFiles":
     return GatewayFiles(cache)
 
 
-def _s3() -> S3Storage | None:
+def _s3(client: LabelStudioClient, project: ProjectId) -> S3Storage | None:
     """Return direct access to S3 where this machine has boto3 and usable credentials, else None."""
     if not credentials_given(os.environ) or find_spec("boto3") is None:
         return None
     try:
-        return S3Storage()
-    except FetchFailed as exc:
+        storages = client.storages.s3(project)
+        return S3Storage([folder(one["bucket"], one.get("prefix")) for one in storages])
+    except ConnectorError as exc:
         log.warning("images in S3 are read through Label Studio: %s", exc)
         return None
 

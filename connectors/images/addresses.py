@@ -7,6 +7,7 @@ import base64
 import binascii
 import posixpath
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -53,6 +54,7 @@ class Address:
         return re.sub(r"^(\w+://)[^/]*@", r"\1", self.at.split("?")[0])
 
 
+_LOOPBACK: Final = {"localhost", "127.0.0.1", "::1"}
 _CLOUD_SCHEMES: Final = ("s3://", "gs://", "azure-blob://")
 _UPLOAD: Final = re.compile(r"/data/upload/\d+/[^/]+")
 _SERVED: Final = re.compile(
@@ -65,11 +67,17 @@ _HINT: Final = (
 )
 
 
-def parse(uri: str, server: str) -> Address:
-    """Parse an address; `server` is the base URL of Label Studio, without trailing slash.
+def parse(uri: str, server: str, names: Collection[str] = ()) -> Address:
+    """Parse an address.
 
-    An address with the path of a file in Label Studio refers to this Label Studio, whatever its
-    host: task data has the host name that browsers or Label Studio itself use for it.
+    A path of Label Studio's files, without a host or on a host of Label Studio, refers to this
+    Label Studio. On any other host it is an address of the web like any other, so that its content
+    is neither mixed with ours nor fetched with our token.
+
+    Args:
+        uri: as it stands in the task's data.
+        server: the base URL of Label Studio, without trailing slash.
+        names: other addresses of the same Label Studio, such as that for browsers.
 
     Raises:
         FetchFailed: when the address cannot be parsed or is of an unknown kind.
@@ -78,6 +86,7 @@ def parse(uri: str, server: str) -> Address:
     try:
         uri.encode()
         parts = urlsplit(uri)
+        _ = parts.port
     except ValueError as exc:
         raise FetchFailed(f"{uri[:200]!r} is not an address that can be read", _HINT) from exc
     if uri.startswith(_CLOUD_SCHEMES):
@@ -85,7 +94,8 @@ def parse(uri: str, server: str) -> Address:
     if parts.scheme == "data":
         return Address(Place.INLINE, uri)
     if parts.scheme in {"http", "https"} and parts.netloc:
-        return _on_server(parts, server) or Address(Place.WEB, uri)
+        is_ours = _host(parts) in {_host(urlsplit(one)) for one in (server, *names) if one}
+        return (_on_server(parts, server) if is_ours else None) or Address(Place.WEB, uri)
     if uri.startswith("/") and not parts.netloc:
         return _on_server(parts, server) or Address(Place.WEB, server + _below(server, uri))
     raise FetchFailed(f"{uri[:200]!r} is not an address that can be fetched", _HINT)
@@ -101,6 +111,13 @@ def server_path(address: Address, task: int) -> str:
             return f"/tasks/{task}/resolve/?fileuri={coded}"
         case _:
             return address.at
+
+
+def _host(parts: SplitResult) -> tuple[str, int]:
+    """Host and port; all names of this machine are one. Raises ValueError for no port."""
+    name = parts.hostname or ""
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return ("localhost" if name in _LOOPBACK else name), port
 
 
 def _on_server(parts: SplitResult, server: str) -> Address | None:

@@ -22,7 +22,7 @@ from typing import Final
 from weakref import WeakValueDictionary
 
 from connectors.errors import FetchFailed, TransientError
-from connectors.images.addresses import Address
+from connectors.images.addresses import Address, Place
 from connectors.images.content import Content, digest_of
 from connectors.images.index import ImageIndex
 from connectors.images.object_store import ObjectStore
@@ -109,7 +109,7 @@ class ImageCache:
             FetchFailed: when this image cannot be fetched, or changed since `digests` read it.
             DiskFull, Unreachable, Denied: when no image can.
         """
-        image = self._image(uri)
+        image = self._image(task, uri)
         with self._locked(image.key):
             known = self._index.known([image.key]).get(image.key)
             if image.local and known and self._is_fresh(image, known):
@@ -136,7 +136,7 @@ class ImageCache:
         self, items: Sequence[Item], pool: ThreadPoolExecutor, cancelled: threading.Event
     ) -> Iterator[Slot | Future[Slot]]:
         """Yield known images and failures at once; the others are being fetched by the pool."""
-        images = [self._image_or_failure(uri) for _, uri in items]
+        images = [self._image_or_failure(task, uri) for task, uri in items]
         known = self._index.known([one.key for one in images if isinstance(one, _Image)])
         for (task, _), image in zip(items, images, strict=True):
             if isinstance(image, FetchFailed):
@@ -147,13 +147,13 @@ class ImageCache:
                 request = ImageRequest(image.address, task, cancelled=cancelled)
                 yield pool.submit(self._fetch, image, request)
 
-    def _image(self, uri: str) -> _Image:
+    def _image(self, task: int, uri: str) -> _Image:
         address = self._storage.address(uri)
-        return _Image(address, _key(address), self._storage.local(address))
+        return _Image(address, _key(address, task), self._storage.local(address))
 
-    def _image_or_failure(self, uri: str) -> _Image | FetchFailed:
+    def _image_or_failure(self, task: int, uri: str) -> _Image | FetchFailed:
         try:
-            return self._image(uri)
+            return self._image(task, uri)
         except FetchFailed as exc:
             return exc
 
@@ -219,9 +219,14 @@ class ImageCache:
             yield
 
 
-def _key(address: Address) -> bytes:
-    """Return a digest, because an address may contain a signature or a whole image."""
-    return hashlib.blake2b(f"{address.place} {address.at}".encode(), digest_size=16).digest()
+def _key(address: Address, task: int) -> bytes:
+    """Return a digest, because an address may contain a signature or a whole image.
+
+    An object in a bucket is known per task: which task may show it depends on its project.
+    """
+    whose = f" {task}" if address.place is Place.CLOUD else ""
+    name = f"{address.place} {address.at}{whose}"
+    return hashlib.blake2b(name.encode(), digest_size=16).digest()
 
 
 def _state(path: Path) -> str:

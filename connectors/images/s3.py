@@ -4,7 +4,7 @@ For machines with AWS credentials. boto3 (the extra `s3`) finds credentials, reg
 its usual places (`AWS_PROFILE`, `AWS_ENDPOINT_URL`, roles, …).
 """
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
@@ -37,20 +37,37 @@ def credentials_given(environment: Mapping[str, str]) -> bool:
     return any(environment.get(name) for name in _CREDENTIALS)
 
 
+def folder(bucket: str, prefix: str | None) -> str:
+    """The beginning of the addresses in a bucket, below a prefix if there is one."""
+    inside = (prefix or "").strip("/")
+    return f"s3://{bucket}/{inside}/" if inside else f"s3://{bucket}/"
+
+
 class _NotModified(Exception):
     """The object is the one that the validator was given with."""
 
 
 class S3Storage:
-    """Reads `s3://bucket/key`. Safe for several threads.
+    """Reads `s3://bucket/key` in the buckets it was opened for. Safe for several threads.
+
+    This machine's credentials may reach further than those who write tasks are meant to.
+
+    Args:
+        folders: beginnings of addresses that may be read, such as `s3://bucket/pets/`.
+        endpoint_url: another server than that of the configuration.
 
     Raises:
         FetchFailed: when boto3 is not installed, or cannot use the configuration of this machine,
             such as an `AWS_PROFILE` that does not exist.
     """
 
-    def __init__(self, endpoint_url: str | None = None) -> None:
+    def __init__(self, folders: Collection[str], endpoint_url: str | None = None) -> None:
+        self._folders = tuple(folders)
         self._client = _client(endpoint_url)
+
+    def covers(self, uri: str) -> bool:
+        """Whether an address is in one of the folders."""
+        return uri.startswith(self._folders)
 
     def fetch(self, uri: str, to: Path, limits: Limits, validator: str = "") -> Content | None:
         """Write the object to `to`; return None when it did not change since `validator`.

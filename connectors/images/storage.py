@@ -4,8 +4,9 @@
 |---|---|---|
 | `/data/upload/…`, `/storage-data/…` | Label Studio | yes |
 | `/data/local-files/?d=…` | this machine's folder, else Label Studio | yes |
-| `s3://`, `gs://`, `azure-blob://` | S3 itself if set up, else Label Studio resolves it | yes |
-| `http(s)://…` with one of these paths | our Label Studio, whatever the host | yes |
+| `s3://` in a bucket that is named for it | S3 itself, else Label Studio resolves it | yes |
+| `s3://`, `gs://`, `azure-blob://` | Label Studio resolves it, if it may | yes |
+| `http(s)://…` with one of these paths, on a host of Label Studio | Label Studio | yes |
 | any other `http(s)://…` | that host | no |
 | `data:…` | nowhere: the address holds the content | |
 """
@@ -16,7 +17,7 @@ import logging
 import os
 import stat
 import threading
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +81,10 @@ class ImageRequest:
 class BucketReader(Protocol):
     """Reads objects straight from their bucket, such as `connectors.images.s3.S3Storage`."""
 
+    def covers(self, uri: str) -> bool:
+        """Whether an address is one that may be read straight."""
+        ...
+
     def fetch(self, uri: str, to: Path, limits: Limits, validator: str) -> Content | None:
         """Write the object to `to`; return None when it did not change.
 
@@ -92,7 +97,8 @@ class Storage:
     """Fetches images from all kinds of addresses. Safe for several threads.
 
     Files below `local_root` are read for all projects, as Label Studio serves that folder to all;
-    symbolic links that lead out of it are not followed. A fetch waits up to `patience` seconds
+    symbolic links that lead out of it are not followed. `names` are further addresses of Label
+    Studio. A fetch waits up to `patience` seconds
     for a Label Studio or an image host that is away.
     """
 
@@ -102,18 +108,20 @@ class Storage:
         *,
         limits: Limits | None = None,
         local_root: Path | None = None,
+        names: Collection[str] = (),
         s3: BucketReader | None = None,
         patience: float = 0.0,
     ) -> None:
         self._label_studio = label_studio
         self._limits = limits or Limits()
         self._downloader = Downloader(label_studio, self._limits, patience=patience)
+        self._names = tuple(names)
         self._local_root = local_root.resolve() if local_root else None
         self._s3 = s3
         self._patience = patience
 
     def address(self, uri: str) -> Address:
-        return parse(uri, self._label_studio.base_url)
+        return parse(uri, self._label_studio.base_url, self._names)
 
     def local(self, address: Address) -> Path | None:
         """Return the file below `local_root`, if it exists and no link leads out of the folder.
@@ -156,7 +164,7 @@ class Storage:
                     cancelled=request.cancelled,
                     waits=request.waits,
                 )
-            case Place.CLOUD if self._s3 and request.address.at.startswith("s3://"):
+            case Place.CLOUD if self._s3 and self._s3.covers(request.address.at):
                 return self._from_s3(self._s3, request, to)
             case _:
                 return self._from_label_studio(request, to)

@@ -18,6 +18,7 @@ from connectors.label_studio.predictions import Predictions
 from connectors.label_studio.projects import Projects
 from connectors.label_studio.registration import Registration
 from connectors.label_studio.send_once import SendOnce
+from connectors.label_studio.storages import Storages
 from connectors.label_studio.tabs import Tabs
 from connectors.label_studio.tasks import Tasks
 
@@ -50,6 +51,7 @@ class LabelStudioClient:
         self.predictions = Predictions(self._calls, self.tasks, self.projects)
         self.prediction_import = PredictionImport(self._calls, self.tasks, self.projects, send_once)
         self.tabs = Tabs(self._calls)
+        self.storages = Storages(self._calls)
         self.registration = Registration(self._calls)
 
     def whoami(self) -> JsonObject:

@@ -11,7 +11,7 @@ from backend.domain.ids import TaskId
 from backend.label_studio.images import open_image_files
 from backend.ports.images import ImageFiles
 from backend.settings import Settings
-from connectors.http import HttpClient
+from connectors.label_studio.client import LabelStudioClient
 from tests.fakes.image_files import FakeImageFiles
 
 GONE = ImageRef(TaskId(9), "data:image/png;base64,a")
@@ -25,7 +25,7 @@ def files_and_uri(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Image
     if request.param == "fake":
         return FakeImageFiles(gone=[GONE.uri]), str
     settings = Settings(data_dir=tmp_path / "data", local_files_root=tmp_path)
-    files = open_image_files(settings, HttpClient("http://127.0.0.1:9"))
+    files = open_image_files(settings, LabelStudioClient("http://127.0.0.1:9", "x"))
     return files, lambda path: f"/data/local-files/?d={path.relative_to(tmp_path)}"
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from connectors.errors import FetchFailed
 from connectors.images.content import Limits
-from connectors.images.s3 import S3Storage, credentials_given
+from connectors.images.s3 import S3Storage, credentials_given, folder
 from tests.fakes.image_server import ImageServer, answer, image_server, tagged
 
 pytest.importorskip("boto3")
@@ -26,7 +26,7 @@ def s3(server: ImageServer, monkeypatch: pytest.MonkeyPatch) -> S3Storage:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    return S3Storage(server.url("", host="localhost"))
+    return S3Storage(["s3://"], server.url("", host="localhost"))
 
 
 def test_an_object_is_read_with_our_own_credentials(
@@ -67,7 +67,7 @@ def test_a_profile_that_does_not_exist_is_a_failure_with_a_hint(
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     with pytest.raises(FetchFailed, match="ProfileNotFound") as failed:
-        S3Storage()
+        S3Storage(["s3://"])
     assert "AWS credentials" in failed.value.hint
 
 
@@ -77,3 +77,27 @@ def test_a_profile_that_does_not_exist_is_a_failure_with_a_hint(
 )
 def test_credentials_of_this_machine_are_noticed(environment: dict[str, str], given: bool) -> None:
     assert credentials_given(environment) is given
+
+
+@pytest.mark.parametrize(
+    ("prefix", "uri", "is_covered"),
+    [
+        (None, "s3://pets/a/1.jpg", True),
+        ("", "s3://pets/1.jpg", True),
+        ("", "s3://pets-secret/1.jpg", False),
+        ("cats", "s3://pets/cats/1.jpg", True),
+        ("cats/", "s3://pets/cats/1.jpg", True),
+        ("cats", "s3://pets/cats-secret/1.jpg", False),
+        ("cats", "s3://pets/1.jpg", False),
+        ("cats", "gs://pets/cats/1.jpg", False),
+    ],
+)
+def test_only_folders_that_a_storage_names_are_read(
+    server: ImageServer, s3: S3Storage, prefix: str | None, uri: str, is_covered: bool
+) -> None:
+    storage = S3Storage([folder("pets", prefix)], server.url("", host="localhost"))
+    assert storage.covers(uri) is is_covered
+
+
+def test_without_a_storage_nothing_is_read(server: ImageServer, s3: S3Storage) -> None:
+    assert not S3Storage([], server.url("", host="localhost")).covers("s3://pets/1.jpg")

@@ -61,7 +61,7 @@ def fetch(storage: Storage, uri: str, to: Path, validator: str = "") -> Content 
     [
         ("/data/upload/3/1.jpg", "/data/upload/3/1.jpg"),
         ("/data/local-files/?d=cats/1.jpg", "/data/local-files/"),
-        ("http://another.example/data/local-files/?d=cats/1.jpg", "/data/local-files/"),
+        ("https://labels.test/data/local-files/?d=cats/1.jpg", "/data/local-files/"),
         ("s3://bucket/1.jpg", "/tasks/7/resolve/"),
     ],
 )
@@ -69,7 +69,8 @@ def test_files_of_label_studio_are_fetched_with_the_token(
     label_studio: ImageServer, tmp_path: Path, uri: str, route: str
 ) -> None:
     label_studio.routes[route] = answer(200, IMAGE)
-    received = fetch(storage_of(label_studio), uri, tmp_path / "image")
+    storage = storage_of(label_studio, names=("https://labels.test",))
+    received = fetch(storage, uri, tmp_path / "image")
     assert received and received.size == len(IMAGE)
     assert received.digest == hashlib.blake2b(IMAGE, digest_size=20).hexdigest()
     assert (tmp_path / "image").read_bytes() == IMAGE
@@ -93,6 +94,15 @@ def test_other_hosts_and_other_routes_never_see_the_token(
         server.routes["/1.jpg"] = answer(200, IMAGE)
         fetch(storage, server.url("/1.jpg"), tmp_path / "image")
         assert "Authorization" not in server.asked[0][1]
+
+
+def test_an_upload_of_another_host_is_fetched_there_without_the_token(
+    label_studio: ImageServer, elsewhere: ImageServer, tmp_path: Path
+) -> None:
+    elsewhere.routes["/data/upload/3/1.jpg"] = answer(200, IMAGE)
+    fetch(storage_of(label_studio), elsewhere.url("/data/upload/3/1.jpg"), tmp_path / "image")
+    assert "Authorization" not in elsewhere.asked[0][1]
+    assert not label_studio.asked
 
 
 def test_a_redirect_to_another_host_leaves_the_token_behind(
@@ -126,9 +136,13 @@ def test_a_data_address_is_its_own_content(label_studio: ImageServer, tmp_path: 
 
 
 class _Bucket:
-    """A bucket that holds one object."""
+    """A bucket that holds one object, and a folder that nobody may read."""
+
+    def covers(self, uri: str) -> bool:
+        return uri.startswith("s3://bucket/") and "/secret/" not in uri
 
     def fetch(self, uri: str, to: Path, limits: Limits, validator: str) -> Content | None:
+        assert self.covers(uri)
         if uri != "s3://bucket/1.jpg":
             raise FetchFailed("no such object")
         return save([IMAGE], to, limits.size)
@@ -140,9 +154,10 @@ def test_s3_is_read_directly_where_set_up_and_through_label_studio_else(
     label_studio.routes["/tasks/7/resolve/"] = answer(200, b"through Label Studio")
     storage = storage_of(label_studio, s3=_Bucket())
     fetch(storage, "s3://bucket/1.jpg", tmp_path / "direct")
-    fetch(storage, "s3://bucket/2.jpg", tmp_path / "through")
     assert (tmp_path / "direct").read_bytes() == IMAGE
-    assert (tmp_path / "through").read_bytes() == b"through Label Studio"
+    for missing in ("s3://bucket/2.jpg", "s3://bucket/secret/1.jpg", "gs://bucket/1.jpg"):
+        fetch(storage, missing, tmp_path / "through")
+        assert (tmp_path / "through").read_bytes() == b"through Label Studio"
 
 
 # --- local files -------------------------------------------------------------------------------

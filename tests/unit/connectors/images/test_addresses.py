@@ -40,14 +40,32 @@ def test_each_kind_of_address_is_known(uri: str, address: Address) -> None:
     assert parse(uri, SERVER) == address
 
 
-@pytest.mark.parametrize("host", [SERVER, "http://localhost:8080", "https://other.example"])
-def test_a_file_of_label_studio_is_ours_whatever_the_host_is_called(host: str) -> None:
-    for path in (
-        "/data/upload/3/ab-1.jpg",
-        "/data/local-files/?d=cats/1.jpg",
-        f"/tasks/7/resolve/?fileuri={CODED}",
-    ):
-        assert parse(host + path, SERVER) == parse(path, SERVER)
+SERVED = (
+    "/data/upload/3/ab-1.jpg",
+    "/data/local-files/?d=cats/1.jpg",
+    f"/tasks/7/resolve/?fileuri={CODED}",
+)
+
+
+@pytest.mark.parametrize("path", SERVED)
+@pytest.mark.parametrize("host", [SERVER, "https://labels.test", "https://labels.test:443"])
+def test_a_file_of_label_studio_is_known_by_each_of_its_addresses(host: str, path: str) -> None:
+    names = ("https://labels.test", "")
+    assert parse(host + path, SERVER, names) == parse(path, SERVER)
+
+
+@pytest.mark.parametrize("host", ["http://127.0.0.1:8080", "http://[::1]:8080"])
+def test_all_names_of_this_machine_are_one(host: str) -> None:
+    server = "http://localhost:8080"
+    assert parse(host + SERVED[0], server) == parse(SERVED[0], server)
+
+
+@pytest.mark.parametrize("path", SERVED)
+@pytest.mark.parametrize(
+    "host", ["https://other.example", "http://labels.example", "http://localhost:8080"]
+)
+def test_a_file_of_another_host_is_none_of_label_studio(host: str, path: str) -> None:
+    assert parse(host + path, SERVER) == Address(Place.WEB, host + path)
 
 
 def test_a_path_in_the_base_url_is_not_doubled() -> None:
@@ -67,6 +85,7 @@ def test_a_path_in_the_base_url_is_not_doubled() -> None:
         "ftp://a.example/1.jpg",
         "//a.example/1",
         "http://",
+        "http://a.example:none/1.jpg",
         "/\ud800",
     ],
 )

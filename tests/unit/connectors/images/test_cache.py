@@ -366,6 +366,15 @@ def _wait_until_still(count: Callable[[], int]) -> None:
         threading.Event().wait(0.01)
 
 
+def test_an_object_in_a_bucket_is_asked_for_by_each_task(tmp_path: Path) -> None:
+    """Which of them may show it depends on its project."""
+    source = FakeSource({"s3://pets/1.jpg": b"one"})
+    cache = cache_of(tmp_path, source)
+    for _ in range(2):
+        list(cache.digests([(1, "s3://pets/1.jpg"), (2, "s3://pets/1.jpg")]))
+    assert len(source.fetched) == 2
+
+
 # --- a clock that ran ahead ----------------------------------------------------------------------
 
 
