@@ -135,7 +135,7 @@ def web(settings: Settings) -> str:
     if unwatched:
         raise Unavailable(
             f"{unwatched} projects cannot be watched for new annotations",
-            "The log of the web process names them; their trainings do not start by themselves",
+            "The log of the web process names them; no training starts automatically for them",
         )
     return f"answers at {without_login(settings.public_url)}"
 

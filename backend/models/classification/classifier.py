@@ -176,7 +176,7 @@ class Classifier:
         """Raise BadInput when the head was trained on features of another backbone or weights."""
         now = self.tuning.backbone.slug if self.tuning else ""
         if learned_on and now and learned_on != now:
-            what = f"this version learned from features of {learned_on}, not of {now}"
+            what = f"this version was trained on features of {learned_on}, not of {now}"
             raise BadInput(what, "Set AUTOLABEL_BACKBONE as it was, or train again")
 
 

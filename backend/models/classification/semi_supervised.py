@@ -75,7 +75,7 @@ def improve(
     candidates = {"linear head": validated}
     for share in SHARES:
         throttled.next()
-        name = f"student of the surest {share:.0%}, graph weight {blend}"
+        name = f"student of the most confident {share:.0%}, graph weight {blend}"
         candidates[name] = training.student(blend, share, throttled)
     best = min(candidates, key=lambda name: candidates[name].log_loss)
     tried: list[Mapping[str, Any]] = [

@@ -102,7 +102,7 @@ def test_a_student_that_is_no_better_is_discarded(tmp_path: Path):
 def test_a_teacher_that_is_sure_of_nothing_has_no_student(tmp_path: Path):
     engine, model = precise(tmp_path, ColourNetwork(blind_to=frozenset({0, 1})))
     assert len(engine.training_sets) == 1
-    assert "sure of no" in model.notes["tried"][0]["reason"]
+    assert "confident of no" in model.notes["tried"][0]["reason"]
 
 
 def test_the_student_has_the_time_that_the_teacher_left(tmp_path: Path):
