@@ -360,7 +360,7 @@ def _extractor(
 
 def families(settings: Settings, device: str) -> Mapping[TaskKind, Family]:
     """Return the model family of each kind of control; torch is imported at its first use."""
-    from backend.models.classification.classifier import classifier_family  # noqa: PLC0415 - loads SciPy
+    from backend.models.classification.family import classifier_family  # noqa: PLC0415 - loads SciPy
     from backend.models.detection.family import detector_family  # noqa: PLC0415 - loads SciPy
 
     known: Sequence[Family] = (

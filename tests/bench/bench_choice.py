@@ -16,7 +16,7 @@ import numpy as np
 from backend.domain.batches import PredictionBatch
 from backend.domain.jobs import Algorithm
 from backend.domain.schema import TaskKind
-from backend.models.classification.classifier import Classifier
+from backend.models.classification.family import Classifier
 from backend.policies.selection import select
 from tests.bench.bench_few_shot import DATA, Data, load, silent, training_set
 

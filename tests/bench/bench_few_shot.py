@@ -21,8 +21,8 @@ from backend.domain.ids import ControlName, Label, TaskId
 from backend.domain.jobs import Algorithm
 from backend.domain.schema import Control, TaskKind
 from backend.models.calibration import expected_calibration_error
-from backend.models.classification.classifier import Classifier
 from backend.models.classification.evaluation import SMALLEST
+from backend.models.classification.family import Classifier
 from backend.models.embedding.feature_extractor import open_extractor
 from backend.ports.model_family import TrainingSet
 from backend.settings import Settings

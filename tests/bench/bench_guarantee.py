@@ -19,7 +19,7 @@ import numpy as np
 
 from backend.domain.answers import Choices
 from backend.domain.jobs import Algorithm
-from backend.models.classification.classifier import Classifier
+from backend.models.classification.family import Classifier
 from backend.policies.certification.acceptance_test import Validation
 from backend.policies.certification.certificates import FIRST_ATTEMPT, Terms, certify, stays
 from backend.policies.certification.correctness import right

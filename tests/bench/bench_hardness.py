@@ -19,7 +19,7 @@ from backend.domain.answers import Choices, LabeledImage
 from backend.domain.batches import PredictionBatch, ProjectPredictions
 from backend.domain.jobs import Algorithm
 from backend.domain.schema import LabelSchema
-from backend.models.classification.classifier import Classifier
+from backend.models.classification.family import Classifier
 from backend.models.embedding.feature_extractor import open_extractor
 from backend.policies.certification.correctness import right
 from backend.policies.hard_examples.coefficient import coefficients, hard_examples, weigh

@@ -28,7 +28,7 @@ from backend.domain.ids import JobId, ProjectId, TaskId
 from backend.domain.jobs import Job, JobRequest, JobState, Mode
 from backend.domain.schema import TaskKind
 from backend.domain.tab_titles import TabTitle
-from backend.models.classification.classifier import Classifier
+from backend.models.classification.family import Classifier
 from backend.settings import Settings
 from backend.stores.ledgers import LedgerFiles
 from backend.wiring import use_cases

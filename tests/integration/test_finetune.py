@@ -4,7 +4,7 @@ from PIL import Image
 
 from backend.domain.errors import Stopped
 from backend.domain.jobs import Algorithm
-from backend.models.classification.classifier import Classifier
+from backend.models.classification.family import Classifier
 from backend.models.classification.finetune_config import ENCODER_FILE, FinetuneConfig
 from backend.models.embedding.backbones import LITE0, Backbone
 from tests.fakes import training_sets

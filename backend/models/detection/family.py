@@ -150,7 +150,9 @@ class DetectorFamily:
         if before is None:
             return _with(teacher, tried | {"reason": "no box is held out to compare on"})
         if not selected.positions:
-            return _with(teacher, tried | {"reason": "the teacher was confident of no unlabeled image"})
+            return _with(
+                teacher, tried | {"reason": "the teacher was confident of no unlabeled image"}
+            )
         if chosen.minutes <= 0:
             return _with(teacher, tried | {"reason": "the training time was used up"})
         student = self._trained(pseudo_labels.extended(training_set, selected), chosen, start)

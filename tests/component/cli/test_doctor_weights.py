@@ -10,7 +10,7 @@ from torchvision.models import get_model_weights, list_models
 
 from backend.cli import doctor
 from backend.domain.errors import NoWeights
-from backend.models.classification.classifier import classifier_family
+from backend.models.classification.family import classifier_family
 from backend.models.embedding.backbones import Backbone, backbone
 from backend.models.embedding.encoders import check, export_path
 from backend.settings import Settings

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from backend.domain.errors import Stopped
 from backend.domain.jobs import Algorithm
 from backend.domain.schema import TaskKind
-from backend.models.classification.classifier import Classifier
+from backend.models.classification.family import Classifier
 from backend.models.classification.label_propagation import neighbour_graph, spread
 from backend.models.classification.semi_supervised import FEWEST, surest
 from backend.models.links import SIGMOID, SOFTMAX

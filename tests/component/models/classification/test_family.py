@@ -9,7 +9,7 @@ from backend.domain.answers import Choices
 from backend.domain.errors import BadInput, Stopped
 from backend.domain.ids import Label
 from backend.domain.schema import TaskKind
-from backend.models.classification.classifier import Classifier
+from backend.models.classification.family import Classifier
 from backend.models.classification.finetune_config import FinetuneConfig
 from backend.models.embedding.backbones import Backbone
 from tests.fakes import training_sets
@@ -259,7 +259,7 @@ def test_prediction_imports_neither_torch_nor_scipy(tmp_path):
     fit(clusters(TRUTH), choices(TRUTH)).save(tmp_path)
     script = (
         "import sys; from tests.fakes.training_sets import *; from pathlib import Path;"
-        "from backend.models.classification.classifier import Classifier;"
+        "from backend.models.classification.family import Classifier;"
         "model = Classifier().load(Path(sys.argv[1]), control());"
         "model.predict(image_batch(clusters([0, 1])), fetch, silent);"
         "print(sorted({'torch', 'scipy', 'onnxruntime'} & set(sys.modules)))"
