@@ -16,7 +16,7 @@ import numpy as np
 from backend.domain.batches import PredictionBatch
 from backend.domain.jobs import Algorithm
 from backend.domain.schema import TaskKind
-from backend.models.classification.family import Classifier
+from backend.models.classification.family import ClassifierFamily
 from backend.policies.selection import select
 from tests.bench.bench_few_shot import DATA, Data, load, silent, training_set
 
@@ -68,7 +68,7 @@ def simulate(data: Data, choose: Choose, seed: int) -> list[float]:
         chosen = choose(data, pool, labeled, predictions, count, rng)
         labeled = np.concatenate([labeled, chosen]).astype(int)
         pool = np.setdiff1d(pool, labeled)
-        model = Classifier().fit(training_set(data, labeled, pool, Algorithm.FAST, seed))
+        model = ClassifierFamily().fit(training_set(data, labeled, pool, Algorithm.FAST, seed))
         predictions = model.predict(data.images.take(pool), data.files.path, silent)
         found = model.predict(data.images.take(apart), data.files.path, silent)
         right = found.probabilities.argmax(axis=1) == data.truth[apart]

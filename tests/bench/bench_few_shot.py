@@ -22,7 +22,7 @@ from backend.domain.jobs import Algorithm
 from backend.domain.schema import Control, TaskKind
 from backend.models.calibration import expected_calibration_error
 from backend.models.classification.evaluation import SMALLEST
-from backend.models.classification.family import Classifier
+from backend.models.classification.family import ClassifierFamily
 from backend.models.embedding.feature_extractor import open_extractor
 from backend.ports.model_family import TrainingSet
 from backend.settings import Settings
@@ -122,7 +122,7 @@ def plain(data: Data, train: np.ndarray, rest: np.ndarray) -> Score:
 
 def ours(data: Data, train: np.ndarray, rest: np.ndarray, algorithm: Algorithm, seed: int) -> Score:
     began = time.process_time()
-    model = Classifier().fit(training_set(data, train, rest, algorithm, seed))
+    model = ClassifierFamily().fit(training_set(data, train, rest, algorithm, seed))
     seconds = time.process_time() - began
     predicted: PredictionBatch = model.predict(data.images.take(rest), data.files.path, silent)
     return scored(predicted.probabilities, data.truth[rest], seconds)

@@ -19,7 +19,7 @@ import numpy as np
 
 from backend.domain.answers import Choices
 from backend.domain.jobs import Algorithm
-from backend.models.classification.family import Classifier
+from backend.models.classification.family import ClassifierFamily
 from backend.policies.certification.acceptance_test import Validation
 from backend.policies.certification.certificates import FIRST_ATTEMPT, Terms, certify, stays
 from backend.policies.certification.correctness import right
@@ -72,7 +72,9 @@ def clothing() -> Answers:
     data = few_shot.load()
     train, rest = few_shot.drawn(data.truth, 30, seed=0)
     task = few_shot.training_set(data, train, rest, Algorithm.FAST, 0)
-    predicted = Classifier().fit(task).predict(task.unlabeled, data.files.path, few_shot.silent)
+    predicted = (
+        ClassifierFamily().fit(task).predict(task.unlabeled, data.files.path, few_shot.silent)
+    )
     truth = [Choices((data.labels[k],)) for k in data.truth[rest]]
     return Answers(
         "clothing", predicted.confidence, right(predicted.answers, truth), (200, 300, 400)

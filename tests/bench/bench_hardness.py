@@ -19,7 +19,7 @@ from backend.domain.answers import Choices, LabeledImage
 from backend.domain.batches import PredictionBatch, ProjectPredictions
 from backend.domain.jobs import Algorithm
 from backend.domain.schema import LabelSchema
-from backend.models.classification.family import Classifier
+from backend.models.classification.family import ClassifierFamily
 from backend.models.embedding.feature_extractor import open_extractor
 from backend.policies.certification.correctness import right
 from backend.policies.hard_examples.coefficient import coefficients, hard_examples, weigh
@@ -46,7 +46,7 @@ def looked(data: Data, consistency: ConsistencyCheck, shots: int, seed: int) -> 
     """A model of so many labels a class, with predictions of the rest and of augmented copies."""
     train, rest = drawn(data.truth, shots, seed)
     task = training_set(data, train, rest, Algorithm.FAST, seed)
-    model = Classifier().fit(task)
+    model = ClassifierFamily().fit(task)
     batch = model.predict(task.unlabeled, data.files.path, silent)
     views = second_looks(consistency, task, model, batch)
     evidence = Evidence(data.control, task.unlabeled, batch, task.train, task.train_answers, views)

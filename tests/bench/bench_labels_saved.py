@@ -28,7 +28,7 @@ from backend.domain.ids import JobId, ProjectId, TaskId
 from backend.domain.jobs import Job, JobRequest, JobState, Mode
 from backend.domain.schema import TaskKind
 from backend.domain.tab_titles import TabTitle
-from backend.models.classification.family import Classifier
+from backend.models.classification.family import ClassifierFamily
 from backend.settings import Settings
 from backend.stores.ledgers import LedgerFiles
 from backend.wiring import use_cases
@@ -77,7 +77,7 @@ class Project:
             people={TaskId(task): None for task in range(len(data.truth))},
         )
         self.ledgers, extractor = LedgerFiles(folder), Shelf(data)
-        families = dict.fromkeys(TaskKind, Classifier())
+        families = dict.fromkeys(TaskKind, ClassifierFamily())
         cases = use_cases(
             parts_in(
                 folder,

@@ -4,7 +4,7 @@ from PIL import Image
 
 from backend.domain.errors import Stopped
 from backend.domain.jobs import Algorithm
-from backend.models.classification.family import Classifier
+from backend.models.classification.family import ClassifierFamily
 from backend.models.classification.finetune_config import ENCODER_FILE, FinetuneConfig
 from backend.models.embedding.backbones import LITE0, Backbone
 from tests.fakes import training_sets
@@ -38,7 +38,7 @@ def precise(fetch, **more):
 
 
 def test_a_tuned_backbone_is_kept_where_the_frozen_one_fails(stripes, tmp_path):
-    model = Classifier(TUNING).fit(precise(stripes))
+    model = ClassifierFamily(TUNING).fit(precise(stripes))
 
     entry = model.notes["tried"][-1]
     assert entry["kept"], entry
@@ -46,7 +46,7 @@ def test_a_tuned_backbone_is_kept_where_the_frozen_one_fails(stripes, tmp_path):
     folder = tmp_path / "version"
     folder.mkdir()
     model.save(folder)
-    loaded = Classifier(TUNING).load(folder, training_sets.control())
+    loaded = ClassifierFamily(TUNING).load(folder, training_sets.control())
     images = precise(stripes).train.take(range(8))
     before, after = (each.predict(images, stripes, silent) for each in (model, loaded))
     assert before.answers == after.answers
@@ -58,7 +58,7 @@ def test_a_tuned_backbone_is_kept_where_the_frozen_one_fails(stripes, tmp_path):
 def test_with_few_labels_the_backbone_stays_as_it_is(stripes, tmp_path):
     tuning = FinetuneConfig(Backbone(LITE0), "cpu", 1.0)
 
-    model = Classifier(tuning).fit(precise(stripes))
+    model = ClassifierFamily(tuning).fit(precise(stripes))
 
     assert model.notes["tried"][-1]["reason"] == "32 labeled images, needs 200"
     model.save(tmp_path)
@@ -66,7 +66,7 @@ def test_with_few_labels_the_backbone_stays_as_it_is(stripes, tmp_path):
 
 
 def test_on_a_cpu_it_is_not_begun_when_the_time_would_not_do(stripes):
-    model = Classifier(TUNING).fit(precise(stripes, max_minutes=0.01))
+    model = ClassifierFamily(TUNING).fit(precise(stripes, max_minutes=0.01))
 
     assert "minutes on this CPU" in model.notes["tried"][-1]["reason"]
 
@@ -77,4 +77,4 @@ def test_a_stop_ends_the_fine_tuning(stripes):
             raise Stopped
 
     with pytest.raises(Stopped):
-        Classifier(TUNING).fit(precise(stripes, progress=stop))
+        ClassifierFamily(TUNING).fit(precise(stripes, progress=stop))

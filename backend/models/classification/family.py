@@ -1,38 +1,33 @@
-"""Classify whole images, one label or several, with a linear head on frozen features.
-
-Prediction needs NumPy only, so the web process can answer without torch.
-"""
+"""The model family that classifies whole images, with one label or several."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from backend.domain.answers import Answer
 from backend.domain.arrays import Floats, Rows, Targets
-from backend.domain.batches import ImageBatch, PredictionBatch
+from backend.domain.batches import PredictionBatch
 from backend.domain.errors import BadInput
 from backend.domain.ids import Label
 from backend.domain.jobs import Algorithm
 from backend.domain.schema import Control, TaskKind
-from backend.domain.steps import Step
 from backend.domain.targets import multi_hot
 from backend.models.classification import evaluation, out_of_fold, semi_supervised
+from backend.models.classification.classifier import Classifier
 from backend.models.classification.cross_validation import CrossValidated, cross_validate
 from backend.models.classification.decision_rule import rule
 from backend.models.classification.finetune_config import ENCODER_FILE, FinetuneConfig
-from backend.models.classification.head import Head, read, write
+from backend.models.classification.head import Head, read
 from backend.models.embedding.backbones import backbone
 from backend.models.embedding.encoders import check
 from backend.models.folds import stratified
 from backend.models.links import link_of
-from backend.ports.images import Fetch
 from backend.ports.model_family import TrainingSet
-from backend.ports.progress import Progress
 from backend.settings import Settings
 
 ENOUGH_HELD_OUT = 20
@@ -41,59 +36,9 @@ ENOUGH_HELD_OUT = 20
 FOLDS = 5
 """Folds of the images that a fine-tuned backbone was not trained on."""
 
-BATCH = 8192
-"""Images between two reports of progress while predicting."""
-
-
-class ImageEncoder(Protocol):
-    """A fine-tuned backbone; implemented in `finetuned_encoder`, which imports torch."""
-
-    def embed(self, images: ImageBatch, fetch: Fetch, progress: Progress) -> Floats: ...
-
-    def save(self, folder: Path) -> None: ...
-
 
 @dataclass(frozen=True, slots=True)
-class FittedClassifier:
-    """A model of one control.
-
-    Attributes:
-        control: whose question is answered.
-        head: from features to answers.
-        metrics: by name.
-        notes: what the report says about the training.
-        out_of_fold: answers to the images of `TrainingSet.train`, row by row, by heads that did
-            not see them; None on a loaded model.
-        encoder: a fine-tuned backbone, which replaces the cached features; None if not tuned.
-    """
-
-    control: Control
-    head: Head
-    metrics: Mapping[str, float]
-    notes: Mapping[str, Any]
-    out_of_fold: PredictionBatch | None = None
-    encoder: ImageEncoder | None = None
-
-    def predict(self, images: ImageBatch, fetch: Fetch, progress: Progress) -> PredictionBatch:
-        """Answer all images from their features, or from their files if the backbone was tuned."""
-        logits: list[Floats] = [np.empty((0, len(self.head.labels)), dtype=np.float32)]
-        features = images.features
-        if self.encoder is not None:
-            features = self.encoder.embed(images, fetch, progress)
-        for start in range(0, len(images), BATCH):
-            progress(Step.PREDICT, start, len(images))
-            logits.append(self.head.linear.logits(features[start : start + BATCH]))
-        return self.head.answer(self.control, np.concatenate(logits))
-
-    def save(self, folder: Path) -> None:
-        """Write `head.safetensors`, `head.json` and, if tuned, `encoder.safetensors`."""
-        write(self.head, {"metrics": self.metrics, "notes": self.notes}, folder)
-        if self.encoder is not None:
-            self.encoder.save(folder)
-
-
-@dataclass(frozen=True, slots=True)
-class Classifier:
+class ClassifierFamily:
     """The model family of classification, single- and multi-label.
 
     Without `tuning` the `precise` algorithm does not fine-tune the backbone. `check_backbone`
@@ -111,7 +56,7 @@ class Classifier:
         """Check that features can be computed; a head needs no weights to start from."""
         self.check_backbone()
 
-    def fit(self, training_set: TrainingSet) -> FittedClassifier:
+    def fit(self, training_set: TrainingSet) -> Classifier:
         """Learn the labels used in `training_set.train`; all others get probability 0.
 
         Raises:
@@ -154,7 +99,7 @@ class Classifier:
             "seconds": round(seconds, 3),
         }
 
-    def load(self, folder: Path, control: Control) -> FittedClassifier:
+    def load(self, folder: Path, control: Control) -> Classifier:
         """Load a saved model; labels that the control no longer has are dropped.
 
         Raises:
@@ -165,7 +110,7 @@ class Classifier:
         known = head.within(control)
         if not known.labels:
             raise BadInput(f"the model knows no label of '{control.name}'", "Train a new one")
-        model = FittedClassifier(control, known, about["metrics"], about["notes"])
+        model = Classifier(control, known, about["metrics"], about["notes"])
         if self.tuning is None or not (folder / ENCODER_FILE).is_file():
             return model
         from backend.models.classification.finetuned_encoder import FinetunedEncoder  # noqa: PLC0415 - imports torch
@@ -180,10 +125,10 @@ class Classifier:
             raise BadInput(what, "Set AUTOLABEL_BACKBONE as it was, or train again")
 
 
-def classifier_family(settings: Settings, device: str) -> Classifier:
+def classifier_family(settings: Settings, device: str) -> ClassifierFamily:
     """Build the family that the settings ask for; torch computes on `device`."""
     chosen = backbone(settings)
-    return Classifier(
+    return ClassifierFamily(
         FinetuneConfig(chosen, device, settings.max_image_megapixels),
         partial(check, chosen, settings.data_dir),
     )
@@ -226,22 +171,22 @@ def _measured(
     validated: CrossValidated,
     rows: Rows,
     notes: Mapping[str, Any],
-) -> FittedClassifier:
+) -> Classifier:
     """Return the model on frozen features, with its metrics."""
     folds = np.where(validated.scored, validated.folds, out_of_fold.NO_FOLD)
     answers = _out_of_fold(training_set, head, validated.out_of_fold, folds, rows)
-    model = FittedClassifier(training_set.control, head, {}, notes, answers)
+    model = Classifier(training_set.control, head, {}, notes, answers)
     return _with_metrics(model, training_set, answers, rows[validated.scored])
 
 
 def _finetuned(
     training_set: TrainingSet,
-    model: FittedClassifier,
+    model: Classifier,
     validated: CrossValidated,
     targets: Targets,
     rows: Rows,
     tuning: FinetuneConfig,
-) -> FittedClassifier:
+) -> Classifier:
     """Return the model with a fine-tuned backbone if that is better, else the same model.
 
     Either way `notes["tried"]` says what was tried.
@@ -278,8 +223,8 @@ def _out_of_fold(
 
 
 def _with_metrics(
-    model: FittedClassifier, training_set: TrainingSet, answers: PredictionBatch, scored: Rows
-) -> FittedClassifier:
+    model: Classifier, training_set: TrainingSet, answers: PredictionBatch, scored: Rows
+) -> Classifier:
     """Measure on held-out images if there are enough, else on out-of-fold answers.
 
     Args:

@@ -9,7 +9,7 @@ from backend.domain.answers import Choices
 from backend.domain.errors import BadInput, Stopped
 from backend.domain.ids import Label
 from backend.domain.schema import TaskKind
-from backend.models.classification.family import Classifier
+from backend.models.classification.family import ClassifierFamily
 from backend.models.classification.finetune_config import FinetuneConfig
 from backend.models.embedding.backbones import Backbone
 from tests.fakes import training_sets
@@ -28,7 +28,7 @@ FRESH = np.arange(200) % 4
 
 
 def fit(*args, **more):
-    return Classifier().fit(training_set(*args, **more))
+    return ClassifierFamily().fit(training_set(*args, **more))
 
 
 def predict(model, features):
@@ -99,7 +99,9 @@ def test_the_smallest_training_sets_give_a_model_that_can_be_saved(truth, tmp_pa
     model = fit(clusters(truth), choices(truth))
     model.save(tmp_path)
 
-    predictions = predict(Classifier().load(tmp_path, training_sets.control()), clusters(truth))
+    predictions = predict(
+        ClassifierFamily().load(tmp_path, training_sets.control()), clusters(truth)
+    )
 
     assert labels_of(predictions) == truth
     assert ((predictions.confidence >= 0) & (predictions.confidence <= 1)).all()
@@ -145,7 +147,7 @@ def test_a_saved_model_says_the_same_after_loading(tmp_path):
     features = clusters(FRESH, seed=1)
 
     model.save(tmp_path)
-    loaded = Classifier().load(tmp_path, training_sets.control())
+    loaded = ClassifierFamily().load(tmp_path, training_sets.control())
 
     before, after = predict(model, features), predict(loaded, features)
     assert before.answers == after.answers
@@ -159,7 +161,7 @@ def test_labels_that_left_the_config_leave_the_answers(tmp_path):
     fit(clusters(TRUTH), choices(TRUTH)).save(tmp_path)
     turned = training_sets.control(labels=(LABELS[2], Label("new"), LABELS[0]))
 
-    predictions = predict(Classifier().load(tmp_path, turned), clusters(FRESH, seed=1))
+    predictions = predict(ClassifierFamily().load(tmp_path, turned), clusters(FRESH, seed=1))
 
     assert {answer.labels[0] for answer in predictions.answers} == {LABELS[0], LABELS[2]}
     assert (predictions.probabilities[:, 1] == 0).all()
@@ -170,12 +172,12 @@ def test_a_model_that_shares_no_label_with_the_config_does_not_load(tmp_path):
     fit(clusters(TRUTH), choices(TRUTH)).save(tmp_path)
 
     with pytest.raises(BadInput, match="knows no label"):
-        Classifier().load(tmp_path, training_sets.control(labels=(Label("new"),)))
+        ClassifierFamily().load(tmp_path, training_sets.control(labels=(Label("new"),)))
 
 
 def test_a_model_that_learned_through_another_backbone_does_not_load(tmp_path):
     names = "timm:vit_small_patch14_dinov2", "timm:vit_base_patch14_dinov2"
-    one, other = (Classifier(FinetuneConfig(Backbone(name), "cpu", 1.0)) for name in names)
+    one, other = (ClassifierFamily(FinetuneConfig(Backbone(name), "cpu", 1.0)) for name in names)
     one.fit(training_set(clusters(TRUTH), choices(TRUTH))).save(tmp_path)
 
     assert one.load(tmp_path, training_sets.control()).head.labels == LABELS
@@ -249,7 +251,7 @@ def test_a_model_of_several_labels_says_the_same_after_loading(tmp_path):
     model, features = fit_several(), mixed(targets(40, seed=1), seed=1)
 
     model.save(tmp_path)
-    loaded = Classifier().load(tmp_path, training_sets.control(TaskKind.MULTI))
+    loaded = ClassifierFamily().load(tmp_path, training_sets.control(TaskKind.MULTI))
 
     assert predict(loaded, features).answers == predict(model, features).answers
     assert np.allclose(predict(loaded, features).confidence, predict(model, features).confidence)
@@ -259,8 +261,8 @@ def test_prediction_imports_neither_torch_nor_scipy(tmp_path):
     fit(clusters(TRUTH), choices(TRUTH)).save(tmp_path)
     script = (
         "import sys; from tests.fakes.training_sets import *; from pathlib import Path;"
-        "from backend.models.classification.family import Classifier;"
-        "model = Classifier().load(Path(sys.argv[1]), control());"
+        "from backend.models.classification.family import ClassifierFamily;"
+        "model = ClassifierFamily().load(Path(sys.argv[1]), control());"
         "model.predict(image_batch(clusters([0, 1])), fetch, silent);"
         "print(sorted({'torch', 'scipy', 'onnxruntime'} & set(sys.modules)))"
     )

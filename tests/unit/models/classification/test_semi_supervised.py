@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from backend.domain.errors import Stopped
 from backend.domain.jobs import Algorithm
 from backend.domain.schema import TaskKind
-from backend.models.classification.family import Classifier
+from backend.models.classification.family import ClassifierFamily
 from backend.models.classification.label_propagation import neighbour_graph, spread
 from backend.models.classification.semi_supervised import FEWEST, surest
 from backend.models.links import SIGMOID, SOFTMAX
@@ -95,7 +95,7 @@ def precise(train, unlabeled, **more):
 
 
 def test_precise_says_what_it_tried_and_keeps_the_least_loss():
-    model = Classifier().fit(precise(np.arange(20) % 4, np.arange(400) % 4))
+    model = ClassifierFamily().fit(precise(np.arange(20) % 4, np.arange(400) % 4))
 
     tried = model.notes["tried"]
     kept = [entry for entry in tried if entry["kept"]]
@@ -107,7 +107,7 @@ def test_precise_says_what_it_tried_and_keeps_the_least_loss():
 def share_right(algorithm, seed):
     """Of 1,000 fresh images, after three labeled images of each of four labels."""
     few, many, fresh = np.arange(12) % 4, np.arange(400) % 4, np.arange(1000) % 4
-    model = Classifier().fit(
+    model = ClassifierFamily().fit(
         training_set(
             clusters(few, 0.75, seed=seed),
             choices(few),
@@ -131,9 +131,9 @@ def test_unlabeled_images_help_when_labels_are_few():
 def test_without_unlabeled_images_precise_is_fast():
     truth = np.arange(40) % 4
 
-    model = Classifier().fit(precise(truth, np.arange(FEWEST - 1) % 4))
+    model = ClassifierFamily().fit(precise(truth, np.arange(FEWEST - 1) % 4))
 
-    plain = Classifier().fit(training_set(clusters(truth, noise=0.75), choices(truth)))
+    plain = ClassifierFamily().fit(training_set(clusters(truth, noise=0.75), choices(truth)))
     assert (model.head.linear.weights == plain.head.linear.weights).all()
     assert model.notes["tried"] == []
 
@@ -143,7 +143,7 @@ def test_several_labels_can_be_learned_precisely():
     targets, more = rng.random((60, 4)) < 0.4, rng.random((100, 4)) < 0.4
     centres = clusters(range(4), noise=0)
 
-    model = Classifier().fit(
+    model = ClassifierFamily().fit(
         training_set(
             targets @ centres + 1,
             several(targets),
@@ -163,4 +163,4 @@ def test_a_stop_ends_the_semi_supervised_part():
             raise Stopped
 
     with pytest.raises(Stopped):
-        Classifier().fit(precise(np.arange(20) % 4, np.arange(100) % 4, progress=stop))
+        ClassifierFamily().fit(precise(np.arange(20) % 4, np.arange(100) % 4, progress=stop))
