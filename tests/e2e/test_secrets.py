@@ -20,7 +20,6 @@ from tests.e2e.label_studio import TOKEN
 from tests.e2e.label_studio_api import import_tasks
 from tests.fakes.http_server import Asked, FakeHttpServer, Reply
 from tests.faults.proxy import Answer, FaultProxy
-from tests.integration.polling import eventually
 
 USER = "ann"
 PASSWORD = "passw0rd-of-the-backend"
@@ -84,9 +83,7 @@ def guarded_redis(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 @pytest.fixture(scope="module")
-def shown(
-    label_studio: LabelStudioProcess, autolabel: Autolabel, tmp_path_factory
-) -> dict[str, str]:
+def shown(label_studio: LabelStudioProcess, tmp_path_factory) -> dict[str, str]:
     """Everything that people and programs got to see of such a run, by its source."""
     folder = tmp_path_factory.mktemp("secrets")
     with (
@@ -101,7 +98,7 @@ def shown(
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         settings = settings_for(
             label_studio,
-            with_weights(folder / "data", autolabel.settings.data_dir),
+            folder / "data",
             label_studio_url=proxy.url.replace("//", f"//{USER}:{URL_PASSWORD}@"),
             redis_url=redis_url,
             basic_auth_user=USER,
@@ -118,14 +115,6 @@ def shown(
         outputs["log of web and worker"] = "\n".join(ours.lines)
         outputs["log of Redis"] = redis_log.read_text("utf-8")
         return outputs | kept(folder / "data")
-
-
-def with_weights(data_dir: Path, exported_by: Path) -> Path:
-    """A data folder with an encoder that another worker exported, which takes a minute."""
-    eventually(lambda: list((exported_by / "weights").glob("*.onnx")), 300)
-    data_dir.mkdir()
-    (data_dir / "weights").symlink_to(exported_by / "weights")
-    return data_dir
 
 
 def add_bad_images(

@@ -1,11 +1,9 @@
 """What is injected: broken answers, killed and frozen processes, and people who change things."""
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import psutil
 import pytest
 
 from tests.conftest import missing
@@ -71,20 +69,6 @@ def _silent(site: Site, _project: Any) -> Break:
     return breaks
 
 
-def _freeze(site: Site, processes: list[psutil.Process]) -> None:
-    """Stop processes for a while, as a laptop that sleeps or a machine that swaps does."""
-    for process in processes:
-        process.suspend()
-
-    def thaw() -> None:
-        site.closed.wait(FROZEN)
-        for process in processes:
-            if process.is_running():
-                process.resume()
-
-    threading.Thread(target=thaw, daemon=True).start()
-
-
 def _full_disk(site: Site, project: Any) -> Break:
     if not site.disk.is_there:
         pytest.skip("this kernel does not let us mount a small disk")
@@ -114,12 +98,12 @@ FAULTS = (
     Fault("Redis killed", _after(lambda site, _: site.kill_redis()), fails=True),
     Fault(
         "frozen for 20 s",
-        _after(lambda site, _: _freeze(site, site.worker_processes())),
+        _after(lambda site, _: site.freeze(site.worker_processes(), FROZEN)),
         fails=True,
     ),
     Fault(
         "Redis frozen for 20 s",
-        _after(lambda site, _: _freeze(site, site.redis_processes())),
+        _after(lambda site, _: site.freeze(site.redis_processes(), FROZEN)),
         fails=True,
     ),
     Fault("disk full", _full_disk, fails=True),

@@ -20,6 +20,7 @@ from backend.processes.supervisor import Supervisor
 from backend.stores.ledgers import LedgerFiles
 from tests.e2e.autolabel import Autolabel, settings_for
 from tests.e2e.digits import answer, write_images
+from tests.exported_backbone import shared
 from tests.faults.clock import ShiftedClock
 from tests.faults.disk import SmallDisk
 from tests.faults.proxy import FaultProxy
@@ -68,6 +69,7 @@ class Site:
         self.studio = studio
         self.proxy = FaultProxy(studio.url)
         self._folder = folder
+        self._thawing: threading.Thread | None = None
 
     @contextmanager
     def running(self) -> Iterator["Site"]:
@@ -84,7 +86,8 @@ class Site:
             )
             self.ours = Autolabel(settings, command=self._command)
             try:
-                with self.ours.running():
+                # the small disk is seen as another folder from here
+                with shared(self.disk.outside / "data"), self.ours.running(fresh=True):
                     yield self
             finally:
                 self.closed.set()
@@ -245,6 +248,20 @@ class Site:
         self.redis.process.kill()
         self.redis.process.wait()
 
+    def freeze(self, processes: list[psutil.Process], seconds: float) -> None:
+        """Stop processes for a while, as a laptop that sleeps or a machine that swaps does."""
+        for process in processes:
+            process.suspend()
+
+        def thaw() -> None:
+            self.closed.wait(seconds)
+            for process in processes:
+                if process.is_running():
+                    process.resume()
+
+        self._thawing = threading.Thread(target=thaw, daemon=True)
+        self._thawing.start()
+
     def revive(self) -> None:
         """Start again what died."""
         if self.redis.process and self.redis.process.poll() is not None:
@@ -260,6 +277,8 @@ class Site:
         self.proxy.denies = False
         self.disk.empty()
         self.clock.shift(0)
+        if self._thawing:
+            self._thawing.join()
         eventually(lambda: self.revive() or self.ours.is_up(), 120)
 
 
