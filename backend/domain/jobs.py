@@ -18,6 +18,10 @@ MOST_PICKS = 200
 """Images in one suggestion: more than anyone labels before asking for the next one."""
 
 
+MOST_CHOSEN = 1_000_000
+"""Tasks that a job may be limited to."""
+
+
 class Mode(StrEnum):
     """The kinds of job."""
 
@@ -84,7 +88,7 @@ class JobRequest:
         bool, Field(description="Whether the labeled images are a random sample of the project.")
     ] = False
     task_ids: Annotated[
-        tuple[TaskId, ...], Field(max_length=100_000, description="Empty: all unlabeled tasks.")
+        tuple[TaskId, ...], Field(max_length=MOST_CHOSEN, description="Empty: all unlabeled tasks.")
     ] = ()
     groups: Annotated[
         int, Field(ge=FEWEST_GROUPS, le=MOST_GROUPS, description="Groups to form when grouping.")
@@ -115,6 +119,9 @@ class JobRequest:
 class Job:
     """One job, as the job API shows it. `progress` is in [0, 1]; times are UTC.
 
+    A job in the queue or in a history has no `request.task_ids`, which may be very many: `chosen`
+    counts them, and the job gets them when it starts.
+
     `step` is the value of a `Step`, empty before the first; `detail` says more about it, such as
     `epoch 3 of 17`. `reason` explains the state in words. `report` is the content of
     `report.json` once there is one.
@@ -132,6 +139,7 @@ class Job:
     ended_at: datetime | None = None
     version: VersionName | None = None
     report: Json | None = None
+    chosen: int = 0
 
 
 @dataclass(frozen=True, slots=True)

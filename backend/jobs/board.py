@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 
 from backend.domain.errors import NotFound, OutOfSpace, QueueUnreachable
-from backend.domain.ids import JobId, ProjectId
+from backend.domain.ids import JobId, ProjectId, TaskId
 from backend.domain.job_events import JobEnd, JobProgressed, JobStarted, StopRequested, advance
 from backend.domain.jobs import Job, JobRequest, JobState
 from backend.jobs.lease import CRASHED, LAST_LEASE, LOST, Leases, death
@@ -49,14 +49,17 @@ class JobBoard:
 
         Raises:
             QueueUnreachable: with nothing submitted.
+            OutOfSpace: when the list of chosen tasks cannot be written.
         """
+        queued = replace(request, task_ids=())
         while True:
             newest = self.records.latest(request.project)
             if newest and (running := self._live(newest)):
                 return running, False
             now = datetime.now(UTC)
-            job = Job(_new_id(now, self._newest_id()), request, JobState.QUEUED, created_at=now)
-            if self.records.enqueue(job, after=newest):
+            name, chosen = _new_id(now, self._newest_id()), len(request.task_ids)
+            job = Job(name, queued, JobState.QUEUED, created_at=now, chosen=chosen)
+            if self._enqueue(job, request.task_ids, after=newest):
                 log.info("job %s of project %s is queued", job.id, request.project)
                 self._remember(job)
                 return job, True
@@ -131,6 +134,19 @@ class JobBoard:
         return self.end(job, death(job, reason))
 
     # --------------------------------------------------------------------------------------------
+
+    def _enqueue(self, job: Job, tasks: Sequence[TaskId], after: JobId | None) -> bool:
+        """Queue a job; its list of chosen tasks is there before a worker can take it."""
+        if not tasks:
+            return self.records.enqueue(job, after=after)
+        self.files.save_chosen(job, tasks)
+        is_queued = False
+        try:
+            is_queued = self.records.enqueue(job, after=after)
+        finally:
+            if not is_queued:
+                self.files.forget_chosen(job)
+        return is_queued
 
     def _newest_id(self) -> JobId | None:
         return next(self.files.ids(), None)

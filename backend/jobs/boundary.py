@@ -40,7 +40,7 @@ def _attempt(board: JobBoard, job: Job, work: Work, steps: JobSteps) -> JobEnd:
     """Run the work; the one place in a job that catches everything."""
     try:
         with room_for(board.files.folder(job.request.project, job.id)):
-            result = work(job, steps)
+            result = work(board.files.with_chosen(job), steps)
             board.files.save_report(job, result)
     except AutolabelError as exc:
         log.warning("job %s ended: %s", job.id, exc)

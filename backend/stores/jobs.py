@@ -1,8 +1,14 @@
-"""Job folders: `job.json`, and `report.json` once the job has a report."""
+"""Job folders.
+
+job.json     the job
+tasks.json   the ids of the tasks that it is limited to, if it is
+report.json  its report, once it has one
+"""
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +17,7 @@ from pydantic import TypeAdapter
 from pydantic_core import to_json
 
 from backend.domain.errors import BadInput
-from backend.domain.ids import JobId, ProjectId
+from backend.domain.ids import JobId, ProjectId, TaskId
 from backend.domain.jobs import Job, JobResult
 from backend.domain.json import Json, JsonObject
 from backend.stores.atomic_files import write_whole
@@ -22,6 +28,8 @@ log = logging.getLogger(__name__)
 _ID = re.compile(r"job-\d{8}-\d{6}-[0-9a-f]{4,}")
 _JOB = TypeAdapter(Job)
 _REPORT = TypeAdapter(JsonObject)
+_TASKS = TypeAdapter(tuple[TaskId, ...])
+_AGAIN = "Start the job again"
 
 
 def job_to_json(job: Job) -> str:
@@ -58,6 +66,33 @@ class JobFiles:
         report = report_json(job, result)
         write_whole(path, to_json(report, indent=2, inf_nan_mode="null").decode())
 
+    def save_chosen(self, job: Job, tasks: Sequence[TaskId]) -> None:
+        """Write `tasks.json`. Raises OutOfSpace, with nothing written."""
+        write_whole(self._chosen(job), _TASKS.dump_json(tuple(tasks)).decode())
+
+    def forget_chosen(self, job: Job) -> None:
+        """Delete `tasks.json` of a job that was not queued."""
+        self._chosen(job).unlink(missing_ok=True)
+        with suppress(OSError):  # the folder is missing, or not empty
+            self._chosen(job).parent.rmdir()
+
+    def with_chosen(self, job: Job) -> Job:
+        """Return the job with the ids of the tasks that it is limited to.
+
+        Raises:
+            BadInput: when they are damaged or lost. Without them the job would take all tasks.
+        """
+        if not job.chosen:
+            return job
+        try:
+            text = self._chosen(job).read_bytes()
+        except OSError as exc:
+            raise BadInput(f"the list of chosen tasks is gone: {exc.strerror}", _AGAIN) from exc
+        tasks = parse_json(_TASKS, text, f"a list of tasks ({self._chosen(job)})")
+        if len(tasks) != job.chosen:
+            raise BadInput(f"{len(tasks)} of {job.chosen} chosen tasks are listed", _AGAIN)
+        return replace(job, request=replace(job.request, task_ids=tasks))
+
     def load(self, job_id: JobId) -> Job | None:
         """The last saved state of a job, with its report; None if there is none."""
         if not _ID.fullmatch(job_id):
@@ -83,6 +118,9 @@ class JobFiles:
         found = self._projects.glob(f"{'*' if project is None else project}/jobs/job-*")
         named = [folder for folder in found if _is_id(folder.name)]
         return sorted(named, key=lambda folder: folder.name, reverse=True)
+
+    def _chosen(self, job: Job) -> Path:
+        return self.folder(job.request.project, job.id) / "tasks.json"
 
     def folder(self, project: ProjectId, job_id: JobId) -> Path:
         return self._projects / str(project) / "jobs" / job_id

@@ -1,12 +1,13 @@
 """What every implementation of ports.Jobs does."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from backend.domain.errors import NotFound
-from backend.domain.ids import JobId, ProjectId
+from backend.domain.ids import JobId, ProjectId, TaskId
 from backend.domain.jobs import JobRequest, JobState
 from backend.jobs.board import JobBoard
 from backend.ports.jobs import Jobs
@@ -105,3 +106,13 @@ def test_history_is_newest_first_and_bounded(jobs: Jobs):
     other, _ = jobs.submit(CARS)
     assert [job.id for job in jobs.history(ProjectId(1))] == ids[::-1]
     assert [job.id for job in jobs.history(limit=2)] == [other.id, ids[-1]]
+
+
+def test_chosen_tasks_are_counted_and_not_carried_around(jobs: Jobs):
+    chosen = tuple(TaskId(task) for task in range(1, 200_001))
+    job, is_new = jobs.submit(replace(PETS, task_ids=chosen))
+    assert is_new
+    assert (job.chosen, job.request) == (200_000, PETS)
+    assert jobs.get(job.id) == job
+    assert [one.chosen for one in jobs.history()] == [200_000]
+    assert jobs.submit(PETS) == (job, False)

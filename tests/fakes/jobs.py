@@ -23,7 +23,8 @@ class FakeJobs:
         if joined := self.live(request.project):
             return joined, False
         name = JobId(f"job-{len(self.jobs) + 1}")
-        self.jobs[name] = Job(name, request, JobState.QUEUED, created_at=NOW)
+        queued, chosen = replace(request, task_ids=()), len(request.task_ids)
+        self.jobs[name] = Job(name, queued, JobState.QUEUED, created_at=NOW, chosen=chosen)
         return self.jobs[name], True
 
     def get(self, job: JobId) -> Job:

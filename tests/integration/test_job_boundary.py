@@ -4,13 +4,14 @@ import errno
 import json
 import math
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import redis
 
 from backend.domain.errors import Stopped
-from backend.domain.ids import ProjectId, VersionName
+from backend.domain.ids import ProjectId, TaskId, VersionName
 from backend.domain.job_events import JobFailed
 from backend.domain.jobs import Job, JobRequest, JobResult, JobState
 from backend.domain.steps import Step
@@ -147,3 +148,50 @@ def test_a_report_that_is_no_report_is_left_out(
     job = run_one(lambda _job, _steps: done(predicted=3))
     (tmp_path / "projects" / "1" / "jobs" / job.id / "report.json").write_bytes(left)
     assert [(one.state, one.report) for one in board.history()] == [(JobState.FINISHED, None)]
+
+
+CHOSEN = tuple(TaskId(task) for task in range(1, 150_001))
+
+
+@pytest.fixture
+def limited(board: JobBoard) -> Job:
+    """A queued job that is limited to many tasks."""
+    return board.submit(JobRequest(ProjectId(1), task_ids=CHOSEN))[0]
+
+
+def test_the_work_gets_the_chosen_tasks_which_make_nothing_else_large(
+    board: JobBoard, limited: Job, redis_url: str, tmp_path: Path
+):
+    (card,) = tmp_path.glob("projects/1/jobs/*/job.json")
+    assert card.stat().st_size < 2000
+    with redis.Redis.from_url(redis_url) as connection:
+        sizes = [connection.memory_usage(key) or 0 for key in connection.scan_iter()]
+    assert max(sizes) < 10_000
+    worked: list[tuple[TaskId, ...]] = []
+
+    def work(job: Job, _steps: Steps) -> JobResult:
+        worked.append(job.request.task_ids)
+        return done()
+
+    run(board, limited.id, work)
+    assert worked == [CHOSEN]
+
+
+@pytest.mark.parametrize("content", [None, "[1, 2", "[1, 2]"])
+def test_a_job_whose_list_is_lost_fails_instead_of_taking_all_tasks(
+    board: JobBoard, limited: Job, tmp_path: Path, content: str | None
+):
+    (listed,) = tmp_path.glob("projects/1/jobs/*/tasks.json")
+    listed.unlink() if content is None else listed.write_text(content)
+    run(board, limited.id, lambda _job, _steps: pytest.fail("it must not start"))
+    ended = board.get(limited.id)
+    assert ended.state is JobState.FAILED
+    assert "task" in ended.reason
+
+
+def test_jobs_that_were_not_queued_leave_no_list(board: JobBoard, tmp_path: Path):
+    request = JobRequest(ProjectId(1), task_ids=CHOSEN[:10])
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: board.submit(request), range(16)))
+    (queued,) = {job.id for job, is_new in answers if is_new}
+    assert [folder.name for folder in tmp_path.glob("projects/*/jobs/*")] == [queued]
