@@ -55,8 +55,9 @@ class Application:
         ]
 
     def status(self, project: ProjectId) -> ProjectStatus:
+        found = self.label_studio.project(project)
         if self.jobs.live(project) is None:
-            self.origins.claim(self.label_studio.project(project))
+            self.origins.claim(found)
         status = self.readiness.status(project)
         obstacle = status.reasons[0].message if status.reasons else ""
         return replace(status, trigger=self.auto_train.decide(project, lambda: obstacle))
