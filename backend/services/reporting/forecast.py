@@ -27,8 +27,8 @@ class Forecasts:
         The forecast is None if the project has no certificate and the job asks for none.
         """
         ledger = self.ledgers.load(request.project)
-        by_people = sum(not is_of_model(image, ledger) for image in tasks.labeled)
-        now = Round(labels=by_people, certified=len(ledger.accepted))
+        by_people = {image.image.task for image in tasks.labeled if not is_of_model(image, ledger)}
+        now = Round(labels=len(by_people), certified=len(ledger.accepted - by_people))
         rounds = [*self._earlier(request.project), now]
         ahead = forecast.forecast(rounds, len(tasks.labeled) + len(tasks.unlabeled))
         wanted = request.accept or now.certified

@@ -28,6 +28,8 @@ MIN_PROGRESS = 0.03
 def job_title(request: JobRequest) -> str:
     """`Active learning, fast`; other modes have no algorithm."""
     title = MODES[request.mode.value]
+    if request.undoes:
+        return f"{title} of {request.undoes}"
     learns = request.mode is Mode.ACTIVE_LEARNING
     return f"{title}, {request.algorithm.value}" if learns else title
 

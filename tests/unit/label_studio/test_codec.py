@@ -42,6 +42,23 @@ def test_the_newest_annotation_counts():
     assert read.image == ImageRef(7, "/data/upload/1/x.jpg")
 
 
+@pytest.mark.parametrize(
+    ("fields", "by_person"),
+    [
+        ({"updated_by": None, "lead_time": None, "parent_prediction": 3}, False),
+        ({}, False),
+        ({"updated_by": 2, "lead_time": None, "parent_prediction": 3}, True),
+        ({"updated_by": None, "lead_time": 4.2}, True),
+        ({"updated_by": None, "lead_time": 0.0}, True),
+    ],
+    ids=["accepted", "imported", "changed", "submitted", "submitted at once"],
+)
+def test_an_annotation_is_a_persons_once_a_person_submitted_or_changed_it(fields, by_person):
+    read = codec.labeled_image(task(choice("dog", **fields)), CHOICES)
+    assert read is not None
+    assert read.by_person is by_person
+
+
 def test_ground_truth_wins_over_a_newer_annotation():
     old_truth = choice("cat", ground_truth=True, updated_at="2025-01-01")
     read = codec.labeled_image(task(old_truth, choice("dog", updated_at="2026-02-01")), CHOICES)

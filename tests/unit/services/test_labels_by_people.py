@@ -72,3 +72,4 @@ def test_an_accepted_label_teaches_once_a_person_corrected_it(world):
     learned_from = taught(world)
     assert corrected in learned_from
     assert learned_from.isdisjoint(others)
+    assert world.run()["totals"]["certified"] == len(others)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.domain.ids import ControlName, Label, ProjectId
+from backend.domain.ids import ControlName, JobId, Label, ProjectId
 from backend.domain.jobs import Algorithm, JobRequest, JobState, Mode
 from backend.domain.projects import LabelCount
 from backend.web.console import formats, views
@@ -50,6 +50,8 @@ def test_an_algorithm_is_named_only_where_it_makes_a_difference():
     learning = JobRequest(ProjectId(2), algorithm=Algorithm.PRECISE)
     assert formats.job_title(learning) == "Active learning, precise"
     assert formats.job_title(replace(learning, mode=Mode.GROUPING)) == "Auto grouping"
+    undo = replace(learning, mode=Mode.UNDO, undoes=JobId("job-1"))
+    assert formats.job_title(undo) == "Undo of job-1"
 
 
 def test_a_job_that_ended_has_no_time_left():
