@@ -127,7 +127,7 @@ def use_cases(parts: Parts) -> UseCases:
     """Build every use case; opens no connection, no file and no model."""
     settings = parts.settings
     audits = AuditSamples(parts.label_studio, parts.ledgers, settings.seed)
-    auto_accept = AutoAccept(parts.label_studio, parts.ledgers)
+    auto_accept = AutoAccept(parts.label_studio, parts.ledgers, parts.changes)
     trainer = cache(partial(_trainer, parts))
     return UseCases(
         readiness=Readiness(

@@ -147,15 +147,13 @@ class JobResult:
     """The result of a job.
 
     `version` is the model version that it made or used, `reason` says how it ended, `accepted`
-    counts the annotations that it made and `taken_back` those that it deleted. `sections` are the
-    rest of its report, ready for JSON.
+    counts the annotations that it made. `sections` are the rest of its report, ready for JSON.
     """
 
     reason: str
     version: VersionName | None = None
     accepted: int = 0
     sections: Json = field(default_factory=dict[str, "object"])
-    taken_back: int = 0
 
 
 @dataclass(frozen=True, slots=True)

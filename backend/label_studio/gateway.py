@@ -13,7 +13,7 @@ from backend.domain.version_names import GROUP_NAME, VERSION_NAME, group_name
 from backend.label_studio import codec, labeling_config
 from backend.label_studio.errors import errors_translated
 from backend.label_studio.tabs import TABS, of_groups, of_tasks
-from backend.ports.label_studio import KeptAnnotations, Pushed
+from backend.ports.label_studio import Pushed, TakenBack
 from connectors.label_studio.client import LabelStudioClient
 
 TITLE = "Autolabel"
@@ -175,13 +175,15 @@ class LabelStudioGateway:
             found = self._client.acceptance.find(project, version, tasks)
         return {TaskId(task): annotation for task, annotation in found.items()}
 
-    def take_back(self, project: ProjectId, annotations: Mapping[TaskId, int]) -> KeptAnnotations:
+    def take_back(self, project: ProjectId, annotations: Mapping[TaskId, int]) -> TakenBack:
         with errors_translated():
-            kept = self._client.acceptance.take_back(
+            done = self._client.acceptance.take_back(
                 project, {int(task): annotation for task, annotation in annotations.items()}
             )
-        return KeptAnnotations(
-            frozenset(map(TaskId, kept.changed)), frozenset(map(TaskId, kept.drafted))
+        return TakenBack(
+            frozenset(map(TaskId, done.deleted)),
+            frozenset(map(TaskId, done.changed)),
+            frozenset(map(TaskId, done.drafted)),
         )
 
     def connect(self, project: ProjectId, backend_url: str, user: str, password: str) -> str:

@@ -23,9 +23,14 @@ class Pushed:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptAnnotations:
-    """Tasks whose annotation was not deleted: people have changed it, or have a draft of it."""
+class TakenBack:
+    """Tasks by what became of their annotation.
 
+    `deleted`: it was deleted. `changed`, `drafted`: it was kept, because people have changed it or
+    have a draft of changes to it.
+    """
+
+    deleted: frozenset[TaskId] = frozenset()
     changed: frozenset[TaskId] = frozenset()
     drafted: frozenset[TaskId] = frozenset()
 
@@ -153,7 +158,7 @@ class PredictionAcceptor(Protocol):
         """
         ...
 
-    def take_back(self, project: ProjectId, annotations: Mapping[TaskId, int]) -> KeptAnnotations:
+    def take_back(self, project: ProjectId, annotations: Mapping[TaskId, int]) -> TakenBack:
         """Delete these annotations; one that is already gone is ignored. Safe to repeat.
 
         Those that people have changed, or have unsaved changes to, are kept.

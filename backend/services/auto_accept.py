@@ -13,7 +13,8 @@ from backend.domain.jobs import Job
 from backend.domain.steps import Step
 from backend.domain.versions import Acceptance, Certificate, Ledger
 from backend.policies.certification.verdict import Verdict
-from backend.ports.label_studio import PredictionAcceptor
+from backend.ports.jobs import AnnotationChanges
+from backend.ports.label_studio import PredictionAcceptor, TakenBack
 from backend.ports.progress import Progress
 from backend.ports.stores import Ledgers
 
@@ -33,10 +34,11 @@ class Undone:
 
 @dataclass(frozen=True, slots=True)
 class AutoAccept:
-    """Creates and deletes the annotations of jobs."""
+    """Creates and deletes the annotations of jobs, and discounts them among people's changes."""
 
     label_studio: PredictionAcceptor
     ledgers: Ledgers
+    changes: AnnotationChanges
 
     def carry_out(
         self, job: Job, version: VersionName, verdict: Verdict, progress: Progress
@@ -68,6 +70,7 @@ class AutoAccept:
                 known = {task for one in others for task in one.tasks}
                 lost = [task for task in found.pending if task not in known]
                 made = self.label_studio.find_accepted(project, found.version, lost)
+                self.changes.discount(project, len(made))
                 self._change(project, job, lambda now, made=made: _recorded(now, made))
 
     def undo(self, project: ProjectId, job: JobId, progress: Progress) -> Undone:
@@ -80,16 +83,17 @@ class AutoAccept:
         self.require_accepted(project, job)
         self.settle(project)
         made = self._change(project, job, lambda now: replace(now, complete=False)).made
-        changed, drafted = set[TaskId](), set[TaskId]()
+        deleted, changed, drafted = set[TaskId](), set[TaskId](), set[TaskId]()
         for start, batch in _batches(tuple(made), DELETED_AT_ONCE):
             progress(Step.UNDO, start, len(made))
-            kept = self.label_studio.take_back(project, {task: made[task] for task in batch})
-            changed |= kept.changed
-            drafted |= kept.drafted
-            gone = set(batch) - kept.drafted
+            done = self._take_back(project, {task: made[task] for task in batch})
+            deleted |= done.deleted
+            changed |= done.changed
+            drafted |= done.drafted
+            gone = set(batch) - done.drafted
             self._change(project, job, lambda now, gone=gone: _without(now, gone))
         self.ledgers.change(project, lambda ledger: _returned(ledger, job))
-        return Undone(len(made) - len(changed) - len(drafted), len(changed), len(drafted))
+        return Undone(len(deleted), len(changed), len(drafted))
 
     def require_accepted(self, project: ProjectId, job: JobId) -> None:
         """Raises NotFound when there is nothing to undo."""
@@ -114,12 +118,18 @@ class AutoAccept:
     ) -> int:
         self._change(project, job, lambda now: replace(now, pending=batch))
         made = self.label_studio.accept(project, version, batch)
+        self.changes.discount(project, len(made))
         try:
             self._change(project, job, lambda now: _recorded(now, made))
         except BadInput:
-            self.label_studio.take_back(project, made)
+            self._take_back(project, made)
             raise
         return len(made)
+
+    def _take_back(self, project: ProjectId, made: Mapping[TaskId, int]) -> TakenBack:
+        done = self.label_studio.take_back(project, made)
+        self.changes.discount(project, len(done.deleted))
+        return done
 
     def _change(
         self, project: ProjectId, job: JobId, change: Callable[[Acceptance], Acceptance]

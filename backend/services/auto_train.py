@@ -93,11 +93,9 @@ def retraining_policy(settings: Settings) -> RetrainingPolicy:
 
 
 def consuming(changes: AnnotationChanges, work: Work) -> Work:
-    """Wrap work so that a job that ends well corrects the counter of changed annotations.
+    """Wrap work so that a training that ends well corrects the counter of changed annotations.
 
-    A training consumes what was counted before it listed its tasks; later changes still count. The
-    annotations that a job created or deleted come back as webhook events too; these are not
-    counted.
+    It consumes what was counted before the training listed its tasks; later changes still count.
     """
 
     def run(job: Job, steps: Steps) -> JobResult:
@@ -106,7 +104,6 @@ def consuming(changes: AnnotationChanges, work: Work) -> Work:
         result = work(job, steps)
         if job.request.mode is Mode.ACTIVE_LEARNING:
             changes.consumed(project, known)
-        changes.discount(project, result.accepted + result.taken_back)
         return result
 
     return run

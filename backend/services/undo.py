@@ -33,7 +33,7 @@ class Undo:
             "drafted": undone.drafted,
             "seconds": dict(steps.seconds),
         }
-        return JobResult(_reason(undone), sections=sections, taken_back=undone.deleted)
+        return JobResult(_reason(undone), sections=sections)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,9 +29,14 @@ _FIELDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """Tasks whose annotation was kept: users have changed it, or have a draft of changes to it."""
+class Deletion:
+    """Tasks by what became of their annotation.
 
+    `deleted`: it was deleted. `changed`, `drafted`: it was kept, because users have changed it or
+    have a draft of changes to it.
+    """
+
+    deleted: frozenset[int]
     changed: frozenset[int]
     drafted: frozenset[int]
 
@@ -80,7 +85,7 @@ class PredictionAcceptance:
             waited, rows = waited + _PAUSE, self._rows(project, tasks)
         return self._keep_one(rows, version)
 
-    def take_back(self, project: int, annotations: Mapping[int, int]) -> Kept:
+    def take_back(self, project: int, annotations: Mapping[int, int]) -> Deletion:
         """Delete annotations, given by task; one that does not exist any more is ignored.
 
         An annotation that a user has changed, or has a draft of, is kept. So is whatever else the
@@ -94,9 +99,10 @@ class PredictionAcceptance:
         }
         changed = {task for task, one in found.items() if one["updated_by"]}
         drafted = self._drafted(project, {task: annotations[task] for task in found}) - changed
-        for task in sorted(set(found) - changed - drafted):
+        deleted = set(found) - changed - drafted
+        for task in sorted(deleted):
             self._delete(annotations[task])
-        return Kept(frozenset(changed), frozenset(drafted))
+        return Deletion(frozenset(deleted), frozenset(changed), frozenset(drafted))
 
     def _keep_one(self, rows: Sequence[JsonObject], version: str) -> dict[int, int]:
         """Keep one annotation of ours a task, and none where somebody else has one."""

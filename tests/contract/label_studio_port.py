@@ -14,7 +14,7 @@ from backend.domain.errors import NotFound
 from backend.domain.ids import ControlName, Label, ProjectId, TaskId, VersionName
 from backend.domain.schema import LabelSchema
 from backend.label_studio import labeling_config
-from backend.ports.label_studio import KeptAnnotations, LabelStudio
+from backend.ports.label_studio import LabelStudio, TakenBack
 
 OLD, NEW = VersionName("al-0001-aaaa"), VersionName("al-0002-bbbb")
 THEIRS = VersionName("theirs")
@@ -177,8 +177,8 @@ class LabelStudioContract:
     def test_what_was_accepted_is_taken_back_and_may_be_again(self, scene, port, schema):
         self.predict(scene, schema, NEW, scene.tasks)
         made = port.accept(scene.project, NEW, scene.tasks)
-        for _ in range(2):
-            assert port.take_back(scene.project, made) == KeptAnnotations()
+        for deleted in (frozenset(scene.tasks), frozenset[TaskId]()):
+            assert port.take_back(scene.project, made) == TakenBack(deleted)
             assert list(port.labeled(scene.project, schema)) == []
         assert port.predicted(scene.project, NEW) == set(scene.tasks)
 
@@ -187,8 +187,8 @@ class LabelStudioContract:
         self.predict(scene, schema, NEW, [corrected, other])
         made = port.accept(scene.project, NEW, [corrected, other])
         scene.correct(corrected, "dog")
-        kept = port.take_back(scene.project, made)
-        assert kept == KeptAnnotations(changed=frozenset({corrected}))
+        done = port.take_back(scene.project, made)
+        assert done == TakenBack(frozenset({other}), changed=frozenset({corrected}))
         (left,) = port.labeled(scene.project, schema)
         assert (left.image.task, left.answers[control]) == (corrected, DOG)
         assert left.by_person
@@ -198,8 +198,8 @@ class LabelStudioContract:
         self.predict(scene, schema, NEW, [drafted, other])
         made = port.accept(scene.project, NEW, [drafted, other])
         scene.draft(drafted)
-        kept = port.take_back(scene.project, made)
-        assert kept == KeptAnnotations(drafted=frozenset({drafted}))
+        done = port.take_back(scene.project, made)
+        assert done == TakenBack(frozenset({other}), drafted=frozenset({drafted}))
         assert [one.image.task for one in port.labeled(scene.project, schema)] == [drafted]
 
     def test_a_tab_that_lists_tasks_disappears_with_the_last_one(self, scene, port):

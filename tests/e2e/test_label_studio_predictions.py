@@ -167,9 +167,9 @@ def test_undo_leaves_what_a_person_corrected(client, project, tasks):
         "PATCH", f"/api/annotations/{corrected}/", json={"result": choice("dog")}
     )
 
-    kept = client.acceptance.take_back(project, ours)
+    done = client.acceptance.take_back(project, ours)
 
-    assert kept.changed == {tasks[0]}
+    assert done.changed == {tasks[0]}
     (left,) = client.tasks.labeled(project)
     assert [one["id"] for one in left["annotations"]] == [corrected]
 
@@ -187,9 +187,9 @@ def test_undo_leaves_the_draft_of_somebody_else(client, project, tasks, label_st
         change = "UPDATE tasks_annotationdraft SET user_id = ? WHERE task_id IN (?, ?)"
         database.execute(change, (other, *tasks[:2]))
 
-    kept = client.acceptance.take_back(project, ours)
+    done = client.acceptance.take_back(project, ours)
 
-    assert kept.drafted == {tasks[1]}
+    assert done.drafted == {tasks[1]}
     assert [task["id"] for task in client.tasks.labeled(project)] == [tasks[1]]
     drafted = "SELECT count(*) FROM tasks_annotationdraft WHERE task_id IN (?, ?)"
     assert database.execute(drafted, tasks[:2]).fetchone() == (2,)

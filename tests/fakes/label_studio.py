@@ -9,7 +9,7 @@ from backend.domain.ids import ControlName, ProjectId, TaskId, VersionName
 from backend.domain.projects import Project
 from backend.domain.schema import LabelSchema
 from backend.domain.version_names import VERSION_NAME, group_name
-from backend.ports.label_studio import KeptAnnotations, Pushed
+from backend.ports.label_studio import Pushed, TakenBack
 from tests.fakes.domain import CHOICES
 
 FIRST = ProjectId(1)
@@ -180,7 +180,7 @@ class FakeLabelStudio(FakeProjects):
         found = {task: self.machine[task] for task in tasks if task in self.machine}
         return {task: number for task, (number, made_from) in found.items() if made_from == version}
 
-    def take_back(self, project: ProjectId, annotations: Mapping[TaskId, int]) -> KeptAnnotations:
+    def take_back(self, project: ProjectId, annotations: Mapping[TaskId, int]) -> TakenBack:
         labeled = {task for task in annotations if self.people.get(task) is not None}
         ours = {
             task
@@ -190,7 +190,8 @@ class FakeLabelStudio(FakeProjects):
         for task in ours - self.drafted:
             self.people[task] = None
             del self.machine[task]
-        return KeptAnnotations(frozenset(labeled - ours), frozenset(ours & self.drafted))
+        drafted = ours & self.drafted
+        return TakenBack(frozenset(ours - drafted), frozenset(labeled - ours), frozenset(drafted))
 
     def correct(self, task: TaskId, answers: dict[ControlName, Answer]) -> None:
         """Change the annotation of a task, as a person would."""

@@ -228,6 +228,7 @@ def run(world, mode=Mode.ACTIVE_LEARNING, accepted=0, fails=False):
         world.changes.changed(PETS, 3 + accepted)
         if fails:
             raise OutOfSpace("the disk is full")
+        world.changes.discount(PETS, accepted)
         return JobResult("done", accepted=accepted)
 
     version = VersionName("al-0001-3f9c") if mode is Mode.PRE_LABELING else None
@@ -345,16 +346,3 @@ def test_a_training_that_failed_is_not_repeated_in_vain_after_the_clock_was_set_
     world.changes.changed(PETS)
     world.later(31)
     assert len(world.started) == 2
-
-
-def test_what_pre_labeling_accepted_and_an_undo_deleted_is_no_work_of_people(world):
-    run(world, mode=Mode.PRE_LABELING, accepted=438)
-    assert world.changes.read(PETS).count == 3
-
-    def undo(_job, _steps):
-        world.changes.changed(PETS, 400)
-        return JobResult("taken back", taken_back=438)
-
-    consuming(world.changes, undo)(a_job(request=JobRequest(PETS, Mode.GROUPING)), FakeSteps())
-    world.changes.changed(PETS, 38)  # the last events are late
-    assert world.changes.read(PETS).count == 3

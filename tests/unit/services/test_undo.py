@@ -14,6 +14,8 @@ from backend.policies.certification.verdict import Verdict
 from backend.services.auto_accept import ACCEPTED_AT_ONCE, DELETED_AT_ONCE, AutoAccept, Undone
 from backend.services.undo import Undo, UndoQueue
 from backend.stores.ledgers import LedgerFiles
+from backend.wiring import utc_now
+from tests.fakes.changes import FakeChanges
 from tests.fakes.jobs import FakeJobs
 from tests.fakes.label_studio import FakeLabelStudio
 from tests.fakes.steps import FakeSteps, quiet
@@ -33,7 +35,12 @@ def nothing():
 
 
 class Eventful(FakeLabelStudio):
-    """Lets something happen before and after it accepts, and before it deletes."""
+    """Lets something happen before and after it accepts, and before it deletes.
+
+    Sends the events of Label Studio's webhook to `changes`.
+    """
+
+    changes: FakeChanges
 
     before_accept: Callable[[], object] = staticmethod(nothing)
     after_accept: Callable[[], object] = staticmethod(nothing)
@@ -42,12 +49,15 @@ class Eventful(FakeLabelStudio):
     def accept(self, project, version, tasks):
         self.before_accept()
         made = super().accept(project, version, tasks)
+        self.changes.changed(project, len(made))
         self.after_accept()
         return made
 
     def take_back(self, project, annotations):
         self.before_delete()
-        return super().take_back(project, annotations)
+        done = super().take_back(project, annotations)
+        self.changes.changed(project, len(done.deleted))
+        return done
 
 
 class Scene:
@@ -60,7 +70,8 @@ class Scene:
         }
         self.ledgers = LedgerFiles(folder)
         self.ledgers.save(PROJECT, Ledger(audit=SPENT))
-        self.auto_accept = AutoAccept(self.label_studio, self.ledgers)
+        self.changes = self.label_studio.changes = FakeChanges(utc_now)
+        self.auto_accept = AutoAccept(self.label_studio, self.ledgers, self.changes)
 
     def accept(self, job=JOB, tasks=TASKS, progress=quiet):
         request = JobRequest(PROJECT, accept=True)
@@ -74,6 +85,10 @@ class Scene:
     @property
     def ledger(self):
         return self.ledgers.load(PROJECT)
+
+    @property
+    def counted(self):
+        return self.changes.read(PROJECT).count
 
     @property
     def unlabeled(self):
@@ -222,6 +237,35 @@ def test_jobs_that_accept_and_undo_at_the_same_time_are_both_remembered(scene):
     scene.undo()
     assert scene.ledger.attempts == 2
     assert scene.ledger.accepted == frozenset()
+
+
+# --- the counter of what people changed -----------------------------------------------------------
+
+
+def test_what_a_job_accepts_and_an_undo_deletes_is_no_work_of_people(scene):
+    scene.changes.changed(PROJECT, 3)
+    scene.accept()
+    scene.label_studio.correct(TASKS[0], DOG)
+    scene.undo()
+    assert scene.counted == 3
+
+
+def test_neither_is_what_a_job_accepts_or_deletes_before_it_is_stopped(scene):
+    scene.changes.changed(PROJECT, 3)
+    with pytest.raises(Stopped):
+        scene.accept(progress=stop_at(Step.ACCEPT, 1))
+    assert scene.counted == 3
+    with pytest.raises(Stopped):
+        scene.undo(progress=stop_at(Step.UNDO, DELETED_AT_ONCE))
+    assert scene.counted == 3
+
+
+def test_neither_is_what_a_job_accepted_before_the_answer_was_lost(scene):
+    scene.label_studio.after_accept = lost_connection
+    with pytest.raises(LabelStudioUnreachable):
+        scene.accept()
+    scene.undo()
+    assert scene.counted == 0
 
 
 # --- undo and people ----------------------------------------------------------------------------

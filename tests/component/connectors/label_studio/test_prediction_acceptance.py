@@ -4,14 +4,14 @@ import pytest
 
 from connectors.errors import Rejected, Unreachable
 from connectors.label_studio.client import LabelStudioClient
-from connectors.label_studio.prediction_acceptance import Kept
+from connectors.label_studio.prediction_acceptance import Deletion
 from tests.fakes.annotation_store import PERSON, FakeAnnotationStore
 from tests.fakes.clock import FakeClock
 from tests.fakes.http_server import FakeHttpServer, Reply
 
 VERSION = "al-0001-aaaa"
 TASKS = range(1, 6)
-NOTHING_KEPT = Kept(frozenset(), frozenset())
+NONE: frozenset[int] = frozenset()
 LOST = [Reply(broken=True), Reply(502), Reply(504)]
 
 
@@ -182,8 +182,8 @@ def test_labels_of_people_and_imports_are_not_ours(acceptance, store):
 def test_what_was_accepted_is_deleted_and_may_be_again(acceptance, store):
     made = acceptance.accept(1, VERSION, TASKS)
 
-    for _ in range(2):
-        assert acceptance.take_back(1, made) == NOTHING_KEPT
+    assert acceptance.take_back(1, made) == Deletion(frozenset(TASKS), NONE, NONE)
+    assert acceptance.take_back(1, made) == Deletion(NONE, NONE, NONE)
 
     assert not any(store.annotations.values())
 
@@ -214,7 +214,7 @@ def test_what_a_person_changed_is_kept(acceptance, store):
     made = acceptance.accept(1, VERSION, TASKS)
     store.annotations[2][0]["updated_by"] = PERSON
 
-    assert acceptance.take_back(1, made) == Kept(frozenset({2}), frozenset())
+    assert acceptance.take_back(1, made) == Deletion(frozenset({1, 3, 4, 5}), frozenset({2}), NONE)
 
     assert store.of_people() == {2}
 
@@ -223,7 +223,7 @@ def test_what_a_person_has_a_draft_of_is_kept_with_the_draft(acceptance, store):
     made = acceptance.accept(1, VERSION, TASKS)
     store.draft(2, made[2])
 
-    assert acceptance.take_back(1, made) == Kept(frozenset(), frozenset({2}))
+    assert acceptance.take_back(1, made) == Deletion(frozenset({1, 3, 4, 5}), NONE, frozenset({2}))
 
     assert machine(store)[2] == [made[2]]
     assert len(store.drafts[2]) == 1
@@ -233,7 +233,7 @@ def test_a_draft_of_a_new_annotation_survives_the_deletion_of_ours(acceptance, s
     made = acceptance.accept(1, VERSION, TASKS)
     store.draft(2, None)
 
-    assert acceptance.take_back(1, made) == NOTHING_KEPT
+    assert acceptance.take_back(1, made) == Deletion(frozenset(TASKS), NONE, NONE)
 
     assert not any(machine(store).values())
     assert len(store.drafts[2]) == 1
