@@ -11,9 +11,9 @@ import pytest
 import redis
 
 from backend.domain.errors import Stopped
-from backend.domain.ids import ProjectId, TaskId, VersionName
+from backend.domain.ids import JobId, ProjectId, TaskId, VersionName
 from backend.domain.job_events import JobFailed
-from backend.domain.jobs import Job, JobRequest, JobResult, JobState
+from backend.domain.jobs import Job, JobRequest, JobResult, JobState, Mode
 from backend.domain.steps import Step
 from backend.jobs.board import JobBoard
 from backend.jobs.boundary import run
@@ -195,3 +195,17 @@ def test_jobs_that_were_not_queued_leave_no_list(board: JobBoard, tmp_path: Path
         answers = list(pool.map(lambda _: board.submit(request), range(16)))
     (queued,) = {job.id for job, is_new in answers if is_new}
     assert [folder.name for folder in tmp_path.glob("projects/*/jobs/*")] == [queued]
+
+
+def test_the_progress_of_an_undo_is_that_of_its_only_step(board: JobBoard):
+    job, _ = board.submit(JobRequest(ProjectId(1), Mode.UNDO, undoes=JobId("job-1")))
+    seen = []
+
+    def work(_job: Job, steps: Steps) -> JobResult:
+        steps.progress(Step.UNDO, 1, 4)
+        seen.append(board.get(job.id).progress)
+        return done()
+
+    run(board, job.id, work)
+    assert seen == [0.25]
+    assert board.get(job.id).progress == 1
