@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 
 from backend.domain.arrays import Floats, Targets
-from backend.models.links import SIGMOID, SOFTMAX
+from backend.models.link_functions import SIGMOID, SOFTMAX
 from backend.models.optimizer import minimum
 
 IMAGES_FOR_BIAS = 50

@@ -21,7 +21,7 @@ from backend.services.labeling_round import Collector, LabelingRound
 from backend.services.project_tasks import ProjectTasks
 from backend.services.publishing.publisher import Publication, Publisher
 from backend.services.publishing.versions import VersionPublisher
-from backend.services.reporting import report
+from backend.services.reporting import sections
 from backend.services.reporting.reporter import Reporter
 from backend.services.suggestions import SuggestingProject
 from backend.services.training import seen_tasks
@@ -76,7 +76,7 @@ class ActiveLearning:
             publication,
             steps.seconds,
             reason=assessment.verdict.reason or promoted.reason,
-            training=report.of_training(trained, issues),
+            training=sections.of_training(trained, issues),
         )
 
     def _collect(self, job: Job, steps: Steps) -> LabelingRound:

@@ -14,7 +14,7 @@ from backend.ports.label_studio import GroupEditor, ProjectContents
 from backend.ports.progress import Steps
 from backend.ports.stores import Ledgers
 from backend.services import project_tasks
-from backend.services.reporting import report
+from backend.services.reporting import sections
 
 
 class GroupedProject(ProjectContents, GroupEditor, Protocol):
@@ -45,7 +45,7 @@ class Grouping:
             names = self.label_studio.show_groups(
                 request.project, [group.tasks for group in groups]
             )
-        return report.of_selection_job(
+        return sections.of_selection_job(
             self.extractor,
             reason=f"{len(images)} images in {len(groups)} groups",
             tasks=everyone,

@@ -23,7 +23,7 @@ from backend.ports.progress import Progress, Steps
 from backend.ports.stores import Ledgers, Versions
 from backend.services import audit_sample, project_tasks
 from backend.services.prediction.inference import Predictor
-from backend.services.reporting import report
+from backend.services.reporting import sections
 from backend.services.training.dataset import Dataset, answered, load_dataset
 from backend.services.training.train import Trainer
 
@@ -68,7 +68,7 @@ class Suggestions:
         with steps(Step.PUSH):
             name = version.name if version else None
             show(self.label_studio, request.project, name, chosen)
-        return report.of_selection_job(
+        return sections.of_selection_job(
             self.extractor,
             reason=f"{len(chosen)} images to label next",
             tasks=everyone,

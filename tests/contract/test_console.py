@@ -11,7 +11,7 @@ from backend.domain.ids import ControlName, Label, ProjectId, VersionName
 from backend.domain.jobs import Algorithm, Decision, JobState, Mode
 from backend.domain.projects import LabelCount
 from backend.web.app import create_app
-from backend.web.console import job_events
+from backend.web.console import event_stream
 from tests.fakes.domain import NOW, a_job, a_project, a_version
 
 SHORT = Reason(
@@ -398,7 +398,7 @@ class TestEvents:
             assert self.first_news(answer) == []
 
     def test_are_for_so_many_pages_and_a_place_comes_back(self, client):
-        answers = [client.get("/events", buffered=False) for _ in range(job_events.LISTENERS)]
+        answers = [client.get("/events", buffered=False) for _ in range(event_stream.LISTENERS)]
         assert client.get("/events").status_code == 503
         answers.pop().close()
         again = client.get("/events", buffered=False)

@@ -15,7 +15,7 @@ from backend.models.classification import logistic
 from backend.models.classification.logistic import Linear, Space
 from backend.models.classification.progress import ThrottledProgress
 from backend.models.folds import stratified
-from backend.models.links import SOFTMAX, Link
+from backend.models.link_functions import SOFTMAX, Link
 from backend.ports.progress import Progress
 
 STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)

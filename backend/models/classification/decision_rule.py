@@ -6,7 +6,7 @@ import numpy as np
 
 from backend.domain.arrays import Floats, Targets
 from backend.models.calibration import ScoreCalibration
-from backend.models.links import SOFTMAX, Link
+from backend.models.link_functions import SOFTMAX, Link
 
 THRESHOLD_PRIOR = 10
 """A label with this many images gets the mean of its own best threshold and 0.5."""

@@ -11,8 +11,9 @@ from backend.domain.batches import PredictionBatch
 from backend.domain.ids import Label
 from backend.domain.schema import Control
 from backend.domain.targets import multi_hot
-from backend.models import calibration, metrics
-from backend.models.links import SOFTMAX, Link, link_of
+from backend.models import calibration
+from backend.models.classification import metrics
+from backend.models.link_functions import SOFTMAX, Link, link_of
 
 SMALLEST = 1e-6
 """Least probability in the log loss: a label that nobody has used yet has probability 0."""

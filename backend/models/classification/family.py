@@ -26,7 +26,7 @@ from backend.models.classification.head import Head, read
 from backend.models.embedding.backbones import backbone
 from backend.models.embedding.encoders import check
 from backend.models.folds import stratified
-from backend.models.links import link_of
+from backend.models.link_functions import link_of
 from backend.ports.model_family import TrainingSet
 from backend.settings import Settings
 

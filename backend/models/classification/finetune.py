@@ -36,7 +36,7 @@ from backend.models.classification.head import Head
 from backend.models.classification.logistic import Linear, Space
 from backend.models.classification.progress import ThrottledProgress
 from backend.models.embedding.backbone_networks import load_network
-from backend.models.links import SOFTMAX, Link
+from backend.models.link_functions import SOFTMAX, Link
 from backend.ports.model_family import TrainingSet
 
 logger = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from backend.domain.schema import Control
 from backend.models.calibration import Calibration, ScoreCalibration
 from backend.models.classification.decision_rule import Rule
 from backend.models.classification.logistic import Linear
-from backend.models.links import SIGMOID, SOFTMAX
+from backend.models.link_functions import SIGMOID, SOFTMAX
 
 
 @dataclass(frozen=True, slots=True)

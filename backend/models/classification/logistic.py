@@ -14,7 +14,7 @@ from typing import Self
 import numpy as np
 
 from backend.domain.arrays import Floats
-from backend.models.links import Link
+from backend.models.link_functions import Link
 from backend.models.optimizer import minimum
 
 ROWS = 4096

@@ -24,7 +24,7 @@ from backend.models.classification.cross_validation import (
 from backend.models.classification.label_propagation import neighbour_graph, spread
 from backend.models.classification.logistic import Linear, Space
 from backend.models.classification.progress import ThrottledProgress
-from backend.models.links import SOFTMAX, Link
+from backend.models.link_functions import SOFTMAX, Link
 from backend.ports.progress import Progress
 
 NEIGHBOURS = 10

@@ -13,7 +13,7 @@ from backend.ports.stores import Illustrations
 from backend.services.assessment import Assessment
 from backend.services.labeling_round import LabelingRound
 from backend.services.publishing.publisher import Publication
-from backend.services.reporting import report
+from backend.services.reporting import sections
 from backend.services.reporting.forecast import Forecasts, Report
 
 
@@ -51,16 +51,18 @@ class Reporter:
             reason: how the job ended, in words.
             training: sections about the training; without, those of the job that trained `version`.
         """
-        sections = {
-            **report.sections(round_, version, assessment, publication),
-            **(training or report.of_earlier_training(version.name, self.reports(round_.project))),
+        report = {
+            **sections.of_round(round_, version, assessment, publication),
+            **(
+                training or sections.of_earlier_training(version.name, self.reports(round_.project))
+            ),
             **self.forecasts.forecast(round_.request, round_.tasks),
-            "seconds": report.seconds({**seconds, **self.extractor.timings()}),
+            "seconds": sections.seconds({**seconds, **self.extractor.timings()}),
             "changed_images": dict(self.extractor.notes()),
         }
         publication.cleanup(
             "drawing plots and thumbnails",
-            lambda: self.illustrations.draw(round_.job, sections, report.hardest(assessment)),
+            lambda: self.illustrations.draw(round_.job, report, sections.hardest(assessment)),
         )
-        sections["skipped_cleanup"] = [asdict(one) for one in publication.cleanup.skipped_cleanup]
-        return JobResult(reason, version.name, publication.accepted, sections)
+        report["skipped_cleanup"] = [asdict(one) for one in publication.cleanup.skipped_cleanup]
+        return JobResult(reason, version.name, publication.accepted, report)

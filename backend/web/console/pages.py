@@ -16,7 +16,7 @@ from backend.domain.versions import ModelVersion
 from backend.label_studio.webhooks import project_of
 from backend.presentation import metrics, sentences
 from backend.settings import without_login
-from backend.web.console import csrf, formats, job_events, views
+from backend.web.console import csrf, event_stream, formats, views
 from backend.web.console.number_fields import number_fields
 from backend.web.context import backend, settings
 from backend.web.errors import Failure, of_autolabel
@@ -145,7 +145,7 @@ def image(job: str, name: str) -> Response:
 @routes.route("/events")
 def events() -> Response:
     number = request.args.get("project")
-    return job_events.stream(backend().jobs, None if number is None else project_of(number))
+    return event_stream.stream(backend().jobs, None if number is None else project_of(number))
 
 
 def project_page(

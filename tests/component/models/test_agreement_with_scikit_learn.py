@@ -10,8 +10,8 @@ from backend.domain.ids import Label
 from backend.models.classification import logistic
 from backend.models.classification.evaluation import log_loss
 from backend.models.classification.logistic import Space
-from backend.models.links import SIGMOID, SOFTMAX
-from backend.models.metrics import label_table, macro_f1
+from backend.models.classification.metrics import label_table, macro_f1
+from backend.models.link_functions import SIGMOID, SOFTMAX
 
 PROBABILITIES = np.array([[0.9, 0.1], [0.4, 0.6], [0.7, 0.3]])
 TRUTH = np.array([[True, False], [False, True], [False, True]])

@@ -12,7 +12,7 @@ from backend.models.calibration import (
     reliability,
     temperature,
 )
-from backend.models.links import SIGMOID, SOFTMAX
+from backend.models.link_functions import SIGMOID, SOFTMAX
 
 
 def drawn(logits, rng):

@@ -8,7 +8,7 @@ from backend.models.classification.cross_validation import (
     cross_validate,
     scorable,
 )
-from backend.models.links import SIGMOID, SOFTMAX
+from backend.models.link_functions import SIGMOID, SOFTMAX
 from tests.fakes.training_sets import silent
 
 

@@ -3,7 +3,7 @@ import pytest
 
 from backend.models.calibration import ScoreCalibration
 from backend.models.classification.decision_rule import THRESHOLD_PRIOR, Rule, best_threshold
-from backend.models.links import SIGMOID, SOFTMAX
+from backend.models.link_functions import SIGMOID, SOFTMAX
 
 PLAIN = ScoreCalibration()
 

@@ -3,7 +3,7 @@ import pytest
 
 from backend.domain.ids import Label
 from backend.models.classification.evaluation import WIDEST_CONFUSION, log_loss, scores, tables
-from backend.models.links import SOFTMAX
+from backend.models.link_functions import SOFTMAX
 
 LABELS = (Label("cat"), Label("dog"))
 CHANCE = np.array([[0.9, 0.1], [0.4, 0.6], [0.7, 0.3]])

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from backend.domain.errors import Stopped
 from backend.models.classification import logistic
 from backend.models.classification.logistic import Linear, Space
-from backend.models.links import SIGMOID, SOFTMAX
+from backend.models.link_functions import SIGMOID, SOFTMAX
 
 
 def clusters(images=60, labels=3, width=8, seed=0):

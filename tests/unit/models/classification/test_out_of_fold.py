@@ -9,7 +9,7 @@ from backend.models.classification import out_of_fold
 from backend.models.classification.decision_rule import rule
 from backend.models.classification.head import Head
 from backend.models.classification.logistic import Linear
-from backend.models.links import SIGMOID, SOFTMAX
+from backend.models.link_functions import SIGMOID, SOFTMAX
 from tests.fakes.training_sets import LABELS, control
 
 ROWS, FOLDS = 40, 5

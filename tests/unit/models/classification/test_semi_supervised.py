@@ -9,7 +9,7 @@ from backend.domain.schema import TaskKind
 from backend.models.classification.family import ClassifierFamily
 from backend.models.classification.label_propagation import neighbour_graph, spread
 from backend.models.classification.semi_supervised import FEWEST, surest
-from backend.models.links import SIGMOID, SOFTMAX
+from backend.models.link_functions import SIGMOID, SOFTMAX
 from tests.fakes.training_sets import (
     LABELS,
     choices,

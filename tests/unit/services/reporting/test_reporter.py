@@ -8,7 +8,7 @@ from backend.domain.jobs import JobRequest, Mode
 from backend.domain.tab_titles import TabTitle
 from backend.domain.versions import Acceptance, Ledger
 from backend.services.project_tasks import ProjectTasks
-from backend.services.reporting import report
+from backend.services.reporting import sections
 from backend.services.reporting.forecast import Forecasts
 from tests.fakes.world import World
 
@@ -62,7 +62,7 @@ def test_a_reason_is_counted_once_an_image_whatever_its_words_were():
     cat = HardExample(TaskId(1), 0.8, ((7, "darker"), (3, "unlike the labeled 'cat' images")))
     dog = HardExample(TaskId(2), 0.7, ((7, "brighter"), (7, "brighter")))
     # then each counts under words that hold for all
-    assert report.hard_reasons({cat.task: cat, dog.task: dog}) == [
+    assert sections.hard_reasons({cat.task: cat, dog.task: dog}) == [
         {"number": 7, "words": "darker or brighter than the labeled images", "images": 2},
         {"number": 3, "words": "unlike the labeled images of its label", "images": 1},
     ]

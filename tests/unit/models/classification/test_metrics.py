@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from backend.models.metrics import accuracy, confusion, macro_f1
+from backend.models.classification.metrics import accuracy, confusion, macro_f1
 
 
 def test_accuracy_of_several_labels_wants_every_one_right():

@@ -34,7 +34,7 @@ HISTOGRAM_BINS = 20
 """Of equal width over [0, 1]."""
 
 
-def sections(
+def of_round(
     round_: LabelingRound,
     version: ModelVersion,
     assessment: Assessment,
