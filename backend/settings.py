@@ -122,6 +122,13 @@ class Settings(BaseSettings):
     )
     max_train_minutes: float = Field(30, gt=0, description="time limit of one training, in minutes")
     keep_versions: int = Field(10, ge=2, description="model versions to keep per project")
+    keep_jobs: int = Field(200, ge=10, description="jobs to keep per project, with their reports")
+    keep_days: float = Field(
+        180, gt=0, description="days to keep image features and addresses that no job used"
+    )
+    feature_cache_gigabytes: float = Field(
+        20, gt=0, description="disk space for the image features of one backbone"
+    )
     predict_seconds: float = Field(
         45, gt=0, description="time limit for computing one /predict request"
     )

@@ -13,6 +13,7 @@ from backend.settings import Settings
 from connectors.errors import ConnectorError, FetchFailed, TransientError
 from connectors.images.cache import ImageCache
 from connectors.images.content import Limits
+from connectors.images.index import ImageIndex
 from connectors.images.s3 import S3Storage, credentials_given, folder
 from connectors.images.storage import Storage
 from connectors.label_studio.client import LabelStudioClient
@@ -56,6 +57,18 @@ def _s3(client: LabelStudioClient, project: ProjectId) -> S3Storage | None:
     except ConnectorError as exc:
         log.warning("images in S3 are read through Label Studio: %s", exc)
         return None
+
+
+def forget_old_images(data_dir: Path, days: float) -> int:
+    """Forget addresses that were not checked for so many days; returns their number."""
+    path = data_dir / "images" / "index.sqlite"
+    if not path.is_file():
+        return 0
+    index = ImageIndex(path)
+    try:
+        return index.forget(days * 24 * 3600)
+    finally:
+        index.close()
 
 
 class GatewayFiles:

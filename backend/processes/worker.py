@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NoReturn, cast
 
 from redis.exceptions import RedisError
@@ -29,6 +30,7 @@ from backend.jobs.lease import LEASE
 from backend.jobs.redis_client import connect
 from backend.processes.child_process import die_with_parent
 from backend.processes.embedded_redis import redis_url
+from backend.processes.retention import sweep
 from backend.settings import Settings
 from backend.stores.atomic_files import sweep_drafts
 from backend.stores.scratch import sweep_scratch
@@ -40,6 +42,9 @@ _ABANDONED = 3600.0
 
 _WAIT_SECONDS = 0.2
 """Seconds between two checks whether the work horse ended or a shutdown was requested."""
+
+_SWEEP_EVERY = 6 * 3600.0
+"""Seconds between two sweeps, see `backend.processes.retention`."""
 
 SHUT_DOWN = "the worker was shut down; start the job again"
 
@@ -62,7 +67,9 @@ class Pace:
 class JobWorker(Worker):
     """An RQ worker that keeps the job board up to date."""
 
-    def __init__(self, board: JobBoard, redis: Any, pace: Pace) -> None:
+    def __init__(
+        self, board: JobBoard, redis: Any, pace: Pace, sweep: Callable[[], object] = lambda: None
+    ) -> None:
         super().__init__(  # pyright: ignore[reportUnknownMemberType] - rq types half of it
             [board.records.queue(redis)],
             connection=redis,
@@ -72,11 +79,23 @@ class JobWorker(Worker):
         )
         self._board = board
         self._pace = pace
+        self._sweep = sweep
+        self._swept_at = float("-inf")
         self._running: JobId | None = None
         self._cause_of_death = ""
         self._stopping_since: float | None = None
         self._shutdown_to_pass_on = False
         self.asked_to_end = False
+
+    @override
+    def dequeue_job_and_maintain_ttl(
+        self, timeout: int | None, max_idle_time: int | None = None
+    ) -> Any:
+        """Wait for a job; sweep first if that is due and no job waits."""
+        if time.monotonic() - self._swept_at > _SWEEP_EVERY and self._is_idle():
+            self._swept_at = time.monotonic()
+            self._sweep()
+        return super().dequeue_job_and_maintain_ttl(timeout, max_idle_time)
 
     @override
     def execute_job(self, job: QueuedJob, queue: Queue) -> None:
@@ -157,6 +176,12 @@ class JobWorker(Worker):
         die_with_parent(self._parent)
         super().main_work_horse(job, queue)
 
+    def _is_idle(self) -> bool:
+        try:
+            return not any(queue.count for queue in self.queues)
+        except RedisError:
+            return False
+
     def _kill_if_not_stopping(self, job_id: JobId) -> None:
         """Kill the work horse once the grace period is over.
 
@@ -201,7 +226,7 @@ def run_worker(settings: Settings, make: Callable[..., JobWorker] = JobWorker) -
     sweep_scratch(settings.data_dir / "scratch")
     sweep_drafts(settings.data_dir, older_than=_ABANDONED)
     log.info("waiting for jobs")
-    worker = make(board, redis, Pace())
+    worker = make(board, redis, Pace(), partial(sweep, settings))
     try:
         worker.work(logging_level="WARNING")
     except RedisError as exc:

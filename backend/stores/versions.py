@@ -172,12 +172,23 @@ class VersionStore:
     def prune(self, project: ProjectId, keep: int) -> Sequence[VersionName]:
         """Delete all but the newest `keep` versions, the current one and its parent."""
         with self._locked(project):
-            current = self.current(project)
-            needed = {current.name, current.parent} if current else set[VersionName | None]()
-            names = [name for name in self._names(project)[keep:] if name not in needed]
-            for name in names:
-                self._delete(project, name)
-        return names
+            return self._delete_unneeded(project, self._names(project)[keep:])
+
+    def discard(self, project: ProjectId, names: Sequence[VersionName]) -> Sequence[VersionName]:
+        """Delete these versions, except the current one and its parent; returns the deleted."""
+        with self._locked(project):
+            there = set(self._names(project))
+            return self._delete_unneeded(project, [name for name in names if name in there])
+
+    def _delete_unneeded(
+        self, project: ProjectId, names: Sequence[VersionName]
+    ) -> Sequence[VersionName]:
+        current = self.current(project)
+        needed = {current.name, current.parent} if current else set[VersionName | None]()
+        unneeded = [name for name in names if name not in needed]
+        for name in unneeded:
+            self._delete(project, name)
+        return unneeded
 
     def _delete(self, project: ProjectId, name: VersionName) -> None:
         """Rename the folder before deleting it, so that no reader sees an incomplete version."""

@@ -118,6 +118,17 @@ class ImageIndex:
                 dropped += size
             return dropped
 
+    def forget(self, older_than: float) -> int:
+        """Forget contents last checked so many seconds ago whose object is not stored.
+
+        Returns their number. An address with a signature is a new one each time, so they pile up.
+        """
+        before = self._clock() - older_than
+        query = (
+            "DELETE FROM images WHERE checked < ? AND digest NOT IN (SELECT digest FROM objects)"
+        )
+        return self._run(lambda db: db.execute(query, (before,)).rowcount)
+
     def close(self) -> None:
         with self._lock:
             self._db.close()

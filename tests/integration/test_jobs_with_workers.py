@@ -380,3 +380,15 @@ def test_jobs_submitted_while_the_clock_jumps_stay_in_order(board: JobBoard, tmp
     third = submitted(board, job_worker.FINISHES)
     assert ahead.name < second.id < third.id
     assert [job.id for job in board.history()] == [third.id, second.id, first.id]
+
+
+def test_an_idle_worker_sweeps_before_it_waits_and_not_again_soon(board: JobBoard, redis_url: str):
+    swept: list[str] = []
+    submitted(board, job_worker.FINISHES)
+    with redis.Redis.from_url(redis_url) as connection:
+        worker = JobWorker(board, connection, Pace(), lambda: swept.append("once"))
+        assert worker.dequeue_job_and_maintain_ttl(None)
+        assert not swept, "a job waits"
+        assert worker.dequeue_job_and_maintain_ttl(None) is None
+        assert worker.dequeue_job_and_maintain_ttl(None) is None
+    assert swept == ["once"]

@@ -5,6 +5,7 @@ process may be killed at any time.
 """
 
 import logging
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -77,6 +78,19 @@ class FeatureCache:
         )
         return row[0] // 2 if row else None
 
+    def trim(self, most: int) -> int:
+        """Delete the oldest entries until about `most` bytes are in use; returns their number.
+
+        The file does not shrink, but grows no further: SQLite fills the freed pages first.
+        """
+        removed = 0
+        while excess := max(0, self._with_database(_used_bytes) - most):
+            share = self._with_database(lambda db, excess=excess: _drop_oldest(db, excess))
+            removed += share
+            if not share:
+                break
+        return removed
+
     def _with_database(self, use: Callable[[sqlite3.Connection], Result]) -> Result:
         try:
             try:
@@ -100,6 +114,7 @@ class FeatureCache:
                 with self._lock():
                     _create(database)
             database.execute("PRAGMA synchronous = NORMAL")
+            os.utime(self._path)  # in use: files that no job opens are deleted some day
             return use(database)
 
     def _set_aside(self, error: Exception) -> None:
@@ -156,6 +171,22 @@ def _select(
 
 def _insert(database: sqlite3.Connection, rows: Iterable[tuple[str, bytes, bytes, int]]) -> None:
     database.executemany("INSERT OR REPLACE INTO features VALUES (?, ?, ?, ?)", rows)
+
+
+def _used_bytes(database: sqlite3.Connection) -> int:
+    (size,), (pages,), (free,) = (
+        database.execute(f"PRAGMA {name}").fetchone()
+        for name in ("page_size", "page_count", "freelist_count")
+    )
+    return size * (pages - free)
+
+
+def _drop_oldest(database: sqlite3.Connection, excess: int) -> int:
+    """Delete as many of the oldest rows as take `excess` bytes, by their mean size."""
+    (rows,) = database.execute("SELECT count(*) FROM features").fetchone()
+    count = min(rows, 1 + excess * rows // max(1, _used_bytes(database)))
+    oldest = "SELECT rowid FROM features ORDER BY rowid LIMIT ?"
+    return database.execute(f"DELETE FROM features WHERE rowid IN ({oldest})", (count,)).rowcount  # noqa: S608
 
 
 def _entry(vector: bytes, image_stats: bytes, notes: int) -> Entry:
