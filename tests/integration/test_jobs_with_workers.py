@@ -387,6 +387,7 @@ def test_an_idle_worker_sweeps_before_it_waits_and_not_again_soon(board: JobBoar
     submitted(board, job_worker.FINISHES)
     with redis.Redis.from_url(redis_url) as connection:
         worker = JobWorker(board, connection, Pace(), lambda: swept.append("once"))
+        worker.register_birth()
         assert worker.dequeue_job_and_maintain_ttl(None)
         assert not swept, "a job waits"
         assert worker.dequeue_job_and_maintain_ttl(None) is None
