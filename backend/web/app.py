@@ -16,7 +16,7 @@ from backend.domain.errors import AutolabelError, BadInput
 from backend.ports.application import Backend
 from backend.processes import exposure
 from backend.settings import Settings
-from backend.web import api, errors, ml_backend, security
+from backend.web import api, body_limits, errors, ml_backend, security
 from backend.web.console import actions, pages
 from backend.web.context import BACKEND, SETTINGS, request_id
 from backend.web.errors import Failure
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 SERVER_OPTIONS: Mapping[str, Any] = {
     "threads": 40,
     "connection_limit": 1000,
-    "max_request_body_size": security.LARGEST_PREDICT + 1,
+    "max_request_body_size": body_limits.LARGEST_PREDICT + 1,
     "ident": None,
     "clear_untrusted_proxy_headers": False,
 }
@@ -53,7 +53,7 @@ def create_app(backend: Backend, settings: Settings) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.config[BACKEND] = backend
     app.config[SETTINGS] = settings
-    app.config["MAX_CONTENT_LENGTH"] = security.LARGEST_PREDICT
+    app.config["MAX_CONTENT_LENGTH"] = body_limits.LARGEST_PREDICT
     app.url_map.converters["project"] = ProjectConverter
     app.wsgi_app = BelowPath(app.wsgi_app, settings.public_url)  # type: ignore[method-assign] - Flask's way
     monitoring = Monitoring(backend)

@@ -5,7 +5,6 @@ parser here runs the same checks as Flask once the head is complete. If one fail
 read; Flask then sees a request without one and writes the refusal, and the connection is closed.
 """
 
-import threading
 import weakref
 from collections.abc import Iterable
 from typing import Any
@@ -19,35 +18,13 @@ from waitress.utilities import Error
 from werkzeug.exceptions import HTTPException
 
 from backend.settings import Settings
-from backend.web import proxy, security
-
-LARGEST_TOTAL = 1_000_000_000
-"""Most bytes of bodies at once, of all connections."""
+from backend.web import body_limits, proxy, security
+from backend.web.body_limits import BodyBudget
 
 
 class _TooBusy(Error):
     code = 503
     reason = "Too many requests with large bodies at once; try again later"
-
-
-class BodyBudget:
-    """Bytes of request bodies that are held at once."""
-
-    def __init__(self, total: int = LARGEST_TOTAL) -> None:
-        self._left = total
-        self._lock = threading.Lock()
-
-    def take(self, size: int) -> bool:
-        """Reserve bytes; False if there are not enough left."""
-        with self._lock:
-            if size > self._left:
-                return False
-            self._left -= size
-            return True
-
-    def give_back(self, held: list[int]) -> None:
-        with self._lock:
-            self._left += sum(held)
 
 
 class CheckedParser(HTTPRequestParser):
@@ -91,7 +68,7 @@ class CheckedParser(HTTPRequestParser):
         environ = _environ(self)
         proxy.apply(environ, self._settings.public_url)
         head = Request(environ)
-        self._largest = security.largest_body(head.path, self._settings)
+        self._largest = body_limits.largest_body(head.path, self._settings)
         try:
             security.check_head(head, self._settings)
         except HTTPException:

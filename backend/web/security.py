@@ -12,7 +12,6 @@ link to a page but embed or fetch nothing.
 import base64
 import binascii
 import hmac
-import re
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -20,24 +19,8 @@ from flask import Request, Response, abort, request
 
 from backend.processes.exposure import has_credentials, is_loopback, is_open
 from backend.settings import Settings
+from backend.web import body_limits
 from backend.web.context import settings as app_settings
-
-MEGABYTE = 1_000_000
-LARGEST_PREDICT = 250 * MEGABYTE
-"""Label Studio's own upload limit, so the largest body it can pass on."""
-LARGEST_BODY = 1 * MEGABYTE
-LARGEST_EVENT = 50 * MEGABYTE
-"""A webhook carries up to 5,000 tasks. Also the limit of every body on an open network."""
-LARGEST_START = 12 * MEGABYTE
-"""A job request may name a million tasks."""
-
-LARGEST = {
-    "/predict": LARGEST_PREDICT,
-    "/train": LARGEST_PREDICT,
-    "/webhook": LARGEST_EVENT,
-    "/setup": LARGEST_EVENT,
-}
-_START = re.compile(r"/api/projects/[0-9]+/jobs")
 
 BODY_NOT_READ = "body_not_read"
 """Header of a request whose body was left out. Clients cannot send it: theirs are upper-cased."""
@@ -77,14 +60,6 @@ def check_head(head: Request, settings: Settings) -> None:
             _check_content_type(head)
 
 
-def largest_body(path: str, settings: Settings) -> int:
-    """Return the most bytes that the body of a request to this path may have."""
-    if _START.fullmatch(path):
-        return LARGEST_START
-    largest = LARGEST.get(path, LARGEST_BODY)
-    return min(largest, LARGEST_EVENT) if is_open(settings) else largest
-
-
 def add_headers(response: Response) -> Response:
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
@@ -93,7 +68,7 @@ def add_headers(response: Response) -> Response:
 
 
 def _check_size(head: Request, settings: Settings) -> None:
-    largest = largest_body(head.path, settings)
+    largest = body_limits.largest_body(head.path, settings)
     size = head.content_length or 0
     if size > largest:
         abort(413, f"the request body has {size:,} bytes; {head.path} takes up to {largest:,}")

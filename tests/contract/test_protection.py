@@ -10,7 +10,7 @@ from werkzeug.test import create_environ, run_wsgi_app
 
 from backend.domain.errors import BadInput
 from backend.settings import Settings
-from backend.web import security
+from backend.web import body_limits
 from backend.web.app import create_app, serve, server
 from tests.contract.label_studio_calls import WRITTEN, send
 
@@ -220,10 +220,10 @@ class TestSize:
     @pytest.mark.parametrize(
         ("path", "largest"),
         [
-            ("/api/projects/2/jobs", security.LARGEST_START),
-            ("/api/jobs/job-1/stop", security.LARGEST_BODY),
-            ("/webhook", security.LARGEST_EVENT),
-            ("/predict", security.LARGEST_PREDICT),
+            ("/api/projects/2/jobs", body_limits.LARGEST_START),
+            ("/api/jobs/job-1/stop", body_limits.LARGEST_BODY),
+            ("/webhook", body_limits.LARGEST_EVENT),
+            ("/predict", body_limits.LARGEST_PREDICT),
         ],
     )
     def test_of_a_body_beyond_the_limit_is_refused_before_it_is_read(self, client, path, largest):

@@ -15,7 +15,8 @@ from waitress.adjustments import Adjustments
 from backend.domain.errors import BadInput, Reason, ReasonCode
 from backend.settings import Settings
 from backend.web.app import server
-from backend.web.request_head import BodyBudget, CheckedParser
+from backend.web.body_limits import BodyBudget
+from backend.web.request_head import CheckedParser
 from tests.fakes.backend import FakeBackend
 from tests.fakes.domain import a_project
 from tests.fakes.label_studio import FakeProjects
