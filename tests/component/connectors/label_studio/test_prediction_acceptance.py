@@ -94,6 +94,28 @@ def test_one_annotation_a_task_is_left_where_two_calls_ran_at_once(acceptance, s
     assert machine(store) == {task: [one] for task, one in made.items()}
 
 
+def test_one_annotation_a_task_is_left_where_the_first_call_ended_after_its_repetition(
+    acceptance, store, clock
+):
+    late = list(TASKS)
+
+    def give_up(_):
+        clock.pause(60)
+        return Reply(504)
+
+    def end_late():
+        while late and clock.now >= 160:
+            store.accept_one(late.pop())
+
+    store.on_action, store.on_list = once(give_up), end_late
+
+    made = acceptance.accept(1, VERSION, TASKS)
+
+    assert not late
+    assert machine(store) == {task: [one] for task, one in made.items()}
+    assert len(store.actions) == 2
+
+
 def test_a_task_that_somebody_annotated_before_is_left_alone(acceptance, store):
     store.annotate(3)
 
