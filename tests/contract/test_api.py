@@ -133,7 +133,7 @@ class TestReading:
         assert body["version"] == "al-0001-3f9c"
         assert body["job"]["state"] == "running"
 
-    def test_jobs_stand_newest_first(self, client, backend, conforms):
+    def test_jobs_are_listed_newest_first(self, client, backend, conforms):
         backend.jobs.jobs |= {"a": a_job("a", JobState.FINISHED), "b": a_job("b")}
         answer = client.get("/api/projects/2/jobs")
         jobs = conforms(answer, "/api/projects/{project}/jobs")["jobs"]

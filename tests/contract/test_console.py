@@ -49,7 +49,7 @@ def test_links_carry_no_login(backend, settings):
 
 
 class TestOverview:
-    def test_without_projects_tells_the_first_step(self, client, backend):
+    def test_without_projects_shows_the_first_step(self, client, backend):
         backend.label_studio.known.clear()
         page = text_of(client.get("/"))
         assert "No project yet" in page
@@ -140,7 +140,7 @@ class TestProject:
         assert "calibration error of &#39;kind&#39; 0.05" in page
         assert "mAP at IoU 0.5 of &#39;parts&#39; 40.0%" in page
 
-    def test_says_in_a_sentence_why_no_training_starts_by_itself(self, client, backend):
+    def test_says_in_a_sentence_why_no_training_starts_automatically(self, client, backend):
         backend.trigger = Decision(False, "nothing new since the last training")
         assert "Nothing new since the last training." in text_of(client.get("/projects/2"))
 
@@ -377,14 +377,14 @@ class TestEvents:
         next(chunks)
         return json.loads(next(chunks).decode().partition("data: ")[2])
 
-    def test_tell_the_newest_jobs(self, client, backend):
+    def test_send_the_newest_jobs(self, client, backend):
         backend.jobs.jobs["a"] = a_job("a", progress=0.5, step="embed")
         with client.get("/events?project=2", buffered=False) as answer:
             assert answer.mimetype == "text/event-stream"
             (news,) = self.first_news(answer)
         assert (news["id"], news["state"], news["percent"]) == ("a", "running", 50)
 
-    def test_read_no_report_to_tell_how_far_jobs_are(self, client, backend):
+    def test_read_no_report_for_the_progress_of_jobs(self, client, backend):
         backend.jobs.jobs["a"] = a_job("a", JobState.FINISHED, report={"predicted": 3})
         with client.get("/events", buffered=False) as answer:
             self.first_news(answer)

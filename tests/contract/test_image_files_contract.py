@@ -43,7 +43,7 @@ def refs(files_and_uri: tuple[ImageFiles, Uri], tmp_path: Path) -> list[ImageRef
     return [ImageRef(TaskId(number), uri(tmp_path / f"{number}.png")) for number in range(3)]
 
 
-def test_digests_come_in_order_and_tell_contents_apart(files: ImageFiles, refs: list[ImageRef]):
+def test_digests_come_in_order_and_differ_by_content(files: ImageFiles, refs: list[ImageRef]):
     slots = [slot for slot in files.digests(refs) if isinstance(slot, tuple)]
     assert [ref for ref, _ in slots] == refs
     first, second, third = [digest for _, digest in slots]

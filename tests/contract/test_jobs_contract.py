@@ -58,7 +58,7 @@ def test_a_project_without_a_job_has_none_live(jobs: Jobs):
     assert list(jobs.history(ProjectId(9))) == []
 
 
-def test_a_job_that_nobody_knows_is_not_found(jobs: Jobs):
+def test_an_unknown_job_is_not_found(jobs: Jobs):
     with pytest.raises(NotFound):
         jobs.get(JobId("job-20261121-081530-ffff"))
     with pytest.raises(NotFound):

@@ -111,7 +111,7 @@ class TestHost:
     def test_of_this_machine_is_taken(self, client, host):
         assert client.get("/", headers={"Host": host}).status_code == 200
 
-    def test_that_is_known_to_be_ours_is_taken(self, backend, settings):
+    def test_of_this_backend_is_accepted(self, backend, settings):
         ours = settings.model_copy(update={"public_url": "https://label.example/autolabel"})
         client = create_app(backend, ours).test_client()
         assert client.get("/", headers={"Host": "label.example"}).status_code == 200

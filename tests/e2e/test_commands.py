@@ -82,7 +82,7 @@ def test_stopping_a_job_that_ended_leaves_it_as_it_was(first_round, autolabel):
     assert "no job job-20000101-000000-0000000" in missing.stderr
 
 
-def test_label_without_waiting_prints_the_queued_job_and_words_tell_the_end(
+def test_label_without_waiting_prints_the_queued_job_and_with_waiting_its_end(
     autolabel, client, tmp_path
 ):
     project = new_project(client, tmp_path, per_class=7, labels=("0", "1"))

@@ -59,7 +59,7 @@ def test_all_is_well_while_everything_runs(first_round, autolabel):
     assert "ok   worker: 1 running" in words.stdout
 
 
-def test_another_web_server_than_label_studio_is_told_apart(settings, autolabel):
+def test_another_web_server_is_distinguished_from_label_studio(settings, autolabel):
     found = finding(
         "Label Studio", changed(settings, label_studio_url=autolabel.settings.public_url)
     )
@@ -75,7 +75,7 @@ def test_a_bad_token_is_named_with_the_setting(settings, key):
     assert not key or key not in found.found + found.hint
 
 
-def test_a_disabled_legacy_token_is_told_from_a_wrong_one(settings, strict):
+def test_a_disabled_legacy_token_is_distinguished_from_a_wrong_one(settings, strict):
     studio, _, _, personal = strict
     here = changed(settings, label_studio_url=studio.url)
     found = finding("token", here)
@@ -99,7 +99,7 @@ def test_a_label_studio_that_blocks_local_addresses_is_named_with_its_settings(s
     assert "SSRF_PROTECTION_ENABLED=false" in found.hint
 
 
-def test_a_project_that_does_not_know_us_is_told_to_connect(settings, project):
+def test_a_project_that_is_not_connected_has_a_hint_to_connect(settings, project):
     found = finding("connection", settings, ProjectId(project))
     assert not found.good
     assert f"autolabel connect {project}" in found.hint

@@ -152,7 +152,7 @@ def test_a_host_without_a_dot_is_refused_with_a_hint(client, project):
     assert client.registration.backends(project) == []
 
 
-def test_a_backend_that_stands_behind_another_one_says_so(client, project, backend):
+def test_a_backend_connected_after_another_one_has_a_warning(client, project, backend):
     with FakeMLBackend() as other:
         client.registration.connect(project, other.url, "Other")
 

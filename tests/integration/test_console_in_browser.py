@@ -158,7 +158,7 @@ def test_after_a_refusal_the_page_still_follows_the_jobs(page, address, backend)
     page.get_by_text("Embedding the images", exact=True).wait_for()
 
 
-def test_the_start_form_learns_of_versions_and_keeps_what_was_chosen(page, address, backend):
+def test_the_start_form_is_updated_with_versions_and_keeps_what_was_chosen(page, address, backend):
     cards, backend.versions.cards = backend.versions.cards, []
     backend.versions.active.clear()
     page.goto(f"{address}/projects/2")
@@ -178,7 +178,7 @@ def test_the_start_form_learns_of_versions_and_keeps_what_was_chosen(page, addre
     assert page.get_by_role("combobox", name="Model version").locator("option").count() == 3
 
 
-def test_news_take_neither_the_focus_nor_what_was_opened(page, address, backend):
+def test_updates_keep_the_focus_and_what_was_opened(page, address, backend):
     backend.warnings = ("one", "two", "three")
     job, _ = backend.jobs.submit(WISH)
     page.goto(f"{address}/projects/2")
@@ -193,7 +193,7 @@ def test_news_take_neither_the_focus_nor_what_was_opened(page, address, backend)
     assert page.evaluate("document.activeElement.id") == job.id
 
 
-def test_a_page_that_nobody_looks_at_leaves_its_connection_to_others(page, address, backend):
+def test_a_hidden_page_closes_its_event_stream(page, address, backend):
     page.add_init_script(STREAMS)
     page.goto(f"{address}/projects/2")
     page.wait_for_function("streams.length === 1 && streams[0].readyState === EventSource.OPEN")
@@ -206,7 +206,7 @@ def test_a_page_that_nobody_looks_at_leaves_its_connection_to_others(page, addre
     page.wait_for_function("streams.length === 2 && streams[1].readyState === EventSource.OPEN")
 
 
-def test_a_page_that_may_not_listen_asks_by_itself(page, address, backend):
+def test_a_page_without_an_event_stream_polls(page, address, backend):
     page.clock.install()
     page.route("**/events*", lambda route: route.fulfill(status=503))
     with page.expect_response("**/events*"):
@@ -252,12 +252,12 @@ def test_a_stop_button_stops(page, address, backend):
     page.get_by_text("Stopping").first.wait_for()
 
 
-def test_the_overview_fills_in_readiness_by_itself(page, address):
+def test_the_overview_fills_in_readiness_after_loading(page, address):
     page.goto(address)
     page.get_by_text("Ready to start: 11 labeled").wait_for()
 
 
-def test_times_are_those_of_the_reader_also_after_news(browser, address, backend):
+def test_times_are_in_the_reader_s_time_zone_also_after_updates(browser, address, backend):
     context = browser.new_context(timezone_id="Asia/Tokyo", locale="en-GB")
     page = context.new_page()
     page.goto(f"{address}/projects/2")
@@ -268,7 +268,7 @@ def test_times_are_those_of_the_reader_also_after_news(browser, address, backend
     context.close()
 
 
-def test_versions_stand_below_readiness_however_long_the_forms_beside_them(page, address):
+def test_versions_are_right_below_readiness_however_long_the_forms_beside_them(page, address):
     page.goto(f"{address}/projects/2")
     above, below = (page.locator(part).bounding_box() for part in ("#readiness", "#versions"))
     assert above["x"] == below["x"]

@@ -66,7 +66,7 @@ def healthy(environment) -> bool:
     return subprocess.run(check, env=environment, check=False).returncode == 0
 
 
-def test_the_image_serves_and_its_health_check_tells_life_from_death(start, environment):
+def test_the_image_serves_and_its_health_check_notices_the_end(start, environment):
     assert not healthy(environment)
     web = start(instruction("CMD"))
     eventually(lambda: healthy(environment), seconds=120)

@@ -41,7 +41,7 @@ def run_one(board: JobBoard) -> RunOne:
     return run_one
 
 
-def test_the_report_tells_the_version_and_the_reason(run_one: RunOne, tmp_path: Path):
+def test_the_report_has_the_version_and_the_reason(run_one: RunOne, tmp_path: Path):
     result = JobResult("kept the old one", VersionName("al-0001-3f9c"), 7, {"predicted": 9})
     job = run_one(lambda _job, _steps: result)
     assert (job.state, job.version, job.reason) == (

@@ -138,7 +138,7 @@ def test_our_own_errors_become_the_reason(board: JobBoard, start_worker: Callabl
     assert job.reason == "yolo11n.pt is not here. Put it into weights/"
 
 
-def test_an_unexpected_error_is_told_in_the_log_only(
+def test_the_message_of_an_unexpected_error_is_in_the_log_only(
     board: JobBoard, start_worker: Callable[[], Worker], tmp_path: Path
 ):
     start_worker()

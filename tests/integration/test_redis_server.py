@@ -81,7 +81,7 @@ def test_a_second_up_on_the_same_folder_says_so(
     assert connect(url).ping()
 
 
-def test_a_data_that_redis_cannot_read_is_told_in_its_log(
+def test_data_that_redis_cannot_read_is_named_in_its_log(
     embedded: Callable[[], EmbeddedRedis], tmp_path: Path
 ):
     server = embedded()

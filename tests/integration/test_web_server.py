@@ -162,7 +162,7 @@ def test_a_refusal_reaches_label_studio_as_the_reason_phrase(port, backend):
     assert (status, phrase) == (409, "class 'dog' has 3 of 5 images")
 
 
-def test_the_server_does_not_tell_what_it_is(port):
+def test_the_server_does_not_name_its_software(port):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request("GET", "/health")
     assert connection.getresponse().getheader("Server") in {None, ""}

@@ -24,7 +24,7 @@ def hint_for(address: str) -> str:
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
-def test_a_local_address_is_reached_by_a_label_studio_that_is_told_to(host: str):
+def test_a_local_address_is_reached_by_a_label_studio_that_allows_it(host: str):
     hint = hint_for(f"http://{host}:9090")
     assert hint.startswith("Start Label Studio with ML_BLOCK_LOCAL_IP=false")
     assert "AUTOLABEL_PUBLIC_URL" not in hint

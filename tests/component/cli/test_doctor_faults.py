@@ -57,7 +57,7 @@ def test_a_wrong_url_is_named_with_the_setting(settings):
     assert "LABEL_STUDIO_URL" in found.hint
 
 
-def test_no_worker_is_told_from_no_redis(settings, redis_url, no_redis):
+def test_a_missing_worker_is_distinguished_from_a_missing_redis(settings, redis_url, no_redis):
     idle = changed(settings, redis_url=redis_url)
     assert finding("Redis", idle).good
     assert finding("worker", idle).found == "no worker takes jobs"

@@ -125,7 +125,7 @@ def test_a_refusal_is_raised_at_once_with_the_words_of_label_studio(clock, statu
     assert len(server.asked) == 1
 
 
-def test_an_answer_that_is_not_json_asks_for_the_address(clock):
+def test_an_answer_that_is_not_json_has_a_hint_about_the_address(clock):
     with (
         FakeHttpServer(in_turn(Reply(body=b"<html>welcome</html>"))) as server,
         pytest.raises(Unreachable, match="Is this the address of Label Studio"),

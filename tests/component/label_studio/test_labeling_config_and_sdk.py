@@ -52,7 +52,7 @@ def test_names_tags_labels_and_the_data_key_are_those_of_the_sdk(config: str) ->
 
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS.keys())
-def test_the_sdk_accepts_every_label_of_ours_in_a_prediction(config: str) -> None:
+def test_the_sdk_accepts_every_label_in_our_predictions(config: str) -> None:
     from connectors.label_studio.validation import Validator
 
     schema, validator = labeling_config.parse(config), Validator(config)

@@ -32,7 +32,7 @@ def head_of(features, targets, link, c):
 
 @pytest.mark.parametrize("c", [0.3, 1.0, 30.0])
 @pytest.mark.parametrize("width", [8, 90])
-def test_one_of_many_agrees_with_scikit_learn(c, width):
+def test_softmax_regression_agrees_with_scikit_learn(c, width):
     features, truth = clusters(width=width)
 
     head = head_of(features, np.eye(3, dtype=np.float32)[truth], SOFTMAX, c)
@@ -42,7 +42,7 @@ def test_one_of_many_agrees_with_scikit_learn(c, width):
     assert np.allclose(ours, theirs.predict_proba(features.astype(float)), atol=2e-3)
 
 
-def test_each_label_for_itself_agrees_with_scikit_learn():
+def test_sigmoid_regression_agrees_with_scikit_learn():
     features, truth = clusters(width=90)
     targets = np.column_stack([truth == 0, truth <= 1]).astype(np.float32)
 

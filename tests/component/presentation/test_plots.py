@@ -81,7 +81,7 @@ def test_thresholds_of_labels_are_named_and_many_are_counted(tmp_path):
     assert "and 2 more" in texts
 
 
-def test_the_reliability_of_several_controls_is_told_apart(tmp_path):
+def test_the_reliability_of_several_controls_is_plotted_separately(tmp_path):
     measured = plots.Measured({"kind": BINS, "parts": BINS})
     texts = legend(tmp_path, measured, "reliability")
     assert "held-out images (area: count)" in texts

@@ -144,7 +144,7 @@ def a_foreign_version(folder: Path, card: ModelVersion) -> Path:
     return folder
 
 
-def test_a_model_made_elsewhere_is_adopted_under_a_name_of_ours(tmp_path: Path):
+def test_a_model_made_elsewhere_is_adopted_under_a_new_name(tmp_path: Path):
     made = a_version("al-0042-beef", project=7, parent=VersionName("al-0041-beef"))
     source = a_foreign_version(tmp_path / "theirs", made)
     store = VersionStore(tmp_path / "data")

@@ -95,6 +95,6 @@ def test_half_of_a_rare_label_s_images_are_annotated_and_the_others_left_to_pred
     assert len(set(chosen)) == len(chosen)
 
 
-def test_the_demo_has_no_rectangles_of_its_own():
+def test_the_demo_needs_a_folder_for_rectangles():
     with pytest.raises(BadInput, match="--images"):
         trial.Plan(None, TaskKind.DETECTION, 10, keep=False, label_studio=None)

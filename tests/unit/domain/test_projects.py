@@ -8,6 +8,6 @@ def status(*reasons):
     return ProjectStatus(project, reasons, (), (), 0, 0, None, None)
 
 
-def test_a_project_is_ready_where_no_reason_stands_against_it():
+def test_a_project_is_ready_if_there_is_no_reason_against_it():
     assert status().ready
     assert not status(Reason(ReasonCode.TOO_FEW_LABELS, "1 of 2 labels used")).ready

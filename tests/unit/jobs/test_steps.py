@@ -82,7 +82,7 @@ def test_an_expected_error_explains_itself():
     )
 
 
-def test_any_other_error_is_told_by_its_number_and_the_step_that_it_broke():
+def test_any_other_error_is_reported_by_its_number_and_the_step():
     steps = JobSteps(Reports())
     assert steps.crashed("1a2b").reason == "internal error 1a2b, see the worker's log"
     steps.progress(Step.TRAIN, 0, 1)

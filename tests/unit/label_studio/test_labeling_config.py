@@ -31,7 +31,7 @@ def test_rectangles_carry_the_names_that_a_pretrained_model_uses():
     assert read.controls[0].outside_names == {"car": "Car", "truck": "Car"}
 
 
-def test_a_control_that_we_do_not_learn_is_named_in_a_warning():
+def test_an_unsupported_control_is_named_in_a_warning():
     polygon = '<PolygonLabels name="p" toName="img"><Label value="x"/></PolygonLabels></View>'
     read = labeling_config.parse(BOXES.replace("</View>", polygon))
     assert [control.name for control in read.controls] == ["r"]
@@ -60,7 +60,7 @@ def test_a_control_that_we_do_not_learn_is_named_in_a_warning():
         ),
     ],
 )
-def test_a_config_that_we_cannot_learn_is_refused_in_words(config: str, words: str):
+def test_an_unsupported_config_is_refused_in_words(config: str, words: str):
     with pytest.raises(UnsupportedConfig, match=r"Use <Image>|Give it") as refusal:
         labeling_config.parse(config)
     assert words in refusal.value.message

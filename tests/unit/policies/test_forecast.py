@@ -28,7 +28,7 @@ def test_faster_progress_promises_more():
     assert fast.certified / (5000 - 3400) > slow.certified / (5000 - 1500)
 
 
-def test_nothing_left_is_said():
+def test_a_forecast_without_images_left_says_so():
     assert forecast([Round(100, 400)], 500).reason == "every image is labeled or certified"
     assert forecast([], 0).labels == 0
 

@@ -31,7 +31,7 @@ def test_a_label_issue_says_what_it_looks_like():
     assert found.reason == "labeled 'dog', looks like 'cat' (0.97)"
 
 
-def test_of_several_labels_a_missing_and_a_superfluous_one_are_told_apart():
+def test_missing_and_superfluous_labels_are_distinguished():
     table = np.array([[0.95, 0.05, 0.05]] * 10 + [[0.05, 0.95, 0.05]] * 10)
     given = [Choices((NAMES[0],))] * 9 + [Choices(())] + [Choices((NAMES[1],))] * 9
     given.append(Choices((NAMES[1], NAMES[2])))
@@ -40,7 +40,7 @@ def test_of_several_labels_a_missing_and_a_superfluous_one_are_told_apart():
     assert words == {9: "lacks 'cat', model says 0.95", 19: "has 'emu', model says 0.05"}
 
 
-def test_labels_without_any_image_and_no_image_at_all_are_no_trouble():
+def test_labels_without_images_and_no_images_at_all_are_no_error():
     table = np.array([[0.9, 0.05, 0.05], [0.8, 0.1, 0.1]])
     assert find_label_issues(ONE, [TaskId(1), TaskId(2)], [Choices((NAMES[0],))] * 2, table) == ()
     assert find_label_issues(ONE, [], [], np.zeros((0, 3))) == ()
@@ -59,7 +59,7 @@ def test_boxes_that_agree_are_no_issue():
     assert box_issues([region(0.1)], [region(0.12, score=0.99)]) == []
 
 
-def test_a_missed_a_misplaced_and_a_mislabeled_box_are_told_apart():
+def test_missed_misplaced_and_mislabeled_boxes_are_distinguished():
     assert box_issues([region(0.1)], [region(0.1, score=0.9), region(0.6, score=0.95)]) == [
         "a 'cat' seems to be missed (0.95)"
     ]

@@ -69,7 +69,7 @@ def test_every_reason_is_given_at_once_with_counts():
     assert readiness.reasons[1].label == "dog"
 
 
-def test_a_config_of_a_single_label_is_told_to_have_more():
+def test_a_config_with_a_single_label_has_a_hint_to_add_more():
     readiness = ready([control(PETS, "cat")], counts(PETS, cat=9))
     assert [reason.text for reason in readiness.reasons] == [
         "1 of 2 labels used. Give the labeling config at least 2 labels."

@@ -50,7 +50,7 @@ def test_the_number_of_images_grows_with_what_is_there():
     assert wanted == [10, 24, 235]
 
 
-def test_a_flat_curve_asks_for_more_a_steep_one_for_less_but_never_less_than_a_tenth():
+def test_a_flat_curve_needs_more_images_than_a_steep_one_but_at_least_a_tenth():
     flat = [PastTraining(100, 0.80), PastTraining(1000, 0.801), PastTraining(10_000, 0.802)]
     steep = [PastTraining(100, 0.5), PastTraining(1000, 0.95), PastTraining(10_000, 0.995)]
     assert images_wanted(flat, RetrainingPolicy()) > images_wanted(

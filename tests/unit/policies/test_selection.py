@@ -97,7 +97,7 @@ def test_fewer_images_than_asked_for_are_all_picked():
     assert select(TaskKind.SINGLE, NONE, None, pool, 10, rng()) == ()
 
 
-def test_picks_are_grouped_by_what_they_look_like():
+def test_picks_are_clustered_by_similarity():
     pool = images(islands([10, 10, 10, 10]))
     picks = select(TaskKind.SINGLE, pool, None, NONE, 16, rng())
     island = {pick.task // 10: pick.cluster for pick in picks}

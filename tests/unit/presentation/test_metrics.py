@@ -18,7 +18,7 @@ from backend.presentation import metrics as quality
         ("map50", math.nan, "not measured"),
     ],
 )
-def test_a_share_is_said_in_percent_and_an_error_as_it_is(name, value, expected):
+def test_a_share_is_formatted_in_percent_and_an_error_as_it_is(name, value, expected):
     assert quality.metric_value(value, name) == expected
 
 

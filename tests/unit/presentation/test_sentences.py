@@ -39,7 +39,7 @@ def test_a_running_job_says_what_it_is_at(step, detail, expected):
     assert sentences.doing(job) == f"A job is running: {expected}, 50% done."
 
 
-def test_a_job_that_waits_says_where_to_look_if_it_waits_on():
+def test_a_waiting_job_says_what_to_check():
     assert sentences.doing(a_job(state=JobState.QUEUED)) == (
         "A job is waiting for a worker. "
         "If it keeps waiting, check the installation with: autolabel doctor"

@@ -25,7 +25,7 @@ def test_quality_reads_as_everywhere_else():
     assert "  measured   Accuracy 50.0%" in lines
 
 
-def test_a_version_kept_aside_is_told_from_the_one_whose_predictions_are_shown():
+def test_a_version_that_was_not_promoted_is_distinguished_from_the_one_that_is_shown():
     lines = list(job_lines(a_finished_job(shown="al-0000-aaaa")))
     assert "  shown      al-0000-aaaa: the predictions are of this version" in lines
 

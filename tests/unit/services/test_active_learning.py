@@ -128,7 +128,7 @@ def test_the_minimum_holds_on_the_images_that_were_really_read(world):
         world.run()
 
 
-def test_nobody_looks_for_predictions_of_a_version_that_was_just_published(world):
+def test_predictions_of_a_version_that_was_just_published_are_not_searched(world):
     world.run()
     first = world.label_studio.model_version
     world.run()

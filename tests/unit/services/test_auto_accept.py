@@ -150,7 +150,7 @@ def test_labels_given_since_the_audit_sample_was_drawn_make_the_test_harder(worl
     assert [labeled[position] for position in found] == some
 
 
-def test_what_is_certified_and_what_is_accepted_are_looked_at_alike_while_learning(world):
+def test_validation_images_and_the_pool_are_used_alike_in_training(world):
     world.run(accept=True)
     audit = audit_of(world)
     world.label(audit)

@@ -138,7 +138,7 @@ def test_fewer_images_than_asked_for_are_all_suggested(world):
 
 
 @pytest.mark.parametrize("mode", [GROUPED, SUGGESTED])
-def test_looking_needs_images_but_no_labels(mode, world):
+def test_grouping_and_suggesting_need_images_but_no_labels(mode, world):
     ready = world.readiness()
     world.label_studio.people = dict.fromkeys(world.label_studio.people)
     ready.require(JobRequest(PROJECT, mode))

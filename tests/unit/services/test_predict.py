@@ -144,7 +144,7 @@ def test_a_stored_prediction_of_an_image_that_has_another_name_now_is_made_anew(
     assert opened == ["cpu"]
 
 
-def test_a_prediction_of_two_controls_is_as_sure_as_both_together(world):
+def test_the_score_of_two_controls_is_the_product_of_their_confidences(world):
     both = CHOICES.replace(
         "</View>",
         '<Choices name="d" toName="img"><Choice value="day"/><Choice value="night"/></Choices>'

@@ -34,7 +34,7 @@ def test_progress_grows_over_labeled_and_unlabeled_tasks():
     assert (heard[0], heard[-1]) == (0, 1)
 
 
-def test_a_stop_is_heard_between_two_labeled_tasks():
+def test_a_job_can_be_stopped_between_two_labeled_tasks():
     class Listed(FakeLabelStudio):
         reached = 0
 

@@ -45,7 +45,7 @@ class Asked(FakeLabelStudio):
 
 
 @pytest.mark.parametrize("config", [CHOICES, "<View/>"])
-def test_label_studio_counts_the_unlabeled_once_a_look(world, config):
+def test_label_studio_counts_the_unlabeled_tasks_once_per_status(world, config):
     world.label_studio = Asked(config, {TaskId(1): None})
     assert world.readiness().status(PROJECT).unlabeled == 1
     assert world.label_studio.times == 1

@@ -73,7 +73,7 @@ def test_a_version_survives_the_round_trip(version: ModelVersion, metrics: Metri
     assert version_from_json(version_to_json(version)) == version
 
 
-def test_the_figures_of_an_only_control_stand_in_the_card_by_their_own_names():
+def test_the_metrics_of_a_single_control_are_not_nested_in_the_card():
     assert json.loads(version_to_json(a_version()))["metrics"] == {"accuracy": 0.93, "ece": 0.04}
 
 

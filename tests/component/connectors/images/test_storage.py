@@ -77,7 +77,7 @@ def test_files_of_label_studio_are_fetched_with_the_token(
     assert label_studio.asked[0][1]["Authorization"] == f"Token {TOKEN}"
 
 
-def test_the_resolve_route_is_told_the_address_in_base64(
+def test_the_resolve_route_gets_the_address_in_base64(
     label_studio: ImageServer, tmp_path: Path
 ) -> None:
     label_studio.routes["/tasks/7/resolve/"] = answer(200, IMAGE)

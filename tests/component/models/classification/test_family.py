@@ -131,7 +131,7 @@ def test_figures_come_from_out_of_fold_predictions_otherwise_and_say_so():
     assert model.metrics["images"] == 80
 
 
-def test_out_of_fold_predictions_do_not_know_an_image_s_own_label():
+def test_out_of_fold_predictions_do_not_depend_on_an_image_s_own_label():
     # Two images swap labels: predictions that had seen the labels would repeat the mistake.
     wrong = TRUTH.copy()
     wrong[[0, 1]] = TRUTH[[1, 0]]

@@ -99,7 +99,7 @@ def test_a_student_that_is_no_better_is_discarded(tmp_path: Path):
     assert not tried["kept"]
 
 
-def test_a_teacher_that_is_sure_of_nothing_has_no_student(tmp_path: Path):
+def test_a_teacher_without_confident_predictions_has_no_student(tmp_path: Path):
     engine, model = precise(tmp_path, ColourNetwork(blind_to=frozenset({0, 1})))
     assert len(engine.training_sets) == 1
     assert "confident of no" in model.notes["tried"][0]["reason"]
@@ -112,7 +112,7 @@ def test_the_student_has_the_time_that_the_teacher_left(tmp_path: Path):
     assert 9 < student.minutes < 10
 
 
-def test_a_fast_job_does_not_look_at_unlabeled_images(tmp_path: Path):
+def test_a_fast_job_reads_no_unlabeled_images(tmp_path: Path):
     unlabeled, _ = shapes(tmp_path / "more", 12, seed=7, first=500)
     engine = ColourEngine([HALF_BLIND, SEEING])
     DetectorFamily(engine).fit(training_set(tmp_path, unlabeled=unlabeled))

@@ -45,7 +45,7 @@ def test_what_was_put_is_got_bit_by_bit(cache: FeatureCache) -> None:
     assert cache.width() == WIDTH
 
 
-def test_an_empty_cache_knows_nothing(cache: FeatureCache) -> None:
+def test_an_empty_cache_has_no_entries(cache: FeatureCache) -> None:
     assert dict(cache.get(["a"])) == {}
     assert cache.width() is None
 

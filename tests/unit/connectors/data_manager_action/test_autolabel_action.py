@@ -176,7 +176,7 @@ def test_every_choice_reaches_the_job(action, project, backend):
     assert request.task_ids == (1, 3)
 
 
-def test_labels_said_to_be_random_reach_a_job_that_learns_and_no_other(action, project, backend):
+def test_labels_declared_to_be_random_reach_active_learning_jobs_only(action, project, backend):
     stated = {"accept": "yes", "labels_are_random": "yes"}
     start(action, project, **stated)
     assert backend.started[0].labels_are_random
@@ -190,7 +190,7 @@ def test_an_empty_selection_does_not_mean_the_whole_project(action, project, bac
     assert backend.started == []
 
 
-def test_a_refusal_tells_all_reasons(action, project, backend):
+def test_a_refusal_shows_all_reasons(action, project, backend):
     backend.reasons = (SHORT, OTHER)
     with pytest.raises(ValidationError) as refused:
         start(action, project)
@@ -206,7 +206,7 @@ def test_a_value_that_is_no_number_is_named_by_the_backend(action, project):
         start(action, project, max_error="few")
 
 
-def test_a_second_start_is_told_of_the_first(action, project, backend):
+def test_a_second_start_shows_the_running_job(action, project, backend):
     backend.jobs.submit(JobRequest(ProjectId(2)))
     with pytest.raises(ValidationError, match="A job is waiting for a worker"):
         start(action, project)
@@ -225,7 +225,7 @@ def test_stop_without_a_job_says_so(action, project):
         action.auto_labeling_stop(project, None)
 
 
-def test_status_tells_how_the_last_job_ended(action, project, backend):
+def test_the_status_shows_how_the_last_job_ended(action, project, backend):
     job, _ = backend.jobs.submit(JobRequest(ProjectId(2)))
     backend.jobs.jobs[job.id] = replace(job, state=JobState.FAILED, reason="the disk is full")
     form = action.status_form(None, project)

@@ -56,7 +56,7 @@ def test_an_image_whose_label_no_other_fold_has_says_nothing_of_the_head():
     assert validated.out_of_fold[20, 2] == IMPOSSIBLE
 
 
-def test_labels_that_stand_alone_are_always_judged():
+def test_independent_labels_are_always_scored():
     targets = np.array([[True, False], [False, False], [True, True]])
 
     assert scorable(targets, np.array([0, 1, 1]), SIGMOID).all()

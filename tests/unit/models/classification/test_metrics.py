@@ -6,7 +6,7 @@ import pytest
 from backend.models.classification.metrics import accuracy, confusion, macro_f1
 
 
-def test_accuracy_of_several_labels_wants_every_one_right():
+def test_accuracy_of_several_labels_requires_every_one_to_be_right():
     truth = np.array([[1, 0], [1, 1], [0, 0]], dtype=bool)
     predicted = np.array([[1, 0], [1, 0], [0, 0]], dtype=bool)
 

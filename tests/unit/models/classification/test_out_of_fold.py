@@ -37,7 +37,7 @@ CASES = pytest.mark.parametrize(
 
 
 @CASES
-def test_the_label_of_an_image_has_no_say_in_what_is_said_of_it(link, kind):
+def test_the_answer_to_an_image_does_not_depend_on_its_label(link, kind):
     logits, targets, folds = noise(link)
     before = out_of_fold.answers(control(kind), head(link), logits, targets, folds)
     targets[7] = np.roll(targets[7], 1)
@@ -60,6 +60,6 @@ def test_a_row_of_no_fold_is_not_fitted_on_and_is_answered_by_the_head_as_it_is(
 
 
 @CASES
-def test_no_row_at_all_is_no_trouble(link, kind):
+def test_no_rows_are_no_error(link, kind):
     logits, targets, folds = (array[:0] for array in noise(link))
     assert out_of_fold.answers(control(kind), head(link), logits, targets, folds).answers == ()

@@ -64,7 +64,7 @@ def test_two_images_have_a_graph():
 
 
 @given(st.integers(1, 40), st.floats(0.05, 1), st.integers(0, 9))
-def test_the_surest_are_the_same_share_of_each_likeliest_label(images, share, seed):
+def test_the_most_confident_images_are_the_same_share_of_each_predicted_label(images, share, seed):
     probability = SOFTMAX.probabilities(np.random.default_rng(seed).normal(size=(images, 3)))
 
     rows = surest(probability, share, SOFTMAX)
@@ -78,7 +78,7 @@ def test_the_surest_are_the_same_share_of_each_likeliest_label(images, share, se
             assert probability[taken, label].min() >= probability[left, label].max()
 
 
-def test_the_surest_of_several_labels_are_those_with_the_surest_whole_answer():
+def test_with_several_labels_confidence_is_that_of_the_whole_answer():
     probability = np.array([[0.5, 0.5], [0.9, 0.1], [0.9, 0.6]])
 
     assert surest(probability, 0.3, SIGMOID).tolist() == [1]

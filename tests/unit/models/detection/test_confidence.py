@@ -72,7 +72,7 @@ def test_without_held_out_images_threshold_and_confidence_are_cautious_defaults(
     assert (sure <= 0.5).all()
 
 
-def test_finding_nothing_is_only_as_sure_as_misses_are_rare():
+def test_the_confidence_in_an_empty_answer_depends_on_how_rare_misses_are():
     blind = fit([Regions(())] * 30, [truth((HERE, CAT))] * 30, (CAT,))
     sighted = fit([Regions(())] * 30, [Regions(())] * 30, (CAT,))
     assert blind.confidence([Regions(())])[0] < 0.1

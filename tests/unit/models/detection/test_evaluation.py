@@ -35,7 +35,7 @@ def test_a_label_that_is_missed_shows_by_name():
     assert metrics["accuracy"] == 0
 
 
-def test_the_tables_tell_labels_apart_and_count_every_image_once():
+def test_the_tables_have_a_row_per_label_and_count_every_image_once():
     half = Regions(FOUND.regions[:1])
     tables = evaluate([half] * 20, [TRUTH] * 20, (CAT, DOG), seed=0).tables
     cat, dog = tables["per_label"]

@@ -44,7 +44,7 @@ def test_only_the_most_frequent_sets_are_learned():
     assert label_powerset.decode(regions((HERE, names[-1]))).labels == (many[0], many[-1])
 
 
-def test_a_network_learns_one_region_a_box_and_is_read_by_label(tmp_path: Path):
+def test_a_network_is_trained_on_one_region_per_box_and_decoded_to_labels(tmp_path: Path):
     asked = red_squares(training_set(tmp_path))
     names = label_powerset.classes(LABELS, asked.train_answers)
     encoded = label_powerset.encode(asked, names)

@@ -50,6 +50,6 @@ def test_without_a_box_small_images_will_do():
     assert image_size([Regions(())]) == SIZES[0]
 
 
-def test_about_twelve_looks_at_the_held_out_images():
+def test_there_are_about_twelve_validations():
     assert 8 <= chosen(20).epochs / chosen(20).validations <= 16
     assert chosen(20).patience > chosen(20).validations

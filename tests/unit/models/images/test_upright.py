@@ -62,7 +62,7 @@ def test_sixteen_bits_are_scaled_not_clipped(tmp_path: Path):
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.float32])
-def test_deep_grays_look_as_they_do_to_the_backbone(tmp_path: Path, dtype: type):
+def test_deep_grays_are_scaled_as_for_the_backbone(tmp_path: Path, dtype: type):
     values = np.linspace(0, 1, 64 * 64).reshape(64, 64) * (1 if dtype is np.float32 else 65535)
     Image.fromarray(values.astype(dtype)).save(tmp_path / "a.tif")
     seen = decode(tmp_path / "a.tif", 64, 1.0).pixels

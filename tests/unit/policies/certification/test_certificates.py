@@ -178,7 +178,7 @@ def test_the_message_says_how_many_more_and_so_many_suffice_in_most_cases():
     assert sum(certify(draw, Terms()) is not None for draw in draws) >= 26
 
 
-def test_a_model_that_is_never_sure_enough_is_told_so():
+def test_a_model_that_is_not_good_enough_is_reported_as_such():
     rng = np.random.default_rng(2)
     hopeless, _ = evidence(rng, 400, 5000, wrong=lambda confidence: np.full_like(confidence, 0.4))
     assert how_many_more(hopeless, Terms()) is None
@@ -211,7 +211,7 @@ def test_a_sample_that_affords_no_mistake_at_all_is_not_testable():
     assert not promising(few, Terms())
 
 
-def test_one_sure_label_is_enough_to_test_label_by_label():
+def test_one_confident_label_is_enough_to_test_label_by_label():
     score = np.where(np.arange(400) % 2, 0.995, 0.6)
     validation = Validation(score, score > 0.9, np.tile(score, 10))
     answers = np.arange(400) % 2

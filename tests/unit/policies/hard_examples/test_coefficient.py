@@ -70,17 +70,17 @@ def reasons(found, weighting=None):
     return [dict(example.reasons) for example in examples]
 
 
-def test_sure_answers_that_fit_are_not_hard():
+def test_confident_answers_that_fit_are_not_hard():
     assert hard_examples(evidence()) == ()
 
 
-def test_low_confidence_and_a_close_second_are_said_with_their_numbers():
+def test_low_confidence_and_close_labels_are_described_with_their_numbers():
     found = reasons(evidence(top=(0.55, 0.99, 0.01)))[0]
     assert found[1] == "low confidence (0.55)"
     assert found[31] == "top two labels close (0.55, 0.45)"
 
 
-def test_an_answer_unlike_that_of_its_neighbors_is_said_with_the_count():
+def test_an_answer_unlike_that_of_its_neighbors_is_described_with_the_count():
     found = reasons(evidence(labels=(DOG, CAT, DOG), top=(0.01, 0.99, 0.01)))[0]
     assert found[2] == "answer differs from similar labeled images (5 of 5 say 'cat')"
     assert found[3] == "unlike the labeled 'dog' images"
@@ -215,7 +215,7 @@ def test_many_boxes_are_unsure_by_their_own_chances_and_not_by_that_of_the_whole
     ]
 
 
-def test_boxes_too_dark_or_too_blurred_are_said():
+def test_boxes_that_are_too_dark_or_too_blurred_are_described():
     found = cells(*[boxed((0.2, 0.2, 0.3, 0.3), (0.6, 0.6, 0.7, 0.7))] * 3)
     crops = np.array([[0.05, 100.0], [0.5, 5.0], [np.nan, np.nan]])
     said = reasons(replace(found, crops=crops))
@@ -268,7 +268,7 @@ def test_every_reason_has_words_that_hold_for_any_image():
     assert len(set(PHRASES.values())) == len(PHRASES)
 
 
-def test_no_image_and_no_labeled_image_are_no_trouble():
+def test_no_images_and_no_labeled_images_are_no_error():
     none = evidence(labels=(), top=(), features=np.zeros((0, 3)))
     assert hard_examples(none) == ()
     bare = evidence()
@@ -312,7 +312,7 @@ def test_without_crops_boxes_are_compared_by_their_places_alone():
     assert found[1][0] == "nothing found"
 
 
-def test_a_detector_that_answers_with_no_boxes_is_as_sure_as_its_confidence():
+def test_without_boxes_the_confidence_in_the_empty_answer_counts():
     odd = cells(Choices((CAT,)), boxed((0.2, 0.2, 0.3, 0.3)))
     (reason,) = low_confidence(odd)
     assert reason.strength == pytest.approx([0.1, 0.1])

@@ -17,7 +17,7 @@ def extractor():
     return FakeFeatureExtractor()
 
 
-def test_only_the_least_certain_are_looked_at_and_only_their_rows_change(extractor):
+def test_only_the_least_certain_are_augmented_and_only_their_rows_change(extractor):
     model = ScriptedModel({102: Choices((DOG,))})
     before = predicted(PETS, Choices((CAT,)))
 

@@ -27,7 +27,7 @@ START = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
         (12_000, "3 h 20 min"),
     ],
 )
-def test_a_duration_is_said_in_two_units_at_most(seconds, expected):
+def test_a_duration_has_two_units_at_most(seconds, expected):
     assert formats.duration(seconds) == expected
 
 
@@ -109,7 +109,7 @@ def test_each_of_several_controls_has_a_table_of_its_own():
     assert (parts.control, parts.heads) == ("parts", ["AP at IoU 0.5"])
 
 
-def test_what_a_training_tried_is_said_with_its_figures_and_its_fate():
+def test_what_a_training_tried_is_shown_with_metrics_and_whether_it_was_kept():
     tried = [
         {"name": "pseudo-labels", "log_loss": 0.4123, "kept": True},
         {"name": "teacher and student", "images": 30, "kept": False, "reason": "time was up"},

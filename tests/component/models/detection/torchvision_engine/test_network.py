@@ -24,7 +24,7 @@ def network(folder: Path, name: str = SMALL, classes: int = 2, *, across: bool =
 @pytest.mark.parametrize(
     "name", [SMALL, "ssdlite320_mobilenet_v3_large", "fasterrcnn_mobilenet_v3_large_320_fpn"]
 )
-def test_what_is_found_has_labels_of_ours_scores_above_the_floor_and_lies_within(
+def test_detections_have_known_labels_scores_above_the_minimum_and_lie_within_the_image(
     tmp_path: Path, name: str
 ):
     built = network(tmp_path, name)
@@ -94,9 +94,7 @@ def test_a_name_of_no_detector_is_answered_with_those_there_are(tmp_path: Path, 
         )
 
 
-def test_a_download_that_was_spoiled_is_told_in_words(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_damaged_download_is_reported_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def spoiled(*_: object, **__: object) -> None:
         raise RuntimeError("invalid hash value")
 
@@ -126,7 +124,7 @@ def test_a_file_without_weights_is_named(tmp_path: Path):
             )
 
 
-def test_a_frozen_backbone_is_not_trained_and_the_rest_learns_faster_than_it(tmp_path: Path):
+def test_a_frozen_backbone_is_not_trained_and_the_heads_have_a_higher_learning_rate(tmp_path: Path):
     module = network(tmp_path).module
     backbone, rest = groups(module)
     assert 0 < backbone["share"] < rest["share"]

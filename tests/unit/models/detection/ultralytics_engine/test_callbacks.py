@@ -88,7 +88,7 @@ def test_not_even_one_epoch_fits_and_it_ends_at_a_batch():
     assert run.clock[0] < 10
 
 
-def test_held_out_images_are_looked_at_now_and_then():
+def test_validation_runs_every_few_epochs():
     run = training()
     run.run()
     assert 8 <= len(run.validated) <= 16
@@ -101,7 +101,7 @@ def test_too_few_held_out_images_choose_no_epoch():
     assert run.validated == []
 
 
-def test_progress_is_told_by_epoch():
+def test_progress_is_reported_by_epoch():
     recorded = RecordedProgress()
     training(recorded=recorded).run()
     assert recorded.reports[0] == ("train: epoch 1 of 40", 0, 40)

@@ -46,7 +46,7 @@ def test_every_image_has_its_label_file(tmp_path: Path):
     assert sum(path.read_text() == "" for path in train) == 1, "the empty image stays, as negative"
 
 
-def test_without_held_out_images_those_to_learn_from_stand_in(tmp_path: Path):
+def test_without_held_out_images_the_training_images_are_used(tmp_path: Path):
     images = write(training_set(tmp_path, held_out=0), tmp_path / "yolo")
     assert len(list(images["val"].iterdir())) == 10
 
@@ -104,7 +104,7 @@ def test_an_image_that_is_written_anew_is_no_larger_than_networks_need(tmp_path:
         assert image.size == (1280, 320)
 
 
-def test_progress_is_told_of_each_image_and_may_stop_the_writing(tmp_path: Path):
+def test_progress_is_reported_for_each_image_and_may_stop_the_writing(tmp_path: Path):
     recorded = RecordedProgress()
     write(training_set(tmp_path, train=3, held_out=2, progress=recorded), tmp_path / "yolo")
     assert recorded.reports == [("train: reading images", 0, 1)] * 5
@@ -123,7 +123,9 @@ def test_an_image_that_is_gone_is_named(tmp_path: Path):
         write(learned, tmp_path / "yolo")
 
 
-def test_a_full_disk_is_told_from_other_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_full_disk_is_distinguished_from_other_errors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     learned = training_set(tmp_path, held_out=0)
     Image.new("RGBA", (60, 40)).save(learned.train.refs[0].uri)
     monkeypatch.setattr(yolo_dataset.cv2, "imwrite", lambda *_: False)
