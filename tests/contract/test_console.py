@@ -8,7 +8,7 @@ import pytest
 
 from backend.domain.errors import BadInput, LabelStudioUnreachable, Reason, ReasonCode
 from backend.domain.ids import ControlName, Label, ProjectId, VersionName
-from backend.domain.jobs import Algorithm, Decision, JobState, Mode
+from backend.domain.jobs import Algorithm, Decision, JobRequest, JobState, Mode
 from backend.domain.projects import LabelCount
 from backend.web.app import create_app
 from backend.web.console import event_stream
@@ -221,6 +221,21 @@ class TestForms:
         del backend.acceptances["a"]
         assert "labels were undone" in text_of(client.get("/jobs/a"))
         assert submit(client, "/jobs/a/undo").status_code == 404
+
+    def test_show_what_an_undo_deleted_and_what_it_kept(self, client, backend):
+        report = {"undoes": "a", "deleted": 397, "changed": 1, "drafted": 2, "accepted": 0}
+        request = JobRequest(2, Mode.UNDO, undoes="a")
+        backend.jobs.jobs["b"] = a_job(
+            "b", JobState.FINISHED, request=request, report={**report, "seconds": {"undo": 3.0}}
+        )
+        page = text_of(client.get("/jobs/b"))
+        for words in (
+            "Undo of a",
+            "<b>397</b> deleted",
+            "<b>1</b> kept, changed",
+            "<b>2</b> kept, being",
+        ):
+            assert words in page
 
     def test_take_back_what_a_job_accepted_before_it_failed(self, client, backend):
         backend.jobs.jobs["a"] = a_job("a", JobState.FAILED)
