@@ -193,6 +193,7 @@ def send(site: Any, request: dict[str, Any], headers: dict[str, str], *, known: 
     return answer.status_code, text
 
 
+@pytest.mark.timeout(2 * 3600)  # all examples take minutes, and more on a busy machine
 def test_whatever_is_sent_is_answered_without_failing_or_telling_a_secret(site: Any) -> None:
     with recording() as recorder:
         sample = fuzzed(site, recorder)
