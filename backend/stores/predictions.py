@@ -11,9 +11,11 @@ import json
 import logging
 import sqlite3
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
+
+from filelock import FileLock
 
 from backend.domain.answers import ImageRef
 from backend.domain.errors import OutOfSpace
@@ -29,7 +31,9 @@ CREATE TABLE IF NOT EXISTS predictions (
     PRIMARY KEY (version, task)
 ) WITHOUT ROWID
 """
-_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
+"""SQLITE_ERROR: the table has other columns, so the file is of another program or version."""
+
 _PUT = "INSERT OR REPLACE INTO predictions VALUES (?, ?, ?, ?)"
 _GET = """
 SELECT * FROM predictions
@@ -77,7 +81,8 @@ class PredictionStore:
         )
         stored = {(task, uri): prediction for _, task, uri, prediction in rows}
         keys = {ref: (ref.task, _digest(ref.uri)) for ref in refs}
-        return {ref: json.loads(stored[key]) for ref, key in keys.items() if key in stored}
+        found = {ref: _parsed(stored[key]) for ref, key in keys.items() if key in stored}
+        return {ref: prediction for ref, prediction in found.items() if prediction is not None}
 
     def prune(self, project: ProjectId, keep: Iterable[VersionName]) -> None:
         """Delete the predictions of all other versions."""
@@ -104,11 +109,28 @@ class PredictionStore:
         except sqlite3.DatabaseError as exc:
             if exc.sqlite_errorcode & 0xFF not in _DAMAGED:
                 raise
-            log.warning("%s is damaged and set aside: %s", path, exc)
-        for part in path.parent.glob(f"{path.name}*"):
-            part.replace(part.with_name(f"damaged-{part.name}"))
+            _set_aside(path, exc)
         with _transaction(path) as database:
             return query(database)
+
+
+def _set_aside(path: Path, error: Exception) -> None:
+    """Rename a damaged file, unless another thread or process did so."""
+    with FileLock(path.with_suffix(".lock")):
+        if _is_sound(path):
+            return
+        log.warning("%s is damaged and set aside: %s", path, error)
+        for part in (path, *path.parent.glob(f"{path.name}-*")):
+            part.replace(part.with_name(f"damaged-{part.name}"))
+
+
+def _is_sound(path: Path) -> bool:
+    try:
+        with closing(sqlite3.connect(path, timeout=30)) as database:
+            database.execute("SELECT version, task, uri, prediction FROM predictions LIMIT 1")
+            return database.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
+    except sqlite3.DatabaseError:
+        return False
 
 
 @contextmanager
@@ -127,6 +149,15 @@ def _transaction(path: Path) -> Generator[sqlite3.Connection]:
         raise OutOfSpace(f"the disk is full: cannot write {path}", "Free some space") from exc
     finally:
         database.close()
+
+
+def _parsed(text: str) -> Json | None:
+    """None for a damaged row: the prediction is computed again."""
+    try:
+        prediction: object = json.loads(text)
+    except ValueError:
+        return None
+    return cast(Json, prediction) if isinstance(prediction, dict) else None
 
 
 def _digest(uri: str) -> bytes:

@@ -22,7 +22,13 @@ log = logging.getLogger(__name__)
 
 _DAY = 24 * 3600.0
 _REMOVED = ".removed-"
-_UNUSED = ("features/*.sqlite", "features/*.damaged-*", "images/damaged-*", "projects/*/damaged-*")
+_UNUSED = (
+    "features/*.sqlite",
+    "features/*.damaged-*",
+    "images/damaged-*",
+    "projects/*/damaged-*",
+    "weights/damaged-*",
+)
 """Caches that are recomputed, and damaged files that were set aside."""
 
 

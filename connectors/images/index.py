@@ -37,7 +37,8 @@ _ROWS: Final = 500
 
 Result = TypeVar("Result")
 
-_DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
+"""SQLITE_ERROR: the tables have other columns, so the file is of another program or version."""
 
 
 class ImageIndex:
@@ -196,6 +197,8 @@ def _create(database: sqlite3.Connection) -> None:
 def _is_sound(path: Path) -> bool:
     try:
         with closing(sqlite3.connect(path, timeout=60)) as database:
+            database.execute(f"{_KNOWN} LIMIT 1")
+            database.execute("SELECT digest, size, used FROM objects LIMIT 1")
             return database.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
     except sqlite3.DatabaseError:
         return False

@@ -99,10 +99,23 @@ def open_encoder(backbone: Backbone, device: str, settings: Settings) -> Encoder
     if device != "cpu":
         return _on_torch(backbone, device, settings)
     path = export_path(backbone, settings.data_dir)
-    if path.is_file():
-        return OnnxEncoder(path)
+    if there := _from_export(path):
+        return there
     with _export_lock(path.parent):
-        return OnnxEncoder(path) if path.is_file() else _exported(backbone, path, settings)
+        return _from_export(path) or _exported(backbone, path, settings)
+
+
+def _from_export(path: Path) -> Encoder | None:
+    """Open an exported backbone; None if it is missing, or damaged and now set aside."""
+    if not path.is_file():
+        return None
+    try:
+        return OnnxEncoder(path)
+    except Exception as exc:  # noqa: BLE001 - onnxruntime's errors have no base class of their own
+        logger.warning("%s is damaged and set aside: %s", path, exc)
+        with suppress(FileNotFoundError):  # another process was faster
+            path.replace(path.with_name(f"damaged-{path.name}"))
+        return None
 
 
 def _exported(backbone: Backbone, path: Path, settings: Settings) -> Encoder:

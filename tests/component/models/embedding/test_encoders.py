@@ -58,6 +58,20 @@ def test_torch_and_onnx_runtime_give_the_same_unit_vectors(data_dir: Path) -> No
     assert np.abs(vectors[0].astype(float) - vectors[1].astype(float)).max() > 0.01
 
 
+def test_a_damaged_export_is_set_aside_and_made_anew(
+    tmp_path: Path, data_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    chosen = backbone(settings(tmp_path))
+    sound = export_path(chosen, data_dir).read_bytes()
+    path = export_path(chosen, tmp_path)
+    path.parent.mkdir()
+    path.write_bytes(sound[: len(sound) // 2])
+    assert isinstance(open_encoder(chosen, "cpu", settings(tmp_path)), OnnxEncoder)
+    assert path.with_name(f"damaged-{path.name}").exists()
+    assert "damaged and set aside" in caplog.text
+    assert path.stat().st_size == len(sound)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 def test_mixed_precision_on_cuda_gives_the_same_vectors(data_dir: Path) -> None:
     onnx = open_encoder(backbone(settings(data_dir)), "cpu", settings(data_dir))
