@@ -6,11 +6,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
 import rq
+from rq.exceptions import StopRequested
 
 from backend.domain.errors import AutolabelError
 from backend.domain.ids import JobId, ProjectId
@@ -393,3 +396,26 @@ def test_an_idle_worker_sweeps_before_it_waits_and_not_again_soon(board: JobBoar
         assert worker.dequeue_job_and_maintain_ttl(None) is None
         assert worker.dequeue_job_and_maintain_ttl(None) is None
     assert swept == ["once"]
+
+
+class Recorder(redis.Redis):
+    """A connection that counts its commands."""
+
+    commands = 0
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        self.commands += 1
+        return super().execute_command(*args, **options)
+
+
+@pytest.mark.parametrize("is_busy", [True, False])
+def test_a_signal_handler_makes_no_call_to_redis(board: JobBoard, redis_url: str, is_busy: bool):
+    with Recorder.from_url(redis_url) as connection:
+        worker = JobWorker(board, connection, Pace())
+        worker._running = JobId("job-1") if is_busy else None
+        connection.commands = 0
+        worker.handle_warm_shutdown_request()
+        with nullcontext() if is_busy else pytest.raises(StopRequested):
+            worker._shutdown()
+        assert connection.commands == 0
+        assert worker.asked_to_end

@@ -17,7 +17,7 @@ from backend.web import app as web
 from tests.fakes.label_studio import FakeLabelStudio
 from tests.integration.polling import eventually
 
-PETS = ProjectId(1)
+PETS, CARS = ProjectId(1), ProjectId(2)
 CREATED = {"action": "ANNOTATION_CREATED", "project": {"id": PETS}, "annotation": {"id": 1}}
 CONFIRMED = {
     "action": "ANNOTATIONS_CREATED",
@@ -73,6 +73,29 @@ def test_annotations_start_one_job_once_the_project_is_ready(
         assert job.state is JobState.QUEUED
         eventually(lambda: trigger(http) == "a training of this project is running")
     assert len(app.jobs.history(PETS)) == 1
+
+
+def test_a_damaged_ledger_of_one_project_stops_no_other(
+    app: Application,
+    http: FlaskClient,
+    label_studio: FakeLabelStudio,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+):
+    label_studio.known[CARS] = replace(label_studio.known[PETS], id=CARS)
+    label_studio.people = annotated(*range(1, 13))
+    ledger = tmp_path / "projects" / str(PETS) / "ledger.json"
+    ledger.parent.mkdir(parents=True)
+    ledger.write_text('{"audit": ')
+    with wiring.watcher(app).running():
+        for project in (PETS, CARS):
+            confirmed = {**CONFIRMED, "project": {"id": project}}
+            assert http.post("/webhook", json=confirmed).status_code == 200
+        eventually(lambda: app.jobs.history(CARS))
+        eventually(lambda: http.get("/health").get_json()["unwatched_projects"] == 1)
+    assert app.jobs.history(PETS) == []
+    assert f"project {PETS}: no training started" in caplog.text
+    assert str(ledger) in caplog.text
 
 
 def trigger(http: FlaskClient) -> str:

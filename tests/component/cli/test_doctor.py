@@ -35,3 +35,23 @@ def test_an_address_that_may_be_private_gets_both_hints(host: str):
     hint = hint_for(f"http://{host}:9090")
     for setting in ("AUTOLABEL_PUBLIC_URL", "ML_BLOCK_LOCAL_IP", "SSRF_PROTECTION_ENABLED"):
         assert setting in hint
+
+
+@pytest.mark.parametrize(("unwatched", "is_good"), [(0, True), (2, False)])
+def test_projects_that_cannot_be_watched_are_found(unwatched: int, is_good: bool):
+    health = {"status": "UP", "redis": True, "unwatched_projects": unwatched}
+    with FakeHttpServer(lambda _: Reply(body=health)) as backend:
+        settings = Settings(public_url=backend.url)
+        if is_good:
+            assert "answers" in doctor.web(settings)
+            return
+        with pytest.raises(Unavailable, match="2 projects cannot be watched"):
+            doctor.web(settings)
+
+
+def test_an_address_at_which_something_else_answers_is_named():
+    with (
+        FakeHttpServer(lambda _: Reply(body=b"<html>")) as other,
+        pytest.raises(Unavailable, match="does not answer"),
+    ):
+        doctor.web(Settings(public_url=other.url))
