@@ -28,11 +28,16 @@ def job_lines(job: JobJson) -> Iterable[RenderableType]:
     yield f"Job [bold]{job.id}[/] {job.state}{reason}"
     if not job.report:
         return
-    if job.report["version"] is None:
-        yield from _selection_lines(job.report)
-    else:
-        yield from _training_lines(job.report)
-    seconds = ", ".join(f"{name} {spent:.1f}" for name, spent in job.report["seconds"].items())
+    try:
+        yield from list(_report_lines(job.report))
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+        yield "  report     of another version of Autolabel; see report.json"
+
+
+def _report_lines(report: Json) -> Iterable[str]:
+    lines = _selection_lines if report["version"] is None else _training_lines
+    yield from lines(report)
+    seconds = ", ".join(f"{name} {spent:.1f}" for name, spent in report["seconds"].items())
     yield f"  seconds    {seconds}"
 
 

@@ -1,3 +1,5 @@
+import pytest
+
 from backend.domain.jobs import JobState
 from backend.presentation.serializers import JobJson, StatusAndJobs, StatusJson
 from backend.presentation.terminal_views import job_lines, newest_forecast, status_lines
@@ -55,3 +57,10 @@ def test_the_newest_forecast_is_shown():
     jobs = [JobJson.of(a_job(report=report)) for report in reports]
     assert newest_forecast(jobs) == forecast
     assert newest_forecast([]) is None
+
+
+@pytest.mark.parametrize("report", [{"predicted": 3}, {**REPORT, "seconds": None}, {"version": 7}])
+def test_a_report_of_another_version_costs_its_lines_only(report: dict[str, object]):
+    first, second = job_lines(JobJson.of(a_job(state=JobState.FINISHED, report=report)))
+    assert "finished" in first
+    assert second == "  report     of another version of Autolabel; see report.json"
