@@ -20,7 +20,5 @@ ControlName = NewType("ControlName", str)
 UNTRAINED = VersionName("al-0000-0000")
 """The version that a project without a model reports."""
 
-"""What a project without a model reports as its version."""
-
 AuditId = NewType("AuditId", int)
 """Numbers of a project's audits count from 1."""

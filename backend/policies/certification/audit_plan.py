@@ -39,6 +39,9 @@ LEARNING_POWER = 0.3
 MORE_LABELS = (1.25, 1.5, 2.0, 3.0)
 """Multiples of the labels at hand after which an audit is tried on paper."""
 
+WORTH_WAITING = 1.2
+"""Labeling on is advised only where it brings a fifth more: it costs another training, too."""
+
 BLIND_SECONDS, GRID_SECONDS, CORRECTION_SECONDS = 4.0, 0.5, 3.0
 """Seconds to name an image's class blind, to confirm one in a grid of its predicted class (Krishna
 et al., CHI 2016, 0.1 as lower bound) and to correct one there (assumed)."""
@@ -125,7 +128,7 @@ def plan(chances: Floats, labels: int, terms: AuditTerms, risk: float, budget: i
         found = _best(later, terms, risk, budget)
         after = AuditPlan(found.region, found.sample, found.accepted, found.mistakes, more)
         best = max(best, after, key=lambda one: one.net)
-    return best if best.net > 0 else now
+    return best if best.net > max(WORTH_WAITING * now.net, 0) else now
 
 
 def _best(chances: Floats, terms: AuditTerms, risk: float, budget: int) -> AuditPlan:
