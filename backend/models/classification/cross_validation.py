@@ -18,7 +18,7 @@ from backend.models.folds import stratified
 from backend.models.link_functions import SOFTMAX, Link
 from backend.ports.progress import Progress
 
-STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
+C_VALUES = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 """Candidate values of scikit-learn's C; others changed nothing on any data we tried."""
 
 DEFAULT_STRENGTH = 100.0
@@ -147,7 +147,7 @@ def _out_of_fold(
 
     With more than MANY images the first fold alone chooses C.
     """
-    logits = {c: np.zeros(targets.shape, dtype=np.float32) for c in STRENGTHS}
+    logits = {c: np.zeros(targets.shape, dtype=np.float32) for c in C_VALUES}
     for fold in range(folds.max() + 1):
         throttled.next()
         left_out, head = folds == fold, None

@@ -53,7 +53,7 @@ class TrainingCallbacks:
                 trainer.fitness = trainer.fitness if trainer.args.val else _NOT_VALIDATED
             case "on_fit_epoch_end":
                 self.epochs = trainer.epoch + 1
-                trainer.epochs = min(self._plan.epochs, self._affordable())
+                trainer.epochs = min(self._plan.epochs, self._epochs_within_budget())
             case "on_train_start":
                 self._train_start, self.epochs = self._clock(), 0
                 self._report(trainer)
@@ -78,7 +78,7 @@ class TrainingCallbacks:
     def _is_due(self, epoch: int) -> bool:
         return self._choosing and (epoch + 1) % self._plan.validations == 0
 
-    def _affordable(self) -> int:
+    def _epochs_within_budget(self) -> int:
         """Count the epochs that fit the budget at the pace so far; the learning rate adapts."""
         pace = max(self._clock() - self._train_start, 1e-9) / self.epochs
         return self.epochs + max(1, int((self._budget - self._elapsed) / pace))
