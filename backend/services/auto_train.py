@@ -14,7 +14,7 @@ from backend.ports.progress import Steps, Work
 from backend.ports.stores import PublishedVersions
 from backend.settings import Settings
 
-SWITCHED_OFF = Decision(False, "automatic trainings are switched off: AUTOLABEL_AUTO_TRAIN is off")
+SWITCHED_OFF = Decision(False, "switched off by AUTOLABEL_AUTO_TRAIN")
 NOTHING_NEW = Decision(False, "nothing was annotated since the last training")
 RECENT_JOBS = 10
 """Jobs among which the last training is looked for."""
