@@ -22,6 +22,11 @@ class Project:
     model_version: str
     created_at: datetime | None = None
 
+    @property
+    def created_seconds(self) -> int | None:
+        """Since 1970, as Label Studio writes it behind the number of the project."""
+        return int(self.created_at.timestamp()) if self.created_at else None
+
 
 @dataclass(frozen=True, slots=True)
 class LabelCount:

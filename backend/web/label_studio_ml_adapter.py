@@ -60,6 +60,8 @@ def predictions(backend: Backend, tasks: Sequence[Json]) -> list[Json | list[Any
     if not tasks:
         return []
     project = backend.label_studio.project(webhooks.project_of(str(tasks[0]["project"])))
+    if not backend.is_same(project.id, project.created_seconds):
+        return [[] for _ in tasks]
     return list(backend.predict(project.id, project.label_config, tasks))
 
 
