@@ -319,7 +319,7 @@ def test_a_job_taken_by_a_worker_that_died_at_once_is_noticed(board: JobBoard, r
     job = submitted(board, job_worker.FINISHES)
     # given that it left the queue, and nobody holds a lease on it
     with redis.Redis.from_url(redis_url) as client:
-        client.delete("rq:queue:autolabel")
+        client.delete(board.records.queue(client).key)
     assert board.get(job.id).state is JobState.QUEUED
     assert ended(board, job).state is JobState.FAILED
 
@@ -359,6 +359,17 @@ def test_an_idle_worker_is_known_again_after_redis_lost_all_data(board: JobBoard
         assert found[0].pid == os.getpid()
 
 
+@pytest.fixture
+def signal_handlers() -> Iterator[None]:
+    """Put back the handlers of this process, in which a worker installs its own."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in numbers}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("signal_handlers")
 def test_a_worker_that_ends_though_nobody_asked_says_so(redis_url: str, tmp_path: Path):
     class Breaking(JobWorker):
         """Fails in the loop of RQ, which logs the error and returns."""
