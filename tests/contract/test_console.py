@@ -364,6 +364,21 @@ class TestReport:
         assert "data?task=4" in page
         assert "Guarantee" not in page
 
+    @pytest.mark.parametrize("value", [7, "x", [1], ["x"], {"a": 1}, {"a": {"b": [1]}}, True])
+    def test_opens_whatever_shape_the_report_has(self, client, finished, backend, value):
+        sound = backend.jobs.jobs["a"].report
+        for key in (*sound, "groups", "picks", "notes", "labels", "certificates", "seconds"):
+            report = {**sound, key: value}
+            backend.jobs.jobs["a"] = a_job("a", JobState.FINISHED, report=report)
+            answer = client.get("/jobs/a")
+            assert answer.status_code == 200, key
+
+    def test_says_when_a_report_cannot_be_shown(self, client, backend):
+        report = {"metrics": {"kind": "good"}}
+        backend.jobs.jobs["a"] = a_job("a", JobState.FINISHED, report=report)
+        page = text_of(client.get("/jobs/a"))
+        assert "written by another version of Autolabel" in page
+
     def test_shows_the_pictures_that_are_there_and_no_others(self, client, finished):
         page = text_of(client.get("/jobs/a"))
         assert "/jobs/a/pictures/task-7.jpg" in page

@@ -1,5 +1,6 @@
 """The web pages: overview, project, job."""
 
+import logging
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -7,10 +8,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from flask import Blueprint, Response, abort, render_template, request, send_from_directory
+from jinja2 import UndefinedError
 
 from backend.domain.errors import AutolabelError, NotFound
 from backend.domain.ids import UNTRAINED, JobId, ProjectId
 from backend.domain.jobs import Job
+from backend.domain.json import Json
 from backend.domain.metrics import metrics_from_json
 from backend.domain.versions import ModelVersion
 from backend.label_studio.webhooks import project_of
@@ -20,6 +23,8 @@ from backend.web.console import csrf, event_stream, formats, views
 from backend.web.console.number_fields import number_fields
 from backend.web.context import backend, settings
 from backend.web.errors import Failure, of_autolabel
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -43,6 +48,9 @@ LABELS_SHOWN = 5
 
 VERSIONS_SHOWN = 3
 """Newest versions; older ones are behind a click."""
+
+_OTHER_SHAPE = (AttributeError, LookupError, TypeError, ValueError, UndefinedError)
+"""Exceptions from a report that another version of Autolabel wrote, or somebody has changed."""
 
 IMAGE_NAME = re.compile(r"(?:[a-z-]+-(?:light|dark)\.svg|task-\d+\.jpg)")
 
@@ -116,12 +124,21 @@ def readiness(project: int) -> str:
 @routes.route("/jobs/<job>")
 def job(job: str) -> str:
     found = backend().jobs.get(JobId(job))
-    folder, report = backend().report_folder(found), found.report or {}
+    try:
+        return _job_page(found, found.report or {})
+    except _OTHER_SHAPE as exc:
+        logger.warning("the report of job %s cannot be shown: %r", found.id, exc)
+        return _job_page(found, {}, is_other_shape=True)
+
+
+def _job_page(job: Job, report: Json, *, is_other_shape: bool = False) -> str:
+    folder = backend().report_folder(job)
     return render_template(
         "job.html",
-        job=found,
+        job=job,
         report=report,
-        accepted=backend().accepted(found),
+        is_other_shape=is_other_shape,
+        accepted=backend().accepted(job),
         metrics=metrics_from_json(report.get("metrics") or {}),
         label_tables=views.label_tables(report),
         reason_bars=views.reason_bars(report),
