@@ -19,7 +19,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from backend.domain.errors import OutOfSpace
-from backend.models.images.thumbnails import Note
+from backend.models.images.notes import Note
 
 logger = logging.getLogger(__name__)
 

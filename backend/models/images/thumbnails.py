@@ -6,7 +6,6 @@ decoded at reduced scale: a 12-megapixel photo costs little more than its entrop
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntFlag
 from pathlib import Path
 
 import cv2
@@ -16,19 +15,13 @@ from PIL import Image
 
 from backend.domain.arrays import Pixels
 from backend.models.images.decoding import DECODING, is_deep, opened, strips, to_8_bit
+from backend.models.images.notes import Note
 from backend.models.images.statistics import measure
 from backend.models.images.upright import orientation_of, turned_upright
 
 _DRAFT = 0.85
 """Least side of a reduced JPEG, as a share of the square's: the mean cosine similarity of the
 vectors to those of exact resampling stays above 0.99 (tests/bench/bench_embedding.py)."""
-
-
-class Note(IntFlag):
-    """Changes made to an image in order to read it, which its owner should know."""
-
-    COMPOSITED_OVER_WHITE = 1
-    SCALED_TO_8_BIT = 2
 
 
 @dataclass(frozen=True, slots=True)

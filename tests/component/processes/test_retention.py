@@ -13,7 +13,7 @@ from backend.domain.ids import JobId, ProjectId, VersionName
 from backend.domain.jobs import Job, JobRequest, JobState
 from backend.domain.versions import Acceptance, Ledger
 from backend.models.embedding.feature_cache import Entry, FeatureCache
-from backend.models.images.thumbnails import Note
+from backend.models.images.notes import Note
 from backend.processes.retention import LARGEST_LOG, sweep
 from backend.settings import Settings
 from backend.stores.jobs import JobFiles

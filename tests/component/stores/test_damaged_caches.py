@@ -11,7 +11,7 @@ import pytest
 from backend.domain.answers import ImageRef
 from backend.domain.ids import ProjectId, TaskId, VersionName
 from backend.models.embedding.feature_cache import Entry, FeatureCache
-from backend.models.images.thumbnails import Note
+from backend.models.images.notes import Note
 from backend.stores.predictions import PredictionStore
 from connectors.images.cache import ImageCache
 from connectors.images.content import Content

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from backend.models.embedding.feature_cache import Entry, FeatureCache
-from backend.models.images.thumbnails import Note
+from backend.models.images.notes import Note
 
 WIDTH = 1280
 
@@ -70,7 +70,7 @@ WRITER = """
 import sys, numpy as np
 from pathlib import Path
 from backend.models.embedding.feature_cache import Entry, FeatureCache
-from backend.models.images.thumbnails import Note
+from backend.models.images.notes import Note
 cache, first = FeatureCache(Path(sys.argv[1])), int(sys.argv[2])
 for start in range(first, first + int(sys.argv[3]), 50):
     rows = range(start, start + 50)

@@ -7,7 +7,7 @@ from backend.domain.answers import ImageRef, NoPrediction
 from backend.domain.ids import TaskId
 from backend.models.embedding.backlog import Backlog, PendingImage
 from backend.models.embedding.feature_cache import Entry
-from backend.models.images.thumbnails import Note
+from backend.models.images.notes import Note
 
 ENTRY = Entry(np.zeros(3, np.float16), np.zeros(6, np.float32), Note(0))
 

@@ -11,7 +11,8 @@ from PIL import Image, ImageOps
 
 from backend.domain.batches import IMAGE_STATS
 from backend.domain.errors import UnreadableImage
-from backend.models.images.thumbnails import Note, decode
+from backend.models.images.notes import Note
+from backend.models.images.thumbnails import decode
 
 SIDE = 224
 
