@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 import httpx
@@ -161,8 +162,11 @@ class Predicting:
     def _body(self, site: Site, digits: Digits) -> Mapping[str, Any]:
         tasks = [one for one in site.tasks(digits.id) if one["id"] in self.new]
         asked = [{"id": one["id"], "data": one["data"]} for one in tasks]
+        created = datetime.fromisoformat(
+            site.call("GET", f"/api/projects/{digits.id}/")["created_at"]
+        )
         return {
-            "project": f"{digits.id}.1700000000",
+            "project": f"{digits.id}.{int(created.timestamp())}",
             "label_config": label_config(),
             "tasks": asked,
         }
