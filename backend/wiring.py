@@ -29,14 +29,22 @@ from backend.ports.jobs import AnnotationChanges, Jobs
 from backend.ports.label_studio import LabelStudio
 from backend.ports.model_family import Family
 from backend.ports.progress import Steps, Work
-from backend.ports.stores import Illustrations, Ledgers, ProjectOrigins, StoredPredictions, Versions
+from backend.ports.stores import (
+    Audits,
+    Illustrations,
+    Ledgers,
+    ProjectOrigins,
+    StoredPredictions,
+    Versions,
+)
 from backend.presentation.report_images import JobImages
 from backend.processes.auto_train_loop import AutoTrainLoop
 from backend.processes.embedded_redis import redis_url
 from backend.services.active_learning import ActiveLearning
 from backend.services.application import Application
 from backend.services.assessment import Assessor
-from backend.services.audit_sample import AuditSamples
+from backend.services.auditing import AuditFirst, Auditing
+from backend.services.audits import AuditDraw
 from backend.services.auto_accept import AutoAccept
 from backend.services.auto_train import AutoTrain, consuming, retraining_policy
 from backend.services.grouping import Grouping
@@ -59,6 +67,7 @@ from backend.services.training.promotion import Promotion
 from backend.services.training.train import Trainer
 from backend.services.undo import Undo
 from backend.settings import Settings
+from backend.stores.audits import AuditFiles
 from backend.stores.jobs import JobFiles
 from backend.stores.ledgers import LedgerFiles
 from backend.stores.predictions import PredictionStore
@@ -94,6 +103,7 @@ class Parts:
     label_studio: LabelStudio
     versions: Versions
     ledgers: Ledgers
+    audits: Audits
     stored: StoredPredictions
     jobs: Jobs
     changes: AnnotationChanges
@@ -116,37 +126,32 @@ class UseCases:
     auto_train: AutoTrain
     predict: Predict
     undo: Undo
+    auditing: Auditing
     jobs: Callable[[], Mapping[Mode, Work]]
 
     def work(self, mode: Mode) -> Work:
         """Return the use case that jobs of this kind run."""
-        return self.undo if mode is Mode.UNDO else self.jobs()[mode]
+        without_models: Mapping[Mode, Work] = {Mode.UNDO: self.undo, Mode.AUDITING: self.auditing}
+        return without_models.get(mode) or self.jobs()[mode]
 
 
 def use_cases(parts: Parts) -> UseCases:
     """Build every use case; opens no connection, no file and no model."""
     settings = parts.settings
-    audits = AuditSamples(parts.label_studio, parts.ledgers, settings.seed)
     auto_accept = AutoAccept(parts.label_studio, parts.ledgers, parts.changes)
+    auditing = Auditing(parts.label_studio, parts.ledgers, parts.audits, auto_accept)
     trainer = cache(partial(_trainer, parts))
     return UseCases(
         readiness=Readiness(
             parts.label_studio,
             parts.versions,
             parts.jobs,
-            audits,
+            parts.ledgers,
             settings,
             partial(_missing_weights, parts.families),
         ),
         auto_accept=auto_accept,
-        auto_train=AutoTrain(
-            parts.changes,
-            parts.versions,
-            parts.jobs,
-            retraining_policy(settings),
-            on=settings.auto_train,
-            now=parts.now,
-        ),
+        auto_train=_auto_train(parts),
         predict=Predict(
             versions=parts.versions,
             ledgers=parts.ledgers,
@@ -157,34 +162,46 @@ def use_cases(parts: Parts) -> UseCases:
             clock=parts.clock,
         ),
         undo=Undo(auto_accept),
+        auditing=auditing,
         jobs=cache(
             lambda: {
-                **_labeling_jobs(parts, audits, auto_accept, trainer()),
+                **_labeling_jobs(parts, auditing, trainer()),
                 **_selection_jobs(parts, trainer()),
             }
         ),
     )
 
 
-def _labeling_jobs(
-    parts: Parts, audits: AuditSamples, auto_accept: AutoAccept, trainer: Trainer
-) -> Mapping[Mode, Work]:
+def _auto_train(parts: Parts) -> AutoTrain:
+    return AutoTrain(
+        parts.changes,
+        parts.versions,
+        parts.jobs,
+        retraining_policy(parts.settings),
+        on=parts.settings.auto_train,
+        now=parts.now,
+    )
+
+
+def _labeling_jobs(parts: Parts, auditing: Auditing, trainer: Trainer) -> Mapping[Mode, Work]:
     """Return the jobs that publish predictions."""
     extractor = parts.extractor()
     hard_examples = _hard_examples(parts.settings, extractor)
-    assessor = Assessor(Predictor(extractor), hard_examples, audits)
-    publisher = Publisher(parts.label_studio, parts.stored, auto_accept, parts.versions)
-    collector = Collector(parts.label_studio, extractor, audits, parts.versions, parts.stored)
+    assessor = Assessor(Predictor(extractor), hard_examples)
+    draw = AuditDraw(parts.label_studio, parts.ledgers, parts.audits, parts.settings.seed)
+    publisher = Publisher(parts.label_studio, parts.stored, parts.ledgers, parts.versions)
+    collector = _collector(parts, extractor)
     reporter = Reporter(
         extractor, Forecasts(parts.ledgers, parts.reports), parts.illustrations, parts.reports
     )
-    return {
+    jobs: Mapping[Mode, Work] = {
         Mode.ACTIVE_LEARNING: ActiveLearning(
             label_studio=parts.label_studio,
             collector=collector,
             trainer=trainer,
             promotion=Promotion(trainer, parts.versions),
             assessor=assessor,
+            audit_draw=draw,
             label_issues=LabelIssues(parts.label_studio, trainer),
             version_publisher=VersionPublisher(
                 parts.versions, extractor, parts.packages, parts.now
@@ -199,11 +216,24 @@ def _labeling_jobs(
             collector,
             trainer,
             assessor,
+            draw,
             publisher,
             reporter,
             parts.versions,
         ),
     }
+    return {mode: AuditFirst(work, auditing) for mode, work in jobs.items()}
+
+
+def _collector(parts: Parts, extractor: ImageModels) -> Collector:
+    return Collector(
+        parts.label_studio,
+        extractor,
+        parts.ledgers,
+        parts.versions,
+        parts.stored,
+        parts.settings.seed,
+    )
 
 
 def _selection_jobs(parts: Parts, trainer: Trainer) -> Mapping[Mode, Work]:
@@ -263,6 +293,7 @@ def application(parts: Parts) -> Application:
         changes=parts.changes,
         readiness=cases.readiness,
         auto_accept=cases.auto_accept,
+        auditing=cases.auditing,
         auto_train=cases.auto_train,
         prediction=cases.predict,
         job_folder=lambda job: files.folder(job.request.project, job.id),
@@ -279,6 +310,7 @@ def watcher(app: Application) -> AutoTrainLoop:
         app.auto_train,
         app.readiness.status,
         start,
+        audited=app.auditing.is_answered,
         failures=app.watch_failures,
     )
 
@@ -324,6 +356,7 @@ def real_parts(
         label_studio=LabelStudioGateway(client),
         versions=versions,
         ledgers=LedgerFiles(settings.data_dir),
+        audits=AuditFiles(settings.data_dir),
         stored=PredictionStore(settings.data_dir),
         jobs=JobBoard(url, settings.data_dir),
         changes=AnnotationCounter(

@@ -1,13 +1,13 @@
 """The `autolabel` command. Exit status: 0 done, 1 failed, 2 usage, 3 refused by a precondition.
 
-The commands are grouped by subject in `servers`, `setup`, `jobs` and `versions`.
+The commands are grouped by subject in `servers`, `setup`, `jobs`, `audits` and `versions`.
 """
 
 import logging
 
 import typer
 
-from backend.cli import jobs, servers, setup, versions
+from backend.cli import audits, jobs, servers, setup, versions
 from backend.cli.options import Commands
 from backend.processes import logs
 
@@ -19,7 +19,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for part in (servers, setup, jobs, versions):
+for part in (servers, setup, jobs, audits, versions):
     app.add_typer(part.commands)
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from backend.cli.options import AsJson, Exit, Project, Wait, backend
+from backend.domain.audits import Promise
 from backend.domain.ids import JobId, ProjectId, VersionName
 from backend.domain.jobs import (
     FEWEST_GROUPS,
@@ -24,8 +25,10 @@ from backend.presentation.serializers import JobJson, JobsJson, StatusAndJobs, S
 DEFAULTS = JobRequest(ProjectId(0))
 JOBS_SHOWN = 5
 
-MaxError = Annotated[
-    float, typer.Option(help="Largest share of accepted labels that may be wrong.")
+MaxError = Annotated[float, typer.Option(help="Largest share of labels that may be wrong.")]
+PromiseOption = Annotated[
+    Promise,
+    typer.Option(help="What --max-error is about: the finished data set, or what is accepted."),
 ]
 Confidence = Annotated[float, typer.Option(help="Confidence with which --max-error holds.")]
 LabelsAreRandom = Annotated[
@@ -55,6 +58,7 @@ def label(
         bool, typer.Option("--accept", help="Turn confident predictions into annotations.")
     ] = False,
     max_error: MaxError = DEFAULTS.max_error,
+    promise: PromiseOption = DEFAULTS.promise,
     confidence: Confidence = DEFAULTS.confidence,
     labels_are_random: LabelsAreRandom = False,
     wait: Wait = True,
@@ -68,6 +72,7 @@ def label(
         model_version=VersionName(model) if model else None,
         accept=accept,
         max_error=max_error,
+        promise=promise,
         confidence=confidence,
         labels_are_random=labels_are_random,
     )

@@ -61,13 +61,15 @@ class LabeledImage:
 
     `repairs` counts the corrections made when the annotation was read, by kind, such as
     `{"clipped": 1}`. `by_person` says that a person submitted or changed the annotation; it is
-    False for one that was imported or made from a prediction.
+    False for one that was imported or made from a prediction. `blind` says that it was not made
+    from a prediction.
     """
 
     image: ImageRef
     answers: Mapping[ControlName, Answer]
     repairs: Mapping[str, int] = field(default_factory=dict[str, int])
     by_person: bool = False
+    blind: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,11 +33,12 @@ class AuditTerms:
 
 @dataclass(frozen=True, slots=True)
 class FrozenPrediction:
-    """A prediction as it stood when the audit was drawn."""
+    """A prediction as it stood when the audit was drawn; `size` is that of its image, in pixels."""
 
     task: TaskId
     score: float
     answers: Mapping[ControlName, Answer]
+    size: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class Audit:
         budget: mistakes that all labels of the project might still hold at the draw; it decides
             which prefixes are tested when the promise is `dataset`.
         stops: sizes of the prefixes of `region` to test, strict to loose.
+        stated: the sample was not drawn but labeled before, and stated to be random.
     """
 
     id: AuditId
@@ -64,6 +66,42 @@ class Audit:
     sample: tuple[int, ...]
     budget: int
     stops: tuple[int, ...]
+    stated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAudit:
+    """An audit that waits for people, as the ledger names it.
+
+    Attributes:
+        sample: tasks to label blind; they have no prediction that anyone could see.
+        sentence: price and yield in words.
+    """
+
+    id: AuditId
+    version: VersionName
+    sample: frozenset[TaskId]
+    sentence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLabels:
+    """What people did to one task of an audit sample.
+
+    Attributes:
+        answers: of each annotation.
+        skipped: whether anyone skipped it.
+        blind: whether no annotation was made from a prediction.
+    """
+
+    answers: tuple[Mapping[ControlName, Answer], ...] = ()
+    skipped: bool = False
+    blind: bool = True
+
+    @property
+    def opened(self) -> bool:
+        """Whether the task no longer waits for a person."""
+        return bool(self.answers) or self.skipped
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from backend.domain.audits import Promise
 from backend.domain.errors import BadInput
 from backend.domain.ids import JobId, ProjectId, TaskId, VersionName
 from backend.domain.json import Json
@@ -29,6 +30,8 @@ class Mode(StrEnum):
     PRE_LABELING = "pre-labeling"
     GROUPING = "auto-grouping"
     SUGGESTING = "suggesting"
+    AUDITING = "auditing"
+    """Test an audit that people have labeled, and accept what it allows. Trains nothing."""
     UNDO = "undo"
 
 
@@ -79,8 +82,15 @@ class JobRequest:
         bool, Field(description="Create annotations where the guarantee allows it.")
     ] = False
     max_error: Annotated[
-        float, Field(gt=0, lt=1, description="Largest share of accepted labels that may be wrong.")
+        float, Field(gt=0, lt=1, description="Largest share of labels that may be wrong.")
     ] = 0.05
+    promise: Annotated[
+        Promise,
+        Field(
+            description="What at most max_error of may be wrong: all labels of the finished data "
+            "set, or the accepted ones."
+        ),
+    ] = Promise.DATASET
     confidence: Annotated[
         float, Field(ge=0.5, lt=1, description="Confidence with which max_error holds.")
     ] = 0.95
@@ -104,14 +114,19 @@ class JobRequest:
                 "an undo needs a job, and only an undo has one",
                 "Use autolabel undo JOB, or POST /api/jobs/JOB/undo",
             )
-        if self.mode is not Mode.PRE_LABELING:
-            return
-        if not self.model_version:
+        if self.mode is Mode.PRE_LABELING and not self.model_version:
             raise BadInput("pre-labeling needs a model_version", "Name one of the model versions")
-        if self.accept and self.labels_are_random:
+        if not (self.accept and self.labels_are_random):
+            return
+        if self.mode is Mode.PRE_LABELING:
             raise BadInput(
                 "the chosen version may have been trained on the labels declared to be random",
                 "Start an active-learning job, or do not declare that the labels are random",
+            )
+        if self.task_ids:
+            raise BadInput(
+                "labels that are a random sample of the project are none of the chosen tasks",
+                "Start a job without choosing tasks, or do not declare that the labels are random",
             )
 
 

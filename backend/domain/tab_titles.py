@@ -14,6 +14,6 @@ class TabTitle(StrEnum):
     LABELED = "Labeled"
     UNLABELED = "Unlabeled"
     GROUPS = "Groups"
-    AUDIT = "Label first (random)"
+    AUDIT = "Audit"
     NEXT_PICKS = "Label next"
     LABEL_ISSUES = "Check these labels"

@@ -4,30 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from backend.domain.ids import ControlName, JobId, Label, ProjectId, TaskId, VersionName
+from backend.domain.audits import AuditCertificate, OpenAudit, RiskLedger
+from backend.domain.ids import (
+    AuditId,
+    ControlName,
+    JobId,
+    Label,
+    ProjectId,
+    TaskId,
+    VersionName,
+)
 from backend.domain.metrics import Metrics
 from backend.domain.schema import TaskKind
-
-
-@dataclass(frozen=True, slots=True)
-class Certificate:
-    """A promise about accepted labels, and the sample that it rests on.
-
-    With confidence `confidence` (0 to 1), at most `error_rate` of the labels accepted at score
-    `threshold` or more are wrong. `accepted` validation images stood above the threshold,
-    `mistakes` of them were wrong, out of `sample` validation images. `label` is the only one that
-    the promise is about; None: all.
-    """
-
-    threshold: float
-    error_rate: float
-    confidence: float
-    accepted: int
-    mistakes: int
-    sample: int
-    promise: str
-    assumption: str = ""
-    label: Label | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +26,21 @@ class Acceptance:
         version: whose predictions were accepted.
         tasks: those that have an annotation of this job now.
         annotations: their annotations, in the same order.
-        certificates: what the job promised about its annotations.
+        audit: that allowed it; None for one from before there were audits.
+        certificate: what the job promised about its annotations.
         undone: all annotations were deleted, except those that people had changed.
-        spent: the validation images that this acceptance took from the audit sample.
         pending: tasks of the call to Label Studio that was last begun and whose outcome is not
             known yet. A job that breaks off leaves them behind.
-        complete: whether the certificates hold: all that they are about was accepted, and none of
-            it was taken back.
+        complete: whether the certificate holds: all that it is about was accepted, and none of it
+            was taken back.
     """
 
     version: VersionName
     tasks: tuple[TaskId, ...]
     annotations: tuple[int, ...]
-    certificates: tuple[Certificate, ...]
+    audit: AuditId | None = None
+    certificate: AuditCertificate | None = None
     undone: bool = False
-    spent: frozenset[TaskId] = frozenset()
     pending: tuple[TaskId, ...] = ()
     complete: bool = True
 
@@ -68,31 +56,26 @@ class Acceptance:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """The record that makes the promises of all rounds of a project hold together.
+    """The record that makes the promises of all audits of a project hold together.
 
     Attributes:
-        audit: the audit sample, drawn at random and never trained on.
-        share: sampling rate of the unlabeled images, and of those imported later.
-        before: tasks labeled before the sample was drawn, which it does not represent.
-        from_labels: the sample was drawn from labels declared to be random; every certificate has
-            to state this assumption.
-        spent: members within an accepted region. They represent nothing any more.
-        attempts: tests made so far, each of which used up a part of the confidence.
+        risk: what each test was given, and what it may have left wrong.
+        drawn: number of audits drawn so far.
+        open_audit: the one that waits for people.
         acceptances: what each job accepted.
+        note: what an older data folder held that no longer counts.
     """
 
-    audit: frozenset[TaskId] = frozenset()
-    share: float = 0.0
-    before: frozenset[TaskId] = frozenset()
-    from_labels: bool = False
-    spent: frozenset[TaskId] = frozenset()
-    attempts: int = 0
+    risk: RiskLedger = field(default_factory=RiskLedger)
+    drawn: int = 0
+    open_audit: OpenAudit | None = None
     acceptances: Mapping[JobId, Acceptance] = field(default_factory=dict["JobId", Acceptance])
+    note: str = ""
 
     @property
-    def open(self) -> frozenset[TaskId]:
-        """Members of the audit sample that still represent the unlabeled images."""
-        return self.audit - self.spent
+    def withheld(self) -> frozenset[TaskId]:
+        """Tasks whose predictions nobody may see: the sample of the open audit."""
+        return self.open_audit.sample if self.open_audit else frozenset()
 
     @property
     def accepted(self) -> frozenset[TaskId]:
@@ -122,4 +105,4 @@ class ModelVersion:
     packages: Mapping[str, str]
     promoted: bool = True
     reason: str = ""
-    certificate: Certificate | None = None
+    certificate: AuditCertificate | None = None

@@ -20,6 +20,7 @@ from backend.domain.answers import (
     Region,
     Regions,
 )
+from backend.domain.audits import AuditLabels
 from backend.domain.geometry import NOWHERE, Box, clipped, from_percent, is_cut, to_percent
 from backend.domain.ids import ControlName, Label, TaskId
 from backend.domain.json import Json
@@ -59,7 +60,19 @@ def labeled_image(task: Json, schema: LabelSchema) -> LabeledImage | None:
     if not given:
         return None
     by_person = bool(best.get("updated_by")) or best.get("lead_time") is not None
-    return LabeledImage(image_ref(task, schema), given, dict(+repairs), by_person)
+    blind = best.get("parent_prediction") is None
+    return LabeledImage(image_ref(task, schema), given, dict(+repairs), by_person, blind)
+
+
+def audit_labels(task: Json, schema: LabelSchema) -> AuditLabels:
+    """Return everything that people answered to a task of an audit sample."""
+    annotations = _items(task, "annotations")
+    valid = [one for one in annotations if not one.get("was_cancelled")]
+    return AuditLabels(
+        answers=tuple(answers(_items(one, "result"), schema) for one in valid),
+        skipped=len(valid) < len(annotations),
+        blind=all(one.get("parent_prediction") is None for one in valid),
+    )
 
 
 def answers(

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from backend.domain.answers import ImageRef, LabeledImage, NoPrediction, Prediction
+from backend.domain.audits import AuditLabels
 from backend.domain.errors import NotFound
 from backend.domain.ids import ProjectId, TaskId, VersionName
 from backend.domain.projects import Project
@@ -53,6 +54,13 @@ class LabelStudioGateway:
     def count_unlabeled(self, project: ProjectId) -> int:
         with errors_translated():
             return self._client.tasks.count_unlabeled(project)
+
+    def audit_labels(
+        self, project: ProjectId, schema: LabelSchema, tasks: Sequence[TaskId]
+    ) -> Mapping[TaskId, AuditLabels]:
+        with errors_translated():
+            found = self._client.tasks.annotated(project, tasks)
+            return {TaskId(task["id"]): codec.audit_labels(task, schema) for task in found}
 
     def refs(
         self, project: ProjectId, schema: LabelSchema, tasks: Sequence[TaskId]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from backend.domain.answers import ImageRef, LabeledImage, NoPrediction, Prediction
+from backend.domain.audits import AuditLabels
 from backend.domain.ids import ProjectId, TaskId, VersionName
 from backend.domain.projects import Project
 from backend.domain.schema import LabelSchema
@@ -58,6 +59,12 @@ class TaskReader(Protocol):
 
     def count_unlabeled(self, project: ProjectId) -> int:
         """Return the number of tasks that `unlabeled` would yield; one quick call."""
+        ...
+
+    def audit_labels(
+        self, project: ProjectId, schema: LabelSchema, tasks: Sequence[TaskId]
+    ) -> Mapping[TaskId, AuditLabels]:
+        """Return what people did to these tasks, without those that do not exist any more."""
         ...
 
     def refs(

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from backend.domain.answers import ImageRef
-from backend.domain.ids import ControlName, ProjectId, VersionName
+from backend.domain.audits import Audit, CertificateFile
+from backend.domain.ids import AuditId, ControlName, JobId, ProjectId, VersionName
 from backend.domain.jobs import Job
 from backend.domain.json import Json
 from backend.domain.projects import Project
@@ -66,16 +67,36 @@ class Versions(PublishedVersions, VersionFolders, Protocol):
 
 
 class Ledgers(Protocol):
-    """The ledger of each project: its audit sample, and what was accepted."""
+    """The ledger of each project: its audits, and what was accepted."""
 
     def load(self, project: ProjectId) -> Ledger:
-        """Return the ledger; an empty one if the project never drew an audit sample."""
+        """Return the ledger; an empty one if the project never had an audit."""
         ...
 
     def save(self, project: ProjectId, ledger: Ledger) -> None: ...
 
     def change(self, project: ProjectId, change: Callable[[Ledger], Ledger]) -> Ledger:
         """Apply `change` to the newest ledger and save it, while no other writer can."""
+        ...
+
+
+class Audits(Protocol):
+    """Audits as they were drawn, and the certificates of those that passed."""
+
+    def save(self, audit: Audit) -> None:
+        """Write an audit. Raises OutOfSpace."""
+        ...
+
+    def load(self, project: ProjectId, audit: AuditId) -> Audit:
+        """Raises NotFound."""
+        ...
+
+    def certify(self, project: ProjectId, job: JobId, file: CertificateFile) -> None:
+        """Write `certificate.json` beside the report of a job. Raises OutOfSpace."""
+        ...
+
+    def certificate(self, project: ProjectId, job: JobId) -> CertificateFile:
+        """Raises NotFound."""
         ...
 
 

@@ -83,7 +83,7 @@ def measured(report: Mapping[str, Any]) -> Measured:
         },
         report.get("metrics_from", "held-out"),
         report["confidence_histogram"],
-        {one["label"] or "": one["threshold"] for one in report["certificates"]},
+        {"": one["threshold"]} if (one := report.get("certificate")) else {},
     )
 
 

@@ -13,13 +13,14 @@ from typing import Annotated, Any, Self
 from pydantic import Field
 from pydantic_core import PydanticSerializationError, to_json
 
+from backend.domain.audits import AuditCertificate
 from backend.domain.errors import Reason
 from backend.domain.ids import ControlName, JobId, Label, ProjectId, VersionName
 from backend.domain.jobs import Algorithm, Job, JobState, Mode
 from backend.domain.metrics import metrics_to_json
 from backend.domain.projects import LabelCount, ProjectStatus
 from backend.domain.schema import TaskKind
-from backend.domain.versions import Certificate, ModelVersion
+from backend.domain.versions import ModelVersion
 from backend.presentation import metrics, sentences
 
 Count = Annotated[int, Field(ge=0)]
@@ -140,7 +141,7 @@ class VersionJson:
     packages: Mapping[str, str]
     promoted: bool
     reason: str
-    certificate: Certificate | None
+    certificate: AuditCertificate | None
 
     @classmethod
     def of(cls, version: ModelVersion, current: str) -> Self:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from backend.domain.errors import AutolabelError, NotFound
 from backend.domain.ids import ProjectId
-from backend.domain.jobs import Events, Job, JobRequest
+from backend.domain.jobs import Events, Job, JobRequest, Mode
 from backend.domain.projects import ProjectStatus
 from backend.ports.jobs import AnnotationChanges
 from backend.services.auto_train import AutoTrain
@@ -27,7 +27,11 @@ ASK_AGAIN = 300.0
 
 
 class AutoTrainLoop:
-    """`status` counts labels through Label Studio, `start` submits or joins."""
+    """Starts what people's work makes due.
+
+    `status` counts labels through Label Studio, `start` submits or joins, `audited` says whether an
+    open audit is labeled.
+    """
 
     def __init__(
         self,
@@ -36,6 +40,7 @@ class AutoTrainLoop:
         status: Callable[[ProjectId], ProjectStatus],
         start: Callable[[JobRequest], tuple[Job, bool]],
         *,
+        audited: Callable[[ProjectId], bool] = lambda _: False,
         failures: WatchFailures | None = None,
         every: float = EVERY,
         clock: Callable[[], float] = time.monotonic,
@@ -44,6 +49,8 @@ class AutoTrainLoop:
         self._trigger = trigger
         self._status = status
         self._start = start
+        self._audited = audited
+        self._looked: dict[ProjectId, Events] = {}
         self._failures = failures or WatchFailures()
         self._every = every
         self._clock = clock
@@ -88,7 +95,8 @@ class AutoTrainLoop:
             events = self._changes.read(project)
             if self._rests(project, events):
                 return
-            self._consider(project)
+            if not self._accepts(project, events):
+                self._consider(project)
         except NotFound:
             self._changes.forget(project)
         except AutolabelError as exc:
@@ -109,6 +117,16 @@ class AutoTrainLoop:
         """Whether a project failed a short while ago and nobody annotated since."""
         known, until = self._failed.get(project, (None, 0.0))
         return known == events and self._clock() < until
+
+    def _accepts(self, project: ProjectId, events: Events) -> bool:
+        """Start the test of an audit once its last image is labeled; ask once a change."""
+        if self._looked.get(project) == events or not self._audited(project):
+            self._looked[project] = events
+            return False
+        job, is_new = self._start(JobRequest(project, Mode.AUDITING))
+        if is_new:
+            log.info("project %s: job %s tests an audit that is labeled", project, job.id)
+        return True
 
     def _consider(self, project: ProjectId) -> None:
         decision = self._trigger.decide(project, lambda: self._obstacle(project))

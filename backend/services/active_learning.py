@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backend.domain.errors import Refused
-from backend.domain.ids import ControlName, TaskId
+from backend.domain.ids import ControlName
 from backend.domain.jobs import Decision, Job, JobResult
 from backend.domain.schema import LabelSchema
 from backend.domain.steps import Step
@@ -15,8 +15,9 @@ from backend.policies import preconditions
 from backend.policies.label_issues import LabelIssue
 from backend.ports.progress import Progress, Steps
 from backend.ports.stores import Versions
-from backend.services import audit_sample, project_tasks, suggestions
+from backend.services import audits, project_tasks, suggestions
 from backend.services.assessment import Assessment, Assessor
+from backend.services.audits import AuditDraw
 from backend.services.labeling_round import Collector, LabelingRound
 from backend.services.project_tasks import ProjectTasks
 from backend.services.publishing.publisher import Publication, Publisher
@@ -24,7 +25,6 @@ from backend.services.publishing.versions import VersionPublisher
 from backend.services.reporting import sections
 from backend.services.reporting.reporter import Reporter
 from backend.services.suggestions import SuggestingProject
-from backend.services.training import seen_tasks
 from backend.services.training.dataset import readable
 from backend.services.training.label_issues import LabelIssues
 from backend.services.training.promotion import Promotion
@@ -41,6 +41,7 @@ class ActiveLearning:
     trainer: Trainer
     promotion: Promotion
     assessor: Assessor
+    audit_draw: AuditDraw
     label_issues: LabelIssues
     version_publisher: VersionPublisher
     publisher: Publisher
@@ -64,6 +65,7 @@ class ActiveLearning:
             issues = self.label_issues.find(trained, round_.current, progress)
         version = self.version_publisher.publish(round_, trained, promoted)
         shown = round_.current if round_.current and not promoted.yes else version
+        assessment = self.audit_draw.apply(round_, shown.name, assessment)
         with steps(Step.PUSH) as progress:
             publication = self.publisher.publish(
                 round_, shown, assessment, progress, activate=promoted.yes
@@ -75,7 +77,7 @@ class ActiveLearning:
             assessment,
             publication,
             steps.seconds,
-            reason=assessment.verdict.reason or promoted.reason,
+            reason=assessment.verdict or promoted.reason,
             training=sections.of_training(trained, issues),
         )
 
@@ -118,10 +120,9 @@ class ActiveLearning:
     ) -> Assessment:
         """Assess the images by the version that people will see: the better one."""
         if promoted.yes or round_.current is None:
-            return self.assessor.assess(round_, trained.models, frozenset[TaskId](), progress)
+            return self.assessor.assess(round_, trained.models, progress)
         models = self.trainer.load(round_.schema, round_.current, self.versions)
-        seen = seen_tasks.of_version(self.versions, round_.current)
-        return self.assessor.assess(round_, models, seen, progress)
+        return self.assessor.assess(round_, models, progress)
 
     def _update_tabs(
         self,
@@ -143,7 +144,7 @@ class ActiveLearning:
         count = self.settings.next_picks
         if not count:
             return
-        waiting = audit_sample.waiting(round_.ledger, round_.tasks)
+        waiting = audits.waiting(round_.ledger, round_.tasks)
         picks = suggestions.choose(
             round_.dataset, assessment.predicted, count, self.settings.seed, waiting
         )

@@ -12,6 +12,7 @@ from backend.domain.versions import ModelVersion
 from backend.ports.application import ConnectableProjects
 from backend.ports.jobs import AnnotationChanges, Jobs
 from backend.ports.stores import ProjectOrigins, Versions
+from backend.services.auditing import Auditing
 from backend.services.auto_accept import AutoAccept
 from backend.services.auto_train import AutoTrain
 from backend.services.predict import Predict
@@ -33,6 +34,7 @@ class Application:
     changes: AnnotationChanges
     readiness: Readiness
     auto_accept: AutoAccept
+    auditing: Auditing
     auto_train: AutoTrain
     prediction: Predict
     job_folder: Callable[[Job], Path]

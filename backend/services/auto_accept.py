@@ -1,4 +1,4 @@
-"""Auto-accept: create the annotations that a verdict allows, record them, and undo them.
+"""Auto-accept: create the annotations that a certificate covers, record and undo them.
 
 The ledger is written before and after every call that creates annotations, and after every one
 that deletes them. Whenever a job ends or is killed, it names what exists and what is in doubt.
@@ -7,12 +7,12 @@ that deletes them. Whenever a job ends or is killed, it names what exists and wh
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from backend.domain.audits import AuditCertificate, CertificateFile
 from backend.domain.errors import BadInput, NotFound
 from backend.domain.ids import JobId, ProjectId, TaskId, VersionName
-from backend.domain.jobs import Job
 from backend.domain.steps import Step
-from backend.domain.versions import Acceptance, Certificate, Ledger
-from backend.policies.certification.verdict import Verdict
+from backend.domain.versions import Acceptance, Ledger
+from backend.policies.certification import risk
 from backend.ports.jobs import AnnotationChanges
 from backend.ports.label_studio import PredictionAcceptor, TakenBack
 from backend.ports.progress import Progress
@@ -41,24 +41,25 @@ class AutoAccept:
     changes: AnnotationChanges
 
     def carry_out(
-        self, job: Job, version: VersionName, verdict: Verdict, progress: Progress
+        self, project: ProjectId, job: JobId, file: CertificateFile, progress: Progress
     ) -> int:
-        """Accept the predictions; returns the number of annotations created.
+        """Accept the predictions that a certificate covers; returns how many annotations it made.
 
-        The attempt is written to the ledger first, so a crash does not hide it.
+        What an earlier try has accepted already is left as it is.
 
         Raises:
             Stopped: between two batches; what was accepted before stays.
             BadInput: when the job was undone meanwhile.
         """
-        project, tasks, made = job.request.project, verdict.tasks, 0
+        version, made = file.audit.version, 0
         self.settle(project)
-        self.ledgers.change(project, lambda ledger: _tested(ledger, job.id, version, verdict))
+        begun = self.ledgers.change(project, lambda now: _begun(now, job, file))
+        done = set(begun.acceptances[job].tasks)
+        tasks = [one.task for one in file.accepted if one.task not in done]
         for start, batch in _batches(tasks, ACCEPTED_AT_ONCE):
             progress(Step.ACCEPT, start, len(tasks))
-            made += self._accept(project, job.id, version, batch)
-        if tasks:
-            self._change(project, job.id, lambda now: replace(now, complete=True))
+            made += self._accept(project, job, version, batch)
+        self._change(project, job, lambda now: replace(now, complete=True))
         return made
 
     def settle(self, project: ProjectId) -> None:
@@ -100,12 +101,12 @@ class AutoAccept:
         if _standing(self.ledgers.load(project), job) is None:
             raise NotFound(f"job {job} accepted nothing that could be undone")
 
-    def certified(self, project: ProjectId) -> Mapping[VersionName, Certificate]:
+    def certified(self, project: ProjectId) -> Mapping[VersionName, AuditCertificate]:
         """Return the certificate of the newest acceptance of each version that holds."""
         return {
-            one.version: one.certificates[0]
+            one.version: one.certificate
             for one in self.ledgers.load(project).acceptances.values()
-            if one.certificates and one.tasks and one.complete and not one.undone
+            if one.certificate and one.tasks and one.complete and not one.undone
         }
 
     def accepted_by(self, project: ProjectId, job: JobId) -> int:
@@ -159,13 +160,14 @@ def _standing(ledger: Ledger, job: JobId) -> Acceptance | None:
     return None if found is None or found.undone else found
 
 
-def _tested(ledger: Ledger, job: JobId, version: VersionName, verdict: Verdict) -> Ledger:
-    """Count the attempt and, if something may be accepted, begin an acceptance."""
-    tested = replace(
-        ledger, spent=ledger.spent | verdict.spent, attempts=ledger.attempts + verdict.attempts
-    )
-    begun = Acceptance(version, (), (), verdict.certificates, spent=verdict.spent, complete=False)
-    return _with(tested, job, begun) if verdict.tasks else tested
+def _begun(ledger: Ledger, job: JobId, file: CertificateFile) -> Ledger:
+    """Begin an acceptance, or go on with one that broke off."""
+    if job in ledger.acceptances:
+        return ledger
+    audit, certificate = file.audit, file.certificate
+    begun = Acceptance(audit.version, (), (), audit.id, certificate, complete=False)
+    counted = replace(ledger, risk=risk.accept(ledger.risk, audit.id, certificate.allowed))
+    return _with(counted, job, begun)
 
 
 def _recorded(acceptance: Acceptance, made: Mapping[TaskId, int]) -> Acceptance:
@@ -178,11 +180,15 @@ def _without(acceptance: Acceptance, tasks: Collection[TaskId]) -> Acceptance:
 
 
 def _returned(ledger: Ledger, job: JobId) -> Ledger:
-    """Return the images to the audit sample that stood for what was accepted."""
+    """Mark an acceptance as undone once nothing of it is left, mistakes included."""
     found = ledger.acceptances[job]
-    back = replace(ledger, spent=ledger.spent - found.spent)
-    is_undone = not found.tasks and not found.pending
-    return _with(back, job, replace(found, undone=is_undone, spent=frozenset()))
+    if found.tasks or found.pending:
+        return ledger
+    if found.audit is not None:
+        ledger = replace(ledger, risk=risk.undo(ledger.risk, found.audit))
+        if ledger.open_audit and ledger.open_audit.id == found.audit:  # its acceptance broke off
+            ledger = replace(ledger, open_audit=None)
+    return _with(ledger, job, replace(found, undone=True))
 
 
 def _with(ledger: Ledger, job: JobId, acceptance: Acceptance) -> Ledger:

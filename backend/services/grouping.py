@@ -38,7 +38,7 @@ class Grouping:
             everyone = project_tasks.take(self.label_studio, request.project, schema, progress)
             people = everyone.only(request.task_ids) if request.task_ids else everyone
             # people would label an image of the audit sample as the others of its group
-            people = people.without(self.ledgers.load(request.project).open)
+            people = people.without(self.ledgers.load(request.project).withheld)
         images, unreadable = self.extractor.extract(people.unlabeled, progress)
         groups = group(images, request.groups, np.random.default_rng(self.seed))
         with steps(Step.PUSH):

@@ -1,4 +1,4 @@
-"""Collect what a labeling job works on: tasks, audit sample, images."""
+"""Collect what a labeling job works on: tasks, ledger, images."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,15 +9,18 @@ from backend.domain.jobs import Job, JobRequest
 from backend.domain.schema import LabelSchema
 from backend.domain.steps import Step
 from backend.domain.versions import Ledger, ModelVersion
+from backend.policies.certification import held_out
 from backend.ports.images import FeatureExtractor
 from backend.ports.label_studio import TaskReader
 from backend.ports.progress import Steps
-from backend.ports.stores import StoredPredictions, Versions
+from backend.ports.stores import Ledgers, StoredPredictions, Versions
 from backend.services import project_tasks
-from backend.services.audit_sample import AuditSamples
-from backend.services.project_tasks import ProjectTasks
+from backend.services.project_tasks import ProjectTasks, is_of_model
 from backend.services.training import seen_tasks
 from backend.services.training.dataset import Dataset, load_dataset, require_known
+
+STATED_SHARE = 0.5
+"""Share of the labels declared to be random that an audit uses; the others train the model."""
 
 Choose = Callable[[ProjectTasks, Ledger], ProjectTasks]
 """Picks the tasks that a job works on out of all tasks of the project."""
@@ -28,7 +31,9 @@ class LabelingRound:
     """The tasks and images that one active-learning or pre-labeling job works on.
 
     `tasks` are all tasks of the project, `dataset` the images of those that the job was asked to
-    label. `current` is the version in use when the job began.
+    label. `current` is the version in use when the job began. `stated` are labeled tasks that an
+    audit uses as its sample, because people stated that they were drawn at random; no model learns
+    from them, and `dataset` holds them among the unlabeled ones.
     """
 
     job: Job
@@ -38,6 +43,7 @@ class LabelingRound:
     dataset: Dataset
     unreadable: Sequence[NoPrediction]
     current: ModelVersion | None
+    stated: frozenset[TaskId] = frozenset()
 
     @property
     def request(self) -> JobRequest:
@@ -50,16 +56,17 @@ class LabelingRound:
 
 @dataclass(frozen=True, slots=True)
 class Collector:
-    """Collects a round: lists the tasks, draws the audit sample, extracts the features."""
+    """Collects a round: lists the tasks, extracts the features."""
 
     label_studio: TaskReader
     extractor: FeatureExtractor
-    audits: AuditSamples
+    ledgers: Ledgers
     versions: Versions
     stored: StoredPredictions
+    seed: int
 
     def collect(self, job: Job, schema: LabelSchema, choose: Choose, steps: Steps) -> LabelingRound:
-        """Return the round; the audit sample is kept only if `choose` does not raise.
+        """Return the round, of the tasks that `choose` picks.
 
         Raises:
             ImagesUnreachable: when many images are missing that could be read before.
@@ -67,17 +74,32 @@ class Collector:
         project = job.request.project
         with steps(Step.LIST) as progress:
             tasks = project_tasks.take(self.label_studio, project, schema, progress)
-            ledger = self.audits.draw(job.request, tasks)
-            tasks = self.audits.with_unanswered(project, schema, ledger, tasks)
-            chosen = choose(tasks, ledger)
-            self.audits.keep(project, ledger, tasks)
+            ledger = self.ledgers.load(project)
+            current = self.versions.current(project)
+            stated = self._stated(job.request, tasks, ledger, current)
+            chosen = choose(tasks.set_aside(stated), ledger)
         dataset, unreadable = load_dataset(self.extractor, schema, chosen, ledger, steps.progress)
-        current = self.versions.current(project)
         if current and unreadable:
-            refs = [ref for ref in chosen.unlabeled if ref.task not in ledger.open]
+            refs = [ref for ref in chosen.unlabeled if ref.task not in ledger.withheld]
             known = self._known(current, refs, [one.image.task for one in chosen.labeled])
             require_known(unreadable, known)
-        return LabelingRound(job, schema, tasks, ledger, dataset, unreadable, current)
+        return LabelingRound(job, schema, tasks, ledger, dataset, unreadable, current, stated)
+
+    def _stated(
+        self,
+        request: JobRequest,
+        tasks: ProjectTasks,
+        ledger: Ledger,
+        current: ModelVersion | None,
+    ) -> frozenset[TaskId]:
+        """Return the labels to audit with: blind ones that the current version has not seen."""
+        if not (request.accept and request.labels_are_random) or ledger.open_audit:
+            return frozenset()
+        blind = [
+            one.image.task for one in tasks.labeled if one.blind and not is_of_model(one, ledger)
+        ]
+        seen = seen_tasks.of_version(self.versions, current) if current else frozenset[TaskId]()
+        return held_out.lot(blind, self.seed, STATED_SHARE) - seen
 
     def _known(
         self, version: ModelVersion, unlabeled: Sequence[ImageRef], labeled: Sequence[TaskId]

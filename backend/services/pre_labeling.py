@@ -15,11 +15,11 @@ from backend.ports.label_studio import PredictionEditor, ProjectReader
 from backend.ports.progress import Steps
 from backend.ports.stores import Versions
 from backend.services.assessment import Assessor
+from backend.services.audits import AuditDraw
 from backend.services.labeling_round import Collector
 from backend.services.project_tasks import ProjectTasks
 from backend.services.publishing.publisher import Publisher
 from backend.services.reporting.reporter import Reporter
-from backend.services.training import seen_tasks
 from backend.services.training.train import Trainer
 
 
@@ -35,6 +35,7 @@ class PreLabeling:
     collector: Collector
     trainer: Trainer
     assessor: Assessor
+    audit_draw: AuditDraw
     publisher: Publisher
     reporter: Reporter
     versions: Versions
@@ -55,13 +56,13 @@ class PreLabeling:
         round_ = self.collector.collect(job, schema, choose, steps)
         with steps(Step.PREDICT) as progress:
             models = self.trainer.load(schema, version, self.versions)
-            seen = seen_tasks.of_version(self.versions, version)
-            assessment = self.assessor.assess(round_, models, seen, progress)
+            assessment = self.assessor.assess(round_, models, progress)
+        assessment = self.audit_draw.apply(round_, version.name, assessment)
         with steps(Step.PUSH) as progress:
             publication = self.publisher.publish(
                 round_, version, assessment, progress, activate=False
             )
-        reason = assessment.verdict.reason or "done"
+        reason = assessment.verdict or "done"
         return self.reporter.report(
             round_, version, assessment, publication, steps.seconds, reason=reason
         )

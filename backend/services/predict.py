@@ -31,7 +31,7 @@ BATCH = 64
 class Predict:
     """Predictions for tasks that Label Studio asks about, one element a task, in order.
 
-    Images of the audit sample get none: people label them without seeing a prediction.
+    Images of an open audit get none: people label them without seeing a prediction.
     `seconds` bounds the computing: Label Studio gives up after 100 s, gateways before it. What
     does not fit gets no prediction now and is asked for again when the task is opened.
     """
@@ -52,14 +52,15 @@ class Predict:
             return [[] for _ in tasks]
         schema = labeling_config.parse(label_config)
         refs = [codec.asked_ref(task, schema) for task in tasks]
-        audit = self.ledgers.load(project).open
-        asked = [ref for ref in dict.fromkeys(refs) if ref and ref.task not in audit]
+        withheld = self.ledgers.load(project).withheld
+        asked = [ref for ref in dict.fromkeys(refs) if ref and ref.task not in withheld]
         stored = self.stored.get(project, version.name, asked)
         known = {ref: one for ref, one in stored.items() if codec.fits(one, schema)}
         missing = [ref for ref in asked if ref not in known]
         if missing and not preconditions.model_fits(schema, version):
             known |= self._computed(schema, version, missing)
-        return [known.get(ref, []) if ref else [] for ref in refs]
+        withheld = self.ledgers.load(project).withheld  # an audit may have been drawn meanwhile
+        return [known.get(ref, []) if ref and ref.task not in withheld else [] for ref in refs]
 
     def _computed(
         self, schema: LabelSchema, version: ModelVersion, refs: Sequence[ImageRef]

@@ -1,7 +1,7 @@
 """The tasks of a project, as Label Studio lists them."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -23,14 +23,10 @@ REPORT_EVERY = 500
 
 @dataclass(frozen=True, slots=True)
 class ProjectTasks:
-    """All labeled images of a project, and the addresses of all unlabeled ones.
-
-    `unanswered` are images of the audit sample that people opened and did not label.
-    """
+    """All labeled images of a project, and the addresses of all unlabeled ones."""
 
     labeled: tuple[LabeledImage, ...]
     unlabeled: tuple[ImageRef, ...]
-    unanswered: tuple[ImageRef, ...] = ()
 
     def only(self, tasks: Iterable[TaskId]) -> "ProjectTasks":
         """Keep only these unlabeled tasks."""
@@ -41,6 +37,12 @@ class ProjectTasks:
         """Leave out these unlabeled tasks."""
         done = set(tasks)
         return replace(self, unlabeled=tuple(ref for ref in self.unlabeled if ref.task not in done))
+
+    def set_aside(self, tasks: Collection[TaskId]) -> "ProjectTasks":
+        """Treat these labeled tasks as if nobody had labeled them."""
+        labeled = tuple(one for one in self.labeled if one.image.task not in tasks)
+        aside = tuple(one.image for one in self.labeled if one.image.task in tasks)
+        return replace(self, labeled=labeled, unlabeled=(*self.unlabeled, *aside))
 
 
 def take(
@@ -88,14 +90,9 @@ def count(schema: LabelSchema, labeled: Iterable[LabeledImage]) -> tuple[LabelCo
 def trainable(labeled: Iterable[LabeledImage], ledger: Ledger) -> tuple[LabeledImage, ...]:
     """Return the images that a model may be trained on.
 
-    Neither the audit sample, which has to stay unseen, nor what a model labeled: the next one would
-    learn its mistakes.
+    Not what a model labeled: the next one would learn its mistakes.
     """
-    return tuple(
-        image
-        for image in labeled
-        if image.image.task not in ledger.open and not is_of_model(image, ledger)
-    )
+    return tuple(image for image in labeled if not is_of_model(image, ledger))
 
 
 def is_of_model(image: LabeledImage, ledger: Ledger) -> bool:

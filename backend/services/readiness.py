@@ -1,7 +1,7 @@
 """Readiness: whether a job of a project may start and, if not, why."""
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from backend.domain.answers import LabeledImage
 from backend.domain.errors import (
@@ -22,9 +22,8 @@ from backend.policies import preconditions
 from backend.policies.preconditions import NOTHING_LEFT, Counts, Minimum
 from backend.ports.jobs import Jobs
 from backend.ports.label_studio import ProjectContents
-from backend.ports.stores import PublishedVersions
-from backend.services import project_tasks
-from backend.services.audit_sample import AuditSamples
+from backend.ports.stores import Ledgers, PublishedVersions
+from backend.services import audits, project_tasks
 from backend.services.project_tasks import ProjectTasks
 from backend.settings import Settings
 
@@ -38,7 +37,7 @@ class Readiness:
     label_studio: ProjectContents
     versions: PublishedVersions
     jobs: Jobs
-    audits: AuditSamples
+    ledgers: Ledgers
     settings: Settings
     missing_weights: Callable[[TaskKind], NoWeights | None] = lambda _: None
 
@@ -47,7 +46,7 @@ class Readiness:
         return self._before(JobRequest(project))
 
     def _before(self, request: JobRequest) -> ProjectStatus:
-        """Return the status before this job; its audit sample may take labels from the training."""
+        """Return the status before this job."""
         project = request.project
         found = self.label_studio.project(project)
         try:
@@ -56,8 +55,7 @@ class Readiness:
             counts = Counts((), labeled=0, unlabeled=self._unlabeled(project))
             return self._status(found, (_unsupported(exc),), (), counts)
         tasks = ProjectTasks(tuple(self.label_studio.labeled(project, schema)), ())
-        takes = replace(request, accept=request.accept and request.labels_are_random)
-        ledger = self.audits.draw(takes, tasks)
+        ledger = self.ledgers.load(project)
         counts = project_tasks.count_images(schema, tasks, ledger, self._unlabeled(project))
         minimum = Minimum(self.settings.min_labels, self.settings.min_images_per_label)
         reasons = (
@@ -67,6 +65,7 @@ class Readiness:
         )
         warnings = (
             *schema.warnings,
+            *audits.notes(ledger, counts.labeled + counts.excluded + counts.unlabeled),
             *preconditions.warnings(schema, counts, minimum),
             *_repaired(project_tasks.trainable(tasks.labeled, ledger)),
         )
@@ -95,7 +94,7 @@ class Readiness:
                 return self._unfit_version(request)
             case Mode.GROUPING | Mode.SUGGESTING:
                 return self._no_images(request)
-            case Mode.UNDO:
+            case Mode.UNDO | Mode.AUDITING:
                 return ()
 
     def _weightless(self, kinds: Collection[TaskKind]) -> tuple[Reason, ...]:

@@ -21,7 +21,7 @@ from backend.ports.images import ReportedExtractor
 from backend.ports.label_studio import ClusterEditor, ProjectContents, TabEditor
 from backend.ports.progress import Progress, Steps
 from backend.ports.stores import Ledgers, Versions
-from backend.services import audit_sample, project_tasks
+from backend.services import audits, project_tasks
 from backend.services.prediction.inference import Predictor
 from backend.services.reporting import sections
 from backend.services.training.dataset import Dataset, answered, load_dataset
@@ -63,7 +63,7 @@ class Suggestions:
         version = self._version(request, schema)
         with steps(Step.PREDICT):
             predicted = self._predicted(version, dataset, progress)
-            waiting = audit_sample.waiting(ledger, people)
+            waiting = audits.waiting(ledger, people)
             chosen = choose(dataset, predicted, request.count, self.seed, waiting)
         with steps(Step.PUSH):
             name = version.name if version else None

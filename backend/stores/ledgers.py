@@ -1,4 +1,4 @@
-"""The ledger of each project, `ledger.json`: its audit sample, and what was accepted."""
+"""The ledger of each project, `ledger.json`: its audits, and what was accepted."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 
 from backend.domain.ids import ProjectId
 from backend.domain.versions import Ledger
+from backend.stores import old_ledgers
 from backend.stores.atomic_files import room_for, write_whole
 from backend.stores.validation import parse_json
 
@@ -28,9 +29,11 @@ class LedgerFiles:
         """
         path = self._path(project)
         try:
-            return parse_json(_LEDGER, path.read_bytes(), f"a ledger ({path})")
+            text = path.read_bytes()
         except FileNotFoundError:
             return Ledger()
+        ledger = parse_json(_LEDGER, text, f"a ledger ({path})")
+        return old_ledgers.converted(ledger, text) if b'"attempts"' in text else ledger
 
     def save(self, project: ProjectId, ledger: Ledger) -> None:
         """Raises OutOfSpace, with the previous ledger still in place."""

@@ -45,7 +45,14 @@ def _nest_metrics(card: object) -> object:
     return {**fields, "metrics": nested}
 
 
-_VERSION = TypeAdapter[ModelVersion](Annotated[ModelVersion, BeforeValidator(_nest_metrics)])
+def _without_certificate(card: object) -> object:
+    """Drop the certificate that cards held before the ledger kept all of them."""
+    return {**cast(Json, card), "certificate": None} if isinstance(card, Mapping) else card
+
+
+_VERSION = TypeAdapter[ModelVersion](
+    Annotated[ModelVersion, BeforeValidator(_nest_metrics), BeforeValidator(_without_certificate)]
+)
 
 
 def version_to_json(version: ModelVersion) -> str:

@@ -30,6 +30,7 @@ AS_TEXT = {
 ALGORITHM = "Only for active learning: algorithm"
 VERSION = "Only for pre-labeling: model version"
 MAX_ERROR = "If accepted: maximum error, %"
+PROMISE = "If accepted: what is promised"
 CONFIDENCE = "If accepted: confidence, %"
 RANDOM = "If accepted, in active learning: the labeled images were drawn at random"
 """Label Studio cannot hide fields, so a field's name says when it applies. Names of two fields in a
@@ -142,6 +143,11 @@ def choices(versions, fields):
         rows.append([select("model_version", VERSION, names, current)])
     accept = {"no": "No: everything is to be confirmed", "yes": "Yes: they become annotations"}
     rows.append([select("accept", "Accept confident labels", accept)])
+    promises = {
+        "dataset": "At most the maximum error in the finished data set",
+        "accepted": "At most the maximum error among the accepted labels",
+    }
+    rows.append([select("promise", PROMISE, promises)])
     rows.append(
         [
             share("max_error", MAX_ERROR, fields["max_error"]),
@@ -195,6 +201,7 @@ def job_wish(form):
         "algorithm": form.get("algorithm", "fast"),
         "accept": form.get("accept") == "yes",
         "labels_are_random": form.get("labels_are_random") == "yes",
+        "promise": form.get("promise", "dataset"),
         "max_error": fraction(form.get("max_error", 5)),
         "confidence": fraction(form.get("confidence", 95)),
     }

@@ -82,6 +82,10 @@ class Tasks:
         fields = ("id", "data", "total_annotations", "cancelled_annotations")
         return self.among(project, ids, fields)
 
+    def annotated(self, project: int, ids: Iterable[int]) -> Iterator[JsonObject]:
+        """The tasks with these ids that exist: `id` and complete `annotations`, skips included."""
+        return self.among(project, ids, ("id", *ANNOTATION_FIELDS), "all")
+
     def predicted_ids(
         self, project: int, version: str, between: tuple[int, int] | None = None
     ) -> set[int]:

@@ -28,7 +28,7 @@ from backend.models.detection.edits import edits
 from backend.models.detection.family import DetectorFamily
 from backend.models.detection.ultralytics_engine.detector import UltralyticsEngine
 from backend.models.embedding.feature_extractor import open_extractor
-from backend.policies.certification import audit_sample
+from backend.policies.certification import held_out
 from backend.policies.selection import select
 from backend.ports.model_family import TrainingSet
 from backend.services.training.train import HELD_OUT
@@ -91,7 +91,7 @@ class Project:
         """A version from all that is labeled, going on from the one before."""
         answers = [self.data.truth[row] for row in self.labeled]
         images = self.data.images.take(self.labeled)
-        learn, hold = audit_sample.split(images.tasks, answers, seed, HELD_OUT)
+        learn, hold = held_out.split(images.tasks, answers, seed, HELD_OUT)
         previous = max(home.glob("version-*"), default=None)
         training_set = TrainingSet(
             control=Control(ControlName("box"), "image", TaskKind.DETECTION, self.data.labels),

@@ -12,17 +12,20 @@ from pathlib import Path
 
 import numpy as np
 
+from backend.domain.audits import AuditTerms, Promise
 from backend.models.calibration import expected_calibration_error
 from backend.models.detection.family import DetectorFamily
 from backend.models.detection.ultralytics_engine.detector import UltralyticsEngine
-from backend.policies.certification.acceptance_test import Validation
-from backend.policies.certification.certificates import Terms, certify, promising
+from backend.policies.certification.audit_plan import plan
+from backend.policies.certification.audit_verdict import AuditFindings, accepted, judge
 from backend.policies.certification.correctness import right
+from backend.policies.certification.risk import share_of
 from tests.bench import bench_detection as detection
+from tests.fakes.audited_projects import drawn_audit
 from tests.fakes.detection_training_sets import RecordedProgress, fetch, image_batch
 
 LEARN, EPOCHS, SIZE, AUDIT, DRAWS = 60, 20, 320, 100, 400
-ASKED = (0.05, 0.2)
+ASKED, RISK = (0.05, 0.1, 0.2), 0.0375
 
 
 def answers() -> tuple[np.ndarray, np.ndarray]:
@@ -38,20 +41,34 @@ def answers() -> tuple[np.ndarray, np.ndarray]:
     return predicted.confidence, right(predicted.answers, split.truths)
 
 
-def simulate(confidence: np.ndarray, good: np.ndarray, asked: float) -> str:
-    rng, tested, accepted, broken = np.random.default_rng(0), 0, [], 0
+def simulate(confidence: np.ndarray, good: np.ndarray, terms: AuditTerms) -> str:
+    """Draw an audit of AUDIT images from all of them many times, whether or not it pays."""
+    rng, shares, broken = np.random.default_rng(0), [], 0
+    order = np.argsort(-confidence, kind="stable")
+    budget = share_of(terms.max_error, len(good))
     for _ in range(DRAWS):
-        audit = np.zeros(len(good), dtype=bool)
-        audit[rng.choice(len(good), AUDIT, replace=False)] = True
-        sample = Validation(confidence[audit], good[audit], confidence[~audit])
-        tested += promising(sample, Terms(asked))
-        certificate = certify(sample, Terms(asked))
-        inside = ~audit & (confidence >= (certificate.threshold if certificate else np.inf))
-        accepted.append(inside.sum() / (~audit).sum())
-        broken += bool(inside.any() and np.mean(~good[inside]) > asked)
+        audit = drawn_audit(
+            confidence[order],
+            AUDIT,
+            terms,
+            risk_given=RISK,
+            budget=budget,
+            seed=int(rng.integers(1 << 31)),
+        )
+        sampled = np.zeros(len(good), dtype=bool)
+        sampled[list(audit.sample)] = True
+        found = AuditFindings(sampled, np.zeros(len(good), bool), sampled & ~good[order])
+        passed = judge(audit, found, budget).passed
+        rows = list(accepted(found, passed.size)) if passed else []
+        wrong = int(np.sum(~good[order][rows]))
+        whole = terms.promise is Promise.DATASET
+        broken += wrong > share_of(terms.max_error, len(good) if whole else len(rows))
+        shares.append(len(rows) / len(good))
+    pays = plan(1 - confidence, LEARN, terms, RISK, budget).pays
     return (
-        f"{asked:4.0%} asked at 95 %, {AUDIT} validation images: promising {tested / DRAWS:.0%}, "
-        f"accepts {np.mean(accepted):.1%} of the images, promise broken in {broken / DRAWS:.1%}"
+        f"{terms.max_error:4.0%} asked at 95 %, {terms.promise}: an audit would "
+        f"{'' if pays else 'not '}be drawn; one of {AUDIT} accepts {np.mean(shares):.1%} of the "
+        f"images, promise broken in {broken / DRAWS:.1%}"
     )
 
 
@@ -63,7 +80,8 @@ def main() -> None:
     print(f"{len(good)} images, {good.mean():.1%} need no edit, stated {confidence.mean():.1%}")
     print(f"calibration error {ece:.3f}, highest confidence {confidence.max():.2f}")
     for asked in ASKED:
-        print(simulate(confidence, good, asked))
+        for promise in Promise:
+            print(simulate(confidence, good, AuditTerms(promise, asked)))
 
 
 if __name__ == "__main__":

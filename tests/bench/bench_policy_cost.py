@@ -10,11 +10,11 @@ import time
 import numpy as np
 
 from backend.domain.answers import Choices, ImageRef
+from backend.domain.audits import AuditTerms
 from backend.domain.batches import IMAGE_STATS, ImageBatch, PredictionBatch
 from backend.domain.ids import ControlName, Label, TaskId
 from backend.domain.schema import Control, TaskKind
-from backend.policies.certification.acceptance_test import Validation
-from backend.policies.certification.certificates import Terms, certify
+from backend.policies.certification.audit_plan import plan
 from backend.policies.grouping import group
 from backend.policies.hard_examples.coefficient import hard_examples
 from backend.policies.hard_examples.evidence import Evidence
@@ -68,13 +68,12 @@ def whole_step(many: int) -> float:
     """Hard examples with three views, certificate and selection, as one round does them."""
     rng = np.random.default_rng(1)
     pool, labeled = images(many, 0, rng), images(LABELED, many, rng)
-    predicted, audit = predictions(many, rng), predictions(LABELED, rng)
+    predicted = predictions(many, rng)
     views = {number: predictions(many, rng) for number in (19, 20, 21)}
     answers = predictions(LABELED, rng).answers
     started = time.perf_counter()
     hard_examples(Evidence(CONTROL, pool, predicted, labeled, answers, views))
-    right = rng.random(LABELED) < audit.confidence
-    certify(Validation(audit.confidence, right, predicted.confidence), Terms())
+    plan(1 - predicted.confidence, LABELED, AuditTerms(), 0.0375, many // 20)
     select(TaskKind.SINGLE, pool, predicted, labeled, 100, rng)
     return time.perf_counter() - started
 

@@ -10,6 +10,7 @@ from typing import Protocol
 import pytest
 
 from backend.domain.answers import Choices, ImageRef, Prediction
+from backend.domain.audits import AuditLabels
 from backend.domain.errors import NotFound
 from backend.domain.ids import ControlName, Label, ProjectId, TaskId, VersionName
 from backend.domain.schema import LabelSchema
@@ -93,6 +94,21 @@ class LabelStudioContract:
         unlabeled = [ref.task for ref in port.unlabeled(scene.project, schema)]
         assert unlabeled == others
         assert port.count_unlabeled(scene.project) == len(others)
+
+    def test_what_people_did_to_audited_tasks_is_told_without_those_that_are_gone(
+        self, scene: Scene, port: LabelStudio, schema: LabelSchema, control: ControlName
+    ):
+        labeled, skipped, waiting, gone, *_ = scene.tasks
+        scene.annotate(labeled, "dog")
+        scene.skip(skipped)
+        scene.delete(gone)
+        found = port.audit_labels(scene.project, schema, (labeled, skipped, waiting, gone))
+        assert found == {
+            labeled: AuditLabels(({control: DOG},)),
+            skipped: AuditLabels(skipped=True),
+            waiting: AuditLabels(),
+        }
+        assert [task for task, one in found.items() if one.opened] == [labeled, skipped]
 
     def test_tasks_are_looked_up_by_id_labeled_or_not(self, scene, port, schema):
         labeled, skipped, deleted, unlabeled, *_ = scene.tasks

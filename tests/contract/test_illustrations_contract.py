@@ -16,7 +16,7 @@ from tests.fakes.domain import a_job
 from tests.fakes.illustrations import FakeIllustrations
 
 UNREADABLE = TaskId(2)
-REPORT = {"notes": {}, "confidence_histogram": [], "certificates": []}
+REPORT = {"notes": {}, "confidence_histogram": []}
 REFS = [ImageRef(TaskId(task), f"{task}.png") for task in (3, 2, 1)]
 
 

@@ -5,38 +5,40 @@ from pathlib import Path
 
 import pytest
 
-from backend.domain.ids import JobId, Label, ProjectId, TaskId, VersionName
-from backend.domain.versions import Acceptance, Certificate, Ledger
+from backend.domain.audits import (
+    AuditCertificate,
+    AuditRecord,
+    AuditTerms,
+    OpenAudit,
+    Promise,
+    RiskLedger,
+)
+from backend.domain.ids import AuditId, JobId, ProjectId, TaskId, VersionName
+from backend.domain.versions import Acceptance, Ledger
 from backend.ports.stores import Ledgers
 from backend.stores.ledgers import LedgerFiles
 from tests.fakes.ledgers import FakeLedgers
 
 PETS, CARS = ProjectId(1), ProjectId(2)
-CERTIFICATE = Certificate(
-    threshold=0.9,
-    error_rate=0.05,
-    confidence=0.95,
-    accepted=80,
-    mistakes=1,
-    sample=120,
-    promise="at most 5 % are wrong",
-    label=Label("Katze 猫"),
+TERMS = AuditTerms(Promise.ACCEPTED, 0.02, 0.9)
+CERTIFICATE = AuditCertificate(
+    AuditId(1), TERMS, 80, 0.9, 300, 120, 1, 3, 0.075, "at most 2 % are wrong, Katze 猫"
 )
 ACCEPTANCE = Acceptance(
     VersionName("al-0001-3f9c"),
     tasks=(TaskId(7), TaskId(3)),
     annotations=(70, 30),
-    certificates=(CERTIFICATE,),
-    spent=frozenset({TaskId(9)}),
+    audit=AuditId(1),
+    certificate=CERTIFICATE,
 )
 FULL = Ledger(
-    audit=frozenset({TaskId(9), TaskId(11)}),
-    share=0.25,
-    before=frozenset({TaskId(1)}),
-    from_labels=True,
-    spent=frozenset({TaskId(9)}),
-    attempts=3,
+    risk=RiskLedger((AuditRecord(AuditId(1), 0.075, 3, undone=True),)),
+    drawn=2,
+    open_audit=OpenAudit(
+        AuditId(2), VersionName("al-0002-3f9c"), frozenset({TaskId(9), TaskId(11)}), "label them"
+    ),
     acceptances={JobId("job-1"): ACCEPTANCE},
+    note="closed",
 )
 
 
@@ -56,16 +58,16 @@ def test_a_saved_ledger_is_loaded_with_every_field(ledgers: Ledgers):
 
 def test_each_project_has_a_ledger_of_its_own(ledgers: Ledgers):
     ledgers.save(PETS, FULL)
-    ledgers.change(CARS, lambda ledger: replace(ledger, attempts=1))
+    ledgers.change(CARS, lambda ledger: replace(ledger, drawn=1))
     assert ledgers.load(PETS) == FULL
-    assert ledgers.load(CARS) == Ledger(attempts=1)
+    assert ledgers.load(CARS) == Ledger(drawn=1)
 
 
 def test_a_change_starts_from_the_newest_ledger_and_is_saved(ledgers: Ledgers):
-    ledgers.save(PETS, Ledger(attempts=1))
-    for attempts in (2, 3):
-        changed = ledgers.change(PETS, lambda ledger: replace(ledger, attempts=ledger.attempts + 1))
-        assert changed == ledgers.load(PETS) == Ledger(attempts=attempts)
+    ledgers.save(PETS, Ledger(drawn=1))
+    for drawn in (2, 3):
+        changed = ledgers.change(PETS, lambda ledger: replace(ledger, drawn=ledger.drawn + 1))
+        assert changed == ledgers.load(PETS) == Ledger(drawn=drawn)
 
 
 def test_a_change_that_fails_leaves_the_ledger_as_it_was(ledgers: Ledgers):
@@ -76,5 +78,5 @@ def test_a_change_that_fails_leaves_the_ledger_as_it_was(ledgers: Ledgers):
     with pytest.raises(RuntimeError):
         ledgers.change(PETS, fail)
     assert ledgers.load(PETS) == FULL
-    ledgers.change(PETS, lambda ledger: replace(ledger, attempts=0))
-    assert ledgers.load(PETS).attempts == 0
+    ledgers.change(PETS, lambda ledger: replace(ledger, drawn=0))
+    assert ledgers.load(PETS).drawn == 0

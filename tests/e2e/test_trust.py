@@ -13,7 +13,7 @@ from tests.e2e.rounds import Shown, shown
 
 COCO = REPOSITORY.parent / "shared" / "data" / "coco256"
 ACCEPT = ("--accept", "--max-error", 0.3, "--confidence", 0.8)
-"""What an audit sample of 50 images can certify."""
+"""What an audit of a hundred images can certify."""
 
 FREQUENT = ("person", "dining table", "car", "cup", "chair")
 SEVERAL = """<View>
@@ -24,7 +24,7 @@ SEVERAL = """<View>
 
 @dataclass(frozen=True)
 class Accepted:
-    """A project whose audit sample was drawn by one job, labeled, and accepted on by the next.
+    """A project whose audit was drawn by one job, labeled, and accepted on by the next.
 
     `mislabeled` are tasks that a person labeled wrongly.
     """
@@ -34,7 +34,13 @@ class Accepted:
     asked: dict[str, Any]
     audit: list[int]
     job: dict[str, Any]
+    drawn: Shown
     shown: Shown
+
+    @property
+    def trained(self) -> dict[str, Any]:
+        """The report of the job that trained, and drew the audit."""
+        return self.asked["report"]
 
     @property
     def report(self) -> dict[str, Any]:
@@ -43,7 +49,7 @@ class Accepted:
 
 @pytest.fixture(scope="module")
 def accepted(label_studio, autolabel, tmp_path_factory) -> Accepted:
-    """160 digits: 15 of each class annotated, four of them wrongly, then the audit sample."""
+    """160 digits: 15 of each class annotated, four of them wrongly, then the audit."""
     with LabelStudioClient(label_studio.url, label_studio.token, patience=30) as client:
         project = new_project(client, tmp_path_factory.mktemp("trust"), per_class=40)
         chosen = project.some(dict.fromkeys(LABELS, 15))
@@ -53,28 +59,39 @@ def accepted(label_studio, autolabel, tmp_path_factory) -> Accepted:
             client.annotations.create(task, answer(wrong))
         annotate(client, project, others)
         asked = autolabel.json("label", project.id, *ACCEPT)
-        audit = list(shown(client, project.id).tabs["Label first (random)"])
+        drawn = shown(client, project.id)
+        audit = list(drawn.tabs["Audit"])
         annotate(client, project, audit)
         job = autolabel.json("label", project.id, *ACCEPT)
-        return Accepted(project, mislabeled, asked, audit, job, shown(client, project.id))
+        now = shown(client, project.id)
+        return Accepted(project, mislabeled, asked, audit, job, drawn, now)
 
 
-def test_an_unlabeled_audit_sample_certifies_nothing_and_waits_in_its_tab(accepted: Accepted):
-    assert accepted.asked["state"] == "finished", accepted.asked["reason"]
-    assert accepted.asked["report"]["accepted"] == 0
-    assert len(accepted.audit) == 50
-    assert "50 random images wait to be labeled" in accepted.asked["reason"]
-    assert accepted.asked["report"]["predicted"] == len(accepted.project.truth) - 60 - 50
+def test_an_audit_says_price_and_yield_and_waits_in_its_tab_without_predictions(accepted: Accepted):
+    asked, sample = accepted.asked, accepted.audit
+    assert asked["state"] == "finished", asked["reason"]
+    assert f"Label these {len(sample)} random images (tab 'Audit'), and about" in asked["reason"]
+    assert accepted.trained["accepted"] == 0
+    assert accepted.trained["predicted"] == len(accepted.project.truth) - 60 - len(sample)
+    assert {one["task"] for one in accepted.drawn.predictions}.isdisjoint(sample)
 
 
-def test_a_labeled_audit_sample_accepts_a_batch_with_its_certificate(accepted: Accepted):
+def test_a_labeled_audit_accepts_the_rest_with_a_certificate_that_verifies(accepted, autolabel):
     certificate = accepted.report["certificate"]
     assert certificate, accepted.job["reason"]
-    assert certificate["sample"] == 50
-    assert certificate["error_rate"] == 0.3
-    assert certificate["promise"] in accepted.job["reason"]
-    assert accepted.report["accepted"] > 0
-    assert "Label first (random)" not in accepted.shown.tabs
+    assert certificate["audited"] == len(accepted.audit)
+    assert certificate["terms"]["max_error"] == 0.3
+    assert certificate["sentence"] in accepted.job["reason"]
+    assert accepted.report["accepted"] == certificate["accepted"] > 0
+    assert "Audit" not in accepted.shown.tabs
+    folder = autolabel.settings.data_dir / f"projects/{accepted.project.id}/jobs"
+    file = folder / accepted.job["id"] / "certificate.json"
+    verified = autolabel.run("verify", str(file))
+    assert verified.returncode == 0, verified.stderr
+    assert "The certificate holds" in verified.stdout
+    forged = folder / "forged.json"
+    forged.write_text(file.read_text().replace('"budget":48', '"budget":49'))
+    assert autolabel.run("verify", str(forged)).returncode == 1
 
 
 def test_accepted_tasks_have_an_annotation_that_remembers_its_prediction(accepted, client):
@@ -88,50 +105,50 @@ def test_accepted_tasks_have_an_annotation_that_remembers_its_prediction(accepte
         assert prediction["score"] >= accepted.report["certificate"]["threshold"]
 
 
-def test_the_accepted_labels_are_as_right_as_was_promised(accepted, client):
+def test_the_finished_data_set_is_as_right_as_was_promised(accepted, client):
     made = annotations_of_the_machine(client, accepted)
     wrong = [
         task
         for task, annotation in made.items()
         if annotation["result"][0]["value"]["choices"] != [accepted.project.truth[task]]
     ]
-    assert len(wrong) <= 0.3 * len(made)
+    assert len(wrong) <= 0.3 * len(accepted.project.truth)
 
 
 def test_hard_reasons_are_where_the_region_panel_shows_them(accepted: Accepted):
     said = {
         one["task"]: one["result"][0]["meta"]["text"][0]
-        for one in accepted.shown.predictions
+        for one in accepted.drawn.predictions
         if "meta" in one["result"][0]
     }
     assert said
-    assert len(said) == accepted.report["hard"]
-    assert accepted.report["hardest"]
-    for example in accepted.report["hardest"]:
+    assert len(said) == accepted.trained["hard"]
+    assert accepted.trained["hardest"]
+    for example in accepted.trained["hardest"]:
         words = "; ".join(reason["words"] for reason in example["reasons"])
         assert said[example["task"]].startswith(f"hard {example['coefficient']:.2f}: ")
         assert said[example["task"]].endswith(words)
-    assert set(accepted.shown.tabs["Hard examples"]) <= set(said)
+    assert set(accepted.drawn.tabs["Hard examples"]) <= set(said)
 
 
 def test_most_wrong_labels_of_a_person_are_listed_to_be_checked(accepted: Accepted):
-    listed = set(accepted.mislabeled) & set(accepted.shown.tabs["Check these labels"])
+    listed = set(accepted.mislabeled) & set(accepted.drawn.tabs["Check these labels"])
     assert len(listed) >= len(accepted.mislabeled) / 2
-    doubted = [one["task"] for one in accepted.report["label_issues"]]
-    assert accepted.shown.tabs["Check these labels"] == sorted(set(doubted))
+    doubted = [one["task"] for one in accepted.trained["label_issues"]]
+    assert accepted.drawn.tabs["Check these labels"] == sorted(set(doubted))
 
 
 def test_the_report_says_where_its_figures_come_from_and_shows_them(accepted, autolabel):
-    report = accepted.report
+    report = accepted.trained
     assert report["metrics_from"] in {"held-out", "out-of-fold"}
     assert {"accuracy", "ece", "brier"} <= set(report["metrics"])
     assert [row["label"] for row in report["per_class"]] == list(LABELS)
-    assert sum(report["confidence_histogram"]) == len(accepted.shown.predictions)
-    assert report["totals"] == {"labels": 110, "certified": report["accepted"]}
+    assert sum(report["confidence_histogram"]) == len(accepted.drawn.predictions)
+    assert report["totals"] == {"labels": 60, "certified": 0}
     assert report["forecast"]["reason"]
     folder = autolabel.settings.data_dir / f"projects/{accepted.project.id}/jobs"
-    names = {path.name for path in (folder / accepted.job["id"]).iterdir()}
-    plots = ("learning-curve", "reliability", "confidence")
+    names = {path.name for path in (folder / accepted.asked["id"]).iterdir()}
+    plots = ("reliability", "confidence")
     assert {f"{plot}-{theme}.svg" for plot in plots for theme in ("light", "dark")} <= names
     assert {f"task-{example['task']}.jpg" for example in report["hardest"]} <= names
 
@@ -143,7 +160,7 @@ def test_undo_gives_the_accepted_tasks_back(accepted, autolabel, client):
     assert str(accepted.report["accepted"]) in done.stdout
     assert annotations_of_the_machine(client, accepted) == {}
     now = shown(client, accepted.project.id)
-    assert len(now.tabs["Unlabeled"]) == accepted.report["accepted"] + accepted.report["withheld"]
+    assert len(now.tabs["Unlabeled"]) == len(accepted.project.truth) - 60 - len(accepted.audit)
     assert autolabel.run("undo", job).returncode == 2
 
 

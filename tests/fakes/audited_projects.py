@@ -45,6 +45,15 @@ def drawn_audit(
     )
 
 
+def a_certificate() -> CertificateFile:
+    """A certificate of an audit in which every prediction was right."""
+    audit = drawn_audit([0.9 - k / 1000 for k in range(200)], 60, AuditTerms(), budget=20)
+    found = audit_verdict.findings(audit, {audit.region[k].task: True for k in audit.sample})
+    file = audit_certificate.issue(audit, found, audit_verdict.judge(audit, found, 20), 20)
+    assert file
+    return file
+
+
 @dataclass
 class SimulatedProject:
     """Tasks are rows; `wrong` is whether the current version errs, `score` what it says."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from backend.domain.answers import Answer, ImageRef, LabeledImage, NoPrediction, Prediction
+from backend.domain.audits import AuditLabels
 from backend.domain.errors import NotFound
 from backend.domain.ids import ControlName, ProjectId, TaskId, VersionName
 from backend.domain.projects import Project
@@ -61,6 +62,10 @@ class FakeLabelStudio(FakeProjects):
         self.groups: dict[VersionName, tuple[TaskId, ...]] = {}
         self.machine: dict[TaskId, tuple[int, VersionName]] = {}
         """Annotations that `accept` made and no person changed: their ids, and of which version."""
+        self.others: dict[TaskId, list[dict[ControlName, Answer]]] = {}
+        """What further annotators answered."""
+        self.seen: set[TaskId] = set()
+        """Tasks whose annotation a person made from a prediction."""
         self.drafted: set[TaskId] = set()
         """Tasks on whose annotation a person has unsaved changes."""
         self._last_annotation = 1000
@@ -84,7 +89,13 @@ class FakeLabelStudio(FakeProjects):
         for task, answers in sorted(self.people.items()):
             if answers is not None:
                 by_person = task not in self.machine
-                yield LabeledImage(self.ref(task), answers, self.repairs.get(task, {}), by_person)
+                yield LabeledImage(
+                    self.ref(task),
+                    answers,
+                    self.repairs.get(task, {}),
+                    by_person,
+                    task not in self.seen,
+                )
 
     def unlabeled(self, project: ProjectId, schema: LabelSchema) -> Iterator[ImageRef]:
         return (
@@ -96,6 +107,16 @@ class FakeLabelStudio(FakeProjects):
     def count_unlabeled(self, project: ProjectId) -> int:
         waiting = {task for task, answers in self.people.items() if answers is None}
         return len(waiting - self.skipped)
+
+    def audit_labels(
+        self, project: ProjectId, schema: LabelSchema, tasks: Sequence[TaskId]
+    ) -> Mapping[TaskId, AuditLabels]:
+        def labels(task: TaskId) -> AuditLabels:
+            answers = [self.people[task], *self.others.get(task, ())]
+            given = tuple(one for one in answers if one is not None)
+            return AuditLabels(given, task in self.skipped, task not in self.seen)
+
+        return {task: labels(task) for task in tasks if task in self.people}
 
     def refs(
         self, project: ProjectId, schema: LabelSchema, tasks: Sequence[TaskId]

@@ -41,9 +41,7 @@ def image_batch(tasks):
 def dataset(control, labeled=(), answer=None):
     shown = image_batch(labeled)
     people = {ref.task: LabeledImage(ref, {control.name: answer}) for ref in shown.refs}
-    return Dataset(
-        LabelSchema("image", (control,)), people, shown, image_batch(()), image_batch(())
-    )
+    return Dataset(LabelSchema("image", (control,)), people, shown, image_batch(()))
 
 
 def predicted(control, answer, count=40):

@@ -19,6 +19,7 @@ from backend.stores.jobs import report_json
 from backend.stores.project_folders import ProjectFolders
 from backend.stores.versions import VersionStore
 from backend.wiring import Parts, UseCases, use_cases, utc_now
+from tests.fakes.audits import FakeAudits
 from tests.fakes.changes import FakeChanges
 from tests.fakes.illustrations import FakeIllustrations
 from tests.fakes.jobs import FakeJobs
@@ -40,6 +41,7 @@ def parts_in(folder: Path, label_studio: FakeLabelStudio, **changes: Any) -> Par
         label_studio=label_studio,
         versions=VersionStore(folder),
         ledgers=FakeLedgers(),
+        audits=FakeAudits(),
         stored=FakeStoredPredictions(),
         jobs=FakeJobs(),
         changes=FakeChanges(utc_now),
@@ -81,10 +83,12 @@ class World:
         self.versions = VersionStore(folder)
         self.stored = stored or FakeStoredPredictions()
         self.ledgers = ledgers or FakeLedgers()
+        self.audits = FakeAudits()
         self.folder = folder
         cases = self.use_cases()
         jobs = cases.jobs()
         self.auto_accept = cases.auto_accept
+        self.auditing = cases.auditing
         self.active_learning = jobs[Mode.ACTIVE_LEARNING]
         self.pre_labeling = jobs[Mode.PRE_LABELING]
         self.grouping = jobs[Mode.GROUPING]
@@ -97,6 +101,7 @@ class World:
             self.label_studio,
             versions=self.versions,
             ledgers=self.ledgers,
+            audits=self.audits,
             stored=self.stored,
             extractor=lambda: self.extractor,
             families=lambda device: self.families,

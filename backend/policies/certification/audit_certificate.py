@@ -17,7 +17,6 @@ from backend.domain.arrays import Targets
 from backend.domain.audits import (
     Audit,
     AuditCertificate,
-    AuditTerms,
     CertificateFile,
     Promise,
 )
@@ -59,17 +58,24 @@ def problems(file: CertificateFile) -> tuple[str, ...]:
     return tuple(_problems(file))
 
 
-def sentence(terms: AuditTerms, accepted_labels: int, allowed: int, counts: tuple[int, int]) -> str:
-    """Return the promise in words; `counts` are the audit images and the mistakes among them."""
+STATED = ", assuming that the labeled images are a random sample of all, as was stated"
+
+
+def sentence(audit: Audit, accepted_labels: int, allowed: int, mistakes: int) -> str:
+    """Return the promise in words; `mistakes` are those in the whole sample."""
+    terms, assumption = audit.terms, STATED if audit.stated else ""
     sure = f"With {terms.confidence * 100:.4g} % confidence over all audits of this project"
     share = f"{terms.max_error * 100:.4g} %"
     basis = (
         f"({accepted_labels:,} accepted, of which at most {allowed:,} are wrong; audit of "
-        f"{counts[0]:,} random images, {counts[1]:,} mistakes; labels by people count as right)"
+        f"{len(audit.sample):,} random images, {mistakes:,} mistakes; labels by people count as "
+        "right)"
     )
     if terms.promise is Promise.DATASET:
-        return f"{sure}, at most {share} of all labels of the finished project are wrong {basis}."
-    return f"{sure}, at most {share} of the accepted labels are wrong {basis}."
+        what = "all labels of the finished project"
+    else:
+        what = "the accepted labels"
+    return f"{sure}, at most {share} of {what} are wrong {basis}{assumption}."
 
 
 def _certificate(
@@ -86,7 +92,7 @@ def _certificate(
         mistakes=mistakes,
         allowed=allowed,
         risk=audit.risk,
-        sentence=sentence(audit.terms, accepted_labels, allowed, (audited, mistakes)),
+        sentence=sentence(audit, accepted_labels, allowed, mistakes),
     )
 
 
@@ -97,7 +103,7 @@ def _problems(file: CertificateFile) -> Iterator[str]:
     audit = file.audit
     sample = np.array(audit.sample)
     rng = rng_of(audit.seed, audit.id)
-    if not np.array_equal(draw(len(audit.region), len(sample), rng), sample):
+    if not audit.stated and not np.array_equal(draw(len(audit.region), len(sample), rng), sample):
         yield "the audit images are not the ones that the seed draws"
     frozen = stops(len(audit.region), sample, audit.terms, audit.risk, audit.budget)
     if frozen != audit.stops:

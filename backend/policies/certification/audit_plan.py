@@ -131,6 +131,13 @@ def plan(chances: Floats, labels: int, terms: AuditTerms, risk: float, budget: i
     return best if best.net > max(WORTH_WAITING * now.net, 0) else now
 
 
+def region_size(chances: Floats, terms: AuditTerms, budget: int) -> int:
+    """Return the size of the region where the sample is given: mistakes up to what is usual."""
+    usual = {Promise.DATASET: 1.1, Promise.ACCEPTED: 0.7}
+    expected, allowed = _expectation(np.sort(chances.astype(np.float64)), terms, budget)
+    return int(np.searchsorted(expected, usual[terms.promise] * allowed, side="right"))
+
+
 def _best(chances: Floats, terms: AuditTerms, risk: float, budget: int) -> AuditPlan:
     """Return the plan of the highest net gain, one without an audit where none gains."""
     plans = (
@@ -144,12 +151,17 @@ def _best(chances: Floats, terms: AuditTerms, risk: float, budget: int) -> Audit
 
 def _regions(chances: Floats, terms: AuditTerms, budget: int) -> Iterator[int]:
     """Yield the sizes of the regions to choose from."""
-    expected = np.cumsum(chances)
-    if terms.promise is Promise.ACCEPTED:
-        expected = expected / np.arange(1, len(chances) + 1)
-    allowed = budget if terms.promise is Promise.DATASET else terms.max_error
+    expected, allowed = _expectation(chances, terms, budget)
     limits = np.array(MISTAKES[terms.promise]) * allowed
     yield from np.unique(np.searchsorted(expected, limits, side="right")).tolist()
+
+
+def _expectation(chances: Floats, terms: AuditTerms, budget: int) -> tuple[Floats, float]:
+    """Return the mistakes expected in each region, and what is allowed, in the same unit."""
+    expected = np.cumsum(chances)
+    if terms.promise is Promise.DATASET:
+        return expected, budget
+    return expected / np.arange(1, len(chances) + 1), terms.max_error
 
 
 def _expected(

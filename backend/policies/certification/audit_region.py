@@ -50,6 +50,8 @@ def stops(
         risk: that the test may spend.
         budget: mistakes that may remain among the accepted labels, for the promise `dataset`.
     """
+    if not len(sample):
+        return ()
     sizes = np.append(sample[1:], region)
     sampled = np.arange(1, len(sample) + 1)
     allowed = np.full(len(sizes), max(budget, 0))

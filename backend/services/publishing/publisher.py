@@ -18,9 +18,8 @@ from backend.domain.versions import ModelVersion
 from backend.label_studio import codec, labeling_config
 from backend.ports.label_studio import PredictionEditor, ProjectReader, TabEditor
 from backend.ports.progress import Progress
-from backend.ports.stores import StoredPredictions, Versions
+from backend.ports.stores import Ledgers, StoredPredictions, Versions
 from backend.services.assessment import Assessment
-from backend.services.auto_accept import AutoAccept
 from backend.services.labeling_round import LabelingRound
 from backend.services.publishing.cleanup import Cleanup
 
@@ -42,14 +41,13 @@ class PushedPredictions:
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """What arrived in Label Studio, of the version `shown`; `accepted` counts annotations made.
+    """What arrived in Label Studio, of the version `shown`.
 
     `cleanup` runs what is left to do and notes what could not be done.
     """
 
     shown: VersionName
     predictions: PushedPredictions
-    accepted: int
     cleanup: Cleanup
 
 
@@ -59,7 +57,7 @@ class Publisher:
 
     label_studio: PublishedProject
     stored: StoredPredictions
-    auto_accept: AutoAccept
+    ledgers: Ledgers
     versions: Versions
 
     def publish(
@@ -71,7 +69,7 @@ class Publisher:
         *,
         activate: bool,
     ) -> Publication:
-        """Push all, then switch, then accept, then clean up.
+        """Push all, then switch, then clean up.
 
         `activate` makes the version, which this job published, the current one.
 
@@ -82,14 +80,14 @@ class Publisher:
         if activate:
             self.versions.activate(round_.project, version.name)
         self.label_studio.show_version(round_.project, version.name)
-        accepted = self.auto_accept.carry_out(
-            round_.job, version.name, assessment.verdict, progress
-        )
         # read again: a person may have activated another version while the job ran
         current, cleanup = self.versions.current(round_.project), Cleanup()
         keep = {version.name, current.name} if current else {version.name}
+        opened = self.ledgers.load(round_.project).open_audit
+        if opened:  # its predictions are accepted once people have labeled the sample
+            keep.add(opened.version)
         self._clean_up(round_, keep, assessment, cleanup)
-        return Publication(version.name, pushed, accepted, cleanup)
+        return Publication(version.name, pushed, cleanup)
 
     def _push(
         self,
@@ -163,7 +161,7 @@ def unpredicted(round_: LabelingRound, assessment: Assessment) -> list[TaskId]:
     Their images could not be read, or they were not chosen. Images of the audit sample are to have
     none.
     """
-    done = round_.ledger.open.union(assessment.predicted.images.tasks)
+    done = round_.ledger.withheld.union(assessment.predicted.images.tasks)
     return [ref.task for ref in round_.tasks.unlabeled if ref.task not in done]
 
 

@@ -65,4 +65,4 @@ class Reporter:
             lambda: self.illustrations.draw(round_.job, report, sections.hardest(assessment)),
         )
         report["skipped_cleanup"] = [asdict(one) for one in publication.cleanup.skipped_cleanup]
-        return JobResult(reason, version.name, publication.accepted, report)
+        return JobResult(reason, version.name, sections=report)

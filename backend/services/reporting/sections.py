@@ -15,7 +15,6 @@ from backend.domain.json import JsonObject
 from backend.domain.metrics import metrics_to_json
 from backend.domain.steps import TIMED_STEPS, Step
 from backend.domain.versions import ModelVersion
-from backend.policies.certification.verdict import Verdict
 from backend.policies.hard_examples.reasons import PHRASES
 from backend.policies.label_issues import LabelIssue
 from backend.ports.images import ExtractionLog
@@ -53,7 +52,8 @@ def of_round(
         **_of_predictions(assessment, publication),
         "unreadable": [_slot(slot) for slot in (*round_.unreadable, *assessment.unreadable)],
         "metrics": metrics_to_json(version.metrics),
-        **_of_verdict(assessment.verdict),
+        "certificate": None,
+        "verdict": assessment.verdict,
         "device": version.device,
         "backbone": version.backbone,
     }
@@ -64,7 +64,7 @@ def _of_dataset(dataset: Dataset, version: ModelVersion) -> JsonObject:
     return {
         "labels": [asdict(count) for count in project_tasks.count(dataset.schema, images)],
         "labeled": len(images),
-        "validation": len(dataset.validation) or version.trained_on.get("validation", 0),
+        "validation": version.trained_on.get("validation", 0),
         "repairs": _repairs(images),
     }
 
@@ -75,18 +75,9 @@ def _of_predictions(assessment: Assessment, publication: Publication) -> JsonObj
         "hard": len(assessment.hard),
         "hardest": [_hard(example) for example in _worst(assessment.hard)],
         "hard_reasons": hard_reasons(assessment.hard),
-        "withheld": len(assessment.predicted.images) - publication.accepted,
+        "withheld": len(assessment.predicted.images),
         "dropped": [_slot(slot) for slot in publication.predictions.dropped],
         "confidence_histogram": _histogram(assessment.predicted.score),
-    }
-
-
-def _of_verdict(verdict: Verdict) -> JsonObject:
-    certificates = [asdict(one) for one in verdict.certificates]
-    return {
-        "certificate": certificates[0] if certificates else None,
-        "certificates": certificates,
-        "verdict": verdict.reason,
     }
 
 

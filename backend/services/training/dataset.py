@@ -21,14 +21,12 @@ that could be read before."""
 
 
 class ImageUse(Enum):
-    """What a job may use an image for. The guarantee depends on this partition.
+    """What a job may use an image for.
 
-    No model is trained on the audit sample, or it would be tested on images that it knows, nor on
-    labels that an earlier job accepted, or it would learn its own mistakes.
+    No model is trained on labels that an earlier job accepted, or it would learn its own mistakes.
     """
 
     TRAINING = auto()
-    VALIDATION = auto()
     PREDICTION = auto()
     NONE = auto()
 
@@ -36,50 +34,36 @@ class ImageUse(Enum):
 def partition(tasks: ProjectTasks, ledger: Ledger) -> dict[TaskId, ImageUse]:
     """Assign each task its use.
 
-    |                              | by people  | accepted by a job | skipped    | unlabeled  |
-    |------------------------------|------------|-------------------|------------|------------|
-    | in the audit sample, unspent | VALIDATION | VALIDATION        | VALIDATION | NONE       |
-    | elsewhere                    | TRAINING   | NONE              | NONE       | PREDICTION |
+    |                    | by people | accepted by a job | unlabeled  |
+    |--------------------|-----------|-------------------|------------|
+    | in the open audit  | TRAINING  | NONE              | NONE       |
+    | elsewhere          | TRAINING  | NONE              | PREDICTION |
 
-    Unlabeled images of the audit sample wait for a person: nobody may see a prediction before.
+    Unlabeled images of an open audit wait for a person: nobody may see a prediction before. Once
+    labeled they may teach, because the test is about predictions that are frozen.
     """
     labeled = {
         image.image.task: ImageUse.NONE if is_of_model(image, ledger) else ImageUse.TRAINING
         for image in tasks.labeled
     }
-    skipped = {ref.task: ImageUse.NONE for ref in tasks.unanswered}
-    unlabeled = {ref.task: ImageUse.PREDICTION for ref in tasks.unlabeled}
-    audit = {task: ImageUse.VALIDATION for task in (*labeled, *skipped) if task in ledger.open}
-    waiting = {task: ImageUse.NONE for task in unlabeled if task in ledger.open}
-    return labeled | skipped | unlabeled | audit | waiting
+    unlabeled = {
+        ref.task: ImageUse.NONE if ref.task in ledger.withheld else ImageUse.PREDICTION
+        for ref in tasks.unlabeled
+    }
+    return labeled | unlabeled
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
     """All annotations of a project, and its readable images by use.
 
-    Models may be trained on `labeled`. `validation` is the part of the audit sample that people
-    have opened. `unlabeled` is to be predicted.
+    Models may be trained on `labeled`. `unlabeled` is to be predicted.
     """
 
     schema: LabelSchema
     annotations: Mapping[TaskId, LabeledImage]
     labeled: ImageBatch
-    validation: ImageBatch
     unlabeled: ImageBatch
-
-    @property
-    def unanswered(self) -> ImageBatch:
-        """Unlabeled training images: the pool and the validation images.
-
-        Both are treated alike, so that the acceptance test stays valid for the pool.
-        """
-        return self.unlabeled.joined(self.validation)
-
-    def unseen_by(self, seen: frozenset[TaskId]) -> "Dataset":
-        """Leave out validation images that a version has seen, on which it would look too good."""
-        rows = [row for row, task in enumerate(self.validation.tasks) if task not in seen]
-        return replace(self, validation=self.validation.take(rows))
 
 
 def load_dataset(
@@ -96,7 +80,7 @@ def load_dataset(
         ImagesUnreachable: when more than `MAX_MISSING` of the images are missing for now.
     """
     labeled = [image.image for image in tasks.labeled]
-    everything = [*labeled, *tasks.unlabeled, *tasks.unanswered]
+    everything = [*labeled, *tasks.unlabeled]
     images, unreadable = extractor.extract(everything, progress)
     if unreadable and not len(images):
         first = unreadable[0]
@@ -111,7 +95,6 @@ def load_dataset(
         schema=schema,
         annotations={image.image.task: image for image in tasks.labeled},
         labeled=part(ImageUse.TRAINING),
-        validation=part(ImageUse.VALIDATION),
         unlabeled=part(ImageUse.PREDICTION),
     )
     return dataset, unreadable

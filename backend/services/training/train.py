@@ -10,7 +10,7 @@ from backend.domain.jobs import Algorithm
 from backend.domain.schema import Control, LabelSchema, TaskKind
 from backend.domain.steps import Step
 from backend.domain.versions import ModelVersion
-from backend.policies.certification import audit_sample
+from backend.policies.certification import held_out
 from backend.ports.images import Fetch
 from backend.ports.model_family import Family, Model, TrainingSet
 from backend.ports.progress import Progress
@@ -105,18 +105,16 @@ class Trainer:
         images = dataset.labeled.take(rows)
         folder = previous.get(control.name)
         past = seen_tasks.read(folder)
-        train, held_out = audit_sample.split(
-            images.tasks, answers, self.settings.seed, HELD_OUT, past
-        )
+        train, set_aside = held_out.split(images.tasks, answers, self.settings.seed, HELD_OUT, past)
         return TrainingSet(
             control=control,
             train=images.take(train),
             train_answers=[answers[int(row)] for row in train],
-            held_out=images.take(held_out),
-            held_out_answers=[answers[int(row)] for row in held_out],
-            unlabeled=dataset.unanswered,
+            held_out=images.take(set_aside),
+            held_out_answers=[answers[int(row)] for row in set_aside],
+            unlabeled=dataset.unlabeled,
             algorithm=algorithm,
-            previous=folder if past.isdisjoint(dataset.validation.tasks) else None,
+            previous=folder,
             fetch=self.fetch,
             progress=progress,
             seed=self.settings.seed,

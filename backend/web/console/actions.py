@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from flask import Blueprint, Response, make_response, redirect, request, url_for
 
+from backend.domain.audits import Promise
 from backend.domain.errors import AutolabelError, BadInput
 from backend.domain.ids import JobId, ProjectId, VersionName
 from backend.domain.jobs import Mode
@@ -80,6 +81,7 @@ def _fields() -> JsonObject:
         "mode": mode,
         "algorithm": form.get("algorithm", ""),
         "accept": "accept" in form,
+        "promise": form.get("promise", Promise.DATASET.value),
         "max_error": _share("max_error"),
         "confidence": _share("confidence"),
     }

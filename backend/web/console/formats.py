@@ -9,6 +9,7 @@ MODES = {
     "pre-labeling": "Pre-labeling",
     "auto-grouping": "Auto grouping",
     "suggesting": "Label next",
+    "auditing": "Audit",
     "undo": "Undo",
 }
 

@@ -54,17 +54,11 @@ def test_what_is_plotted_is_read_from_the_report():
         "notes": {"kind": {"reliability": [point]}, "parts": {}},
         "metrics_from": "out-of-fold",
         "confidence_histogram": [1, 2],
-        "certificates": [{"threshold": 0.9, "label": None}],
+        "certificate": {"threshold": 0.9},
     }
     assert plots.measured(report) == plots.Measured(
         {"kind": [(0.4, 0.3, 6)]}, "out-of-fold", [1, 2], {"": 0.9}
     )
-
-
-def test_each_certificate_of_a_label_has_a_threshold_of_its_own():
-    by_label = [{"threshold": 0.9, "label": "cat"}, {"threshold": 0.7, "label": "dog"}]
-    report = {"confidence_histogram": [1], "certificates": by_label}
-    assert plots.measured(report).thresholds == {"cat": 0.9, "dog": 0.7}
 
 
 def legend(tmp_path, measured, plot):

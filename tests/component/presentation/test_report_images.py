@@ -8,7 +8,7 @@ from backend.domain.errors import OutOfSpace, UnreadableImage
 from backend.presentation.report_images import JobImages
 from tests.fakes.domain import a_job
 
-REPORT = {"confidence_histogram": [1, 2], "certificates": []}
+REPORT = {"confidence_histogram": [1, 2]}
 
 
 def images(folder, versions=lambda _: ()):

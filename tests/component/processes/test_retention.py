@@ -61,8 +61,8 @@ def test_only_the_newest_jobs_stay_and_those_whose_labels_are_in_use(
     caplog.set_level(logging.INFO)
     jobs = saved(tmp_path, *(a_job(hour) for hour in range(14)))
     in_use, undone, proof, plain = jobs[:4]
-    done = Acceptance(VersionName("al-0001-aaaa"), (), (), ())
-    undone_acceptance = Acceptance(VersionName("al-0001-aaaa"), (), (), (), undone=True)
+    done = Acceptance(VersionName("al-0001-aaaa"), (), ())
+    undone_acceptance = Acceptance(VersionName("al-0001-aaaa"), (), (), undone=True)
     acceptances = {in_use.id: done, undone.id: undone_acceptance}
     LedgerFiles(tmp_path).save(PETS, Ledger(acceptances=acceptances))
     (JobFiles(tmp_path).folder(PETS, proof.id) / "certificate.json").write_text("{}")

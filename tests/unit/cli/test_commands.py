@@ -2,14 +2,17 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
 
 from backend.cli.commands import app
 from backend.domain.errors import LabelStudioUnreachable, Reason, ReasonCode
-from backend.domain.ids import ProjectId, VersionName
+from backend.domain.ids import JobId, ProjectId, VersionName
 from backend.domain.jobs import Algorithm, JobState, Mode
+from backend.stores.audits import AuditFiles
+from tests.fakes.audited_projects import a_certificate
 from tests.fakes.backend import FakeBackend
 from tests.fakes.domain import a_job, a_project, a_version
 from tests.fakes.label_studio import FakeProjects
@@ -185,6 +188,18 @@ class TestActing:
     def test_undo_of_a_job_that_accepted_nothing_exits_with_2(self, run, backend):
         backend.jobs.jobs["a"] = a_job("a", JobState.FINISHED)
         assert run("undo", "a").exit_code == 2
+
+    def test_verify_says_whether_a_certificate_holds(self, run, tmp_path):
+        file = a_certificate()
+        AuditFiles(tmp_path).certify(ProjectId(1), JobId("a"), file)
+        AuditFiles(tmp_path).certify(ProjectId(1), JobId("b"), replace(file, accepted=()))
+        folder = tmp_path / "projects" / "1" / "jobs"
+        good, forged, missing = (
+            run("verify", folder / job / "certificate.json") for job in ("a", "b", "c")
+        )
+        assert (good.exit_code, forged.exit_code, missing.exit_code) == (0, 1, 2)
+        assert file.certificate.sentence[:60] in " ".join(good.stdout.split())
+        assert "The certificate does not hold" in forged.stderr
 
     def test_undo_of_a_live_job_is_refused(self, run, backend):
         backend.jobs.jobs["a"] = a_job("a")

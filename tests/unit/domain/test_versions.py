@@ -1,4 +1,5 @@
-from backend.domain.ids import JobId, TaskId, VersionName
+from backend.domain.audits import OpenAudit
+from backend.domain.ids import AuditId, JobId, TaskId, VersionName
 from backend.domain.versions import Acceptance, Ledger
 
 
@@ -8,11 +9,13 @@ def tasks(*numbers):
 
 def acceptance(*numbers, undone=False):
     accepted = tuple(TaskId(number) for number in numbers)
-    return Acceptance(VersionName("al-0001-abcd"), accepted, (), (), undone)
+    return Acceptance(VersionName("al-0001-abcd"), accepted, (), undone=undone)
 
 
-def test_audited_tasks_are_open_until_they_are_spent():
-    assert Ledger(audit=tasks(1, 2, 3), spent=tasks(2)).open == tasks(1, 3)
+def test_the_sample_of_an_open_audit_is_withheld():
+    opened = OpenAudit(AuditId(1), VersionName("al-0001-abcd"), tasks(1, 3))
+    assert Ledger(open_audit=opened).withheld == tasks(1, 3)
+    assert Ledger().withheld == tasks()
 
 
 def test_accepted_tasks_are_those_of_all_jobs_that_were_not_undone():

@@ -71,6 +71,17 @@ def test_a_skipped_task_has_no_answer():
     assert codec.labeled_image(task(), CHOICES) is None
 
 
+def test_everything_people_did_to_an_audited_task_is_read():
+    cat, dog = choice("cat"), choice("dog")
+    found = codec.audit_labels(task(cat, dog), CHOICES)
+    assert [next(iter(one.values())).labels for one in found.answers] == [("cat",), ("dog",)]
+    assert (found.skipped, found.blind, found.opened) == (False, True, True)
+    skipped = codec.audit_labels(task(choice("cat", was_cancelled=True)), CHOICES)
+    assert (skipped.answers, skipped.skipped, skipped.opened) == ((), True, True)
+    assert not codec.audit_labels(task(choice("cat", parent_prediction=7)), CHOICES).blind
+    assert not codec.audit_labels(task(), CHOICES).opened
+
+
 def test_a_label_that_left_the_config_is_no_answer():
     assert codec.labeled_image(task(choice("horse")), CHOICES) is None
 

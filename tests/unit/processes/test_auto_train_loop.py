@@ -35,6 +35,7 @@ class World:
         self.time = NOW
         self.asked = 0
         self.failure = None
+        self.labeled, self.looked = False, 0
         self.backend = FakeBackend()
         self.backend.label_studio.known[PETS] = a_project(PETS)
         self.changes = FakeChanges(lambda: self.time)
@@ -52,6 +53,7 @@ class World:
             self.trigger,
             self.status,
             self.backend.start,
+            audited=self.audited,
             failures=self.failures,
             clock=self.seconds,
         )
@@ -64,6 +66,10 @@ class World:
         if self.failure:
             raise self.failure
         return self.backend.status(project)
+
+    def audited(self, project):
+        self.looked += 1
+        return self.labeled
 
     def later(self, seconds):
         self.time += timedelta(seconds=seconds)
@@ -96,6 +102,17 @@ def test_the_first_training_starts_once_people_paused(world):
     assert world.reason() == "people are annotating; waiting for 30 s of quiet"
     world.later(30)
     assert world.started == [JobRequest(PETS)]
+
+
+def test_an_audit_is_tested_as_soon_as_it_is_labeled(world):
+    world.changes.changed(PETS, 119)
+    world.later(5)
+    world.labeled = True
+    world.later(1)
+    assert (world.started, world.looked) == ([], 1), "asked once, until people change something"
+    world.changes.changed(PETS, 1)
+    world.later(1)
+    assert world.started == [JobRequest(PETS, Mode.AUDITING)]
 
 
 def test_a_bulk_confirm_of_many_starts_one_training(world):

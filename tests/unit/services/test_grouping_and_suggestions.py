@@ -6,8 +6,9 @@ import pytest
 from rich.console import Console
 
 from backend.domain.answers import Choices, Regions
+from backend.domain.audits import OpenAudit
 from backend.domain.errors import Refused
-from backend.domain.ids import JobId, TaskId
+from backend.domain.ids import AuditId, JobId, TaskId, VersionName
 from backend.domain.jobs import Job, JobRequest, JobState, Mode
 from backend.domain.tab_titles import TabTitle
 from backend.domain.versions import Ledger
@@ -64,8 +65,14 @@ def test_an_image_that_cannot_be_read_is_in_no_group_and_reported(world):
     assert all(TaskId(20) not in tasks for tasks in world.label_studio.groups.values())
 
 
-def test_images_of_the_audit_sample_are_in_no_group(world):
-    world.ledgers.save(PROJECT, Ledger(audit=frozenset({TaskId(20), TaskId(21)})))
+def with_audit(tasks):
+    """A ledger with an open audit of these tasks."""
+    opened = OpenAudit(AuditId(1), VersionName("al-0001-aaaa"), frozenset(tasks))
+    return Ledger(open_audit=opened)
+
+
+def test_images_of_an_open_audit_are_in_no_group(world):
+    world.ledgers.save(PROJECT, with_audit({TaskId(20), TaskId(21)}))
     report = grouped(world)
     shown = {task for tasks in world.label_studio.groups.values() for task in tasks}
     assert shown == set(range(13, 41)) - {20, 21}
@@ -114,7 +121,7 @@ def test_a_version_for_other_labels_does_not_choose(world):
 
 def test_a_share_comes_from_the_audit_sample_while_it_waits(world):
     audit = frozenset(map(TaskId, range(30, 40)))
-    world.ledgers.save(PROJECT, Ledger(audit=audit))
+    world.ledgers.save(PROJECT, with_audit(audit))
     picks = suggested(world)["picks"]
     random = {pick["task"] for pick in picks if pick["random"]}
     assert len(picks) == 10

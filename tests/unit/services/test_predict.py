@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from backend.domain.answers import Choices
-from backend.domain.ids import ProjectId, TaskId
+from backend.domain.audits import OpenAudit
+from backend.domain.ids import AuditId, ProjectId, TaskId, VersionName
 from backend.services.predict import BATCH
 from backend.settings import Settings
 from tests.fakes.domain import CHOICES
@@ -67,7 +68,8 @@ def test_stored_predictions_are_answered_without_loading_a_model(world):
 
 def test_an_image_of_the_audit_sample_gets_no_prediction_on_request(world):
     world.run()
-    world.ledgers.change(PROJECT, lambda ledger: replace(ledger, audit=frozenset({13, 101})))
+    opened = OpenAudit(AuditId(1), VersionName("al-0001-aaaa"), frozenset({13, 101}))
+    world.ledgers.change(PROJECT, lambda ledger: replace(ledger, open_audit=opened))
     predict, _ = predictor(world)
     results = predict(PROJECT, CHOICES, [raw_task(13), raw_task(14), raw_task(101)])
     assert [bool(result) for result in results] == [False, True, False]

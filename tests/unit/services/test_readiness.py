@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 
 from backend.domain.answers import Choices
+from backend.domain.audits import AuditCertificate, AuditRecord, AuditTerms, OpenAudit, RiskLedger
 from backend.domain.errors import NotFound, NoWeights, ReasonCode, Refused
-from backend.domain.ids import ProjectId, TaskId, VersionName
+from backend.domain.ids import AuditId, JobId, ProjectId, TaskId, VersionName
 from backend.domain.jobs import JobRequest, Mode
 from backend.domain.schema import TaskKind
-from backend.domain.versions import Ledger
+from backend.domain.versions import Acceptance, Ledger
 from tests.fakes.domain import CHOICES
 from tests.fakes.label_studio import FakeLabelStudio
 from tests.fakes.models import ParityFamily
@@ -64,6 +65,24 @@ def test_every_reason_is_given_at_once(world):
         ReasonCode.NO_UNLABELED_IMAGES,
     ]
     assert "class 'dog' has 1 of 5 images" in str(refusal.value)
+
+
+def test_an_open_audit_a_closed_sample_and_a_broken_promise_are_mentioned(world):
+    terms = AuditTerms()
+    opened = OpenAudit(AuditId(2), VersionName("al-0001-aaaa"), frozenset(), "Label these 60")
+    certificate = AuditCertificate(AuditId(1), terms, 50, 0.9, 90, 30, 0, 4, 0.03, "at most 5 %")
+    accepted = Acceptance(VersionName("al-0001-aaaa"), (), (), AuditId(1), certificate)
+    risk = RiskLedger((AuditRecord(AuditId(1), 0.03, 4),))
+    ledger = Ledger(risk, 2, opened, {JobId("job-1"): accepted}, "it was closed")
+    world.ledgers.save(PROJECT, ledger)
+    warnings = world.readiness().status(PROJECT).warnings
+    assert "audit 2 is open: Label these 60" in warnings
+    assert "it was closed" in warnings
+    # 5 % of 40 images are 2, and 4 may be wrong
+    assert any("no longer holds: 4 of its labels may be wrong" in line for line in warnings)
+    undone = replace(accepted, undone=True)
+    world.ledgers.save(PROJECT, Ledger(RiskLedger(), acceptances={JobId("job-1"): undone}))
+    assert not any("holds" in line for line in world.readiness().status(PROJECT).warnings)
 
 
 def test_the_limits_of_the_settings_count(world):
@@ -131,16 +150,11 @@ def test_without_counting_weights_are_missed_only_where_nothing_can_be_learned(u
     require()
 
 
-def test_labels_that_would_be_set_aside_do_not_count(world):
-    wish = JobRequest(PROJECT, accept=True, labels_are_random=True)
-    with pytest.raises(Refused, match="class 'cat' has 2 of 5 images to train on"):
-        world.readiness().require(wish)
-    world.readiness().require(JobRequest(PROJECT, accept=True))
-
-
 def test_labels_that_are_set_aside_are_mentioned(world):
     world.label(range(13, 33))
-    world.ledgers.save(PROJECT, Ledger(audit=frozenset(range(1, 4))))
+    accepted = Acceptance(VersionName("al-0001-aaaa"), tuple(range(1, 4)), ())
+    world.ledgers.save(PROJECT, Ledger(acceptances={JobId("job-1"): accepted}))
+    world.label_studio.machine |= {TaskId(task): (task, accepted.version) for task in range(1, 4)}
     status = world.readiness().status(PROJECT)
     assert status.labeled == 29
     assert any("3 labeled images are not used for training" in line for line in status.warnings)

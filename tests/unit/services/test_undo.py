@@ -1,20 +1,29 @@
 """What a job accepts, whatever happens to it, and how that is undone."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from backend.domain.answers import Choices, ImageRef, Prediction
+from backend.domain.audits import (
+    AuditCertificate,
+    AuditTerms,
+    CertificateFile,
+    FrozenPrediction,
+    OpenAudit,
+)
 from backend.domain.errors import BadInput, LabelStudioUnreachable, NotFound, Refused, Stopped
-from backend.domain.ids import JobId, Label, ProjectId, TaskId, VersionName
+from backend.domain.ids import AuditId, JobId, Label, ProjectId, TaskId, VersionName
 from backend.domain.jobs import Job, JobRequest, JobState, Mode
 from backend.domain.steps import Step
-from backend.domain.versions import Certificate, Ledger
-from backend.policies.certification.verdict import Verdict
+from backend.domain.versions import Ledger
+from backend.policies.certification import risk
 from backend.services.auto_accept import ACCEPTED_AT_ONCE, DELETED_AT_ONCE, AutoAccept, Undone
 from backend.services.undo import Undo, UndoQueue
 from backend.stores.ledgers import LedgerFiles
 from backend.wiring import utc_now
+from tests.fakes.audited_projects import drawn_audit
 from tests.fakes.changes import FakeChanges
 from tests.fakes.jobs import FakeJobs
 from tests.fakes.label_studio import FakeLabelStudio
@@ -25,9 +34,8 @@ PROJECT = ProjectId(1)
 JOB, LATER = JobId("job-1"), JobId("job-2")
 VERSION, OTHER = VersionName("al-0001-aaaa"), VersionName("al-0002-bbbb")
 CAT, DOG = ({CHOICE: Choices((Label(name),))} for name in ("cat", "dog"))
-PROMISE = Certificate(0.9, 0.05, 0.95, 100, 0, 100, "at most 5 % of the accepted labels are wrong")
 TASKS = tuple(TaskId(number) for number in range(1, 401))
-SPENT = frozenset({TaskId(900)})
+ALLOWED, RISK = 20, 0.0375
 
 
 def nothing():
@@ -60,6 +68,17 @@ class Eventful(FakeLabelStudio):
         return done
 
 
+def certificate_of(number, tasks):
+    """A certificate that covers these tasks, of an audit whose other content does not matter."""
+    audit = drawn_audit([0.9], 1, AuditTerms(), number)
+    audit = replace(audit, version=VERSION)
+    accepted = tuple(FrozenPrediction(task, 0.9, CAT) for task in tasks)
+    certificate = AuditCertificate(
+        number, AuditTerms(), len(tasks), 0.9, 500, 100, 0, ALLOWED, RISK, "at most 5 % are wrong"
+    )
+    return CertificateFile(certificate, audit, ALLOWED, (), (), (), accepted)
+
+
 class Scene:
     """400 unlabeled images with predictions, all of which a test allows to accept."""
 
@@ -69,15 +88,18 @@ class Scene:
             (task, VERSION): Prediction(ImageRef(task, ""), CAT, 0.9, VERSION) for task in TASKS
         }
         self.ledgers = LedgerFiles(folder)
-        self.ledgers.save(PROJECT, Ledger(audit=SPENT))
+        self.ledgers.save(PROJECT, Ledger())
         self.changes = self.label_studio.changes = FakeChanges(utc_now)
         self.auto_accept = AutoAccept(self.label_studio, self.ledgers, self.changes)
 
     def accept(self, job=JOB, tasks=TASKS, progress=quiet):
-        request = JobRequest(PROJECT, accept=True)
-        verdict = Verdict("", (PROMISE,), tasks, SPENT, attempts=1)
-        accepting = Job(job, request, JobState.RUNNING)
-        return self.auto_accept.carry_out(accepting, VERSION, verdict, progress)
+        """Accept these tasks by an audit of their own, whose risk is spent."""
+        number = AuditId(1 if job == JOB else 2)
+        file = certificate_of(number, tasks)
+        self.ledgers.change(
+            PROJECT, lambda now: replace(now, risk=risk.spend(now.risk, number, RISK))
+        )
+        return self.auto_accept.carry_out(PROJECT, job, file, progress)
 
     def undo(self, job=JOB, progress=quiet):
         return self.auto_accept.undo(PROJECT, job, progress)
@@ -132,17 +154,27 @@ def test_undo_gives_the_images_back_to_people_once(scene):
         scene.undo()
 
 
-def test_undo_gives_the_audit_sample_back_what_stood_for_the_images(scene):
+def test_undo_gives_the_mistakes_back_and_none_of_the_risk(scene):
     scene.accept()
-    assert (scene.ledger.spent, scene.ledger.attempts) == (SPENT, 1)
+    assert (scene.ledger.risk.allowed, scene.ledger.risk.spent) == (ALLOWED, RISK)
     scene.undo()
-    assert (scene.ledger.spent, scene.ledger.open, scene.ledger.attempts) == (set(), SPENT, 1)
+    assert (scene.ledger.risk.allowed, scene.ledger.risk.spent) == (0, RISK)
+
+
+def test_the_undo_of_an_acceptance_that_broke_off_closes_its_audit(scene):
+    opened = OpenAudit(AuditId(1), VERSION, frozenset())
+    scene.ledgers.change(PROJECT, lambda now: replace(now, open_audit=opened))
+    with pytest.raises(Stopped):
+        scene.accept(progress=stop_at(Step.ACCEPT, 1))
+    assert scene.ledger.open_audit == opened
+    scene.undo()
+    assert scene.ledger.open_audit is None
 
 
 def test_a_certificate_is_shown_only_while_all_that_it_is_about_stands(scene):
     with pytest.raises(Stopped):
         scene.accept(progress=stop_at(Step.ACCEPT, 1))
-    assert scene.ledger.acceptances[JOB].certificates == (PROMISE,)
+    assert scene.ledger.acceptances[JOB].certificate is not None
     assert scene.certified == set(), "only a part was accepted"
     scene.undo()
     scene.accept(LATER)
@@ -223,7 +255,7 @@ def test_a_job_that_is_undone_while_it_accepts_leaves_nothing_behind(scene, mome
         scene.accept()
     assert scene.unlabeled == set(TASKS)
     assert scene.ledger.acceptances[JOB].undone
-    assert (scene.ledger.accepted, scene.ledger.spent) == (frozenset(), frozenset())
+    assert (scene.ledger.accepted, scene.ledger.risk.allowed) == (frozenset(), 0)
 
 
 def test_jobs_that_accept_and_undo_at_the_same_time_are_both_remembered(scene):
@@ -235,7 +267,7 @@ def test_jobs_that_accept_and_undo_at_the_same_time_are_both_remembered(scene):
 
     scene.label_studio.before_delete = accept_once
     scene.undo()
-    assert scene.ledger.attempts == 2
+    assert scene.ledger.risk.spent == 2 * RISK
     assert scene.ledger.accepted == frozenset()
 
 

@@ -12,7 +12,7 @@ from backend.domain.ids import ControlName
 from backend.domain.jobs import Job, JobRequest
 from backend.domain.metrics import Metrics
 from backend.domain.schema import TaskKind
-from backend.domain.versions import Certificate, ModelVersion
+from backend.domain.versions import ModelVersion
 from backend.stores.jobs import job_from_json, job_to_json
 from backend.stores.versions import version_from_json, version_to_json
 from tests.fakes.domain import a_job, a_version
@@ -52,15 +52,7 @@ versions = st.builds(
     device=names,
     packages=st.dictionaries(names, names),
     reason=names,
-    certificate=st.none()
-    | st.builds(
-        Certificate,
-        threshold=numbers,
-        error_rate=numbers,
-        confidence=numbers,
-        promise=names,
-        assumption=names,
-    ),
+    certificate=st.none(),
 )
 
 
@@ -83,6 +75,11 @@ def test_a_card_whose_figures_were_named_by_control_can_still_be_read():
     card["metrics"] = {"kind.accuracy": 0.9, "kind.of.map50": 0.4, "kind.precision/St. B": 0.5}
     assert version_from_json(json.dumps(card)).metrics["kind"]["precision/St. B"] == 0.5
     assert version_from_json(json.dumps(card)).metrics["kind.of"] == {"map50": 0.4}
+
+
+def test_a_card_from_before_the_ledger_kept_certificates_can_still_be_read():
+    card = json.loads(version_to_json(a_version())) | {"certificate": {"promise": "at most 5 %"}}
+    assert version_from_json(json.dumps(card)) == a_version()
 
 
 @given(jobs)

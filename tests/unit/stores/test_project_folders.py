@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from backend.domain.errors import BadInput
-from backend.domain.ids import ProjectId, TaskId
+from backend.domain.ids import ProjectId
 from backend.domain.projects import Project
 from backend.domain.versions import Ledger
 from backend.stores.ledgers import LedgerFiles
@@ -32,7 +32,7 @@ def ledgers(tmp_path: Path) -> LedgerFiles:
 
 
 def ledger(task: int) -> Ledger:
-    return Ledger(audit=frozenset({TaskId(task)}))
+    return Ledger(note=str(task))
 
 
 def test_another_project_of_the_number_begins_anew_and_the_first_one_gets_its_data_back(

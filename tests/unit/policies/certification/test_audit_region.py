@@ -59,6 +59,11 @@ def test_no_prefix_is_tested_where_no_sample_could_pass(terms, size, count):
     assert stops(size, sample, terms, 0.0375, 0) == ()
 
 
+@pytest.mark.parametrize("terms", [DATASET, ACCEPTED])
+def test_without_a_sample_nothing_is_tested(terms):
+    assert stops(0, np.array([], dtype=np.intp), terms, 0.0375, 10) == ()
+
+
 def test_a_used_up_budget_is_no_error():
     sample = draw(60, 40, np.random.default_rng(5))
     assert stops(60, sample, DATASET, 0.0375, -3) == stops(60, sample, DATASET, 0.0375, 0)

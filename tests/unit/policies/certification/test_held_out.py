@@ -1,43 +1,12 @@
-import numpy as np
-
 from backend.domain.answers import Choices
 from backend.domain.ids import Label, TaskId
-from backend.policies.certification.audit_sample import MIN_TRAIN, audit, share_of, split
+from backend.policies.certification.held_out import MIN_TRAIN, split
 
 TASKS = tuple(TaskId(number) for number in range(1, 2001))
 
 
 def answers(*labels):
     return [Choices((Label(label),) if label else ()) for label in labels]
-
-
-def test_the_audit_sample_has_about_the_requested_share_and_is_always_the_same():
-    drawn = audit(TASKS, seed=1, share=0.2)
-    assert drawn == audit(reversed(TASKS), seed=1, share=0.2)
-    assert 330 < len(drawn) < 470
-    assert drawn != audit(TASKS, seed=2, share=0.2)
-
-
-def test_new_images_and_a_larger_share_only_add_to_the_audit_sample():
-    small = set(audit(TASKS[:1000], 1, 0.2))
-    assert small == set(audit(TASKS, 1, 0.2)) & set(TASKS[:1000])
-    assert small < set(audit(TASKS[:1000], 1, 0.3))
-
-
-def test_a_share_can_be_had_for_any_number_of_images():
-    for count in (1, 37, 2000):
-        assert len(audit(TASKS, 1, share_of(TASKS, 1, count))) == count
-    assert share_of(TASKS, 1, 0) == share_of(TASKS, 1, -5) == share_of((), 1, 3) == 0
-
-
-def test_the_order_of_the_audit_sample_does_not_depend_on_the_order_of_the_tasks():
-    drawn = audit(TASKS, 1, 1.0)
-    assert abs(np.corrcoef(drawn, range(len(drawn)))[0, 1]) < 0.08
-
-
-def test_what_a_model_was_trained_on_never_enters_the_audit_sample():
-    taken = frozenset(TASKS[::2])
-    assert not taken & set(audit(TASKS, 1, 0.5, taken))
 
 
 def test_an_image_never_leaves_its_side_when_labels_are_added():

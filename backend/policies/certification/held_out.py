@@ -1,4 +1,4 @@
-"""Choose the images that are set aside: the random audit sample and the held-out labels.
+"""Choose the labels that are held out of a training, to measure or to audit the model on them.
 
 Membership depends on the task id and the project's seed only, so it survives restarts, does not
 depend on images imported later, and is the same in every round.
@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 from backend.domain.answers import Answer
 from backend.domain.ids import Label, TaskId
 
-LABELS_ARE_RANDOM = "assuming that the labeled images are a random sample of all, as was stated"
-
 MIN_TRAIN = 4
 """A label keeps this many images for training before any of its images is held out."""
 
@@ -23,33 +21,6 @@ NOTHING = frozenset({Label("")})
 """Stands for an empty answer, which counts as a label of its own."""
 
 Positions = NDArray[np.intp]
-
-_PURPOSE = "lane"
-"""Part of the hashed key: another text would draw another sample in existing projects."""
-
-
-def audit(
-    tasks: Iterable[TaskId], seed: int, share: float, taken: frozenset[TaskId] = frozenset()
-) -> tuple[TaskId, ...]:
-    """Return the tasks to label for validation, in the order in which to label them.
-
-    Any prefix is a uniform random sample of `tasks` without `taken`. A higher `share` only adds
-    tasks.
-
-    Args:
-        tasks: all candidates, whoever chose them.
-        seed: the project's; the same in every round.
-        share: of the candidates, in [0, 1].
-        taken: tasks that a model has trained on; they are never drawn.
-    """
-    drawn = ((_uniform(task, seed, _PURPOSE), task) for task in tasks if task not in taken)
-    return tuple(task for place, task in sorted(drawn) if place < share)
-
-
-def share_of(tasks: Iterable[TaskId], seed: int, count: int) -> float:
-    """Return the share at which `audit` draws `count` of these tasks, or all if there are fewer."""
-    places = sorted(_uniform(task, seed, _PURPOSE) for task in tasks)[: max(0, count)]
-    return float(np.nextafter(places[-1], 1.0)) if places else 0.0
 
 
 def split(
@@ -65,7 +36,7 @@ def split(
     MIN_TRAIN images for training, so a small set may hold out nothing. Tasks in `trained`, on
     which earlier versions were trained, are never held out.
     """
-    place = [_uniform(task, seed, "held-out") for task in tasks]
+    place = [_uniform(task, seed) for task in tasks]
     labels = [frozenset(answer.labels) or NOTHING for answer in answers]
     chosen = [i for i, task in enumerate(tasks) if place[i] < share and task not in trained]
     left = Counter[Label](label for used in labels for label in used)
@@ -79,7 +50,12 @@ def split(
     return np.array(train, dtype=np.intp), np.array(sorted(held_out), dtype=np.intp)
 
 
-def _uniform(task: TaskId, seed: int, purpose: str) -> float:
+def lot(tasks: Iterable[TaskId], seed: int, share: float) -> frozenset[TaskId]:
+    """Return the tasks that labels declared to be random give to an audit, about `share` of all."""
+    return frozenset(task for task in tasks if _uniform(task, seed, "stated") < share)
+
+
+def _uniform(task: TaskId, seed: int, purpose: str = "held-out") -> float:
     """Hash a task to [0, 1): uniform over tasks, and the same in every run."""
     digest = blake2b(f"{purpose}:{seed}:{task}".encode(), digest_size=8).digest()
     return int.from_bytes(digest) / 2**64

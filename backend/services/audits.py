@@ -1,0 +1,217 @@
+"""Draw audits: freeze the surest predictions, and set a random sample of them aside.
+
+The sample's predictions are withheld, so that people label it blind. Everything that the test will
+need is written before anyone has seen which images were drawn.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+
+from backend.domain.audits import Audit, AuditTerms, FrozenPrediction, OpenAudit, Promise
+from backend.domain.batches import ProjectPredictions
+from backend.domain.ids import AuditId, TaskId, VersionName
+from backend.domain.jobs import JobRequest
+from backend.domain.tab_titles import TabTitle
+from backend.domain.versions import Ledger
+from backend.policies.certification import audit_region, risk
+from backend.policies.certification.audit_plan import plan, region_size
+from backend.ports.label_studio import PredictionEditor, TabEditor
+from backend.ports.stores import Audits, Ledgers
+from backend.services.assessment import Assessment
+from backend.services.labeling_round import LabelingRound
+from backend.services.project_tasks import ProjectTasks
+
+NO_RISK = (
+    "No audit was drawn: the audits of this project have used up its confidence of "
+    "{confidence:.4g} %. Label the remaining images by hand, or ask for a lower confidence."
+)
+NO_BUDGET = (
+    "No audit was drawn: {allowed:,} of the labels of this project may already be wrong, which is "
+    "all that {max_error:.4g} % allows. Label the remaining images by hand, or ask for the promise "
+    "'accepted'."
+)
+
+
+STATED = (
+    "{labels} of the labels that were stated to be random are among the surest images and make the "
+    "audit; nothing is accepted where they are too few."
+)
+
+
+class AuditedProject(PredictionEditor, TabEditor, Protocol):
+    """A project whose audit sample is listed, and cleared of predictions."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnAudit:
+    """Tasks whose predictions are withheld, and what people read about it."""
+
+    withheld: frozenset[TaskId]
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """Rows of the region, the surest first; places of the sample in it; what people read."""
+
+    rows: tuple[int, ...]
+    sample: tuple[int, ...]
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditDraw:
+    """Draws an audit for a job that may accept."""
+
+    label_studio: AuditedProject
+    ledgers: Ledgers
+    audits: Audits
+    seed: int
+
+    def apply(
+        self, round_: LabelingRound, version: VersionName, assessment: Assessment
+    ) -> Assessment:
+        """Draw an audit if the job asks for it; returns the assessment without its sample."""
+        if not round_.request.accept:
+            return assessment
+        drawn = self.draw(round_, version, assessment.predicted)
+        left_out = drawn.withheld | round_.stated
+        return replace(assessment.without(left_out), verdict=drawn.sentence)
+
+    def draw(
+        self, round_: LabelingRound, version: VersionName, predicted: ProjectPredictions
+    ) -> DrawnAudit:
+        """Draw an audit, unless one is open, none pays, or nothing is left to spend.
+
+        Args:
+            round_: of the job.
+            version: whose predictions are frozen.
+            predicted: of all images that might be accepted.
+        """
+        request, ledger = round_.request, self.ledgers.load(round_.project)
+        if ledger.open_audit:
+            left = len(waiting(ledger, round_.tasks))
+            return DrawnAudit(ledger.withheld, still_open(ledger.open_audit, left))
+        terms = AuditTerms(request.promise, request.max_error, request.confidence)
+        given = risk.risk_of_next_test(ledger.risk, terms.confidence)
+        budget = risk.budget(ledger.risk, terms.max_error, tasks_of(round_.tasks))
+        if obstacle := _obstacle(request, ledger, given, budget):
+            return DrawnAudit(frozenset(), obstacle)
+        number = AuditId(ledger.drawn + 1)
+        chosen = self._choose(round_, predicted, number, terms, given, budget)
+        sample = np.array(chosen.sample, dtype=np.intp)
+        stops = audit_region.stops(len(chosen.rows), sample, terms, given, budget)
+        if not stops:
+            return DrawnAudit(frozenset(), chosen.sentence)
+        audit = Audit(
+            id=number,
+            project=round_.project,
+            version=version,
+            terms=terms,
+            risk=given,
+            seed=self.seed,
+            region=tuple(_frozen(predicted, row, version) for row in chosen.rows),
+            sample=chosen.sample,
+            budget=budget,
+            stops=stops,
+            stated=bool(round_.stated),
+        )
+        return self._open(audit, chosen.sentence, round_.tasks)
+
+    def _choose(
+        self,
+        round_: LabelingRound,
+        predicted: ProjectPredictions,
+        number: AuditId,
+        terms: AuditTerms,
+        given: float,
+        budget: int,
+    ) -> _Choice:
+        """Choose region and sample; empty where no audit pays."""
+        order = audit_region.ranked(predicted.score, predicted.images.tasks)
+        chances = 1 - predicted.score.astype(np.float64)
+        if round_.stated:
+            rows = tuple(int(row) for row in order[: region_size(chances, terms, budget)])
+            tasks = (predicted.images.tasks[row] for row in rows)
+            stated = [place for place, task in enumerate(tasks) if task in round_.stated]
+            return _Choice(rows, tuple(stated), STATED.format(labels=len(stated)))
+        planned = plan(chances, len(round_.dataset.labeled), terms, given, budget)
+        if not planned.pays:
+            return _Choice((), (), planned.sentence)
+        rng = audit_region.rng_of(self.seed, number)
+        sample = audit_region.draw(planned.region, planned.sample, rng)
+        rows = tuple(int(row) for row in order[: planned.region])
+        return _Choice(rows, tuple(sample.tolist()), planned.sentence)
+
+    def _open(self, audit: Audit, sentence: str, tasks: ProjectTasks) -> DrawnAudit:
+        """Write the audit, and only then show which images are to be labeled."""
+        self.audits.save(audit)
+        sample = frozenset(sample_of(audit))
+        opened = OpenAudit(audit.id, audit.version, sample, sentence)
+        ledger = self.ledgers.change(
+            audit.project, lambda now: replace(now, drawn=audit.id, open_audit=opened)
+        )
+        left = waiting(ledger, tasks)
+        self.label_studio.forget_predictions(audit.project, left)
+        self.label_studio.list_in_tab(audit.project, TabTitle.AUDIT, left)
+        return DrawnAudit(sample, sentence)
+
+
+def waiting(ledger: Ledger, tasks: ProjectTasks) -> tuple[TaskId, ...]:
+    """Return the audit images that nobody has labeled or skipped."""
+    return tuple(ref.task for ref in tasks.unlabeled if ref.task in ledger.withheld)
+
+
+def still_open(audit: OpenAudit, left: int) -> str:
+    """Say how many audit images wait."""
+    if not left:
+        return "All images of the audit are labeled; it is tested when the next job starts."
+    return (
+        f"Audit {audit.id} waits: {left} of {len(audit.sample)} images in the tab "
+        f"'{TabTitle.AUDIT}' are not labeled yet."
+    )
+
+
+def notes(ledger: Ledger, tasks: int) -> Iterator[str]:
+    """Yield what people should know of a project that holds this many tasks now."""
+    if ledger.open_audit:
+        yield f"audit {ledger.open_audit.id} is open: {ledger.open_audit.sentence}"
+    if ledger.note:
+        yield ledger.note
+    standing = (one for one in ledger.acceptances.values() if one.complete and not one.undone)
+    promises = [
+        one.certificate.terms.max_error
+        for one in standing
+        if one.certificate and one.certificate.terms.promise is Promise.DATASET
+    ]
+    if promises and risk.share_of(min(promises), tasks) < ledger.risk.allowed:
+        yield (
+            f"a promise about the whole data set no longer holds: {ledger.risk.allowed:,} of its "
+            f"labels may be wrong, and it has only {tasks:,} tasks left"
+        )
+
+
+def tasks_of(tasks: ProjectTasks) -> int:
+    """Count the tasks of a project, without those that were skipped."""
+    return len(tasks.labeled) + len(tasks.unlabeled)
+
+
+def _obstacle(request: JobRequest, ledger: Ledger, given: float, budget: int) -> str:
+    if not given:
+        return NO_RISK.format(confidence=request.confidence * 100)
+    if request.promise is Promise.DATASET and budget <= 0:
+        return NO_BUDGET.format(allowed=ledger.risk.allowed, max_error=request.max_error * 100)
+    return ""
+
+
+def _frozen(predicted: ProjectPredictions, row: int, version: VersionName) -> FrozenPrediction:
+    one = predicted.prediction(row, version)
+    return FrozenPrediction(one.image.task, one.score, one.answers, one.size)
+
+
+def sample_of(audit: Audit) -> Sequence[TaskId]:
+    """Return the tasks of the sample."""
+    return [audit.region[position].task for position in audit.sample]
