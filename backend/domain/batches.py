@@ -42,17 +42,6 @@ class ImageBatch:
         part = _run(rows)
         return type(self)(refs, self.features[part], self.image_stats[part])
 
-    def joined(self, other: Self) -> Self:
-        """Join two batches, ordered by task, so that positions do not reveal the origin."""
-        if not len(other):
-            return self
-        whole = type(self)(
-            self.refs + other.refs,
-            np.concatenate([self.features, other.features]),
-            np.concatenate([self.image_stats, other.image_stats]),
-        )
-        return whole.take(np.argsort(whole.tasks, kind="stable"))
-
 
 def _run(rows: list[int]) -> slice | list[int]:
     """Return a slice for consecutive rows, because NumPy copies what a list selects."""

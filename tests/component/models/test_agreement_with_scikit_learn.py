@@ -12,17 +12,10 @@ from backend.models.classification.evaluation import log_loss
 from backend.models.classification.logistic import Space
 from backend.models.classification.metrics import label_table, macro_f1
 from backend.models.link_functions import SIGMOID, SOFTMAX
+from tests.fakes.clusters import clusters
 
 PROBABILITIES = np.array([[0.9, 0.1], [0.4, 0.6], [0.7, 0.3]])
 TRUTH = np.array([[True, False], [False, True], [False, True]])
-
-
-def clusters(images=60, labels=3, width=8, seed=0):
-    rng = np.random.default_rng(seed)
-    truth = np.arange(images) % labels
-    rows = rng.normal(size=(labels, width))[truth] + rng.normal(size=(images, width))
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows.astype(np.float16), truth
 
 
 def head_of(features, targets, link, c):

@@ -30,17 +30,6 @@ def test_taking_neighboring_images_shares_their_memory():
     assert not np.shares_memory(whole.take([1, 3]).features, whole.features)
 
 
-def test_joined_images_come_in_the_order_of_their_tasks():
-    joined = images(2, 6).joined(images(4, 1))
-    assert joined.tasks == (1, 2, 4, 6)
-    assert joined.features[:, 0].tolist() == [1, 2, 4, 6]
-
-
-def test_joining_no_image_changes_nothing():
-    whole = images(2, 6)
-    assert whole.joined(whole.take([])) is whole
-
-
 def test_taking_predictions_keeps_answers_and_figures_together():
     taken = predictions("cat", "dog", "emu").take([2, 0])
     assert [answer.labels for answer in taken.answers] == [("emu",), ("cat",)]

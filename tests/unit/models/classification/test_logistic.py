@@ -7,14 +7,7 @@ from backend.domain.errors import Stopped
 from backend.models.classification import logistic
 from backend.models.classification.logistic import Linear, Space
 from backend.models.link_functions import SIGMOID, SOFTMAX
-
-
-def clusters(images=60, labels=3, width=8, seed=0):
-    rng = np.random.default_rng(seed)
-    truth = np.arange(images) % labels
-    rows = rng.normal(size=(labels, width))[truth] + rng.normal(size=(images, width))
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows.astype(np.float16), truth
+from tests.fakes.clusters import clusters
 
 
 def one_hot(truth, labels):
