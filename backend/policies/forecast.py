@@ -19,7 +19,7 @@ NEXT_SHARE, FEWEST = 0.25, 10
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """Totals of a project after a round; validation labels count as labels."""
+    """Totals of a project after a round; those of audits are labels too."""
 
     labels: int
     certified: int
@@ -48,7 +48,10 @@ def forecast(rounds: Sequence[Round], images: int) -> Forecast:
     if not rest:
         return Forecast(0, 0, False, "every image is labeled or certified")
     if not now.certified:
-        return Forecast(step, 0, True, "nothing is certified yet; label on, validation first")
+        words = (
+            "nothing is certified yet: label the images of the audit, or more where none is open"
+        )
+        return Forecast(step, 0, True, words)
     if rest <= FEWEST:
         words = f"labeling the images that are left, {rest}, by hand costs least"
         return Forecast(rest, 0, False, words)
