@@ -82,7 +82,7 @@ e2e: install label-studio ## with a real Label Studio
 	$(PYTEST) tests/e2e
 
 faults: install label-studio ## every fault at every step of a job, and every fuzzed request
-	FAULTS=all $(PYTEST) tests/faults
+	FAULTS=all $(PYTEST) --numprocesses=2 tests/faults
 
 bench: install label-studio ## measurements, printed as ratios
 	$(BIN)/python -m tests.bench

@@ -8,7 +8,8 @@ import pytest
 from tests.e2e.conftest import label_studio  # noqa: F401 - the fixture, also used here
 from tests.faults.site import Site
 
-OUTCOMES = pytest.StashKey[list[tuple[str, str, str]]]()
+OUTCOME = "outcome"
+"""Property of a passed test: step, fault, outcome. Reports carry it from parallel processes too."""
 
 
 def wants_all() -> bool:
@@ -30,16 +31,13 @@ def logged_site(site: Site) -> Iterator[Site]:
     print("\n".join(site.ours.lines[before:]))
 
 
-@pytest.fixture(scope="session")
-def outcomes(pytestconfig: pytest.Config) -> list[tuple[str, str, str]]:
-    """Rows of the table: step, fault, outcome."""
-    return pytestconfig.stash.setdefault(OUTCOMES, [])
-
-
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    rows = config.stash.get(OUTCOMES, [])
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    rows = sorted(
+        tuple(value)
+        for report in terminalreporter.getreports("passed")
+        for name, value in report.user_properties
+        if name == OUTCOME
+    )
     if not rows:
         return
     terminalreporter.section(f"{len(rows)} injected faults")

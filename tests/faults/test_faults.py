@@ -1,18 +1,20 @@
 """Whatever breaks at whatever step: nothing is lost, nothing doubled, and the next job succeeds."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
-from tests.faults.conftest import wants_all
+from tests.faults.conftest import OUTCOME, wants_all
 from tests.faults.faults import FAULTS, Fault
 from tests.faults.scenarios import finished
 from tests.faults.site import Digits, Site
 from tests.faults.steps import STEPS, Step
 
 SAMPLE = 20
+
+RecordProperty = Callable[[str, object], None]
 
 
 def applies(step: Step, fault: Fault) -> bool:
@@ -46,7 +48,7 @@ def test_at_least_two_hundred_faults_are_known_and_twenty_are_tried_each_time() 
 
 @pytest.mark.parametrize(("step", "fault"), chosen())
 def test_nothing_is_lost_or_doubled(
-    logged_site: Site, outcomes: list[tuple[str, str, str]], step: Step, fault: Fault
+    logged_site: Site, record_property: RecordProperty, step: Step, fault: Fault
 ) -> None:
     site = logged_site
     # given a project with what the scenario needs
@@ -68,7 +70,7 @@ def test_nothing_is_lost_or_doubled(
     step.scenario.repeat(site, digits)
     healed = finished(site, digits)
     require_order(site, digits, healed["version"])
-    outcomes.append((step.name, fault.name, ending.said))
+    record_property(OUTCOME, (step.name, fault.name, ending.said))
 
 
 def require_order(site: Site, digits: Digits, made: str) -> None:
