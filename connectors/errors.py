@@ -41,7 +41,17 @@ class Rejected(ConnectorError):
 
 
 class FetchFailed(ConnectorError):
-    """One image cannot be fetched."""
+    """One image cannot be fetched.
+
+    `image` names it in front of the message. `fault` is message and hint without it, so that
+    images with the same fault can be counted.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, image: str = "") -> None:
+        super().__init__(message, hint)
+        self.fault = str(self)
+        if image:
+            super().__init__(f"{image}: {message}", hint)
 
 
 class TransientError(FetchFailed):
@@ -50,8 +60,10 @@ class TransientError(FetchFailed):
     `retry_after` is how many seconds the server asked to wait, 0 if it did not say.
     """
 
-    def __init__(self, message: str, hint: str = "", retry_after: float = 0.0) -> None:
-        super().__init__(message, hint)
+    def __init__(
+        self, message: str, hint: str = "", retry_after: float = 0.0, *, image: str = ""
+    ) -> None:
+        super().__init__(message, hint, image=image)
         self.retry_after = retry_after
 
 

@@ -115,12 +115,13 @@ class NoPrediction:
     """Stands in for a missing prediction, so that results keep their positions.
 
     `transient`: only its server or the network failed, so nothing follows from the absence of
-    the image.
+    the image. `fault` is the reason without the address of the image, where that has one.
     """
 
     task: TaskId
     reason: str
     transient: bool = False
+    fault: str = ""
 
 
 # --- models and jobs ---------------------------------------------------------------------------

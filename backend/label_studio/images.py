@@ -83,7 +83,7 @@ class GatewayFiles:
             for ref, slot in zip(refs, slots, strict=True):
                 if isinstance(slot, FetchFailed):
                     transient = isinstance(slot, TransientError)
-                    yield NoPrediction(ref.task, str(domain_error(slot)), transient)
+                    yield NoPrediction(ref.task, str(domain_error(slot)), transient, slot.fault)
                 else:
                     yield ref, slot.digest
 

@@ -52,12 +52,20 @@ def _training_lines(report: Json) -> Iterable[str]:
         yield f"  accepted   {report['accepted']} images"
     if report.get("forecast"):
         yield f"  forecast   {escape(report['forecast']['reason'])}"
-    if report["unreadable"]:
-        first = escape(str(report["unreadable"][0]["reason"]))
-        yield f"  unreadable {len(report['unreadable'])} images, first: {first}"
+    yield from _unreadable_lines(report)
     for skipped in report.get("skipped_cleanup", ()):
         yield f"  skipped    {escape(skipped['what'])}: {escape(skipped['reason'])}"
     yield f"  measured   {escape(metrics.figures(metrics_from_json(report['metrics'])))}"
+
+
+def _unreadable_lines(report: Json) -> Iterable[str]:
+    """One line a fault, however many images have it."""
+    if not report["unreadable"]:
+        return
+    yield f"  unreadable {len(report['unreadable'])} images"
+    for fault in report.get("unreadable_faults", ()):
+        where = f"the first of task {fault['task']}"
+        yield f"    {fault['images']:,} images, {where}: {escape(str(fault['reason']))}"
 
 
 def _selection_lines(report: Json) -> Iterable[str]:

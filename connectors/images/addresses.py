@@ -7,7 +7,7 @@ import base64
 import binascii
 import posixpath
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -54,13 +54,18 @@ class Address:
         return re.sub(r"^(\w+://)[^/]*@", r"\1", self.at.split("?")[0])
 
 
-_LOOPBACK: Final = {"localhost", "127.0.0.1", "::1"}
+_LOOPBACK: Final = {"localhost", "127.0.0.1", "::1", "0.0.0.0"}  # noqa: S104 - compared, not bound
 _CLOUD_SCHEMES: Final = ("s3://", "gs://", "azure-blob://")
 _UPLOAD: Final = re.compile(r"/data/upload/\d+/[^/]+")
 _SERVED: Final = re.compile(
     r"/(data/upload/.+|storage-data/uploaded/?|(tasks|projects)/\d+/(resolve|presign|file-proxy)/?)"
 )
 _RESOLVED: Final = re.compile(r"/(tasks|projects)/\d+/(resolve|presign)/?")
+_PREFIX: Final = re.compile(
+    r"(?P<prefix>(/[^/]+)*?)"
+    r"/(data/(upload/\d+/|local-files/?$)|storage-data/uploaded|(tasks|projects)/\d+/(resolve|presign))"
+)
+"""The path under which a Label Studio is published, in front of a path of its files."""
 _HINT: Final = (
     "An image is an upload, a local file, a web address, a data: address, or in a bucket (s3://,"
     " gs://, azure-blob://)"
@@ -74,6 +79,10 @@ def parse(uri: str, server: str, names: Collection[str] = ()) -> Address:
     Label Studio. On any other host it is an address of the web like any other, so that its content
     is neither mixed with ours nor fetched with our token.
 
+    The path may begin with the one under which Label Studio is published, which is that of `server`
+    or of one of the `names`. Where none of them has a path, whatever precedes the path of a file is
+    taken for it: Label Studio is then asked behind the proxy that removes it.
+
     Args:
         uri: as it stands in the task's data.
         server: the base URL of Label Studio, without trailing slash.
@@ -83,22 +92,40 @@ def parse(uri: str, server: str, names: Collection[str] = ()) -> Address:
         FetchFailed: when the address cannot be parsed or is of an unknown kind.
     """
     uri = uri.strip()
+    bases = [urlsplit(one) for one in (server, *names) if one]
     try:
         uri.encode()
+        if uri.startswith("//"):  # in a browser, with the scheme of Label Studio's page
+            uri = f"{bases[-1].scheme}:{uri}"
         parts = urlsplit(uri)
         _ = parts.port
     except ValueError as exc:
-        raise FetchFailed(f"{uri[:200]!r} is not an address that can be read", _HINT) from exc
+        raise FetchFailed("not an address that can be read", _HINT, image=_quoted(uri)) from exc
     if uri.startswith(_CLOUD_SCHEMES):
         return Address(Place.CLOUD, uri)
     if parts.scheme == "data":
         return Address(Place.INLINE, uri)
     if parts.scheme in {"http", "https"} and parts.netloc:
-        is_ours = _host(parts) in {_host(urlsplit(one)) for one in (server, *names) if one}
-        return (_on_server(parts, server) if is_ours else None) or Address(Place.WEB, uri)
-    if uri.startswith("/") and not parts.netloc:
-        return _on_server(parts, server) or Address(Place.WEB, server + _below(server, uri))
-    raise FetchFailed(f"{uri[:200]!r} is not an address that can be fetched", _HINT)
+        ours = [base for base in bases if _host(parts) == _host(base)]
+        return (_on_server(parts, ours) if ours else None) or Address(Place.WEB, uri)
+    if not parts.scheme and not parts.netloc:
+        path = parts._replace(path="/" + parts.path.lstrip("/"))
+        if found := _on_server(path, bases):
+            return found
+        if uri.startswith("/"):
+            return Address(Place.WEB, server + _below(urlsplit(server), uri))
+    raise FetchFailed("not an address that can be fetched", _HINT, image=_quoted(uri))
+
+
+def likely_base(uri: str) -> str:
+    """Return the base URL of the Label Studio that an address seems to belong to, "" if none.
+
+    Only the path says so: whether it is this Label Studio must be decided by a person.
+    """
+    parts = urlsplit(uri)
+    if parts.netloc and (found := _PREFIX.match(parts.path)):
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{found['prefix']}"
+    return ""
 
 
 def server_path(address: Address, task: int) -> str:
@@ -113,17 +140,42 @@ def server_path(address: Address, task: int) -> str:
             return address.at
 
 
+def _quoted(uri: str) -> str:
+    return repr(uri[:200])
+
+
 def _host(parts: SplitResult) -> tuple[str, int]:
-    """Host and port; all names of this machine are one. Raises ValueError for no port."""
-    name = parts.hostname or ""
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    return ("localhost" if name in _LOOPBACK else name), port
+    """Host and port; all names of this machine are one, and so are the ports 80 and 443.
+
+    Raises:
+        ValueError: when the port is no number.
+    """
+    name = (parts.hostname or "").rstrip(".")
+    port = parts.port or 443
+    return ("localhost" if name in _LOOPBACK else name), 443 if port == 80 else port
 
 
-def _on_server(parts: SplitResult, server: str) -> Address | None:
+def _on_server(parts: SplitResult, bases: Sequence[SplitResult]) -> Address | None:
+    """Return the address if the Label Studio at these bases serves files under this path."""
+    for path in _relative(parts.path, bases):
+        if found := _served(path, parts.query):
+            return found
+    return None
+
+
+def _relative(path: str, bases: Sequence[SplitResult]) -> Iterator[str]:
+    """Yield what a path can be relative to the path under which Label Studio is published."""
+    yield path
+    prefixed = [base for base in bases if base.path.strip("/")]
+    for base in prefixed:
+        yield _below(base, path)
+    if not prefixed and (found := _PREFIX.match(path)):
+        yield path.removeprefix(found["prefix"])
+
+
+def _served(path: str, query_string: str) -> Address | None:
     """Return the address if Label Studio serves files under this path, else None."""
-    path = _below(server, parts.path)
-    query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    query = {name: values[-1] for name, values in parse_qs(query_string).items()}
     if path.rstrip("/") == "/data/local-files" and "d" in query:
         return Address(Place.LOCAL, _inside_folder(query["d"]))
     if not _SERVED.fullmatch(path) or ".." in unquote(path).split("/"):
@@ -132,12 +184,12 @@ def _on_server(parts: SplitResult, server: str) -> Address | None:
         return Address(Place.CLOUD, uri)
     if _UPLOAD.fullmatch(path):
         return Address(Place.UPLOAD, path)
-    return Address(Place.SERVER, f"{path}?{parts.query}" if parts.query else path)
+    return Address(Place.SERVER, f"{path}?{query_string}" if query_string else path)
 
 
-def _below(server: str, path: str) -> str:
-    """Return a path relative to the one of the base URL."""
-    prefix = urlsplit(server).path.rstrip("/")
+def _below(base: SplitResult, path: str) -> str:
+    """Return a path relative to the one of a base URL."""
+    prefix = base.path.rstrip("/")
     return path.removeprefix(prefix) if prefix and path.startswith(prefix + "/") else path
 
 
@@ -146,8 +198,9 @@ def _inside_folder(relative: str) -> str:
     clean = posixpath.normpath(relative).lstrip("/")
     if clean.split("/")[0] in {"", ".", ".."} or "\0" in clean:
         raise FetchFailed(
-            f"{relative[:200]!r} is not inside the folder of local files",
+            "not inside the folder of local files",
             "Correct the part after ?d= in the task's data",
+            image=_quoted(relative),
         )
     return clean
 

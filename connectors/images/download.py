@@ -35,7 +35,16 @@ _HEADERS: Final = (
     ("Accept-Encoding", "identity"),
     ("User-Agent", "label-studio-autolabel"),
 )
+_WEB_PAGE: Final = "Use the address of the image itself, one that needs no login"
+_WEB_PAGE_LABEL_STUDIO: Final = (
+    "Does LABEL_STUDIO_URL contain the path under which Label Studio is published?"
+)
+_LEFT_TO_PROXY: Final = (
+    "Set LABEL_STUDIO_URL to the address of the proxy in front of Label Studio, or start Label"
+    " Studio with USE_NGINX_FOR_UPLOADS=false"
+)
 _HINTS_LABEL_STUDIO: Final = {
+    400: _LEFT_TO_PROXY,
     401: "Set LABEL_STUDIO_API_KEY to a token that is valid",
     403: "May the token's owner open the project, and is LOCAL_FILES_SERVING_ENABLED set there?",
     404: "Is the file still there, and does a storage of this project cover its folder or bucket?",
@@ -159,7 +168,7 @@ class Downloader:
                 if response.status == 304 and validator:
                     return None
                 if response.status == 200:
-                    return self._save(response, url, to)
+                    return self._save(response, url, to, signed)
                 if response.status not in _MOVED:
                     raise _refusal(response, url, signed)
                 url = _parsed(_header(response, "location"), url)
@@ -189,14 +198,13 @@ class Downloader:
         token = self._label_studio.auth_headers() if signed else {}
         return [*_HEADERS, *token.items(), *([(name, value)] if value else [])]
 
-    def _save(self, response: httpcore.Response, url: httpx.URL, to: Path) -> Content:
+    def _save(self, response: httpcore.Response, url: httpx.URL, to: Path, signed: bool) -> Content:
+        _refuse_left_to_proxy(response, url)
         length = _header(response, "content-length")
         check_size(int(length) if length.isdigit() else 0, self._limits.size)
         if _header(response, "content-type").startswith("text/html"):
-            raise FetchFailed(
-                f"{url.host} sent a web page, not an image",
-                "Use the address of the image itself, one that needs no login",
-            )
+            hint = _WEB_PAGE_LABEL_STUDIO if signed else _WEB_PAGE
+            raise FetchFailed(f"{_server(url, signed)} sent a web page, not an image", hint)
         encoding = _header(response, "content-encoding").strip().lower()
         if encoding not in {"", "identity"}:  # decompressed, it may be of any size
             raise FetchFailed(
@@ -255,6 +263,15 @@ def _refusal(response: httpcore.Response, url: httpx.URL, signed: bool) -> Fetch
     if status == 500:
         return TransientError(what, hints.get(status, "Try again later"))
     return FetchFailed(what, hints.get(status, "Does the address open in a browser?"))
+
+
+def _refuse_left_to_proxy(response: httpcore.Response, url: httpx.URL) -> None:
+    """Raise FetchFailed for an empty answer that tells a proxy in front which file to send."""
+    if _header(response, "x-accel-redirect") or _header(response, "x-sendfile"):
+        raise FetchFailed(
+            f"{url.host} leaves sending the file to a proxy in front of it (X-Accel-Redirect)",
+            _LEFT_TO_PROXY,
+        )
 
 
 def _header(response: httpcore.Response, name: str) -> str:

@@ -7,6 +7,7 @@
 | `s3://` in a bucket that is named for it | S3 itself, else Label Studio resolves it | yes |
 | `s3://`, `gs://`, `azure-blob://` | Label Studio resolves it, if it may | yes |
 | `http(s)://…` with one of these paths, on a host of Label Studio | Label Studio | yes |
+| one of these paths behind the one under which Label Studio is published | Label Studio | yes |
 | any other `http(s)://…` | that host | no |
 | `data:…` | nowhere: the address holds the content | |
 """
@@ -26,7 +27,7 @@ from urllib.parse import unquote_to_bytes
 
 from connectors.errors import ConnectorError, FetchFailed, TransientError, Unreachable
 from connectors.http import HttpClient
-from connectors.images.addresses import Address, Place, parse, server_path
+from connectors.images.addresses import Address, Place, likely_base, parse, server_path
 from connectors.images.content import Content, Limits, check_not_empty, check_size, save
 from connectors.images.download import Downloader, ServerDown
 from connectors.images.network import Deadline
@@ -213,7 +214,15 @@ def _naming(address: Address) -> Generator[None, None, None]:
     try:
         yield
     except TransientError as exc:
-        message = f"{address}: {exc.message}"
-        raise TransientError(message, exc.hint, exc.retry_after) from exc
+        hint = _hint(address, exc)
+        raise TransientError(exc.message, hint, exc.retry_after, image=str(address)) from exc
     except FetchFailed as exc:
-        raise FetchFailed(f"{address}: {exc.message}", exc.hint) from exc
+        raise FetchFailed(exc.message, _hint(address, exc), image=str(address)) from exc
+
+
+def _hint(address: Address, exc: FetchFailed) -> str:
+    """Return the hint, with the setting to change where the web seems to be this Label Studio."""
+    base = likely_base(address.at) if address.place is Place.WEB else ""
+    if not base:
+        return exc.hint
+    return f"If {base} is this Label Studio, set LABEL_STUDIO_PUBLIC_URL to it. {exc.hint}"

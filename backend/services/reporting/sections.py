@@ -9,6 +9,7 @@ import numpy as np
 
 from backend.domain.answers import HardExample, ImageRef, LabeledImage, NoPrediction
 from backend.domain.arrays import Floats
+from backend.domain.faults import faults_of
 from backend.domain.ids import TaskId, VersionName
 from backend.domain.jobs import JobResult, Mode
 from backend.domain.json import JsonObject
@@ -50,7 +51,7 @@ def of_round(
         **_of_dataset(round_.dataset, version),
         "unlabeled": len(round_.tasks.unlabeled),
         **_of_predictions(assessment, publication),
-        "unreadable": [_slot(slot) for slot in (*round_.unreadable, *assessment.unreadable)],
+        **_of_unreadable((*round_.unreadable, *assessment.unreadable)),
         "metrics": metrics_to_json(version.metrics),
         "certificate": None,
         "verdict": assessment.verdict,
@@ -94,7 +95,7 @@ def of_selection_job(
     common = {
         "labeled": len(tasks.labeled),
         "unlabeled": len(tasks.unlabeled),
-        "unreadable": [_slot(slot) for slot in unreadable],
+        **_of_unreadable(unreadable),
         "seconds": seconds({**spent, **extractor.timings()}),
         "device": extractor.device,
         "backbone": extractor.backbone,
@@ -168,6 +169,12 @@ def _hard(example: HardExample) -> JsonObject:
 def seconds(spent: Mapping[Step, float]) -> dict[str, float]:
     """Round the seconds of every step; 0 for one that the job did not have."""
     return {step: round(spent.get(step, 0.0), 3) for step in TIMED_STEPS}
+
+
+def _of_unreadable(slots: Sequence[NoPrediction]) -> JsonObject:
+    """Report each image that cannot be read, and how many have the same fault."""
+    faults = [asdict(fault) for fault in faults_of(slots)]
+    return {"unreadable": [_slot(slot) for slot in slots], "unreadable_faults": faults}
 
 
 def _slot(slot: NoPrediction) -> JsonObject:

@@ -7,6 +7,7 @@ from enum import Enum, auto
 from backend.domain.answers import Answer, Choices, LabeledImage, NoPrediction
 from backend.domain.batches import ImageBatch
 from backend.domain.errors import ImagesUnreachable, UnreadableImage
+from backend.domain.faults import faults_of
 from backend.domain.ids import TaskId
 from backend.domain.schema import Control, LabelSchema
 from backend.domain.versions import Ledger
@@ -18,6 +19,9 @@ from backend.services.project_tasks import ProjectTasks, is_of_model
 MAX_MISSING = 0.02
 """Share of the images that a job does without when they cannot be fetched for now, and of those
 that could be read before."""
+
+MOST_FAULTS = 3
+"""Faults of images that a refusal names."""
 
 
 class ImageUse(Enum):
@@ -83,8 +87,7 @@ def load_dataset(
     everything = [*labeled, *tasks.unlabeled]
     images, unreadable = extractor.extract(everything, progress)
     if unreadable and not len(images):
-        first = unreadable[0]
-        raise UnreadableImage(f"no image can be read; task {first.task}: {first.reason}")
+        raise UnreadableImage(f"no image can be read; {_faults(unreadable)}")
     require_reachable(unreadable, len(everything))
     uses = partition(tasks, ledger)
 
@@ -110,10 +113,9 @@ def require_reachable(unreadable: Sequence[NoPrediction], images: int) -> None:
     """
     missing = [slot for slot in unreadable if slot.transient]
     if len(missing) > MAX_MISSING * images:
-        first = missing[0]
         raise ImagesUnreachable(
             f"{len(missing)} of {images} images cannot be fetched at the moment; "
-            f"task {first.task}: {first.reason.rstrip('.')}",
+            f"{_faults(missing)}",
             "Nothing was changed. Start the job again when the images can be reached",
         )
 
@@ -129,12 +131,16 @@ def require_known(unreadable: Sequence[NoPrediction], known: Collection[TaskId])
     """
     lost = [slot for slot in unreadable if slot.task in known]
     if len(lost) > MAX_MISSING * len(known):
-        first = lost[0]
         raise ImagesUnreachable(
             f"{len(lost)} of {len(known)} images that could be read before cannot be read now; "
-            f"task {first.task}: {first.reason.rstrip('.')}",
+            f"{_faults(lost)}",
             "Nothing was changed. Make them readable again, or delete their tasks, and start again",
         )
+
+
+def _faults(unreadable: Sequence[NoPrediction]) -> str:
+    """Describe the most frequent faults of images in one sentence."""
+    return "; ".join(str(fault).rstrip(".") for fault in faults_of(unreadable)[:MOST_FAULTS])
 
 
 def answered(control: Control, dataset: Dataset) -> tuple[list[int], list[Answer]]:

@@ -32,6 +32,14 @@ def test_a_version_that_was_not_promoted_is_distinguished_from_the_one_that_is_s
     assert "  shown      al-0000-aaaa: the predictions are of this version" in lines
 
 
+def test_images_that_cannot_be_read_take_one_line_a_fault():
+    unreadable = [{"task": n, "reason": f"{n}.png: 404"} for n in range(1200)]
+    faults = [{"reason": "404", "images": 1200, "task": 0}]
+    lines = list(job_lines(a_finished_job(unreadable=unreadable, unreadable_faults=faults)))
+    assert "  unreadable 1200 images" in lines
+    assert "    1,200 images, the first of task 0: 404" in lines
+
+
 def test_a_status_has_the_sentences_of_its_summary():
     # given a project that lacks two things and has a hint
     project = a_project()

@@ -105,6 +105,48 @@ def test_an_upload_of_another_host_is_fetched_there_without_the_token(
     assert not label_studio.asked
 
 
+@pytest.mark.parametrize(
+    ("uri", "names"),
+    [
+        ("/label-studio/data/upload/4/3b0a-part.png", ()),
+        ("/label-studio/data/upload/4/3b0a-part.png", ("https://tools.test/label-studio",)),
+        (
+            "https://tools.test/label-studio/data/upload/4/3b0a-part.png",
+            ("https://tools.test/label-studio",),
+        ),
+    ],
+)
+def test_uploads_of_a_label_studio_under_a_path_are_fetched_behind_its_proxy(
+    label_studio: ImageServer, tmp_path: Path, uri: str, names: tuple[str, ...]
+) -> None:
+    label_studio.routes["/data/upload/4/3b0a-part.png"] = answer(200, IMAGE)
+    assert fetch(storage_of(label_studio, names=names), uri, tmp_path / "image")
+    assert label_studio.asked[0][1]["Authorization"] == f"Token {TOKEN}"
+
+
+def test_what_may_be_this_label_studio_under_another_name_says_which_setting_to_change(
+    label_studio: ImageServer, elsewhere: ImageServer, tmp_path: Path
+) -> None:
+    uri = elsewhere.url("/studio/data/upload/4/1.png")
+    with pytest.raises(FetchFailed) as failed:
+        fetch(storage_of(label_studio), uri, tmp_path / "image")
+    base = elsewhere.url("/studio")
+    assert f"If {base} is this Label Studio, set LABEL_STUDIO_PUBLIC_URL to it" in failed.value.hint
+    assert str(failed.value) == f"{uri}: {failed.value.fault}"
+
+
+def test_a_file_that_is_left_to_a_proxy_says_which_settings_to_change(
+    label_studio: ImageServer, tmp_path: Path
+) -> None:
+    route = answer(200, b"", X_Accel_Redirect="/file_download/https/bucket.example/7/ab.png")
+    label_studio.routes["/storage-data/uploaded/"] = route
+    uri = "/storage-data/uploaded/?filepath=upload/7/ab.png"
+    with pytest.raises(FetchFailed, match="proxy") as failed:
+        fetch(storage_of(label_studio), uri, tmp_path / "image")
+    assert "LABEL_STUDIO_URL" in failed.value.hint
+    assert "USE_NGINX_FOR_UPLOADS=false" in failed.value.hint
+
+
 def test_a_redirect_to_another_host_leaves_the_token_behind(
     label_studio: ImageServer, elsewhere: ImageServer, tmp_path: Path
 ) -> None:
@@ -279,7 +321,7 @@ def test_a_host_that_is_not_there_costs_one_image(
 
 
 def test_a_label_studio_that_is_gone_costs_more_than_one_image(tmp_path: Path) -> None:
-    storage = Storage(HttpClient("http://127.0.0.1:1", TOKEN), limits=HASTE)
+    storage = Storage(HttpClient("http://127.0.0.1:1", TOKEN), limits=LIMITS)
     with pytest.raises(Unreachable, match="cannot be reached"):
         fetch(storage, "/data/upload/3/1.jpg", tmp_path / "image")
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.errors import FetchFailed
-from connectors.images.addresses import Address, Place, parse, server_path
+from connectors.images.addresses import Address, Place, likely_base, parse, server_path
 
 SERVER = "http://labels.example:8080"
 CODED = base64.urlsafe_b64encode(b"s3://bucket/a b/1.jpg").decode()
@@ -76,6 +76,74 @@ def test_a_path_in_the_base_url_is_not_doubled() -> None:
     assert parse("/static/1.jpg", server).at == "http://labels.example/studio/static/1.jpg"
 
 
+PUBLIC = "https://tools.example.org/label-studio"
+
+
+@pytest.mark.parametrize(
+    ("server", "names"),
+    [
+        ("http://label-studio:8080", (PUBLIC,)),
+        (PUBLIC, ()),
+        (PUBLIC, ("https://tools.example.org",)),
+        ("https://tools.example.org", ()),
+    ],
+)
+@pytest.mark.parametrize("path", SERVED)
+@pytest.mark.parametrize(
+    "head",
+    ["/label-studio", "label-studio", "", "//tools.example.org/label-studio", PUBLIC],
+)
+def test_the_path_under_which_label_studio_is_published_is_known(
+    server: str, names: tuple[str, ...], path: str, head: str
+) -> None:
+    assert parse(head + path, server, names) == parse(path, SERVER)
+
+
+@pytest.mark.parametrize("path", SERVED)
+def test_a_prefix_of_the_task_data_is_enough_where_no_setting_has_one(path: str) -> None:
+    assert parse("/label-studio" + path, "http://label-studio:8080") == parse(path, SERVER)
+    assert parse("/a/b" + path, "http://label-studio:8080") == parse(path, SERVER)
+
+
+@pytest.mark.parametrize("path", SERVED)
+@pytest.mark.parametrize(
+    "host",
+    [
+        "https://tools.example.org/other-studio",
+        "https://tools.example.org:8443/label-studio",
+        "https://cdn.example.org/label-studio",
+        "https://label-studio.evil.example",
+    ],
+)
+def test_the_same_path_elsewhere_is_not_this_label_studio(host: str, path: str) -> None:
+    address = parse(host + path, "http://label-studio:8080", (PUBLIC,))
+    assert address == Address(Place.WEB, host + path)
+
+
+def test_a_data_set_from_before_https_is_of_the_same_label_studio() -> None:
+    old, new = "http://tools.example.org", "https://tools.example.org"
+    assert parse(old + SERVED[0], new).place is Place.UPLOAD
+
+
+def test_an_address_without_a_scheme_has_that_of_label_studio_in_browsers() -> None:
+    web = parse("//images.example/1.jpg", "http://label-studio:8080", (PUBLIC,))
+    assert web == Address(Place.WEB, "https://images.example/1.jpg")
+
+
+@pytest.mark.parametrize(
+    ("uri", "base"),
+    [
+        ("https://a.example/studio/data/upload/4/1.png", "https://a.example/studio"),
+        ("http://localhost:8080/data/local-files/?d=1.png", "http://localhost:8080"),
+        ("https://me:secret@a.example/data/upload/4/1.png", "https://a.example"),
+        ("https://a.example/images/1.png", ""),
+        ("data:image/png;base64,AAAA", ""),
+    ],
+)
+def test_a_path_of_label_studio_tells_which_one_may_be_meant(uri: str, base: str) -> None:
+    assert likely_base(uri) == base
+
+
 @pytest.mark.parametrize(
     "uri",
     [
@@ -83,7 +151,6 @@ def test_a_path_in_the_base_url_is_not_doubled() -> None:
         "cat.jpg",
         "file:///etc/passwd",
         "ftp://a.example/1.jpg",
-        "//a.example/1",
         "http://",
         "http://a.example:none/1.jpg",
         "/\ud800",
