@@ -53,6 +53,8 @@ class Regions:
 
 
 Answer = Choices | Regions
+Answers = Mapping[ControlName, Answer]
+"""The answers to all questions about one image, by control."""
 
 
 @dataclass(frozen=True, slots=True)

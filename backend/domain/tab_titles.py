@@ -1,6 +1,9 @@
 """Titles of the Data Manager tabs that Autolabel makes."""
 
+from collections.abc import Iterable
 from enum import StrEnum
+
+from backend.domain.ids import Label
 
 
 class TabTitle(StrEnum):
@@ -17,3 +20,12 @@ class TabTitle(StrEnum):
     AUDIT = "Audit"
     NEXT_PICKS = "Label next"
     LABEL_ISSUES = "Check these labels"
+
+
+WALL = "Confirm: "
+"""Begins the title of a tab with the images of one predicted answer."""
+
+
+def wall_title(labels: Iterable[Label]) -> str:
+    """Return the title of the tab with the images of this answer, such as `Confirm: cat`."""
+    return WALL + ", ".join(labels)

@@ -6,6 +6,7 @@ rectangles and multiple choice.
 """
 
 import hashlib
+import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +23,7 @@ from backend.domain.answers import (
 )
 from backend.domain.audits import AuditLabels
 from backend.domain.geometry import NOWHERE, Box, clipped, from_percent, is_cut, to_percent
-from backend.domain.ids import ControlName, Label, TaskId
+from backend.domain.ids import ControlName, Label, TaskId, VersionName
 from backend.domain.json import Json
 from backend.domain.schema import Control, LabelSchema, TaskKind
 
@@ -164,12 +165,14 @@ def serialize(prediction: Prediction, schema: LabelSchema) -> dict[str, Any]:
 
     The reasons of a hard example are in `meta.text` of the first region: the region panel shows
     them, and the Data Manager's filter "Prediction results contains" finds them. The id of a region
-    begins with the hard-example coefficient, so that ordering by "Prediction results" puts the
-    hardest first. The reasons come right after the id because that column is cut off.
+    begins with the hard-example coefficient and the key of the answer, so that ordering by
+    "Prediction results" puts the hardest first and keeps equal answers together. The reasons come
+    right after the id because that column is cut off.
     """
     hard = {"meta": {"text": [prediction.hard.text]}} if prediction.hard else {}
+    key = answer_key(prediction.version, prediction.answers)
     result = [
-        {"id": _region_id(prediction, position), **({} if position else hard), **part}
+        {"id": _region_id(prediction, key, position), **({} if position else hard), **part}
         for position, part in enumerate(_parts(prediction, schema))
     ]
     return {"model_version": prediction.version, "score": prediction.score, "result": result}
@@ -232,8 +235,17 @@ def _rectangle(box: Box, same: Sequence[Region], size: tuple[int, int]) -> dict[
     }
 
 
-def _region_id(prediction: Prediction, position: int) -> str:
+def answer_key(version: VersionName, answers: Mapping[ControlName, Answer]) -> str:
+    """Return ten hexadecimal digits that stand for all labels of a version's answers."""
+    labels = {
+        control: sorted(answer.labels) for control, answer in answers.items() if answer.labels
+    }
+    text = json.dumps([version, labels], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=5).hexdigest()
+
+
+def _region_id(prediction: Prediction, key: str, position: int) -> str:
     """Return an id of fixed width, so that ids sort as numbers; equal predictions get equal ids."""
     coefficient = prediction.hard.coefficient if prediction.hard else 0.0
     digest = hashlib.blake2b(f"{prediction.image.task}/{position}".encode(), digest_size=5)
-    return f"{round(coefficient * 1000):04}-{digest.hexdigest()}"
+    return f"{round(coefficient * 1000):04}-{key}-{digest.hexdigest()}"

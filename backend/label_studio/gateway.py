@@ -4,18 +4,20 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from backend.domain.answers import ImageRef, LabeledImage, NoPrediction, Prediction
+from backend.domain.answers import Answers, ImageRef, LabeledImage, NoPrediction, Prediction
 from backend.domain.audits import AuditLabels
 from backend.domain.errors import NotFound
 from backend.domain.ids import ProjectId, TaskId, VersionName
 from backend.domain.projects import Project
 from backend.domain.schema import LabelSchema
+from backend.domain.tab_titles import WALL, wall_title
 from backend.domain.version_names import GROUP_NAME, VERSION_NAME, group_name
 from backend.label_studio import codec, labeling_config
 from backend.label_studio.errors import errors_translated
-from backend.label_studio.tabs import TABS, of_groups, of_tasks
+from backend.label_studio.tabs import TABS, of_answer, of_groups, of_tasks
 from backend.ports.label_studio import Pushed, TakenBack
 from connectors.label_studio.client import LabelStudioClient
+from connectors.label_studio.tabs import Tab
 
 TITLE = "Autolabel"
 """The name of the backend in Label Studio's settings."""
@@ -168,6 +170,21 @@ class LabelStudioGateway:
                 self._client.tabs.ensure(project, [of_tasks(title, tasks)])
                 return
             self._client.tabs.remove(project, title)
+
+    def show_walls(
+        self,
+        project: ProjectId,
+        schema: LabelSchema,
+        version: VersionName,
+        answers: Sequence[Answers],
+    ) -> None:
+        walls = dict[str, Tab]()
+        for given in answers:
+            title = wall_title(label for one in given.values() for label in one.labels)
+            key = codec.answer_key(version, given)
+            walls.setdefault(title, of_answer(title, key, schema.data_key))
+        with errors_translated():
+            self._client.tabs.replace(project, WALL, list(walls.values()))
 
     def accept(
         self, project: ProjectId, version: VersionName, tasks: Sequence[TaskId]

@@ -12,22 +12,23 @@ LISTABLE = 300
 one filter, but its Data Manager does not open a tab that has one."""
 
 UNLABELED = where("total_annotations", "equal", 0)
+WAITING = (UNLABELED, where("cancelled_annotations", "equal", 0))
 LABELED = where("total_annotations", "greater", 0)
 PREDICTED = where("predictions_model_versions", "contains", ["al-"])
 GROUPED = where("predictions_model_versions", "contains", ["group-"])
 HARD = where("predictions_results", "contains", '"hard ')
 
-LOWEST_SCORE_FIRST = "tasks:predictions_score"
+SUREST_FIRST = "-tasks:predictions_score"
 HARDEST_FIRST = "-tasks:predictions_results"
 """Results are ordered as text; they begin with the id of the first region, which the codec makes
-from the hard-example coefficient."""
+from the hard-example coefficient, then the answer."""
 
 OF_PREDICTIONS = ("id", "predictions_score", "predictions_results", "predictions_model_versions")
 
 OF_LISTED = ("id", "total_annotations", "annotations_results", "predictions_results")
 
 TABS = (
-    Tab(TabTitle.TO_BE_CONFIRMED, (UNLABELED, PREDICTED), LOWEST_SCORE_FIRST, OF_PREDICTIONS),
+    Tab(TabTitle.TO_BE_CONFIRMED, (UNLABELED, PREDICTED), HARDEST_FIRST, OF_PREDICTIONS),
     Tab(TabTitle.HARD_EXAMPLES, (UNLABELED, PREDICTED, HARD), HARDEST_FIRST, OF_PREDICTIONS),
     Tab(TabTitle.LABELED, (LABELED,)),
     Tab(TabTitle.UNLABELED, (UNLABELED,)),
@@ -43,6 +44,18 @@ def of_groups(data_key: str) -> Tab:
     """
     columns = ("id", "predictions_model_versions", f"data.{data_key}")
     return Tab(TabTitle.GROUPS, (UNLABELED, GROUPED), "tasks:predictions_model_versions", columns)
+
+
+def of_answer(title: str, key: str, data_key: str) -> Tab:
+    """Return a wall of the unlabeled images with this predicted answer, the surest first.
+
+    `key` is what `codec.answer_key` puts into the ids of such predictions. It stands for one
+    version, all controls and all labels, so one filter finds exactly these tasks, in SQLite, whose
+    comparison of text ignores case, and in PostgreSQL, which stores JSON in another spelling.
+    """
+    answered = where("predictions_results", "contains", f"-{key}-")
+    columns = (f"data.{data_key}",)
+    return Tab(title, (*WAITING, answered), SUREST_FIRST, columns, grid=True)
 
 
 def of_tasks(title: str, tasks: Sequence[TaskId]) -> Tab:

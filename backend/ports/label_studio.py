@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from backend.domain.answers import ImageRef, LabeledImage, NoPrediction, Prediction
+from backend.domain.answers import Answers, ImageRef, LabeledImage, NoPrediction, Prediction
 from backend.domain.audits import AuditLabels
 from backend.domain.ids import ProjectId, TaskId, VersionName
 from backend.domain.projects import Project
@@ -133,6 +133,20 @@ class TabEditor(Protocol):
         ...
 
 
+class WallEditor(Protocol):
+    """Shows images with the same predicted answer side by side."""
+
+    def show_walls(
+        self,
+        project: ProjectId,
+        schema: LabelSchema,
+        version: VersionName,
+        answers: Sequence[Answers],
+    ) -> None:
+        """Show a wall for each of these answers of a version, in place of all earlier walls."""
+        ...
+
+
 class GroupEditor(Protocol):
     """Shows groups of similar images."""
 
@@ -194,6 +208,7 @@ class LabelStudio(
     PredictionEditor,
     ClusterEditor,
     TabEditor,
+    WallEditor,
     GroupEditor,
     PredictionAcceptor,
     BackendRegistry,

@@ -15,6 +15,7 @@ from connectors.label_studio.calls import Calls, JsonObject
 
 _MODES = ("explore", "labeling")
 _MARK = "autolabel"
+_GRID = {"type": "grid", "gridWidth": 6, "gridFitImagesToWidth": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,8 @@ class Tab:
     `filters` are made by `where` and joined by the `conjunction`. Do not use `in_list`: the Data
     Manager does not know this operator and shows an empty page. `ordering` is one column, with a
     leading `-` for descending order. `columns` are the ones to show beside those of the task's
-    data, such as `predictions_score`; an empty sequence means Label Studio's default.
+    data, such as `predictions_score`; an empty sequence means Label Studio's default. A `grid`
+    shows images in place of a table, with these columns and no others.
     """
 
     title: str
@@ -32,6 +34,7 @@ class Tab:
     ordering: str = "tasks:id"
     columns: Sequence[str] = ()
     conjunction: str = "and"
+    grid: bool = False
 
 
 class Tabs:
@@ -64,6 +67,16 @@ class Tabs:
         for tab in self.all(project):
             if _is_ours(tab) and tab["data"].get("title") == title:
                 self.delete(tab["id"])
+
+    def replace(self, project: int, prefix: str, wanted: Sequence[Tab]) -> None:
+        """Keep of our tabs whose titles begin with `prefix` only these. Safe to repeat."""
+        titles = {tab.title for tab in wanted}
+        for tab in self.all(project):
+            title = str(tab["data"].get("title"))
+            if _is_ours(tab) and title.startswith(prefix) and title not in titles:
+                self.delete(tab["id"])
+        if wanted:
+            self.ensure(project, wanted)
 
     def delete(self, tab: int) -> None:
         self._calls.delete(f"/api/dm/views/{tab}/")
@@ -111,13 +124,14 @@ def _data(tab: Tab, columns: _ColumnNames) -> JsonObject:
             "items": [dict(one) for one in tab.filters],
         },
         "ordering": [tab.ordering],
+        **(_GRID if tab.grid else {}),
     }
     if not tab.columns:
         return data
     hidden = [
         f"tasks:{name}"
         for name in columns.all
-        if name not in tab.columns and not name.startswith("data.")
+        if name not in tab.columns and (tab.grid or not name.startswith("data."))
     ]
     return {**data, "hiddenColumns": dict.fromkeys(_MODES, hidden)}
 

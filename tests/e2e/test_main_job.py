@@ -2,6 +2,7 @@
 
 import re
 from functools import partial
+from itertools import groupby
 
 import pytest
 
@@ -96,9 +97,42 @@ def test_hard_examples_say_why_and_their_tab_lists_exactly_them(first_round: Rou
 def test_the_tabs_are_there_and_list_what_their_titles_say(first_round: Round):
     tabs = first_round.shown.tabs
     assert [title for title in tabs if title in TABS] == TABS
-    assert tabs["To be confirmed"] == [task for task, _ in first_round.shown.by_score]
+    hard = list(tabs["Hard examples"])
+    assert tabs["To be confirmed"][: len(hard)] == hard
+    assert set(tabs["To be confirmed"]) == first_round.waiting
     assert set(tabs["Labeled"]) == first_round.annotated
     assert set(tabs["Unlabeled"]) == first_round.waiting
+
+
+def test_each_predicted_label_has_a_wall_of_its_images_the_surest_first(first_round: Round):
+    surest_first = [task for task, _ in reversed(first_round.shown.by_score)]
+    scores = dict(first_round.shown.by_score)
+    predicted = {
+        one["task"]: one["result"][0]["value"]["choices"][0]
+        for one in first_round.shown.predictions
+    }
+    walls = {
+        title: tasks
+        for title, tasks in first_round.shown.tabs.items()
+        if title.startswith("Confirm: ")
+    }
+    assert set(walls) == {f"Confirm: {label}" for label in predicted.values()}
+    for title, tasks in walls.items():
+        expected = [task for task in surest_first if f"Confirm: {predicted[task]}" == title]
+        assert sorted(tasks) == sorted(expected)
+        assert [scores[task] for task in tasks] == [scores[task] for task in expected]
+
+
+def test_the_rest_of_what_is_to_be_confirmed_keeps_equal_answers_together(first_round: Round):
+    predicted = {
+        one["task"]: one["result"][0]["value"]["choices"][0]
+        for one in first_round.shown.predictions
+    }
+    hard = set(first_round.shown.tabs["Hard examples"])
+    listed = first_round.shown.tabs["To be confirmed"]
+    rest = [predicted[task] for task in listed if task not in hard]
+    assert rest
+    assert len(list(groupby(rest))) == len(set(rest))
 
 
 def test_confirming_in_bulk_reaches_us_through_the_webhook(confirmed_round):

@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from backend.domain.answers import Answer, ImageRef, LabeledImage, NoPrediction, Prediction
+from backend.domain.answers import Answer, Answers, ImageRef, LabeledImage, NoPrediction, Prediction
 from backend.domain.audits import AuditLabels
 from backend.domain.errors import NotFound
 from backend.domain.ids import ControlName, ProjectId, TaskId, VersionName
 from backend.domain.projects import Project
 from backend.domain.schema import LabelSchema
+from backend.domain.tab_titles import wall_title
 from backend.domain.version_names import VERSION_NAME, group_name
 from backend.ports.label_studio import Pushed, TakenBack
 from tests.fakes.domain import CHOICES
@@ -58,6 +59,7 @@ class FakeLabelStudio(FakeProjects):
         self.predictions: dict[tuple[TaskId, VersionName], Prediction] = {}
         self.has_tabs = False
         self.lists: dict[str, tuple[TaskId, ...]] = {}
+        self.walls: dict[str, tuple[VersionName, Answers]] = {}
         self.clusters: dict[tuple[TaskId, VersionName], int] = {}
         self.groups: dict[VersionName, tuple[TaskId, ...]] = {}
         self.machine: dict[TaskId, tuple[int, VersionName]] = {}
@@ -167,6 +169,18 @@ class FakeLabelStudio(FakeProjects):
 
     def list_in_tab(self, project: ProjectId, title: str, tasks: Sequence[TaskId]) -> None:
         self.lists[title] = tuple(tasks)
+
+    def show_walls(
+        self,
+        project: ProjectId,
+        schema: LabelSchema,
+        version: VersionName,
+        answers: Sequence[Answers],
+    ) -> None:
+        self.walls = {
+            wall_title(label for one in given.values() for label in one.labels): (version, given)
+            for given in answers
+        }
 
     def set_clusters(
         self, project: ProjectId, version: VersionName, clusters: Mapping[TaskId, int]

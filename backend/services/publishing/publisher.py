@@ -16,7 +16,8 @@ from backend.domain.steps import Step
 from backend.domain.tab_titles import TabTitle
 from backend.domain.versions import ModelVersion
 from backend.label_studio import codec, labeling_config
-from backend.ports.label_studio import PredictionEditor, ProjectReader, TabEditor
+from backend.policies.walls import choose_walls
+from backend.ports.label_studio import PredictionEditor, ProjectReader, TabEditor, WallEditor
 from backend.ports.progress import Progress
 from backend.ports.stores import Ledgers, StoredPredictions, Versions
 from backend.services.assessment import Assessment
@@ -27,7 +28,7 @@ BATCH = 2000
 """Predictions in one bulk import: Label Studio recounts the whole project at each call."""
 
 
-class PublishedProject(ProjectReader, PredictionEditor, TabEditor, Protocol):
+class PublishedProject(ProjectReader, PredictionEditor, TabEditor, WallEditor, Protocol):
     """A project whose predictions and tabs are kept up to date."""
 
 
@@ -86,7 +87,7 @@ class Publisher:
         opened = self.ledgers.load(round_.project).open_audit
         if opened:  # its predictions are accepted once people have labeled the sample
             keep.add(opened.version)
-        self._clean_up(round_, keep, assessment, cleanup)
+        self._clean_up(round_, version.name, keep, assessment, cleanup)
         return Publication(version.name, pushed, cleanup)
 
     def _push(
@@ -126,11 +127,12 @@ class Publisher:
     def _clean_up(
         self,
         round_: LabelingRound,
+        version: VersionName,
         keep: Collection[VersionName],
         assessment: Assessment,
         cleanup: Cleanup,
     ) -> None:
-        """Remove the predictions of all versions but these, and update the tabs."""
+        """Remove the predictions of all versions but those to keep, and update the tabs."""
         project, spare = round_.project, unpredicted(round_, assessment)
         cleanup(
             "removing the predictions of other versions",
@@ -141,6 +143,7 @@ class Publisher:
             lambda: self.stored.prune(project, keep),
         )
         cleanup("refreshing the tabs", lambda: self.label_studio.refresh_tabs(project))
+        cleanup("updating the walls to confirm", lambda: self._show_walls(round_, version))
         if any(control.kind is not TaskKind.SINGLE for control in round_.schema.controls):
             cleanup(
                 "listing the hard examples on which nothing was found",
@@ -148,6 +151,16 @@ class Publisher:
                     project, TabTitle.HARD_AND_EMPTY, hard_and_empty(assessment)
                 ),
             )
+
+    def _show_walls(self, round_: LabelingRound, version: VersionName) -> None:
+        """Show the most frequent answers of the version, of this job and of earlier ones."""
+        project, schema = round_.project, round_.schema
+        withheld = self.ledgers.load(project).withheld
+        refs = [ref for ref in round_.tasks.unlabeled if ref.task not in withheld]
+        stored = self.stored.get(project, version, refs)
+        answers = (codec.answers(one["result"], schema) for one in stored.values())
+        walls = choose_walls(schema, answers)
+        self.label_studio.show_walls(project, schema, version, walls)
 
     def _require_same_config(self, project: ProjectId, schema: LabelSchema) -> None:
         now = labeling_config.parse(self.label_studio.project(project).label_config)

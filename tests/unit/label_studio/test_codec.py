@@ -182,6 +182,28 @@ def test_a_box_survives_label_studio_and_never_leaves_the_image(corners):
     assert (box.left, box.top, box.right, box.bottom) == pytest.approx((left, top, right, bottom))
 
 
+def test_ids_sort_by_hardness_then_keep_equal_answers_together():
+    def first_id(task: int, label: str, hard: float = 0.0, version: str = "al-0001-aaaa") -> str:
+        example = HardExample(task, hard, ()) if hard else None
+        given = {"c": Choices((label,))}
+        one = Prediction(ImageRef(task, "x"), given, 0.5, version, hard=example)
+        return codec.serialize(one, CHOICES)["result"][0]["id"]
+
+    cat, dog = (codec.answer_key("al-0001-aaaa", {"c": Choices((one,))}) for one in ("cat", "dog"))
+    assert cat != dog
+    assert [first_id(task, "cat")[:16] for task in (1, 2)] == [f"0000-{cat}-"] * 2
+    assert first_id(1, "cat") != first_id(2, "cat")
+    assert f"-{cat}-" not in first_id(1, "cat", version="al-0002-bbbb")
+    assert first_id(3, "dog", 0.81).startswith(f"0810-{dog}-")
+
+
+def test_the_key_of_an_answer_ignores_the_order_of_labels_and_empty_answers():
+    key = codec.answer_key("v", {"c": Choices(("cat", "dog"))})
+    assert key == codec.answer_key("v", {"c": Choices(("dog", "cat")), "other": Choices(())})
+    assert key != codec.answer_key("v", {"other": Choices(("cat", "dog"))})
+    assert key != codec.answer_key("v", {"c": Choices(("cat",)), "d": Choices(("dog",))})
+
+
 def test_no_choice_at_all_is_an_empty_result():
     sent = codec.serialize(Prediction(ImageRef(7, "x"), {"c": Choices(())}, 0.9, "v"), CHOICES)
     assert sent["result"] == []

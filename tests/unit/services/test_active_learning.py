@@ -21,7 +21,7 @@ from backend.domain.schema import TaskKind
 from backend.domain.tab_titles import TabTitle
 from tests.fakes.domain import CHOICES
 from tests.fakes.models import ParityFamily, ParityModel
-from tests.fakes.world import PROJECT, World
+from tests.fakes.world import CHOICE, PROJECT, World
 
 
 @pytest.fixture
@@ -43,6 +43,22 @@ def test_a_round_labels_every_unlabeled_image_and_shows_the_new_version(world):
         for (task, _), prediction in predictions.items()
     )
     assert world.label_studio.has_tabs
+
+
+def test_the_predicted_labels_get_a_wall_each(world):
+    version = world.run()["version"]
+    dogs, cats = ({CHOICE: Choices((label,))} for label in ("dog", "cat"))
+    assert world.label_studio.walls == {
+        "Confirm: dog": (version, dogs),
+        "Confirm: cat": (version, cats),
+    }
+
+
+def test_pre_labeling_chosen_tasks_keeps_the_walls_of_the_others(world):
+    version = world.run()["version"]
+    world.label_studio.walls.clear()
+    world.pre_label(version, task_ids=(TaskId(13),))
+    assert set(world.label_studio.walls) == {"Confirm: dog", "Confirm: cat"}
 
 
 def test_a_second_round_replaces_the_predictions_of_the_first(world):
@@ -250,7 +266,7 @@ def test_a_stop_after_the_switch_ends_the_cleanup_and_keeps_the_round(world):
     world.label_studio.refresh_tabs = stop
     report = world.run()
     assert world.versions.current(PROJECT).name == report["version"]
-    assert [one["reason"] for one in report["skipped_cleanup"]] == ["stopped on request"] * 5
+    assert [one["reason"] for one in report["skipped_cleanup"]] == ["stopped on request"] * 6
     assert "Label next" not in world.label_studio.lists
     assert world.illustrations.shown == {}
 

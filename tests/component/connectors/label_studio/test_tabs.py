@@ -19,12 +19,15 @@ class Views:
 
     def __init__(self) -> None:
         self.kept: dict[int, dict[str, Any]] = {}
+        self.columns: list[str] = []
 
     def __call__(self, asked: Asked) -> Reply:
+        if asked.path.startswith("/api/dm/columns"):
+            return Reply(body={"columns": [_column(name) for name in self.columns]})
         number = int(asked.path.rstrip("/").rpartition("/")[2] or 0) if self._one(asked) else 0
         match asked.method:
             case "POST":
-                number = len(self.kept) + 1
+                number = max(self.kept, default=0) + 1
                 self.kept[number] = asked.json["data"]
             case "PATCH":
                 self.kept[number] = asked.json["data"]
@@ -44,6 +47,11 @@ class Views:
 
     def _one(self, asked: Asked) -> bool:
         return asked.path.rstrip("/").rpartition("/")[2].isdigit()
+
+
+def _column(name: str) -> dict[str, str]:
+    parent, _, own = name.rpartition(".")
+    return {"id": own, "parent": parent} if parent else {"id": own}
 
 
 @pytest.fixture
@@ -84,3 +92,25 @@ def test_our_tab_that_a_person_renamed_is_theirs(tabs: Tabs, views: Views):
     (new,) = tabs.ensure(PETS, [LABELED])
     assert new != renamed
     assert views.kept[renamed]["title"] == "Done"
+
+
+def test_a_wall_is_a_grid_of_images_and_nothing_else(tabs: Tabs, views: Views):
+    views.kept[1] = {"title": "Default"}
+    views.columns = ["id", "predictions_score", "data.image", "data.text"]
+    (number,) = tabs.ensure(PETS, [Tab("Confirm: cat", columns=("data.image",), grid=True)])
+    wall = views.kept[number]
+    assert (wall["type"], wall["gridWidth"], wall["gridFitImagesToWidth"]) == ("grid", 6, True)
+    hidden = ["tasks:id", "tasks:predictions_score", "tasks:data.text"]
+    assert wall["hiddenColumns"] == {"explore": hidden, "labeling": hidden}
+
+
+def test_replacing_tabs_deletes_only_ours_of_the_same_prefix(tabs: Tabs, views: Views):
+    views.kept[1] = {"title": "Confirm: by hand"}
+    tabs.ensure(PETS, [LABELED])
+    tabs.replace(PETS, "Confirm: ", [Tab("Confirm: cat"), Tab("Confirm: dog")])
+    tabs.replace(PETS, "Confirm: ", [Tab("Confirm: dog"), Tab("Confirm: cow")])
+    titles = [view["title"] for view in views.kept.values()]
+    assert titles == ["Confirm: by hand", "Labeled", "Confirm: dog", "Confirm: cow"]
+    tabs.replace(PETS, "Confirm: ", [])
+    titles = [view["title"] for view in views.kept.values()]
+    assert titles == ["Confirm: by hand", "Labeled"]
