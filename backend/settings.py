@@ -175,6 +175,10 @@ class Settings(BaseSettings):
         None,
         description="folder of Label Studio's local files on this machine; for all tasks",
     )
+    delete_files_root: Path | None = Field(
+        None,
+        description="folder below which `autolabel labels` may delete image files; none: nowhere",
+    )
     max_image_megabytes: float = Field(64, gt=0, description="largest image file to download")
     max_image_megapixels: float = Field(80, gt=0, description="largest image to decode")
     fetch_seconds: float = Field(30, gt=0, description="time limit for downloading one image")
@@ -194,13 +198,15 @@ class Settings(BaseSettings):
         except json.JSONDecodeError as exc:
             raise ValueError(f"not JSON: {exc}") from exc
 
-    @field_validator("data_dir", "local_files_root", "backbone_weights", mode="before")
+    @field_validator(
+        "data_dir", "local_files_root", "delete_files_root", "backbone_weights", mode="before"
+    )
     @classmethod
     def _given(cls, path: object, info: ValidationInfo) -> object:
         """Treat an empty path as unset rather than as the working directory."""
         return path or cls.model_fields[info.field_name or ""].default
 
-    @field_validator("data_dir", "local_files_root", "backbone_weights")
+    @field_validator("data_dir", "local_files_root", "delete_files_root", "backbone_weights")
     @classmethod
     def _expanded(cls, path: Path | None) -> Path | None:
         try:

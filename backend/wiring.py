@@ -24,7 +24,8 @@ from backend.jobs.redis_client import QUICK, RedisClient
 from backend.jobs.redis_keys import RedisKeys
 from backend.label_studio.gateway import LabelStudioGateway
 from backend.label_studio.images import open_image_files
-from backend.ports.images import ImageModels
+from backend.label_studio.source_files import LocalSourceFiles
+from backend.ports.images import ImageModels, SourceFiles
 from backend.ports.jobs import AnnotationChanges, Jobs
 from backend.ports.label_studio import LabelStudio
 from backend.ports.model_family import Family
@@ -32,6 +33,7 @@ from backend.ports.progress import Steps, Work
 from backend.ports.stores import (
     Audits,
     Illustrations,
+    LabelBackups,
     Ledgers,
     ProjectOrigins,
     StoredPredictions,
@@ -48,6 +50,9 @@ from backend.services.audits import AuditDraw
 from backend.services.auto_accept import AutoAccept
 from backend.services.auto_train import AutoTrain, consuming, retraining_policy
 from backend.services.grouping import Grouping
+from backend.services.label_edits.editing import LabelEditing
+from backend.services.label_edits.plan import LabelPlanner
+from backend.services.label_edits.restoring import LabelRestore
 from backend.services.labeling_round import Collector
 from backend.services.pre_labeling import PreLabeling
 from backend.services.predict import Predict
@@ -69,6 +74,7 @@ from backend.services.undo import Undo
 from backend.settings import Settings
 from backend.stores.audits import AuditFiles
 from backend.stores.jobs import JobFiles
+from backend.stores.label_backups import LabelBackupFiles
 from backend.stores.ledgers import LedgerFiles
 from backend.stores.predictions import PredictionStore
 from backend.stores.project_folders import ProjectFolders
@@ -111,6 +117,8 @@ class Parts:
     families: Callable[[str], Mapping[TaskKind, Family]]
     illustrations: Illustrations
     origins: ProjectOrigins
+    backups: LabelBackups
+    source_files: SourceFiles
     reports: Callable[[ProjectId], Iterable[Report]]
     packages: Mapping[str, str]
     now: Callable[[], datetime] = utc_now
@@ -127,11 +135,17 @@ class UseCases:
     predict: Predict
     undo: Undo
     auditing: Auditing
+    label_planner: LabelPlanner
+    relabeling: LabelEditing
     jobs: Callable[[], Mapping[Mode, Work]]
 
     def work(self, mode: Mode) -> Work:
         """Return the use case that jobs of this kind run."""
-        without_models: Mapping[Mode, Work] = {Mode.UNDO: self.undo, Mode.AUDITING: self.auditing}
+        without_models: Mapping[Mode, Work] = {
+            Mode.UNDO: self.undo,
+            Mode.AUDITING: self.auditing,
+            Mode.RELABELING: self.relabeling,
+        }
         return without_models.get(mode) or self.jobs()[mode]
 
 
@@ -163,11 +177,34 @@ def use_cases(parts: Parts) -> UseCases:
         ),
         undo=Undo(auto_accept),
         auditing=auditing,
+        label_planner=_label_planner(parts),
+        relabeling=_relabeling(parts),
         jobs=cache(
             lambda: {
                 **_labeling_jobs(parts, auditing, trainer()),
                 **_selection_jobs(parts, trainer()),
             }
+        ),
+    )
+
+
+def _label_planner(parts: Parts) -> LabelPlanner:
+    return LabelPlanner(
+        parts.label_studio, parts.versions, parts.ledgers, parts.backups, parts.source_files
+    )
+
+
+def _relabeling(parts: Parts) -> LabelEditing:
+    return LabelEditing(
+        parts.label_studio,
+        parts.versions,
+        parts.stored,
+        parts.ledgers,
+        parts.backups,
+        parts.changes,
+        parts.source_files,
+        LabelRestore(
+            parts.label_studio, parts.versions, parts.ledgers, parts.backups, parts.changes
         ),
     )
 
@@ -296,6 +333,7 @@ def application(parts: Parts) -> Application:
         auditing=cases.auditing,
         auto_train=cases.auto_train,
         prediction=cases.predict,
+        labels=cases.label_planner,
         job_folder=lambda job: files.folder(job.request.project, job.id),
         origins=parts.origins,
         queue_answers=RedisClient(partial(redis_url, settings, **QUICK), quick=True).answers,
@@ -370,6 +408,8 @@ def real_parts(
             lambda ref, target: opened().write_preview(ref, target),
         ),
         origins=ProjectFolders(settings.data_dir),
+        backups=LabelBackupFiles(settings.data_dir),
+        source_files=LocalSourceFiles.of(settings),
         reports=lambda project: (job.report for job in files.newest(project) if job.report),
         packages=_packages(),
     )

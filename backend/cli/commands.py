@@ -1,13 +1,13 @@
 """The `autolabel` command. Exit status: 0 done, 1 failed, 2 usage, 3 refused by a precondition.
 
-The commands are grouped by subject in `servers`, `setup`, `jobs`, `audits` and `versions`.
+The commands are grouped by subject: `servers`, `setup`, `jobs`, `labels`, `audits`, `versions`.
 """
 
 import logging
 
 import typer
 
-from backend.cli import audits, jobs, servers, setup, versions
+from backend.cli import audits, jobs, labels, servers, setup, versions
 from backend.cli.options import Commands
 from backend.processes import logs
 
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 for part in (servers, setup, jobs, audits, versions):
     app.add_typer(part.commands)
+app.add_typer(labels.commands, name="labels")
 
 
 @app.callback()

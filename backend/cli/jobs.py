@@ -116,10 +116,10 @@ def _run(context: typer.Context, request: JobRequest, *, wait: bool, as_json: bo
     job, is_new = application.start(request)
     if not is_new and not as_json:
         terminal.say(f"Joined job {job.id}, which is already running.")
-    _show(application, job, wait=wait, as_json=as_json)
+    show_job(application, job, wait=wait, as_json=as_json)
 
 
-def _show(application: Backend, job: Job, *, wait: bool, as_json: bool) -> None:
+def show_job(application: Backend, job: Job, *, wait: bool, as_json: bool) -> None:
     """Show a job, with `wait` after its end. A job that did not finish makes the command fail."""
     if wait:
         job = job_progress.follow(application.jobs, job, quiet=as_json)
@@ -168,4 +168,4 @@ def undo(
 ) -> None:
     """Delete the annotations that a job with --accept created; safe to repeat."""
     application = backend(context)
-    _show(application, application.undo(JobId(job)), wait=wait, as_json=as_json)
+    show_job(application, application.undo(JobId(job)), wait=wait, as_json=as_json)

@@ -64,7 +64,8 @@ class LabeledImage:
     `repairs` counts the corrections made when the annotation was read, by kind, such as
     `{"clipped": 1}`. `by_person` says that a person submitted or changed the annotation; it is
     False for one that was imported or made from a prediction. `blind` says that it was not made
-    from a prediction.
+    from a prediction. `annotation` is its id, `changed` the time of its last change as Label Studio
+    writes it.
     """
 
     image: ImageRef
@@ -72,6 +73,8 @@ class LabeledImage:
     repairs: Mapping[str, int] = field(default_factory=dict[str, int])
     by_person: bool = False
     blind: bool = True
+    annotation: int = 0
+    changed: str = ""
 
 
 @dataclass(frozen=True, slots=True)

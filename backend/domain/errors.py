@@ -35,6 +35,7 @@ class ReasonCode(StrEnum):
     UNKNOWN_VERSION = "unknown_version"
     NO_BASE_WEIGHTS = "no_base_weights"
     JOB_IS_RUNNING = "job_is_running"
+    AUDIT_IS_OPEN = "audit_is_open"
 
 
 @dataclass(frozen=True, slots=True)

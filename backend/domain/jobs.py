@@ -11,6 +11,7 @@ from backend.domain.audits import Promise
 from backend.domain.errors import BadInput
 from backend.domain.ids import JobId, ProjectId, TaskId, VersionName
 from backend.domain.json import Json
+from backend.domain.label_edits import LabelEdit
 
 FEWEST_GROUPS, MOST_GROUPS = 2, 200
 """As in ModelArts' auto grouping."""
@@ -33,6 +34,8 @@ class Mode(StrEnum):
     AUDITING = "auditing"
     """Test an audit that people have labeled, and accept what it allows. Trains nothing."""
     UNDO = "undo"
+    RELABELING = "relabeling"
+    """Rename, merge, delete or restore labels across the project."""
 
 
 class Algorithm(StrEnum):
@@ -65,7 +68,7 @@ class JobRequest:
     Request parsing, the OpenAPI document, the page's forms and the Data Manager dialog take the
     limits and descriptions from here. Only parsing (`backend.jobs.requests`) enforces the limits
     of single fields; rules about several fields hold for every instance. `undoes` is the job whose
-    annotations an undo deletes.
+    annotations an undo deletes, `edit` the operation of a relabeling.
 
     Raises:
         BadInput: when fields contradict each other.
@@ -107,8 +110,14 @@ class JobRequest:
         int, Field(ge=1, le=MOST_PICKS, description="Images to suggest for labeling.")
     ] = 20
     undoes: JobId | None = None
+    edit: LabelEdit | None = None
 
     def __post_init__(self) -> None:
+        if (self.mode is Mode.RELABELING) != (self.edit is not None):
+            raise BadInput(
+                "a relabeling needs an operation on labels, and only a relabeling has one",
+                "Use autolabel labels PROJECT",
+            )
         if (self.mode is Mode.UNDO) != (self.undoes is not None):
             raise BadInput(
                 "an undo needs a job, and only an undo has one",

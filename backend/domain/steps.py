@@ -18,6 +18,7 @@ class Step(StrEnum):
     PUSH = "push"
     ACCEPT = "accept"
     UNDO = "undo"
+    RELABEL = "relabel"
     WAIT = "waiting for Label Studio"
 
     @property
@@ -35,6 +36,7 @@ _DOING: Mapping[Step, str] = {
     Step.PUSH: "writing to Label Studio",
     Step.ACCEPT: "accepting labels",
     Step.UNDO: "taking accepted labels back",
+    Step.RELABEL: "changing labels",
 }
 
 EXPECTED_SHARES: Mapping[Step, float] = {
@@ -49,6 +51,9 @@ EXPECTED_SHARES: Mapping[Step, float] = {
 
 UNDO_SHARES: Mapping[Step, float] = {Step.UNDO: 1}
 """An undo has no other steps."""
+
+RELABEL_SHARES: Mapping[Step, float] = {Step.RELABEL: 1}
+"""Nor has a label operation."""
 
 TIMED_STEPS = (Step.LIST, Step.FETCH, Step.EMBED, Step.TRAIN, Step.PREDICT, Step.PUSH)
 """Every report gives the seconds of each, 0 for a step that its job did not have."""

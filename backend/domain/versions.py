@@ -64,6 +64,8 @@ class Ledger:
         open_audit: the one that waits for people.
         acceptances: what each job accepted.
         note: what an older data folder held that no longer counts.
+        relabeled: accepted annotations that label operations changed, each with the time of that
+            change as Label Studio writes it. One changed later is a person's.
     """
 
     risk: RiskLedger = field(default_factory=RiskLedger)
@@ -71,6 +73,7 @@ class Ledger:
     open_audit: OpenAudit | None = None
     acceptances: Mapping[JobId, Acceptance] = field(default_factory=dict["JobId", Acceptance])
     note: str = ""
+    relabeled: Mapping[int, str] = field(default_factory=dict["int", "str"])
 
     @property
     def withheld(self) -> frozenset[TaskId]:
@@ -89,7 +92,8 @@ class ModelVersion:
     """A published model: the content of its `card.json`.
 
     `certificate` comes from the ledger and is None in the file: a card never changes, while what it
-    would promise may be accepted later, in part, or undone.
+    would promise may be accepted later, in part, or undone. `renamed` is there for controls whose
+    model has labels of its own: to which label of the control each of them belongs, "" if to none.
     """
 
     name: VersionName
@@ -106,3 +110,21 @@ class ModelVersion:
     promoted: bool = True
     reason: str = ""
     certificate: AuditCertificate | None = None
+    renamed: Mapping[ControlName, Mapping[Label, Label]] = field(
+        default_factory=dict["ControlName", "Mapping[Label, Label]"]
+    )
+
+    def relabeled(self, mapping: Mapping[Label, Label]) -> "ModelVersion":
+        """Return the card after labels turned into others, "" for those that were deleted."""
+        renamed = {
+            name: {
+                own: mapping.get(now, now)
+                for own, now in self.renamed.get(name, {one: one for one in labels}).items()
+            }
+            for name, labels in self.labels.items()
+        }
+        labels = {
+            name: tuple(dict.fromkeys(label for label in names.values() if label))
+            for name, names in renamed.items()
+        }
+        return replace(self, labels=labels, renamed=renamed)

@@ -9,13 +9,15 @@ from backend.domain.errors import AutolabelError
 from backend.domain.ids import JobId
 from backend.domain.job_events import JobDone, JobEnd
 from backend.domain.jobs import Job, Mode
-from backend.domain.steps import EXPECTED_SHARES, UNDO_SHARES, Step
+from backend.domain.steps import EXPECTED_SHARES, RELABEL_SHARES, UNDO_SHARES, Step
 from backend.jobs.board import JobBoard
 from backend.jobs.steps import JobSteps
 from backend.ports.progress import Work
 from backend.stores.atomic_files import room_for
 
 log = logging.getLogger(__name__)
+
+_SHARES = {Mode.UNDO: UNDO_SHARES, Mode.RELABELING: RELABEL_SHARES}
 
 
 def run(
@@ -31,7 +33,7 @@ def run(
         log.info("job %s was stopped, lost or taken by another worker", job_id)
         return
     if shares is None:
-        shares = UNDO_SHARES if job.request.mode is Mode.UNDO else EXPECTED_SHARES
+        shares = _SHARES.get(job.request.mode, EXPECTED_SHARES)
     steps = JobSteps(partial(board.progressed, job_id), shares)
     board.end(job, _attempt(board, job, work, steps))
 

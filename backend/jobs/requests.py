@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import fields
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -10,16 +10,21 @@ from backend.domain.errors import BadInput
 from backend.domain.ids import ProjectId
 from backend.domain.jobs import JobRequest
 from backend.domain.json import Json, JsonObject
+from backend.domain.label_edits import LabelEdit
 
 FIELDS = tuple(
-    field.name for field in fields(JobRequest) if field.name not in {"project", "undoes"}
+    field.name for field in fields(JobRequest) if field.name not in {"project", "undoes", "edit"}
 )
 """What the body of `POST /api/projects/<id>/jobs` may contain.
 
-The address names the project. Undo has a route of its own.
+The address names the project. Undo and label operations have routes of their own.
 """
 
+EDIT_FIELDS = tuple(field.name for field in fields(LabelEdit))
+
 _REQUEST = TypeAdapter(JobRequest)
+_EDIT = TypeAdapter(LabelEdit)
+Parsed = TypeVar("Parsed")
 
 
 def job_request(project: ProjectId, body: Json) -> JobRequest:
@@ -34,6 +39,18 @@ def job_request(project: ProjectId, body: Json) -> JobRequest:
     return _valid(json.dumps({**body, "project": project}))
 
 
+def label_edit(body: Json) -> LabelEdit:
+    """Parse an operation on labels.
+
+    Raises:
+        BadInput: naming the field that is unknown, of the wrong type or contradicts another.
+    """
+    for name in body:
+        if name not in EDIT_FIELDS:
+            raise BadInput(f"{name}: no such field", f"Known fields: {', '.join(EDIT_FIELDS)}")
+    return _parsed(_EDIT, json.dumps(dict(body)))
+
+
 def check(request: JobRequest) -> None:
     """Enforce the limits of single fields, which `JobRequest` itself does not.
 
@@ -44,8 +61,12 @@ def check(request: JobRequest) -> None:
 
 
 def _valid(request: str | bytes) -> JobRequest:
+    return _parsed(_REQUEST, request)
+
+
+def _parsed(adapter: TypeAdapter[Parsed], text: str | bytes) -> Parsed:
     try:
-        return _REQUEST.validate_json(request, strict=True)
+        return adapter.validate_json(text, strict=True)
     except ValidationError as exc:
         first = exc.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the request"

@@ -62,7 +62,15 @@ def labeled_image(task: Json, schema: LabelSchema) -> LabeledImage | None:
         return None
     by_person = bool(best.get("updated_by")) or best.get("lead_time") is not None
     blind = best.get("parent_prediction") is None
-    return LabeledImage(image_ref(task, schema), given, dict(+repairs), by_person, blind)
+    return LabeledImage(
+        image_ref(task, schema),
+        given,
+        dict(+repairs),
+        by_person,
+        blind,
+        best["id"],
+        best.get("updated_at") or "",
+    )
 
 
 def audit_labels(task: Json, schema: LabelSchema) -> AuditLabels:

@@ -8,6 +8,7 @@ from backend.domain.answers import Answers, ImageRef, LabeledImage, NoPrediction
 from backend.domain.audits import AuditLabels
 from backend.domain.errors import NotFound
 from backend.domain.ids import ProjectId, TaskId, VersionName
+from backend.domain.json import Json
 from backend.domain.projects import Project
 from backend.domain.schema import LabelSchema
 from backend.domain.tab_titles import WALL, wall_title
@@ -15,8 +16,9 @@ from backend.domain.version_names import GROUP_NAME, VERSION_NAME, group_name
 from backend.label_studio import codec, labeling_config
 from backend.label_studio.errors import errors_translated
 from backend.label_studio.tabs import TABS, of_answer, of_groups, of_tasks
-from backend.ports.label_studio import Pushed, TakenBack
+from backend.ports.label_studio import Pushed, ResultOf, StoredResult, TakenBack, TaskResults
 from connectors.label_studio.client import LabelStudioClient
+from connectors.label_studio.results import Holder, ResultKind
 from connectors.label_studio.tabs import Tab
 
 TITLE = "Autolabel"
@@ -200,16 +202,53 @@ class LabelStudioGateway:
             found = self._client.acceptance.find(project, version, tasks)
         return {TaskId(task): annotation for task, annotation in found.items()}
 
-    def take_back(self, project: ProjectId, annotations: Mapping[TaskId, int]) -> TakenBack:
+    def take_back(
+        self,
+        project: ProjectId,
+        annotations: Mapping[TaskId, int],
+        relabeled: Mapping[int, str] | None = None,
+    ) -> TakenBack:
+        made = {int(task): annotation for task, annotation in annotations.items()}
         with errors_translated():
-            done = self._client.acceptance.take_back(
-                project, {int(task): annotation for task, annotation in annotations.items()}
-            )
+            done = self._client.acceptance.take_back(project, made, relabeled or {})
         return TakenBack(
             frozenset(map(TaskId, done.deleted)),
             frozenset(map(TaskId, done.changed)),
             frozenset(map(TaskId, done.drafted)),
         )
+
+    def task_results(self, project: ProjectId) -> Iterator[TaskResults]:
+        with errors_translated():
+            for task in self._client.results.tasks(project):
+                results = tuple(map(_stored, self._client.results.of_task(task)))
+                yield TaskResults(TaskId(task["id"]), task, results)
+
+    def draft_results(self, project: ProjectId) -> Iterator[StoredResult]:
+        with errors_translated():
+            yield from map(_stored, self._client.results.drafts(project))
+
+    def change_result(self, changed: StoredResult) -> str | None:
+        kind = ResultKind(changed.of.value)
+        with errors_translated():
+            return self._client.results.change(
+                kind, changed.id, [dict(part) for part in changed.result]
+            )
+
+    def set_label_config(self, project: ProjectId, label_config: str) -> None:
+        with errors_translated():
+            self._client.projects.set_label_config(project, label_config)
+
+    def recount_labels(self, project: ProjectId) -> None:
+        with errors_translated():
+            self._client.projects.recount_labels(project)
+
+    def delete_tasks(self, project: ProjectId, tasks: Sequence[TaskId]) -> None:
+        with errors_translated():
+            self._client.results.delete_tasks(project, tasks)
+
+    def import_tasks(self, project: ProjectId, contents: Sequence[Json]) -> Sequence[TaskId]:
+        with errors_translated():
+            return [TaskId(task) for task in self._client.results.import_tasks(project, contents)]
 
     def connect(self, project: ProjectId, backend_url: str, user: str, password: str) -> str:
         self.project(project)
@@ -234,6 +273,10 @@ def _clusters(predictions: Sequence[Prediction], version: VersionName) -> dict[T
 
 def _membership(task: TaskId, group: VersionName, nearness: float) -> dict[str, Any]:
     return {"task": task, "model_version": group, "score": nearness, "result": []}
+
+
+def _stored(holder: Holder) -> StoredResult:
+    return StoredResult(ResultOf(holder.kind.value), holder.id, TaskId(holder.task), holder.result)
 
 
 def _project(row: dict[str, Any]) -> Project:

@@ -26,7 +26,7 @@ def parse(label_config: str) -> LabelSchema:
     Raises:
         UnsupportedConfig: when it is not XML, or has no image or no supported control.
     """
-    root = _root(label_config)
+    root = readable(label_config)
     names = [image.get("name", "") for image in root.iter("Image")]
     if not names:
         raise UnsupportedConfig("the labeling config has no <Image> tag", HINT)
@@ -41,7 +41,8 @@ def parse(label_config: str) -> LabelSchema:
     return LabelSchema(_data_key(image), controls, warnings)
 
 
-def _root(label_config: str) -> Element:
+def readable(label_config: str) -> Element:
+    """Return the root of a labeling config. Raises UnsupportedConfig when it is not XML."""
     try:
         return fromstring(label_config)
     except (ParseError, DefusedXmlException, ValueError) as exc:

@@ -1,11 +1,12 @@
 """The interface that the web process and the command line call."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from backend.domain.ids import JobId, ProjectId, VersionName
 from backend.domain.jobs import Job, JobRequest
+from backend.domain.label_edits import LabelEdit, LabelEditPlan, LabelUse
 from backend.domain.projects import ProjectStatus
 from backend.domain.versions import ModelVersion
 from backend.ports.jobs import Jobs
@@ -65,6 +66,35 @@ class Backend(Protocol):
         Raises:
             NotFound: when it accepted nothing, or was undone already.
             Refused: while a job of the project is queued or running.
+        """
+        ...
+
+    def label_uses(
+        self, project: ProjectId, progress: Callable[[int], None] = ...
+    ) -> Sequence[LabelUse]:
+        """Count the uses of each label. Reads all tasks; `progress` gets the number read so far."""
+        ...
+
+    def plan_labels(
+        self, project: ProjectId, edit: LabelEdit, progress: Callable[[int], None] = ...
+    ) -> LabelEditPlan:
+        """Return what an operation on labels would change. Reads all tasks.
+
+        Raises:
+            BadInput: when the labeling config cannot be changed so.
+        """
+        ...
+
+    def adopt_backup(self, project: ProjectId, file: Path) -> LabelEdit:
+        """Return the operation that restores a backup. Raises NotFound and BadInput."""
+        ...
+
+    def relabel(self, project: ProjectId, edit: LabelEdit) -> Job:
+        """Queue an operation on labels, or join the same one that is queued or running.
+
+        Raises:
+            BadInput: when the labeling config cannot be changed so.
+            Refused: while another job of the project is queued or running.
         """
         ...
 

@@ -17,6 +17,18 @@ WritePreview = Callable[[ImageRef, Path], None]
 """Writes a small upright JPEG of an image to a path. Raises UnreadableImage."""
 
 
+class SourceFiles(Protocol):
+    """The image files that may be deleted on this machine."""
+
+    def find(self, uri: str) -> Path | None:
+        """Return the file of an image if it is below the folder in which files may be deleted."""
+        ...
+
+    def delete(self, path: Path) -> None:
+        """Delete a file that `find` returned; one that is gone is no error."""
+        ...
+
+
 class ImageFiles(Protocol):
     """Addresses to local files: fetched once, kept in a bounded cache."""
 

@@ -6,11 +6,13 @@ LabelStudioDenied, or NotFound for a project that does not exist.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from backend.domain.answers import Answers, ImageRef, LabeledImage, NoPrediction, Prediction
 from backend.domain.audits import AuditLabels
 from backend.domain.ids import ProjectId, TaskId, VersionName
+from backend.domain.json import Json
 from backend.domain.projects import Project
 from backend.domain.schema import LabelSchema
 
@@ -34,6 +36,33 @@ class TakenBack:
     deleted: frozenset[TaskId] = frozenset()
     changed: frozenset[TaskId] = frozenset()
     drafted: frozenset[TaskId] = frozenset()
+
+
+class ResultOf(StrEnum):
+    """What a result belongs to, as Label Studio calls it."""
+
+    ANNOTATION = "annotations"
+    DRAFT = "drafts"
+    PREDICTION = "predictions"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResult:
+    """The result of one annotation, draft or prediction, in Label Studio's JSON."""
+
+    of: ResultOf
+    id: int
+    task: TaskId
+    result: Sequence[Json]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskResults:
+    """A whole task in Label Studio's JSON, and the results of its annotations and predictions."""
+
+    task: TaskId
+    content: Json
+    results: tuple[StoredResult, ...]
 
 
 class ProjectReader(Protocol):
@@ -179,11 +208,57 @@ class PredictionAcceptor(Protocol):
         """
         ...
 
-    def take_back(self, project: ProjectId, annotations: Mapping[TaskId, int]) -> TakenBack:
+    def take_back(
+        self,
+        project: ProjectId,
+        annotations: Mapping[TaskId, int],
+        relabeled: Mapping[int, str] | None = None,
+    ) -> TakenBack:
         """Delete these annotations; one that is already gone is ignored. Safe to repeat.
 
-        Those that people have changed, or have unsaved changes to, are kept.
+        Those that people have changed, or have unsaved changes to, are kept. `relabeled` are the
+        times at which label operations changed annotations: such a change is none of people's.
         """
+        ...
+
+
+class LabelEditor(ProjectReader, Protocol):
+    """Changes labels across a project."""
+
+    def task_results(self, project: ProjectId) -> Iterator[TaskResults]:
+        """Yield all tasks, skipped ones too, in order of task id."""
+        ...
+
+    def draft_results(self, project: ProjectId) -> Iterator[StoredResult]:
+        """Yield the unsaved changes of all people."""
+        ...
+
+    def change_result(self, changed: StoredResult) -> str | None:
+        """Store this result, all other fields as they are.
+
+        Returns the time of the change as Label Studio writes it; None if what it belongs to does
+        not exist any more.
+        """
+        ...
+
+    def set_label_config(self, project: ProjectId, label_config: str) -> None:
+        """Replace the labeling config. Raises BadInput when Label Studio refuses it."""
+        ...
+
+    def recount_labels(self, project: ProjectId) -> None:
+        """Make Label Studio count which labels are in use; it checks new configs against that."""
+        ...
+
+    def delete_tasks(self, project: ProjectId, tasks: Sequence[TaskId]) -> None:
+        """Delete tasks, with their annotations and predictions. Safe to repeat."""
+        ...
+
+    def import_tasks(self, project: ProjectId, contents: Sequence[Json]) -> Sequence[TaskId]:
+        """Create tasks from what `task_results` yielded; returns their new ids, in order."""
+        ...
+
+    def refresh_tabs(self, project: ProjectId) -> None:
+        """As `TabEditor.refresh_tabs`."""
         ...
 
 
@@ -211,6 +286,7 @@ class LabelStudio(
     WallEditor,
     GroupEditor,
     PredictionAcceptor,
+    LabelEditor,
     BackendRegistry,
     Protocol,
 ):

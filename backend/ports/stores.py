@@ -1,14 +1,15 @@
 """What the data folder stores: model versions, ledgers, predictions, images of a report."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from backend.domain.answers import ImageRef
 from backend.domain.audits import Audit, CertificateFile
-from backend.domain.ids import AuditId, ControlName, JobId, ProjectId, VersionName
+from backend.domain.ids import AuditId, ControlName, JobId, Label, ProjectId, VersionName
 from backend.domain.jobs import Job
 from backend.domain.json import Json
+from backend.domain.label_edits import LabelEdit
 from backend.domain.projects import Project
 from backend.domain.versions import Ledger, ModelVersion
 
@@ -54,6 +55,15 @@ class Versions(PublishedVersions, VersionFolders, Protocol):
 
         Raises:
             BadInput: when the folder holds no complete version.
+        """
+        ...
+
+    def relabel(
+        self, project: ProjectId, version: VersionName, mapping: Mapping[Label, Label], reason: str
+    ) -> ModelVersion:
+        """Publish a copy of a version whose labels turned into others, "" for deleted ones.
+
+        Raises NotFound.
         """
         ...
 
@@ -115,8 +125,71 @@ class StoredPredictions(Protocol):
         """Return the stored predictions of those tasks that still show the same image."""
         ...
 
+    def relabel(
+        self,
+        project: ProjectId,
+        old: VersionName,
+        new: VersionName,
+        change: Callable[[Json], Json],
+    ) -> None:
+        """Store the predictions of a version under another one too, each changed."""
+        ...
+
     def prune(self, project: ProjectId, keep: Iterable[VersionName]) -> None:
         """Delete the predictions of all versions but these."""
+        ...
+
+
+class LabelBackups(Protocol):
+    """Backups of label operations, each of which is the journal of its operation too.
+
+    A row is a JSON object that says `what` it is; all that is written is on disk on return.
+    """
+
+    def begin(self, project: ProjectId, name: str, edit: LabelEdit, label_config: str) -> None:
+        """Begin a backup. Raises OutOfSpace."""
+        ...
+
+    def append(self, project: ProjectId, name: str, rows: Sequence[Json]) -> None:
+        """Add rows. Raises OutOfSpace."""
+        ...
+
+    def rows(self, project: ProjectId, name: str) -> Iterator[Json]:
+        """Yield all rows, in order. Raises NotFound."""
+        ...
+
+    def edit(self, project: ProjectId, name: str) -> tuple[LabelEdit, str]:
+        """Return the operation, and the labeling config before it.
+
+        Raises:
+            NotFound: when there is no such backup.
+            BadInput: when it is no backup of this project.
+        """
+        ...
+
+    def unfinished(self, project: ProjectId) -> str | None:
+        """Return the newest backup if its operation did not come to its end."""
+        ...
+
+    def keep_file(self, project: ProjectId, name: str, source: Path) -> str:
+        """Copy a file into the backup; returns the name of the copy. Raises OutOfSpace."""
+        ...
+
+    def bring_back(self, project: ProjectId, name: str, copy: str, target: Path) -> bool:
+        """Copy a kept file back, unless there is one; returns whether it was. Raises OutOfSpace."""
+        ...
+
+    def path(self, project: ProjectId, name: str) -> Path:
+        """Return the file of a backup."""
+        ...
+
+    def adopt(self, project: ProjectId, file: Path) -> str:
+        """Return the name of the backup in a file, which is copied if it lies elsewhere.
+
+        Raises:
+            NotFound: when there is no such file.
+            BadInput: when it is no backup of this project.
+        """
         ...
 
 

@@ -35,8 +35,11 @@ def job_lines(job: JobJson) -> Iterable[RenderableType]:
 
 
 def _report_lines(report: Json) -> Iterable[str]:
-    lines = _selection_lines if report["version"] is None else _training_lines
-    yield from lines(report)
+    if "labels_changed" in report:
+        yield f"  backup     {escape(report['backup'])}"
+    else:
+        lines = _selection_lines if report["version"] is None else _training_lines
+        yield from lines(report)
     seconds = ", ".join(f"{name} {spent:.1f}" for name, spent in report["seconds"].items())
     yield f"  seconds    {seconds}"
 

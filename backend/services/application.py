@@ -5,8 +5,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from backend.domain.errors import Refused
 from backend.domain.ids import UNTRAINED, JobId, ProjectId, VersionName
-from backend.domain.jobs import Job, JobRequest
+from backend.domain.jobs import Job, JobRequest, Mode
+from backend.domain.label_edits import LabelChange, LabelEdit, LabelEditPlan, LabelUse
 from backend.domain.projects import ProjectStatus
 from backend.domain.versions import ModelVersion
 from backend.ports.application import ConnectableProjects
@@ -15,9 +17,10 @@ from backend.ports.stores import ProjectOrigins, Versions
 from backend.services.auditing import Auditing
 from backend.services.auto_accept import AutoAccept
 from backend.services.auto_train import AutoTrain
+from backend.services.label_edits.plan import LabelPlanner
 from backend.services.predict import Predict
 from backend.services.readiness import Readiness
-from backend.services.undo import UndoQueue
+from backend.services.undo import UndoQueue, busy
 from backend.services.watch_failures import WatchFailures
 
 
@@ -37,6 +40,7 @@ class Application:
     auditing: Auditing
     auto_train: AutoTrain
     prediction: Predict
+    labels: LabelPlanner
     job_folder: Callable[[Job], Path]
     queue_answers: Callable[[], bool]
     origins: ProjectOrigins
@@ -75,6 +79,32 @@ class Application:
     def undo(self, job: JobId) -> Job:
         self.origins.require(self.label_studio.project(self.jobs.get(job).request.project))
         return UndoQueue(self.jobs, self.auto_accept)(job)
+
+    def label_uses(
+        self, project: ProjectId, progress: Callable[[int], None] = lambda _: None
+    ) -> Sequence[LabelUse]:
+        return self.labels.used(project, progress)
+
+    def plan_labels(
+        self,
+        project: ProjectId,
+        edit: LabelEdit,
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> LabelEditPlan:
+        return self.labels.plan(project, edit, progress)
+
+    def adopt_backup(self, project: ProjectId, file: Path) -> LabelEdit:
+        return LabelEdit(LabelChange.RESTORE, backup=self.labels.backups.adopt(project, file))
+
+    def relabel(self, project: ProjectId, edit: LabelEdit) -> Job:
+        running = self.jobs.live(project)
+        if running is None:
+            self.origins.claim(self.label_studio.project(project))
+            self.labels.check(project, edit)
+            running, _ = self.jobs.submit(JobRequest(project, Mode.RELABELING, edit=edit))
+        if running.request.edit != edit:
+            raise Refused([busy(running, "no labels can be changed meanwhile")])
+        return running
 
     def accepted(self, job: Job) -> int:
         return self.auto_accept.accepted_by(job.request.project, job.id)

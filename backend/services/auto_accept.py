@@ -128,7 +128,8 @@ class AutoAccept:
         return len(made)
 
     def _take_back(self, project: ProjectId, made: Mapping[TaskId, int]) -> TakenBack:
-        done = self.label_studio.take_back(project, made)
+        relabeled = self.ledgers.load(project).relabeled
+        done = self.label_studio.take_back(project, made, relabeled)
         self.changes.discount(project, len(done.deleted))
         return done
 

@@ -97,7 +97,8 @@ def trainable(labeled: Iterable[LabeledImage], ledger: Ledger) -> tuple[LabeledI
 
 def is_of_model(image: LabeledImage, ledger: Ledger) -> bool:
     """Whether a model gave the label; one that a person changed or submitted is a person's."""
-    return image.image.task in ledger.accepted and not image.by_person
+    is_relabeled = bool(image.changed) and ledger.relabeled.get(image.annotation) == image.changed
+    return image.image.task in ledger.accepted and (is_relabeled or not image.by_person)
 
 
 def count_images(

@@ -94,7 +94,7 @@ class Readiness:
                 return self._unfit_version(request)
             case Mode.GROUPING | Mode.SUGGESTING:
                 return self._no_images(request)
-            case Mode.UNDO | Mode.AUDITING:
+            case Mode.UNDO | Mode.AUDITING | Mode.RELABELING:
                 return ()
 
     def _weightless(self, kinds: Collection[TaskKind]) -> tuple[Reason, ...]:

@@ -57,14 +57,15 @@ class UndoQueue:
             self.auto_accept.require_accepted(project, job)
             live, _ = self.jobs.submit(JobRequest(project, Mode.UNDO, undoes=job))
         if live.request.undoes != job:
-            raise Refused([_busy(live)])
+            raise Refused([busy(live, "nothing can be undone meanwhile")])
         return live
 
 
-def _busy(live: Job) -> Reason:
+def busy(live: Job, consequence: str) -> Reason:
+    """Return the refusal of what cannot be done while a job of the project is live."""
     return Reason(
         ReasonCode.JOB_IS_RUNNING,
-        f"job {live.id} is {live.state.value}, and nothing can be undone meanwhile",
+        f"job {live.id} is {live.state.value}, and {consequence}",
         hint="Stop it first, or wait for its end",
     )
 

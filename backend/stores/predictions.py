@@ -35,6 +35,7 @@ _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
 """SQLITE_ERROR: the table has other columns, so the file is of another program or version."""
 
 _PUT = "INSERT OR REPLACE INTO predictions VALUES (?, ?, ?, ?)"
+_OF_VERSION = "SELECT task, uri, prediction FROM predictions WHERE version = ?"
 _GET = """
 SELECT * FROM predictions
 WHERE version = ? AND task IN (SELECT value FROM json_each(?))
@@ -83,6 +84,32 @@ class PredictionStore:
         keys = {ref: (ref.task, _digest(ref.uri)) for ref in refs}
         found = {ref: _parsed(stored[key]) for ref, key in keys.items() if key in stored}
         return {ref: prediction for ref, prediction in found.items() if prediction is not None}
+
+    def relabel(
+        self,
+        project: ProjectId,
+        old: VersionName,
+        new: VersionName,
+        change: Callable[[Json], Json],
+    ) -> None:
+        """Store the predictions of a version under another one too, each changed.
+
+        Raises:
+            OutOfSpace: with nothing stored.
+        """
+        if not self._path(project).is_file():
+            return
+
+        def copied(database: sqlite3.Connection) -> None:
+            rows = database.execute(_OF_VERSION, (old,)).fetchall()
+            changed = (
+                (new, task, uri, json.dumps(change(known), separators=(",", ":")))
+                for task, uri, prediction in rows
+                if (known := _parsed(prediction)) is not None
+            )
+            database.executemany(_PUT, changed)
+
+        self._run(project, copied)
 
     def prune(self, project: ProjectId, keep: Iterable[VersionName]) -> None:
         """Delete the predictions of all other versions."""

@@ -22,7 +22,7 @@ from pydantic import BeforeValidator, TypeAdapter
 from pydantic_core import to_json
 
 from backend.domain.errors import BadInput, NotFound
-from backend.domain.ids import ControlName, ProjectId, VersionName
+from backend.domain.ids import ControlName, Label, ProjectId, VersionName
 from backend.domain.json import Json
 from backend.domain.metrics import metrics_from_json, metrics_to_json
 from backend.domain.version_names import VERSION_NAME, control_folder
@@ -130,6 +130,23 @@ class VersionStore:
             ),
             copy,
         )
+
+    def relabel(
+        self, project: ProjectId, version: VersionName, mapping: Mapping[Label, Label], reason: str
+    ) -> ModelVersion:
+        """Publish a copy of a version whose labels turned into others, "" for deleted ones.
+
+        Raises NotFound, and OutOfSpace with nothing left behind.
+        """
+        card = self.get(project, version)
+
+        def copy(folder: Path) -> None:
+            for control in card.kinds:
+                source = self.folder(project, version, control)
+                shutil.copytree(source, control_folder(folder, control))
+
+        changed = replace(card.relabeled(mapping), parent=version, reason=reason)
+        return self.publish(project, lambda name: replace(changed, name=name), copy)
 
     def all(self, project: ProjectId) -> Sequence[ModelVersion]:
         """Newest first. Logs a warning for each version with an invalid card and skips it."""

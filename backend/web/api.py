@@ -3,7 +3,8 @@
 from flask import Blueprint, Response, request
 
 from backend.domain.ids import JobId, ProjectId, VersionName
-from backend.jobs.requests import job_request
+from backend.jobs.requests import job_request, label_edit
+from backend.presentation.label_views import LabelPlanJson, LabelUsesJson
 from backend.presentation.serializers import (
     JobJson,
     JobsJson,
@@ -42,6 +43,25 @@ def project_jobs(project: int) -> Response:
 @routes.route("/projects/<project:project>/status")
 def project_status(project: int) -> Response:
     return answer(StatusJson.of(backend().status(ProjectId(project))))
+
+
+@routes.route("/projects/<project:project>/labels", methods=["GET"])
+def project_labels(project: int) -> Response:
+    return answer(LabelUsesJson.of(backend().label_uses(ProjectId(project))))
+
+
+@routes.route("/projects/<project:project>/labels/plan", methods=["POST"])
+def plan_labels(project: int) -> Response:
+    """Answer what an operation on labels would change; change nothing."""
+    plan = backend().plan_labels(ProjectId(project), label_edit(json_object()))
+    return answer(LabelPlanJson.of(plan))
+
+
+@routes.route("/projects/<project:project>/labels", methods=["POST"])
+def change_labels(project: int) -> Response:
+    """Answer 202 with the job that changes the labels."""
+    job = backend().relabel(ProjectId(project), label_edit(json_object()))
+    return answer(JobAnswer(JobJson.of(job)), 202)
 
 
 @routes.route("/projects/<project:project>/versions")

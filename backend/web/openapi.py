@@ -7,7 +7,9 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
 from backend.domain.jobs import JobRequest
 from backend.domain.json import JsonObject
+from backend.domain.label_edits import LabelEdit
 from backend.jobs.requests import FIELDS
+from backend.presentation.label_views import LabelPlanJson, LabelUsesJson
 from backend.presentation.serializers import (
     ErrorJson,
     JobJson,
@@ -24,6 +26,8 @@ ANSWERS = (
     JobAnswer,
     JobJson,
     JobsJson,
+    LabelPlanJson,
+    LabelUsesJson,
     StatusJson,
     VersionJson,
     VersionsJson,
@@ -41,6 +45,7 @@ class _Schemas(GenerateJsonSchema):
 def _schemas() -> JsonObject:
     inputs: list[tuple[type, JsonSchemaMode, TypeAdapter[Any]]] = [
         (JobRequest, "validation", TypeAdapter(JobRequest)),
+        (LabelEdit, "validation", TypeAdapter(LabelEdit)),
         *((answer, "serialization", TypeAdapter(answer)) for answer in ANSWERS),
     ]
     _, found = TypeAdapter.json_schemas(inputs, ref_template=REF, schema_generator=_Schemas)
@@ -107,6 +112,32 @@ PATHS: JsonObject = {
             "projectStatus",
             "Whether a job may start, and if not, why",
             {200: ("The status.", StatusJson)},
+        ),
+    },
+    "/api/projects/{project}/labels": {
+        "parameters": _parameters(project="integer"),
+        "get": _route(
+            "listLabels",
+            "Labels of the project, those that its config lacks too, and how often each is used",
+            {200: ("One entry per label.", LabelUsesJson)},
+        ),
+        "post": _route(
+            "changeLabels",
+            "Rename, merge, delete or restore labels across the project",
+            {
+                202: ("The job that changes them.", JobAnswer),
+                409: ("Another job is queued or running, or an audit is open.", ErrorJson),
+            },
+            body=LabelEdit,
+        ),
+    },
+    "/api/projects/{project}/labels/plan": {
+        "parameters": _parameters(project="integer"),
+        "post": _route(
+            "planLabels",
+            "What an operation on labels would change",
+            {200: ("The numbers; nothing was changed.", LabelPlanJson)},
+            body=LabelEdit,
         ),
     },
     "/api/projects/{project}/versions": {

@@ -17,6 +17,7 @@ from connectors.label_studio.prediction_import import PredictionImport
 from connectors.label_studio.predictions import Predictions
 from connectors.label_studio.projects import Projects
 from connectors.label_studio.registration import Registration
+from connectors.label_studio.results import Results
 from connectors.label_studio.send_once import SendOnce
 from connectors.label_studio.storages import Storages
 from connectors.label_studio.tabs import Tabs
@@ -50,6 +51,7 @@ class LabelStudioClient:
         self.acceptance = PredictionAcceptance(self._calls, self.tasks, send_once)
         self.predictions = Predictions(self._calls, self.tasks, self.projects)
         self.prediction_import = PredictionImport(self._calls, self.tasks, self.projects, send_once)
+        self.results = Results(self._calls, self.tasks)
         self.tabs = Tabs(self._calls)
         self.storages = Storages(self._calls)
         self.registration = Registration(self._calls)

@@ -22,6 +22,7 @@ _FIELDS = (
     "parent_prediction",
     "lead_time",
     "updated_by",
+    "updated_at",
     "completed_by",
     "predictions",
     "model_version",
@@ -85,19 +86,26 @@ class PredictionAcceptance:
             waited, rows = waited + _PAUSE, self._rows(project, tasks)
         return self._keep_one(rows, version)
 
-    def take_back(self, project: int, annotations: Mapping[int, int]) -> Deletion:
+    def take_back(
+        self, project: int, annotations: Mapping[int, int], ours: Mapping[int, str] | None = None
+    ) -> Deletion:
         """Delete annotations, given by task; one that does not exist any more is ignored.
 
         An annotation that a user has changed, or has a draft of, is kept. So is whatever else the
-        task has.
+        task has. `ours` are the times, by annotation, of changes that no user made.
         """
+        own = ours or {}
         found = {
             row["id"]: one
             for row in self._rows(project, annotations)
             for one in row["annotations"]
             if one["id"] == annotations[row["id"]]
         }
-        changed = {task for task, one in found.items() if one["updated_by"]}
+        changed = {
+            task
+            for task, one in found.items()
+            if one["updated_by"] and own.get(one["id"]) != one.get("updated_at", "")
+        }
         drafted = self._drafted(project, {task: annotations[task] for task in found}) - changed
         deleted = set(found) - changed - drafted
         for task in sorted(deleted):

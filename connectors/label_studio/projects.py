@@ -37,6 +37,25 @@ class Projects:
         body = {"title": title, "label_config": label_config, **fields}
         return self._calls.object("POST", "/api/projects/", json=body)
 
+    def set_label_config(self, project: int, label_config: str) -> None:
+        """Replace the labeling config.
+
+        Raises:
+            Rejected: when it is not valid, or lacks what annotations use.
+        """
+        body = {"label_config": label_config}
+        self._calls.object("PATCH", f"/api/projects/{project}/", json=body)
+
+    def recount_labels(self, project: int) -> None:
+        """Make Label Studio count anew which labels are in use, after drafts were changed.
+
+        Its settings page refuses labeling configs that lack a label which it counts. With a Redis
+        it counts in the background.
+        """
+        self._calls.http.request_json(
+            "POST", f"/api/projects/{project}/summary/reset", json={}, timeout=300.0
+        )
+
     def set_model_version(self, project: int, version: str) -> None:
         """Select the version whose predictions give scores, ordering and uncertainty sampling.
 

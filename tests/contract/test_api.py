@@ -328,3 +328,33 @@ def test_metrics_say_that_redis_is_down(client, backend):
 def test_a_version_with_a_certificate_that_is_none_conforms(client, backend, conforms):
     backend.versions.cards[:] = [a_version(metrics={"c": {"ece": math.nan}})]
     conforms(client.get("/api/projects/2/versions"), "/api/projects/{project}/versions")
+
+
+class TestLabels:
+    EDIT = {"change": "rename", "labels": ["cat"], "into": "Cat"}  # noqa: RUF012 - never changed
+
+    def test_their_uses_are_listed(self, client, backend, conforms):
+        answer = conforms(client.get("/api/projects/2/labels"), "/api/projects/{project}/labels")
+        assert isinstance(answer["labels"], list)
+
+    def test_a_plan_changes_nothing(self, client, backend, conforms):
+        path = "/api/projects/{project}/labels/plan"
+        plan = conforms(client.post("/api/projects/2/labels/plan", json=self.EDIT), path, "post")
+        assert (plan["change"], plan["into"]) == ("rename", "Cat")
+        assert backend.jobs.live(2) is None
+
+    def test_a_change_is_a_job(self, client, backend, conforms):
+        answer = client.post("/api/projects/2/labels", json=self.EDIT)
+        assert answer.status_code == 202
+        job = conforms(answer, "/api/projects/{project}/labels", "post")["job"]
+        assert job["mode"] == "relabeling"
+        other = client.post("/api/projects/2/labels", json={**self.EDIT, "into": "CAT"})
+        assert other.status_code == 409
+
+    @pytest.mark.parametrize(
+        "fields", [{"change": "paint"}, {"labels": [1]}, {"labels": []}, {"colour": "red"}]
+    )
+    def test_a_field_that_does_not_fit_is_named(self, client, backend, fields):
+        answer = client.post("/api/projects/2/labels", json={**self.EDIT, **fields})
+        assert answer.status_code == 400
+        assert backend.jobs.live(2) is None

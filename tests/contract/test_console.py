@@ -481,3 +481,32 @@ class TestBelowAPath:
         assert client.get("/autolabel/health").status_code == 200
         assert 'href="/autolabel/static/console.css"' in text_of(client.get("/autolabel/"))
         assert client.get("/health").status_code == 200
+
+
+class TestLabels:
+    RENAME = {"change": "rename", "labels": "cat", "into": "Cat"}  # noqa: RUF012 - never changed
+
+    def test_are_listed_with_what_they_are_used_for(self, client, backend):
+        backend.counts = (LabelCount("c", "cat", 12),)
+        assert "/projects/2/labels" in text_of(client.get("/projects/2"))
+        page = text_of(client.get("/projects/2/labels"))
+        assert "cat" in page
+        assert "12" in page
+
+    def test_change_only_after_it_was_shown_and_confirmed(self, client, backend):
+        shown = submit(client, "/projects/2/labels", **self.RENAME)
+        assert "rename &#39;cat&#39; to &#39;Cat&#39;" in text_of(shown)
+        assert backend.jobs.live(2) is None
+        done = submit(client, "/projects/2/labels", **self.RENAME, confirmed="yes")
+        assert done.location.endswith("/projects/2#job")
+        assert backend.jobs.live(2).request.edit.into == "Cat"
+        assert "rename" in text_of(client.get("/projects/2"))
+
+    @pytest.mark.parametrize("fields", [{"change": "paint"}, {"into": ""}])
+    def test_are_not_changed_by_a_form_that_does_not_fit(self, client, backend, fields):
+        answer = submit(client, "/projects/2/labels", **{**self.RENAME, **fields})
+        assert answer.status_code == 400
+        assert "No label was changed" in text_of(answer)
+
+    def test_are_not_changed_by_another_site(self, client, backend):
+        assert client.post("/projects/2/labels", data=self.RENAME).status_code == 403

@@ -59,3 +59,16 @@ def test_prune_forgets_the_other_versions_of_this_project_only(stored: StoredPre
 def test_prune_of_a_project_without_predictions_is_nothing_to_do(stored: StoredPredictions):
     stored.prune(PETS, keep=[])
     assert stored.get(PETS, OLD, [CAT]) == {}
+
+
+def test_predictions_are_stored_under_another_version_too(stored: StoredPredictions):
+    stored.put(PETS, OLD, {CAT: SAID})
+    stored.put(CARS, OLD, {DOG: SAID})
+    stored.relabel(PETS, OLD, NEW, lambda known: {**known, "score": 0.6})
+    assert stored.get(PETS, NEW, [CAT, DOG]) == {CAT: {**SAID, "score": 0.6}}
+    assert stored.get(PETS, OLD, [CAT]) == {CAT: SAID}
+
+
+def test_without_predictions_there_are_none_to_relabel(stored: StoredPredictions):
+    stored.relabel(PETS, OLD, NEW, lambda known: known)
+    assert stored.get(PETS, NEW, [CAT]) == {}

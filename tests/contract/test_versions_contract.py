@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from backend.domain.errors import BadInput, NotFound
-from backend.domain.ids import ControlName, ProjectId, VersionName
+from backend.domain.ids import ControlName, Label, ProjectId, VersionName
+from backend.domain.label_edits import DELETED
 from backend.domain.version_names import control_folder
 from backend.domain.versions import ModelVersion
 from backend.ports.stores import Versions
@@ -127,3 +128,27 @@ def test_a_failing_write_publishes_nothing(versions: Versions):
     with pytest.raises(RuntimeError):
         versions.publish(PETS, a_version, write)
     assert list(versions.all(PETS)) == []
+
+
+def test_a_relabeled_version_is_a_copy_that_says_what_its_labels_turned_into(
+    versions: Versions, publish: Publish
+):
+    old = publish()
+    new = versions.relabel(PETS, old.name, {Label("cat"): Label("Cat"), Label("dog"): DELETED}, "!")
+    assert (new.parent, new.reason, new.labels[CONTROL]) == (old.name, "!", ("Cat",))
+    assert new.renamed[CONTROL] == {"cat": "Cat", "dog": ""}
+    model = versions.folder(PETS, new.name, CONTROL) / "head.safetensors"
+    assert model.read_bytes() == b"weights"
+    assert versions.get(PETS, old.name) == old
+
+
+def test_a_version_may_be_relabeled_again(versions: Versions, publish: Publish):
+    once = versions.relabel(PETS, publish().name, {Label("cat"): Label("Cat")}, "")
+    twice = versions.relabel(PETS, once.name, {Label("Cat"): Label("dog")}, "")
+    assert twice.labels[CONTROL] == ("dog",)
+    assert twice.renamed[CONTROL] == {"cat": "dog", "dog": "dog"}
+
+
+def test_an_unknown_version_cannot_be_relabeled(versions: Versions):
+    with pytest.raises(NotFound):
+        versions.relabel(PETS, VersionName("al-0009-aaaa"), {}, "")

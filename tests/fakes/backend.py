@@ -1,6 +1,6 @@
 """A Backend that records calls and returns what the test laid out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from backend.domain.errors import NotFound, Reason, ReasonCode, Refused
 from backend.domain.ids import UNTRAINED, JobId, ProjectId, VersionName
 from backend.domain.jobs import Decision, Job, JobRequest, Mode
+from backend.domain.label_edits import LabelChange, LabelEdit, LabelEditPlan, LabelUse
 from backend.domain.projects import LabelCount, ProjectStatus
 from backend.domain.versions import ModelVersion
 from tests.fakes.jobs import FakeJobs
@@ -88,6 +89,37 @@ class FakeBackend:
                 [Reason(ReasonCode.JOB_IS_RUNNING, f"job {live.id} is {live.state.value}")]
             )
         return live
+
+    def label_uses(
+        self, project: ProjectId, progress: Callable[[int], None] = lambda _: None
+    ) -> Sequence[LabelUse]:
+        self._may_fail()
+        self.label_studio.project(project)
+        return [LabelUse(one.label, (one.control,), one.images) for one in self.counts]
+
+    def plan_labels(
+        self,
+        project: ProjectId,
+        edit: LabelEdit,
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> LabelEditPlan:
+        self._may_fail()
+        self.label_studio.project(project)
+        used = [one.images for one in self.counts if one.label in edit.mapping]
+        return LabelEditPlan(edit, sum(used))
+
+    def adopt_backup(self, project: ProjectId, file: Path) -> LabelEdit:
+        if not file.is_file():
+            raise NotFound(f"there is no backup {file}")
+        return LabelEdit(LabelChange.RESTORE, backup=file.stem)
+
+    def relabel(self, project: ProjectId, edit: LabelEdit) -> Job:
+        self._may_fail()
+        self.label_studio.project(project)
+        job, _ = self.jobs.submit(JobRequest(project, Mode.RELABELING, edit=edit))
+        if job.request.edit != edit:
+            raise Refused([Reason(ReasonCode.JOB_IS_RUNNING, f"job {job.id} is running")])
+        return job
 
     def accepted(self, job: Job) -> int:
         return self.acceptances.get(job.id, 0)

@@ -215,7 +215,12 @@ class FakeLabelStudio(FakeProjects):
         found = {task: self.machine[task] for task in tasks if task in self.machine}
         return {task: number for task, (number, made_from) in found.items() if made_from == version}
 
-    def take_back(self, project: ProjectId, annotations: Mapping[TaskId, int]) -> TakenBack:
+    def take_back(
+        self,
+        project: ProjectId,
+        annotations: Mapping[TaskId, int],
+        relabeled: Mapping[int, str] | None = None,
+    ) -> TakenBack:
         labeled = {task for task in annotations if self.people.get(task) is not None}
         ours = {
             task

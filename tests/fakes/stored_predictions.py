@@ -1,6 +1,6 @@
 """Stored predictions, kept in memory."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from backend.domain.answers import ImageRef
@@ -27,6 +27,19 @@ class FakeStoredPredictions:
     ) -> Mapping[ImageRef, Json]:
         keys = {ref: (project, version, ref) for ref in refs}
         return {ref: self._stored[key] for ref, key in keys.items() if key in self._stored}
+
+    def relabel(
+        self,
+        project: ProjectId,
+        old: VersionName,
+        new: VersionName,
+        change: Callable[[Json], Json],
+    ) -> None:
+        self._stored |= {
+            (project, new, ref): change(prediction)
+            for (of, version, ref), prediction in self._stored.items()
+            if (of, version) == (project, old)
+        }
 
     def prune(self, project: ProjectId, keep: Iterable[VersionName]) -> None:
         kept = set(keep)

@@ -1,12 +1,12 @@
 """Model versions in memory; implements `backend.ports.stores.Versions`."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from backend.domain.errors import BadInput, NotFound
-from backend.domain.ids import ControlName, ProjectId, VersionName
+from backend.domain.ids import ControlName, Label, ProjectId, VersionName
 from backend.domain.version_names import control_folder
 from backend.domain.versions import ModelVersion
 from backend.stores.versions import version_from_json
@@ -43,6 +43,18 @@ class FakeVersions:
             shutil.copytree(source, folder, dirs_exist_ok=True)
 
         return self.publish(project, lambda name: replace(card, name=name, project=project), copy)
+
+    def relabel(
+        self, project: ProjectId, version: VersionName, mapping: Mapping[Label, Label], reason: str
+    ) -> ModelVersion:
+        card = replace(self.get(project, version).relabeled(mapping), parent=version, reason=reason)
+        source = self.root / version
+
+        def copy(folder: Path) -> None:
+            if source.is_dir():
+                shutil.copytree(source, folder, dirs_exist_ok=True)
+
+        return self.publish(project, lambda name: replace(card, name=name), copy)
 
     def all(self, project: ProjectId) -> Sequence[ModelVersion]:
         return [card for card in self.cards if card.project == project]

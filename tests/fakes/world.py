@@ -10,12 +10,14 @@ from backend.domain.answers import Choices
 from backend.domain.ids import ControlName, JobId, Label, ProjectId, TaskId, VersionName
 from backend.domain.jobs import Job, JobRequest, JobState, Mode
 from backend.domain.schema import TaskKind
+from backend.label_studio.source_files import LocalSourceFiles
 from backend.ports.model_family import Family
 from backend.ports.progress import Progress, Work
 from backend.ports.stores import Ledgers, StoredPredictions
 from backend.services.readiness import Readiness
 from backend.settings import Settings
 from backend.stores.jobs import report_json
+from backend.stores.label_backups import LabelBackupFiles
 from backend.stores.project_folders import ProjectFolders
 from backend.stores.versions import VersionStore
 from backend.wiring import Parts, UseCases, use_cases, utc_now
@@ -49,6 +51,8 @@ def parts_in(folder: Path, label_studio: FakeLabelStudio, **changes: Any) -> Par
         families=lambda device: dict.fromkeys(TaskKind, ParityFamily()),
         illustrations=FakeIllustrations(),
         origins=ProjectFolders(folder),
+        backups=LabelBackupFiles(folder),
+        source_files=LocalSourceFiles("http://label-studio.test"),
         reports=lambda project: (),
         packages={},
     )

@@ -18,6 +18,7 @@ from backend.ports.stores import VersionFolders
 from backend.services.training import seen_tasks
 from backend.services.training.dataset import Dataset, answered, used_controls
 from backend.services.training.fitting import fit
+from backend.services.training.relabeled import RelabeledModel, own_control
 from backend.settings import Settings
 
 HELD_OUT = 0.2
@@ -86,12 +87,17 @@ class Trainer:
     def load(self, schema: LabelSchema, version: ModelVersion, versions: VersionFolders) -> Models:
         """Load the models of a version, of those controls that the schema still has."""
         return {
-            control.name: self.families[control.kind].load(
-                versions.folder(version.project, version.name, control.name), control
-            )
+            control.name: self._loaded(control, version, versions)
             for control in schema.controls
             if control.name in version.kinds
         }
+
+    def _loaded(self, control: Control, version: ModelVersion, versions: VersionFolders) -> Model:
+        folder = versions.folder(version.project, version.name, control.name)
+        family, renamed = self.families[control.kind], version.renamed.get(control.name)
+        if renamed is None:
+            return family.load(folder, control)
+        return RelabeledModel(family.load(folder, own_control(control, renamed)), control, renamed)
 
     def _training_set(
         self,

@@ -11,6 +11,7 @@ MODES = {
     "suggesting": "Label next",
     "auditing": "Audit",
     "undo": "Undo",
+    "relabeling": "Labels",
 }
 
 STATES = {
@@ -31,6 +32,8 @@ def job_title(request: JobRequest) -> str:
     title = MODES[request.mode.value]
     if request.undoes:
         return f"{title} of {request.undoes}"
+    if request.edit:
+        return f"{title}: {request.edit.words}"
     learns = request.mode is Mode.ACTIVE_LEARNING
     return f"{title}, {request.algorithm.value}" if learns else title
 

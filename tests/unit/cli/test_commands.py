@@ -3,14 +3,18 @@
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from backend.cli.commands import app
 from backend.domain.errors import LabelStudioUnreachable, Reason, ReasonCode
-from backend.domain.ids import JobId, ProjectId, VersionName
+from backend.domain.ids import ControlName, JobId, Label, ProjectId, TaskId, VersionName
 from backend.domain.jobs import Algorithm, JobState, Mode
+from backend.domain.label_edits import LabelChange, LabelEdit, LabelEditPlan
+from backend.domain.projects import LabelCount
+from backend.presentation import label_views
 from backend.stores.audits import AuditFiles
 from tests.fakes.audited_projects import a_certificate
 from tests.fakes.backend import FakeBackend
@@ -20,6 +24,7 @@ from tests.fakes.versions import FakeVersions
 
 SHORT = Reason(ReasonCode.TOO_FEW_IMAGES, "class 'dog' has 3 of 5 images", hint="Label 2 more")
 EMPTY = Reason(ReasonCode.NO_UNLABELED_IMAGES, "no unlabeled image left", hint="Import more")
+CAT, DOG, PET = Label("cat"), Label("dog"), Label("pet")
 OLD, NEW = VersionName("al-0001-3f9c"), VersionName("al-0002-77aa")
 
 
@@ -240,3 +245,68 @@ class TestErrors:
     def test_a_bug_is_not_hidden(self, run, backend):
         backend.failure = RuntimeError("a bug")
         assert isinstance(run("status", 2).exception, RuntimeError)
+
+
+class TestLabels:
+    def test_list_shows_how_often_each_is_used(self, run, backend):
+        backend.counts = (LabelCount(ControlName("c"), Label("cat"), 12),)
+        assert json.loads(run("labels", 2, "list", "--json").stdout)["labels"] == [
+            {"label": "cat", "controls": ["c"], "annotations": 12, "drafts": 0, "predictions": 0}
+        ]
+        assert "cat" in run("labels", 2, "list").stdout
+
+    @pytest.mark.parametrize(
+        ("arguments", "edit"),
+        [
+            (("rename", "cat", "Cat"), LabelEdit(LabelChange.RENAME, (CAT,), Label("Cat"))),
+            (("merge", "cat", "dog", "pet"), LabelEdit(LabelChange.MERGE, (CAT, DOG), PET)),
+            (("delete", "cat"), LabelEdit(LabelChange.DELETE, (CAT,))),
+            (
+                ("delete", "cat", "--with-images", "--delete-files"),
+                LabelEdit(LabelChange.DELETE, (CAT,), with_images=True, delete_files=True),
+            ),
+        ],
+    )
+    def test_an_operation_is_a_job(self, run, backend, arguments, edit):
+        done = run("labels", 2, *arguments, "--yes", "--no-wait", "--json")
+        assert done.exit_code == 0, done.output
+        assert json.loads(done.stdout)["mode"] == "relabeling"
+        assert backend.jobs.live(2).request.edit == edit
+
+    def test_nothing_happens_before_it_was_shown_and_confirmed(self, run, backend):
+        backend.counts = (LabelCount(ControlName("c"), Label("cat"), 12),)
+        asked = run("labels", 2, "rename", "cat", "Cat")  # no answer on standard input
+        assert asked.exit_code != 0
+        assert "rename 'cat' to 'Cat'" in asked.stdout
+        assert "12 annotations" in asked.stdout
+        assert backend.jobs.live(2) is None
+
+    def test_a_backup_is_restored(self, run, backend, tmp_path):
+        (tmp_path / "job-1.jsonl").write_text("")
+        assert run("labels", 2, "restore", tmp_path / "job-1.jsonl", "--yes", "--no-wait")
+        assert backend.jobs.live(2).request.edit.backup == "job-1"
+        assert run("labels", 2, "restore", tmp_path / "other", "--yes").exit_code == 2
+
+    def test_contradictions_are_usage_errors(self, run, backend):
+        assert run("labels", 2, "rename", "cat", "cat", "--yes").exit_code == 2
+        assert run("labels", 2, "delete", "cat", "--delete-files", "--yes").exit_code == 2
+        assert backend.jobs.live(2) is None
+
+    def test_all_that_would_change_is_listed(self):
+        edit = LabelEdit(LabelChange.DELETE, (CAT,), with_images=True, delete_files=True)
+        plan = LabelEditPlan(
+            edit, 1, 2, 3, tuple(range(1, 13)), (Path("/data/1.png"),), 4, OLD, "job-1"
+        )
+        lines = "\n".join(label_views.plan_lines(plan))
+        for words in (
+            "goes on with the backup job-1",
+            "1 annotations, 2 drafts and 3 predictions",
+            "version al-0001-3f9c gets a successor",
+            "12 tasks are deleted: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 2 more",
+            "1 files are deleted",
+            "/data/1.png",
+            "4 files are not deleted",
+        ):
+            assert words in lines
+        restored = LabelEditPlan(LabelEdit(LabelChange.RESTORE, backup="b"), tasks=(TaskId(1),))
+        assert "1 deleted tasks come back" in "\n".join(label_views.plan_lines(restored))

@@ -61,9 +61,9 @@ class Eventful(FakeLabelStudio):
         self.after_accept()
         return made
 
-    def take_back(self, project, annotations):
+    def take_back(self, project, annotations, relabeled=None):
         self.before_delete()
-        done = super().take_back(project, annotations)
+        done = super().take_back(project, annotations, relabeled)
         self.changes.changed(project, len(done.deleted))
         return done
 
