@@ -98,8 +98,10 @@ class Settings(BaseSettings):
         description="auto, cpu, cuda, cuda:1 or mps",
     )
     backbone: str = Field(
-        "efficientnet_lite0",
-        description="frozen image encoder; also efficientnet_lite2, timm:NAME, torchvision:NAME",
+        "auto",
+        min_length=1,
+        description="frozen image encoder: efficientnet_lite0, efficientnet_lite2, timm:NAME, "
+        "torchvision:NAME, several joined by +; auto: by device and algorithm, see encoders.md",
     )
     backbone_weights: Path | None = Field(
         None, description="local weights file of the backbone, for machines without internet access"

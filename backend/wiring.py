@@ -401,7 +401,7 @@ def real_parts(
             partial(redis_url, settings, **QUICK), RedisKeys(settings.data_dir), quick=True
         ),
         extractor=opened,
-        families=partial(families, settings),
+        families=partial(families, settings, extractor=opened),
         illustrations=JobImages(
             lambda job: files.folder(job.request.project, job.id),
             versions.all,
@@ -426,18 +426,23 @@ def label_studio_client(
 def _extractor(
     settings: Settings, client: LabelStudioClient, project: ProjectId | None
 ) -> ImageModels:
-    from backend.models.embedding.feature_extractor import open_extractor  # noqa: PLC0415 - loads a model runtime
+    from backend.models.embedding.extractors import open_extractor  # noqa: PLC0415 - loads a model runtime
 
     return open_extractor(settings, open_image_files(settings, client, project))
 
 
-def families(settings: Settings, device: str) -> Mapping[TaskKind, Family]:
-    """Return the model family of each kind of control; torch is imported at its first use."""
+def families(
+    settings: Settings, device: str, extractor: Callable[[], ImageModels] | None = None
+) -> Mapping[TaskKind, Family]:
+    """Return the model family of each kind of control; torch is imported at its first use.
+
+    With an `extractor` models answer images that were embedded by another encoder than theirs.
+    """
     from backend.models.classification.family import classifier_family  # noqa: PLC0415 - loads SciPy
     from backend.models.detection.family import detector_family  # noqa: PLC0415 - loads SciPy
 
     known: Sequence[Family] = (
-        classifier_family(settings, device),
+        classifier_family(settings, device, extractor),
         detector_family(settings, device),
     )
     return {kind: family for family in known for kind in family.kinds}

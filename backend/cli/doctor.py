@@ -22,6 +22,7 @@ from backend.jobs.redis_client import RedisClient
 from backend.label_studio import labeling_config as schema
 from backend.label_studio.errors import errors_translated
 from backend.models.embedding import backbones, encoders
+from backend.models.embedding.licences import restriction
 from backend.processes import exposure
 from backend.processes.embedded_redis import redis_url
 from backend.settings import Settings, without_login
@@ -156,9 +157,16 @@ def device(settings: Settings) -> str:
 
 
 def backbone(settings: Settings) -> str:
-    found = backbones.backbone(settings)
-    encoders.check(found, settings.data_dir)
-    return f"{found.name} from {found.file or found.downloaded() or found.host}"
+    found = backbones.backbones(backbones.named(settings), settings)
+    for one in found:
+        encoders.check(one, settings.data_dir)
+    return ", ".join(map(_described, found))
+
+
+def _described(one: backbones.Backbone) -> str:
+    licence = restriction(one.name)
+    under = f" under {licence}" if licence else ""
+    return f"{one.name} from {one.file or one.downloaded() or one.host}{under}"
 
 
 def detector(settings: Settings) -> str:

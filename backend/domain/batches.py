@@ -1,7 +1,7 @@
 """Images and predictions as arrays, one row for each image."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -22,11 +22,15 @@ class ImageBatch:
     """Features and statistics of n images, which need not be opened again.
 
     `features` (n, d) float16, each row of length 1; `image_stats` (n, len(IMAGE_STATS)) float32.
+    `backbone` names the encoder of the features: those of two encoders say nothing to each other.
+    `augmentation` is the number of that of the copies that were embedded; 0 for the originals.
     """
 
     refs: tuple[ImageRef, ...]
     features: Floats
     image_stats: Floats
+    backbone: str = ""
+    augmentation: int = 0
 
     def __len__(self) -> int:
         return len(self.refs)
@@ -40,7 +44,8 @@ class ImageBatch:
         rows = [int(position) for position in positions]
         refs = tuple(self.refs[row] for row in rows)
         part = _run(rows)
-        return type(self)(refs, self.features[part], self.image_stats[part])
+        features, image_stats = self.features[part], self.image_stats[part]
+        return replace(self, refs=refs, features=features, image_stats=image_stats)
 
 
 def _run(rows: list[int]) -> slice | list[int]:

@@ -1,12 +1,14 @@
 """Image files, and features computed from them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from backend.domain.answers import ImageRef, NoPrediction
 from backend.domain.batches import ImageBatch
 from backend.domain.geometry import Box
+from backend.domain.jobs import Algorithm
+from backend.domain.schema import TaskKind
 from backend.domain.steps import Step
 from backend.ports.progress import Progress
 
@@ -50,18 +52,30 @@ class ImageFetcher(Protocol):
 
 
 class FeatureExtractor(ImageFetcher, Protocol):
-    """Turns images into features: fetched, decoded, embedded, cached."""
+    """Turns images into features: fetched, decoded, embedded, cached.
+
+    It opens any encoder by its name when that is first asked for.
+    """
 
     @property
-    def backbone(self) -> str: ...
+    def backbone(self) -> str:
+        """The name of the encoder of all work that no model version prescribes one for."""
+        ...
 
     @property
     def device(self) -> str: ...
 
+    def choose(self, kinds: Collection[TaskKind], algorithm: Algorithm) -> str:
+        """Return the encoder to train controls of these kinds on."""
+        ...
+
     def extract(
-        self, refs: Sequence[ImageRef], progress: Progress
+        self, refs: Sequence[ImageRef], progress: Progress, backbone: str = ""
     ) -> tuple[ImageBatch, Sequence[NoPrediction]]:
-        """Return readable images in the order asked for, and the reason for each of the others."""
+        """Return readable images in the order asked for, and the reason for each of the others.
+
+        Without `backbone` the features are those of the default encoder.
+        """
         ...
 
 
@@ -69,7 +83,11 @@ class AugmentedExtractor(Protocol):
     """Augmentations of images: blurred (19), mirrored (20) or cropped (21) copies."""
 
     def extract_augmented(
-        self, refs: Sequence[ImageRef], augmentation: int, progress: Progress
+        self,
+        refs: Sequence[ImageRef],
+        augmentation: int,
+        progress: Progress,
+        backbone: str = "",
     ) -> tuple[ImageBatch, Sequence[NoPrediction]]:
         """Extract as `FeatureExtractor.extract` does, from augmented copies."""
         ...

@@ -8,13 +8,13 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from subprocess import Popen
 
 from backend import settings
 from backend.domain.errors import AutolabelError
-from backend.models.embedding.backbones import backbone
+from backend.models.embedding.backbones import Backbone, backbones, named
 from backend.models.embedding.encoders import export_path, is_cpu_for_sure, open_encoder
 from backend.processes.child_process import start_child
 from backend.settings import Settings
@@ -46,10 +46,16 @@ def _has_to_export(configured: Settings) -> bool:
     if not is_cpu_for_sure(configured.device):
         return False
     try:
-        return not export_path(backbone(configured), configured.data_dir).is_file()
+        paths = [export_path(one, configured.data_dir) for one in _first(configured)]
+        return not all(path.is_file() for path in paths)
     except AutolabelError as exc:
         log.warning("the backbone is not exported ahead of the first job: %s", exc)
         return False
+
+
+def _first(configured: Settings) -> Sequence[Backbone]:
+    """Return what the first job needs, unless it is a `precise` one. Raises AutolabelError."""
+    return backbones(named(configured), configured)
 
 
 def _started(configured: Settings) -> Popen[str]:
@@ -65,7 +71,8 @@ def _prepare() -> None:
     os.nice(NICENESS)
     configured = settings.load()
     try:
-        open_encoder(backbone(configured), "cpu", configured)
+        for one in _first(configured):
+            open_encoder(one, "cpu", configured)
     except AutolabelError as exc:
         log.warning("the backbone could not be exported: %s", exc)
 

@@ -65,8 +65,17 @@ class Collector:
     stored: StoredPredictions
     seed: int
 
-    def collect(self, job: Job, schema: LabelSchema, choose: Choose, steps: Steps) -> LabelingRound:
+    def collect(
+        self,
+        job: Job,
+        schema: LabelSchema,
+        choose: Choose,
+        steps: Steps,
+        version: ModelVersion | None = None,
+    ) -> LabelingRound:
         """Return the round, of the tasks that `choose` picks.
+
+        The images are embedded by the encoder of `version`; without, by the one to train on.
 
         Raises:
             ImagesUnreachable: when many images are missing that could be read before.
@@ -78,12 +87,19 @@ class Collector:
             current = self.versions.current(project)
             stated = self._stated(job.request, tasks, ledger, current)
             chosen = choose(tasks.set_aside(stated), ledger)
-        dataset, unreadable = load_dataset(self.extractor, schema, chosen, ledger, steps.progress)
+        backbone = version.backbone if version else self._to_train_on(job.request, schema)
+        dataset, unreadable = load_dataset(
+            self.extractor, schema, chosen, ledger, steps.progress, backbone
+        )
         if current and unreadable:
             refs = [ref for ref in chosen.unlabeled if ref.task not in ledger.withheld]
             known = self._known(current, refs, [one.image.task for one in chosen.labeled])
             require_known(unreadable, known)
         return LabelingRound(job, schema, tasks, ledger, dataset, unreadable, current, stated)
+
+    def _to_train_on(self, request: JobRequest, schema: LabelSchema) -> str:
+        kinds = {control.kind for control in schema.controls}
+        return self.extractor.choose(kinds, request.algorithm)
 
     def _stated(
         self,

@@ -53,7 +53,7 @@ class PreLabeling:
         def choose(tasks: ProjectTasks, _: Ledger) -> ProjectTasks:
             return self._to_predict(job.request, version, tasks)
 
-        round_ = self.collector.collect(job, schema, choose, steps)
+        round_ = self.collector.collect(job, schema, choose, steps, version)
         with steps(Step.PREDICT) as progress:
             models = self.trainer.load(schema, version, self.versions)
             assessment = self.assessor.assess(round_, models, progress)

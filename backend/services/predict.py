@@ -94,7 +94,7 @@ class Predict:
                 raise Stopped
 
         extractor = self.extractor()
-        images, unreadable = extractor.extract(refs, in_time)
+        images, unreadable = extractor.extract(refs, in_time, version.backbone)
         predicted, gone = Predictor(extractor).predict(models, images, in_time)
         for slot in (*unreadable, *gone):
             log.info("task %s: no prediction: %s", slot.task, slot.reason)

@@ -59,8 +59,11 @@ class Suggestions:
             everyone = project_tasks.take(self.label_studio, request.project, schema, progress)
             people = everyone.only(request.task_ids) if request.task_ids else everyone
         ledger = self.ledgers.load(request.project)
-        dataset, unreadable = load_dataset(self.extractor, schema, people, ledger, progress)
         version = self._version(request, schema)
+        backbone = version.backbone if version else self.extractor.backbone
+        dataset, unreadable = load_dataset(
+            self.extractor, schema, people, ledger, progress, backbone
+        )
         with steps(Step.PREDICT):
             predicted = self._predicted(version, dataset, progress)
             waiting = audits.waiting(ledger, people)
@@ -74,6 +77,7 @@ class Suggestions:
             tasks=everyone,
             unreadable=unreadable,
             spent=steps.seconds,
+            backbone=backbone,
             chosen_by=name or "typical images, no model yet",
             picks=[
                 {"task": pick.task, "cluster": pick.cluster, "random": pick.random}

@@ -27,7 +27,7 @@ from backend.domain.schema import Control, TaskKind
 from backend.models.detection.edits import edits
 from backend.models.detection.family import DetectorFamily
 from backend.models.detection.ultralytics_engine.detector import UltralyticsEngine
-from backend.models.embedding.feature_extractor import open_extractor
+from backend.models.embedding.extractors import open_extractor
 from backend.policies.certification import held_out
 from backend.policies.selection import select
 from backend.ports.model_family import TrainingSet

@@ -27,7 +27,7 @@ from backend.domain.ids import TaskId
 from backend.models.embedding.backbones import backbone
 from backend.models.embedding.encoder import Encoder
 from backend.models.embedding.encoders import cpu_threads, export_path, open_encoder
-from backend.models.embedding.feature_extractor import open_extractor
+from backend.models.embedding.extractors import open_extractor
 from backend.models.images.thumbnails import decode
 from backend.settings import Settings
 from tests.fakes.image_files import FakeImageFiles

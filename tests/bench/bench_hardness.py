@@ -20,7 +20,7 @@ from backend.domain.batches import PredictionBatch, ProjectPredictions
 from backend.domain.jobs import Algorithm
 from backend.domain.schema import LabelSchema
 from backend.models.classification.family import ClassifierFamily
-from backend.models.embedding.feature_extractor import open_extractor
+from backend.models.embedding.extractors import open_extractor
 from backend.policies.certification.correctness import right
 from backend.policies.hard_examples.coefficient import coefficients, hard_examples, weigh
 from backend.policies.hard_examples.evidence import Evidence

@@ -53,7 +53,10 @@ class Shelf:
     backbone: str = "as computed"
     device: str = "cpu"
 
-    def extract(self, refs: Sequence[ImageRef], progress):
+    def choose(self, kinds, algorithm):
+        return self.backbone
+
+    def extract(self, refs: Sequence[ImageRef], progress, backbone=""):
         return self.data.images.take([ref.task for ref in refs]), ()
 
     def fetch(self, ref: ImageRef) -> Path:

@@ -1,5 +1,6 @@
 """An encoder without a network, and the real feature extractor around it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ from backend.domain.arrays import Pixels
 from backend.domain.ids import TaskId
 from backend.models.embedding.backbones import Backbone
 from backend.models.embedding.encoder import Vectors
+from backend.models.embedding.encoder_choice import FIRST, Machine
+from backend.models.embedding.extractors import EncoderExtractors
 from backend.models.embedding.feature_cache import FeatureCache
 from backend.models.embedding.feature_extractor import CachingExtractor
 from backend.settings import Settings
@@ -32,13 +35,24 @@ class MeanColour:
         return (mean / np.linalg.norm(mean, axis=1, keepdims=True)).astype(np.float16)
 
 
-def extractor_of(tmp_path: Path, files: FakeImageFiles, encoder: MeanColour) -> CachingExtractor:
-    """A feature extractor with its cache in `tmp_path`."""
+def extractor_of(
+    tmp_path: Path,
+    files: FakeImageFiles,
+    encoder: MeanColour,
+    others: Mapping[str, MeanColour] | None = None,
+) -> EncoderExtractors:
+    """A feature extractor with its caches in `tmp_path`; `others` are further encoders, by name."""
     settings = Settings(data_dir=tmp_path, threads=2, device="cpu", max_image_megapixels=1)
-    cache = FeatureCache(tmp_path / "features.sqlite")
-    extractor = CachingExtractor(settings, files, Backbone("colour"), cache)
-    extractor.encoder = lambda: encoder
-    return extractor
+    encoders = {FIRST: encoder, **(others or {})}
+
+    def open_one(chosen: Backbone) -> CachingExtractor:
+        cache = FeatureCache(tmp_path / f"{chosen.name}.sqlite")
+        extractor = CachingExtractor(settings, files, chosen, cache)
+        extractor.encoder = lambda: encoders[chosen.name]
+        return extractor
+
+    machine = Machine("cpu", 0, has_weights=encoders.__contains__)
+    return EncoderExtractors(settings, files, open_one, lambda _: machine)
 
 
 def painted(folder: Path, number: int) -> ImageRef:

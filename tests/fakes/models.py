@@ -1,7 +1,7 @@
 """A feature extractor and a model family that need no images and no training."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from backend.domain.batches import ImageBatch, PredictionBatch
 from backend.domain.errors import NoWeights, UnreadableImage
 from backend.domain.geometry import Box
 from backend.domain.ids import Label, TaskId
+from backend.domain.jobs import Algorithm
 from backend.domain.schema import Control, TaskKind
 from backend.domain.steps import Step
 from backend.ports.images import Fetch
@@ -23,7 +24,8 @@ from backend.ports.progress import Progress
 class FakeFeatureExtractor:
     """Every image is a unit vector made from its task id; `bad` ones cannot be read.
 
-    While `server_down` is set they are only missing for now.
+    While `server_down` is set they are only missing for now. `precise` trains on the encoder of
+    that name, if there is one; `extracted` lists the encoders that were asked for.
     """
 
     bad: dict[TaskId, str] = field(default_factory=dict)
@@ -31,10 +33,16 @@ class FakeFeatureExtractor:
     augmented: list[tuple[int, tuple[TaskId, ...]]] = field(default_factory=list)
     backbone: str = "fake"
     device: str = "cpu"
+    precise: str = ""
+    extracted: list[str] = field(default_factory=list)
+
+    def choose(self, kinds: Collection[TaskKind], algorithm: Algorithm) -> str:
+        return self.precise if self.precise and algorithm is Algorithm.PRECISE else self.backbone
 
     def extract(
-        self, refs: Sequence[ImageRef], progress: Progress
+        self, refs: Sequence[ImageRef], progress: Progress, backbone: str = ""
     ) -> tuple[ImageBatch, Sequence[NoPrediction]]:
+        self.extracted.append(backbone or self.backbone)
         progress(Step.EMBED, 0, len(refs))
         good = [ref for ref in refs if ref.task not in self.bad]
         features = np.array([_unit_vector(ref.task) for ref in good], dtype=np.float16)
@@ -46,13 +54,19 @@ class FakeFeatureExtractor:
             for ref in refs
             if ref.task in self.bad
         ]
-        return ImageBatch(tuple(good), features.reshape(len(good), 4), image_stats), bad
+        features = features.reshape(len(good), 4)
+        return ImageBatch(tuple(good), features, image_stats, self.extracted[-1]), bad
 
     def extract_augmented(
-        self, refs: Sequence[ImageRef], augmentation: int, progress: Progress
+        self,
+        refs: Sequence[ImageRef],
+        augmentation: int,
+        progress: Progress,
+        backbone: str = "",
     ) -> tuple[ImageBatch, Sequence[NoPrediction]]:
         self.augmented.append((augmentation, tuple(ref.task for ref in refs)))
-        return self.extract(refs, progress)
+        images, bad = self.extract(refs, progress, backbone)
+        return replace(images, augmentation=augmentation), bad
 
     def fetch_augmented(self, ref: ImageRef, augmentation: int, folder: Path) -> Path:
         return folder / f"{augmentation}-{self.fetch(ref).name}"

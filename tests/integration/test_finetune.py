@@ -28,8 +28,8 @@ def stripes(tmp_path):
 
 
 def blind():
-    """Features of the backbone's width that say nothing of the label."""
-    return np.random.default_rng(1).normal(size=(len(TRUTH), 1280))
+    """Features of two joined encoders that say nothing of the label; the first is the tuned one."""
+    return np.random.default_rng(1).normal(size=(len(TRUTH), 2 * 1280))
 
 
 def precise(fetch, **more):

@@ -4,7 +4,7 @@ Prediction from cached features needs NumPy only, so the web process can answer 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ from backend.domain.arrays import Floats
 from backend.domain.batches import ImageBatch, PredictionBatch
 from backend.domain.schema import Control
 from backend.domain.steps import Step
+from backend.models.classification.feature_source import FeatureSource
 from backend.models.classification.head import Head, write
 from backend.ports.images import Fetch
 from backend.ports.progress import Progress
@@ -42,6 +43,7 @@ class Classifier:
         out_of_fold: answers to the images of `TrainingSet.train`, row by row, by heads that did
             not see them; None on a loaded model.
         encoder: a fine-tuned backbone, which replaces the cached features; None if not tuned.
+        source: the features that the head was trained on, for images embedded by another encoder.
     """
 
     control: Control
@@ -50,13 +52,20 @@ class Classifier:
     notes: Mapping[str, Any]
     out_of_fold: PredictionBatch | None = None
     encoder: ImageEncoder | None = None
+    source: FeatureSource = field(default_factory=FeatureSource)
 
     def predict(self, images: ImageBatch, fetch: Fetch, progress: Progress) -> PredictionBatch:
-        """Answer all images from their features, or from their files if the backbone was tuned."""
+        """Answer all images from their features, or from their files if the backbone was tuned.
+
+        Raises:
+            UnreadableImage: when a file is needed and cannot be read any more.
+        """
         logits: list[Floats] = [np.empty((0, len(self.head.labels)), dtype=np.float32)]
-        features = images.features
-        if self.encoder is not None:
-            features = self.encoder.embed(images, fetch, progress)
+        features = (
+            self.source.features(images, progress)
+            if self.encoder is None
+            else self.encoder.embed(images, fetch, progress)
+        )
         for start in range(0, len(images), BATCH):
             progress(Step.PREDICT, start, len(images))
             logits.append(self.head.linear.logits(features[start : start + BATCH]))

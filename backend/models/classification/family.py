@@ -21,9 +21,10 @@ from backend.models.classification import evaluation, out_of_fold, semi_supervis
 from backend.models.classification.classifier import Classifier
 from backend.models.classification.cross_validation import CrossValidated, cross_validate
 from backend.models.classification.decision_rule import rule
+from backend.models.classification.feature_source import Features, FeatureSource
 from backend.models.classification.finetune_config import ENCODER_FILE, FinetuneConfig
 from backend.models.classification.head import Head, read
-from backend.models.embedding.backbones import backbone
+from backend.models.embedding.backbones import Backbone, backbone, backbones, named, slug
 from backend.models.embedding.encoders import check
 from backend.models.folds import stratified
 from backend.models.link_functions import link_of
@@ -41,12 +42,17 @@ FOLDS = 5
 class ClassifierFamily:
     """The model family of classification, single- and multi-label.
 
-    Without `tuning` the `precise` algorithm does not fine-tune the backbone. `check_backbone`
-    raises NoWeights when the backbone's weights are missing.
+    Attributes:
+        tuning: how `precise` fine-tunes the backbone; None if it does not.
+        check_backbone: raises NoWeights when the backbone's weights are missing.
+        joined: the backbones of a name; None where the only one is that of `tuning`.
+        extractor: opens the extractor for images that another encoder has embedded.
     """
 
     tuning: FinetuneConfig | None = None
     check_backbone: Callable[[], None] = lambda: None
+    joined: Callable[[str], Sequence[Backbone]] | None = None
+    extractor: Callable[[], Features] | None = None
 
     @property
     def kinds(self) -> frozenset[TaskKind]:
@@ -72,11 +78,14 @@ class ClassifierFamily:
         learned = targets[np.ix_(rows, used)]
         validated, tried = _trained(training_set, training_set.train.features[rows], learned)
         head = _head(tuple(control.labels[int(k)] for k in used), validated, learned)
-        notes = self._notes(head, validated, tried, time.monotonic() - began)
+        backbone = training_set.train.backbone
+        notes = self._notes(head, validated, tried, time.monotonic() - began, backbone)
         model = _measured(training_set, head, validated, rows, notes)
-        if self.tuning is None or training_set.algorithm is not Algorithm.PRECISE:
+        model = replace(model, source=FeatureSource(backbone, self.extractor))
+        tuning = self._tuning(backbone)
+        if tuning is None or training_set.algorithm is not Algorithm.PRECISE:
             return model
-        return _finetuned(training_set, model, validated, learned, rows, self.tuning)
+        return _finetuned(training_set, model, validated, learned, rows, tuning)
 
     def _notes(
         self,
@@ -84,6 +93,7 @@ class ClassifierFamily:
         validated: CrossValidated,
         tried: Sequence[Mapping[str, Any]],
         seconds: float,
+        backbone: str,
     ) -> Mapping[str, Any]:
         """Return what the report and the model card say about the training."""
         losses = {
@@ -91,7 +101,8 @@ class ClassifierFamily:
         }
         return {
             "learned_labels": list(head.labels),
-            "backbone": self.tuning.backbone.slug if self.tuning else "",
+            "encoder": backbone,
+            "backbone": self._slug(backbone),
             "c": validated.c,
             "log_loss_by_c": losses,
             "folds": int(validated.folds.max()) + 1,
@@ -103,35 +114,63 @@ class ClassifierFamily:
         """Load a saved model; labels that the control no longer has are dropped.
 
         Raises:
-            BadInput: no label is left, or the backbone has changed since.
+            BadInput: no label is left, or the weights of the backbone have changed since.
         """
         head, about = read(folder)
-        self._require_backbone(about["notes"].get("backbone"))
+        backbone: str = about["notes"].get("encoder") or self._only_backbone()
+        self._require_weights(backbone, about["notes"].get("backbone"))
         known = head.within(control)
         if not known.labels:
             raise BadInput(f"the model knows no label of '{control.name}'", "Train a new one")
-        model = Classifier(control, known, about["metrics"], about["notes"])
-        if self.tuning is None or not (folder / ENCODER_FILE).is_file():
+        source = FeatureSource(backbone, self.extractor)
+        model = Classifier(control, known, about["metrics"], about["notes"], source=source)
+        tuning = self._tuning(backbone)
+        if tuning is None or not (folder / ENCODER_FILE).is_file():
             return model
         from backend.models.classification.finetuned_encoder import FinetunedEncoder  # noqa: PLC0415 - imports torch
 
-        return replace(model, encoder=FinetunedEncoder.load(folder, self.tuning))
+        return replace(model, encoder=FinetunedEncoder.load(folder, tuning))
 
-    def _require_backbone(self, learned_on: str | None) -> None:
-        """Raise BadInput when the head was trained on features of another backbone or weights."""
-        now = self.tuning.backbone.slug if self.tuning else ""
+    def _require_weights(self, backbone: str, learned_on: str | None) -> None:
+        """Raise BadInput when the head was trained on features of other weights."""
+        now = self._slug(backbone)
         if learned_on and now and learned_on != now:
             what = f"this version was trained on features of {learned_on}, not of {now}"
-            raise BadInput(what, "Set AUTOLABEL_BACKBONE as it was, or train again")
+            hint = "Set AUTOLABEL_BACKBONE and AUTOLABEL_BACKBONE_WEIGHTS as they were"
+            raise BadInput(what, f"{hint}, or train again")
+
+    def _only_backbone(self) -> str:
+        """Return the backbone of heads from before a version could choose its own."""
+        return self.tuning.backbone.name if self.tuning else ""
+
+    def _backbones(self, name: str) -> Sequence[Backbone]:
+        if self.tuning is None:
+            return ()
+        return self.joined(name) if self.joined and name else (self.tuning.backbone,)
+
+    def _slug(self, name: str) -> str:
+        return slug(self._backbones(name))
+
+    def _tuning(self, name: str) -> FinetuneConfig | None:
+        """Return how to fine-tune a backbone, the first one of several joined ones."""
+        return replace(self.tuning, backbone=self._backbones(name)[0]) if self.tuning else None
 
 
-def classifier_family(settings: Settings, device: str) -> ClassifierFamily:
+def classifier_family(
+    settings: Settings, device: str, extractor: Callable[[], Features] | None = None
+) -> ClassifierFamily:
     """Build the family that the settings ask for; torch computes on `device`."""
-    chosen = backbone(settings)
     return ClassifierFamily(
-        FinetuneConfig(chosen, device, settings.max_image_megapixels),
-        partial(check, chosen, settings.data_dir),
+        FinetuneConfig(backbone(settings), device, settings.max_image_megapixels),
+        partial(_check, settings),
+        partial(backbones, settings=settings),
+        extractor,
     )
+
+
+def _check(settings: Settings) -> None:
+    for one in backbones(named(settings), settings):
+        check(one, settings.data_dir)
 
 
 def _usable(control: Control, answers: Sequence[Answer]) -> tuple[Targets, Rows]:

@@ -113,7 +113,10 @@ class Finetuning:
         """Return the tuned head, and its logits of the positions to check on."""
         images = self._images(encoder, np.concatenate([learn, check]), throttled)
         training = FinetuneTraining(
-            encoder, self._frozen(learn, throttled), self.validated.link, self.training_set.seed
+            encoder,
+            self._frozen(learn, encoder.width, throttled),
+            self.validated.link,
+            self.training_set.seed,
         )
         deadline = time.monotonic() + 60 * self.training_set.max_minutes
         return training.run(images, self.targets[learn], self.targets[check], deadline, throttled)
@@ -129,9 +132,15 @@ class Finetuning:
             parts.append(encoder.pixels(refs, self.training_set.fetch))
         return np.concatenate(parts)
 
-    def _frozen(self, learn: Rows, throttled: ThrottledProgress) -> Linear:
-        """Return the calibrated head on frozen features, fitted without the fold left out."""
-        space = Space.of(self.training_set.train.features[self.rows[learn]])
+    def _frozen(self, learn: Rows, width: int, throttled: ThrottledProgress) -> Linear:
+        """Return the calibrated head on frozen features, fitted without the fold left out.
+
+        Of joined features only the first encoder's `width` columns count: it is the tuned one.
+        """
+        joined = self.training_set.train.features[self.rows[learn]].astype(np.float32)
+        first = joined[:, :width]
+        lengths = np.linalg.norm(first, axis=1) / np.linalg.norm(joined, axis=1)
+        space = Space.of(first / lengths.reshape(-1, 1))
         targets = self.targets[learn].astype(np.float32)
         head = space.back(
             fit_known(space.rows, targets, self.validated.link, self.validated.c, throttled)

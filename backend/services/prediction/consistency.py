@@ -105,7 +105,9 @@ class ConsistencyCheck:
             if control.kind is TaskKind.DETECTION:
                 seen = model.predict(images, fetch, progress)
                 return _mirrored_back(seen) if number == MIRRORED else seen
-            augmented, gone = self.extractor.extract_augmented(images.refs, number, progress)
+            augmented, gone = self.extractor.extract_augmented(
+                images.refs, number, progress, images.backbone
+            )
             if gone:
                 raise UnreadableImage(gone[0].reason)
             return model.predict(augmented, fetch, progress)

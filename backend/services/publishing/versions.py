@@ -45,7 +45,7 @@ class VersionPublisher:
                 trained_on=trained_on(round_.dataset, trained.held_out),
                 parent=round_.current.name if round_.current else None,
                 created=self.now(),
-                backbone=self.extractor.backbone,
+                backbone=round_.dataset.labeled.backbone,
                 device=self.extractor.device,
                 packages=self.packages,
                 promoted=promoted.yes,

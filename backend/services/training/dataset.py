@@ -76,8 +76,11 @@ def load_dataset(
     tasks: ProjectTasks,
     ledger: Ledger,
     progress: Progress,
+    backbone: str = "",
 ) -> tuple[Dataset, Sequence[NoPrediction]]:
     """Extract the features of all images; those that cannot be read come back with the reason.
+
+    `backbone` names the encoder; without, it is the default one.
 
     Raises:
         UnreadableImage: when no image can be read.
@@ -85,7 +88,7 @@ def load_dataset(
     """
     labeled = [image.image for image in tasks.labeled]
     everything = [*labeled, *tasks.unlabeled]
-    images, unreadable = extractor.extract(everything, progress)
+    images, unreadable = extractor.extract(everything, progress, backbone)
     if unreadable and not len(images):
         raise UnreadableImage(f"no image can be read; {_faults(unreadable)}")
     require_reachable(unreadable, len(everything))

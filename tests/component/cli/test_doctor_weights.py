@@ -55,6 +55,16 @@ def test_weights_that_are_nowhere_are_missed_with_a_hint(
     assert "AUTOLABEL_BACKBONE_WEIGHTS" in raised.value.hint
 
 
+@pytest.mark.usefixtures("proxy")
+@pytest.mark.parametrize("ask", ASKED.values(), ids=ASKED.keys())
+def test_of_joined_encoders_the_one_whose_weights_are_missing_is_named(
+    tmp_path: Path, ask: Callable[[Settings], object]
+) -> None:
+    missing = next(iter(PUBLISHED))
+    with pytest.raises(NoWeights, match=missing):
+        ask(settings(tmp_path, f"efficientnet_lite0+{missing}"))
+
+
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_weights_may_be_downloaded_over_a_proxy(
     tmp_path: Path, name: str, proxy: Callable[[], None]

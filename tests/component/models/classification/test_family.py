@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from backend.models.classification.family import ClassifierFamily
 from backend.models.classification.finetune_config import FinetuneConfig
 from backend.models.embedding.backbones import Backbone
 from tests.fakes import training_sets
+from tests.fakes.models import FakeFeatureExtractor
 from tests.fakes.training_sets import (
     LABELS,
     choices,
@@ -183,6 +185,39 @@ def test_a_model_that_learned_through_another_backbone_does_not_load(tmp_path):
     assert one.load(tmp_path, training_sets.control()).head.labels == LABELS
     with pytest.raises(BadInput, match="AUTOLABEL_BACKBONE"):
         other.load(tmp_path, training_sets.control())
+
+
+def test_a_version_answers_images_that_another_encoder_has_embedded(tmp_path):
+    class Embeds(FakeFeatureExtractor):
+        """Embeds by the encoder that was asked for, in 24 numbers an image."""
+
+        def extract(self, refs, progress, backbone=""):
+            self.extracted.append(backbone)
+            return replace(image_batch(clusters(FRESH, seed=1)), backbone=backbone), ()
+
+    extractor = Embeds()
+    learned = training_set(clusters(TRUTH), choices(TRUTH))
+    learned = replace(learned, train=replace(learned.train, backbone="lite"))
+    family = ClassifierFamily(extractor=lambda: extractor)
+    family.fit(learned).save(tmp_path)
+    other = replace(image_batch(clusters(FRESH, width=60)), backbone="strong")
+
+    model = family.load(tmp_path, training_sets.control())
+
+    expected = model.predict(image_batch(clusters(FRESH, seed=1)), fetch, silent)
+    assert model.notes["encoder"] == "lite"
+    assert model.predict(other, fetch, silent).answers == expected.answers
+    assert extractor.extracted == ["lite"]
+
+
+def test_a_head_from_before_encoders_were_named_has_the_default_one(tmp_path):
+    tuning = FinetuneConfig(Backbone("timm:vit_small_patch14_dinov2"), "cpu", 1.0)
+    family = ClassifierFamily(tuning)
+    family.fit(training_set(clusters(TRUTH), choices(TRUTH))).save(tmp_path)
+
+    model = family.load(tmp_path, training_sets.control())
+
+    assert model.source.backbone == "timm:vit_small_patch14_dinov2"
 
 
 def test_the_same_seed_learns_the_same_model():

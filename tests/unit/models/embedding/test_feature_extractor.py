@@ -156,7 +156,7 @@ def test_missing_weights_end_the_extraction(
     def no_weights() -> MeanColour:
         raise NoWeights("no weights", "Set AUTOLABEL_BACKBONE_WEIGHTS")
 
-    extractor.encoder = no_weights
+    extractor.named(extractor.backbone).encoder = no_weights
 
     with pytest.raises(NoWeights):
         extractor.extract([painted(tmp_path, 1)], quiet)
