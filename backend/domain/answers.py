@@ -6,6 +6,7 @@ A *task* is one image in Label Studio; a *control* is one question about it (one
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from backend.domain.geometry import Box
 from backend.domain.ids import ControlName, Label, TaskId, VersionName
@@ -18,10 +19,18 @@ from backend.domain.ids import ControlName, Label, TaskId, VersionName
 
 @dataclass(frozen=True, slots=True)
 class ImageRef:
-    """A task and the address of its image, as it is in the task's data."""
+    """A task and the address of its image, as it is in the task's data.
+
+    `others` are the addresses of further images of the task, where controls are about several.
+    """
 
     task: TaskId
     uri: str
+    others: tuple[str, ...] = ()
+
+    def at(self, position: int) -> "ImageRef":
+        """Return one image of the task; 0 is this one, with the others."""
+        return ImageRef(self.task, self.others[position - 1]) if position else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +66,48 @@ Answers = Mapping[ControlName, Answer]
 """The answers to all questions about one image, by control."""
 
 
+class Gap(StrEnum):
+    """Why an annotation answers a control not at all, although people labeled its image."""
+
+    UNKNOWN_LABEL = "unknown_label"
+    """It uses labels that are not in the labeling config."""
+    NO_LABEL = "no_label"
+    """It has a region or choice without a label."""
+    UNKNOWN_CONTROL = "unknown_control"
+    """It has results of a control that is not in the labeling config."""
+    OTHER_IMAGE = "other_image"
+    """It has results on another image than the control's."""
+    NO_AREA = "no_area"
+    """Its regions have no area inside the image."""
+    HIDDEN_ANSWERS = "hidden_answers"
+    """It answers a question that the editor hides beside its other answers."""
+    OTHER_QUESTIONS = "other_questions"
+    """It answers other questions and has no rectangle."""
+    DISAGREEMENT = "disagreement"
+    """Several people annotated the image, and no answer has the most votes."""
+    NOT_ASKED = "not_asked"
+    """The question is hidden, or nobody answered it. Nothing is wrong with that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """Why a control has no answer; `names` are the labels or controls that caused it."""
+
+    gap: Gap
+    names: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class LabeledImage:
-    """An image with the answers of a person, by control.
+    """An image with the answers of people, by control.
 
-    `repairs` counts the corrections made when the annotation was read, by kind, such as
-    `{"clipped": 1}`. `by_person` says that a person submitted or changed the annotation; it is
-    False for one that was imported or made from a prediction. `blind` says that it was not made
-    from a prediction. `annotation` is its id, `changed` the time of its last change as Label Studio
-    writes it.
+    Each control of the config is either in `answers` or in `unanswered`.
+
+    `repairs` counts the corrections made when the annotations were read, by kind, such as
+    `{"clipped": 1}`. `by_person` says that a person submitted or changed an annotation; it is
+    False for one that was imported or made from a prediction. `blind` says that none was made
+    from a prediction. `annotation` is the id of the newest one that counts,
+    `changed` the time of its last change as Label Studio writes it.
     """
 
     image: ImageRef
@@ -75,6 +117,9 @@ class LabeledImage:
     blind: bool = True
     annotation: int = 0
     changed: str = ""
+    unanswered: Mapping[ControlName, Unanswered] = field(
+        default_factory=dict[ControlName, Unanswered]
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +144,8 @@ class HardExample:
 class Prediction:
     """A model's answers to one image.
 
-    `score` is the calibrated confidence that the whole answer needs no edit, in [0, 1].
+    `score` is the calibrated confidence that the whole answer needs no edit, in [0, 1]. `size` is
+    that of the task's first image, `sizes` those of the others by name.
     """
 
     image: ImageRef
@@ -109,10 +155,15 @@ class Prediction:
     size: tuple[int, int] = (0, 0)
     hard: HardExample | None = None
     cluster: int | None = None
+    sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
 
     def __post_init__(self) -> None:
         if not 0 <= self.score <= 1:
             raise ValueError(f"score of task {self.image.task} is not in [0, 1]: {self.score}")
+
+    def size_of(self, image: str) -> tuple[int, int]:
+        """Return width and height of one of the task's images, in pixels."""
+        return self.sizes.get(image, self.size)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from backend.domain.answers import Gap
 from backend.domain.errors import Reason
-from backend.domain.ids import ControlName, Label, ProjectId
+from backend.domain.ids import ControlName, Label, ProjectId, TaskId
 from backend.domain.jobs import Decision, Job
 from backend.domain.versions import ModelVersion
 
@@ -38,8 +39,26 @@ class LabelCount:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Labeled images that teach a control nothing, for one reason.
+
+    `names` are the labels or controls that caused it, each with its number of images, the most
+    frequent first; `tasks` are some of the images.
+    """
+
+    control: ControlName
+    gap: Gap
+    images: int
+    names: tuple[tuple[str, int], ...] = ()
+    tasks: tuple[TaskId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ProjectStatus:
-    """The status of a project: whether a job may start and, if not, every reason."""
+    """The status of a project: whether a job may start and, if not, every reason.
+
+    `skipped` counts tasks that somebody skipped and nobody labeled; they are not in `unlabeled`.
+    """
 
     project: Project
     reasons: tuple[Reason, ...]
@@ -50,6 +69,8 @@ class ProjectStatus:
     version: ModelVersion | None
     job: Job | None
     trigger: Decision | None = None
+    left_out: tuple[LeftOut, ...] = ()
+    skipped: int = 0
 
     @property
     def ready(self) -> bool:

@@ -1,14 +1,11 @@
-"""Parse annotations and serialize predictions, in Label Studio's JSON.
+"""Parse tasks of Label Studio and serialize predictions, in Label Studio's JSON.
 
 Rectangles are in percent of the upright image, given by their top-left corner and rotated about
-it. A control that is missing from a submitted annotation was left empty, which is an answer for
-rectangles and multiple choice.
+it. `results` reads a single annotation, `annotators` those of several people.
 """
 
 import hashlib
 import json
-import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
@@ -22,19 +19,24 @@ from backend.domain.answers import (
     Regions,
 )
 from backend.domain.audits import AuditLabels
-from backend.domain.geometry import NOWHERE, Box, clipped, from_percent, is_cut, to_percent
-from backend.domain.ids import ControlName, Label, TaskId, VersionName
+from backend.domain.geometry import Box, to_percent
+from backend.domain.ids import ControlName, TaskId, VersionName
 from backend.domain.json import Json
-from backend.domain.schema import Control, LabelSchema, TaskKind
+from backend.domain.schema import Control, ControlTag, LabelSchema, TaskKind
+from backend.label_studio import task_data
+from backend.label_studio.annotators import combined, counted, is_blind, is_by_person
+from backend.label_studio.results import items, read, value_of
 
-# --- annotations -------------------------------------------------------------------------------
+# --- tasks -------------------------------------------------------------------------------------
 
 
 def image_ref(task: Json, schema: LabelSchema) -> ImageRef:
-    """Return the address of the task's image, empty if the task data has none."""
-    data = task.get("data")
-    uri = cast(Json, data).get(schema.data_key) if isinstance(data, Mapping) else None
-    return ImageRef(TaskId(int(task["id"])), uri if isinstance(uri, str) else "")
+    """Return the addresses of the task's images, empty where the task data has none."""
+    found = task.get("data")
+    data: Json = cast(Json, found) if isinstance(found, Mapping) else {}
+    templates = [image.value for image in schema.images] or [f"${schema.data_key}"]
+    first, *others = (task_data.address(template, data) for template in templates)
+    return ImageRef(TaskId(int(task["id"])), first, tuple(others))
 
 
 def asked_ref(task: Json, schema: LabelSchema) -> ImageRef | None:
@@ -45,124 +47,43 @@ def asked_ref(task: Json, schema: LabelSchema) -> ImageRef | None:
 
 
 def labeled_image(task: Json, schema: LabelSchema) -> LabeledImage | None:
-    """Return the answers of the annotation that counts, or None if there are none.
+    """Return what people answered about a task's images, or None if it has no annotation.
 
-    Skipped annotations never count. Ground truth wins, else the newest.
+    Skipped annotations never count. `annotators` decides between several others.
     """
-    annotations = [one for one in _items(task, "annotations") if not one.get("was_cancelled")]
-    if not annotations:
+    valid = _valid(task)
+    if not valid:
         return None
-    best = max(
-        annotations,
-        key=lambda one: (bool(one.get("ground_truth")), one.get("updated_at") or "", one["id"]),
-    )
-    repairs: Counter[str] = Counter()
-    given = answers(_items(best, "result"), schema, repairs)
-    if not given:
-        return None
-    by_person = bool(best.get("updated_by")) or best.get("lead_time") is not None
-    blind = best.get("parent_prediction") is None
+    said, voters = combined(valid, schema), counted(valid)
     return LabeledImage(
         image_ref(task, schema),
-        given,
-        dict(+repairs),
-        by_person,
-        blind,
-        best["id"],
-        best.get("updated_at") or "",
+        said.answers,
+        dict(said.repairs),
+        by_person=any(map(is_by_person, voters)),
+        blind=all(map(is_blind, voters)),
+        annotation=voters[0]["id"],
+        changed=voters[0].get("updated_at") or "",
+        unanswered=said.unanswered,
     )
 
 
 def audit_labels(task: Json, schema: LabelSchema) -> AuditLabels:
     """Return everything that people answered to a task of an audit sample."""
-    annotations = _items(task, "annotations")
-    valid = [one for one in annotations if not one.get("was_cancelled")]
+    annotations, valid = items(task, "annotations"), _valid(task)
     return AuditLabels(
-        answers=tuple(answers(_items(one, "result"), schema) for one in valid),
+        answers=tuple(answers(items(one, "result"), schema) for one in valid),
         skipped=len(valid) < len(annotations),
-        blind=all(one.get("parent_prediction") is None for one in valid),
+        blind=all(map(is_blind, valid)),
     )
 
 
-def answers(
-    results: Sequence[Json], schema: LabelSchema, repairs: Counter[str] | None = None
-) -> dict[ControlName, Answer]:
-    """Return the answers to each control in the results of one annotation or prediction.
-
-    `repairs` counts, by kind, the results that had to be corrected or left out.
-    """
-    repairs = Counter() if repairs is None else repairs
-    found: dict[ControlName, Answer] = {}
-    for control in schema.controls:
-        own = [result for result in results if result.get("from_name") == control.name]
-        answer = _answer(control, own, repairs)
-        if answer is not None:
-            found[control.name] = answer
-    return found
+def answers(results: Sequence[Json], schema: LabelSchema) -> Mapping[ControlName, Answer]:
+    """Return the answers in the results of one annotation or prediction, by control."""
+    return read(results, schema).answers
 
 
-def _answer(control: Control, results: Sequence[Json], repairs: Counter[str]) -> Answer | None:
-    if control.kind is TaskKind.DETECTION:
-        return Regions(tuple(_regions(control, results, repairs)))
-    chosen = [label for result in results for label in _labels(_value(result), "choices")]
-    known = tuple(label for label in control.labels if label in chosen)
-    repairs["unknown_label"] += len(set(chosen) - set(known))
-    return Choices(known) if control.kind is TaskKind.MULTI else _single(known)
-
-
-def _single(labels: tuple[Label, ...]) -> Choices | None:
-    return Choices(labels[:1]) if labels else None
-
-
-def _regions(control: Control, results: Iterable[Json], repairs: Counter[str]) -> Iterable[Region]:
-    seen: set[Region] = set()
-    for result in results:
-        value = _value(result)
-        rotation = _number(value, "rotation")
-        aspect = _number(result, "original_width", 1) / _number(result, "original_height", 1)
-        numbers = [_number(value, key) for key in ("x", "y", "width", "height")]
-        is_sound = aspect != 0 and all(map(math.isfinite, (rotation, aspect, *numbers)))
-        corners = from_percent(*numbers, rotation=rotation, aspect=aspect) if is_sound else NOWHERE
-        box = clipped(*corners)
-        repairs["rotated"] += rotation % 360 != 0
-        if box is None:
-            repairs["degenerate"] += 1
-            continue
-        repairs["clipped"] += is_cut(box, corners)
-        for label in _labels(value, "rectanglelabels"):
-            region = Region(box, label)
-            if label not in control.labels:
-                repairs["unknown_label"] += 1
-            elif region in seen:
-                repairs["duplicate"] += 1
-            else:
-                seen.add(region)
-                yield region
-
-
-def _items(body: Json, key: str) -> Sequence[Json]:
-    found = body.get(key)
-    items = cast(Sequence[object], found) if isinstance(found, list | tuple) else ()
-    return [cast(Json, item) for item in items if isinstance(item, Mapping)]
-
-
-def _value(result: Json) -> Json:
-    found = result.get("value")
-    return cast(Json, found) if isinstance(found, Mapping) else {}
-
-
-def _labels(value: Json, key: str) -> Sequence[Label]:
-    found = value.get(key)
-    labels = cast(Sequence[object], found) if isinstance(found, list) else ()
-    return [Label(label) for label in labels if isinstance(label, str)]
-
-
-def _number(body: Json, key: str, absent: float = 0) -> float:
-    """Return a number, `absent` if it is missing or 0, NaN if it is not a number."""
-    try:
-        return float(body.get(key) or absent)
-    except (TypeError, ValueError, OverflowError):
-        return math.nan
+def _valid(task: Json) -> list[Json]:
+    return [one for one in items(task, "annotations") if not one.get("was_cancelled")]
 
 
 # --- predictions -------------------------------------------------------------------------------
@@ -180,44 +101,76 @@ def serialize(prediction: Prediction, schema: LabelSchema) -> dict[str, Any]:
     hard = {"meta": {"text": [prediction.hard.text]}} if prediction.hard else {}
     key = answer_key(prediction.version, prediction.answers)
     result = [
-        {"id": _region_id(prediction, key, position), **({} if position else hard), **part}
-        for position, part in enumerate(_parts(prediction, schema))
+        {"id": _region_id(prediction, key, position), **({} if position or later else hard), **part}
+        for position, parts in enumerate(_regions(prediction, schema))
+        for later, part in enumerate(parts)
     ]
     return {"model_version": prediction.version, "score": prediction.score, "result": result}
 
 
-def _parts(prediction: Prediction, schema: LabelSchema) -> Iterable[dict[str, Any]]:
+Parts = Sequence[dict[str, Any]]
+"""The results of one region, or of one choice."""
+
+
+def _regions(prediction: Prediction, schema: LabelSchema) -> Iterable[Parts]:
     for name, answer in prediction.answers.items():
         control = schema.control(name)
         if control is None:
             continue
-        head = {"from_name": control.name, "to_name": control.image}
         match answer:
             case Choices(labels) if labels:
-                value = {"choices": list(labels)}
-                yield {**head, "type": "choices", "value": value, "score": prediction.score}
+                yield [_choice(control, answer, prediction.score)]
             case Regions(regions):
+                size = prediction.size_of(control.image)
                 for box, same in _by_box(regions).items():
-                    yield {**head, **_rectangle(box, same, prediction.size)}
+                    yield list(_rectangle(control, box, same, size))
             case Choices():
                 continue
 
 
+def _choice(control: Control, answer: Choices, score: float) -> dict[str, Any]:
+    """Return the result of one choice.
+
+    Label Studio checks imported choices as if none were nested. It accepts, in place of the value,
+    one below the name of the control, which its editor ignores.
+    """
+    (tag,) = control.own_tags
+    paths = [tag.stored.get(label, (label,)) for label in answer.labels]
+    names = [path[-1] for path in paths]
+    value: dict[str, Any] = {"choices": [list(path) for path in paths] if tag.is_nested else names}
+    if tag.is_nested:
+        value[tag.name] = {"choices": names}
+    head = {"from_name": tag.name, "to_name": control.image, "type": "choices"}
+    return {**head, "value": value, "score": score}
+
+
 def fits(prediction: Json, schema: LabelSchema) -> bool:
     """Return whether every result of a serialized prediction still has its control and labels."""
-    return all(
-        _part_fits(part, schema.control(str(part.get("from_name"))))
-        for part in _items(prediction, "result")
+    results = items(prediction, "result")
+    found = read(results, schema)
+    given = {name for name, one in found.answers.items() if one.labels}
+    return {_asking(one, schema) for one in results} <= given and not _has_surplus(results, schema)
+
+
+def _asking(result: Json, schema: LabelSchema) -> ControlName | None:
+    """Return the control that a result answers."""
+    name = result.get("from_name")
+    return next(
+        (
+            control.name
+            for control in schema.controls
+            for tag in control.own_tags
+            if name in (tag.name, *tag.geometry)
+        ),
+        None,
     )
 
 
-def _part_fits(part: Json, control: Control | None) -> bool:
-    if control is None or part.get("to_name") != control.image:
-        return False
-    key = "rectanglelabels" if control.kind is TaskKind.DETECTION else "choices"
-    labels = _labels(_value(part), key)
-    too_many = control.kind is TaskKind.SINGLE and len(labels) > 1
-    return bool(labels) and not too_many and set(labels) <= set(control.labels)
+def _has_surplus(results: Sequence[Json], schema: LabelSchema) -> bool:
+    """Return whether a single choice has several labels: the config allowed more before."""
+    single = {control.name for control in schema.controls if control.kind is TaskKind.SINGLE}
+    chosen = [value_of(one).get("choices") for one in results if one.get("from_name") in single]
+    return any(isinstance(one, list) and len(cast(list[object], one)) > 1 for one in chosen)
 
 
 def _by_box(regions: Iterable[Region]) -> Mapping[Box, Sequence[Region]]:
@@ -228,19 +181,32 @@ def _by_box(regions: Iterable[Region]) -> Mapping[Box, Sequence[Region]]:
     return found
 
 
-def _rectangle(box: Box, same: Sequence[Region], size: tuple[int, int]) -> dict[str, Any]:
-    """Return one rectangle with all its labels and the lowest of their scores."""
-    scores = [region.score for region in same if region.score is not None]
-    labels = [region.label for region in same]
-    value = {**to_percent(box), "rotation": 0, "rectanglelabels": labels}
-    return {
-        "type": "rectanglelabels",
+def _rectangle(
+    control: Control, box: Box, same: Sequence[Region], size: tuple[int, int]
+) -> Iterable[dict[str, Any]]:
+    """Yield the results of one rectangle: one for each tag that has some of its labels.
+
+    The score is the lowest of those of its labels.
+    """
+    place = {**to_percent(box), "rotation": 0}
+    head = {
+        "to_name": control.image,
         "original_width": size[0],
         "original_height": size[1],
         "image_rotation": 0,
-        "value": value,
-        "score": min(scores, default=None),
+        "score": min((one.score for one in same if one.score is not None), default=None),
     }
+    for tag in control.own_tags:
+        labels = [tag.stored[one.label][0] for one in same if one.label in tag.stored]
+        if labels:
+            yield from ({**head, **part} for part in _drawn(tag, place, labels))
+
+
+def _drawn(tag: ControlTag, place: Json, labels: Sequence[str]) -> Iterable[dict[str, Any]]:
+    if tag.geometry:
+        yield {"from_name": tag.geometry[0], "type": "rectangle", "value": place}
+    kind = "labels" if tag.geometry else "rectanglelabels"
+    yield {"from_name": tag.name, "type": kind, "value": {**place, kind: labels}}
 
 
 def answer_key(version: VersionName, answers: Mapping[ControlName, Answer]) -> str:

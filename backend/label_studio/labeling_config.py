@@ -1,23 +1,26 @@
 """Parse a labeling config, Label Studio's XML, into a `LabelSchema`.
 
-Supported are `Choices` (one or several) and `RectangleLabels` on one `Image`. Other controls are
-ignored and named in a warning; a config without a supported control is refused.
+Learned are `Choices`, `RectangleLabels`, and `Rectangle` with `Labels`, each on one `Image` of the
+task. Other controls are ignored and named in a warning that says why; a config of which nothing can
+be learned is refused.
 """
 
-from collections.abc import Iterable
-from xml.etree.ElementTree import Element, ParseError
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from xml.etree.ElementTree import ParseError
 
 from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import fromstring
 
 from backend.domain.errors import UnsupportedConfig
-from backend.domain.ids import ControlName, Label
-from backend.domain.schema import Control, LabelSchema, TaskKind
-
-SUPPORTED = {"Choices": "Choice", "RectangleLabels": "Label"}
-"""Supported control tags, and the tag of their options."""
+from backend.domain.ids import ControlName
+from backend.domain.schema import Control, ImageTag, LabelSchema
+from backend.label_studio import config_tags, task_data, visibility
+from backend.label_studio.config_controls import OPTIONS, control_of
+from backend.label_studio.config_tags import ConfigTag
 
 HINT = "Use <Image> with <Choices> or <RectangleLabels> in Settings > Labeling Interface"
+
+SHAPES = {"rectangle", "labels"}
 
 
 def parse(label_config: str) -> LabelSchema:
@@ -26,73 +29,153 @@ def parse(label_config: str) -> LabelSchema:
     Raises:
         UnsupportedConfig: when it is not XML, or has no image or no supported control.
     """
-    root = readable(label_config)
-    names = [image.get("name", "") for image in root.iter("Image")]
-    if not names:
+    tags = readable(label_config)
+    images = {tag.get("name"): tag for tag in tags if tag.kind == "image"}
+    if not images:
         raise UnsupportedConfig("the labeling config has no <Image> tag", HINT)
-    found = [tag for tag in root.iter() if tag.get("toName")]
-    shown = next((name for name in names if any(_is_supported(tag, name) for tag in found)), None)
-    if shown is None:
-        raise UnsupportedConfig(f"{_listed(found)} cannot be learned on an image", HINT)
-    controls = tuple(_control(tag, shown) for tag in found if _is_supported(tag, shown))
-    ignored = [tag for tag in found if not _is_supported(tag, shown)]
-    image = next(image for image in root.iter("Image") if image.get("name") == shown)
-    warnings = tuple(f"{_named(tag)} is ignored: this control cannot be learned" for tag in ignored)
-    return LabelSchema(_data_key(image), controls, warnings)
+    asking = [tag for tag in tags if tag.get("toname")]
+    refused = {id(tag): why for tag in asking if (why := _obstacle(tag, tags, images))}
+    learned = [tag for tag in asking if id(tag) not in refused and tag.kind != "rectangle"]
+    controls = [control_of(tag, tags) for tag in learned]
+    shown = visibility.conditions(learned, tags, controls)
+    for tag, condition in zip(learned, shown, strict=True):
+        if isinstance(condition, str):
+            refused[id(tag)] = condition
+    kept = [
+        replace(control, shown_when=condition)
+        for control, condition in zip(controls, shown, strict=True)
+        if not isinstance(condition, str)
+    ]
+    ignored = [(tag, refused[id(tag)]) for tag in asking if id(tag) in refused]
+    if not kept:
+        raise _nothing_learned(ignored)
+    return _schema(_grouped(kept), images, ignored)
 
 
-def readable(label_config: str) -> Element:
-    """Return the root of a labeling config. Raises UnsupportedConfig when it is not XML."""
+def _schema(
+    controls: Sequence[Control],
+    images: Mapping[str, ConfigTag],
+    ignored: Sequence[tuple[ConfigTag, str]],
+) -> LabelSchema:
+    about = {control.image for control in controls}
+    shown = tuple(ImageTag(name, _source(tag)) for name, tag in images.items() if name in about)
+    warnings = tuple(f"{tag} is ignored: {why}" for tag, why in ignored)
+    return LabelSchema(
+        data_key=task_data.column(shown[0].value),
+        controls=tuple(controls),
+        warnings=warnings,
+        unlearned=tuple(str(tag) for tag, _ in ignored),
+        images=shown,
+        unlearned_names=frozenset(tag.get("name") for tag, _ in ignored),
+    )
+
+
+def readable(label_config: str) -> tuple[ConfigTag, ...]:
+    """Return the tags of a labeling config. Raises UnsupportedConfig when it is not XML."""
     try:
-        return fromstring(label_config)
+        return config_tags.read(label_config)
     except (ParseError, DefusedXmlException, ValueError) as exc:
         raise UnsupportedConfig(f"the labeling config is not readable XML ({exc})", HINT) from exc
 
 
-def _data_key(image: Element) -> str:
-    value = image.get("value", "")
-    if not value.startswith("$") or len(value) == 1:
+def _source(image: ConfigTag) -> str:
+    value = image.get("valuelist") or image.get("value")
+    if not task_data.has_variable(value):
         hint = 'Give it value="$image", the key of the image in the task data'
-        raise UnsupportedConfig(f"<Image name={image.get('name')!r}> names no task data", hint)
-    return value[1:]
+        raise UnsupportedConfig(f"{image} names no task data", hint)
+    return value
 
 
-def _is_supported(tag: Element, image: str) -> bool:
-    """Return whether this is a named control with fixed options, not one for each region."""
-    if tag.tag not in SUPPORTED or tag.get("toName") != image or not tag.get("name"):
-        return False
-    return tag.get("perRegion") != "true" and "value" not in tag.attrib and bool(_options(tag))
+def _obstacle(
+    tag: ConfigTag, tags: Sequence[ConfigTag], images: Mapping[str, ConfigTag]
+) -> str | None:
+    """Return why a control cannot be learned, and what to do about it."""
+    if tag.kind not in OPTIONS and tag.kind not in SHAPES:
+        return "this control cannot be learned"
+    if why := _not_about_one_image(tag, images):
+        return why
+    if not tag.get("name"):
+        return "it has no name; give it one"
+    return _lonely(tag, tags) if tag.kind in SHAPES else _unreadable_options(tag, tags)
 
 
-def _options(tag: Element) -> list[Element]:
-    return [option for option in tag.iter(SUPPORTED[tag.tag]) if _stored(option)]
+def _not_about_one_image(tag: ConfigTag, images: Mapping[str, ConfigTag]) -> str | None:
+    target = tag.get("toname")
+    if "," in target:
+        return (
+            f'toName="{target}": it is about several images, and comparisons cannot be learned; '
+            "ask about one image"
+        )
+    if repeater := next((one for one in tag.parents if one.kind == "repeater"), None):
+        return (
+            f"<{repeater.written} on={repeater.get('on')!r}> makes a control of it for each item; "
+            "import each image as a task of its own"
+        )
+    if target not in images:
+        return f'toName="{target}": only questions about an <Image> can be learned'
+    return None
 
 
-def _stored(option: Element) -> str:
-    """Return the label that annotations hold: the alias if there is one, else the value."""
-    return option.get("alias") or option.get("value") or ""
+def _lonely(tag: ConfigTag, tags: Sequence[ConfigTag]) -> str | None:
+    """Return what is missing of the pair that draws labeled rectangles."""
+    other = "labels" if tag.kind == "rectangle" else "rectangle"
+    partners = [one for one in tags if one.kind == other and one.get("toname") == tag.get("toname")]
+    if partners:
+        return _unreadable_options(tag, tags) if tag.kind == "labels" else None
+    if tag.kind == "rectangle":
+        return "rectangles without labels cannot be learned; use <RectangleLabels>"
+    return "this control cannot be learned; for rectangles use <RectangleLabels>"
 
 
-def _control(tag: Element, image: str) -> Control:
-    labels = dict.fromkeys(Label(_stored(option)) for option in _options(tag))
-    outside = {
-        name.strip(): Label(_stored(option))
-        for option in _options(tag)
-        for name in option.get("predicted_values", "").split(",")
-        if name.strip()
-    }
-    return Control(ControlName(tag.attrib["name"]), image, _kind(tag), tuple(labels), outside)
+def _unreadable_options(tag: ConfigTag, tags: Sequence[ConfigTag]) -> str | None:
+    for attribute, written, each in (
+        ("perregion", "perRegion", "region"),
+        ("peritem", "perItem", "image of a list"),
+    ):
+        if tag.flag(attribute):
+            return f'{written}="true": one answer for each {each} cannot be learned'
+    if tag.get("value").startswith("$"):
+        return (
+            f'value="{tag.get("value")}": its options come from the task data; write them into the '
+            f"labeling config as <{'Choice' if tag.kind == 'choices' else 'Label'}> tags"
+        )
+    option = OPTIONS[tag.kind]
+    if not any(one.kind == option and one.is_in(tag) for one in tags):
+        return f"it has no <{option.capitalize()}>; add some"
+    return None
 
 
-def _kind(tag: Element) -> TaskKind:
-    if tag.tag == "RectangleLabels":
-        return TaskKind.DETECTION
-    return TaskKind.MULTI if tag.get("choice") == "multiple" else TaskKind.SINGLE
+def _grouped(controls: Sequence[Control]) -> list[Control]:
+    """Join the controls that draw on one image under one condition: one detector learns them."""
+    groups: dict[object, list[Control]] = {}
+    for control in controls:
+        key = control.name if not control.is_drawn else (control.image, control.shown_when)
+        groups.setdefault(key, []).append(control)
+    return [_joined(group) for group in groups.values()]
 
 
-def _named(tag: Element) -> str:
-    return f"<{tag.tag} name={tag.get('name', '')!r}>"
+def _joined(group: Sequence[Control]) -> Control:
+    """Return one control; a label that several tags have is told apart by the tag's name."""
+    if len(group) == 1:
+        return group[0]
+    names = [label for one in group for label in one.labels]
+    twice = {label for label in names if names.count(label) > 1}
+    apart = [one.prefixed(twice) for one in group]
+    return replace(
+        group[0],
+        name=ControlName("+".join(one.name for one in group)),
+        labels=tuple(label for one in apart for label in one.labels),
+        outside_names={name: label for one in apart for name, label in one.outside_names.items()},
+        tags=tuple(tag for one in apart for tag in one.tags),
+        required=any(one.required for one in group),
+    )
 
 
-def _listed(tags: Iterable[Element]) -> str:
-    return ", ".join(dict.fromkeys(f"<{tag.tag}>" for tag in tags)) or "a config without controls"
+def _nothing_learned(ignored: Iterable[tuple[ConfigTag, str]]) -> UnsupportedConfig:
+    found = list(ignored)
+    kinds = ", ".join(dict.fromkeys(f"<{tag.written}>" for tag, _ in found))
+    if not kinds:
+        return UnsupportedConfig("a config without controls cannot be learned on an image", HINT)
+    reasons = dict.fromkeys(f"{tag} is ignored: {why}" for tag, why in found)
+    details = "; ".join(reason for reason in reasons)
+    return UnsupportedConfig(f"{kinds} cannot be learned on an image: {details}", HINT)

@@ -18,7 +18,7 @@ from backend.domain.errors import Reason
 from backend.domain.ids import ControlName, JobId, Label, ProjectId, VersionName
 from backend.domain.jobs import Algorithm, Job, JobState, Mode
 from backend.domain.metrics import metrics_to_json
-from backend.domain.projects import LabelCount, ProjectStatus
+from backend.domain.projects import LabelCount, LeftOut, ProjectStatus
 from backend.domain.schema import TaskKind
 from backend.domain.versions import ModelVersion
 from backend.presentation import metrics, sentences
@@ -83,6 +83,9 @@ class StatusJson:
     reasons: Sequence[Reason]
     warnings: Sequence[str]
     labels: Annotated[Sequence[LabelCount], Field(description="One entry per control and label.")]
+    left_out: Annotated[
+        Sequence[LeftOut], Field(description="Labeled images that teach a control nothing.")
+    ]
     labeled: Count
     unlabeled: Count
     version: Annotated[VersionName | None, Field(description="The current model version.")]
@@ -98,6 +101,7 @@ class StatusJson:
             reasons=status.reasons,
             warnings=status.warnings,
             labels=status.labels,
+            left_out=status.left_out,
             labeled=status.labeled,
             unlabeled=status.unlabeled,
             version=status.version.name if status.version else None,

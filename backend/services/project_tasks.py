@@ -23,10 +23,26 @@ REPORT_EVERY = 500
 
 @dataclass(frozen=True, slots=True)
 class ProjectTasks:
-    """All labeled images of a project, and the addresses of all unlabeled ones."""
+    """All labeled images of a project, and the addresses of all unlabeled ones.
+
+    `unplaced` images are annotated too, but no control has an answer: they are neither.
+    """
 
     labeled: tuple[LabeledImage, ...]
     unlabeled: tuple[ImageRef, ...]
+    unplaced: tuple[LabeledImage, ...] = ()
+
+    @classmethod
+    def of(
+        cls, annotated: Iterable[LabeledImage], unlabeled: Iterable[ImageRef] = ()
+    ) -> "ProjectTasks":
+        """Tell the annotated images that answer something from those that do not."""
+        found = tuple(annotated)
+        return cls(
+            labeled=tuple(one for one in found if one.answers),
+            unlabeled=tuple(unlabeled),
+            unplaced=tuple(one for one in found if not one.answers),
+        )
 
     def only(self, tasks: Iterable[TaskId]) -> "ProjectTasks":
         """Keep only these unlabeled tasks."""
@@ -59,7 +75,7 @@ def take(
         lambda done: progress(Step.LIST, len(labeled) + done, len(labeled) + left),
     )
     progress(Step.LIST, 1, 1)
-    return ProjectTasks(labeled, unlabeled)
+    return ProjectTasks.of(labeled, unlabeled)
 
 
 def _listed(items: Iterable[Item], report: Callable[[int], None]) -> tuple[Item, ...]:

@@ -1,7 +1,7 @@
 """Readiness: whether a job of a project may start and, if not, why."""
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from backend.domain.answers import LabeledImage
 from backend.domain.errors import (
@@ -18,7 +18,7 @@ from backend.domain.jobs import JobRequest, Mode
 from backend.domain.projects import Project, ProjectStatus
 from backend.domain.schema import LabelSchema, TaskKind
 from backend.label_studio import labeling_config
-from backend.policies import preconditions
+from backend.policies import left_out, preconditions
 from backend.policies.preconditions import NOTHING_LEFT, Counts, Minimum
 from backend.ports.jobs import Jobs
 from backend.ports.label_studio import ProjectContents
@@ -54,7 +54,7 @@ class Readiness:
         except UnsupportedConfig as exc:
             counts = Counts((), labeled=0, unlabeled=self._unlabeled(project))
             return self._status(found, (_unsupported(exc),), (), counts)
-        tasks = ProjectTasks(tuple(self.label_studio.labeled(project, schema)), ())
+        tasks = ProjectTasks.of(self.label_studio.labeled(project, schema))
         ledger = self.ledgers.load(project)
         counts = project_tasks.count_images(schema, tasks, ledger, self._unlabeled(project))
         minimum = Minimum(self.settings.min_labels, self.settings.min_images_per_label)
@@ -63,13 +63,16 @@ class Readiness:
             *self._weightless(_trained_kinds(schema, counts)),
             *(self._none_chosen(request, schema) if counts.unlabeled else ()),
         )
+        annotated = project_tasks.trainable((*tasks.labeled, *tasks.unplaced), ledger)
         warnings = (
+            *left_out.warnings(schema, annotated, project),
             *schema.warnings,
             *audits.notes(ledger, counts.labeled + counts.excluded + counts.unlabeled),
             *preconditions.warnings(schema, counts, minimum),
             *_repaired(project_tasks.trainable(tasks.labeled, ledger)),
         )
-        return self._status(found, reasons, warnings, counts)
+        status = self._status(found, reasons, warnings, counts)
+        return replace(status, left_out=left_out.left_out(schema, annotated))
 
     def require(self, request: JobRequest, *, count: bool = True) -> None:
         """Check that a job may start.

@@ -2,10 +2,15 @@
 
 import pytest
 
+from backend.domain.answers import Choices, ImageRef, Prediction, Region, Regions
+from backend.domain.geometry import Box
+from backend.domain.ids import TaskId, VersionName
 from backend.domain.schema import TaskKind
-from backend.label_studio import labeling_config
+from backend.label_studio import codec, labeling_config
 
 pytest.importorskip("label_studio_sdk")
+
+V1 = VersionName("al-0001-aaaa")
 
 CONFIGS = {
     "single choice": """<View><Image name="img" value="$picture"/>
@@ -15,8 +20,8 @@ CONFIGS = {
         <Choices name="tags" toName="image" choice="multiple">
         <Choice value="A cat" alias="cat"/><Choice value="Ünïcode &amp; more"/></Choices></View>""",
     "nested choices": """<View><Image name="image" value="$image"/>
-        <Choices name="kind" toName="image"><Choice value="animal"><Choice value="cat"/></Choice>
-        <Choice value="plant"/></Choices></View>""",
+        <Choices name="kind" toName="image" allowNested="true"><Choice value="animal">
+        <Choice value="cat"/></Choice><Choice value="plant"/></Choices></View>""",
     "rectangles": """<View><Header value="Cells"/><Image name="slide" value="$image" zoom="true"/>
         <RectangleLabels name="cell" toName="slide"><Label value="RBC" background="red"/>
         <Label value="WBC" hotkey="w"/></RectangleLabels></View>""",
@@ -45,7 +50,8 @@ def test_names_tags_labels_and_the_data_key_are_those_of_the_sdk(config: str) ->
     for control in ours.controls:
         same = theirs.get_control(control.name)
         assert (same.tag, same.to_name) == (TAGS[control.kind], [control.image])
-        assert sorted(same.labels) == sorted(control.labels)
+        (tag,) = control.own_tags
+        assert {step for path in tag.stored.values() for step in path} == set(same.labels)
         assert theirs.get_object(control.image).value_name == ours.data_key
     left_out = {one.name for one in theirs.controls} - {one.name for one in ours.controls}
     assert len(left_out) == len(ours.warnings)
@@ -56,17 +62,11 @@ def test_the_sdk_accepts_every_label_in_our_predictions(config: str) -> None:
     from connectors.label_studio.validation import Validator
 
     schema, validator = labeling_config.parse(config), Validator(config)
-    values = {
-        TaskKind.SINGLE: lambda label: {"choices": [label]},
-        TaskKind.MULTI: lambda label: {"choices": [label]},
-        TaskKind.DETECTION: lambda label: {
-            **dict.fromkeys(("x", "y", "width", "height"), 10),
-            "rectanglelabels": [label],
-        },
-    }
+    box = Box(0.1, 0.1, 0.2, 0.2)
     for control in schema.controls:
         for label in control.labels:
-            head = {"from_name": control.name, "to_name": control.image}
-            part = {"type": TAGS[control.kind].lower(), "value": values[control.kind](label)}
-            prediction = {"task": 1, "score": 0.5, "result": [{**head, **part}]}
-            assert validator.reason(prediction) == ""
+            answer = Regions((Region(box, label, 0.5),)) if control.is_drawn else Choices((label,))
+            prediction = Prediction(ImageRef(TaskId(1), ""), {control.name: answer}, 0.5, V1)
+            sent = {"task": 1, **codec.serialize(prediction, schema)}
+            assert len(sent["result"]) == 1
+            assert validator.reason(sent) == ""

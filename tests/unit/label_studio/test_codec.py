@@ -2,7 +2,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.domain.answers import Choices, HardExample, ImageRef, Prediction, Region, Regions
+from backend.domain.answers import (
+    Choices,
+    Gap,
+    HardExample,
+    ImageRef,
+    Prediction,
+    Region,
+    Regions,
+    Unanswered,
+)
 from backend.domain.geometry import Box
 from backend.label_studio import codec, labeling_config
 
@@ -83,14 +92,19 @@ def test_everything_people_did_to_an_audited_task_is_read():
 
 
 def test_a_label_that_left_the_config_is_no_answer():
-    assert codec.labeled_image(task(choice("horse")), CHOICES) is None
+    read = codec.labeled_image(task(choice("horse")), CHOICES)
+    assert read is not None
+    assert read.answers == {}
+    assert read.unanswered == {"c": Unanswered(Gap.UNKNOWN_LABEL, ("horse",))}
 
 
 def test_an_image_submitted_without_boxes_says_that_there_is_nothing():
     read = codec.labeled_image(task({"result": []}), BOXES)
     assert read is not None
     assert read.answers == {"r": Regions(())}
-    assert codec.labeled_image(task({"result": []}), CHOICES) is None
+    unanswered = codec.labeled_image(task({"result": []}), CHOICES)
+    assert unanswered is not None
+    assert unanswered.unanswered == {"c": Unanswered(Gap.NOT_ASKED)}
 
 
 def test_boxes_are_mended_and_what_was_mended_is_counted():
@@ -99,7 +113,7 @@ def test_boxes_are_mended_and_what_was_mended_is_counted():
         rectangle(10, 10, 20, 20),
         rectangle(90, 90, 20, 20),
         rectangle(50, 50, 0, 10),
-        rectangle(50, 50, 10, 10, labels=("b", "gone")),
+        rectangle(50, 50, 10, 10, labels=("b",)),
         rectangle(50, 50, 20, 20, rotation=90),
     ]
     read = codec.labeled_image(task({"result": results}), BOXES)
@@ -108,7 +122,7 @@ def test_boxes_are_mended_and_what_was_mended_is_counted():
     assert [region.label for region in regions] == ["a", "a", "b", "a"]
     assert regions[1].box == Box(0.9, 0.9, 1, 1)
     assert (regions[3].box.left, regions[3].box.bottom) == pytest.approx((0.4, 0.9))
-    mended = {"duplicate": 1, "degenerate": 1, "unknown_label": 1, "rotated": 1, "clipped": 1}
+    mended = {"duplicate": 1, "degenerate": 1, "rotated": 1, "clipped": 1}
     assert read.repairs == mended
 
 
