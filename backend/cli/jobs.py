@@ -28,7 +28,10 @@ JOBS_SHOWN = 5
 MaxError = Annotated[float, typer.Option(help="Largest share of labels that may be wrong.")]
 PromiseOption = Annotated[
     Promise,
-    typer.Option(help="What --max-error is about: the finished data set, or what is accepted."),
+    typer.Option(
+        help="What --max-error is about: the finished data set, what is accepted, or, for "
+        "rectangles, the accepted boxes and the missed ones."
+    ),
 ]
 Confidence = Annotated[float, typer.Option(help="Confidence with which --max-error holds.")]
 LabelsAreRandom = Annotated[

@@ -97,6 +97,11 @@ class Unanswered:
     names: tuple[str, ...] = ()
 
 
+def number_of_boxes(answer: Answer) -> int:
+    """Return how many rectangles an answer has; 0 for labels of the whole image."""
+    return len(answer.regions) if isinstance(answer, Regions) else 0
+
+
 @dataclass(frozen=True, slots=True)
 class LabeledImage:
     """An image with the answers of people, by control.

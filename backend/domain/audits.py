@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from backend.domain.answers import Answer
+from backend.domain.answers import Answer, number_of_boxes
 from backend.domain.ids import AuditId, ControlName, ProjectId, TaskId, VersionName
 
 
@@ -15,6 +15,8 @@ class Promise(StrEnum):
     """All labels of the finished project."""
     ACCEPTED = "accepted"
     """The labels that one audit accepts."""
+    BOXES = "boxes"
+    """The boxes that one audit accepts; and of the true boxes of those images, missed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class AuditTerms:
     """What the user asked for.
 
     Attributes:
-        max_error: share of wrong labels, in (0, 1).
+        max_error: share of wrong labels, or of wrong and of missed boxes, in (0, 1).
         confidence: in [0.5, 1), that every promise made in this project holds.
     """
 
@@ -40,6 +42,11 @@ class FrozenPrediction:
     answers: Mapping[ControlName, Answer]
     size: tuple[int, int] = (0, 0)
 
+    @property
+    def boxes(self) -> int:
+        """Number of boxes in all answers."""
+        return sum(map(number_of_boxes, self.answers.values()))
+
 
 @dataclass(frozen=True, slots=True)
 class Audit:
@@ -54,6 +61,8 @@ class Audit:
             which prefixes are tested when the promise is `dataset`.
         stops: sizes of the prefixes of `region` to test, strict to loose.
         stated: the sample was not drawn but labeled before, and stated to be random.
+        cap: most boxes of one image that count, when the promise is `boxes`: no prediction of
+            `region` has more, and missed boxes of one image count up to this number.
     """
 
     id: AuditId
@@ -67,6 +76,7 @@ class Audit:
     budget: int
     stops: tuple[int, ...]
     stated: bool = False
+    cap: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +112,21 @@ class AuditLabels:
     def opened(self) -> bool:
         """Whether the task no longer waits for a person."""
         return bool(self.answers) or self.skipped
+
+
+@dataclass(frozen=True, slots=True)
+class BoxCount:
+    """The boxes of one image, by the labels of one person.
+
+    Attributes:
+        matched: boxes of the frozen prediction that are right: a true box of their label overlaps
+            them by an IoU of 0.5 or more, and each true box counts once.
+        missed: true boxes without such a box.
+    """
+
+    task: TaskId
+    matched: int
+    missed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +227,9 @@ class CertificateFile:
         left: other images of the region that people labeled or deleted between draw and test.
         left_mistakes: those of them that were predicted wrong.
         accepted: the predictions that became labels.
+        boxes: when the promise is `boxes`, what people found in images of the sample and of
+            `left`, one entry for each of their annotations. An audit image without an entry counts
+            as wrong and missed throughout.
     """
 
     certificate: AuditCertificate
@@ -211,3 +239,4 @@ class CertificateFile:
     left: tuple[TaskId, ...]
     left_mistakes: tuple[TaskId, ...]
     accepted: tuple[FrozenPrediction, ...]
+    boxes: tuple[BoxCount, ...] = ()

@@ -31,6 +31,7 @@ class ReasonCode(StrEnum):
     NO_UNLABELED_IMAGES = "no_unlabeled_images"
     UNSUPPORTED_LABELING_CONFIG = "unsupported_labeling_config"
     LABEL_STUDIO_UNREACHABLE = "label_studio_unreachable"
+    PROMISE_NEEDS_BOXES = "promise_needs_boxes"
     MODEL_MISMATCH = "model_mismatch"
     UNKNOWN_VERSION = "unknown_version"
     NO_BASE_WEIGHTS = "no_base_weights"

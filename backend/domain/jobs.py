@@ -91,7 +91,7 @@ class JobRequest:
         Promise,
         Field(
             description="What at most max_error of may be wrong: all labels of the finished data "
-            "set, or the accepted ones."
+            "set, the accepted ones, or, for rectangles, the accepted boxes (and as many missed)."
         ),
     ] = Promise.DATASET
     confidence: Annotated[

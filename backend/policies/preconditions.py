@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from backend.domain.errors import Reason, ReasonCode
 from backend.domain.ids import Label
 from backend.domain.projects import LabelCount
-from backend.domain.schema import Control, LabelSchema
+from backend.domain.schema import Control, LabelSchema, TaskKind
 from backend.domain.versions import ModelVersion
 
 GOOD_IMAGES = 50
@@ -110,6 +110,19 @@ def model_fits(schema: LabelSchema, version: ModelVersion) -> tuple[Reason, ...]
             ReasonCode.MODEL_MISMATCH, f"model {version.name} does not fit: {difference}", hint=hint
         )
         for difference, hint in differences
+    )
+
+
+def promise_fits(schema: LabelSchema) -> tuple[Reason, ...]:
+    """Return why the promise `boxes` cannot be given: something else than boxes is labeled."""
+    others = [one for one in schema.controls if one.kind is not TaskKind.DETECTION]
+    return tuple(
+        Reason(
+            ReasonCode.PROMISE_NEEDS_BOXES,
+            f"the promise 'boxes' is for rectangles only, and '{one.name}' asks for choices",
+            hint="Choose the promise 'dataset' or 'accepted'",
+        )
+        for one in others
     )
 
 

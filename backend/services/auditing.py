@@ -4,12 +4,19 @@ A job of its own that trains nothing. It is safe to repeat: the risk of a test i
 acceptance that broke off goes on under the certificate that was written before it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Protocol
 
-from backend.domain.answers import Answer, ImageRef, LabeledImage, Prediction
-from backend.domain.audits import Audit, AuditLabels, CertificateFile, FrozenPrediction
+from backend.domain.answers import Answer, ImageRef, LabeledImage, Prediction, Regions
+from backend.domain.audits import (
+    Audit,
+    AuditLabels,
+    BoxCount,
+    CertificateFile,
+    FrozenPrediction,
+    Promise,
+)
 from backend.domain.ids import AuditId, ControlName, JobId, ProjectId, TaskId
 from backend.domain.jobs import Job, JobResult
 from backend.domain.schema import LabelSchema
@@ -19,7 +26,7 @@ from backend.domain.versions import Ledger
 from backend.label_studio import labeling_config
 from backend.policies.certification import audit_certificate, audit_verdict, risk
 from backend.policies.certification.audit_verdict import AuditFindings, AuditVerdict
-from backend.policies.certification.correctness import is_right
+from backend.policies.certification.correctness import is_right, pairs
 from backend.ports.label_studio import PredictionEditor, ProjectContents, TabEditor
 from backend.ports.progress import Steps, Work
 from backend.ports.stores import Audits, Ledgers
@@ -65,7 +72,7 @@ class Auditing:
                 verdict, file = self._test(audit, tasks, labels)
                 if file is None:
                     self._close(project)
-                    return JobResult(_failed(verdict), audit.version)
+                    return JobResult(_failed(audit, verdict), audit.version)
                 self.audits.certify(project, owner, file)
         return self._accept(owner, schema, file, steps)
 
@@ -174,28 +181,31 @@ def findings(
     unlabeled = {ref.task for ref in tasks.unlabeled}
     sample = set(audits.sample_of(audit))
     known: dict[TaskId, bool | None] = {}
+    boxes = list[BoxCount]()
     for one in audit.region:
         if one.task in sample:
-            known[one.task] = _confirmed(one, labels.get(one.task, AuditLabels()))
+            given = _given_blind(labels.get(one.task, AuditLabels()))
+            known[one.task] = bool(given) and all(_agrees(one.answers, each) for each in given)
         elif one.task not in unlabeled:
-            known[one.task] = _right(one, labeled.get(one.task), ledger)
-    return audit_verdict.findings(audit, known)
+            given = _given_since(labeled.get(one.task), ledger)
+            known[one.task] = _agrees(one.answers, given[0]) if given else None
+        else:
+            continue
+        boxes += [_boxes(one, each) for each in given]
+    about_boxes = audit.terms.promise is Promise.BOXES
+    return audit_verdict.findings(audit, known, boxes if about_boxes else ())
 
 
-def _confirmed(frozen: FrozenPrediction, labels: AuditLabels) -> bool:
-    """Whether every person who opened the task gave the predicted answer without seeing it."""
-    return (
-        bool(labels.answers)
-        and labels.blind
-        and not labels.skipped
-        and all(_agrees(frozen.answers, given) for given in labels.answers)
-    )
+def _given_blind(labels: AuditLabels) -> Sequence[Mapping[ControlName, Answer]]:
+    """Return the answers of an audit image; none unless all who opened it labeled it blind."""
+    return labels.answers if labels.blind and not labels.skipped else ()
 
 
-def _right(frozen: FrozenPrediction, image: LabeledImage | None, ledger: Ledger) -> bool | None:
-    if image is None or project_tasks.is_of_model(image, ledger):
-        return None
-    return _agrees(frozen.answers, image.answers)
+def _given_since(
+    image: LabeledImage | None, ledger: Ledger
+) -> Sequence[Mapping[ControlName, Answer]]:
+    """Return the answer that a person gave to another image; none if it is gone or a model's."""
+    return () if image is None or project_tasks.is_of_model(image, ledger) else (image.answers,)
 
 
 def _agrees(predicted: Mapping[ControlName, Answer], given: Mapping[ControlName, Answer]) -> bool:
@@ -204,12 +214,26 @@ def _agrees(predicted: Mapping[ControlName, Answer], given: Mapping[ControlName,
     )
 
 
-def _failed(verdict: AuditVerdict) -> str:
+def _boxes(frozen: FrozenPrediction, given: Mapping[ControlName, Answer]) -> BoxCount:
+    matched = missed = 0
+    for name, predicted in frozen.answers.items():
+        truth = given.get(name)
+        if isinstance(predicted, Regions) and isinstance(truth, Regions):
+            right = len(pairs(predicted, truth))
+            matched, missed = matched + right, missed + len(truth.regions) - right
+    return BoxCount(frozen.task, matched, missed)
+
+
+def _failed(audit: Audit, verdict: AuditVerdict) -> str:
     """Say why nothing was accepted."""
     if not verdict.tests:
         return "nothing accepted: no prefix of the audited images could pass the test"
     last = verdict.tests[-1]
+    if audit.terms.promise is Promise.BOXES:
+        wrong = "have boxes that are wrong or missed, which are too many"
+    else:
+        wrong = "were predicted wrong"
     return (
-        f"nothing accepted: {last.mistakes} of the {last.sampled} surest audit images were "
-        "predicted wrong. Their labels teach the next version; label more images, then start again"
+        f"nothing accepted: {last.mistakes} of the {last.sampled} surest audit images {wrong}. "
+        "Their labels teach the next version; label more images, then start again"
     )

@@ -10,13 +10,15 @@ from typing import Protocol
 
 import numpy as np
 
+from backend.domain.answers import number_of_boxes
+from backend.domain.arrays import Floats, Rows
 from backend.domain.audits import Audit, AuditTerms, FrozenPrediction, OpenAudit, Promise
 from backend.domain.batches import ProjectPredictions
 from backend.domain.ids import AuditId, TaskId, VersionName
 from backend.domain.jobs import JobRequest
 from backend.domain.tab_titles import TabTitle
 from backend.domain.versions import Ledger
-from backend.policies.certification import audit_region, risk
+from backend.policies.certification import audit_region, box_plan, risk
 from backend.policies.certification.audit_plan import plan, region_size
 from backend.ports.label_studio import PredictionEditor, TabEditor
 from backend.ports.stores import Audits, Ledgers
@@ -55,11 +57,15 @@ class DrawnAudit:
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """Rows of the region, the surest first; places of the sample in it; what people read."""
+    """Rows of the region, the surest first; places of the sample in it; what people read.
+
+    `cap` is the most boxes of an image of the region, for the promise `boxes`.
+    """
 
     rows: tuple[int, ...]
     sample: tuple[int, ...]
     sentence: str
+    cap: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +124,7 @@ class AuditDraw:
             budget=budget,
             stops=stops,
             stated=bool(round_.stated),
+            cap=chosen.cap,
         )
         return self._open(audit, chosen.sentence, round_.tasks)
 
@@ -131,20 +138,25 @@ class AuditDraw:
         budget: int,
     ) -> _Choice:
         """Choose region and sample; empty where no audit pays."""
-        order = audit_region.ranked(predicted.score, predicted.images.tasks)
         chances = 1 - predicted.score.astype(np.float64)
+        boxes = _boxes(predicted) if terms.promise is Promise.BOXES else None
         if round_.stated:
-            rows = tuple(int(row) for row in order[: region_size(chances, terms, budget)])
+            size, cap = _usual_region(chances, boxes, terms, budget)
+            rows = _surest(predicted, boxes, cap)[:size]
             tasks = (predicted.images.tasks[row] for row in rows)
             stated = [place for place, task in enumerate(tasks) if task in round_.stated]
-            return _Choice(rows, tuple(stated), STATED.format(labels=len(stated)))
-        planned = plan(chances, len(round_.dataset.labeled), terms, given, budget)
+            return _Choice(rows, tuple(stated), STATED.format(labels=len(stated)), cap)
+        labels = len(round_.dataset.labeled)
+        if boxes is None:
+            planned = plan(chances, labels, terms, given, budget)
+        else:
+            planned = box_plan.plan_boxes(chances, boxes, labels, terms, given)
         if not planned.pays:
             return _Choice((), (), planned.sentence)
         rng = audit_region.rng_of(self.seed, number)
         sample = audit_region.draw(planned.region, planned.sample, rng)
-        rows = tuple(int(row) for row in order[: planned.region])
-        return _Choice(rows, tuple(sample.tolist()), planned.sentence)
+        rows = _surest(predicted, boxes, planned.cap)[: planned.region]
+        return _Choice(rows, tuple(sample.tolist()), planned.sentence, planned.cap)
 
     def _open(self, audit: Audit, sentence: str, tasks: ProjectTasks) -> DrawnAudit:
         """Write the audit, and only then show which images are to be labeled."""
@@ -205,6 +217,28 @@ def _obstacle(request: JobRequest, ledger: Ledger, given: float, budget: int) ->
     if request.promise is Promise.DATASET and budget <= 0:
         return NO_BUDGET.format(allowed=ledger.risk.allowed, max_error=request.max_error * 100)
     return ""
+
+
+def _boxes(predicted: ProjectPredictions) -> Rows:
+    """Return (n,) how many boxes the version found in each image."""
+    answers = zip(*(batch.answers for batch in predicted.predictions.values()), strict=True)
+    return np.array([sum(map(number_of_boxes, one)) for one in answers], dtype=np.intp)
+
+
+def _usual_region(
+    chances: Floats, boxes: Rows | None, terms: AuditTerms, budget: int
+) -> tuple[int, int]:
+    """Return size and cap of the region where the sample is given."""
+    if boxes is None:
+        return region_size(chances, terms, budget), 0
+    return box_plan.region_of(chances, boxes, terms)
+
+
+def _surest(predicted: ProjectPredictions, boxes: Rows | None, cap: int) -> tuple[int, ...]:
+    """Return the rows from the surest on, without images of more boxes than `cap`."""
+    order = audit_region.ranked(predicted.score, predicted.images.tasks)
+    kept = order if boxes is None else order[boxes[order] <= cap]
+    return tuple(kept.tolist())
 
 
 def _frozen(predicted: ProjectPredictions, row: int, version: VersionName) -> FrozenPrediction:

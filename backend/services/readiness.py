@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 
 from backend.domain.answers import LabeledImage
+from backend.domain.audits import Promise
 from backend.domain.errors import (
     AutolabelError,
     NotFound,
@@ -60,6 +61,7 @@ class Readiness:
         minimum = Minimum(self.settings.min_labels, self.settings.min_images_per_label)
         reasons = (
             *preconditions.reasons(schema, counts, minimum),
+            *_unfit_promise(request, schema),
             *self._weightless(_trained_kinds(schema, counts)),
             *(self._none_chosen(request, schema) if counts.unlabeled else ()),
         )
@@ -106,10 +108,13 @@ class Readiness:
 
     def _at_a_glance(self, request: JobRequest) -> tuple[Reason, ...]:
         """Return the reasons against a training that need no labels to be counted."""
-        kinds = {control.kind for control in self._schema(request.project).controls}
+        schema = self._schema(request.project)
+        kinds = {control.kind for control in schema.controls}
+        unfit = _unfit_promise(request, schema)
         nothing_left = () if self._unlabeled(request.project) else (NOTHING_LEFT,)
         weightless = self._weightless(kinds)
-        return (*nothing_left, *weightless) if len(weightless) == len(kinds) else nothing_left
+        untrainable = weightless if len(weightless) == len(kinds) else ()
+        return (*unfit, *nothing_left, *untrainable)
 
     def _no_images(self, request: JobRequest) -> tuple[Reason, ...]:
         """Return the reasons against a job that only needs unlabeled images."""
@@ -123,7 +128,7 @@ class Readiness:
         except NotFound as exc:
             hint = self._known_versions(request.project)
             return (Reason(ReasonCode.UNKNOWN_VERSION, exc.message, hint=hint),)
-        unfit = preconditions.model_fits(schema, version)
+        unfit = (*preconditions.model_fits(schema, version), *_unfit_promise(request, schema))
         return (*unfit, *self._nothing_left(request, schema))
 
     def _nothing_left(self, request: JobRequest, schema: LabelSchema) -> tuple[Reason, ...]:
@@ -167,6 +172,12 @@ class Readiness:
             version=self.versions.current(project.id),
             job=self.jobs.live(project.id),
         )
+
+
+def _unfit_promise(request: JobRequest, schema: LabelSchema) -> tuple[Reason, ...]:
+    if not request.accept or request.promise is not Promise.BOXES:
+        return ()
+    return preconditions.promise_fits(schema)
 
 
 def _unsupported(exc: UnsupportedConfig) -> Reason:

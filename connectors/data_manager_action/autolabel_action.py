@@ -146,6 +146,7 @@ def choices(versions, fields):
     promises = {
         "dataset": "At most the maximum error in the finished data set",
         "accepted": "At most the maximum error among the accepted labels",
+        "boxes": "Rectangles: at most the maximum error among accepted boxes, and as many missed",
     }
     rows.append([select("promise", PROMISE, promises)])
     rows.append(

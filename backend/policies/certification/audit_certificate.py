@@ -17,12 +17,16 @@ from backend.domain.arrays import Targets
 from backend.domain.audits import (
     Audit,
     AuditCertificate,
+    BoxCount,
     CertificateFile,
+    FrozenPrediction,
     Promise,
 )
 from backend.domain.ids import TaskId
+from backend.policies.certification import box_certificate
 from backend.policies.certification.audit_region import draw, rng_of, stops
 from backend.policies.certification.audit_verdict import AuditFindings, AuditVerdict, accepted
+from backend.policies.certification.box_certificate import BoxBets
 
 _ROUNDING = Fraction(1, 10**9)
 
@@ -40,16 +44,18 @@ def issue(
         return tuple(task for task, row in zip(tasks, rows.tolist(), strict=True) if row)
 
     mistakes = chosen(found.sampled & found.wrong)
+    predictions = tuple(audit.region[row] for row in accepted(found, passed.size))
     return CertificateFile(
         certificate=_certificate(
-            audit, passed.size, passed.accepted, len(mistakes), passed.allowed
+            audit, passed.size, predictions, len(mistakes), passed.allowed, found.boxes
         ),
         audit=audit,
         budget=budget if audit.terms.promise is Promise.DATASET else None,
         mistakes=mistakes,
         left=chosen(found.left),
         left_mistakes=chosen(found.left & found.wrong),
-        accepted=tuple(audit.region[row] for row in accepted(found, passed.size)),
+        accepted=predictions,
+        boxes=found.boxes,
     )
 
 
@@ -62,8 +68,8 @@ STATED = ", assuming that the labeled images are a random sample of all, as was 
 
 
 def sentence(audit: Audit, accepted_labels: int, allowed: int, mistakes: int) -> str:
-    """Return the promise in words; `mistakes` are those in the whole sample."""
-    terms, assumption = audit.terms, STATED if audit.stated else ""
+    """Return the promise about images in words; `mistakes` are those in the whole sample."""
+    terms = audit.terms
     sure = f"With {terms.confidence * 100:.4g} % confidence over all audits of this project"
     share = f"{terms.max_error * 100:.4g} %"
     basis = (
@@ -75,24 +81,32 @@ def sentence(audit: Audit, accepted_labels: int, allowed: int, mistakes: int) ->
         what = "all labels of the finished project"
     else:
         what = "the accepted labels"
-    return f"{sure}, at most {share} of {what} are wrong {basis}{assumption}."
+    return f"{sure}, at most {share} of {what} are wrong {basis}"
 
 
 def _certificate(
-    audit: Audit, size: int, accepted_labels: int, mistakes: int, allowed: int
+    audit: Audit,
+    size: int,
+    predictions: Sequence[FrozenPrediction],
+    mistakes: int,
+    allowed: int,
+    boxes: Sequence[BoxCount],
 ) -> AuditCertificate:
-    audited = len(audit.sample)
+    if audit.terms.promise is Promise.BOXES:
+        words = box_certificate.sentence(audit, boxes, predictions)
+    else:
+        words = sentence(audit, len(predictions), allowed, mistakes)
     return AuditCertificate(
         audit=audit.id,
         terms=audit.terms,
-        accepted=accepted_labels,
+        accepted=len(predictions),
         threshold=audit.region[size - 1].score,
         region=len(audit.region),
-        audited=audited,
+        audited=len(audit.sample),
         mistakes=mistakes,
         allowed=allowed,
         risk=audit.risk,
-        sentence=sentence(audit, accepted_labels, allowed, mistakes),
+        sentence=words + (f"{STATED}." if audit.stated else "."),
     )
 
 
@@ -127,15 +141,16 @@ def _malformed(file: CertificateFile) -> str:
         return "mistakes are listed that belong to no audit image and no labeled one"
     if not left <= set(tasks) - sampled:
         return "images are listed as labeled since the draw that the audit does not know"
-    return ""
+    return box_certificate.malformed(file) if audit.terms.promise is Promise.BOXES else ""
 
 
 def _wrong_ending(file: CertificateFile) -> Iterator[str]:
     """Walk the prefixes again and compare the end with what was accepted."""
-    audit, counts = file.audit, _Counts.of(file)
-    passed = 0
+    audit, counts, passed = file.audit, _Counts.of(file), 0
+    about_boxes = audit.terms.promise is Promise.BOXES
+    passes = BoxBets.of(file).passes if about_boxes else counts.passes
     for size in audit.stops:
-        if not counts.passes(size):
+        if not passes(size):
             break
         passed = size
     if not passed:
@@ -145,8 +160,9 @@ def _wrong_ending(file: CertificateFile) -> Iterator[str]:
     should = tuple(one for one in audit.region[:passed] if one.task not in taken)
     if file.accepted != should:
         yield "the accepted predictions are not the ones that the test allows"
+    allowed = box_certificate.allowed(audit, should) if about_boxes else counts.allowed(len(should))
     if file.certificate != _certificate(
-        audit, passed, len(should), len(file.mistakes), counts.allowed(len(should))
+        audit, passed, should, len(file.mistakes), allowed, file.boxes
     ):
         yield "the certificate says something else than its test"
 

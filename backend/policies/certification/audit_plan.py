@@ -5,8 +5,8 @@ images is computed for several regions and samples, and the best pair is chosen 
 the audit are paid for. Only scores are used, so planning spends no risk.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -60,6 +60,7 @@ class AuditPlan:
         accepted: others expected to be accepted.
         mistakes: expected among those.
         more_labels: labels to give first, where that brings more than an audit now.
+        cap: most boxes of an image in the region, for the promise `boxes`.
     """
 
     region: int = 0
@@ -67,6 +68,7 @@ class AuditPlan:
     accepted: int = 0
     mistakes: float = 0.0
     more_labels: int = 0
+    cap: int = 0
 
     @property
     def net(self) -> int:
@@ -118,17 +120,30 @@ def plan(chances: Floats, labels: int, terms: AuditTerms, risk: float, budget: i
         budget: mistakes that may remain among the accepted labels, for the promise `dataset`.
     """
     ascending = np.sort(chances.astype(np.float64))
-    now = best = _best(ascending, terms, risk, budget)
+
+    def best(more: int, factor: float) -> AuditPlan:
+        # the labels go to the images with the highest chance of a mistake
+        return _best(ascending[: len(ascending) - more] * factor, terms, risk, budget)
+
+    return advise(len(ascending), labels, best)
+
+
+def advise(images: int, labels: int, best: Callable[[int, float], AuditPlan]) -> AuditPlan:
+    """Return the best audit of now, or how many labels more would bring a better one.
+
+    Args:
+        images: that might be accepted.
+        labels: that taught the version.
+        best: returns the best plan after so many more labels of the least sure images, which
+            multiply the chance of a mistake in the others by this factor.
+    """
+    now = found = best(0, 1.0)
     for factor in MORE_LABELS:
         more = round((factor - 1) * labels)
-        if not 0 < more < len(ascending):
-            continue
-        # the labels go to the images with the highest chance of a mistake
-        later = ascending[: len(ascending) - more] * factor**-LEARNING_POWER
-        found = _best(later, terms, risk, budget)
-        after = AuditPlan(found.region, found.sample, found.accepted, found.mistakes, more)
-        best = max(best, after, key=lambda one: one.net)
-    return best if best.net > max(WORTH_WAITING * now.net, 0) else now
+        if 0 < more < images:
+            after = replace(best(more, factor**-LEARNING_POWER), more_labels=more)
+            found = max(found, after, key=lambda one: one.net)
+    return found if found.net > max(WORTH_WAITING * now.net, 0) else now
 
 
 def region_size(chances: Floats, terms: AuditTerms, budget: int) -> int:

@@ -41,7 +41,8 @@ def stops(
     A prefix ends right before an audit image, or is the whole region. Given that position, the
     audit images inside are a uniform sample of the prefix. Prefixes that no sample could pass are
     left out. For the promise `accepted`, so are those that afford no more mistakes than the last
-    one: testing them would only add chances to fail. Only sizes are used, so this spends no risk.
+    one: testing them would only add chances to fail. For the promise `boxes` it is the region:
+    part of the sample tells too little. Only sizes are used, so this spends no risk.
 
     Args:
         region: number of images in the region.
@@ -52,6 +53,8 @@ def stops(
     """
     if not len(sample):
         return ()
+    if terms.promise is Promise.BOXES:
+        return (region,)
     sizes = np.append(sample[1:], region)
     sampled = np.arange(1, len(sample) + 1)
     allowed = np.full(len(sizes), max(budget, 0))

@@ -10,16 +10,20 @@ case is the worst one.
 Prefixes are tested from strict to loose until one fails, each with the whole risk (fixed-sequence
 testing, Angelopoulos et al. 2021, arXiv 2110.01052). What people label or delete after the draw
 neither moves the prefixes nor changes which images the sample stands for.
+
+The promise `boxes` walks the same way with a test of its own, in `box_losses.py`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from backend.domain.arrays import Targets
-from backend.domain.audits import Audit, Promise, StopTest
+from backend.domain.arrays import Rows, Targets
+from backend.domain.audits import Audit, BoxCount, Promise, StopTest
 from backend.domain.ids import TaskId
+from backend.policies.certification import box_losses
+from backend.policies.certification.box_losses import BoxLosses
 from backend.policies.certification.hypergeometric import cdf
 from backend.policies.certification.risk import share_of
 
@@ -32,11 +36,13 @@ class AuditFindings:
         sampled: whether it is an audit image.
         left: whether people labeled or deleted it since the draw; never an audit image.
         wrong: whether the frozen prediction of a sampled or left image is known to be wrong.
+        boxes: what people found in them, for the promise `boxes`.
     """
 
     sampled: Targets
     left: Targets
     wrong: Targets
+    boxes: tuple[BoxCount, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,9 @@ class AuditVerdict:
         return next((test for test in reversed(self.tests) if test.p_value <= self.risk), None)
 
 
-def findings(audit: Audit, right: Mapping[TaskId, bool | None]) -> AuditFindings:
+def findings(
+    audit: Audit, right: Mapping[TaskId, bool | None], boxes: Sequence[BoxCount] = ()
+) -> AuditFindings:
     """Arrange what is known by position in the region.
 
     Args:
@@ -61,6 +69,7 @@ def findings(audit: Audit, right: Mapping[TaskId, bool | None]) -> AuditFindings
             frozen prediction is right; None where that is not known, as after a deletion. An
             audit image counts as right only where people confirmed it blind: skipped, deleted and
             missing ones are wrong.
+        boxes: what people found in these images, for the promise `boxes`.
     """
     tasks = [prediction.task for prediction in audit.region]
     sampled = np.zeros(len(tasks), dtype=np.bool_)
@@ -68,7 +77,8 @@ def findings(audit: Audit, right: Mapping[TaskId, bool | None]) -> AuditFindings
     left = np.array([task in right for task in tasks], dtype=np.bool_) & ~sampled
     known_right = np.array([right.get(task) is True for task in tasks], dtype=np.bool_)
     known_wrong = np.array([right.get(task) is False for task in tasks], dtype=np.bool_)
-    return AuditFindings(sampled, left, (sampled & ~known_right) | (left & known_wrong))
+    wrong = (sampled & ~known_right) | (left & known_wrong)
+    return AuditFindings(sampled, left, wrong, tuple(boxes))
 
 
 def judge(audit: Audit, found: AuditFindings, budget: int) -> AuditVerdict:
@@ -102,6 +112,9 @@ def _tests(audit: Audit, found: AuditFindings, budget: int) -> Iterator[StopTest
         found.left & found.wrong,
     )
     totals = [np.concatenate([[0], np.cumsum(column)]) for column in counted]
+    if audit.terms.promise is Promise.BOXES:
+        yield from _box_tests(audit, found, totals)
+        return
     for size in audit.stops:
         sampled, mistakes, left, left_mistakes = (int(total[size]) for total in totals)
         allowed = budget
@@ -109,6 +122,18 @@ def _tests(audit: Audit, found: AuditFindings, budget: int) -> Iterator[StopTest
             allowed = share_of(audit.terms.max_error, size - sampled - left)
         counts = size, sampled, mistakes, left, left_mistakes, allowed
         yield StopTest(*counts, _p_value(*counts))
+
+
+def _box_tests(audit: Audit, found: AuditFindings, totals: Sequence[Rows]) -> Iterator[StopTest]:
+    losses = BoxLosses.of(audit, found.boxes)
+    known = np.flatnonzero(found.sampled | found.left)
+    for size in audit.stops:
+        sampled, mistakes, left, left_mistakes = (int(total[size]) for total in totals)
+        rows = accepted(found, size)
+        boxes = sum(audit.region[row].boxes for row in rows)
+        allowed = box_losses.images_that_may_be_wrong(audit.terms.max_error, len(rows), boxes)
+        p_value = box_losses.p_value(audit, losses, known, size)
+        yield StopTest(size, sampled, mistakes, left, left_mistakes, allowed, p_value)
 
 
 def _p_value(

@@ -23,7 +23,7 @@ CASES = [
 @pytest.mark.parametrize(
     ("people", "ranking"), CASES, ids=lambda one: getattr(one, "__name__", str(one))
 )
-@pytest.mark.parametrize("promise", list(Promise))
+@pytest.mark.parametrize("promise", [Promise.DATASET, Promise.ACCEPTED])
 def test_the_promise_is_kept(promise, people, ranking):
     rng = np.random.default_rng(7)
     terms = AuditTerms(promise, 0.1, 0.8)
