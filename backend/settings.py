@@ -32,6 +32,10 @@ _FILE = ".env"
 _ENCODING = "utf-8-sig"  # editors on Windows put a byte order mark first
 
 
+_PATHS = ("data_dir", "local_files_root", "media_root", "delete_files_root", "backbone_weights")
+"""Settings that are paths: empty means unset, and `~` is expanded."""
+
+
 def _without_trailing_slash(url: str) -> str:
     return url.rstrip("/")
 
@@ -177,6 +181,11 @@ class Settings(BaseSettings):
         None,
         description="folder of Label Studio's local files on this machine; for all tasks",
     )
+    media_root: Path | None = Field(
+        None,
+        description="folder in which Label Studio keeps uploads (its `media`), on this machine; "
+        "for all tasks",
+    )
     delete_files_root: Path | None = Field(
         None,
         description="folder below which `autolabel labels` may delete image files; none: nowhere",
@@ -200,15 +209,13 @@ class Settings(BaseSettings):
         except json.JSONDecodeError as exc:
             raise ValueError(f"not JSON: {exc}") from exc
 
-    @field_validator(
-        "data_dir", "local_files_root", "delete_files_root", "backbone_weights", mode="before"
-    )
+    @field_validator(*_PATHS, mode="before")
     @classmethod
     def _given(cls, path: object, info: ValidationInfo) -> object:
         """Treat an empty path as unset rather than as the working directory."""
         return path or cls.model_fields[info.field_name or ""].default
 
-    @field_validator("data_dir", "local_files_root", "delete_files_root", "backbone_weights")
+    @field_validator(*_PATHS)
     @classmethod
     def _expanded(cls, path: Path | None) -> Path | None:
         try:

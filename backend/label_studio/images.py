@@ -34,6 +34,7 @@ def open_image_files(
         client.http,
         limits=limits,
         local_root=settings.local_files_root,
+        media_root=settings.media_root,
         names=(settings.label_studio_public_url,),
         s3=_s3(client, project) if project else None,
         patience=settings.label_studio_patience,

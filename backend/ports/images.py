@@ -123,7 +123,7 @@ class ExtractionLog(Protocol):
     def device(self) -> str: ...
 
     def timings(self) -> Mapping[Step, float]:
-        """Return the seconds spent since the start: in FETCH, waiting for files, and in EMBED."""
+        """Return the seconds since the start: in FETCH, waiting for files, and in EMBED."""
         ...
 
     def notes(self) -> Mapping[str, int]:

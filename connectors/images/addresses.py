@@ -128,6 +128,16 @@ def likely_base(uri: str) -> str:
     return ""
 
 
+def file_path(address: Address) -> str:
+    """Return the path of a local file or an upload below the folder that Label Studio serves.
+
+    `/data/upload/3/a%20b.jpg` is `upload/3/a b.jpg` in the folder of uploads.
+    """
+    if address.place is Place.UPLOAD:
+        return unquote(address.at).removeprefix("/data/")
+    return address.at
+
+
 def server_path(address: Address, task: int) -> str:
     """Return the path below the base URL at which Label Studio serves the image of a task."""
     match address.place:

@@ -2,7 +2,8 @@
 
 | address | where it is fetched | with the token |
 |---|---|---|
-| `/data/upload/…`, `/storage-data/…` | Label Studio | yes |
+| `/data/upload/…` | this machine's folder, else Label Studio | yes |
+| `/storage-data/…` | Label Studio | yes |
 | `/data/local-files/?d=…` | this machine's folder, else Label Studio | yes |
 | `s3://` in a bucket that is named for it | S3 itself, else Label Studio resolves it | yes |
 | `s3://`, `gs://`, `azure-blob://` | Label Studio resolves it, if it may | yes |
@@ -27,7 +28,7 @@ from urllib.parse import unquote_to_bytes
 
 from connectors.errors import ConnectorError, FetchFailed, TransientError, Unreachable
 from connectors.http import HttpClient
-from connectors.images.addresses import Address, Place, likely_base, parse, server_path
+from connectors.images.addresses import Address, Place, file_path, likely_base, parse, server_path
 from connectors.images.content import Content, Limits, check_not_empty, check_size, save
 from connectors.images.download import Downloader, ServerDown
 from connectors.images.network import Deadline
@@ -97,10 +98,10 @@ class BucketReader(Protocol):
 class Storage:
     """Fetches images from all kinds of addresses. Safe for several threads.
 
-    Files below `local_root` are read for all projects, as Label Studio serves that folder to all;
-    symbolic links that lead out of it are not followed. `names` are further addresses of Label
-    Studio. A fetch waits up to `patience` seconds
-    for a Label Studio or an image host that is away.
+    Files below `local_root`, Label Studio's folder of local files, and `media_root`, its folder of
+    uploads, are read for all projects, as Label Studio serves these folders to all; symbolic links
+    that lead out of them are not followed. `names` are further addresses of Label Studio. A fetch
+    waits up to `patience` seconds for a Label Studio or an image host that is away.
     """
 
     def __init__(
@@ -109,6 +110,7 @@ class Storage:
         *,
         limits: Limits | None = None,
         local_root: Path | None = None,
+        media_root: Path | None = None,
         names: Collection[str] = (),
         s3: BucketReader | None = None,
         patience: float = 0.0,
@@ -117,7 +119,11 @@ class Storage:
         self._limits = limits or Limits()
         self._downloader = Downloader(label_studio, self._limits, patience=patience)
         self._names = tuple(names)
-        self._local_root = local_root.resolve() if local_root else None
+        self._roots = {
+            place: root.resolve()
+            for place, root in ((Place.LOCAL, local_root), (Place.UPLOAD, media_root))
+            if root
+        }
         self._s3 = s3
         self._patience = patience
 
@@ -125,19 +131,20 @@ class Storage:
         return parse(uri, self._label_studio.base_url, self._names)
 
     def local(self, address: Address) -> Path | None:
-        """Return the file below `local_root`, if it exists and no link leads out of the folder.
+        """Return the file on this machine, if it exists and no link leads out of its folder.
 
         Raises:
             FetchFailed: when the file is empty or too large.
         """
-        if self._local_root is None or address.place is not Place.LOCAL:
+        root = self._roots.get(address.place)
+        if root is None:
             return None
         try:
-            path = Path(os.path.realpath(f"{self._local_root}/{address.at}", strict=True))
+            path = Path(os.path.realpath(f"{root}/{file_path(address)}", strict=True))
             status = path.stat()
-        except OSError:
+        except (OSError, ValueError):  # ValueError: a null byte in a name
             return None
-        inside = str(path).startswith(f"{self._local_root}{os.sep}")
+        inside = str(path).startswith(f"{root}{os.sep}")
         if not inside or not stat.S_ISREG(status.st_mode):
             return None
         with _naming(address):

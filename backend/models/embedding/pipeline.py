@@ -18,6 +18,7 @@ from backend.domain.steps import Step
 from backend.models.embedding.backlog import Backlog, Outcome, PendingImage
 from backend.models.embedding.encoder import Encoder
 from backend.models.embedding.feature_cache import Entry, FeatureCache
+from backend.models.embedding.thread_clock import ThreadClock
 from backend.models.embedding.workers import (
     BatchResult,
     EmbeddingWorker,
@@ -57,8 +58,8 @@ def embed(
     """Yield the outcome of every row once, in groups and in any order.
 
     A group may be empty: one is yielded at least twice a second. Close the generator to stop early;
-    it leaves no thread behind. The time spent is added to `seconds`: as FETCH while only waiting
-    for files, else as EMBED.
+    it leaves no thread behind. The time spent is added to `seconds`: as FETCH while a thread has
+    nothing to embed because the next file has not arrived, else as EMBED.
 
     Raises:
         NoWeights: when something must be embedded and the backbone's weights are missing.
@@ -139,23 +140,31 @@ def _embedded(
 ) -> Iterator[Sequence[Outcome]]:
     backlog, running = Backlog(), RunningBatches(pool, tools.threads)
     worker: EmbeddingWorker | None = None
-    started, step = monotonic(), Step.FETCH
-    for group in arrivals:
-        seconds[step] += monotonic() - started
-        started = monotonic()
+    clock = ThreadClock(tools.threads)
+    started = monotonic()
+    for group in _waited_for(arrivals, clock, seconds):
         yield _looked_up(group, tools.cache, backlog)
         if backlog and not worker:
             encoder = yield from _opened(pool.submit(tools.encoder))
-            worker = EmbeddingWorker(tools.files, encoder, tools.max_megapixels, stop)
+            worker = EmbeddingWorker(tools.files, encoder, tools.max_megapixels, stop, clock)
         if worker:
             yield from _submitted(worker, backlog, running, tools.cache)
             yield _stored(running.finished(0), tools.cache, backlog)
-        seconds[Step.EMBED] += monotonic() - started
-        started, step = monotonic(), Step.EMBED if running else Step.FETCH
     while worker and (running or backlog):
         yield _stored(running.finished(_HEARTBEAT), tools.cache, backlog)
         yield from _submitted(worker, backlog, running, tools.cache)
-    seconds[Step.EMBED] += monotonic() - started
+    seconds[Step.EMBED] += monotonic() - started - seconds[Step.FETCH]
+
+
+def _waited_for(
+    arrivals: Iterator[Sequence[Arrival]], clock: ThreadClock, seconds: MutableMapping[Step, float]
+) -> Iterator[Sequence[Arrival]]:
+    """Pass the arrivals on; adds the time in which threads waited for them to `seconds`."""
+    idle = clock.idle_seconds()
+    for group in arrivals:
+        seconds[Step.FETCH] += clock.idle_seconds() - idle
+        yield group
+        idle = clock.idle_seconds()
 
 
 def _looked_up(

@@ -13,6 +13,7 @@ from backend.domain.errors import UnreadableImage
 from backend.models.embedding.backlog import PendingImage
 from backend.models.embedding.encoder import Encoder
 from backend.models.embedding.feature_cache import Entry
+from backend.models.embedding.thread_clock import ThreadClock
 from backend.models.images.thumbnails import Thumbnail, decode
 from backend.ports.images import ImageFiles
 
@@ -28,6 +29,7 @@ class EmbeddingWorker:
     encoder: Encoder
     max_megapixels: float
     stop: threading.Event
+    clock: ThreadClock
 
     def __call__(self, batch: Sequence[PendingImage]) -> BatchResult:
         """Return one result for each image; none at all when asked to stop."""
@@ -37,11 +39,13 @@ class EmbeddingWorker:
             if self.stop.is_set():
                 return []
             try:
-                path = self.files.path(image.ref)
-                decoded.append((image, decode(path, self.encoder.side, self.max_megapixels)))
+                path = self.files.path(image.ref)  # fetched again if the cache dropped it
+                with self.clock.busy():
+                    decoded.append((image, decode(path, self.encoder.side, self.max_megapixels)))
             except UnreadableImage as exc:
                 unreadable.append((image, str(exc)))
-        return [*unreadable, *self._embedded(decoded)]
+        with self.clock.busy():
+            return [*unreadable, *self._embedded(decoded)]
 
     def _embedded(
         self, decoded: Sequence[tuple[PendingImage, Thumbnail]]

@@ -228,6 +228,28 @@ def test_a_local_file_is_read_in_place_only_when_it_is_inside_the_folder(
         local("../secret.jpg")
 
 
+def test_an_upload_is_read_in_place_only_when_it_is_inside_the_folder(
+    label_studio: ImageServer, tmp_path: Path
+) -> None:
+    media = tmp_path / "media"
+    (media / "upload" / "3").mkdir(parents=True)
+    (media / "upload" / "3" / "a b.jpg").write_bytes(IMAGE)
+    (tmp_path / "secret.jpg").write_bytes(IMAGE)
+    (media / "upload" / "3" / "leak.jpg").symlink_to(tmp_path / "secret.jpg")
+    storage = storage_of(label_studio, media_root=media)
+
+    def local(uri: str) -> Path | None:
+        return storage.local(storage.address(uri))
+
+    found = media / "upload" / "3" / "a b.jpg"
+    assert local("/data/upload/3/a%20b.jpg") == local("/data/upload/3/a b.jpg") == found
+    assert local(label_studio.url("/data/upload/3/a%20b.jpg")) == found
+    for outside in ("leak.jpg", "none.jpg", "..%2f..%2f..%2fsecret.jpg", "%00", "a" * 300):
+        assert local(f"/data/upload/3/{outside}") is None
+    assert local("/data/local-files/?d=upload/3/a b.jpg") is None, "that is another folder"
+    assert storage_of(label_studio).local(storage.address("/data/upload/3/a b.jpg")) is None
+
+
 def test_an_empty_or_oversized_local_file_says_so(
     label_studio: ImageServer, tmp_path: Path
 ) -> None:
