@@ -142,8 +142,17 @@ class Settings(BaseSettings):
     auto_train: bool = Field(
         True, description="start trainings automatically when there are enough new annotations"
     )
+    poll_seconds: float = Field(
+        0,
+        ge=0,
+        description="time between looks for new annotations where Label Studio cannot call the "
+        "backend; 0 means off",
+    )
     train_debounce_seconds: float = Field(
         30, ge=0, description="time without new annotations before an automatic training starts"
+    )
+    train_longest_wait_seconds: float = Field(
+        300, ge=0, description="longest wait for that pause while people go on annotating"
     )
     train_cooldown_seconds: float = Field(
         120, ge=0, description="minimum time between two automatic trainings"

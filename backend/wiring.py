@@ -35,6 +35,7 @@ from backend.ports.stores import (
     Illustrations,
     LabelBackups,
     Ledgers,
+    PolledProjects,
     ProjectOrigins,
     StoredPredictions,
     Versions,
@@ -42,6 +43,7 @@ from backend.ports.stores import (
 from backend.presentation.report_images import JobImages
 from backend.processes.auto_train_loop import AutoTrainLoop
 from backend.processes.embedded_redis import redis_url
+from backend.processes.polling_loop import PollingLoop
 from backend.services.active_learning import ActiveLearning
 from backend.services.application import Application
 from backend.services.assessment import Assessor
@@ -49,11 +51,13 @@ from backend.services.auditing import AuditFirst, Auditing
 from backend.services.audits import AuditDraw
 from backend.services.auto_accept import AutoAccept
 from backend.services.auto_train import AutoTrain, consuming, retraining_policy
+from backend.services.connecting import Connecting
 from backend.services.grouping import Grouping
 from backend.services.label_edits.editing import LabelEditing
 from backend.services.label_edits.plan import LabelPlanner
 from backend.services.label_edits.restoring import LabelRestore
 from backend.services.labeling_round import Collector
+from backend.services.polling import Polling
 from backend.services.pre_labeling import PreLabeling
 from backend.services.predict import Predict
 from backend.services.prediction.box_statistics import BoxStatistics
@@ -76,6 +80,7 @@ from backend.stores.audits import AuditFiles
 from backend.stores.jobs import JobFiles
 from backend.stores.label_backups import LabelBackupFiles
 from backend.stores.ledgers import LedgerFiles
+from backend.stores.polled_projects import PolledProjectFiles
 from backend.stores.predictions import PredictionStore
 from backend.stores.project_folders import ProjectFolders
 from backend.stores.scratch import scratch_folder
@@ -119,6 +124,7 @@ class Parts:
     origins: ProjectOrigins
     backups: LabelBackups
     source_files: SourceFiles
+    polled: PolledProjects
     reports: Callable[[ProjectId], Iterable[Report]]
     packages: Mapping[str, str]
     now: Callable[[], datetime] = utc_now
@@ -324,7 +330,9 @@ def application(parts: Parts) -> Application:
     settings, cases = parts.settings, use_cases(parts)
     files = JobFiles(settings.data_dir)
     return Application(
-        label_studio=parts.label_studio,
+        label_studio=Connecting(
+            parts.label_studio, parts.origins, parts.jobs, parts.polled, settings.poll_seconds
+        ),
         versions=parts.versions,
         jobs=parts.jobs,
         changes=parts.changes,
@@ -350,6 +358,24 @@ def watcher(app: Application) -> AutoTrainLoop:
         start,
         audited=app.auditing.is_answered,
         failures=app.watch_failures,
+    )
+
+
+def poller(app: Application, settings: Settings) -> PollingLoop:
+    """Return the loop that looks for new annotations, to run beside the web server."""
+    parts = real_parts(settings, REQUEST_PATIENCE)
+    return PollingLoop(
+        Polling(
+            parts.label_studio,
+            parts.polled,
+            app.changes,
+            app.versions,
+            app.jobs,
+            app.webhooks,
+            app.start,
+        ),
+        parts.polled,
+        settings.poll_seconds,
     )
 
 
@@ -410,6 +436,7 @@ def real_parts(
         origins=ProjectFolders(settings.data_dir),
         backups=LabelBackupFiles(settings.data_dir),
         source_files=LocalSourceFiles.of(settings),
+        polled=PolledProjectFiles(settings.data_dir),
         reports=lambda project: (job.report for job in files.newest(project) if job.report),
         packages=_packages(),
     )

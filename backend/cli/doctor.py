@@ -25,7 +25,9 @@ from backend.models.embedding import backbones, encoders
 from backend.models.embedding.licences import restriction
 from backend.processes import exposure
 from backend.processes.embedded_redis import redis_url
+from backend.services.connecting import POLLING_HINT
 from backend.settings import Settings, without_login
+from backend.stores.polled_projects import PolledProjectFiles
 
 SMALL_DISK = 2_000_000_000
 """Bytes below which a training may run out of space."""
@@ -202,7 +204,16 @@ def labeling_config(settings: Settings, project: ProjectId) -> str:
 
 
 def connection(settings: Settings, project: ProjectId) -> str:
-    """Check that this backend is connected and that Label Studio reaches it."""
+    """Check that this backend is connected and that Label Studio reaches it, or need not."""
+    try:
+        return _connection(settings, project)
+    except Unavailable as exc:
+        if not _polls(settings, project):
+            raise
+        return f"{_polling(settings)}, as it must here: {exc.message}"
+
+
+def _connection(settings: Settings, project: ProjectId) -> str:
     with errors_translated(), wiring.label_studio_client(settings, patience=0) as client:
         backends = client.registration.backends(project)
     ours = [one for one in backends if _is_ours(one["url"], settings)]
@@ -223,11 +234,21 @@ def webhook(settings: Settings, project: ProjectId) -> str:
         webhooks = client.registration.webhooks(project)
     ours = [one for one in webhooks if _is_ours(one["url"], settings)]
     if not any(one["is_active"] for one in ours):
+        if _polls(settings, project):
+            return f"none is needed: {_polling(settings)}"
         raise Unavailable(
             f"project {project} has no active webhook to this backend",
             f"Run `autolabel connect {project}`; Label Studio refuses host names without a dot",
         )
     return f"reports {', '.join(ours[0]['actions']) or 'all events'}"
+
+
+def _polls(settings: Settings, project: ProjectId) -> bool:
+    return settings.poll_seconds > 0 and project in PolledProjectFiles(settings.data_dir).all()
+
+
+def _polling(settings: Settings) -> str:
+    return f"the backend looks for new annotations itself every {settings.poll_seconds:g} s"
 
 
 def _schema(settings: Settings, project: ProjectId) -> LabelSchema:
@@ -259,5 +280,5 @@ def _reach_hint(settings: Settings) -> str:
     elsewhere = "Set AUTOLABEL_PUBLIC_URL to an address that Label Studio can reach"
     host = urlsplit(settings.public_url).hostname
     if host in LOCAL:
-        return unblock[:1].upper() + unblock[1:]
-    return f"{elsewhere}; if this is one, {unblock}"
+        return f"{unblock[:1].upper()}{unblock[1:]}. {POLLING_HINT}"
+    return f"{elsewhere}; if this is one, {unblock}. {POLLING_HINT}"

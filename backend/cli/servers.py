@@ -26,7 +26,7 @@ def serve() -> None:
     configured = settings.load()
     backend = wiring.backend(configured)
     limit_blas_threads()
-    with wiring.watcher(backend).running():
+    with wiring.watcher(backend).running(), wiring.poller(backend, configured).running():
         web.serve(backend, configured)
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from backend.domain.answers import Gap
 from backend.domain.errors import Reason
-from backend.domain.ids import ControlName, Label, ProjectId, TaskId
+from backend.domain.ids import ControlName, Label, ProjectId, TaskId, VersionName
 from backend.domain.jobs import Decision, Job
 from backend.domain.versions import ModelVersion
 
@@ -27,6 +27,33 @@ class Project:
     def created_seconds(self) -> int | None:
         """Since 1970, as Label Studio writes it behind the number of the project."""
         return int(self.created_at.timestamp()) if self.created_at else None
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectActivity:
+    """What people did in a project, as Label Studio counts it.
+
+    `annotations` leaves out skips. `touched` is when labeled tasks last changed, newest first, at
+    most a hundred of them.
+    """
+
+    annotations: int
+    tasks: int
+    touched: tuple[datetime, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LastLook:
+    """What was known of a project when the backend last looked at it.
+
+    `served` is how many of its `tasks` were there when the current model `version` last predicted.
+    """
+
+    annotations: int = 0
+    tasks: int = 0
+    newest: datetime | None = None
+    version: VersionName | None = None
+    served: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from backend.domain.audits import AuditLabels
 from backend.domain.errors import NotFound
 from backend.domain.ids import ProjectId, TaskId, VersionName
 from backend.domain.json import Json
-from backend.domain.projects import Project
+from backend.domain.projects import Project, ProjectActivity
 from backend.domain.schema import LabelSchema
 from backend.domain.tab_titles import WALL, wall_title
 from backend.domain.version_names import GROUP_NAME, VERSION_NAME, group_name
@@ -58,6 +58,13 @@ class LabelStudioGateway:
     def count_unlabeled(self, project: ProjectId) -> int:
         with errors_translated():
             return self._client.tasks.count_unlabeled(project)
+
+    def activity(self, project: ProjectId) -> ProjectActivity:
+        with errors_translated():
+            tasks = self._client.projects.count_tasks(project)
+            annotations, touched = self._client.tasks.newest_labeled(project)
+        moments = [moment for text in touched if (moment := _moment(text))]
+        return ProjectActivity(annotations, tasks, tuple(moments))
 
     def audit_labels(
         self, project: ProjectId, schema: LabelSchema, tasks: Sequence[TaskId]

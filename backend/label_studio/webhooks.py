@@ -1,4 +1,4 @@
-"""Parse Label Studio's webhooks into one of three events.
+"""Parse Label Studio's webhooks into one of four events.
 
 Payloads are those of Label Studio 1.18 to 1.23. `START_TRAINING` is a direct call; the others come
 from the webhook subsystem, which may leave out the payload.
@@ -12,6 +12,8 @@ from typing import cast
 from backend.domain.errors import BadInput
 from backend.domain.ids import PROJECT_NUMBER, ProjectId
 from backend.domain.json import Json
+
+NAMELESS = "the webhook names no project: switch on 'Send payload', or run `autolabel connect`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +36,26 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True)
+class Nameless:
+    """Annotations changed somewhere: a webhook without payload names no project."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ignored:
     """An event that needs no action."""
 
     reason: str
 
 
-Event = TrainNow | Changed | Ignored
+Event = TrainNow | Changed | Nameless | Ignored
+
+
+_ANNOTATIONS = {
+    "ANNOTATION_CREATED",
+    "ANNOTATIONS_CREATED",
+    "ANNOTATION_UPDATED",
+    "ANNOTATIONS_DELETED",
+}
 
 
 def event(body: Json) -> Event:
@@ -51,21 +66,33 @@ def event(body: Json) -> Event:
     """
     action = body.get("action")
     match action:
+        case str() if action in _ANNOTATIONS:
+            return _changed(body, action)
         case "START_TRAINING":
             return TrainNow(_project_in(body), _labeled(body.get("project")))
-        case "ANNOTATION_CREATED" | "ANNOTATION_UPDATED":
-            annotation = body.get("annotation")
-            if isinstance(annotation, Mapping) and cast(Json, annotation).get("was_cancelled"):
-                return Ignored("the task was skipped")
-            return Changed(_project_in(body), 1)
-        case "ANNOTATIONS_CREATED":
-            return Changed(_project_in(body), _count(body.get("annotation")))
-        case "ANNOTATIONS_DELETED":
-            return Changed(_project_in(body), _count(body.get("annotations")))
         case str():
             return Ignored(f"nothing to do on {action[:64]}")
         case _:
             raise BadInput("the webhook has no action", 'Send {"action": "..."}')
+
+
+def _changed(body: Json, action: str) -> Event:
+    """Return the event of annotations that were created, changed or deleted."""
+    if _is_skip(body.get("annotation")):
+        return Ignored("the task was skipped")
+    if not body.get("project"):
+        return Nameless()
+    match action:
+        case "ANNOTATIONS_CREATED":
+            return Changed(_project_in(body), _count(body.get("annotation")))
+        case "ANNOTATIONS_DELETED":
+            return Changed(_project_in(body), _count(body.get("annotations")))
+        case _:
+            return Changed(_project_in(body), 1)
+
+
+def _is_skip(annotation: object) -> bool:
+    return isinstance(annotation, Mapping) and bool(cast(Json, annotation).get("was_cancelled"))
 
 
 def project_of(text: str) -> ProjectId:

@@ -6,7 +6,7 @@ the error falls as a power of the number of labeled images (Hestness et al. 2017
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 import numpy as np
@@ -34,6 +34,7 @@ class Situation:
         new: images annotated since the last training.
         quiet: time since the last annotation.
         rested: time since the last training ended.
+        waited: time for which only the missing quiet has held a training back.
         history: past trainings, oldest first.
         busy: a job of this project is running.
     """
@@ -44,6 +45,7 @@ class Situation:
     rested: float = float("inf")
     history: Sequence[PastTraining] = ()
     busy: bool = False
+    waited: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class RetrainingPolicy:
 
     Attributes:
         debounce: seconds without an annotation before a training starts.
+        longest_wait: seconds after which it starts although people go on annotating.
         cooldown: least seconds between two trainings.
         gain: the share of the error that a training should be expected to remove.
         fewest: least number of new images.
@@ -59,6 +62,7 @@ class RetrainingPolicy:
     """
 
     debounce: float = 5
+    longest_wait: float = 300
     cooldown: float = 60
     gain: float = 0.1
     fewest: int = 10
@@ -77,7 +81,7 @@ def decide(situation: Situation, policy: RetrainingPolicy | None = None) -> Deci
             f"{situation.new} of {wanted} new images for the next training",
         ),
         (
-            situation.quiet < policy.debounce,
+            situation.quiet < policy.debounce and situation.waited < policy.longest_wait,
             f"people are annotating; waiting for {policy.debounce:g} s of quiet",
         ),
         (
@@ -91,6 +95,12 @@ def decide(situation: Situation, policy: RetrainingPolicy | None = None) -> Deci
     if not situation.history:
         return Decision(True, "enough labels for the first training")
     return Decision(True, f"{situation.new} new images, {wanted} are worth a training")
+
+
+def lacks_only_quiet(situation: Situation, policy: RetrainingPolicy) -> bool:
+    """Return whether a training would start now if people paused."""
+    paused = replace(situation, quiet=float("inf"))
+    return situation.quiet < policy.debounce and decide(paused, policy).yes
 
 
 def images_wanted(history: Sequence[PastTraining], policy: RetrainingPolicy) -> int:

@@ -18,6 +18,14 @@ class ConnectableProjects(ProjectReader, BackendRegistry, Protocol):
     """Reads projects, and connects them to this backend."""
 
 
+class WebhookEar(Protocol):
+    """Notes webhooks that cannot be acted on."""
+
+    def hear_nameless(self) -> None:
+        """Note one that names no project."""
+        ...
+
+
 class Backend(Protocol):
     """What the program can do; built by `backend.wiring`."""
 
@@ -26,6 +34,9 @@ class Backend(Protocol):
 
     @property
     def versions(self) -> Versions: ...
+
+    @property
+    def webhooks(self) -> WebhookEar: ...
 
     @property
     def label_studio(self) -> ConnectableProjects: ...

@@ -13,7 +13,7 @@ from backend.domain.answers import Answers, ImageRef, LabeledImage, NoPrediction
 from backend.domain.audits import AuditLabels
 from backend.domain.ids import ProjectId, TaskId, VersionName
 from backend.domain.json import Json
-from backend.domain.projects import Project
+from backend.domain.projects import Project, ProjectActivity
 from backend.domain.schema import LabelSchema
 
 
@@ -63,6 +63,14 @@ class TaskResults:
     task: TaskId
     content: Json
     results: tuple[StoredResult, ...]
+
+
+class ActivityReader(Protocol):
+    """Tells what people did, without listing their annotations."""
+
+    def activity(self, project: ProjectId) -> ProjectActivity:
+        """Return counts and newest changes in two quick calls."""
+        ...
 
 
 class ProjectReader(Protocol):
@@ -280,6 +288,7 @@ class ProjectContents(ProjectReader, TaskReader, Protocol):
 
 class LabelStudio(
     ProjectContents,
+    ActivityReader,
     PredictionEditor,
     ClusterEditor,
     TabEditor,

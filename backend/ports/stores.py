@@ -10,7 +10,7 @@ from backend.domain.ids import AuditId, ControlName, JobId, Label, ProjectId, Ve
 from backend.domain.jobs import Job
 from backend.domain.json import Json
 from backend.domain.label_edits import LabelEdit
-from backend.domain.projects import Project
+from backend.domain.projects import LastLook, Project
 from backend.domain.versions import Ledger, ModelVersion
 
 
@@ -209,6 +209,30 @@ class ProjectOrigins(Protocol):
 
         Only while no job of this number is live. Raises OutOfSpace.
         """
+        ...
+
+
+class PolledProjects(Protocol):
+    """Which projects the backend looks at itself, and what it saw last."""
+
+    def connect(self, project: ProjectId) -> None:
+        """Look at this project from now on. Raises OutOfSpace."""
+        ...
+
+    def disconnect(self, project: ProjectId) -> None:
+        """Look at this project no more."""
+        ...
+
+    def all(self) -> Sequence[ProjectId]:
+        """Return the connected projects, and those with a model that nobody disconnected."""
+        ...
+
+    def last_look(self, project: ProjectId) -> LastLook | None:
+        """Return what was remembered, None before the first look."""
+        ...
+
+    def remember(self, project: ProjectId, look: LastLook) -> None:
+        """Raises OutOfSpace."""
         ...
 
 

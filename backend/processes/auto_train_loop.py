@@ -6,7 +6,6 @@ run, the second start joins the job of the first.
 """
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from backend.domain.ids import ProjectId
 from backend.domain.jobs import Events, Job, JobRequest, Mode
 from backend.domain.projects import ProjectStatus
 from backend.ports.jobs import AnnotationChanges
+from backend.processes.periodic import periodically
 from backend.services.auto_train import AutoTrain
 from backend.services.watch_failures import WatchFailures
 
@@ -60,18 +60,8 @@ class AutoTrainLoop:
     @contextmanager
     def running(self) -> Generator[None]:
         """Check periodically while the block runs."""
-        ending = threading.Event()
-
-        def watch() -> None:
-            while not ending.wait(self._every):
-                self.look_safely()
-
-        thread = threading.Thread(target=watch, name="watcher", daemon=True)
-        thread.start()
-        try:
+        with periodically(self.look_safely, self._every, "watcher"):
             yield
-        finally:
-            ending.set()
 
     def look_safely(self) -> None:
         """Look, and log whatever fails outside of a single project."""

@@ -22,6 +22,7 @@ from backend.services.predict import Predict
 from backend.services.readiness import Readiness
 from backend.services.undo import UndoQueue, busy
 from backend.services.watch_failures import WatchFailures
+from backend.services.webhook_log import WebhookLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Application:
     queue_answers: Callable[[], bool]
     origins: ProjectOrigins
     watch_failures: WatchFailures = field(default_factory=WatchFailures)
+    webhooks: WebhookLog = field(default_factory=WebhookLog)
 
     def is_same(self, project: ProjectId, created: int | None) -> bool:
         return self.origins.is_same(project, created)
@@ -110,6 +112,7 @@ class Application:
         return self.auto_accept.accepted_by(job.request.project, job.id)
 
     def changed(self, project: ProjectId, annotations: int) -> None:
+        self.webhooks.hear(project)
         self.changes.changed(project, annotations)
 
     def predict(
@@ -121,8 +124,9 @@ class Application:
         return self.job_folder(job)
 
     def health(self) -> Mapping[str, Any]:
-        """Public, so it counts the projects that cannot be watched and does not name them."""
+        """Public, so it counts what is wrong and names no project."""
         return {
             "redis": self.queue_answers(),
             "unwatched_projects": len(self.watch_failures.all()),
+            "nameless_webhooks": self.webhooks.nameless,
         }

@@ -40,6 +40,8 @@ class AutoTrain:
     policy: RetrainingPolicy
     on: bool = True
     now: Callable[[], datetime] = field(default=_now)
+    _due: dict[ProjectId, datetime] = field(default_factory=dict[ProjectId, datetime])
+    """Since when each project lacks nothing but a pause."""
 
     def decide(self, project: ProjectId, obstacle: Obstacle) -> Decision:
         """Decide whether to start a training now; calls `obstacle` only if all else allows it."""
@@ -48,11 +50,19 @@ class AutoTrain:
         events = self.changes.read(project)
         if not events.count:
             return NOTHING_NEW
-        situation = self._situation(project, events)
+        situation = self._waiting(project, self._situation(project, events))
         decision = retraining.decide(situation, self.policy)
         if not decision.yes:
             return decision
         return retraining.decide(replace(situation, obstacle=obstacle()), self.policy)
+
+    def _waiting(self, project: ProjectId, situation: Situation) -> Situation:
+        """Note how long a training waits for people who never pause."""
+        if not retraining.lacks_only_quiet(situation, self.policy):
+            self._due.pop(project, None)
+            return situation
+        since = self._due.setdefault(project, self.now())
+        return replace(situation, waited=(self.now() - since).total_seconds())
 
     def _situation(self, project: ProjectId, events: Events) -> Situation:
         jobs = self.jobs.history(project, RECENT_JOBS, reports=False)
@@ -85,6 +95,7 @@ def retraining_policy(settings: Settings) -> RetrainingPolicy:
     """Return the policy that the settings ask for."""
     return RetrainingPolicy(
         debounce=settings.train_debounce_seconds,
+        longest_wait=settings.train_longest_wait_seconds,
         cooldown=settings.train_cooldown_seconds,
         gain=settings.train_gain,
         fewest=settings.train_fewest,

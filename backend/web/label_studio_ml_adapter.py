@@ -78,6 +78,9 @@ def handle_event(backend: Backend, event: str, data: Json) -> dict[str, Any]:
         case webhooks.Changed(project, annotations):
             backend.changed(project, annotations)
             return {"noted": annotations}
+        case webhooks.Nameless():
+            backend.webhooks.hear_nameless()
+            return {"ignored": webhooks.NAMELESS}
         case webhooks.Ignored(reason):
             return {"ignored": reason}
 

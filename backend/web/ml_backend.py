@@ -6,7 +6,7 @@ only the HTTP reason phrase.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any, cast
 
@@ -29,6 +29,8 @@ COUNTABLE = 1000
 """Largest number of labeled tasks to count within a request; Label Studio needs 3 ms for each."""
 
 Predict = Callable[[ProjectId, str, Sequence[Json]], Sequence[Json | list[Any]]]
+
+NO_SUGGESTION: Json = {"result": [], "score": 0.0}
 
 STATUS_NAMES = {
     JobState.QUEUED: "queued",
@@ -75,6 +77,13 @@ def empty_on_failure(predict: Predict) -> Predict:
     return safely
 
 
+def _is_interactive(body: Json) -> bool:
+    """Whether Label Studio asks for suggestions beside a region that is being drawn."""
+    params = body.get("params")
+    context = cast(Json, params).get("context") if isinstance(params, Mapping) else None
+    return isinstance(context, Mapping) and bool(cast(Json, context).get("result"))
+
+
 def _none(tasks: Sequence[Json]) -> Sequence[Json | list[Any]]:
     return [[] for _ in tasks]
 
@@ -88,12 +97,18 @@ def _predictions(
 
 @routes.route("/predict", methods=["POST"])
 def predict() -> Response:
-    """Answer with one element per task, in order; `[]` where there is no prediction."""
+    """Answer with one element per task, in order; `[]` where there is no prediction.
+
+    A region that a person is drawing (interactive pre-annotation) gets no suggestions: the stored
+    prediction is about the whole image.
+    """
     body = json_object()
     named = field(body, "project", str)
     project, tasks = webhooks.project_of(named), _tasks(body)
     config = field(body, "label_config", str)
     is_same = backend().is_same(project, webhooks.created_of(named))
+    if _is_interactive(body):
+        return answer({"results": [NO_SUGGESTION for _ in tasks]})
     results = _predictions(project, config, tasks) if is_same else _none(tasks)
     g.predictions = sum(1 for result in results if result)
     return answer({"results": results})
@@ -107,6 +122,9 @@ def webhook() -> Response:
         case webhooks.Changed(project, annotations):
             backend().changed(project, annotations)
             return answer({"status": "noted"})
+        case webhooks.Nameless():
+            backend().webhooks.hear_nameless()
+            return answer({"status": "ignored", "reason": webhooks.NAMELESS})
         case webhooks.Ignored(reason):
             return answer({"status": "ignored", "reason": reason})
 

@@ -17,6 +17,12 @@ class Projects:
     def get(self, project: int) -> JsonObject:
         return self._calls.object("GET", f"/api/projects/{project}/")
 
+    def count_tasks(self, project: int) -> int:
+        """Count the tasks of a project, without Label Studio's slower counts."""
+        params = {"include": "task_number"}
+        row = self._calls.object("GET", f"/api/projects/{project}/", params=params)
+        return int(row.get("task_number") or 0)
+
     def all(self) -> list[JsonObject]:
         """All projects visible to the token, each once, ordered by id."""
         found: dict[int, JsonObject] = {}

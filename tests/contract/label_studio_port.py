@@ -53,6 +53,20 @@ class LabelStudioContract:
     def port(self, scene: Scene) -> LabelStudio:
         return scene.label_studio
 
+    def test_activity_tells_new_edited_and_skipped_annotations_apart(
+        self, port: LabelStudio, scene: Scene
+    ) -> None:
+        before = port.activity(scene.project)
+        assert (before.annotations, before.tasks, before.touched) == (0, 6, ())
+        scene.annotate(scene.tasks[0], "cat")
+        scene.skip(scene.tasks[1])
+        labeled = port.activity(scene.project)
+        assert (labeled.annotations, len(labeled.touched)) == (1, 1)
+        scene.correct(scene.tasks[0], "dog")
+        corrected = port.activity(scene.project)
+        assert corrected.annotations == 1
+        assert corrected.touched[0] > labeled.touched[0]
+
     @pytest.fixture
     def schema(self, scene: Scene) -> LabelSchema:
         return labeling_config.parse(scene.label_studio.project(scene.project).label_config)

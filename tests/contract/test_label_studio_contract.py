@@ -28,7 +28,16 @@ def test_health_is_up_while_redis_is_down(client, backend):
         "model_class": "Autolabel",
         "redis": False,
         "unwatched_projects": 0,
+        "nameless_webhooks": 0,
     }
+
+
+class TestWebhookWithoutPayload:
+    def test_is_taken_and_counted(self, client):
+        answer = client.post("/webhook", json={"action": "ANNOTATION_CREATED"})
+        assert answer.status_code == 200
+        assert "Send payload" in answer.get_json()["reason"]
+        assert client.get("/health").get_json()["nameless_webhooks"] == 1
 
 
 class TestSetup:
@@ -70,6 +79,11 @@ class TestPredict:
         results = send(client, WRITTEN["predict"], tasks=tasks).get_json()["results"]
         assert [bool(result) for result in results] == [True, False]
         assert results[1] == []
+
+    def test_suggests_nothing_beside_a_region_that_a_person_draws(self, client):
+        drawn = {"id": "r", "type": "rectanglelabels", "value": {"x": 1, "y": 1}}
+        answer = send(client, WRITTEN["predict"], params={"context": {"result": [drawn]}})
+        assert {tuple(one["result"]) for one in answer.get_json()["results"]} == {()}
 
     def test_uses_the_version_that_setup_reports(self, client):
         version = send(client, WRITTEN["setup"]).get_json()["model_version"]

@@ -7,10 +7,13 @@ from backend.cli import doctor
 from backend.domain.ids import ProjectId
 from backend.settings import Settings
 from connectors.label_studio.client import LabelStudioClient
-from tests.e2e.autolabel import settings_for
+from tests.e2e.autolabel import JOB_SECONDS, Autolabel, settings_for
 from tests.e2e.conftest import CHOICES
+from tests.e2e.digits import LABELS, annotate, new_project, write_images
 from tests.e2e.label_studio import new_data_dir, running
+from tests.e2e.rounds import newest_job
 from tests.fakes.ml_backend import FakeMLBackend
+from tests.integration.polling import eventually
 
 
 @pytest.fixture
@@ -97,6 +100,44 @@ def test_a_label_studio_that_blocks_local_addresses_is_named_with_its_settings(s
     assert not found.good
     assert "ML_BLOCK_LOCAL_IP=false" in found.hint
     assert "SSRF_PROTECTION_ENABLED=false" in found.hint
+    assert "AUTOLABEL_POLL_SECONDS" in found.hint
+
+
+def test_polling_as_the_doctor_proposes_trains_where_label_studio_may_not_call(strict, tmp_path):
+    studio, _, _, personal = strict
+    settings = settings_for(
+        studio,
+        tmp_path / "data",
+        label_studio_api_key=SecretStr(personal),
+        auto_train=True,
+        train_debounce_seconds=2,
+        poll_seconds=1,
+    )
+    with (
+        Autolabel(settings).running() as autolabel,
+        LabelStudioClient(studio.url, personal) as client,
+    ):
+        # given a project that Label Studio does not let the backend be called for
+        digits = new_project(client, tmp_path / "digits", per_class=9)
+        connected = autolabel.run("connect", digits.id)
+        assert "looks for new annotations itself" in connected.stdout, connected.stderr
+        assert client.registration.webhooks(digits.id) == []
+        # when people label and pause
+        labeled = digits.some(dict.fromkeys(LABELS, 6))
+        annotate(client, digits, labeled)
+        # then a training starts, and its predictions and tabs are there
+        job = autolabel.job_ended(newest_job(autolabel, digits.id))
+        assert job["state"] == "finished", job["reason"]
+        version = job["version"]
+        assert client.predictions.versions(digits.id)[version] == len(digits.truth) - len(labeled)
+        assert "Hard examples" in {tab["data"]["title"] for tab in client.tabs.all(digits.id)}
+        # and tasks that are imported later are predicted as well
+        more = [path for path, _ in write_images(tmp_path / "more", 3, ("5",))]
+        new = set(client.tasks.upload_images(digits.id, more))
+        eventually(lambda: new <= client.tasks.predicted_ids(digits.id, version), JOB_SECONDS)
+        found = finding("connection", settings, ProjectId(digits.id))
+        assert found.good
+        assert "itself" in found.found
 
 
 def test_a_project_that_is_not_connected_has_a_hint_to_connect(settings, project):

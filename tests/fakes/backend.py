@@ -11,6 +11,7 @@ from backend.domain.jobs import Decision, Job, JobRequest, Mode
 from backend.domain.label_edits import LabelChange, LabelEdit, LabelEditPlan, LabelUse
 from backend.domain.projects import LabelCount, ProjectStatus
 from backend.domain.versions import ModelVersion
+from backend.services.webhook_log import WebhookLog
 from tests.fakes.jobs import FakeJobs
 from tests.fakes.label_studio import FakeProjects
 from tests.fakes.versions import FakeVersions
@@ -39,6 +40,7 @@ class FakeBackend:
     reports: Path = Path("/nonexistent")
     acceptances: dict[JobId, int] = field(default_factory=dict)
     unwatched: int = 0
+    webhooks: WebhookLog = field(default_factory=WebhookLog)
     other_creation: int = -1
 
     def _may_fail(self) -> None:
@@ -143,4 +145,8 @@ class FakeBackend:
         return self.reports / job.id
 
     def health(self) -> Mapping[str, Any]:
-        return {"redis": self.jobs.redis_is_up, "unwatched_projects": self.unwatched}
+        return {
+            "redis": self.jobs.redis_is_up,
+            "unwatched_projects": self.unwatched,
+            "nameless_webhooks": self.webhooks.nameless,
+        }

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 
 from backend.domain.answers import Answer, Answers, ImageRef, LabeledImage, NoPrediction, Prediction
 from backend.domain.audits import AuditLabels
 from backend.domain.errors import NotFound
 from backend.domain.ids import ControlName, ProjectId, TaskId, VersionName
-from backend.domain.projects import Project
+from backend.domain.projects import Project, ProjectActivity
 from backend.domain.schema import LabelSchema
 from backend.domain.tab_titles import wall_title
 from backend.domain.version_names import VERSION_NAME, group_name
@@ -15,6 +16,7 @@ from backend.ports.label_studio import Pushed, TakenBack
 from tests.fakes.domain import CHOICES
 
 FIRST = ProjectId(1)
+FIRST_MOMENT = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 @dataclass
@@ -74,6 +76,9 @@ class FakeLabelStudio(FakeProjects):
         self.looked_through: list[VersionName] = []
         """Versions that `predicted` was asked for: it lists the whole project."""
         self.repairs: dict[TaskId, dict[str, int]] = {}
+        self._looks = 0
+        self._looked_at: dict[TaskId, dict[ControlName, Answer]] = {}
+        self._touched: dict[TaskId, datetime] = {}
 
     @property
     def label_config(self) -> str:
@@ -109,6 +114,18 @@ class FakeLabelStudio(FakeProjects):
     def count_unlabeled(self, project: ProjectId) -> int:
         waiting = {task for task, answers in self.people.items() if answers is None}
         return len(waiting - self.skipped)
+
+    def activity(self, project: ProjectId) -> ProjectActivity:
+        """Each call notices what was touched since the one before, as if it happened then."""
+        labeled = {task: answers for task, answers in self.people.items() if answers is not None}
+        now = FIRST_MOMENT + timedelta(seconds=self._looks)
+        self._looks += 1
+        for task, answers in labeled.items():
+            if self._looked_at.get(task) != answers:
+                self._touched[task] = now
+        self._looked_at = dict(labeled)
+        touched = sorted((self._touched[task] for task in labeled), reverse=True)
+        return ProjectActivity(len(labeled), len(self.people), tuple(touched[:100]))
 
     def audit_labels(
         self, project: ProjectId, schema: LabelSchema, tasks: Sequence[TaskId]

@@ -18,6 +18,7 @@ from backend.services.readiness import Readiness
 from backend.settings import Settings
 from backend.stores.jobs import report_json
 from backend.stores.label_backups import LabelBackupFiles
+from backend.stores.polled_projects import PolledProjectFiles
 from backend.stores.project_folders import ProjectFolders
 from backend.stores.versions import VersionStore
 from backend.wiring import Parts, UseCases, use_cases, utc_now
@@ -53,6 +54,7 @@ def parts_in(folder: Path, label_studio: FakeLabelStudio, **changes: Any) -> Par
         origins=ProjectFolders(folder),
         backups=LabelBackupFiles(folder),
         source_files=LocalSourceFiles("http://label-studio.test"),
+        polled=PolledProjectFiles(folder),
         reports=lambda project: (),
         packages={},
     )

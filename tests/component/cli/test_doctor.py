@@ -7,6 +7,7 @@ from backend.cli import doctor
 from backend.domain.errors import Unavailable
 from backend.domain.ids import ProjectId
 from backend.settings import Settings
+from backend.stores.polled_projects import PolledProjectFiles
 from tests.fakes.http_server import FakeHttpServer, Reply
 
 
@@ -35,6 +36,22 @@ def test_an_address_that_may_be_private_gets_both_hints(host: str):
     hint = hint_for(f"http://{host}:9090")
     for setting in ("AUTOLABEL_PUBLIC_URL", "ML_BLOCK_LOCAL_IP", "SSRF_PROTECTION_ENABLED"):
         assert setting in hint
+    assert "AUTOLABEL_POLL_SECONDS" in hint
+
+
+def test_a_backend_that_looks_itself_needs_no_connection_and_no_webhook(tmp_path):
+    with FakeHttpServer(lambda _: Reply(body=[])) as studio:
+        settings = Settings(
+            label_studio_url=studio.url,
+            label_studio_api_key=SecretStr("f" * 40),
+            data_dir=tmp_path,
+            poll_seconds=30,
+        )
+        with pytest.raises(Unavailable, match="not connected"):
+            doctor.connection(settings, ProjectId(1))
+        PolledProjectFiles(tmp_path).connect(ProjectId(1))
+        for check in (doctor.connection, doctor.webhook):
+            assert "itself every 30 s" in check(settings, ProjectId(1))
 
 
 @pytest.mark.parametrize(("unwatched", "is_good"), [(0, True), (2, False)])

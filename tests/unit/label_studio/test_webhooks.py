@@ -1,7 +1,7 @@
 import pytest
 
 from backend.domain.errors import BadInput
-from backend.label_studio.webhooks import Changed, Ignored, TrainNow, created_of, event
+from backend.label_studio.webhooks import Changed, Ignored, Nameless, TrainNow, created_of, event
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,13 @@ from backend.label_studio.webhooks import Changed, Ignored, TrainNow, created_of
 )
 def test_webhook_events(body, expected):
     assert event(body) == expected
+
+
+@pytest.mark.parametrize(
+    "action", ["ANNOTATION_CREATED", "ANNOTATIONS_DELETED", "ANNOTATION_UPDATED"]
+)
+def test_a_webhook_without_payload_names_no_project(action):
+    assert event({"action": action}) == Nameless()
 
 
 @pytest.mark.parametrize(

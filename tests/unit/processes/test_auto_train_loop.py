@@ -104,6 +104,23 @@ def test_the_first_training_starts_once_people_paused(world):
     assert world.started == [JobRequest(PETS)]
 
 
+def test_somebody_who_never_pauses_gets_a_training_after_the_longest_wait(world):
+    for second in range(0, 320, 10):
+        world.changes.changed(PETS, 2)
+        world.later(10)
+        assert bool(world.started) == (second >= 300), second
+
+
+def test_the_longest_wait_begins_anew_after_a_pause_without_enough_images(world):
+    world.backend.versions.cards = [a_version(trained_on={"images": 100})]
+    world.changes.changed(PETS, 1)
+    world.later(1000)
+    assert not world.started, "one image is not enough"
+    world.changes.changed(PETS, 500)
+    world.later(5)
+    assert not world.started, "the pause before does not count"
+
+
 def test_an_audit_is_tested_as_soon_as_it_is_labeled(world):
     world.changes.changed(PETS, 119)
     world.later(5)

@@ -1,0 +1,64 @@
+"""Connect projects to this backend, also where Label Studio may not call it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from backend.domain.errors import BadInput
+from backend.domain.ids import ProjectId
+from backend.domain.projects import Project
+from backend.ports.application import ConnectableProjects
+from backend.ports.jobs import Jobs
+from backend.ports.label_studio import TabEditor
+from backend.ports.stores import PolledProjects, ProjectOrigins
+
+POLLING_HINT = (
+    "Where Label Studio cannot call the backend, set AUTOLABEL_POLL_SECONDS=30 and restart it: it"
+    " then looks for new annotations itself"
+)
+
+
+class TabbedProjects(ConnectableProjects, TabEditor, Protocol):
+    """Projects that can be connected and shown in tabs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connecting:
+    """Implements `backend.ports.application.ConnectableProjects`."""
+
+    label_studio: TabbedProjects
+    origins: ProjectOrigins
+    jobs: Jobs
+    polled: PolledProjects
+    poll_seconds: float
+
+    def project(self, project: ProjectId) -> Project:
+        return self.label_studio.project(project)
+
+    def projects(self) -> Sequence[Project]:
+        return self.label_studio.projects()
+
+    def connect(self, project: ProjectId, backend_url: str, user: str, password: str) -> str:
+        """Register this backend; one that Label Studio refuses to call makes the tabs only.
+
+        Raises:
+            BadInput: when Label Studio refuses it and the backend does not poll.
+        """
+        found = self.label_studio.project(project)
+        if self.jobs.live(project) is None:
+            self.origins.claim(found)
+        self.polled.connect(project)
+        try:
+            return self.label_studio.connect(project, backend_url, user, password)
+        except BadInput as exc:
+            if not self.poll_seconds:
+                raise BadInput(exc.message, f"{exc.hint}. {POLLING_HINT}".lstrip(". ")) from exc
+            self.label_studio.refresh_tabs(project)
+            return (
+                f"tabs made; {exc.message}, so the backend looks for new annotations itself every"
+                f" {self.poll_seconds:g} s"
+            )
+
+    def disconnect(self, project: ProjectId, backend_url: str) -> None:
+        self.label_studio.disconnect(project, backend_url)
+        self.polled.disconnect(project)

@@ -1,0 +1,52 @@
+from pathlib import Path
+
+import pytest
+
+from backend.domain.errors import BadInput
+from backend.domain.ids import ProjectId
+from backend.services.connecting import Connecting
+from backend.stores.polled_projects import PolledProjectFiles
+from backend.stores.project_folders import ProjectFolders
+from tests.fakes.jobs import FakeJobs
+from tests.fakes.label_studio import FIRST, FakeLabelStudio
+
+URL = "http://127.0.0.1:9090"
+
+
+class Protected(FakeLabelStudio):
+    """A Label Studio that may not call local addresses."""
+
+    def connect(self, project: ProjectId, backend_url: str, user: str, password: str) -> str:
+        raise BadInput(f"Label Studio may not call {backend_url}", "Start it otherwise")
+
+
+def connecting(label_studio: FakeLabelStudio, folder: Path, poll_seconds: float) -> Connecting:
+    return Connecting(
+        label_studio,
+        ProjectFolders(folder),
+        FakeJobs(),
+        PolledProjectFiles(folder),
+        poll_seconds,
+    )
+
+
+def test_a_backend_that_may_not_be_called_looks_itself_and_has_its_tabs(tmp_path: Path) -> None:
+    label_studio = Protected()
+    projects = connecting(label_studio, tmp_path, 30)
+    done = projects.connect(FIRST, URL, "", "")
+    assert "looks for new annotations itself every 30 s" in done
+    assert label_studio.has_tabs
+    assert projects.polled.all() == [FIRST]
+
+
+def test_without_polling_the_refusal_proposes_it(tmp_path: Path) -> None:
+    with pytest.raises(BadInput) as refused:
+        connecting(Protected(), tmp_path, 0).connect(FIRST, URL, "", "")
+    assert "AUTOLABEL_POLL_SECONDS" in refused.value.hint
+
+
+def test_a_disconnected_project_is_not_looked_at(tmp_path: Path) -> None:
+    projects = connecting(FakeLabelStudio(), tmp_path, 30)
+    projects.connect(FIRST, URL, "", "")
+    projects.disconnect(FIRST, URL)
+    assert projects.polled.all() == []
