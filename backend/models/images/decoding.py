@@ -4,14 +4,17 @@ A file of one megabyte can decode to a gigabyte. So the header is read first, fo
 checked on it, and all threads of a process together decode `IN_FLIGHT` megapixels at a time.
 """
 
+import io
 import struct
 import threading
 import zlib
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import cv2
 import numpy as np
@@ -36,6 +39,19 @@ PILLOW_ERRORS: Final = (
     AttributeError, RuntimeError, MemoryError, struct.error, zlib.error,
 )  # fmt: skip
 """Exceptions that Pillow's plugins raise on corrupt files."""
+
+Decoded = TypeVar("Decoded")
+
+_HEIC_BRANDS: Final = {
+    b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1",
+}  # fmt: skip
+_HEIC_HINT: Final = (
+    "Install the extra label-studio-autolabel[heif] in the worker's environment, or convert the"
+    " image to JPEG"
+)
+_MAGIC: Final = {b"%PDF": "a PDF document", b"\x1aE\xdf\xa3": "a video", b"\xff\x0a": "JPEG XL"}
+_END_OF_JPEG: Final = b"\xff\xd9"
+_READS_HEIC: Final = find_spec("pillow_heif") is not None
 
 Size = tuple[int, int]
 """Width and height in pixels."""
@@ -80,35 +96,58 @@ def prepare_decoders() -> tuple[str, ...]:
     """
     cv2.setNumThreads(1)
     Image.init()
-    return tuple(_FORMATS & Image.OPEN.keys())
+    if not _READS_HEIC:
+        return tuple(_FORMATS & Image.OPEN.keys())
+    import_module("pillow_heif").register_heif_opener()
+    return (*(_FORMATS & Image.OPEN.keys()), "HEIF")
+
+
+class TruncatedJpeg(UnreadableImage):
+    """The end of a JPEG is missing; what is there can be shown, as browsers do."""
+
+
+def tolerating_truncation(decode: Callable[[bool], Decoded]) -> tuple[Decoded, bool]:
+    """Call `decode(False)` and, for a truncated JPEG, `decode(True)`; returns whether it was one.
+
+    The argument is to be handed to `opened` as `completed`.
+    """
+    try:
+        return decode(False), False
+    except TruncatedJpeg:
+        return decode(True), True
 
 
 @contextmanager
-def opened(path: Path, max_megapixels: float | None = None) -> Generator[Image.Image]:
+def opened(
+    path: Path, max_megapixels: float | None = None, *, completed: bool = False
+) -> Generator[Image.Image]:
     """Open an image; its pixels are not read yet. Errors inside the block are translated, too.
 
     Args:
         path: the file.
         max_megapixels: None where `require_decodable` checked the file already.
+        completed: add the end of a truncated JPEG; what is missing is gray then.
 
     Raises:
+        TruncatedJpeg: when the block loads such a file that is not completed.
         UnreadableImage: with the reason in words.
     """
     try:
         if path.stat().st_size == 0:
             raise UnreadableImage("the file is empty")
-        with Image.open(path, formats=prepare_decoders()) as image:
+        source = io.BytesIO(path.read_bytes() + _END_OF_JPEG) if completed else path
+        with Image.open(source, formats=prepare_decoders()) as image:
             if max_megapixels is not None:
                 _refuse_large(image.size, max_megapixels)
             yield image
     except UnidentifiedImageError as exc:
-        raise UnreadableImage(_unidentified(path)) from exc
+        raise _unidentified(path) from exc
     except (FileNotFoundError, PermissionError) as exc:
         raise UnreadableImage(f"the file cannot be opened: {exc.strerror}") from exc
     except Image.DecompressionBombError as exc:
         raise UnreadableImage(f"more pixels than can be decoded safely ({exc})") from exc
     except PILLOW_ERRORS as exc:
-        raise UnreadableImage(f"the file is damaged: {exc}") from exc
+        raise _damaged(path, exc) from exc
 
 
 def require_decodable(path: Path, max_megapixels: float) -> Path:
@@ -174,9 +213,30 @@ def _refuse_large(size: Size, max_megapixels: float) -> None:
         )
 
 
-def _unidentified(path: Path) -> str:
+def _damaged(path: Path, exc: Exception) -> UnreadableImage:
     with path.open("rb") as file:
-        start = file.read(64).lstrip()
+        is_jpeg = file.read(2) == b"\xff\xd8"
+    if is_jpeg and "image file is truncated" in str(exc):
+        return TruncatedJpeg(f"the end of the file is missing: {exc}", "Put the whole file there")
+    return UnreadableImage(f"the file is damaged: {exc}")
+
+
+def _unidentified(path: Path) -> UnreadableImage:
+    """Name what a file is that Pillow does not open."""
+    with path.open("rb") as file:
+        start = file.read(1024).lstrip(b"\xef\xbb\xbf \t\r\n")
+    kind, brand = start[4:8], start[8:12]
     if start.startswith(b"<"):
-        return "not an image: the file holds a web page or other markup"
-    return "not an image in a format that can be read"
+        return _markup(start)
+    if kind == b"ftyp" and brand in _HEIC_BRANDS:
+        return UnreadableImage("a HEIC photograph", _HEIC_HINT)
+    named = _MAGIC.get(start[:4]) or ("a video" if kind == b"ftyp" else "")
+    if named:
+        return UnreadableImage(f"{named}, not an image", "Convert it to JPEG or PNG")
+    return UnreadableImage("not an image in a format that can be read")
+
+
+def _markup(start: bytes) -> UnreadableImage:
+    if b"<svg" in start.lower():
+        return UnreadableImage("an SVG drawing, which has no pixels", "Convert it to PNG")
+    return UnreadableImage("not an image: the file holds a web page or other markup")

@@ -8,3 +8,4 @@ class Note(IntFlag):
 
     COMPOSITED_OVER_WHITE = 1
     SCALED_TO_8_BIT = 2
+    TRUNCATED = 4

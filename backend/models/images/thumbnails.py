@@ -5,7 +5,7 @@ decoded at reduced scale: a 12-megapixel photo costs little more than its entrop
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from backend.domain.arrays import Pixels
-from backend.models.images.decoding import DECODING, is_deep, opened, strips, to_8_bit
+from backend.models.images.decoding import (
+    DECODING,
+    is_deep,
+    opened,
+    strips,
+    to_8_bit,
+    tolerating_truncation,
+)
 from backend.models.images.notes import Note
 from backend.models.images.statistics import measure
 from backend.models.images.upright import orientation_of, turned_upright
@@ -39,11 +46,16 @@ def decode(path: Path, side: int, max_megapixels: float) -> Thumbnail:
     Raises:
         UnreadableImage: with the reason as a sentence.
     """
-    with opened(path, max_megapixels) as image:
-        size, least = image.size, int(side * _DRAFT)
-        drafted = image.draft(None, (least, least))
-        with DECODING.spend(image.size):
-            return _thumbnail(image, side, size if drafted else None)
+
+    def read(completed: bool) -> Thumbnail:
+        with opened(path, max_megapixels, completed=completed) as image:
+            size, least = image.size, int(side * _DRAFT)
+            drafted = image.draft(None, (least, least))
+            with DECODING.spend(image.size):
+                return _thumbnail(image, side, size if drafted else None)
+
+    thumbnail, truncated = tolerating_truncation(read)
+    return replace(thumbnail, notes=thumbnail.notes | Note.TRUNCATED) if truncated else thumbnail
 
 
 def _thumbnail(image: Image.Image, side: int, whole: tuple[int, int] | None) -> Thumbnail:

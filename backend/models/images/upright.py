@@ -16,6 +16,7 @@ from backend.models.images.decoding import (
     opened,
     strips,
     to_8_bit,
+    tolerating_truncation,
 )
 
 
@@ -95,7 +96,11 @@ def _read(path: Path, *, plain: bool) -> Pixels:
         pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
         if pixels is not None:
             return np.asarray(pixels, dtype=np.uint8)
-    with opened(path) as image:
+    return tolerating_truncation(lambda completed: _read_by_pillow(path, completed))[0]
+
+
+def _read_by_pillow(path: Path, completed: bool) -> Pixels:
+    with opened(path, completed=completed) as image:
         image.load()  # which turns TIFF files
         return turned_upright(_on_white(image), orientation_of(image))
 

@@ -13,6 +13,7 @@ from backend.domain.batches import IMAGE_STATS
 from backend.domain.errors import UnreadableImage
 from backend.models.images.notes import Note
 from backend.models.images.thumbnails import decode
+from backend.models.images.upright import reading
 
 SIDE = 224
 
@@ -120,11 +121,14 @@ def test_a_transparent_palette_colour_becomes_white(tmp_path: Path) -> None:
     assert thumbnail.notes == Note.COMPOSITED_OVER_WHITE
 
 
-def test_the_first_frame_of_an_animation_counts(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ending", ["gif", "webp", "png"])
+def test_the_first_frame_of_an_animation_counts(tmp_path: Path, ending: str) -> None:
     frames = [Image.new("RGB", (40, 40), colour) for colour in ("red", "blue")]
-    path = saved(frames[0], tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    path = saved(frames[0], tmp_path / f"a.{ending}", save_all=True, append_images=frames[1:])
 
-    assert decode(path, SIDE, 80).pixels[100, 100].tolist() == [255, 0, 0]
+    assert decode(path, SIDE, 80).pixels[100, 100].tolist() == pytest.approx([255, 0, 0], abs=3)
+    with reading(path) as pixels:
+        assert pixels[20, 20].tolist() == pytest.approx([0, 0, 255], abs=3)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5000), (3000, 2)])
@@ -157,7 +161,10 @@ def truncated(ending: str) -> bytes:
         (b"<!DOCTYPE html><title>Log in</title>", "web page"),
         (b"\x89PNG\r\n\x1a\n", "damaged|not an image"),
         (bomb(), "pixels"),
-        (truncated("JPEG"), "damaged"),
+        (b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic" + bytes(40), "HEIC|damaged"),
+        (b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>', "SVG"),
+        (b"%PDF-1.7 and so on", "PDF"),
+        (b"\x00\x00\x00\x20ftypisom" + bytes(40), "a video"),
         (truncated("PNG"), "damaged"),
         (truncated("WEBP"), "damaged"),
         (truncated("TIFF"), "damaged"),
@@ -170,6 +177,31 @@ def test_what_is_no_image_says_why(tmp_path: Path, content: bytes, reason: str) 
 
     with pytest.raises(UnreadableImage, match=reason):
         decode(path, SIDE, 80)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_truncated_jpeg_is_read_by_every_decoder_as_browsers_show_it(
+    tmp_path: Path, mode: str, progressive: bool
+) -> None:
+    whole = saved(photo(mode), tmp_path / "a.jpg", quality=95, progressive=progressive)
+    whole.write_bytes(whole.read_bytes()[: whole.stat().st_size * 3 // 4])
+
+    thumbnail = decode(whole, SIDE, 80)
+    assert thumbnail.notes == Note.TRUNCATED
+    assert np.abs(thumbnail.pixels - exact(photo(mode)))[: SIDE // 2].mean() < 8
+    with reading(whole) as pixels:
+        assert pixels.shape == (240, 320, 3)
+        upper = np.asarray(photo(mode).convert("RGB"), float)[:120, :, ::-1]
+        assert np.abs(pixels[:120] - upper).mean() < 8
+
+
+def test_a_heic_photograph_is_read_where_its_decoder_is_installed(tmp_path: Path) -> None:
+    pytest.importorskip("pillow_heif").register_heif_opener()
+    path = saved(photo(), tmp_path / "a.jpg", format="HEIF", quality=90)
+    assert difference(decode(path, SIDE, 80).pixels, photo()) < 6
+    with reading(path) as pixels:
+        assert pixels.shape == (240, 320, 3)
 
 
 def test_a_file_that_is_gone_is_unreadable(tmp_path: Path) -> None:
