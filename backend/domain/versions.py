@@ -88,9 +88,27 @@ class Ledger:
 
 
 @dataclass(frozen=True, slots=True)
+class AugmentationTrial:
+    """What an augmentation does to right answers about labeled images that the model never saw.
+
+    Attributes:
+        number: of the augmentation.
+        images: that were answered right.
+        changed: of them, those whose augmented copy got another answer.
+        used: whether a change of the answer counts as a reason to check an image.
+    """
+
+    number: int
+    images: int
+    changed: int
+    used: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ModelVersion:
     """A published model: the content of its `card.json`.
 
+    `augmentations` are the trials of each control; one without a trial is not used.
     `certificate` comes from the ledger and is None in the file: a card never changes, while what it
     would promise may be accepted later, in part, or undone. `renamed` is there for controls whose
     model has labels of its own: to which label of the control each of them belongs, "" if to none.
@@ -109,6 +127,9 @@ class ModelVersion:
     packages: Mapping[str, str]
     promoted: bool = True
     reason: str = ""
+    augmentations: Mapping[ControlName, tuple[AugmentationTrial, ...]] = field(
+        default_factory=dict[ControlName, tuple[AugmentationTrial, ...]]
+    )
     certificate: AuditCertificate | None = None
     renamed: Mapping[ControlName, Mapping[Label, Label]] = field(
         default_factory=dict["ControlName", "Mapping[Label, Label]"]

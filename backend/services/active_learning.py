@@ -19,6 +19,7 @@ from backend.services import audits, project_tasks, suggestions
 from backend.services.assessment import Assessment, Assessor
 from backend.services.audits import AuditDraw
 from backend.services.labeling_round import Collector, LabelingRound
+from backend.services.prediction.hard_examples import Trials
 from backend.services.project_tasks import ProjectTasks
 from backend.services.publishing.publisher import Publication, Publisher
 from backend.services.publishing.versions import VersionPublisher
@@ -61,9 +62,10 @@ class ActiveLearning:
             round_ = replace(round_, unreadable=(*round_.unreadable, *trained.unreadable))
             promoted = self.promotion.decide(round_.schema, trained, round_.current, progress)
         with steps(Step.PREDICT) as progress:
-            assessment = self._assess(round_, trained, promoted, progress)
+            trials = self.assessor.trials(trained, progress)
+            assessment = self._assess(round_, trained, trials, promoted, progress)
             issues = self.label_issues.find(trained, round_.current, progress)
-        version = self.version_publisher.publish(round_, trained, promoted)
+        version = self.version_publisher.publish(round_, trained, trials, promoted)
         shown = round_.current if round_.current and not promoted.yes else version
         assessment = self.audit_draw.apply(round_, shown.name, assessment)
         with steps(Step.PUSH) as progress:
@@ -115,14 +117,15 @@ class ActiveLearning:
         self,
         round_: LabelingRound,
         trained: TrainedModels,
+        trials: Trials,
         promoted: Decision,
         progress: Progress,
     ) -> Assessment:
         """Assess the images by the version that people will see: the better one."""
         if promoted.yes or round_.current is None:
-            return self.assessor.assess(round_, trained.models, progress)
+            return self.assessor.assess(round_, trained.models, trials, progress)
         models = self.trainer.load(round_.schema, round_.current, self.versions)
-        return self.assessor.assess(round_, models, progress)
+        return self.assessor.assess(round_, models, round_.current.augmentations, progress)
 
     def _update_tabs(
         self,

@@ -8,9 +8,9 @@ from backend.domain.batches import ProjectPredictions
 from backend.domain.ids import TaskId
 from backend.ports.progress import Progress
 from backend.services.labeling_round import LabelingRound
-from backend.services.prediction.hard_examples import HardExamples
+from backend.services.prediction.hard_examples import HardExamples, Trials
 from backend.services.prediction.inference import Predictor
-from backend.services.training.train import Models
+from backend.services.training.train import Models, TrainedModels
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,15 @@ class Assessor:
     predictor: Predictor
     hard_examples: HardExamples
 
-    def assess(self, round_: LabelingRound, models: Models, progress: Progress) -> Assessment:
+    def trials(self, trained: TrainedModels, progress: Progress) -> Trials:
+        """Find out which augmentations keep the meaning of the images."""
+        return self.hard_examples.trials(trained, progress)
+
+    def assess(
+        self, round_: LabelingRound, models: Models, trials: Trials, progress: Progress
+    ) -> Assessment:
         """Predict all unlabeled images that nobody has to label blind, and find the hard ones."""
         dataset = round_.dataset
         predicted, unreadable = self.predictor.predict(models, dataset.unlabeled, progress)
-        hard = self.hard_examples.find(dataset, predicted, models, progress)
+        hard = self.hard_examples.find(dataset, predicted, models, trials, progress)
         return Assessment(predicted, hard, unreadable)

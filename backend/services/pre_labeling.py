@@ -56,7 +56,7 @@ class PreLabeling:
         round_ = self.collector.collect(job, schema, choose, steps, version)
         with steps(Step.PREDICT) as progress:
             models = self.trainer.load(schema, version, self.versions)
-            assessment = self.assessor.assess(round_, models, progress)
+            assessment = self.assessor.assess(round_, models, version.augmentations, progress)
         assessment = self.audit_draw.apply(round_, version.name, assessment)
         with steps(Step.PUSH) as progress:
             publication = self.publisher.publish(

@@ -15,18 +15,17 @@ from pathlib import Path
 
 import numpy as np
 
-from backend.domain.answers import Choices, LabeledImage
+from backend.domain.answers import Choices
 from backend.domain.batches import PredictionBatch, ProjectPredictions
 from backend.domain.jobs import Algorithm
-from backend.domain.schema import LabelSchema
+from backend.domain.versions import AugmentationTrial
 from backend.models.classification.family import ClassifierFamily
 from backend.models.embedding.extractors import open_extractor
 from backend.policies.certification.correctness import right
 from backend.policies.hard_examples.coefficient import coefficients, hard_examples, weigh
 from backend.policies.hard_examples.evidence import Evidence
 from backend.ports.model_family import Model, TrainingSet
-from backend.services.prediction.consistency import ConsistencyCheck
-from backend.services.training.dataset import Dataset
+from backend.services.prediction.consistency import OF_IMAGES, ConsistencyCheck
 from backend.settings import Settings
 from tests.bench.bench_few_shot import DATA, Data, drawn, load, silent, training_set
 from tests.fakes.folders import temporary
@@ -57,15 +56,10 @@ def looked(data: Data, consistency: ConsistencyCheck, shots: int, seed: int) -> 
 def second_looks(
     consistency: ConsistencyCheck, task: TrainingSet, model: Model, batch: PredictionBatch
 ) -> Mapping[int, PredictionBatch]:
-    name = task.control.name
-    people = {
-        ref.task: LabeledImage(ref, {name: answer})
-        for ref, answer in zip(task.train.refs, task.train_answers, strict=True)
-    }
-    schema = LabelSchema("image", (task.control,))
-    dataset = Dataset(schema, people, task.train, task.held_out, task.unlabeled)
-    predicted = ProjectPredictions(task.unlabeled, {name: batch}, batch.confidence)
-    return consistency.views(task.control, model, dataset, predicted, silent)
+    """Predict augmented copies by all augmentations, as if each had passed its trial."""
+    passed = [AugmentationTrial(number, 20, 0, used=True) for number in OF_IMAGES]
+    predicted = ProjectPredictions(task.unlabeled, {task.control.name: batch}, batch.confidence)
+    return consistency.views(task.control, model, predicted, passed, silent)
 
 
 def share_caught(hardness: np.ndarray, wrong: np.ndarray, share: float = 0.1) -> float:

@@ -7,8 +7,11 @@ import numpy as np
 from backend.domain.answers import Choices, ImageRef, LabeledImage
 from backend.domain.batches import PredictionBatch, ProjectPredictions
 from backend.domain.ids import ControlName, Label, TaskId
+from backend.domain.jobs import Algorithm
 from backend.domain.schema import Control, LabelSchema, TaskKind
+from backend.ports.model_family import TrainingSet
 from backend.services.training.dataset import Dataset
+from backend.services.training.train import TrainedModels
 from tests.fakes.models import FakeFeatureExtractor
 from tests.fakes.steps import quiet
 
@@ -36,6 +39,26 @@ class ScriptedModel:
 def image_batch(tasks):
     refs = [ImageRef(TaskId(task), "") for task in tasks]
     return FakeFeatureExtractor().extract(refs, quiet)[0]
+
+
+def trained(control, model, answer, held_out):
+    """A model of one control, and held-out images that all have the same answer."""
+    nothing, held = image_batch(()), image_batch(held_out)
+    training_set = TrainingSet(
+        control=control,
+        train=nothing,
+        train_answers=[],
+        held_out=held,
+        held_out_answers=[answer] * len(held),
+        unlabeled=nothing,
+        algorithm=Algorithm.FAST,
+        previous=None,
+        fetch=FakeFeatureExtractor().fetch,
+        progress=quiet,
+        seed=0,
+        max_minutes=1,
+    )
+    return TrainedModels({control.name: training_set}, {control.name: model})
 
 
 def dataset(control, labeled=(), answer=None):

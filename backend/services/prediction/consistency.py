@@ -1,11 +1,12 @@
 """Predict augmented copies of the least certain images: sound predictions survive a blur or a flip.
 
 Test-time augmentation, as in ModelArts' aug_consistent_mining. An augmentation that changes what
-the images mean (mirrored letters) changes predictions of labeled images too, and is left out.
+the images mean (mirrored letters) changes right answers about held-out images,
+too, and is left out.
 """
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,12 +17,14 @@ from backend.domain.answers import Answer, ImageRef, Region, Regions
 from backend.domain.batches import ImageBatch, PredictionBatch, ProjectPredictions
 from backend.domain.errors import UnreadableImage
 from backend.domain.geometry import clipped
+from backend.domain.ids import ControlName
 from backend.domain.schema import Control, TaskKind
-from backend.policies.certification.correctness import is_right
+from backend.domain.versions import AugmentationTrial
+from backend.policies.hard_examples.consistency import try_augmentation
 from backend.ports.images import AugmentedExtractor, Fetch
-from backend.ports.model_family import Model
+from backend.ports.model_family import Model, TrainingSet
 from backend.ports.progress import Progress
-from backend.services.training.dataset import Dataset, answered
+from backend.services.training.train import TrainedModels
 
 BLURRED, MIRRORED, CROPPED = 19, 20, 21
 OF_IMAGES = (BLURRED, MIRRORED, CROPPED)
@@ -34,8 +37,8 @@ LARGEST_PART = 0.25
 BOXES_COST = 5
 """How many times more detection costs than embedding; as many times fewer images are augmented."""
 
-PROBE = 40
-"""Labeled images on which an augmentation must keep most predictions right."""
+PROBE = 60
+"""Held-out images that an augmentation is tried on at most; BOXES_COST times fewer with boxes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,47 +52,64 @@ class ConsistencyCheck:
     most: int
     temporary: Callable[[], AbstractContextManager[Path]]
 
+    def trials(
+        self, trained: TrainedModels, progress: Progress
+    ) -> Mapping[ControlName, tuple[AugmentationTrial, ...]]:
+        """Try the augmentations on the held-out images of each control."""
+        if not self.most:
+            return {}
+        return {
+            name: tuple(self._trials(training_set, trained.models[name], progress))
+            for name, training_set in trained.training_sets.items()
+        }
+
     def views(
         self,
         control: Control,
         model: Model,
-        dataset: Dataset,
         predicted: ProjectPredictions,
+        trials: Collection[AugmentationTrial],
         progress: Progress,
     ) -> Mapping[int, PredictionBatch]:
-        """Return the predictions by augmentation; rows that were not augmented are unchanged."""
+        """Return the predictions by augmentation; rows that were not augmented are unchanged.
+
+        Args:
+            control: that the model answers.
+            model: of the version that people see.
+            predicted: by it, unaugmented.
+            trials: of the version; augmentations that passed none are left out.
+            progress: of the predictions.
+        """
         plain = predicted.predictions[control.name]
         rows = self._least_certain(control, plain)
         if not rows:
             return {}
-        numbers = OF_BOXES if control.kind is TaskKind.DETECTION else OF_IMAGES
         found: dict[int, PredictionBatch] = {}
-        for number in numbers:
-            predict = partial(self._predict, control, model, number, progress)
-            try:
-                if self._keeps_meaning(control, dataset, predict):
-                    found[number] = plain.with_rows(rows, predict(predicted.images.take(rows)))
-            except UnreadableImage:  # gone meanwhile: its copies are not needed
-                continue
+        for number in (trial.number for trial in trials if trial.used):
+            with suppress(UnreadableImage):  # gone meanwhile: its copies are not needed
+                seen = self._predict(control, model, number, progress, predicted.images.take(rows))
+                found[number] = plain.with_rows(rows, seen)
         return found
+
+    def _trials(
+        self, training_set: TrainingSet, model: Model, progress: Progress
+    ) -> Iterator[AugmentationTrial]:
+        control, held_out = training_set.control, training_set.held_out
+        boxes = control.kind is TaskKind.DETECTION
+        probe = range(min(len(held_out), PROBE // BOXES_COST if boxes else PROBE))
+        if not probe:
+            return
+        images, truths = held_out.take(probe), [training_set.held_out_answers[row] for row in probe]
+        with suppress(UnreadableImage):  # gone meanwhile: what was not tried is not used
+            plain = model.predict(images, training_set.fetch, progress).answers
+            for number in OF_BOXES if boxes else OF_IMAGES:
+                seen = self._predict(control, model, number, progress, images).answers
+                yield try_augmentation(number, plain, seen, truths)
 
     def _least_certain(self, control: Control, plain: PredictionBatch) -> list[int]:
         most = self.most // BOXES_COST if control.kind is TaskKind.DETECTION else self.most
         count = min(most, int(LARGEST_PART * len(plain.answers)))
         return sorted(int(row) for row in np.argsort(plain.confidence, kind="stable")[:count])
-
-    def _keeps_meaning(self, control: Control, dataset: Dataset, predict: "_Predict") -> bool:
-        """Return whether the augmentation preserves labels; always true for boxes, mapped back."""
-        rows, answers = answered(control, dataset)
-        if control.kind is TaskKind.DETECTION or not rows:
-            return True
-        probe = range(0, len(rows), max(1, len(rows) // PROBE))
-        seen = predict(dataset.labeled.take([rows[place] for place in probe]))
-        right = sum(
-            is_right(answer, answers[place])
-            for answer, place in zip(seen.answers, probe, strict=True)
-        )
-        return right >= len(probe) / 2
 
     def _predict(
         self,
@@ -111,9 +131,6 @@ class ConsistencyCheck:
             if gone:
                 raise UnreadableImage(gone[0].reason)
             return model.predict(augmented, fetch, progress)
-
-
-_Predict = partial[PredictionBatch]
 
 
 def _augmented_file(

@@ -7,8 +7,9 @@ import numpy as np
 
 from backend.domain.answers import HardExample
 from backend.domain.batches import ProjectPredictions
-from backend.domain.ids import TaskId
+from backend.domain.ids import ControlName, TaskId
 from backend.domain.schema import Control, TaskKind
+from backend.domain.versions import AugmentationTrial
 from backend.policies.hard_examples.coefficient import (
     DEFAULT_WEIGHTING,
     MODELARTS_WEIGHTS,
@@ -16,13 +17,15 @@ from backend.policies.hard_examples.coefficient import (
     hard_examples,
 )
 from backend.policies.hard_examples.evidence import Evidence
-from backend.ports.model_family import Model
 from backend.ports.progress import Progress
 from backend.services.prediction.box_statistics import BoxStatistics
 from backend.services.prediction.consistency import ConsistencyCheck
 from backend.services.training.dataset import Dataset, answered
-from backend.services.training.train import Models
+from backend.services.training.train import Models, TrainedModels
 from backend.settings import Settings
+
+Trials = Mapping[ControlName, tuple[AugmentationTrial, ...]]
+"""Of the augmentations, by control."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,47 +36,58 @@ class HardExamples:
     box_statistics: BoxStatistics | None = None
     weighting: Weighting = field(default=DEFAULT_WEIGHTING)
 
+    def trials(self, trained: TrainedModels, progress: Progress) -> Trials:
+        """Find out which augmentations keep the meaning of the images."""
+        return self.consistency.trials(trained, progress) if self.consistency else {}
+
     def find(
-        self, dataset: Dataset, predicted: ProjectPredictions, models: Models, progress: Progress
+        self,
+        dataset: Dataset,
+        predicted: ProjectPredictions,
+        models: Models,
+        trials: Trials,
+        progress: Progress,
     ) -> Mapping[TaskId, HardExample]:
         """Return the hard examples by task; the coefficients of several controls add up."""
         found: dict[TaskId, HardExample] = {}
-        for example in self._examples(dataset, predicted, models, progress):
+        for example in self._examples(dataset, predicted, models, trials, progress):
             before = found.get(example.task)
             found[example.task] = _both(before, example) if before else example
         return found
 
     def _examples(
-        self, dataset: Dataset, predicted: ProjectPredictions, models: Models, progress: Progress
+        self,
+        dataset: Dataset,
+        predicted: ProjectPredictions,
+        models: Models,
+        trials: Trials,
+        progress: Progress,
     ) -> Iterable[HardExample]:
         for control in dataset.schema.controls:
             if control.name not in predicted.predictions or not len(predicted.images):
                 continue
-            evidence = self._evidence(control, dataset, predicted, models[control.name], progress)
+            evidence = self._evidence(control, dataset, predicted)
+            if self.consistency:
+                passed = trials.get(control.name, ())
+                views = self.consistency.views(
+                    control, models[control.name], predicted, passed, progress
+                )
+                evidence = replace(evidence, views=views)
+            if self.box_statistics and control.kind is TaskKind.DETECTION:
+                evidence = _with_crops(evidence, self.box_statistics, progress)
             yield from hard_examples(evidence, self.weighting)
 
     def _evidence(
-        self,
-        control: Control,
-        dataset: Dataset,
-        predicted: ProjectPredictions,
-        model: Model,
-        progress: Progress,
+        self, control: Control, dataset: Dataset, predicted: ProjectPredictions
     ) -> Evidence:
         rows, answers = answered(control, dataset)
-        evidence = Evidence(
+        return Evidence(
             control=control,
             images=predicted.images,
             predictions=predicted.predictions[control.name],
             labeled=dataset.labeled.take(rows),
             labeled_answers=answers,
         )
-        if self.consistency:
-            views = self.consistency.views(control, model, dataset, predicted, progress)
-            evidence = replace(evidence, views=views)
-        if self.box_statistics and control.kind is TaskKind.DETECTION:
-            evidence = _with_crops(evidence, self.box_statistics, progress)
-        return evidence
 
 
 def weighting(settings: Settings) -> Weighting:

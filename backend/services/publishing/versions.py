@@ -12,6 +12,7 @@ from backend.domain.versions import ModelVersion
 from backend.ports.images import FeatureExtractor
 from backend.ports.stores import Versions
 from backend.services.labeling_round import LabelingRound
+from backend.services.prediction.hard_examples import Trials
 from backend.services.training import seen_tasks
 from backend.services.training.dataset import trained_on
 from backend.services.training.train import TrainedModels
@@ -30,6 +31,7 @@ class VersionPublisher:
         self,
         round_: LabelingRound,
         trained: TrainedModels,
+        trials: Trials,
         promoted: Decision,
     ) -> ModelVersion:
         """Write the models and the card of a new version; it is not in use yet."""
@@ -50,6 +52,7 @@ class VersionPublisher:
                 packages=self.packages,
                 promoted=promoted.yes,
                 reason=promoted.reason,
+                augmentations=trials,
             )
 
         return self.versions.publish(

@@ -16,6 +16,7 @@ from backend.domain.json import JsonObject
 from backend.domain.metrics import metrics_to_json
 from backend.domain.steps import TIMED_STEPS, Step
 from backend.domain.versions import ModelVersion
+from backend.policies.hard_examples.consistency import AUGMENTATIONS
 from backend.policies.hard_examples.reasons import PHRASES
 from backend.policies.label_issues import LabelIssue
 from backend.ports.images import ExtractionLog
@@ -52,6 +53,7 @@ def of_round(
         "unlabeled": len(round_.tasks.unlabeled),
         **_of_predictions(assessment, publication),
         **_of_unreadable((*round_.unreadable, *assessment.unreadable)),
+        "augmentations": _augmentations(version),
         "metrics": metrics_to_json(version.metrics),
         "certificate": None,
         "verdict": assessment.verdict,
@@ -150,6 +152,15 @@ def hard_reasons(hard: Mapping[TaskId, HardExample]) -> list[JsonObject]:
     return [
         {"number": number, "words": PHRASES[number], "images": images}
         for number, images in counts.most_common()
+    ]
+
+
+def _augmentations(version: ModelVersion) -> list[JsonObject]:
+    """List what each augmentation does to right answers, and whether it is used."""
+    return [
+        {"control": control, "words": AUGMENTATIONS[trial.number], **asdict(trial)}
+        for control, trials in version.augmentations.items()
+        for trial in trials
     ]
 
 

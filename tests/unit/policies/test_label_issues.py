@@ -32,18 +32,35 @@ def test_a_label_issue_says_what_it_looks_like():
 
 
 def test_missing_and_superfluous_labels_are_distinguished():
-    table = np.array([[0.95, 0.05, 0.05]] * 10 + [[0.05, 0.95, 0.05]] * 10)
+    table = np.array(
+        [[0.95, 0.05, 0.05]] * 10 + [[0.05, 0.95, 0.05]] * 10 + [[0.05, 0.05, 0.95]] * 5
+    )
     given = [Choices((NAMES[0],))] * 9 + [Choices(())] + [Choices((NAMES[1],))] * 9
-    given.append(Choices((NAMES[1], NAMES[2])))
-    found = find_label_issues(MANY, [TaskId(i) for i in range(20)], given, table)
+    given += [Choices((NAMES[1], NAMES[2]))] + [Choices((NAMES[2],))] * 5
+    found = find_label_issues(MANY, [TaskId(i) for i in range(25)], given, table)
     words = {issue.task: issue.reason for issue in found}
     assert words == {9: "lacks 'cat', model says 0.95", 19: "has 'emu', model says 0.05"}
 
 
 def test_labels_without_images_and_no_images_at_all_are_no_error():
     table = np.array([[0.9, 0.05, 0.05], [0.8, 0.1, 0.1]])
-    assert find_label_issues(ONE, [TaskId(1), TaskId(2)], [Choices((NAMES[0],))] * 2, table) == ()
-    assert find_label_issues(ONE, [], [], np.zeros((0, 3))) == ()
+    tasks, given = [TaskId(1), TaskId(2)], [Choices((NAMES[0],))] * 2
+    for control in (ONE, MANY):
+        assert find_label_issues(control, tasks, given, table) == ()
+        assert find_label_issues(control, [], [], np.zeros((0, 3))) == ()
+
+
+def test_a_single_label_has_nothing_to_be_mistaken_for():
+    only = Control(ControlName("pets"), "image", TaskKind.SINGLE, NAMES[:1])
+    given = [Choices(NAMES[:1])] * 9
+    assert find_label_issues(only, [TaskId(i) for i in range(9)], given, np.ones((9, 1))) == ()
+
+
+def test_a_label_of_few_images_is_not_judged():
+    # given a label that no fold could learn, so that every model gives it no chance
+    table = np.array([[0.97, 0.03, 0.0]] * 40 + [[0.03, 0.97, 0.0]] * 40 + [[0.5, 0.5, 0.0]] * 4)
+    given = [Choices((NAMES[row // 40],)) for row in range(84)]
+    assert find_label_issues(ONE, [TaskId(i) for i in range(84)], given, table) == ()
 
 
 def region(left, label=NAMES[0], score=None):

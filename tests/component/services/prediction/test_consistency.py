@@ -1,16 +1,18 @@
 """Test-time augmentation with a detector, which needs torch."""
 
 from backend.domain.batches import ProjectPredictions
+from backend.domain.versions import AugmentationTrial
 from backend.models.detection.family import DetectorFamily
 from backend.policies.certification.correctness import is_right
-from backend.services.prediction.consistency import MIRRORED, ConsistencyCheck
+from backend.services.prediction.consistency import MIRRORED, OF_BOXES, ConsistencyCheck
 from tests.fakes.detection_engine import ColourEngine, ColourNetwork
 from tests.fakes.detection_training_sets import CONTROL, fetch, shapes, training_set
 from tests.fakes.encoder import MeanColour, extractor_of
 from tests.fakes.folders import temporary
 from tests.fakes.image_files import FakeImageFiles
-from tests.fakes.predictions import dataset
 from tests.fakes.steps import quiet
+
+USED = [AugmentationTrial(number, 12, 0, used=True) for number in OF_BOXES]
 
 
 def test_a_detector_finds_the_same_boxes_in_the_mirror(tmp_path):
@@ -20,9 +22,7 @@ def test_a_detector_finds_the_same_boxes_in_the_mirror(tmp_path):
     looked = ProjectPredictions(seen, {CONTROL.name: plain}, plain.confidence)
     extractor = extractor_of(tmp_path, FakeImageFiles(), MeanColour())
 
-    views = ConsistencyCheck(extractor, 25, temporary).views(
-        CONTROL, model, dataset(CONTROL), looked, quiet
-    )
+    views = ConsistencyCheck(extractor, 25, temporary).views(CONTROL, model, looked, USED, quiet)
 
     assert len(views) == 2
     viewed = [row for row in range(20) if views[MIRRORED].answers[row] is not plain.answers[row]]

@@ -75,7 +75,7 @@ def test_unusually_dark_boxes_make_an_image_hard_and_say_so():
     people = dataset(CELLS, range(1, 31), boxes(DARK))
     sensitive = Weighting(threshold=0.01)
     hard = HardExamples(box_statistics=BoxStatistics(Dim(), 50), weighting=sensitive).find(
-        people, predicted(CELLS, boxes(DARK)), {CELLS.name: ScriptedModel()}, quiet
+        people, predicted(CELLS, boxes(DARK)), {CELLS.name: ScriptedModel()}, {}, quiet
     )
     reasons = dict(hard[TaskId(102)].reasons)
     assert reasons[16] == "darker boxes than the labeled images"
