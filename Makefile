@@ -44,7 +44,7 @@ lock: ## choose versions anew and write requirements/*.lock
 	$(COMPILE) pyproject.toml --extra dev --extra demo --output-file requirements/backend.lock
 	$(COMPILE) requirements/label-studio.in --output-file requirements/label-studio.lock
 	$(COMPILE) requirements/label-studio-ml.in --output-file requirements/label-studio-ml.lock
-	@sed -i -E "s/( ;| and) python_full_version < '3.13' and sys_platform == 'linux'$$//; \
+	@sed -i -E "s/( ;| and) python_full_version < '3.14' and sys_platform == 'linux'$$//; \
 		s/ and sys_platform == 'linux'$$//" requirements/*.lock
 
 demo: install label-studio ## a trial run with its own Label Studio, on real images

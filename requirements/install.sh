@@ -9,8 +9,8 @@ venv=$1 lock=$2 size=$3
 shift 3
 python=${PYTHON:-python3}
 
-"$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || {
-  echo "Python 3.11 or 3.12 is needed, and $python is another: make PYTHON=python3.12 ..." >&2
+"$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || {
+  echo "Python 3.11, 3.12 or 3.13 is needed, and $python is another: make PYTHON=python3.12 ..." >&2
   exit 1
 }
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"

@@ -16,7 +16,7 @@ from rq import Worker
 from backend.jobs.redis_keys import RedisKeys
 from backend.processes.healthcheck import own_address
 from backend.processes.label_studio_server import free_port
-from tests.fakes.compose import DOCKER, Compose
+from tests.fakes.compose import DOCKER
 from tests.integration.polling import eventually
 
 
@@ -82,7 +82,7 @@ def test_the_health_check_asks_no_proxy(start, environment):
 
 
 def test_the_workers_command_takes_jobs(start, redis_url, tmp_path):
-    compose = yaml.load((DOCKER / "compose.yaml").read_text(), Compose)
+    compose = yaml.safe_load((DOCKER / "compose.yaml").read_text())
     start(shlex.split(compose["services"]["worker"]["command"]))
     with redis.Redis.from_url(redis_url) as connection:
         eventually(lambda: RedisKeys(tmp_path).queue in queues(connection), seconds=120)
