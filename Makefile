@@ -12,6 +12,7 @@ UV = $(or $(shell command -v uv),$(BIN)/uv)
 COMPILE = $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 \
 	--no-annotate --no-emit-index-url --custom-compile-command "make lock"
 PYTEST := $(BIN)/python -m pytest
+MKDOCS := NO_MKDOCS_2_WARNING=true $(BIN)/python -m mkdocs
 export YOLO_OFFLINE ?= 1
 export ORT_DISABLE_TELEMETRY := 1
 # keep caches inside this folder, and pip's nowhere
@@ -56,6 +57,10 @@ check: install ## lint, formatting, types, import contracts, layout, documentati
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports --no-cache
 	$(PYTEST) --quiet tests/unit/test_house.py tests/unit/test_docs.py tests/unit/test_settings.py
+	$(MKDOCS) build --strict --quiet
+
+docs: install ## the documentation as a site, in .cache/site
+	$(MKDOCS) build --strict
 
 # Two files of tests at a time: most wait for other programs. Coverage is measured where no services
 # run: with many threads, Python 3.11 may fail to install the tracer in one of them.
@@ -96,5 +101,5 @@ lowest: ## unit tests with the lowest versions that pyproject.toml allows
 clean: ## remove what was built, environments included
 	rm -rf $(VENV) $(LS_VENV) $(ML_VENV) $(LOWEST_VENV) .cache .bench build dist *.egg-info
 
-.PHONY: help install label-studio label-studio-ml lock demo check test unit component contract \
+.PHONY: help docs install label-studio label-studio-ml lock demo check test unit component contract \
 	integration e2e faults bench lowest clean
