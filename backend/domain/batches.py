@@ -1,7 +1,7 @@
 """Images and predictions as arrays, one row for each image."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from backend.domain.answers import Answer, HardExample, ImageRef, Prediction
 from backend.domain.arrays import Floats
 from backend.domain.ids import ControlName, TaskId, VersionName
+from backend.domain.schema import Control
+
+Mask = NDArray[np.bool_]
 
 IMAGE_STATS = ("width", "height", "brightness", "saturation", "colorfulness", "sharpness")
 """Columns of `ImageBatch.image_stats`: width and height in pixels, upright; brightness and
@@ -24,6 +27,7 @@ class ImageBatch:
     `features` (n, d) float16, each row of length 1; `image_stats` (n, len(IMAGE_STATS)) float32.
     `backbone` names the encoder of the features: those of two encoders say nothing to each other.
     `augmentation` is the number of that of the copies that were embedded; 0 for the originals.
+    `others` are further images of the same tasks by the name of their tag, row by row.
     """
 
     refs: tuple[ImageRef, ...]
@@ -31,6 +35,7 @@ class ImageBatch:
     image_stats: Floats
     backbone: str = ""
     augmentation: int = 0
+    others: Mapping[str, "ImageBatch"] = field(default_factory=dict[str, "ImageBatch"])
 
     def __len__(self) -> int:
         return len(self.refs)
@@ -45,7 +50,17 @@ class ImageBatch:
         refs = tuple(self.refs[row] for row in rows)
         part = _run(rows)
         features, image_stats = self.features[part], self.image_stats[part]
-        return replace(self, refs=refs, features=features, image_stats=image_stats)
+        others = {name: batch.take(rows) for name, batch in self.others.items()}
+        return replace(self, refs=refs, features=features, image_stats=image_stats, others=others)
+
+    def of(self, image: str) -> "ImageBatch":
+        """Return the images of one tag; the first of each task, unless it is another's name."""
+        return self.others.get(image, self)
+
+    def size(self, row: int) -> tuple[int, int]:
+        """Return width and height in pixels."""
+        width, height = self.image_stats[row, :2]
+        return int(width), int(height)
 
 
 def _run(rows: list[int]) -> slice | list[int]:
@@ -88,31 +103,46 @@ class PredictionBatch:
 class ProjectPredictions:
     """Predictions of all models of a version for n images.
 
-    `score` (n,) as in `policies/prediction_score.py`.
+    `score` (n,) as in `policies/prediction_score.py`. `shown` (n,) says on which images the editor
+    shows a control beside the predicted answers; one that is not in it shows on all.
     """
 
     images: ImageBatch
     predictions: Mapping[ControlName, PredictionBatch]
     score: Floats
+    shown: Mapping[ControlName, Mask] = field(default_factory=dict[ControlName, Mask])
 
     def without(self, tasks: Collection[TaskId]) -> "ProjectPredictions":
         """Leave out these tasks."""
         rows = [row for row, task in enumerate(self.images.tasks) if task not in tasks]
+        return self._take(rows)
+
+    def of(self, control: Control) -> "ProjectPredictions":
+        """Return the predictions of one control alone, on its own images, where it shows."""
+        shown = self.shown.get(control.name)
+        part = self if shown is None else self._take([int(row) for row in np.flatnonzero(shown)])
+        predictions = {control.name: part.predictions[control.name]}
+        return ProjectPredictions(part.images.of(control.image), predictions, part.score)
+
+    def _take(self, rows: list[int]) -> "ProjectPredictions":
         predictions = {name: batch.take(rows) for name, batch in self.predictions.items()}
-        return ProjectPredictions(self.images.take(rows), predictions, self.score[rows])
+        shown = {name: mask[rows] for name, mask in self.shown.items()}
+        return ProjectPredictions(self.images.take(rows), predictions, self.score[rows], shown)
 
     def prediction(
         self, row: int, version: VersionName, hard: HardExample | None = None
     ) -> Prediction:
-        """Return the prediction of one row, with the size of its image in pixels."""
-        width, height = self.images.image_stats[row, :2]
+        """Return the prediction of one row: answers to what shows, sizes of its images."""
         return Prediction(
             image=self.images.refs[row],
             answers={
-                name: predictions.answers[row] for name, predictions in self.predictions.items()
+                name: predictions.answers[row]
+                for name, predictions in self.predictions.items()
+                if name not in self.shown or self.shown[name][row]
             },
             score=float(self.score[row]),
             version=version,
-            size=(int(width), int(height)),
+            size=self.images.size(row),
             hard=hard,
+            sizes={name: batch.size(row) for name, batch in self.images.others.items()},
         )

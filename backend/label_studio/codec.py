@@ -68,10 +68,10 @@ def labeled_image(task: Json, schema: LabelSchema) -> LabeledImage | None:
 
 
 def audit_labels(task: Json, schema: LabelSchema) -> AuditLabels:
-    """Return everything that people answered to a task of an audit sample."""
+    """Return everything that people answered to a task of an audit sample, all questions of it."""
     annotations, valid = items(task, "annotations"), _valid(task)
     return AuditLabels(
-        answers=tuple(answers(items(one, "result"), schema) for one in valid),
+        answers=tuple(read(items(one, "result"), schema, looked=True).answers for one in valid),
         skipped=len(valid) < len(annotations),
         blind=all(map(is_blind, valid)),
     )

@@ -33,12 +33,16 @@ class ReadAnnotation:
     repairs: Counter[str] = field(default_factory=Counter[str])
 
 
-def read(results: Sequence[Json], schema: LabelSchema) -> ReadAnnotation:
-    """Read the results of one annotation."""
+def read(results: Sequence[Json], schema: LabelSchema, *, looked: bool = False) -> ReadAnnotation:
+    """Read the results of one annotation.
+
+    `looked` says that its author was asked for everything, so that it has no rectangle where there
+    is nothing, whatever else it answers.
+    """
     repairs, names = Counter[str](), schema.names
     strange = [one for one in results if one.get("from_name") not in names]
     found = {
-        control.name: _answer(control, results, strange, schema, repairs)
+        control.name: _seen(_answer(control, results, strange, schema, repairs), looked)
         for control in schema.controls
     }
     given = {name: one for name, one in found.items() if not isinstance(one, Unanswered)}
@@ -50,6 +54,11 @@ def read(results: Sequence[Json], schema: LabelSchema) -> ReadAnnotation:
         if name not in answers
     }
     return ReadAnnotation(answers, unanswered, +repairs)
+
+
+def _seen(answer: Answer | Unanswered, looked: bool) -> Answer | Unanswered:
+    is_nothing = isinstance(answer, Unanswered) and answer.gap is Gap.OTHER_QUESTIONS
+    return Regions(()) if looked and is_nothing else answer
 
 
 def _hidden(answer: Answer | Unanswered) -> Unanswered:

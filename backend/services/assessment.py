@@ -49,6 +49,8 @@ class Assessor:
     ) -> Assessment:
         """Predict all unlabeled images that nobody has to label blind, and find the hard ones."""
         dataset = round_.dataset
-        predicted, unreadable = self.predictor.predict(models, dataset.unlabeled, progress)
+        predicted, unreadable = self.predictor.predict(
+            dataset.schema, models, dataset.unlabeled, progress
+        )
         hard = self.hard_examples.find(dataset, predicted, models, trials, progress)
         return Assessment(predicted, hard, unreadable)

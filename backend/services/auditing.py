@@ -185,9 +185,11 @@ def findings(
     for one in audit.region:
         if one.task in sample:
             given = _given_blind(labels.get(one.task, AuditLabels()))
+            if audit.stated and not _is_answered(one, labeled.get(one.task)):
+                given = ()
             known[one.task] = bool(given) and all(_agrees(one.answers, each) for each in given)
         elif one.task not in unlabeled:
-            given = _given_since(labeled.get(one.task), ledger)
+            given = _given_since(one, labeled.get(one.task), ledger)
             known[one.task] = _agrees(one.answers, given[0]) if given else None
         else:
             continue
@@ -202,10 +204,23 @@ def _given_blind(labels: AuditLabels) -> Sequence[Mapping[ControlName, Answer]]:
 
 
 def _given_since(
-    image: LabeledImage | None, ledger: Ledger
+    frozen: FrozenPrediction, image: LabeledImage | None, ledger: Ledger
 ) -> Sequence[Mapping[ControlName, Answer]]:
-    """Return the answer that a person gave to another image; none if it is gone or a model's."""
-    return () if image is None or project_tasks.is_of_model(image, ledger) else (image.answers,)
+    """Return the answer that a person gave to another image.
+
+    None if the image is gone, a model's, or leaves open something that was predicted without
+    contradicting the rest.
+    """
+    if image is None or project_tasks.is_of_model(image, ledger):
+        return ()
+    given = {name: one for name, one in frozen.answers.items() if name in image.answers}
+    is_open = given.keys() != frozen.answers.keys() and _agrees(given, image.answers)
+    return () if is_open else (image.answers,)
+
+
+def _is_answered(frozen: FrozenPrediction, image: LabeledImage | None) -> bool:
+    """Whether people answered all that was predicted: they labeled the image without an audit."""
+    return image is not None and frozen.answers.keys() <= image.answers.keys()
 
 
 def _agrees(predicted: Mapping[ControlName, Answer], given: Mapping[ControlName, Answer]) -> bool:

@@ -17,6 +17,7 @@ from backend.label_studio import codec, labeling_config
 from backend.policies import preconditions
 from backend.ports.images import FeatureExtractor
 from backend.ports.stores import Ledgers, StoredPredictions, Versions
+from backend.services import task_images
 from backend.services.prediction.inference import Predictor
 from backend.services.training.model_cache import ModelCache
 from backend.services.training.train import Models
@@ -94,8 +95,8 @@ class Predict:
                 raise Stopped
 
         extractor = self.extractor()
-        images, unreadable = extractor.extract(refs, in_time, version.backbone)
-        predicted, gone = Predictor(extractor).predict(models, images, in_time)
+        images, unreadable = task_images.extract(extractor, schema, refs, in_time, version.backbone)
+        predicted, gone = Predictor(extractor).predict(schema, models, images, in_time)
         for slot in (*unreadable, *gone):
             log.info("task %s: no prediction: %s", slot.task, slot.reason)
         rows = range(len(predicted.images))

@@ -96,7 +96,7 @@ class Suggestions:
         if version is None:
             return None
         models = self.trainer.load(dataset.schema, version, self.versions)
-        return self.predictor.predict(models, dataset.unlabeled, progress)[0]
+        return self.predictor.predict(dataset.schema, models, dataset.unlabeled, progress)[0]
 
 
 def choose(
@@ -156,11 +156,12 @@ def _of_control(
     count: int,
     rng: np.random.Generator,
 ) -> Sequence[Pick]:
-    images = dataset.unlabeled if predicted is None else predicted.images
+    shown = predicted.of(control) if predicted else None
+    images = shown.images if shown else dataset.unlabeled.of(control.image)
     if not len(images):
         return ()
-    predictions = predicted.predictions[control.name] if predicted else None
-    labeled = dataset.labeled.take(answered(control, dataset)[0])
+    predictions = shown.predictions[control.name] if shown else None
+    labeled, _ = answered(control, dataset)
     return select(control.kind, images, predictions, labeled, count, rng)
 
 

@@ -63,7 +63,7 @@ class PredictionStore:
             OutOfSpace: with nothing stored.
         """
         rows = [
-            (version, ref.task, _digest(ref.uri), json.dumps(prediction, separators=(",", ":")))
+            (version, ref.task, _digest(ref), json.dumps(prediction, separators=(",", ":")))
             for ref, prediction in predictions.items()
         ]
         with room_for(self._path(project)):
@@ -81,7 +81,7 @@ class PredictionStore:
             project, lambda database: database.execute(_GET, (version, tasks)).fetchall()
         )
         stored = {(task, uri): prediction for _, task, uri, prediction in rows}
-        keys = {ref: (ref.task, _digest(ref.uri)) for ref in refs}
+        keys = {ref: (ref.task, _digest(ref)) for ref in refs}
         found = {ref: _parsed(stored[key]) for ref, key in keys.items() if key in stored}
         return {ref: prediction for ref, prediction in found.items() if prediction is not None}
 
@@ -187,5 +187,7 @@ def _parsed(text: str) -> Json | None:
     return cast(Json, prediction) if isinstance(prediction, dict) else None
 
 
-def _digest(uri: str) -> bytes:
-    return hashlib.blake2b(uri.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+def _digest(ref: ImageRef) -> bytes:
+    """Return a digest of the addresses of a task's images."""
+    uris = "\n".join((ref.uri, *ref.others))
+    return hashlib.blake2b(uris.encode("utf-8", "surrogatepass"), digest_size=16).digest()

@@ -64,13 +64,16 @@ class HardExamples:
         progress: Progress,
     ) -> Iterable[HardExample]:
         for control in dataset.schema.controls:
-            if control.name not in predicted.predictions or not len(predicted.images):
+            if control.name not in predicted.predictions:
                 continue
-            evidence = self._evidence(control, dataset, predicted)
+            shown = predicted.of(control)
+            if not len(shown.images):
+                continue
+            evidence = self._evidence(control, dataset, shown)
             if self.consistency:
                 passed = trials.get(control.name, ())
                 views = self.consistency.views(
-                    control, models[control.name], predicted, passed, progress
+                    control, models[control.name], shown, passed, progress
                 )
                 evidence = replace(evidence, views=views)
             if self.box_statistics and control.kind is TaskKind.DETECTION:
@@ -80,12 +83,12 @@ class HardExamples:
     def _evidence(
         self, control: Control, dataset: Dataset, predicted: ProjectPredictions
     ) -> Evidence:
-        rows, answers = answered(control, dataset)
+        labeled, answers = answered(control, dataset)
         return Evidence(
             control=control,
             images=predicted.images,
             predictions=predicted.predictions[control.name],
-            labeled=dataset.labeled.take(rows),
+            labeled=labeled,
             labeled_answers=answers,
         )
 

@@ -1,11 +1,15 @@
 """Predict images with all models of a version."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from backend.domain.answers import NoPrediction
-from backend.domain.batches import ImageBatch, ProjectPredictions
+from backend.domain.batches import ImageBatch, Mask, PredictionBatch, ProjectPredictions
 from backend.domain.errors import UnreadableImage
+from backend.domain.ids import ControlName
+from backend.domain.schema import LabelSchema
 from backend.policies.prediction_score import prediction_score
 from backend.ports.images import ImageFetcher
 from backend.ports.progress import Progress
@@ -19,32 +23,60 @@ class Predictor:
     extractor: ImageFetcher
 
     def predict(
-        self, models: Models, images: ImageBatch, progress: Progress
+        self, schema: LabelSchema, models: Models, images: ImageBatch, progress: Progress
     ) -> tuple[ProjectPredictions, Sequence[NoPrediction]]:
         """Predict all images that can be read; the others come back with the reason."""
         try:
-            return self._all(models, images, progress), ()
+            return self._all(schema, models, images, progress), ()
         except UnreadableImage:
-            return self._readable(models, images, progress)
+            readable, gone = self._readable(images)
+            return self._all(schema, models, readable, progress), gone
 
-    def _all(self, models: Models, images: ImageBatch, progress: Progress) -> ProjectPredictions:
+    def _all(
+        self, schema: LabelSchema, models: Models, images: ImageBatch, progress: Progress
+    ) -> ProjectPredictions:
         predictions = {
-            name: model.predict(images, self.extractor.fetch, progress)
-            for name, model in models.items()
+            control.name: models[control.name].predict(
+                images.of(control.image), self.extractor.fetch, progress
+            )
+            for control in schema.controls
+            if control.name in models
         }
-        confidences = [batch.confidence for batch in predictions.values()]
-        score = prediction_score(confidences, len(images))
-        return ProjectPredictions(images, predictions, score)
+        shown = _shown(schema, predictions, len(images))
+        confidences = [
+            np.where(shown[name], batch.confidence, 1) if name in shown else batch.confidence
+            for name, batch in predictions.items()
+        ]
+        return ProjectPredictions(
+            images, predictions, prediction_score(confidences, len(images)), shown
+        )
 
-    def _readable(
-        self, models: Models, images: ImageBatch, progress: Progress
-    ) -> tuple[ProjectPredictions, Sequence[NoPrediction]]:
+    def _readable(self, images: ImageBatch) -> tuple[ImageBatch, Sequence[NoPrediction]]:
         kept: list[int] = []
         gone: list[NoPrediction] = []
         for row, ref in enumerate(images.refs):
             try:
-                self.extractor.fetch(ref)
+                for one in (ref, *(batch.refs[row] for batch in images.others.values())):
+                    self.extractor.fetch(one)
                 kept.append(row)
             except UnreadableImage as exc:
                 gone.append(NoPrediction(ref.task, str(exc)))
-        return self._all(models, images.take(kept), progress), gone
+        return images.take(kept), gone
+
+
+def _shown(
+    schema: LabelSchema, predictions: Mapping[ControlName, PredictionBatch], images: int
+) -> Mapping[ControlName, Mask]:
+    """Return on which images each control with a condition shows, beside the predicted answers."""
+    conditional = [
+        control.name
+        for control in schema.controls
+        if control.shown_when and control.name in predictions
+    ]
+    if not conditional:
+        return {}
+    rows = [
+        schema.shown({name: batch.answers[row] for name, batch in predictions.items()})
+        for row in range(images)
+    ]
+    return {name: np.array([name in row for row in rows], dtype=np.bool_) for name in conditional}

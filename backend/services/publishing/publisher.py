@@ -164,7 +164,7 @@ class Publisher:
 
     def _require_same_config(self, project: ProjectId, schema: LabelSchema) -> None:
         now = labeling_config.parse(self.label_studio.project(project).label_config)
-        if (now.data_key, now.controls) != (schema.data_key, schema.controls):
+        if (now.images, now.controls) != (schema.images, schema.controls):
             raise BadInput("the labeling config changed while the job ran", "Start the job again")
 
 

@@ -13,7 +13,7 @@ from backend.domain.schema import Control, LabelSchema
 from backend.domain.versions import Ledger
 from backend.ports.images import FeatureExtractor
 from backend.ports.progress import Progress
-from backend.services import project_tasks
+from backend.services import project_tasks, task_images
 from backend.services.project_tasks import ProjectTasks, is_of_model
 
 MAX_MISSING = 0.02
@@ -88,7 +88,7 @@ def load_dataset(
     """
     labeled = [image.image for image in tasks.labeled]
     everything = [*labeled, *tasks.unlabeled]
-    images, unreadable = extractor.extract(everything, progress, backbone)
+    images, unreadable = task_images.extract(extractor, schema, everything, progress, backbone)
     if unreadable and not len(images):
         raise UnreadableImage(f"no image can be read; {_faults(unreadable)}")
     require_reachable(unreadable, len(everything))
@@ -146,8 +146,8 @@ def _faults(unreadable: Sequence[NoPrediction]) -> str:
     return "; ".join(str(fault).rstrip(".") for fault in faults_of(unreadable)[:MOST_FAULTS])
 
 
-def answered(control: Control, dataset: Dataset) -> tuple[list[int], list[Answer]]:
-    """Return the rows of `dataset.labeled` that answer this control, and their answers."""
+def answered(control: Control, dataset: Dataset) -> tuple[ImageBatch, list[Answer]]:
+    """Return the labeled images that a control is about and that answer it, and their answers."""
     rows: list[int] = []
     answers: list[Answer] = []
     for row, ref in enumerate(dataset.labeled.refs):
@@ -155,7 +155,7 @@ def answered(control: Control, dataset: Dataset) -> tuple[list[int], list[Answer
         if answer is not None:
             rows.append(row)
             answers.append(answer)
-    return rows, answers
+    return dataset.labeled.of(control.image).take(rows), answers
 
 
 def used_controls(dataset: Dataset) -> tuple[Control, ...]:

@@ -107,8 +107,7 @@ class Trainer:
         previous: Previous,
         progress: Progress,
     ) -> TrainingSet:
-        rows, answers = answered(control, dataset)
-        images = dataset.labeled.take(rows)
+        images, answers = answered(control, dataset)
         folder = previous.get(control.name)
         past = seen_tasks.read(folder)
         train, set_aside = held_out.split(images.tasks, answers, self.settings.seed, HELD_OUT, past)
@@ -118,7 +117,7 @@ class Trainer:
             train_answers=[answers[int(row)] for row in train],
             held_out=images.take(set_aside),
             held_out_answers=[answers[int(row)] for row in set_aside],
-            unlabeled=dataset.unlabeled,
+            unlabeled=dataset.unlabeled.of(control.image),
             algorithm=algorithm,
             previous=folder,
             fetch=self.fetch,

@@ -200,3 +200,13 @@ def test_a_prediction_whose_label_left_the_config_fits_no_more():
     assert not codec.fits({"result": [box(labels=("Car",))]}, BOXES)
     assert not codec.fits({"result": [box("gone")]}, BOXES)
     assert not codec.fits({"result": [choice("type", "road", "none")]}, NESTED_QUESTIONS)
+
+
+def test_whoever_was_asked_for_everything_has_looked_for_rectangles():
+    judged = labeling_config.parse(JUDGED.format(""))
+    found = read([choice("quality", "bad")], judged, looked=True)
+    assert found.answers == {"quality": Choices(("bad",)), "find": Regions(())}
+    result = [choice("quality", "bad")]
+    task = {"id": 7, "data": {"image": "x"}, "annotations": [{"id": 1, "result": result}]}
+    (answers,) = codec.audit_labels(task, judged).answers
+    assert answers["find"] == Regions(())
