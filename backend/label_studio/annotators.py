@@ -4,6 +4,7 @@ Ground truth counts alone, if there is any. Else each person has one vote, and t
 most votes counts; where two have as many, the image is unclear.
 """
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import cast
@@ -14,6 +15,11 @@ from backend.domain.json import Json
 from backend.domain.schema import LabelSchema
 from backend.label_studio.results import ReadAnnotation, items, read
 from backend.policies.certification.correctness import is_right
+
+OUR_ID = re.compile(r"\d{4}(-[0-9a-f]{10})+")
+"""The ids of the results of our predictions; see `codec.serialize`."""
+
+_COPIED = ("prediction", "prediction-changed")
 
 
 def combined(annotations: Sequence[Json], schema: LabelSchema) -> ReadAnnotation:
@@ -51,8 +57,15 @@ def is_by_person(annotation: Json) -> bool:
 
 
 def is_blind(annotation: Json) -> bool:
-    """Return whether it was not made from a prediction."""
-    return annotation.get("parent_prediction") is None
+    """Return whether it was not made from a prediction.
+
+    Label Studio clears `parent_prediction` once that prediction is deleted. What stays is the
+    `origin` that its editor gives to copied results, and the ids that we gave to the results.
+    """
+    return annotation.get("parent_prediction") is None and not any(
+        result.get("origin") in _COPIED or OUR_ID.fullmatch(str(result.get("id")))
+        for result in items(annotation, "result")
+    )
 
 
 def _age(annotation: Json) -> tuple[str, int]:

@@ -73,6 +73,11 @@ class LabelStudioGateway:
             found = self._client.tasks.annotated(project, tasks)
             return {TaskId(task["id"]): codec.audit_labels(task, schema) for task in found}
 
+    def begun(self, project: ProjectId) -> frozenset[TaskId]:
+        with errors_translated():
+            found = self._client.tasks.drafted_ids(project)
+        return frozenset(TaskId(task) for task in found)
+
     def refs(
         self, project: ProjectId, schema: LabelSchema, tasks: Sequence[TaskId]
     ) -> Iterator[ImageRef]:

@@ -111,6 +111,14 @@ class TaskReader(Protocol):
         ...
 
 
+class DraftReader(Protocol):
+    """Knows what people have begun."""
+
+    def begun(self, project: ProjectId) -> frozenset[TaskId]:
+        """Return tasks that anyone has a draft of: an annotation begun and not submitted."""
+        ...
+
+
 class PredictionEditor(Protocol):
     """Stores and deletes predictions."""
 

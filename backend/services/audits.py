@@ -20,7 +20,7 @@ from backend.domain.tab_titles import TabTitle
 from backend.domain.versions import Ledger
 from backend.policies.certification import audit_region, box_plan, risk
 from backend.policies.certification.audit_plan import plan, region_size
-from backend.ports.label_studio import PredictionEditor, TabEditor
+from backend.ports.label_studio import DraftReader, PredictionEditor, TabEditor
 from backend.ports.stores import Audits, Ledgers
 from backend.services.assessment import Assessment
 from backend.services.labeling_round import LabelingRound
@@ -43,7 +43,7 @@ STATED = (
 )
 
 
-class AuditedProject(PredictionEditor, TabEditor, Protocol):
+class AuditedProject(DraftReader, PredictionEditor, TabEditor, Protocol):
     """A project whose audit sample is listed, and cleared of predictions."""
 
 
@@ -85,12 +85,17 @@ class AuditDraw:
             return assessment
         drawn = self.draw(round_, version, assessment.predicted)
         left_out = drawn.withheld | round_.stated
-        return replace(assessment.without(left_out), verdict=drawn.sentence)
+        sentences = [drawn.sentence]
+        if round_.request.labels_are_random:
+            sentences += [f"{one[:1].upper()}{one[1:]}." for one in uncounted(round_.not_blind)]
+        return replace(assessment.without(left_out), verdict=" ".join(sentences))
 
     def draw(
         self, round_: LabelingRound, version: VersionName, predicted: ProjectPredictions
     ) -> DrawnAudit:
         """Draw an audit, unless one is open, none pays, or nothing is left to spend.
+
+        Images that somebody has begun to annotate are left out: their prediction was on the screen.
 
         Args:
             round_: of the job.
@@ -107,6 +112,7 @@ class AuditDraw:
         if obstacle := _obstacle(request, ledger, given, budget):
             return DrawnAudit(frozenset(), obstacle)
         number = AuditId(ledger.drawn + 1)
+        predicted = predicted.without(self.label_studio.begun(round_.project) - round_.stated)
         chosen = self._choose(round_, predicted, number, terms, given, budget)
         sample = np.array(chosen.sample, dtype=np.intp)
         stops = audit_region.stops(len(chosen.rows), sample, terms, given, budget)
@@ -203,6 +209,16 @@ def notes(ledger: Ledger, tasks: int) -> Iterator[str]:
         yield (
             f"a promise about the whole data set no longer holds: {ledger.risk.allowed:,} of its "
             f"labels may be wrong, and it has only {tasks:,} tasks left"
+        )
+
+
+def uncounted(not_blind: int) -> Iterator[str]:
+    """Say how many labels are in no sample that was stated to be random."""
+    if not_blind:
+        labels = "1 label was" if not_blind == 1 else f"{not_blind:,} labels were"
+        yield (
+            f"{labels} made from predictions, which people tend to believe, and never count as "
+            "part of a random sample"
         )
 
 

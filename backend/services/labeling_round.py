@@ -33,7 +33,8 @@ class LabelingRound:
     `tasks` are all tasks of the project, `dataset` the images of those that the job was asked to
     label. `current` is the version in use when the job began. `stated` are labeled tasks that an
     audit uses as its sample, because people stated that they were drawn at random; no model learns
-    from them, and `dataset` holds them among the unlabeled ones.
+    from them, and `dataset` holds them among the unlabeled ones. `not_blind` counts the labels by
+    people that are in no such sample, because they were made from predictions.
     """
 
     job: Job
@@ -44,6 +45,7 @@ class LabelingRound:
     unreadable: Sequence[NoPrediction]
     current: ModelVersion | None
     stated: frozenset[TaskId] = frozenset()
+    not_blind: int = 0
 
     @property
     def request(self) -> JobRequest:
@@ -95,7 +97,10 @@ class Collector:
             refs = [ref for ref in chosen.unlabeled if ref.task not in ledger.withheld]
             known = self._known(current, refs, [one.image.task for one in chosen.labeled])
             require_known(unreadable, known)
-        return LabelingRound(job, schema, tasks, ledger, dataset, unreadable, current, stated)
+        not_blind = len(project_tasks.not_blind(tasks.labeled, ledger))
+        return LabelingRound(
+            job, schema, tasks, ledger, dataset, unreadable, current, stated, not_blind
+        )
 
     def _to_train_on(self, request: JobRequest, schema: LabelSchema) -> str:
         kinds = {control.kind for control in schema.controls}

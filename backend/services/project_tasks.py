@@ -111,6 +111,11 @@ def trainable(labeled: Iterable[LabeledImage], ledger: Ledger) -> tuple[LabeledI
     return tuple(image for image in labeled if not is_of_model(image, ledger))
 
 
+def not_blind(labeled: Iterable[LabeledImage], ledger: Ledger) -> tuple[LabeledImage, ...]:
+    """Return the labels by people that were made from predictions."""
+    return tuple(image for image in trainable(labeled, ledger) if not image.blind)
+
+
 def is_of_model(image: LabeledImage, ledger: Ledger) -> bool:
     """Whether a model gave the label; one that a person changed or submitted is a person's."""
     is_relabeled = bool(image.changed) and ledger.relabeled.get(image.annotation) == image.changed

@@ -72,6 +72,7 @@ class Readiness:
             *audits.notes(ledger, counts.labeled + counts.excluded + counts.unlabeled),
             *preconditions.warnings(schema, counts, minimum),
             *_repaired(project_tasks.trainable(tasks.labeled, ledger)),
+            *audits.uncounted(len(project_tasks.not_blind(tasks.labeled, ledger))),
         )
         status = self._status(found, reasons, warnings, counts)
         return replace(status, left_out=left_out.left_out(schema, annotated))

@@ -97,6 +97,11 @@ class Tasks:
         """The tasks with these ids that exist: `id` and complete `annotations`, skips included."""
         return self.among(project, ids, ("id", *ANNOTATION_FIELDS), "all")
 
+    def drafted_ids(self, project: int) -> set[int]:
+        """Ids of the tasks that anyone has a draft of: an annotation begun and not submitted."""
+        drafts = [where("draft_exists", "equal", True)]
+        return {row["id"] for row in self.matching(project, drafts, ("id",))}
+
     def predicted_ids(
         self, project: int, version: str, between: tuple[int, int] | None = None
     ) -> set[int]:

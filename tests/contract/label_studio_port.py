@@ -227,7 +227,9 @@ class LabelStudioContract:
         drafted, other, *_ = scene.tasks
         self.predict(scene, schema, NEW, [drafted, other])
         made = port.accept(scene.project, NEW, [drafted, other])
+        assert port.begun(scene.project) == frozenset()
         scene.draft(drafted)
+        assert port.begun(scene.project) == {drafted}
         done = port.take_back(scene.project, made)
         assert done == TakenBack(frozenset({other}), drafted=frozenset({drafted}))
         assert [one.image.task for one in port.labeled(scene.project, schema)] == [drafted]

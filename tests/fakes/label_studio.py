@@ -72,6 +72,8 @@ class FakeLabelStudio(FakeProjects):
         """Tasks whose annotation a person made from a prediction."""
         self.drafted: set[TaskId] = set()
         """Tasks on whose annotation a person has unsaved changes."""
+        self.drafts: set[TaskId] = set()
+        """Tasks that somebody began to annotate, without an annotation yet."""
         self._last_annotation = 1000
         self.looked_through: list[VersionName] = []
         """Versions that `predicted` was asked for: it lists the whole project."""
@@ -136,6 +138,9 @@ class FakeLabelStudio(FakeProjects):
             return AuditLabels(given, task in self.skipped, task not in self.seen)
 
         return {task: labels(task) for task in tasks if task in self.people}
+
+    def begun(self, project: ProjectId) -> frozenset[TaskId]:
+        return frozenset(self.drafts | self.drafted)
 
     def refs(
         self, project: ProjectId, schema: LabelSchema, tasks: Sequence[TaskId]

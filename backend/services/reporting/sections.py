@@ -57,6 +57,7 @@ def of_round(
         "metrics": metrics_to_json(version.metrics),
         "certificate": None,
         "verdict": assessment.verdict,
+        "made_from_predictions": round_.not_blind,
         "device": version.device,
         "backbone": version.backbone,
     }

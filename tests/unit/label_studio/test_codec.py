@@ -91,6 +91,35 @@ def test_everything_people_did_to_an_audited_task_is_read():
     assert not codec.audit_labels(task(), CHOICES).opened
 
 
+def copied(**more) -> dict:
+    """An annotation whose prediction was deleted, so that nothing points to it any more."""
+    note = choice("cat", parent_prediction=None)
+    return {**note, "result": [{**note["result"][0], **more}]}
+
+
+@pytest.mark.parametrize(
+    ("result", "blind"),
+    [
+        ({"origin": "prediction"}, False),
+        ({"origin": "prediction-changed"}, False),
+        ({"id": "0412-0a1b2c3d4e"}, False),
+        ({"id": "0412-0a1b2c3d4e-0a1b2c3d4e"}, False),
+        ({"origin": "manual", "id": "Xy_12345-6"}, True),
+    ],
+)
+def test_an_annotation_made_from_a_prediction_is_known_once_that_was_deleted(result, blind):
+    assert codec.audit_labels(task(copied(**result)), CHOICES).blind is blind
+    read = codec.labeled_image(task(copied(**result)), CHOICES)
+    assert read is not None
+    assert read.blind is blind
+
+
+def test_the_ids_of_our_predictions_tell_copies_of_their_results():
+    prediction = Prediction(ImageRef(7, ""), {"c": Choices(("cat",))}, 0.9, "al-0001-aaaa")
+    made = {**codec.serialize(prediction, CHOICES), "parent_prediction": None}
+    assert not codec.audit_labels(task(made), CHOICES).blind
+
+
 def test_a_label_that_left_the_config_is_no_answer():
     read = codec.labeled_image(task(choice("horse")), CHOICES)
     assert read is not None

@@ -331,8 +331,45 @@ def test_labels_stated_to_be_random_make_an_audit_at_once(world):
 
 def test_labels_made_from_predictions_are_in_no_stated_sample(world):
     world.label_studio.seen |= {TaskId(task) for task in range(1, 401)}
-    assert stated(world)["accepted"] == 0
+    report = stated(world)
+    assert report["accepted"] == 0
     assert not world.audits.load(PROJECT, FIRST).stated, "one is drawn in their place"
+    # and their number is said
+    assert "400 labels were made from predictions" in report["verdict"]
+    assert "never count as part of a random sample." in report["reason"]
+    assert report["made_from_predictions"] == 400
+
+
+def test_one_label_made_from_a_prediction_is_counted_and_the_others_audit(world):
+    world.label_studio.seen.add(TaskId(20))
+    world.label(range(13, 401))
+    world.run(accept=True, labels_are_random=True)
+    audit = world.audits.load(PROJECT, FIRST)
+    assert audit.stated
+    assert TaskId(20) not in {one.task for one in audit.region}
+
+
+# --- what people had begun before the draw --------------------------------------------------------
+
+
+def test_images_that_somebody_had_begun_to_annotate_are_in_no_region(world):
+    # given drafts on every second image, begun while a prediction was on the screen
+    world.run()
+    world.label_studio.drafts = {TaskId(task) for task in range(13, 1501, 2)}
+    drawn(world)
+    region = {one.task for one in world.audits.load(PROJECT, FIRST).region}
+    assert region
+    assert region.isdisjoint(world.label_studio.drafts)
+    # and the drafts keep the predictions that they were begun from
+    predicted = {task for task, _ in world.label_studio.predictions}
+    assert world.label_studio.drafts <= predicted
+
+
+def test_drafts_begun_after_the_draw_are_blind(world):
+    sample = drawn(world)
+    world.label_studio.drafts = set(sample)
+    world.label(sample)
+    assert audited(world).accepted > 500
 
 
 def test_labels_that_taught_the_version_do_not_audit_it(world):

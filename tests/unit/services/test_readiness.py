@@ -85,6 +85,13 @@ def test_an_open_audit_a_closed_sample_and_a_broken_promise_are_mentioned(world)
     assert not any("holds" in line for line in world.readiness().status(PROJECT).warnings)
 
 
+def test_labels_made_from_predictions_are_mentioned_with_their_number(world):
+    world.label_studio.seen = {TaskId(1)}
+    (line,) = (one for one in world.readiness().status(PROJECT).warnings if "made from" in one)
+    assert line.startswith("1 label was made from predictions")
+    assert "never count as part of a random sample" in line
+
+
 def test_the_limits_of_the_settings_count(world):
     with pytest.raises(Refused, match="class 'cat' has 6 of 7 images"):
         world.readiness(min_images_per_label=7).require(JobRequest(PROJECT))
