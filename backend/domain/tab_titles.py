@@ -1,7 +1,7 @@
-"""Titles of the Data Manager tabs that Autolabel makes."""
+"""Titles and orders of the Data Manager tabs that Autolabel makes."""
 
 from collections.abc import Iterable
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 
 from backend.domain.ids import Label
 
@@ -29,3 +29,14 @@ WALL = "Confirm: "
 def wall_title(labels: Iterable[Label]) -> str:
     """Return the title of the tab with the images of this answer, such as `Confirm: cat`."""
     return WALL + ", ".join(labels)
+
+
+class ListOrder(Enum):
+    """How a tab of chosen tasks is ordered.
+
+    As given: tasks of a list of more than a hundred share places with their neighbors.
+    """
+
+    AS_GIVEN = auto()
+    SUREST_FIRST = auto()
+    LEAST_SURE_FIRST = auto()

@@ -1,7 +1,8 @@
-"""Names of versions, of groups and of the folders of controls."""
+"""Names of versions, groups, lists of tasks and the folders of controls."""
 
 import hashlib
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -13,6 +14,11 @@ VERSION_NAME = re.compile(r"al-[0-9]{4,}-[0-9a-f]{4}")
 GROUP_NAME = re.compile(r"group-[0-9]{3}")
 """Name of a group of similar images; of one width too."""
 
+LIST_NAME = re.compile(r"(list-[0-9a-f]{6}-)([0-9]{4})-([0-9]{2})")
+"""Name of a list of chosen tasks: which list, its edition, and the tasks' place in it."""
+
+MARKER_PREFIXES = ("group-", "list-")
+"""With these begin the model versions of predictions that are no answers."""
 
 _LONGEST = 255
 """Bytes that a file name may have; percent-encoded, a Chinese character takes nine."""
@@ -20,6 +26,33 @@ _LONGEST = 255
 
 def group_name(number: int) -> VersionName:
     return VersionName(f"group-{number:03}")
+
+
+def list_edition(title: str, known: Iterable[str]) -> str:
+    """Return the beginning of the names of a new edition of a list.
+
+    Editions are numbered, because the tab shows the last one until the next one is complete.
+
+    Args:
+        title: of the tab.
+        known: all names that are in use.
+    """
+    stem = f"list-{hashlib.blake2b(title.encode(), digest_size=3).hexdigest()}-"
+    editions = [
+        int(found[2]) for name in known if (found := LIST_NAME.fullmatch(name)) and found[1] == stem
+    ]
+    return f"{stem}{max(editions, default=0) % 9999 + 1:04}-"
+
+
+def list_place(edition: str, position: int, length: int) -> VersionName:
+    """Return the name that orders a task of a list; names of long lists are shared."""
+    return VersionName(f"{edition}{position * 100 // max(length, 100):02}")
+
+
+def list_edition_of(name: str) -> str | None:
+    """Return the edition that a name belongs to, None if it is not the name of a list."""
+    found = LIST_NAME.fullmatch(name)
+    return f"{found[1]}{found[2]}-" if found else None
 
 
 def control_folder(version: Path, control: ControlName) -> Path:

@@ -11,11 +11,12 @@ from backend.domain.ids import ProjectId, TaskId, VersionName
 from backend.domain.json import Json
 from backend.domain.projects import Project, ProjectActivity
 from backend.domain.schema import LabelSchema
-from backend.domain.tab_titles import WALL, wall_title
-from backend.domain.version_names import GROUP_NAME, VERSION_NAME, group_name
+from backend.domain.tab_titles import WALL, ListOrder, wall_title
+from backend.domain.version_names import GROUP_NAME, MARKER_PREFIXES, VERSION_NAME, group_name
 from backend.label_studio import codec, labeling_config
 from backend.label_studio.errors import errors_translated
-from backend.label_studio.tabs import TABS, of_answer, of_groups, of_tasks
+from backend.label_studio.tabs import TABS, of_answer, of_groups
+from backend.label_studio.task_lists import TaskLists
 from backend.ports.label_studio import Pushed, ResultOf, StoredResult, TakenBack, TaskResults
 from connectors.label_studio.client import LabelStudioClient
 from connectors.label_studio.results import Holder, ResultKind
@@ -30,6 +31,7 @@ class LabelStudioGateway:
 
     def __init__(self, client: LabelStudioClient) -> None:
         self._client = client
+        self._lists = TaskLists(client)
 
     def project(self, project: ProjectId) -> Project:
         try:
@@ -45,7 +47,7 @@ class LabelStudioGateway:
 
     def labeled(self, project: ProjectId, schema: LabelSchema) -> Iterator[LabeledImage]:
         with errors_translated():
-            for task in self._client.tasks.labeled(project):
+            for task in self._blind_where_marked(project, self._client.tasks.labeled(project)):
                 image = codec.labeled_image(task, schema)
                 if image:
                     yield image
@@ -70,13 +72,18 @@ class LabelStudioGateway:
         self, project: ProjectId, schema: LabelSchema, tasks: Sequence[TaskId]
     ) -> Mapping[TaskId, AuditLabels]:
         with errors_translated():
-            found = self._client.tasks.annotated(project, tasks)
+            listed = self._client.tasks.annotated(project, tasks)
+            found = self._blind_where_marked(project, listed)
             return {TaskId(task["id"]): codec.audit_labels(task, schema) for task in found}
 
     def begun(self, project: ProjectId) -> frozenset[TaskId]:
         with errors_translated():
             found = self._client.tasks.drafted_ids(project)
         return frozenset(TaskId(task) for task in found)
+
+    def _blind_where_marked(self, project: ProjectId, tasks: Iterable[Json]) -> Iterator[Json]:
+        """Let no annotation refer to a marker: its author saw no answer."""
+        return self._client.markers.without_parents(project, tasks, MARKER_PREFIXES)
 
     def refs(
         self, project: ProjectId, schema: LabelSchema, tasks: Sequence[TaskId]
@@ -117,7 +124,7 @@ class LabelStudioGateway:
     ) -> Sequence[VersionName]:
         names = [group_name(number) for number in range(1, len(groups) + 1)]
         members = [
-            _membership(task, name, 1 - place / len(tasks))
+            (int(task), name, 1 - place / len(tasks))
             for name, tasks in zip(names, groups, strict=True)
             for place, task in enumerate(tasks)
         ]
@@ -125,7 +132,7 @@ class LabelStudioGateway:
             for version in self._client.predictions.versions(project):
                 if GROUP_NAME.fullmatch(version):
                     self._client.predictions.delete_version(project, version)
-            self._client.prediction_import.store(project, members)
+            self._client.markers.store(project, members)
             config = self._client.projects.get(project)["label_config"]
             image = labeling_config.parse(config).data_key
             self._client.tabs.ensure(project, [of_groups(image)])
@@ -178,12 +185,20 @@ class LabelStudioGateway:
         with errors_translated():
             self._client.tabs.ensure(project, TABS)
 
-    def list_in_tab(self, project: ProjectId, title: str, tasks: Sequence[TaskId]) -> None:
+    def list_in_tab(
+        self,
+        project: ProjectId,
+        title: str,
+        tasks: Sequence[TaskId],
+        order: ListOrder = ListOrder.AS_GIVEN,
+    ) -> None:
         with errors_translated():
             if tasks:
-                self._client.tabs.ensure(project, [of_tasks(title, tasks)])
-                return
-            self._client.tabs.remove(project, title)
+                self._lists.show(project, title, tasks, order)
+            else:
+                self._lists.remove(project, title)
+            for version in self._lists.unused(project):
+                self._client.predictions.delete_version(project, version)
 
     def show_walls(
         self,
@@ -281,10 +296,6 @@ def _clusters(predictions: Sequence[Prediction], version: VersionName) -> dict[T
         for one in predictions
         if one.version == version and one.cluster is not None
     }
-
-
-def _membership(task: TaskId, group: VersionName, nearness: float) -> dict[str, Any]:
-    return {"task": task, "model_version": group, "score": nearness, "result": []}
 
 
 def _stored(holder: Holder) -> StoredResult:

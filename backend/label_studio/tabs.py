@@ -1,15 +1,8 @@
 """The Data Manager tabs that Autolabel makes: filters, order and columns."""
 
-from collections.abc import Sequence
-
-from backend.domain.ids import TaskId
-from backend.domain.tab_titles import TabTitle
+from backend.domain.tab_titles import ListOrder, TabTitle
+from connectors.label_studio.filters import where
 from connectors.label_studio.tabs import Tab
-from connectors.label_studio.tasks import where
-
-LISTABLE = 300
-"""Most tasks in a tab that lists single ones, one filter each. Label Studio's `in_list` needs only
-one filter, but its Data Manager does not open a tab that has one."""
 
 UNLABELED = where("total_annotations", "equal", 0)
 WAITING = (UNLABELED, where("cancelled_annotations", "equal", 0))
@@ -22,6 +15,13 @@ SUREST_FIRST = "-tasks:predictions_score"
 HARDEST_FIRST = "-tasks:predictions_results"
 """Results are ordered as text; they begin with the id of the first region, which the codec makes
 from the hard-example coefficient, then the answer."""
+
+_ORDERINGS = {
+    ListOrder.AS_GIVEN: "tasks:predictions_model_versions",
+    ListOrder.SUREST_FIRST: SUREST_FIRST,
+    ListOrder.LEAST_SURE_FIRST: "tasks:predictions_score",
+}
+"""Model versions are ordered as text; those of markers end in the place of the task."""
 
 OF_PREDICTIONS = ("id", "predictions_score", "predictions_results", "predictions_model_versions")
 
@@ -58,7 +58,7 @@ def of_answer(title: str, key: str, data_key: str) -> Tab:
     return Tab(title, (*WAITING, answered), SUREST_FIRST, columns, grid=True)
 
 
-def of_tasks(title: str, tasks: Sequence[TaskId]) -> Tab:
-    """Return a tab that lists single tasks, at most `LISTABLE` of them."""
-    one_by_one = [where("id", "equal", int(task)) for task in tasks[:LISTABLE]]
-    return Tab(title, one_by_one, columns=OF_LISTED, conjunction="or")
+def of_list(title: str, edition: str, order: ListOrder) -> Tab:
+    """Return the tab of a list of chosen tasks, each of which has a marker of this edition."""
+    marked = where("predictions_model_versions", "contains", [edition])
+    return Tab(title, (marked,), _ORDERINGS[order], OF_LISTED)

@@ -15,6 +15,7 @@ from backend.domain.ids import ProjectId, TaskId, VersionName
 from backend.domain.json import Json
 from backend.domain.projects import Project, ProjectActivity
 from backend.domain.schema import LabelSchema
+from backend.domain.tab_titles import ListOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +174,17 @@ class TabEditor(Protocol):
         """
         ...
 
-    def list_in_tab(self, project: ProjectId, title: str, tasks: Sequence[TaskId]) -> None:
-        """Make a tab that lists exactly these tasks; an empty list removes the tab."""
+    def list_in_tab(
+        self,
+        project: ProjectId,
+        title: str,
+        tasks: Sequence[TaskId],
+        order: ListOrder = ListOrder.AS_GIVEN,
+    ) -> None:
+        """Make a tab that lists exactly these tasks, however many; an empty list removes it.
+
+        Tasks that were deleted meanwhile are left out.
+        """
         ...
 
 

@@ -12,6 +12,7 @@ from typing import Self
 from connectors.http import HttpClient, Pause
 from connectors.label_studio.annotations import Annotations
 from connectors.label_studio.calls import Calls, JsonObject, unexpected_json
+from connectors.label_studio.markers import Markers
 from connectors.label_studio.prediction_acceptance import PredictionAcceptance
 from connectors.label_studio.prediction_import import PredictionImport
 from connectors.label_studio.predictions import Predictions
@@ -52,6 +53,7 @@ class LabelStudioClient:
         self.predictions = Predictions(self._calls, self.tasks, self.projects)
         self.prediction_import = PredictionImport(self._calls, self.tasks, self.projects, send_once)
         self.results = Results(self._calls, self.tasks)
+        self.markers = Markers(self._calls, self.tasks, self.projects, self.prediction_import)
         self.tabs = Tabs(self._calls)
         self.storages = Storages(self._calls)
         self.registration = Registration(self._calls)

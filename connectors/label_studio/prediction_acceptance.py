@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from connectors.errors import Rejected
 from connectors.label_studio.calls import Calls, JsonObject
+from connectors.label_studio.filters import where
 from connectors.label_studio.send_once import SendOnce
-from connectors.label_studio.tasks import Tasks, where
+from connectors.label_studio.tasks import Tasks
 
 _RUNS_ON, _PAUSE = 60.0, 5.0
 """Seconds for which Label Studio may work on a call whose client died, and between two looks."""

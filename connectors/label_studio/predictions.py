@@ -5,8 +5,9 @@ from contextlib import suppress
 
 from connectors.errors import ResourceNotFound
 from connectors.label_studio.calls import Calls, JsonObject
+from connectors.label_studio.filters import where
 from connectors.label_studio.projects import Projects
-from connectors.label_studio.tasks import Tasks, where
+from connectors.label_studio.tasks import Tasks
 
 _DELETE_SECONDS = 300.0
 

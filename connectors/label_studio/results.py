@@ -11,7 +11,8 @@ from typing import Any, cast
 
 from connectors.errors import ResourceNotFound
 from connectors.label_studio.calls import Calls, JsonObject, batches
-from connectors.label_studio.tasks import ANNOTATION_FIELDS, Tasks, where
+from connectors.label_studio.filters import where
+from connectors.label_studio.tasks import ANNOTATION_FIELDS, Tasks
 
 _DELETED_AT_ONCE = 500
 _IMPORT_SECONDS = 300.0

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from connectors.label_studio.calls import Calls, JsonObject
+from connectors.label_studio.filters import joined
 
 _MODES = ("explore", "labeling")
 _MARK = "autolabel"
@@ -119,10 +120,7 @@ class _ColumnNames:
 def _data(tab: Tab, columns: _ColumnNames) -> JsonObject:
     data = {
         "title": tab.title,
-        "filters": {
-            "conjunction": tab.conjunction,
-            "items": [dict(one) for one in tab.filters],
-        },
+        "filters": joined(tab.filters, tab.conjunction),
         "ordering": [tab.ordering],
         **(_GRID if tab.grid else {}),
     }

@@ -43,7 +43,15 @@ class Scene(Protocol):
         """Begin to change the annotation of a task, without saving."""
         ...
 
+    def annotate_as_opened(self, task: TaskId, label: str) -> None:
+        """Annotate a task as the editor does: beginning with its prediction, if it has one."""
+        ...
+
     def tab_titles(self) -> set[str]: ...
+
+    def listed(self, title: str) -> Sequence[TaskId]:
+        """The tasks of a tab, in its order."""
+        ...
 
 
 class LabelStudioContract:
@@ -242,6 +250,44 @@ class LabelStudioContract:
         port.list_in_tab(scene.project, "Chosen", [])
         assert "Chosen" not in scene.tab_titles()
         port.list_in_tab(scene.project, "Chosen", [])
+
+    def test_a_tab_lists_tasks_in_the_order_given_each_once(self, scene, port, schema):
+        first, second, third, *_ = scene.tasks
+        self.predict(scene, schema, NEW, scene.tasks)
+        port.list_in_tab(scene.project, "Chosen", [third, first, third, second])
+        assert list(scene.listed("Chosen")) == [third, first, second]
+        port.list_in_tab(scene.project, "Others", [second, first])
+        port.list_in_tab(scene.project, "Chosen", [second, third])
+        assert list(scene.listed("Chosen")) == [second, third]
+        assert set(scene.listed("Others")) == {first, second}
+
+    def test_a_task_that_was_deleted_is_left_out_of_a_tab(self, scene, port):
+        first, gone, second, *_ = scene.tasks
+        scene.delete(gone)
+        port.list_in_tab(scene.project, "Chosen", [gone, second, first])
+        assert list(scene.listed("Chosen")) == [second, first]
+
+    def test_listing_a_task_predicts_nothing(self, scene, port, schema):
+        self.predict(scene, schema, NEW, scene.tasks[:1])
+        port.show_version(scene.project, NEW)
+        port.list_in_tab(scene.project, "Chosen", scene.tasks)
+        assert port.predicted(scene.project, NEW) == {scene.tasks[0]}
+        assert port.count_unlabeled(scene.project) == len(scene.tasks)
+        assert port.project(scene.project).model_version == NEW
+        assert set(port.accept(scene.project, NEW, scene.tasks)) == {scene.tasks[0]}
+
+    def test_labels_given_in_a_list_are_blind_and_others_are_not(self, scene, port, schema):
+        blind, seen, *_ = scene.tasks
+        port.list_in_tab(scene.project, "Chosen", [blind])
+        self.predict(scene, schema, NEW, [seen])
+        for task in (blind, seen):
+            scene.annotate_as_opened(task, "dog")
+        labeled = {one.image.task: one.blind for one in port.labeled(scene.project, schema)}
+        assert labeled == {blind: True, seen: False}
+        audited = port.audit_labels(scene.project, schema, [blind, seen])
+        assert {task: one.blind for task, one in audited.items()} == labeled
+        port.list_in_tab(scene.project, "Chosen", [])
+        assert {one.blind for one in port.labeled(scene.project, schema)} == {True, False}
 
     def test_the_standard_tabs_are_made_once(self, scene, port):
         port.refresh_tabs(scene.project)

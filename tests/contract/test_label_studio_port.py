@@ -35,6 +35,14 @@ class FakeScene:
     def draft(self, task: TaskId) -> None:
         self.label_studio.drafted.add(task)
 
+    def annotate_as_opened(self, task: TaskId, label: str) -> None:
+        self.annotate(task, label)
+        if any(of == task for of, _ in self.label_studio.predictions):
+            self.label_studio.seen.add(task)
+
+    def listed(self, title: str) -> Sequence[TaskId]:
+        return self.label_studio.lists[title]
+
     def tab_titles(self) -> set[str]:
         standard = {tab.title for tab in TABS} if self.label_studio.has_tabs else set()
         return standard | {title for title, tasks in self.label_studio.lists.items() if tasks}

@@ -49,6 +49,18 @@ class RealScene:
         path = f"/api/tasks/{task}/annotations/{annotation['id']}/drafts"
         self.client.http.request_json("POST", path, json={"result": choice("dog")})
 
+    def annotate_as_opened(self, task: TaskId, label: str) -> None:
+        (first, *_) = self.client.http.request_json("GET", f"/api/tasks/{task}/")["predictions"]
+        self.client.annotations.create(task, choice(label), parent_prediction=first["id"])
+
+    def listed(self, title: str) -> Sequence[TaskId]:
+        (tab,) = [
+            one for one in self.client.tabs.all(self.project) if one["data"]["title"] == title
+        ]
+        page = {"view": tab["id"], "page_size": 100, "resolve_uri": "false"}
+        found = self.client.http.request_json("GET", "/api/tasks", params=page)["tasks"]
+        return [TaskId(one["id"]) for one in found]
+
     def tab_titles(self) -> set[str]:
         return {tab["data"]["title"] for tab in self.client.tabs.all(self.project)}
 

@@ -4,9 +4,9 @@ import pytest
 
 from connectors.errors import Rejected
 from connectors.label_studio.client import LabelStudioClient
+from connectors.label_studio.filters import where
 from connectors.label_studio.registration import WEBHOOK_ACTIONS
 from connectors.label_studio.tabs import Tab
-from connectors.label_studio.tasks import where
 from tests.e2e.label_studio import new_data_dir, running
 from tests.e2e.label_studio_api import import_tasks
 from tests.fakes.ml_backend import FakeMLBackend

@@ -10,7 +10,7 @@ from backend.domain.errors import NotFound
 from backend.domain.ids import ControlName, ProjectId, TaskId, VersionName
 from backend.domain.projects import Project, ProjectActivity
 from backend.domain.schema import LabelSchema
-from backend.domain.tab_titles import wall_title
+from backend.domain.tab_titles import ListOrder, wall_title
 from backend.domain.version_names import VERSION_NAME, group_name
 from backend.ports.label_studio import Pushed, TakenBack
 from tests.fakes.domain import CHOICES
@@ -189,8 +189,14 @@ class FakeLabelStudio(FakeProjects):
     def refresh_tabs(self, project: ProjectId) -> None:
         self.has_tabs = True
 
-    def list_in_tab(self, project: ProjectId, title: str, tasks: Sequence[TaskId]) -> None:
-        self.lists[title] = tuple(tasks)
+    def list_in_tab(
+        self,
+        project: ProjectId,
+        title: str,
+        tasks: Sequence[TaskId],
+        order: ListOrder = ListOrder.AS_GIVEN,
+    ) -> None:
+        self.lists[title] = tuple(task for task in dict.fromkeys(tasks) if task in self.people)
 
     def show_walls(
         self,

@@ -3,7 +3,16 @@ from pathlib import Path
 import pytest
 
 from backend.domain.ids import ControlName
-from backend.domain.version_names import GROUP_NAME, VERSION_NAME, control_folder, group_name
+from backend.domain.version_names import (
+    GROUP_NAME,
+    MARKER_PREFIXES,
+    VERSION_NAME,
+    control_folder,
+    group_name,
+    list_edition,
+    list_edition_of,
+    list_place,
+)
 
 
 def test_names_of_versions_and_groups_have_a_fixed_width():
@@ -29,3 +38,29 @@ def test_a_long_name_gets_a_unique_folder_name_of_valid_length(tmp_path: Path) -
     assert folders[0].name == "%E7%8C%AB" * 28, "short enough for its whole name"
     assert len(set(folders)) == len(names)
     assert [control_folder(tmp_path, name) for name in names] == folders
+
+
+def test_each_edition_of_a_list_has_a_name_of_its_own():
+    first = list_edition("Label next", [])
+    second = list_edition("Label next", ["al-0001-3f9c", list_place(first, 0, 1)])
+    other = list_edition("Audit", [list_place(second, 0, 1)])
+    assert (first[-5:], second[-5:], other[-5:]) == ("0001-", "0002-", "0001-")
+    assert first[:-5] == second[:-5] != other[:-5]
+    assert second.startswith(MARKER_PREFIXES)
+
+
+@pytest.mark.parametrize("length", [1, 99, 100, 250, 20_000])
+def test_names_in_a_list_are_in_the_order_of_the_list(length):
+    edition = list_edition("Audit", [])
+    names = [list_place(edition, position, length) for position in range(length)]
+    assert names == sorted(names)
+    assert len(set(names)) == min(length, 100)
+    assert {list_edition_of(name) for name in names} == {edition}
+
+
+def test_other_names_belong_to_no_list():
+    assert [list_edition_of(name) for name in ("al-0001-3f9c", "group-001", "list-mine")] == [
+        None,
+        None,
+        None,
+    ]

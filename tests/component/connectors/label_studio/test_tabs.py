@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from connectors.label_studio.client import LabelStudioClient
+from connectors.label_studio.filters import where
 from connectors.label_studio.tabs import Tab, Tabs
-from connectors.label_studio.tasks import where
 from tests.fakes.http_server import Asked, FakeHttpServer, Reply
 
 PETS = 1

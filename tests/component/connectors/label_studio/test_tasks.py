@@ -5,6 +5,7 @@ import json
 import pytest
 
 from connectors.label_studio.client import LabelStudioClient
+from connectors.label_studio.filters import MOST_TERMS
 from tests.fakes.http_server import FakeHttpServer, Reply
 
 TASKS = range(1, 26)
@@ -41,3 +42,23 @@ def test_a_list_whose_last_task_vanishes_between_two_pages_ends():
         found = [task["id"] for task in client.tasks.unlabeled(1)]
 
     assert found == list(TASKS[:24])
+
+
+def test_tasks_are_looked_up_by_id_in_requests_of_few_terms():
+    terms = []
+
+    def reply(asked):
+        rules = json.loads(asked.query["query"])["filters"]["items"]
+        values = [rule["value"] for rule in rules]
+        (asked_for,) = (value for value in values if isinstance(value, list))
+        terms.append(len(values) - 1 + len(asked_for))
+        after = values[-1]
+        rows = [{"id": task, "data": {}} for task in asked_for if task > after]
+        return Reply(body={"tasks": rows, "total": len(rows)})
+
+    with FakeHttpServer(reply) as server:
+        client = LabelStudioClient(server.url, "f" * 40)
+        found = [task["id"] for task in client.tasks.by_id(1, range(1, 1001))]
+
+    assert found == list(range(1, 1001))
+    assert max(terms) <= MOST_TERMS

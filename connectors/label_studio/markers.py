@@ -1,0 +1,96 @@
+"""Markers: empty predictions whose model version names a list of tasks.
+
+One filter finds all tasks of a list, however many there are. Markers have no result, so nobody can
+mistake one for an answer, and they do not change the scores of a project's selected version.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from connectors.errors import Rejected
+from connectors.label_studio.calls import Calls
+from connectors.label_studio.filters import where
+from connectors.label_studio.prediction_import import PredictionImport
+from connectors.label_studio.projects import Projects
+from connectors.label_studio.tasks import Tasks
+
+_TASKS_PER_CALL = 50
+"""Label Studio recounts all tasks of the project after a bulk import; so many of them take as long
+as creating one prediction by a call of its own."""
+
+Marker = tuple[int, str, float | None]
+"""Task, model version and score; without a score it changes no average."""
+
+
+class Markers:
+    """Create markers, and find them again."""
+
+    def __init__(
+        self, calls: Calls, tasks: Tasks, projects: Projects, prediction_import: PredictionImport
+    ) -> None:
+        self._calls = calls
+        self._tasks = tasks
+        self._projects = projects
+        self._import = prediction_import
+
+    def store(self, project: int, markers: Sequence[Marker]) -> None:
+        """Store markers, in bulk or one by one, whichever is faster. Skips deleted tasks."""
+        rows = [_prediction(*marker) for marker in markers]
+        total = int(self._projects.get(project).get("task_number") or 0)
+        left = self._store_singly(project, rows) if len(rows) * _TASKS_PER_CALL < total else rows
+        self._import.store(project, left)
+
+    def without_parents(
+        self, project: int, tasks: Iterable[Mapping[str, Any]], prefixes: Sequence[str]
+    ) -> Iterator[Mapping[str, Any]]:
+        """Yield the tasks with their annotations; those made from a marker then have no parent.
+
+        The markers of the project are looked up at the first annotation that has a parent.
+        """
+        markers: frozenset[int] | None = None
+        for task in tasks:
+            annotations = task["annotations"]
+            if any(one.get("parent_prediction") for one in annotations):
+                if markers is None:
+                    markers = self._of_labeled(project, prefixes)
+                annotations = [_without_parent(one, markers) for one in annotations]
+            yield {**task, "annotations": annotations}
+
+    def _of_labeled(self, project: int, prefixes: Sequence[str]) -> frozenset[int]:
+        """Return the predictions of labeled tasks whose version begins with one of `prefixes`."""
+        filters = [
+            where("predictions_model_versions", "contains", list(prefixes)),
+            where("total_annotations", "greater", 0),
+        ]
+        fields = ("id", "predictions", "model_version")
+        return frozenset(
+            prediction["id"]
+            for task in self._tasks.matching(project, filters, fields, "all")
+            for prediction in task["predictions"]
+            if (prediction["model_version"] or "").startswith(tuple(prefixes))
+        )
+
+    def _store_singly(
+        self, project: int, rows: Sequence[dict[str, Any]]
+    ) -> Sequence[dict[str, Any]]:
+        """Create predictions one by one; returns those from the first refused one on.
+
+        The import finds out which of their tasks were deleted.
+        """
+        for place, row in enumerate(rows):
+            try:
+                body = {**row, "project": project}
+                self._calls.object("POST", "/api/predictions/", json=body)
+            except Rejected:
+                return rows[place:]
+        return ()
+
+
+def _prediction(task: int, version: str, score: float | None) -> dict[str, Any]:
+    return {"task": task, "model_version": version, "score": score, "result": []}
+
+
+def _without_parent(annotation: Mapping[str, Any], markers: Collection[int]) -> Mapping[str, Any]:
+    if annotation.get("parent_prediction") not in markers:
+        return annotation
+    return {**annotation, "parent_prediction": None}
