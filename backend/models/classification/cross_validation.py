@@ -80,7 +80,7 @@ def cross_validate(
     space = Space.of(features)
     folds = stratified(targets, count, seed)
     scored = scorable(targets, folds, link)
-    by_strength = _out_of_fold(space.rows, targets, folds, link, throttled)
+    by_strength, nearest = _out_of_fold(space.rows, targets, folds, link, throttled)
     tried = {
         c: calibrated_loss(logits[scored], targets[scored], link)
         for c, logits in by_strength.items()
@@ -88,7 +88,9 @@ def cross_validate(
     c = min(tried, key=lambda c: tried[c]) if scored.any() else DEFAULT_STRENGTH
     throttled.next()
     head = space.back(
-        logistic.fit(space.rows, targets.astype(np.float32), link, c, throttled=throttled)
+        logistic.fit(
+            space.rows, targets.astype(np.float32), link, c, nearest.get(c), throttled=throttled
+        )
     )
     logits = by_strength[c]
     calibration = calibrated(logits[scored], targets[scored], link)
@@ -142,24 +144,27 @@ def _out_of_fold(
     folds: NDArray[np.intp],
     link: Link,
     throttled: ThrottledProgress,
-) -> Mapping[float, Floats]:
-    """Return the logits of each image by heads that did not see it, by C.
+) -> tuple[Mapping[float, Floats], Mapping[float, Linear]]:
+    """Return the logits of each image by heads that did not see it, and the last head, by C.
 
-    With more than MANY images the first fold alone chooses C.
+    A fit starts from the head of the next smaller C, never from that of another fold, which has
+    seen the images left out of this one. With more than MANY images the first fold alone chooses
+    C, and tries larger ones only while they help: they take longest.
     """
     logits = {c: np.zeros(targets.shape, dtype=np.float32) for c in C_VALUES}
+    heads, losses = dict[float, Linear](), dict[float, float]()
     for fold in range(folds.max() + 1):
         throttled.next()
         left_out, head = folds == fold, None
         learned = targets[~left_out].astype(np.float32)
         for c, own in logits.items():
-            head = fit_known(rows[~left_out], learned, link, c, throttled, head)
+            head = heads[c] = fit_known(rows[~left_out], learned, link, c, throttled, head)
             own[left_out] = head.logits(rows[left_out])
-        if len(targets) > MANY and len(logits) > 1:
-            best = _best(logits, targets, left_out, link)
+            if len(targets) > MANY and not fold:
+                losses[c] = calibrated_loss(own[left_out], targets[left_out], link)
+                if losses[c] > min(losses.values()):
+                    break
+        if losses:
+            best = min(losses, key=lambda c: losses[c])
             logits = {best: logits[best]}
-    return logits
-
-
-def _best(logits: Mapping[float, Floats], targets: Targets, rows: Targets, link: Link) -> float:
-    return min(logits, key=lambda c: calibrated_loss(logits[c][rows], targets[rows], link))
+    return logits, heads

@@ -8,6 +8,7 @@ from backend.models.classification.cross_validation import (
     cross_validate,
     scorable,
 )
+from backend.models.classification.logistic import Space, fit
 from backend.models.link_functions import SIGMOID, SOFTMAX
 from tests.fakes.training_sets import silent
 
@@ -44,6 +45,20 @@ def test_with_many_images_three_folds_do_and_one_chooses_the_strength():
     assert list(validated.tried) == [validated.c]
     assert steps[0] == (Step.TRAIN, 0, 4, "")
     assert {done for _, done, *_ in steps} == {0, 1, 2, 3}
+
+
+def test_the_final_head_is_that_of_a_fit_from_zero():
+    truth = np.arange(MANY + 100) % 3
+    features, targets = clusters(truth, 3, noise=2), targets_of(truth, 3)
+
+    validated = cross_validate(features, targets, SOFTMAX, 0, silent)
+
+    space = Space.of(features)
+    alone = space.back(fit(space.rows, targets.astype(np.float32), SOFTMAX, validated.c))
+    found, expected = (
+        SOFTMAX.probabilities(head.logits(features)) for head in (validated.head, alone)
+    )
+    assert np.abs(found - expected).mean() < 0.01
 
 
 def test_an_image_whose_label_no_other_fold_has_says_nothing_of_the_head():
