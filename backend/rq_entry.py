@@ -1,13 +1,17 @@
-"""The function that RQ calls, with the id of a job."""
+"""The functions that RQ calls: one with the id of a job, one with the number of a project."""
 
+import logging
 import os
 from importlib import import_module
 from typing import Final
 
 from backend import settings, wiring
-from backend.domain.ids import JobId
+from backend.domain.errors import AutolabelError
+from backend.domain.ids import JobId, ProjectId
 from backend.processes.blas_threads import limit_blas_threads
 from backend.settings import Settings
+
+log = logging.getLogger(__name__)
 
 _SLOW_TO_LOAD: Final = ("matplotlib.figure", "scipy.optimize", "PIL.Image")
 """Needed by every job. Nothing that loads torch: a CUDA context does not survive a fork."""
@@ -29,3 +33,11 @@ def run_job(job: str) -> None:
     configured = settings.load()
     preload(configured)
     wiring.runner(configured)(JobId(job))
+
+
+def run_cleanup(project: int) -> None:
+    """Delete what jobs of a project superseded, until it is done or a job waits."""
+    try:
+        wiring.cleaner(settings.load())(ProjectId(project))
+    except AutolabelError as exc:
+        log.warning("project %s: the cleanup waits for its next job: %s", project, exc)

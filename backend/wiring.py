@@ -20,6 +20,7 @@ from backend.domain.steps import Step
 from backend.jobs import boundary
 from backend.jobs.annotation_counter import AnnotationCounter
 from backend.jobs.board import JobBoard
+from backend.jobs.cleanup_queue import CleanupQueue
 from backend.jobs.redis_client import QUICK, RedisClient
 from backend.jobs.redis_keys import RedisKeys
 from backend.label_studio.gateway import LabelStudioGateway
@@ -64,6 +65,7 @@ from backend.services.prediction.box_statistics import BoxStatistics
 from backend.services.prediction.consistency import ConsistencyCheck
 from backend.services.prediction.hard_examples import HardExamples, weighting
 from backend.services.prediction.inference import Predictor
+from backend.services.publishing.deferred_cleanup import DeferredCleanup
 from backend.services.publishing.publisher import Publisher
 from backend.services.publishing.versions import VersionPublisher
 from backend.services.readiness import Readiness
@@ -395,7 +397,31 @@ def runner(settings: Settings) -> Callable[[JobId], None]:
         parts.origins.require(parts.label_studio.project(project))
         return use_cases(parts).work(job.request.mode)(job, steps)
 
-    return lambda job: boundary.run(board, job, consuming(changes, work))
+    cleanups = CleanupQueue(url, settings.data_dir)
+
+    def run(job: JobId) -> None:
+        boundary.run(board, job, consuming(changes, work))
+        cleanups.request(board.get(job).request.project)
+
+    return run
+
+
+def cleaner(settings: Settings) -> Callable[[ProjectId], None]:
+    """Return the function that runs one deferred cleanup, in the work horse."""
+    url = partial(redis_url, settings)
+    board, cleanups = JobBoard(url, settings.data_dir), CleanupQueue(url, settings.data_dir)
+
+    def must_wait(project: ProjectId) -> bool:
+        return cleanups.jobs_wait() or board.live(project) is not None
+
+    def clean(project: ProjectId) -> None:
+        parts = real_parts(settings, settings.label_studio_patience, project=project)
+        parts.origins.require(parts.label_studio.project(project))
+        cleanup = DeferredCleanup(parts.label_studio, parts.versions, parts.ledgers, must_wait)
+        if not cleanup(project) and board.live(project) is None:  # else its own job requests it
+            cleanups.request(project)
+
+    return clean
 
 
 def real_parts(

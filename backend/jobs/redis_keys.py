@@ -1,6 +1,7 @@
 """Names in Redis. Each begins with the id of the data folder, so installations may share a Redis.
 
-autolabel:<id>                   the queue
+autolabel:<id>                   the queue of jobs
+autolabel:<id>:cleanup           the queue of deferred cleanups, see `backend.jobs.cleanup_queue`
 autolabel:<id>:latest:<project>  id of the project's newest job
 autolabel:<id>:job:<job>         hash: card, progress, step, detail, last_lease (granted once,
                                  see `backend.jobs.lease`)
@@ -26,6 +27,14 @@ class RedisKeys:
     @cached_property
     def queue(self) -> str:
         return f"autolabel:{installation_id(self._data_dir)}"
+
+    @property
+    def cleanup_queue(self) -> str:
+        return f"{self.queue}:cleanup"
+
+    def cleanup(self, project: ProjectId) -> str:
+        """Return the id that RQ knows a cleanup by; it allows no colons."""
+        return f"{self.cleanup_queue}-{project}".replace(":", "-")
 
     @property
     def changed(self) -> str:

@@ -15,6 +15,7 @@ from backend.domain.tab_titles import WALL, ListOrder, wall_title
 from backend.domain.version_names import GROUP_NAME, MARKER_PREFIXES, VERSION_NAME, group_name
 from backend.label_studio import codec, labeling_config
 from backend.label_studio.errors import errors_translated
+from backend.label_studio.superseded import Superseded
 from backend.label_studio.tabs import TABS, of_answer, of_groups
 from backend.label_studio.task_lists import TaskLists
 from backend.ports.label_studio import Pushed, ResultOf, StoredResult, TakenBack, TaskResults
@@ -32,6 +33,7 @@ class LabelStudioGateway:
     def __init__(self, client: LabelStudioClient) -> None:
         self._client = client
         self._lists = TaskLists(client)
+        self._superseded = Superseded(client)
 
     def project(self, project: ProjectId) -> Project:
         try:
@@ -149,31 +151,19 @@ class LabelStudioGateway:
         keep: Iterable[VersionName],
         spare: Sequence[TaskId] = (),
     ) -> None:
-        kept = set(keep)
         with errors_translated():
-            found = self._client.predictions.versions(project)
-            superseded = {name for name in found if VERSION_NAME.fullmatch(name)} - kept
-            superseded -= self._needed(project, spare, kept, superseded)
-            for version in sorted(superseded):
-                self._client.predictions.delete_version(project, version)
+            self._superseded.delete_versions(project, set(keep), spare)
 
-    def _needed(
-        self,
-        project: ProjectId,
-        spare: Sequence[TaskId],
-        kept: Collection[str],
-        superseded: Collection[str],
-    ) -> set[str]:
-        """Return the newest superseded versions of tasks that have no prediction of a kept one."""
-        needed = set[str]()
-        if not superseded:
-            return needed
-        for versions in self._client.predictions.versions_of_tasks(project, spare):
-            if versions.isdisjoint(kept):
-                needed |= set(sorted(versions.intersection(superseded))[-1:])
-            if len(needed) == len(superseded):
-                break
-        return needed
+    def count_superseded(self, project: ProjectId, keep: Iterable[VersionName]) -> int:
+        with errors_translated():
+            return sum(self._superseded.versions(project, set(keep)).values())
+
+    def delete_superseded(
+        self, project: ProjectId, keep: Iterable[str], withheld: Collection[TaskId]
+    ) -> Iterator[int]:
+        with errors_translated():
+            unused = self._lists.unused(project)
+            yield from self._superseded.delete_singly(project, set(keep), withheld, unused)
 
     def forget_predictions(self, project: ProjectId, tasks: Sequence[TaskId]) -> None:
         with errors_translated():
@@ -197,8 +187,6 @@ class LabelStudioGateway:
                 self._lists.show(project, title, tasks, order)
             else:
                 self._lists.remove(project, title)
-            for version in self._lists.unused(project):
-                self._client.predictions.delete_version(project, version)
 
     def show_walls(
         self,

@@ -5,9 +5,13 @@ from typing import Any, cast
 
 from backend.domain.ids import ProjectId, TaskId, VersionName
 from backend.domain.tab_titles import ListOrder
-from backend.domain.version_names import list_edition, list_edition_of, list_place
+from backend.domain.version_names import list_edition, list_edition_of, list_place, list_stem
 from backend.label_studio.tabs import of_list
 from connectors.label_studio.client import LabelStudioClient
+
+CLEARED_AT_ONCE = 50
+"""A list of up to so many tasks loses the markers of its last edition at once, because they would
+disturb the order. Those of longer lists wait for a deferred cleanup."""
 
 
 class TaskLists:
@@ -28,6 +32,9 @@ class TaskLists:
         ]
         self._client.markers.store(project, markers)
         self._client.tabs.ensure(project, [of_list(title, edition, order)])
+        earlier = [name for name in known if list_stem(name) == list_stem(markers[0][1])]
+        if earlier and len(tasks) <= CLEARED_AT_ONCE:
+            self._client.predictions.delete_of_tasks(project, tasks, earlier.__contains__)
 
     def remove(self, project: ProjectId, title: str) -> None:
         """Delete the tab; its markers are unused from then on."""

@@ -4,7 +4,7 @@
 LabelStudioDenied, or NotFound for a project that does not exist.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -146,6 +146,20 @@ class PredictionEditor(Protocol):
         """Delete the predictions of all versions that Autolabel made, except those to keep.
 
         Where a task of `spare` has no prediction of those, its newest version is kept as well.
+        """
+        ...
+
+    def count_superseded(self, project: ProjectId, keep: Iterable[VersionName]) -> int:
+        """Return how many predictions of other versions Autolabel made, markers left out."""
+        ...
+
+    def delete_superseded(
+        self, project: ProjectId, keep: Iterable[str], withheld: Collection[TaskId]
+    ) -> Iterator[int]:
+        """Delete the same one by one, and unused markers; yields their number after each deletion.
+
+        A task that nobody labeled keeps its newest prediction if it has none of those to keep,
+        unless it is `withheld`. The consumer may end the iteration at any time.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""The worker: takes jobs off the queue and forks a work horse for each.
+"""The worker: takes jobs off the queue, and cleanups when no job waits; forks a horse for each.
 
 The parent never imports torch, because a CUDA context does not survive a fork. It renews the lease
 of the running job, kills a horse that does not stop when asked, and ends the job of a dead horse.
@@ -26,6 +26,7 @@ from backend.domain.errors import AutolabelError, NotFound, QueueUnreachable
 from backend.domain.ids import JobId
 from backend.domain.jobs import JobState
 from backend.jobs.board import JobBoard
+from backend.jobs.cleanup_queue import CleanupQueue
 from backend.jobs.lease import LEASE
 from backend.jobs.redis_client import connect
 from backend.processes.child_process import die_with_parent
@@ -68,10 +69,16 @@ class JobWorker(Worker):
     """An RQ worker that keeps the job board up to date."""
 
     def __init__(
-        self, board: JobBoard, redis: Any, pace: Pace, sweep: Callable[[], object] = lambda: None
+        self,
+        board: JobBoard,
+        redis: Any,
+        pace: Pace,
+        sweep: Callable[[], object] = lambda: None,
+        cleanups: CleanupQueue | None = None,
     ) -> None:
+        later = [cleanups.queue(redis)] if cleanups else []
         super().__init__(  # pyright: ignore[reportUnknownMemberType] - rq types half of it
-            [board.records.queue(redis)],
+            [board.records.queue(redis), *later],  # in order of priority
             connection=redis,
             serializer=JSONSerializer,
             job_monitoring_interval=pace.look,
@@ -100,6 +107,9 @@ class JobWorker(Worker):
     @override
     def execute_job(self, job: QueuedJob, queue: Queue) -> None:
         """Fork, wait, and mark the job as ended if the work horse did not."""
+        if queue.name != self.queues[0].name:
+            super().execute_job(job, queue)  # a cleanup: it has no record, and may end anywhere
+            return
         self._cause_of_death = "its process ended unexpectedly; see the worker's log"
         self._stopping_since = None
         self._running = job_id = JobId(job.id)
@@ -115,6 +125,9 @@ class JobWorker(Worker):
         """Called every `Pace.look` seconds while the horse works."""
         try:
             super().maintain_heartbeats(job)
+            if self._running is None:
+                self._end_cleanup()
+                return
             self._board.leases.renew(JobId(job.id), self._pace.lease)
             if self.asked_to_end:
                 self._board.stop(JobId(job.id), SHUT_DOWN)
@@ -182,6 +195,10 @@ class JobWorker(Worker):
         except RedisError:
             return False
 
+    def _end_cleanup(self) -> None:
+        if self.asked_to_end:
+            self.kill_horse()
+
     def _kill_if_not_stopping(self, job_id: JobId) -> None:
         """Kill the work horse once the grace period is over.
 
@@ -226,7 +243,8 @@ def run_worker(settings: Settings, make: Callable[..., JobWorker] = JobWorker) -
     sweep_scratch(settings.data_dir / "scratch")
     sweep_drafts(settings.data_dir, older_than=_ABANDONED)
     log.info("waiting for jobs")
-    worker = make(board, redis, Pace(), partial(sweep, settings))
+    cleanups = CleanupQueue(url, settings.data_dir)
+    worker = make(board, redis, Pace(), partial(sweep, settings), cleanups)
     try:
         worker.work(logging_level="WARNING")
     except RedisError as exc:

@@ -1,6 +1,6 @@
 """Predictions of Label Studio, by their model version."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from connectors.errors import ResourceNotFound
@@ -57,7 +57,20 @@ class Predictions:
         for task in self._tasks.among(project, tasks, fields, "all", predicted):
             for prediction in task["predictions"]:
                 if unwanted(prediction["model_version"] or ""):
-                    self._calls.delete(f"/api/predictions/{prediction['id']}/")
+                    self.delete(prediction["id"])
+
+    def of_tasks_with(self, project: int, versions: Sequence[str]) -> Iterator[JsonObject]:
+        """The tasks with a prediction whose model version contains one of these strings.
+
+        With `id`, both annotation counts and all `predictions`.
+        """
+        filters = [where("predictions_model_versions", "contains", list(versions))]
+        counts = ("total_annotations", "cancelled_annotations")
+        return self._tasks.matching(project, filters, ("id", *counts, "predictions"), "all")
+
+    def delete(self, prediction: int) -> None:
+        """Delete one prediction; a missing one is no error."""
+        self._calls.delete(f"/api/predictions/{prediction}/")
 
     def versions_of_tasks(self, project: int, tasks: Iterable[int]) -> Iterator[set[str]]:
         """The versions of the predictions of each of these tasks that has a prediction."""

@@ -185,6 +185,21 @@ class LabelStudioContract:
         port.forget_versions(scene.project, [NEW], spare=[second])
         assert port.predicted(scene.project, OLD) == {first, second}
 
+    def test_superseded_predictions_are_deleted_one_by_one(self, scene, port, schema):
+        labeled, withheld, waiting, *_ = scene.tasks
+        for version in (OLD, THEIRS):
+            self.predict(scene, schema, version, scene.tasks)
+        self.predict(scene, schema, NEW, scene.tasks[3:])
+        scene.annotate(labeled, "cat")
+        assert port.count_superseded(scene.project, [NEW]) == 6
+        steps = port.delete_superseded(scene.project, [NEW], {withheld})
+        assert next(iter(steps)) == 1
+        assert port.count_superseded(scene.project, [NEW]) == 5, "it ends where it is left"
+        assert list(port.delete_superseded(scene.project, [NEW], {withheld})) == [1, 2, 3, 4]
+        assert port.predicted(scene.project, OLD) == {waiting}
+        assert port.predicted(scene.project, NEW) == set(scene.tasks[3:])
+        assert port.predicted(scene.project, THEIRS) == set(scene.tasks)
+
     def test_forgetting_the_predictions_of_tasks_spares_the_other_tasks_and_versions(
         self, scene, port, schema
     ):
@@ -256,10 +271,16 @@ class LabelStudioContract:
         self.predict(scene, schema, NEW, scene.tasks)
         port.list_in_tab(scene.project, "Chosen", [third, first, third, second])
         assert list(scene.listed("Chosen")) == [third, first, second]
-        port.list_in_tab(scene.project, "Others", [second, first])
         port.list_in_tab(scene.project, "Chosen", [second, third])
         assert list(scene.listed("Chosen")) == [second, third]
-        assert set(scene.listed("Others")) == {first, second}
+
+    def test_a_task_may_be_in_several_lists(self, scene, port):
+        first, second, third, *_ = scene.tasks
+        port.list_in_tab(scene.project, "Chosen", [first, second])
+        port.list_in_tab(scene.project, "Others", [third, second])
+        port.list_in_tab(scene.project, "Chosen", [second, third])
+        assert set(scene.listed("Chosen")) == {second, third}
+        assert set(scene.listed("Others")) == {second, third}
 
     def test_a_task_that_was_deleted_is_left_out_of_a_tab(self, scene, port):
         first, gone, second, *_ = scene.tasks

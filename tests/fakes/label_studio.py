@@ -1,6 +1,6 @@
 """A Label Studio in memory."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -181,6 +181,27 @@ class FakeLabelStudio(FakeProjects):
                 kept |= set(sorted(versions)[-1:])
         for key in [key for key in self.predictions if _is_ours(key[1]) and key[1] not in kept]:
             del self.predictions[key]
+
+    def count_superseded(self, project: ProjectId, keep: Iterable[VersionName]) -> int:
+        kept = set(keep)
+        return sum(_is_ours(name) and name not in kept for _, name in self.predictions)
+
+    def delete_superseded(
+        self, project: ProjectId, keep: Iterable[str], withheld: Collection[TaskId]
+    ) -> Iterator[int]:
+        kept, deleted = set(keep), 0
+        for task, version in sorted(self.predictions):
+            own = [name for of, name in self.predictions if of == task and _is_ours(name)]
+            is_needed = (
+                self.people[task] is None
+                and task not in self.skipped | set(withheld)
+                and kept.isdisjoint(own)
+                and version == max(own)
+            )
+            if version in own and version not in kept and not is_needed:
+                del self.predictions[task, version]
+                deleted += 1
+                yield deleted
 
     def forget_predictions(self, project: ProjectId, tasks: Sequence[TaskId]) -> None:
         for key in [key for key in self.predictions if _is_ours(key[1]) and key[0] in set(tasks)]:

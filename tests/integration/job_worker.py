@@ -17,18 +17,31 @@ from backend.domain.jobs import Job, JobResult
 from backend.domain.steps import Step
 from backend.jobs.board import JobBoard
 from backend.jobs.boundary import run
+from backend.jobs.cleanup_queue import CleanupQueue
 from backend.jobs.redis_client import connect
 from backend.ports.progress import Progress, Steps
 from backend.processes.worker import JobWorker, Pace
 
 FINISHES, WAITS, CRASHES, HAS_NO_WEIGHTS, IS_KILLED, IGNORES_STOP = range(1, 7)
 ENTRY = "tests.integration.job_worker.run_job"
+CLEANUP_ENTRY = "tests.integration.job_worker.run_cleanup"
 PACE = Pace(look=1, lease=8, grace=5)
 LAST_LEASE = 4
 
 
 def board(url: str, data_dir: Path) -> JobBoard:
     return JobBoard(url, data_dir, entry=ENTRY, last_lease=LAST_LEASE)
+
+
+def cleanup_queue(url: str, data_dir: Path) -> CleanupQueue:
+    return CleanupQueue(url, data_dir, entry=CLEANUP_ENTRY)
+
+
+def run_cleanup(project: int) -> None:
+    """Note each cleanup in a file, and whether a job waited."""
+    url, folder = os.environ["REDIS_URL_UNDER_TEST"], Path(os.environ["DATA_DIR_UNDER_TEST"])
+    with (folder / "cleanups").open("a") as notes:
+        notes.write(f"{project} {cleanup_queue(url, folder).jobs_wait()}\n")
 
 
 def run_job(job_id: str) -> None:
@@ -87,4 +100,6 @@ WORK: Mapping[int, Callable[[Progress], JobResult]] = {
 if __name__ == "__main__":
     address = os.environ["REDIS_URL_UNDER_TEST"]
     folder = Path(os.environ["DATA_DIR_UNDER_TEST"])
-    JobWorker(board(address, folder), connect(address, socket_timeout=None), PACE).work()
+    connection = connect(address, socket_timeout=None)
+    later = cleanup_queue(address, folder)
+    JobWorker(board(address, folder), connection, PACE, cleanups=later).work()

@@ -287,6 +287,23 @@ def test_a_job_outlasts_a_restart_of_redis(start_worker: Callable[..., Worker], 
     second.stop()
 
 
+def test_cleanups_run_when_no_job_waits_each_once(
+    board: JobBoard, redis_url: str, start_worker: Callable[..., Worker], tmp_path: Path
+):
+    cleanups = job_worker.cleanup_queue(redis_url, tmp_path)
+    for _ in range(2):
+        cleanups.request(ProjectId(7))
+    job = submitted(board, job_worker.FINISHES)
+    assert cleanups.jobs_wait()
+    start_worker()
+    assert ended(board, job).state is JobState.FINISHED
+    notes = tmp_path / "cleanups"
+    eventually(lambda: notes.exists() and notes.read_text())
+    last = submitted(board, job_worker.FINISHES)
+    assert ended(board, last).state is JobState.FINISHED
+    assert notes.read_text() == "7 False\n"
+
+
 def test_an_idle_worker_ends_when_asked(start_worker: Callable[..., Worker], tmp_path: Path):
     worker = start_worker()
     eventually(lambda: "Listening" in (tmp_path / "worker.log").read_text())

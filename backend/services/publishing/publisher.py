@@ -28,6 +28,10 @@ BATCH = 2000
 """Predictions in one bulk import: Label Studio recounts the whole project at each call."""
 
 
+FORGET_AT_ONCE = 300
+"""Superseded predictions that a job deletes itself, in a few seconds."""
+
+
 class PublishedProject(ProjectReader, PredictionEditor, TabEditor, WallEditor, Protocol):
     """A project whose predictions and tabs are kept up to date."""
 
@@ -133,10 +137,10 @@ class Publisher:
         cleanup: Cleanup,
     ) -> None:
         """Remove the predictions of all versions but those to keep, and update the tabs."""
-        project, spare = round_.project, unpredicted(round_, assessment)
+        project = round_.project
         cleanup(
             "removing the predictions of other versions",
-            lambda: self.label_studio.forget_versions(project, keep, spare),
+            lambda: self._forget_versions(round_, keep, assessment),
         )
         cleanup(
             "removing the stored predictions of other versions",
@@ -161,6 +165,14 @@ class Publisher:
         answers = (codec.answers(one["result"], schema) for one in stored.values())
         walls = choose_walls(schema, answers)
         self.label_studio.show_walls(project, schema, version, walls)
+
+    def _forget_versions(
+        self, round_: LabelingRound, keep: Collection[VersionName], assessment: Assessment
+    ) -> None:
+        """Delete superseded predictions if they are few; many wait for a deferred cleanup."""
+        if self.label_studio.count_superseded(round_.project, keep) <= FORGET_AT_ONCE:
+            spare = unpredicted(round_, assessment)
+            self.label_studio.forget_versions(round_.project, keep, spare)
 
     def _require_same_config(self, project: ProjectId, schema: LabelSchema) -> None:
         now = labeling_config.parse(self.label_studio.project(project).label_config)

@@ -1,0 +1,71 @@
+"""What a job superseded is deleted later, and only while nobody waits for a job."""
+
+from collections.abc import Callable
+
+import pytest
+
+from backend.domain.answers import Choices, Prediction
+from backend.domain.audits import OpenAudit
+from backend.domain.ids import AuditId, ControlName, Label, ProjectId, TaskId, VersionName
+from backend.domain.versions import Ledger
+from backend.services.publishing.deferred_cleanup import DeferredCleanup
+from backend.services.publishing.publisher import FORGET_AT_ONCE
+from tests.fakes.world import PROJECT, World
+
+OLD, AUDITED = VersionName("al-0001-aaaa"), VersionName("al-0002-bbbb")
+ANSWERS = {ControlName("c"): Choices((Label("cat"),))}
+
+
+@pytest.fixture
+def world(tmp_path) -> World:
+    world = World(tmp_path)
+    world.report(world.active_learning, world.job())
+    return world
+
+
+def predict(world: World, version: VersionName, copies: int = 1) -> None:
+    for number in range(copies):
+        for task in world.label_studio.people:
+            name = VersionName(f"{version[:-2]}{number:02}") if number else version
+            ref = world.label_studio.ref(task)
+            world.label_studio.predictions[task, name] = Prediction(ref, ANSWERS, 0.5, name)
+
+
+def cleanup(
+    world: World, must_wait: Callable[[ProjectId], bool] = lambda _: False
+) -> DeferredCleanup:
+    return DeferredCleanup(world.label_studio, world.versions, world.ledgers, must_wait)
+
+
+def versions(world: World) -> set[VersionName]:
+    return {version for _, version in world.label_studio.predictions}
+
+
+def test_only_what_is_shown_current_or_audited_stays(world):
+    predict(world, OLD)
+    predict(world, AUDITED)
+    opened = OpenAudit(AuditId(1), AUDITED, frozenset({TaskId(20)}), "")
+    world.ledgers.save(PROJECT, Ledger(open_audit=opened))
+    assert cleanup(world)(PROJECT)
+    assert versions(world) == {AUDITED, world.label_studio.model_version}
+
+
+def test_it_makes_way_for_a_job_and_goes_on_later(world):
+    predict(world, OLD)
+    before = len(world.label_studio.predictions)
+    answers = iter([False, False, True])
+    assert not cleanup(world, lambda _: next(answers))(PROJECT)
+    assert len(world.label_studio.predictions) == before - 2
+    assert not cleanup(world, lambda _: True)(PROJECT)
+    assert len(world.label_studio.predictions) == before - 2
+    assert cleanup(world)(PROJECT)
+    assert versions(world) == {world.label_studio.model_version}
+
+
+@pytest.mark.parametrize("copies", [1, 10])
+def test_a_job_deletes_what_it_superseded_itself_if_that_is_little(world, copies):
+    predict(world, OLD, copies)
+    many = len(world.label_studio.people) * copies > FORGET_AT_ONCE
+    world.label_studio.people[TaskId(30)] = dict(ANSWERS)
+    world.report(world.active_learning, world.job())
+    assert (OLD in versions(world)) == many
