@@ -121,7 +121,10 @@ class Settings(BaseSettings):
     seed: int = Field(0, description="seed of all random choices")
 
     min_labels: int = Field(
-        2, ge=2, description="labels that must be in use before a job starts; at least 2"
+        2,
+        ge=1,
+        description="labels that must be in use before a job starts; 1 allows rectangles with a "
+        "single label, choices always need 2",
     )
     min_images_per_label: int = Field(
         5, ge=5, description="labeled images that every label in use needs; at least 5"

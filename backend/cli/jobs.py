@@ -41,6 +41,14 @@ LabelsAreRandom = Annotated[
     ),
 ]
 
+Partial = Annotated[
+    bool,
+    typer.Option(
+        "--partial", help="Where some controls are not learned, make predictions and accept none."
+    ),
+]
+Skipped = Annotated[bool, typer.Option("--skipped", help="Predict skipped tasks, too.")]
+
 commands = typer.Typer()
 
 
@@ -64,6 +72,8 @@ def label(
     promise: PromiseOption = DEFAULTS.promise,
     confidence: Confidence = DEFAULTS.confidence,
     labels_are_random: LabelsAreRandom = False,
+    partial: Partial = False,
+    skipped: Skipped = False,
     wait: Wait = True,
     as_json: AsJson = False,
 ) -> None:
@@ -78,6 +88,8 @@ def label(
         promise=promise,
         confidence=confidence,
         labels_are_random=labels_are_random,
+        partial=partial,
+        skipped=skipped,
     )
     _run(context, request, wait=wait, as_json=as_json)
 

@@ -35,6 +35,7 @@ class ReasonCode(StrEnum):
     MODEL_MISMATCH = "model_mismatch"
     UNKNOWN_VERSION = "unknown_version"
     NO_BASE_WEIGHTS = "no_base_weights"
+    UNLEARNED_CONTROLS = "unlearned_controls"
     JOB_IS_RUNNING = "job_is_running"
     AUDIT_IS_OPEN = "audit_is_open"
 

@@ -100,6 +100,14 @@ class JobRequest:
     labels_are_random: Annotated[
         bool, Field(description="Whether the labeled images are a random sample of the project.")
     ] = False
+    partial: Annotated[
+        bool,
+        Field(
+            description="Make predictions only where accepted tasks would lack answers to controls "
+            "that are not learned."
+        ),
+    ] = False
+    skipped: Annotated[bool, Field(description="Predict skipped tasks, too.")] = False
     task_ids: Annotated[
         tuple[TaskId, ...], Field(max_length=MOST_CHOSEN, description="Empty: all unlabeled tasks.")
     ] = ()
@@ -125,6 +133,11 @@ class JobRequest:
             )
         if self.mode is Mode.PRE_LABELING and not self.model_version:
             raise BadInput("pre-labeling needs a model_version", "Name one of the model versions")
+        if self.accept and self.skipped:
+            raise BadInput(
+                "skipped tasks can be predicted, but not accepted: somebody decided about them",
+                "Start a job that does not accept, or leave the skipped tasks out",
+            )
         if not (self.accept and self.labels_are_random):
             return
         if self.mode is Mode.PRE_LABELING:

@@ -70,6 +70,15 @@ class LabelStudioGateway:
         moments = [moment for text in touched if (moment := _moment(text))]
         return ProjectActivity(annotations, tasks, tuple(moments))
 
+    def skipped_tasks(self, project: ProjectId, schema: LabelSchema) -> Iterator[ImageRef]:
+        with errors_translated():
+            for task in self._client.tasks.skipped(project):
+                yield codec.image_ref(task, schema)
+
+    def count_skipped(self, project: ProjectId) -> int:
+        with errors_translated():
+            return self._client.tasks.count_skipped(project)
+
     def audit_labels(
         self, project: ProjectId, schema: LabelSchema, tasks: Sequence[TaskId]
     ) -> Mapping[TaskId, AuditLabels]:

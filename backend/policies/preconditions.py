@@ -20,7 +20,13 @@ NOTHING_LEFT = Reason(
     hint="Import more images into the project",
 )
 
+PARTIAL_HINT = (
+    "Start without --accept, or with --partial, which makes predictions only; people complete them"
+)
+
 TRAIN_ANEW = "Train a new version in an active-learning job, or choose another one"
+
+FEWEST_CHOICES = 2
 
 LONG_NAME = 32
 NAMES_SHOWN = 5
@@ -47,7 +53,11 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Minimum:
-    """What a training needs of each control: so many labels, on so many images each."""
+    """What a training needs: so many labels in use, on so many images each.
+
+    Each question with choices needs the labels itself, and at least two. Rectangles of one label
+    are a whole question (where is it?), so they need them in the project as a whole.
+    """
 
     labels: int
     images: int
@@ -59,10 +69,15 @@ def reasons(schema: LabelSchema, counts: Counts, minimum: Minimum) -> tuple[Reas
     A control without any label is no reason, unless no control has one.
     """
     several = len(schema.controls) > 1
+    asked = _trained(schema, counts) or schema.controls
+    in_use = sum(_used(counts.of(control)) for control in asked)
     shortages = [
         reason
-        for control in _trained(schema, counts) or schema.controls
-        for reason in _shortages(control, counts.of(control), minimum, several)
+        for control in asked
+        for reason in (
+            *_too_few_labels(control, counts.of(control), minimum, in_use, several=several),
+            *_too_few_images(counts.of(control), minimum.images),
+        )
     ]
     if counts.excluded:
         shortages = [replace(one, message=f"{one.message} to train on") for one in shortages]
@@ -126,6 +141,23 @@ def promise_fits(schema: LabelSchema) -> tuple[Reason, ...]:
     )
 
 
+def incomplete(schema: LabelSchema, counts: Counts | None = None) -> tuple[Reason, ...]:
+    """Return why no prediction may be accepted: accepted tasks would be labeled only in part.
+
+    `counts` tells which controls have labels to learn from; without, that is not checked.
+    """
+    learned = _trained(schema, counts) if counts else schema.controls
+    untaught = [f"'{one.name}' (no labels yet)" for one in schema.controls if one not in learned]
+    return tuple(
+        Reason(
+            ReasonCode.UNLEARNED_CONTROLS,
+            f"accepted tasks would lack the answer to {control}, which is not learned",
+            hint=PARTIAL_HINT,
+        )
+        for control in (*schema.unlearned, *untaught)
+    )
+
+
 def none_chosen(tasks: int) -> Reason:
     """Return why a job on chosen tasks would have nothing to do."""
     message = f"none of the {tasks} chosen tasks is unlabeled"
@@ -135,18 +167,29 @@ def none_chosen(tasks: int) -> Reason:
     return replace(NOTHING_LEFT, message=message, hint=hint)
 
 
-def _shortages(
-    control: Control, images: Mapping[Label, int], minimum: Minimum, several: bool
+def _used(images: Mapping[Label, int]) -> int:
+    return sum(count > 0 for count in images.values())
+
+
+def _too_few_labels(
+    control: Control, images: Mapping[Label, int], minimum: Minimum, in_use: int, *, several: bool
 ) -> Iterable[Reason]:
-    min_labels, min_images = minimum.labels, minimum.images
-    used = sum(count > 0 for count in images.values())
-    if used < min_labels:
-        where = f" in '{control.name}'" if several else ""
-        message = f"{used} of {min_labels} labels used{where}"
-        hint = f"Label images with {_many(min_labels - used, 'more label')}, {min_images} each"
-        if len(images) < min_labels:
-            hint = f"Give the labeling config at least {min_labels} labels{where}"
-        yield Reason(ReasonCode.TOO_FEW_LABELS, message, have=used, need=min_labels, hint=hint)
+    """Yield why a control has too few labels; `in_use` counts those of all controls."""
+    used = _used(images)
+    need = minimum.labels if control.is_drawn else max(FEWEST_CHOICES, minimum.labels)
+    if used >= need or (control.is_drawn and used and in_use >= need):
+        return
+    where = f" in '{control.name}'" if several else ""
+    hint = f"Label images with {_many(need - used, 'more label')}, {minimum.images} each"
+    if len(images) < need:
+        hint = f"Give the labeling config at least {need} labels{where}"
+    if control.is_drawn and used:
+        hint += ", or set AUTOLABEL_MIN_LABELS=1, which allows rectangles with a single label"
+    message = f"{used} of {need} labels used{where}"
+    yield Reason(ReasonCode.TOO_FEW_LABELS, message, have=used, need=need, hint=hint)
+
+
+def _too_few_images(images: Mapping[Label, int], min_images: int) -> Iterable[Reason]:
     for label, count in images.items():
         if 0 < count < min_images:
             name = _short(label)

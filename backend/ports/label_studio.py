@@ -99,6 +99,14 @@ class TaskReader(Protocol):
         """Return the number of tasks that `unlabeled` would yield; one quick call."""
         ...
 
+    def skipped_tasks(self, project: ProjectId, schema: LabelSchema) -> Iterator[ImageRef]:
+        """Yield tasks that somebody skipped and nobody answered, in order of task id."""
+        ...
+
+    def count_skipped(self, project: ProjectId) -> int:
+        """Return the number of tasks that `skipped_tasks` would yield; one quick call."""
+        ...
+
     def audit_labels(
         self, project: ProjectId, schema: LabelSchema, tasks: Sequence[TaskId]
     ) -> Mapping[TaskId, AuditLabels]:

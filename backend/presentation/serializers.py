@@ -88,6 +88,7 @@ class StatusJson:
     ]
     labeled: Count
     unlabeled: Count
+    skipped: Annotated[Count, Field(description="Skipped tasks that nobody labeled.")]
     version: Annotated[VersionName | None, Field(description="The current model version.")]
     job: JobJson | None
     trigger: Annotated[str | None, Field(description="When the next automatic training is due.")]
@@ -104,6 +105,7 @@ class StatusJson:
             left_out=status.left_out,
             labeled=status.labeled,
             unlabeled=status.unlabeled,
+            skipped=status.skipped,
             version=status.version.name if status.version else None,
             job=JobJson.of(status.job) if status.job else None,
             trigger=status.trigger.reason if status.trigger else None,

@@ -60,6 +60,8 @@ class Auditing:
         if opened is None:
             return JobResult(NONE_OPEN)
         schema = labeling_config.parse(self.label_studio.project(project).label_config)
+        if schema.unlearned:
+            return JobResult(audits.PARTIAL.format(controls=", ".join(schema.unlearned)))
         audit = self.audits.load(project, opened.id)
         owner = self._interrupted(project, opened.id) or job.id
         with steps(Step.LIST) as progress:

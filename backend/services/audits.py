@@ -16,6 +16,7 @@ from backend.domain.audits import Audit, AuditTerms, FrozenPrediction, OpenAudit
 from backend.domain.batches import ProjectPredictions
 from backend.domain.ids import AuditId, TaskId, VersionName
 from backend.domain.jobs import JobRequest
+from backend.domain.schema import LabelSchema
 from backend.domain.tab_titles import TabTitle
 from backend.domain.versions import Ledger
 from backend.policies.certification import audit_region, box_plan, risk
@@ -40,6 +41,12 @@ NO_BUDGET = (
 STATED = (
     "{labels} of the labels that were stated to be random are among the surest images and make the "
     "audit; nothing is accepted where they are too few."
+)
+
+
+PARTIAL = (
+    "Nothing is accepted, because {controls} is not learned: accepted tasks would lack that "
+    "answer. The predictions wait for people to complete and submit them."
 )
 
 
@@ -83,6 +90,8 @@ class AuditDraw:
         """Draw an audit if the job asks for it; returns the assessment without its sample."""
         if not round_.request.accept:
             return assessment
+        if missing := unlearned(round_.schema, assessment.predicted):
+            return replace(assessment, verdict=PARTIAL.format(controls=", ".join(missing)))
         drawn = self.draw(round_, version, assessment.predicted)
         left_out = drawn.withheld | round_.stated
         sentences = [drawn.sentence]
@@ -176,6 +185,12 @@ class AuditDraw:
         self.label_studio.forget_predictions(audit.project, left)
         self.label_studio.list_in_tab(audit.project, TabTitle.AUDIT, left)
         return DrawnAudit(sample, sentence)
+
+
+def unlearned(schema: LabelSchema, predicted: ProjectPredictions) -> tuple[str, ...]:
+    """Return the controls that an accepted prediction would leave without an answer."""
+    untaught = [one.name for one in schema.controls if one.name not in predicted.predictions]
+    return (*schema.unlearned, *(f"'{name}'" for name in untaught))
 
 
 def waiting(ledger: Ledger, tasks: ProjectTasks) -> tuple[TaskId, ...]:

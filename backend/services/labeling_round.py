@@ -85,6 +85,8 @@ class Collector:
         project = job.request.project
         with steps(Step.LIST) as progress:
             tasks = project_tasks.take(self.label_studio, project, schema, progress)
+            if job.request.skipped:
+                tasks = tasks.and_also(self.label_studio.skipped_tasks(project, schema))
             ledger = self.ledgers.load(project)
             current = self.versions.current(project)
             stated = self._stated(job.request, tasks, ledger, current)

@@ -49,6 +49,10 @@ class ProjectTasks:
         wanted = set(tasks)
         return replace(self, unlabeled=tuple(ref for ref in self.unlabeled if ref.task in wanted))
 
+    def and_also(self, refs: Iterable[ImageRef]) -> "ProjectTasks":
+        """Add tasks to the unlabeled ones."""
+        return replace(self, unlabeled=(*self.unlabeled, *refs))
+
     def without(self, tasks: Iterable[TaskId]) -> "ProjectTasks":
         """Leave out these unlabeled tasks."""
         done = set(tasks)

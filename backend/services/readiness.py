@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from backend.domain.answers import LabeledImage
 from backend.domain.audits import Promise
@@ -53,15 +54,16 @@ class Readiness:
         try:
             schema = labeling_config.parse(found.label_config)
         except UnsupportedConfig as exc:
-            counts = Counts((), labeled=0, unlabeled=self._unlabeled(project))
+            counts = Counts((), labeled=0, unlabeled=self._unlabeled(request))
             return self._status(found, (_unsupported(exc),), (), counts)
         tasks = ProjectTasks.of(self.label_studio.labeled(project, schema))
         ledger = self.ledgers.load(project)
-        counts = project_tasks.count_images(schema, tasks, ledger, self._unlabeled(project))
+        counts = project_tasks.count_images(schema, tasks, ledger, self._unlabeled(request))
+        skipped = self.label_studio.count_skipped(project)
         minimum = Minimum(self.settings.min_labels, self.settings.min_images_per_label)
         reasons = (
             *preconditions.reasons(schema, counts, minimum),
-            *_unfit_promise(request, schema),
+            *_unacceptable(request, schema, counts),
             *self._weightless(_trained_kinds(schema, counts)),
             *(self._none_chosen(request, schema) if counts.unlabeled else ()),
         )
@@ -73,9 +75,11 @@ class Readiness:
             *preconditions.warnings(schema, counts, minimum),
             *_repaired(project_tasks.trainable(tasks.labeled, ledger)),
             *audits.uncounted(len(project_tasks.not_blind(tasks.labeled, ledger))),
+            *_skipped(skipped),
         )
         status = self._status(found, reasons, warnings, counts)
-        return replace(status, left_out=left_out.left_out(schema, annotated))
+        found_out = left_out.left_out(schema, annotated)
+        return replace(status, left_out=found_out, skipped=skipped)
 
     def require(self, request: JobRequest, *, count: bool = True) -> None:
         """Check that a job may start.
@@ -111,8 +115,8 @@ class Readiness:
         """Return the reasons against a training that need no labels to be counted."""
         schema = self._schema(request.project)
         kinds = {control.kind for control in schema.controls}
-        unfit = _unfit_promise(request, schema)
-        nothing_left = () if self._unlabeled(request.project) else (NOTHING_LEFT,)
+        unfit = _unacceptable(request, schema)
+        nothing_left = () if self._unlabeled(request) else (NOTHING_LEFT,)
         weightless = self._weightless(kinds)
         untrainable = weightless if len(weightless) == len(kinds) else ()
         return (*unfit, *nothing_left, *untrainable)
@@ -129,19 +133,20 @@ class Readiness:
         except NotFound as exc:
             hint = self._known_versions(request.project)
             return (Reason(ReasonCode.UNKNOWN_VERSION, exc.message, hint=hint),)
-        unfit = (*preconditions.model_fits(schema, version), *_unfit_promise(request, schema))
+        unfit = (*preconditions.model_fits(schema, version), *_unacceptable(request, schema))
         return (*unfit, *self._nothing_left(request, schema))
 
     def _nothing_left(self, request: JobRequest, schema: LabelSchema) -> tuple[Reason, ...]:
-        if not self._unlabeled(request.project):
+        if not self._unlabeled(request):
             return (NOTHING_LEFT,)
         return self._none_chosen(request, schema)
 
     def _none_chosen(self, request: JobRequest, schema: LabelSchema) -> tuple[Reason, ...]:
         """Return a reason if no chosen task is unlabeled."""
-        chosen = set(request.task_ids)
-        unlabeled = self.label_studio.unlabeled(request.project, schema)
-        if not chosen or any(ref.task in chosen for ref in unlabeled):
+        chosen, project = set(request.task_ids), request.project
+        waiting = self.label_studio.unlabeled(project, schema)
+        skipped = self.label_studio.skipped_tasks(project, schema) if request.skipped else ()
+        if not chosen or any(ref.task in chosen for ref in chain(waiting, skipped)):
             return ()
         return (preconditions.none_chosen(len(chosen)),)
 
@@ -153,8 +158,11 @@ class Readiness:
     def _schema(self, project: ProjectId) -> LabelSchema:
         return labeling_config.parse(self.label_studio.project(project).label_config)
 
-    def _unlabeled(self, project: ProjectId) -> int:
-        return self.label_studio.count_unlabeled(project)
+    def _unlabeled(self, request: JobRequest) -> int:
+        waiting = self.label_studio.count_unlabeled(request.project)
+        return waiting + (
+            self.label_studio.count_skipped(request.project) if request.skipped else 0
+        )
 
     def _status(
         self,
@@ -175,10 +183,22 @@ class Readiness:
         )
 
 
-def _unfit_promise(request: JobRequest, schema: LabelSchema) -> tuple[Reason, ...]:
-    if not request.accept or request.promise is not Promise.BOXES:
+def _unacceptable(
+    request: JobRequest, schema: LabelSchema, counts: Counts | None = None
+) -> tuple[Reason, ...]:
+    """Return why a job cannot accept as it is asked to."""
+    if not request.accept:
         return ()
-    return preconditions.promise_fits(schema)
+    promise = preconditions.promise_fits(schema) if request.promise is Promise.BOXES else ()
+    return (*promise, *(() if request.partial else preconditions.incomplete(schema, counts)))
+
+
+def _skipped(tasks: int) -> Iterable[str]:
+    if tasks:
+        yield (
+            f"{tasks} skipped {'task is' if tasks == 1 else 'tasks are'} left out; a job predicts "
+            "them, too, if it is started with --skipped"
+        )
 
 
 def _unsupported(exc: UnsupportedConfig) -> Reason:

@@ -32,6 +32,8 @@ VERSION = "Only for pre-labeling: model version"
 MAX_ERROR = "If accepted: maximum error, %"
 PROMISE = "If accepted: what is promised"
 CONFIDENCE = "If accepted: confidence, %"
+PARTIAL = "If accepted: go on where some controls are not learned"
+SKIPPED = "Predict skipped tasks, too"
 RANDOM = "If accepted, in active learning: the labeled images were drawn at random"
 """Label Studio cannot hide fields, so a field's name says when it applies. Names of two fields in a
 row are cut after about thirty letters."""
@@ -155,6 +157,10 @@ def choices(versions, fields):
             share("confidence", CONFIDENCE, fields["confidence"]),
         ]
     )
+    partial = {"no": "No", "yes": "Yes: make predictions, and accept none"}
+    rows.append([select("partial", PARTIAL, partial)])
+    skipped = {"no": "No", "yes": "Yes, where nothing is accepted"}
+    rows.append([select("skipped", SKIPPED, skipped)])
     random = {"no": "No", "yes": "Yes: all of them support the guarantee"}
     rows.append([select("labels_are_random", RANDOM, random)])
     return [{"columnCount": len(row), "fields": row} for row in rows]
@@ -201,6 +207,8 @@ def job_wish(form):
         "mode": form.get("mode", "active-learning"),
         "algorithm": form.get("algorithm", "fast"),
         "accept": form.get("accept") == "yes",
+        "partial": form.get("partial") == "yes",
+        "skipped": form.get("skipped") == "yes",
         "labels_are_random": form.get("labels_are_random") == "yes",
         "promise": form.get("promise", "dataset"),
         "max_error": fraction(form.get("max_error", 5)),

@@ -34,6 +34,8 @@ ANNOTATION_FIELDS = (
 
 _UNTOUCHED = (where("total_annotations", "equal", 0), where("cancelled_annotations", "equal", 0))
 
+_SKIPPED = (where("total_annotations", "equal", 0), where("cancelled_annotations", "greater", 0))
+
 
 class Tasks:
     """List tasks, and create them by uploading images.
@@ -59,7 +61,15 @@ class Tasks:
 
     def count_unlabeled(self, project: int) -> int:
         """Count what `unlabeled` would list, in one request."""
-        return int(self._page(project, _UNTOUCHED, ("id",), "task_only", 1)["total"])
+        return self._count(project, _UNTOUCHED)
+
+    def skipped(self, project: int) -> Iterator[JsonObject]:
+        """Tasks that were skipped and have no other annotation: `id` and `data`."""
+        return self.matching(project, _SKIPPED, ("id", "data"))
+
+    def count_skipped(self, project: int) -> int:
+        """Count what `skipped` would list, in one request."""
+        return self._count(project, _SKIPPED)
 
     def newest_labeled(self, project: int, most: int = 100) -> tuple[int, list[str]]:
         """Return the number of annotations, and when labeled tasks last changed, newest first.
@@ -143,6 +153,9 @@ class Tasks:
             if not page or len(page) >= answer["total"]:
                 return
             last = page[-1]["id"]
+
+    def _count(self, project: int, filters: Sequence[JsonObject]) -> int:
+        return int(self._page(project, filters, ("id",), "task_only", 1)["total"])
 
     def _page(
         self,

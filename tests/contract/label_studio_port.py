@@ -116,6 +116,8 @@ class LabelStudioContract:
         unlabeled = [ref.task for ref in port.unlabeled(scene.project, schema)]
         assert unlabeled == others
         assert port.count_unlabeled(scene.project) == len(others)
+        assert [ref.task for ref in port.skipped_tasks(scene.project, schema)] == [skipped]
+        assert port.count_skipped(scene.project) == 1
 
     def test_what_people_did_to_audited_tasks_is_told_without_those_that_are_gone(
         self, scene: Scene, port: LabelStudio, schema: LabelSchema, control: ControlName

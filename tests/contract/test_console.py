@@ -170,6 +170,7 @@ class TestForms:
             **{**FORM, "mode": "pre-labeling", "algorithm": "precise", "max_error": "2,5"},
             model_version="al-0002-77aa",
             accept="on",
+            partial="on",
             labels_are_random="on",  # hidden by then: it is for active learning
         )
         assert answer.status_code == 303
@@ -178,6 +179,7 @@ class TestForms:
         assert (asked.mode, asked.algorithm) == (Mode.PRE_LABELING, Algorithm.PRECISE)
         assert asked.model_version == "al-0002-77aa"
         assert (asked.accept, asked.labels_are_random) == (True, False)
+        assert (asked.partial, asked.skipped) == (True, False)
         assert (asked.max_error, asked.confidence) == (0.025, 0.95)
 
     def test_show_every_reason_and_what_was_chosen_when_refused(self, client, backend):

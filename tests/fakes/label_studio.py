@@ -4,7 +4,15 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from backend.domain.answers import Answer, Answers, ImageRef, LabeledImage, NoPrediction, Prediction
+from backend.domain.answers import (
+    Answer,
+    Answers,
+    ImageRef,
+    LabeledImage,
+    NoPrediction,
+    Prediction,
+    Unanswered,
+)
 from backend.domain.audits import AuditLabels
 from backend.domain.errors import NotFound
 from backend.domain.ids import ControlName, ProjectId, TaskId, VersionName
@@ -78,6 +86,8 @@ class FakeLabelStudio(FakeProjects):
         self.looked_through: list[VersionName] = []
         """Versions that `predicted` was asked for: it lists the whole project."""
         self.repairs: dict[TaskId, dict[str, int]] = {}
+        self.unanswered: dict[TaskId, dict[ControlName, Unanswered]] = {}
+        """Why labeled tasks leave controls unanswered."""
         self._looks = 0
         self._looked_at: dict[TaskId, dict[ControlName, Answer]] = {}
         self._touched: dict[TaskId, datetime] = {}
@@ -104,6 +114,7 @@ class FakeLabelStudio(FakeProjects):
                     self.repairs.get(task, {}),
                     by_person,
                     task not in self.seen,
+                    unanswered=self.unanswered.get(task, {}),
                 )
 
     def unlabeled(self, project: ProjectId, schema: LabelSchema) -> Iterator[ImageRef]:
@@ -128,6 +139,15 @@ class FakeLabelStudio(FakeProjects):
         self._looked_at = dict(labeled)
         touched = sorted((self._touched[task] for task in labeled), reverse=True)
         return ProjectActivity(len(labeled), len(self.people), tuple(touched[:100]))
+
+    def skipped_tasks(self, project: ProjectId, schema: LabelSchema) -> Iterator[ImageRef]:
+        return (self.ref(task) for task in self._skipped())
+
+    def count_skipped(self, project: ProjectId) -> int:
+        return len(self._skipped())
+
+    def _skipped(self) -> list[TaskId]:
+        return sorted(task for task in self.skipped if self.people.get(task) is None)
 
     def audit_labels(
         self, project: ProjectId, schema: LabelSchema, tasks: Sequence[TaskId]

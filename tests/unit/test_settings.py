@@ -64,7 +64,7 @@ def test_an_empty_folder_is_none_and_not_the_working_directory(monkeypatch):
     ("name", "value"),
     [
         ("AUTOLABEL_MIN_IMAGES_PER_LABEL", "4"),
-        ("AUTOLABEL_MIN_LABELS", "1"),
+        ("AUTOLABEL_MIN_LABELS", "0"),
         ("AUTOLABEL_PORT", "many"),
         ("AUTOLABEL_DEVICE", "gpu"),
         ("AUTOLABEL_HARD_THRESHOLD", "1.5"),

@@ -81,6 +81,8 @@ def _fields() -> JsonObject:
         "mode": mode,
         "algorithm": form.get("algorithm", ""),
         "accept": "accept" in form,
+        "partial": "partial" in form,
+        "skipped": "skipped" in form,
         "promise": form.get("promise", Promise.DATASET.value),
         "max_error": _share("max_error"),
         "confidence": _share("confidence"),

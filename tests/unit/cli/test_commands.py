@@ -67,8 +67,17 @@ class TestLabel:
         assert run("label", 2, *options, *numbers, "--no-wait").exit_code == 0
         (asked,) = backend.started
         assert asked.algorithm is Algorithm.PRECISE
+        assert not asked.skipped
         assert (asked.accept, asked.labels_are_random) == (True, True)
         assert (asked.max_error, asked.confidence) == (0.02, 0.99)
+
+    def test_what_is_not_complete_is_predicted_on_request(self, run, backend):
+        assert run("label", 2, "--accept", "--partial", "--no-wait").exit_code == 0
+        assert run("label", 2, "--skipped", "--no-wait").exit_code == 0
+        assert [(one.partial, one.skipped) for one in backend.started] == [
+            (True, False),
+            (False, True),
+        ]
 
     def test_a_version_is_named_for_pre_labeling(self, run, backend):
         done = run("label", 2, "--mode", "pre-labeling", "--model", NEW, "--no-wait", "--json")

@@ -9,6 +9,7 @@ from backend.domain.versions import ModelVersion
 from backend.policies.preconditions import (
     Counts,
     Minimum,
+    incomplete,
     model_fits,
     none_chosen,
     reasons,
@@ -67,6 +68,48 @@ def test_every_reason_is_given_at_once_with_counts():
     ]
     assert [(reason.have, reason.need) for reason in readiness.reasons] == [(1, 2), (3, 5), (0, 1)]
     assert readiness.reasons[1].label == "dog"
+
+
+BOXES = ControlName("boxes")
+
+
+def boxes(*labels):
+    return Control(BOXES, "image", TaskKind.DETECTION, tuple(map(Label, labels)))
+
+
+def test_rectangles_of_one_label_are_refused_by_naming_the_setting():
+    (reason,) = ready([boxes("gauge")], counts(BOXES, gauge=80)).reasons
+    assert reason.text == (
+        "1 of 2 labels used. Give the labeling config at least 2 labels, or set "
+        "AUTOLABEL_MIN_LABELS=1, which allows rectangles with a single label."
+    )
+
+
+def test_who_runs_the_backend_may_allow_rectangles_of_one_label_but_never_choices():
+    least = Minimum(labels=1, images=5)
+    one = LabelSchema("image", (boxes("gauge"),))
+    assert not reasons(one, Counts(counts(BOXES, gauge=80), 80, 9), least)
+    choice = LabelSchema("image", (control(PETS, "cat"),))
+    (reason,) = reasons(choice, Counts(counts(PETS, cat=80), 80, 9), least)
+    assert (reason.have, reason.need) == (1, 2)
+    assert "AUTOLABEL_MIN_LABELS" not in reason.hint
+
+
+def test_the_labels_of_the_whole_project_count_for_rectangles():
+    asked = [control(PETS, "cat", "dog"), boxes("gauge")]
+    assert not ready(asked, [*counts(PETS, cat=9, dog=9), *counts(BOXES, gauge=9)]).reasons
+
+
+def test_accepting_beside_what_is_not_learned_is_refused_by_name():
+    learned = LabelSchema(
+        "image", (control(PETS, "cat", "dog"), boxes("x")), unlearned=("<TextArea name='note'>",)
+    )
+    found = incomplete(learned, Counts(counts(PETS, cat=9, dog=9), 18, 9))
+    assert [one.code for one in found] == [ReasonCode.UNLEARNED_CONTROLS] * 2
+    assert "<TextArea name='note'>" in found[0].message
+    assert "'boxes' (no labels yet)" in found[1].message
+    assert "--partial" in found[0].hint
+    assert len(incomplete(learned)) == 1
 
 
 def test_a_config_with_a_single_label_has_a_hint_to_add_more():

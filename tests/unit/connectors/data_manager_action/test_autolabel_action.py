@@ -138,6 +138,7 @@ def test_a_field_that_does_not_always_apply_says_when_it_does(action, project):
         "confidence",
         "labels_are_random",
         "promise",
+        "partial",
     }
 
 
