@@ -32,15 +32,24 @@ _FILE = ".env"
 _ENCODING = "utf-8-sig"  # editors on Windows put a byte order mark first
 
 
-_PATHS = ("data_dir", "local_files_root", "media_root", "delete_files_root", "backbone_weights")
+_PATHS = (
+    "data_dir",
+    "local_files_root",
+    "media_root",
+    "delete_files_root",
+    "backbone_weights",
+    "ca_bundle",
+)
 """Settings that are paths: empty means unset, and `~` is expanded."""
 
 
-def _without_trailing_slash(url: str) -> str:
-    return url.rstrip("/")
+def _completed(url: str) -> str:
+    """Return an address with its scheme, which people leave out, and without trailing slash."""
+    url = url.strip().rstrip("/")
+    return url if "://" in url or not url else f"http://{url}"
 
 
-Url = Annotated[str, AfterValidator(_without_trailing_slash)]
+Url = Annotated[str, AfterValidator(_completed)]
 Reason = Annotated[int, Field(ge=0, le=31)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -72,6 +81,11 @@ class Settings(BaseSettings):
         "",
         validation_alias="LABEL_STUDIO_PUBLIC_URL",
         description="address of Label Studio in browsers and tasks; empty means LABEL_STUDIO_URL",
+    )
+    ca_bundle: Path | None = Field(
+        None,
+        description="certificate authorities to trust besides the usual ones: a PEM file; "
+        "SSL_CERT_FILE and REQUESTS_CA_BUNDLE are honoured too",
     )
     host: str = Field("127.0.0.1", description="address on which the backend listens")
     port: int = Field(9090, ge=0, le=65535, description="port on which the backend listens")
@@ -211,6 +225,13 @@ class Settings(BaseSettings):
         120, ge=0, description="how long a job waits while Label Studio is unreachable"
     )
 
+    @field_validator("port", mode="before")
+    @classmethod
+    def _not_a_service(cls, port: object) -> object:
+        """Pass over the address that Kubernetes sets for a service called `autolabel`."""
+        is_service = isinstance(port, str) and _LINK.match(port)
+        return cls.model_fields["port"].default if is_service else port
+
     @field_validator("hard_weights", mode="before")
     @classmethod
     def _decoded(cls, weights: object) -> object:
@@ -329,10 +350,28 @@ def _refuse_half_of_a_login(settings: Settings) -> None:
         raise BadInput(message, "Choose another user name; the password may contain one")
 
 
+_SERVICE = re.compile(
+    r"AUTOLABEL_(\w+_)?(SERVICE_(HOST|PORT)(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
+)
+_LINK = re.compile(r"(tcp|udp|sctp)://")
+
+
+def _is_of_kubernetes(name: str, value: object) -> bool:
+    """Whether a variable is one that Kubernetes or a Docker link sets for a service."""
+    is_port = name.startswith(PREFIX) and name.endswith("PORT")
+    return bool(_SERVICE.fullmatch(name) or (is_port and _LINK.match(str(value))))
+
+
 def _refuse_unknown(environment: Mapping[str, object]) -> None:
-    """Refuse names that are no settings, also known ones in other letters than capitals."""
+    """Refuse names that are no settings, also known ones in other letters than capitals.
+
+    Kubernetes sets variables for each service of a namespace, so one called `autolabel` brings
+    names that are nobody's typos.
+    """
     known = variables()
-    for name in environment:
+    for name, value in environment.items():
+        if _is_of_kubernetes(name, value):
+            continue
         is_meant = name.upper().startswith(PREFIX) or name.upper() in known
         if is_meant and name not in known:
             near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0)

@@ -87,7 +87,7 @@ from backend.stores.predictions import PredictionStore
 from backend.stores.project_folders import ProjectFolders
 from backend.stores.scratch import scratch_folder
 from backend.stores.versions import VersionStore
-from connectors.http import Pause
+from connectors.http import HttpClient, Pause
 from connectors.label_studio.client import LabelStudioClient
 
 PACKAGES = ("label-studio-autolabel", "torch", "torchvision", "ultralytics", "onnxruntime", "numpy")
@@ -468,12 +468,23 @@ def real_parts(
     )
 
 
+def http_client(settings: Settings, url: str) -> HttpClient:
+    """Return a client without a token, such as for this backend's own address."""
+    return HttpClient(url, ca_bundle=settings.ca_bundle)
+
+
 def label_studio_client(
     settings: Settings, patience: float, pause: Pause = time.sleep
 ) -> LabelStudioClient:
     """Return a client that waits `patience` seconds for a Label Studio that does not answer."""
     key = settings.label_studio_api_key.get_secret_value()
-    return LabelStudioClient(settings.label_studio_url, key, patience=patience, pause=pause)
+    return LabelStudioClient(
+        settings.label_studio_url,
+        key,
+        patience=patience,
+        pause=pause,
+        ca_bundle=settings.ca_bundle,
+    )
 
 
 def _extractor(

@@ -5,6 +5,7 @@ ConnectorError          what happened, and what to do about it
 ├── Denied              the token is wrong, expired or lacks a permission
 ├── ResourceNotFound    no such project, task, tab or address
 ├── Rejected            the request was understood and refused, for the reason given
+│   └── TooLarge        the body of the request was; a smaller one may be accepted
 ├── FetchFailed         one image cannot be fetched; other images are not affected
 │   └── TransientError  the same, but a later attempt may succeed
 └── DiskFull            what was fetched cannot be stored
@@ -38,6 +39,10 @@ class ResourceNotFound(ConnectorError):
 
 class Rejected(ConnectorError):
     """The request was understood and refused."""
+
+
+class TooLarge(Rejected):
+    """The body of a request is larger than a proxy in front of Label Studio lets through."""
 
 
 class FetchFailed(ConnectorError):

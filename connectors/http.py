@@ -3,15 +3,18 @@
 import time
 from collections.abc import Callable, Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
 import httpx
 
+from connectors.certificates import tls_context
 from connectors.errors import ConnectorError, Rejected, Unreachable
 from connectors.http_errors import decoded, raise_for, translated
 from connectors.retry import Backoff, with_retries
 from connectors.tokens import TokenAuth
+from connectors.transport import ProxiedTransport
 
 _IDEMPOTENT: Final = frozenset({"GET", "HEAD", "PUT", "PATCH", "DELETE"})
 _SERVER_DOWN: Final = frozenset({429, 502, 503, 504})
@@ -33,7 +36,8 @@ class HttpClient:
 
     Idempotent requests are repeated for `patience` seconds while the server does not answer or
     answers 429, 502, 503 or 504; other requests only while no connection can be made. Paths are
-    relative to `base_url`, which may have a path itself.
+    relative to `base_url`, which may have a path itself. `ca_bundle` has certificate authorities
+    that are trusted besides the usual ones.
 
     Every method raises Unreachable, Denied, ResourceNotFound or Rejected, and no error of httpx.
     """
@@ -47,7 +51,9 @@ class HttpClient:
         patience: float = 0.0,
         pause: Pause | None = None,
         clock: Callable[[], float] = time.monotonic,
+        ca_bundle: Path | None = None,
     ) -> None:
+        self.tls = tls_context(ca_bundle)
         self._base = _parsed(base_url.rstrip("/"))
         self._has_token = bool(api_key.strip())
         self._timeout = timeout
@@ -55,7 +61,9 @@ class HttpClient:
         self.pause = pause or time.sleep
         self._clock = clock
         no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
-        self._client = httpx.Client(cookies=no_cookies)
+        self._client = httpx.Client(
+            cookies=no_cookies, transport=ProxiedTransport(self.tls), trust_env=False
+        )
         self._auth = TokenAuth(self._base, api_key.strip(), self._exchange, clock)
 
     @property

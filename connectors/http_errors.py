@@ -4,19 +4,46 @@ Messages have addresses without user and query, which may contain secrets, and o
 the body of a response.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
 
 import httpx
 
-from connectors.errors import ConnectorError, Denied, Rejected, ResourceNotFound, Unreachable
+from connectors.certificates import HINT, certificate_fault
+from connectors.errors import (
+    ConnectorError,
+    Denied,
+    Rejected,
+    ResourceNotFound,
+    TooLarge,
+    Unreachable,
+)
 
 HINT_ON_DENIAL = (
     "Create a personal access token in Label Studio under Account & Settings and set it as"
     " LABEL_STUDIO_API_KEY"
 )
+HINT_ON_SIZE = (
+    "A proxy in front of Label Studio limits the size of requests: raise it there, in nginx by"
+    " client_max_body_size"
+)
+HINT_ON_PROXY = (
+    "Correct HTTP_PROXY and HTTPS_PROXY (user and password too), or add the host to NO_PROXY"
+)
+_BY_STATUS: Mapping[int, tuple[type[ConnectorError], str]] = {
+    401: (Denied, HINT_ON_DENIAL),
+    403: (Denied, HINT_ON_DENIAL),
+    404: (ResourceNotFound, ""),
+    410: (ResourceNotFound, ""),
+    413: (TooLarge, HINT_ON_SIZE),
+    429: (Unreachable, ""),
+}
+"""The error and the hint of a status; others are Unreachable from 500 on, and Rejected below."""
+
 _LONGEST_REASON = 300
+PROXY = "proxy"
+"""The extension of a request that names the proxy which it went through."""
 
 
 @contextmanager
@@ -33,7 +60,11 @@ def translated(method: str, url: httpx.URL) -> Generator[None, None, None]:
         raise Rejected(f"{where}{url.path} is not a valid address") from exc
     except httpx.TooManyRedirects as exc:
         raise Rejected(f"{where} redirects {url.path} in circles") from exc
+    except httpx.ProxyError as exc:
+        raise _refused_by_proxy(where, exc) from exc
     except (httpx.HTTPError, httpx.StreamError) as exc:
+        if fault := certificate_fault(exc):
+            raise Rejected(f"the certificate of {where} is not trusted: {fault}", HINT) from exc
         hint = "Is it running, and is this its address?"
         raise Unreachable(f"{where} cannot be reached ({type(exc).__name__})", hint) from exc
 
@@ -66,20 +97,32 @@ def _place(url: httpx.URL) -> str:
     return f"{url.host}:{url.port}" if url.port else url.host
 
 
+def _refused_by_proxy(where: str, exc: httpx.ProxyError) -> ConnectorError:
+    """The proxy did not open the tunnel; its answer begins with a status, such as `407`."""
+    lasts = str(exc)[:1] == "4"
+    error = Rejected if lasts else Unreachable
+    return error(f"the proxy refused the connection to {where}: {exc}", HINT_ON_PROXY)
+
+
 def _for_status(exc: httpx.HTTPStatusError) -> ConnectorError:
     request, status = exc.request, exc.response.status_code
+    if _is_of_proxy(exc.response):
+        what = f"the proxy {request.extensions[PROXY]} answered {status} to {_place(request.url)}"
+        return Rejected(what, HINT_ON_PROXY)
     what = f"{_place(request.url)} answered {status} to {request.method} {request.url.path}"
     what += _reason(exc.response)
     if exc.response.has_redirect_location:
         place = _place(exc.response.next_request.url if exc.response.next_request else request.url)
         return Rejected(f"{what} by a redirect to {place}", "Set LABEL_STUDIO_URL to that address")
-    if status in {401, 403}:
-        return Denied(what, HINT_ON_DENIAL)
-    if status in {404, 410}:
-        return ResourceNotFound(what)
-    if status == 429 or status >= 500:
-        return Unreachable(what)
-    return Rejected(what)
+    error, hint = _BY_STATUS.get(status, (Unreachable if status >= 500 else Rejected, ""))
+    return error(what, hint)
+
+
+def _is_of_proxy(response: httpx.Response) -> bool:
+    """Whether a refusal is the proxy's own: Label Studio's have a reason in JSON."""
+    if PROXY not in response.request.extensions or response.request.url.scheme != "http":
+        return False
+    return response.status_code == 407 or (response.status_code == 403 and not _reason(response))
 
 
 def _reason(response: httpx.Response) -> str:

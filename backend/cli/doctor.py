@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import partial
 from urllib.parse import urlsplit
 
-import httpx
 from rich.markup import escape
 from rq import Worker
 
@@ -27,6 +26,7 @@ from backend.processes import exposure
 from backend.processes.embedded_redis import redis_url
 from backend.services.connecting import POLLING_HINT
 from backend.settings import Settings, without_login
+from backend.stores.atomic_files import require_writable
 from backend.stores.polled_projects import PolledProjectFiles
 
 SMALL_DISK = 2_000_000_000
@@ -103,7 +103,8 @@ def label_studio(settings: Settings) -> str:
         ):
             return f"{client.version()} at {url}"
     except (Unavailable, NotFound, BadInput) as exc:
-        hint = "Start it, and set LABEL_STUDIO_URL to its address"
+        start = "Start it, and set LABEL_STUDIO_URL to its address, with its path if it has one"
+        hint = exc.hint if isinstance(exc, BadInput) and exc.hint else start
         raise Unavailable(f"no Label Studio at {url}: {exc.message}", hint) from exc
 
 
@@ -130,15 +131,22 @@ def worker(settings: Settings) -> str:
 def web(settings: Settings) -> str:
     """Request the address that Label Studio is given, from this machine."""
     try:
-        answer = httpx.get(f"{settings.public_url}/health", timeout=3)
-        unwatched = answer.raise_for_status().json().get("unwatched_projects", 0)
-    except (httpx.HTTPError, ValueError, AttributeError) as exc:
-        hint = "Run `autolabel up`, and set AUTOLABEL_PUBLIC_URL to its address"
+        with errors_translated(), wiring.http_client(settings, settings.public_url) as client:
+            health = client.request_json("GET", "/health", timeout=3)
+        unwatched, nameless = health["unwatched_projects"], health.get("nameless_webhooks", 0)
+    except (AutolabelError, LookupError, TypeError, AttributeError) as exc:
+        start = "Run `autolabel up`, and set AUTOLABEL_PUBLIC_URL to its address"
+        hint = exc.hint if isinstance(exc, BadInput) and exc.hint else start
         raise Unavailable(f"{without_login(settings.public_url)} does not answer", hint) from exc
     if unwatched:
         raise Unavailable(
             f"{unwatched} projects cannot be watched for new annotations",
             "The log of the web process names them; no training starts automatically for them",
+        )
+    if nameless:
+        raise Unavailable(
+            f"{nameless} webhooks named no project, so their annotations were not counted",
+            "Run `autolabel connect PROJECT` for each project: it switches 'Send payload' on again",
         )
     return f"answers at {without_login(settings.public_url)}"
 
@@ -184,13 +192,7 @@ def detector_of(settings: Settings, project: ProjectId) -> str:
 
 def disk(settings: Settings) -> str:
     folder = settings.data_dir
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / ".doctor").write_text("can be written")
-        (folder / ".doctor").unlink()
-    except OSError as exc:
-        hint = "Make it writable, or set AUTOLABEL_DATA_DIR"
-        raise OutOfSpace(f"{folder} cannot be written: {exc.strerror}", hint) from exc
+    require_writable(folder)
     free = shutil.disk_usage(folder).free
     if free < SMALL_DISK:
         hint = "Free some space, or set AUTOLABEL_DATA_DIR to a folder elsewhere"

@@ -3,6 +3,7 @@
 import typer
 
 from backend import settings, wiring
+from backend.stores.atomic_files import require_writable
 
 commands = typer.Typer()
 
@@ -14,7 +15,9 @@ def up() -> None:
     """Run Redis, the web process and one worker in this terminal. Ctrl-C stops all."""
     from backend.processes import supervisor  # noqa: PLC0415 - other commands need not load it
 
-    raise typer.Exit(supervisor.up(settings.load()))
+    configured = settings.load()
+    require_writable(configured.data_dir)
+    raise typer.Exit(supervisor.up(configured))
 
 
 @commands.command()
@@ -24,6 +27,7 @@ def serve() -> None:
     from backend.web import app as web  # noqa: PLC0415 - other commands need not load it
 
     configured = settings.load()
+    require_writable(configured.data_dir)
     backend = wiring.backend(configured)
     limit_blas_threads()
     with wiring.watcher(backend).running(), wiring.poller(backend, configured).running():
@@ -37,6 +41,7 @@ def worker() -> None:
     from backend.processes import warm_up, worker  # noqa: PLC0415 - other commands need not load them
 
     configured = settings.load()
+    require_writable(configured.data_dir)
     with warm_up.beside(configured):
         rq_entry.preload(configured)
         worker.run_worker(configured)

@@ -9,7 +9,7 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from backend.domain.errors import OutOfSpace
+from backend.domain.errors import OutOfSpace, Unavailable
 
 _DRAFT = re.compile(r"\..+\.[a-z0-9_]{8}")
 """Names of drafts: `.NAME.` and what `mkstemp` adds."""
@@ -51,6 +51,24 @@ def sweep_drafts(data_dir: Path, *, older_than: float) -> None:
                 is_old = abs(age) > older_than  # a file of the future is old: the clock ran ahead
                 if is_old and _DRAFT.fullmatch(path.name) and path.is_file():
                     path.unlink()
+
+
+def require_writable(folder: Path) -> None:
+    """Check that this user can write into a folder, which is made if it is missing.
+
+    Raises:
+        Unavailable: naming the user, which a container may run under at random.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"can be written")
+    except OSError as exc:
+        raise Unavailable(
+            f"{folder} cannot be written by user {os.getuid()}: {exc.strerror}",
+            "Make it writable for this user or one of its groups (chgrp -R 0, chmod -R g=u), or set"
+            " AUTOLABEL_DATA_DIR to another folder",
+        ) from exc
 
 
 def sync(path: Path) -> None:

@@ -10,11 +10,14 @@ from typing import Final
 import httpcore
 import httpx
 
+from connectors.certificates import HINT, certificate_fault
 from connectors.errors import ConnectorError, FetchFailed, TransientError
 from connectors.http import HttpClient
+from connectors.http_errors import HINT_ON_PROXY
 from connectors.images.circuit_breaker import CircuitBreaker
 from connectors.images.content import Content, Limits, check_size, save
 from connectors.images.network import Connections, Deadline, within
+from connectors.proxies import shown
 from connectors.retry import Backoff, with_retries
 
 _ATTEMPTS: Final = 3
@@ -28,7 +31,7 @@ _READ_SECONDS: Final = 15.0
 _CONNECT_SECONDS: Final = 5.0
 """Shorter than the default limit of a fetch, so that a second attempt fits."""
 
-_BROKEN: Final = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError)
+_BROKEN: Final = (httpcore.NetworkError, httpcore.ProtocolError)
 
 _HEADERS: Final = (
     ("Accept", "image/*,*/*;q=0.8"),
@@ -80,7 +83,7 @@ class Downloader:
     ) -> None:
         self._label_studio = label_studio
         self._limits = limits
-        self._connections = Connections(connections)
+        self._connections = Connections(connections, label_studio.tls)
         self._breaker = CircuitBreaker(patience)
         self._patience = patience
 
@@ -170,7 +173,7 @@ class Downloader:
                 if response.status == 200:
                     return self._save(response, url, to, signed)
                 if response.status not in _MOVED:
-                    raise _refusal(response, url, signed)
+                    raise self._refusal(response, url, signed)
                 url = _parsed(_header(response, "location"), url)
         raise FetchFailed(
             f"{url.host} redirects more than {_REDIRECTS} times",
@@ -185,13 +188,23 @@ class Downloader:
             scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
         )
         headers = self._headers(signed, validator)
-        pool = self._connections.to(url.scheme, url.host)
+        pool = self._connections.to(url.scheme, url.host, url.port)
         timeouts = {"connect": _CONNECT_SECONDS, "read": _READ_SECONDS, "write": _READ_SECONDS}
         with (
             _translated(url, signed),
             pool.stream("GET", target, headers=headers, extensions={"timeout": timeouts}) as found,
         ):
             yield found
+
+    def _refusal(self, response: httpcore.Response, url: httpx.URL, signed: bool) -> FetchFailed:
+        """Tell a refusal of the proxy from one of the server."""
+        proxy = self._connections.proxy(url.scheme, url.host, url.port)
+        is_html = "html" in _header(response, "content-type")
+        status = response.status
+        if proxy and url.scheme == "http" and (status == 407 or (status == 403 and is_html)):
+            what = f"the proxy {shown(proxy)} answered {status} to {url.host}"
+            return FetchFailed(what, HINT_ON_PROXY)
+        return _refusal(response, url, signed)
 
     def _headers(self, signed: bool, validator: str) -> list[tuple[str, str]]:
         name, _, value = validator.partition(": ")
@@ -235,7 +248,13 @@ def _translated(url: httpx.URL, signed: bool) -> Generator[None, None, None]:
         yield
     except httpcore.ConnectTimeout as exc:
         raise _server_down(f"{server} does not answer", signed) from exc
+    except httpcore.ProxyError as exc:
+        what = f"the proxy refused the connection to {url.host}: {exc}"
+        raise (FetchFailed if str(exc)[:1] == "4" else TransientError)(what, HINT_ON_PROXY) from exc
     except httpcore.ConnectError as exc:
+        if fault := certificate_fault(exc):
+            what = f"the certificate of {url.host} is not trusted: {fault}"
+            raise FetchFailed(what, HINT) from exc
         raise _server_down(f"{server} cannot be reached ({exc})", signed) from exc
     except httpcore.TimeoutException as exc:
         hint = "Try again later, or raise AUTOLABEL_FETCH_SECONDS"

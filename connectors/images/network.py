@@ -14,16 +14,17 @@ import socket
 import ssl
 import threading
 import time
-import urllib.request
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from contextvars import ContextVar
+from importlib.util import find_spec
 from typing import Any, Final
+from urllib.parse import unquote, urlsplit
 
 import httpcore
-import httpx
 
-from connectors.errors import FetchFailed
+from connectors.errors import FetchFailed, Rejected
+from connectors.proxies import Proxies, unusable
 
 _METADATA: Final = tuple(
     ipaddress.ip_network(network)
@@ -79,17 +80,27 @@ class Connections:
     addresses itself. Safe for several threads.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, tls: ssl.SSLContext) -> None:
         self._size = size
-        self._proxies = urllib.request.getproxies()
+        self._tls = tls
+        self._proxies = Proxies()
         self._lock = threading.Lock()
         self._pools: dict[str, httpcore.ConnectionPool] = {}
 
-    def to(self, scheme: str, host: str) -> httpcore.ConnectionPool:
-        """Return the pool for a host."""
-        proxy = self._proxies.get(scheme, "")
-        if proxy and urllib.request.proxy_bypass(host):
-            proxy = ""
+    def proxy(self, scheme: str, host: str, port: int | None = None) -> str:
+        """Return the URL of the proxy to a host, "" for a direct connection.
+
+        Raises:
+            FetchFailed: when it cannot be used.
+        """
+        try:
+            return self._proxies.of(scheme, host, port)
+        except Rejected as exc:
+            raise FetchFailed(exc.message, exc.hint) from exc
+
+    def to(self, scheme: str, host: str, port: int | None = None) -> httpcore.ConnectionPool:
+        """Return the pool for a host. Raises FetchFailed for a proxy that cannot be used."""
+        proxy = self.proxy(scheme, host, port)
         with self._lock:
             if proxy not in self._pools:
                 self._pools[proxy] = self._pool(proxy)
@@ -102,13 +113,23 @@ class Connections:
 
     def _pool(self, proxy: str) -> httpcore.ConnectionPool:
         return httpcore.ConnectionPool(
-            ssl_context=httpx.create_ssl_context(),
-            proxy=httpcore.Proxy(proxy) if proxy else None,
+            ssl_context=self._tls,
+            proxy=_proxy(proxy) if proxy else None,
             max_connections=self._size,
             max_keepalive_connections=self._size,
             keepalive_expiry=5.0,
             network_backend=_Fenced(),
         )
+
+
+def _proxy(url: str) -> httpcore.Proxy:
+    """Return the proxy with its user and password, if the URL has them."""
+    parts = urlsplit(url)
+    if parts.scheme.startswith("socks") and find_spec("socksio") is None:
+        exc = unusable(url, "socksio is not installed")
+        raise FetchFailed(exc.message, exc.hint)
+    auth = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
+    return httpcore.Proxy(parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl(), auth)
 
 
 def is_metadata(address: str) -> bool:

@@ -1,14 +1,15 @@
 """Send requests to one Label Studio and check the shape of its JSON."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar, cast
 
-from connectors.errors import ResourceNotFound, Unreachable
+from connectors.errors import ResourceNotFound, TooLarge, Unreachable
 from connectors.http import HttpClient
 
 JsonObject = dict[str, Any]
 Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 
 _ACTION_SECONDS = 300.0
 
@@ -59,6 +60,21 @@ class Calls:
 def batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
     """Split the items into consecutive batches of at most `size`."""
     return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def send_in_parts(items: Sequence[Item], send: Callable[[Sequence[Item]], Answer]) -> list[Answer]:
+    """Send items in one request; in halves, and halves of these, where it is too large.
+
+    Raises:
+        TooLarge: when a single item is.
+    """
+    try:
+        return [send(items)]
+    except TooLarge:
+        if len(items) < 2:
+            raise
+        middle = len(items) // 2
+        return [*send_in_parts(items[:middle], send), *send_in_parts(items[middle:], send)]
 
 
 def unexpected_json(method: str, path: str) -> Unreachable:

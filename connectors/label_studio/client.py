@@ -6,6 +6,7 @@ docs/decisions/label-studio-sdk.md for why the SDK's own client is not used here
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -42,8 +43,11 @@ class LabelStudioClient:
         patience: float = 0.0,
         pause: Pause | None = None,
         clock: Callable[[], float] = time.monotonic,
+        ca_bundle: Path | None = None,
     ) -> None:
-        self.http = HttpClient(base_url, api_key, patience=patience, pause=pause, clock=clock)
+        self.http = HttpClient(
+            base_url, api_key, patience=patience, pause=pause, clock=clock, ca_bundle=ca_bundle
+        )
         self._calls = Calls(self.http)
         self.projects = Projects(self._calls)
         self.tasks = Tasks(self._calls)

@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.errors import Rejected
-from connectors.label_studio.calls import Calls
+from connectors.errors import Rejected, TooLarge
+from connectors.label_studio.calls import Calls, batches, send_in_parts
 from connectors.label_studio.projects import Projects
 from connectors.label_studio.send_once import SendOnce
 from connectors.label_studio.tasks import Tasks
@@ -45,6 +45,7 @@ class PredictionImport:
         self._tasks = tasks
         self._projects = projects
         self._send_once = send_once
+        self._most = self.batch_size
 
     def store(self, project: int, predictions: Sequence[Prediction]) -> Imported:
         """Store predictions; an invalid one is dropped and does not affect the others.
@@ -53,6 +54,7 @@ class PredictionImport:
         tasks that have one count as stored.
 
         Raises:
+            TooLarge: when a proxy refuses the body of a single prediction.
             Rejected: when Label Studio refuses a batch and none of its tasks was deleted.
         """
         total = Imported()
@@ -80,7 +82,9 @@ class PredictionImport:
 
         def send(left: Sequence[Prediction]) -> int:
             try:
-                return self._post(project, left)
+                return sum(self._post_parts(project, left))
+            except TooLarge:
+                raise
             except Rejected as exc:
                 deleted.update(self._deleted(project, left, exc))
                 # a part may have been stored before the refusal
@@ -94,6 +98,18 @@ class PredictionImport:
         if created == [len(batch)]:
             return Imported(len(batch))
         return self._outcome(project, batch, deleted)
+
+    def _post_parts(self, project: int, predictions: Sequence[Prediction]) -> list[int]:
+        """Send predictions in requests that a proxy in front of Label Studio lets through.
+
+        What it took before is remembered: each refused body has been sent in vain.
+        """
+        counts = list[int]()
+        for part in batches(predictions, self._most):
+            sent = send_in_parts(part, lambda some: (self._post(project, some), len(some)))
+            self._most = max(size for _, size in sent) if len(sent) > 1 else self._most
+            counts += [count for count, _ in sent]
+        return counts
 
     def _post(self, project: int, predictions: Sequence[Prediction]) -> int:
         answer = self._calls.object(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.errors import FetchFailed
-from connectors.label_studio.calls import Calls, JsonObject, batches
+from connectors.label_studio.calls import Calls, JsonObject, batches, send_in_parts
 from connectors.label_studio.filters import joined, where
 
 _IDS_PER_QUERY = 90
@@ -114,11 +114,15 @@ class Tasks:
         """
         ids: list[int] = []
         for batch in batches(paths, _FILES_PER_REQUEST):
-            with ExitStack() as opened:
-                # Label Studio keeps only the last of several files sent under the same field name
-                files = {f"file{n}": _part(path, opened) for n, path in enumerate(batch)}
-                ids += self._upload(project, files)
+            parts = send_in_parts(batch, lambda some: self._upload_files(project, some))
+            ids += [task for part in parts for task in part]
         return ids
+
+    def _upload_files(self, project: int, paths: Sequence[Path]) -> list[int]:
+        with ExitStack() as opened:
+            # Label Studio keeps only the last of several files sent under the same field name
+            files = {f"file{n}": _part(path, opened) for n, path in enumerate(paths)}
+            return self._upload(project, files)
 
     def among(
         self,

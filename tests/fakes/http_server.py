@@ -1,6 +1,7 @@
 """A loopback HTTP server that answers what a test says, and remembers what it was asked."""
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -40,14 +41,20 @@ class _Server(ThreadingHTTPServer):
 
 
 class FakeHttpServer:
-    """Listens on a free loopback port while used as a context; `asked` grows with each call."""
+    """Listens on a free loopback port while used as a context; `asked` grows with each call.
 
-    def __init__(self, answer: Answer) -> None:
+    With `tls` it speaks https, though `url` says http.
+    """
+
+    def __init__(self, answer: Answer, tls: ssl.SSLContext | None = None) -> None:
         self.answer = answer
+        self.tls = tls
         self.asked: list[Asked] = []
 
     def __enter__(self) -> Self:
         self._server = _Server(("127.0.0.1", 0), _handler(self))
+        if self.tls:
+            self._server.socket = self.tls.wrap_socket(self._server.socket, server_side=True)
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
         return self
 
@@ -97,6 +104,9 @@ def _handler(fake: FakeHttpServer) -> type[BaseHTTPRequestHandler]:
             self.reply()
 
         def do_POST(self) -> None:
+            self.reply()
+
+        def do_CONNECT(self) -> None:
             self.reply()
 
         def do_PATCH(self) -> None:

@@ -29,6 +29,43 @@ def test_a_setting_with_a_typo_is_an_error_that_names_the_nearest(monkeypatch):
         load(monkeypatch, AUTOLABEL_BAKCBONE="efficientnet_lite0")
 
 
+KUBERNETES = {
+    "AUTOLABEL_SERVICE_HOST": "10.96.12.7",
+    "AUTOLABEL_SERVICE_PORT": "9090",
+    "AUTOLABEL_SERVICE_PORT_HTTP": "9090",
+    "AUTOLABEL_PORT": "tcp://10.96.12.7:9090",
+    "AUTOLABEL_PORT_9090_TCP": "tcp://10.96.12.7:9090",
+    "AUTOLABEL_PORT_9090_TCP_ADDR": "10.96.12.7",
+    "AUTOLABEL_REDIS_SERVICE_HOST": "10.96.12.8",
+    "AUTOLABEL_REDIS_PORT": "tcp://10.96.12.8:6379",
+    "AUTOLABEL_REDIS_PORT_6379_TCP_PROTO": "tcp",
+}
+
+
+def test_variables_that_kubernetes_sets_for_services_are_passed_over(monkeypatch):
+    read = load(monkeypatch, **KUBERNETES)
+    assert read.port == 9090
+    assert settings.environment(read).get("AUTOLABEL_PORT", "9090") == "9090"
+
+
+def test_a_typo_beside_them_is_still_an_error(monkeypatch):
+    with pytest.raises(BadInput, match="AUTOLABEL_REDIS_PORT"):
+        load(monkeypatch, **{**KUBERNETES, "AUTOLABEL_REDIS_PORT": "6379"})
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("label-studio:8080", "http://label-studio:8080"),
+        ("10.0.0.7:8080/", "http://10.0.0.7:8080"),
+        (" https://labels.example/studio/ ", "https://labels.example/studio"),
+    ],
+)
+def test_an_address_may_lack_its_scheme(monkeypatch, given, read):
+    assert load(monkeypatch, LABEL_STUDIO_URL=given).label_studio_url == read
+    assert load(monkeypatch, LABEL_STUDIO_PUBLIC_URL="").label_studio_public_url == ""
+
+
 def test_a_typo_in_the_env_file_is_found_too(monkeypatch, tmp_path):
     (tmp_path / ".env").write_text("AUTOLABEL_PORTS=9191\n")
     monkeypatch.chdir(tmp_path)

@@ -45,6 +45,13 @@ def test_the_image_runs_as_an_ordinary_user_and_has_a_health_check():
         assert "USER 1000" in stage
 
 
+def test_a_random_user_of_group_0_can_write_the_data_folder_and_has_a_home():
+    text = (DOCKER / "Dockerfile").read_text()
+    assert re.search(r"install -d -o autolabel -g root -m 2775 /data", text)
+    for variable in ("HOME=/data", "USER=autolabel"):
+        assert variable in text
+
+
 def test_label_studio_accepts_the_backends_name_for_webhooks(compose):
     url = urlsplit(compose["services"]["web"]["environment"]["AUTOLABEL_PUBLIC_URL"])
     assert "." in url.hostname

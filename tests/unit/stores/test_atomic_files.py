@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from backend.domain.errors import OutOfSpace
-from backend.stores.atomic_files import room_for, sweep_drafts, write_whole
+from backend.domain.errors import OutOfSpace, Unavailable
+from backend.stores.atomic_files import require_writable, room_for, sweep_drafts, write_whole
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path: Path):
@@ -23,6 +23,15 @@ def test_a_full_disk_keeps_the_old_content(tmp_path: Path):
     with pytest.raises(OutOfSpace, match="AUTOLABEL_DATA_DIR"), room_for(path):
         raise OSError(errno.ENOSPC, "No space left on device")
     assert path.read_text() == "old"
+
+
+def test_a_folder_that_this_user_cannot_write_is_named_with_the_user(tmp_path: Path):
+    require_writable(tmp_path / "new" / "data")
+    assert list((tmp_path / "new" / "data").iterdir()) == []
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(Unavailable, match=f"cannot be written by user {os.getuid()}") as refused:
+        require_writable(tmp_path / "file" / "data")
+    assert "AUTOLABEL_DATA_DIR" in refused.value.hint
 
 
 def test_what_has_nothing_to_do_with_space_stays_what_it_is(tmp_path: Path):

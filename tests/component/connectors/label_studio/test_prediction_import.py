@@ -2,7 +2,7 @@
 
 import pytest
 
-from connectors.errors import Rejected, Unreachable
+from connectors.errors import Rejected, TooLarge, Unreachable
 from connectors.label_studio.client import LabelStudioClient
 from connectors.label_studio.prediction_import import DELETED, Imported
 from tests.fakes.clock import FakeClock
@@ -51,6 +51,28 @@ def test_an_import_that_never_arrived_is_sent_again(client, store, reply):
     assert client.prediction_import.store(1, predictions()) == Imported(6)
 
     assert_each_task_has_one(store)
+
+
+@pytest.mark.parametrize("most", [1, 2, 4])
+def test_a_batch_is_halved_until_a_proxy_lets_it_through(client, store, most):
+    store.before = lambda number: Reply(413) if store.sizes[-1] > most else None
+
+    assert client.prediction_import.store(1, predictions()) == Imported(6)
+    assert_each_task_has_one(store)
+
+    store.versions = {task: [] for task in range(1, 7)}
+    before = store.imports
+    client.prediction_import.store(1, predictions())
+    assert max(store.sizes[before:]) <= most, "what was refused is not tried again"
+
+
+def test_a_single_prediction_that_a_proxy_refuses_names_the_limit(client, store):
+    store.before = lambda number: Reply(413)
+
+    with pytest.raises(TooLarge, match="413") as refused:
+        client.prediction_import.store(1, predictions())
+
+    assert "client_max_body_size" in refused.value.hint
 
 
 @pytest.mark.parametrize("reply", [BROKEN, Reply(502), Reply(504)])
