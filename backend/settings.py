@@ -124,6 +124,11 @@ class Settings(BaseSettings):
     backbone_weights: Path | None = Field(
         None, description="local weights file of the backbone, for machines without internet access"
     )
+    upgrade_backbone: str = Field(
+        "",
+        description="a stronger encoder by which an idle worker embeds all projects; the next "
+        "training takes it where it is better",
+    )
     detector: str = Field(
         "yolo11n.pt",
         description="base checkpoint for rectangles: Ultralytics name or path, torchvision:NAME",

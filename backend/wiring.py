@@ -53,6 +53,7 @@ from backend.services.audits import AuditDraw
 from backend.services.auto_accept import AutoAccept
 from backend.services.auto_train import AutoTrain, consuming, retraining_policy
 from backend.services.connecting import Connecting
+from backend.services.encoder_upgrade import EncoderUpgrade
 from backend.services.grouping import Grouping
 from backend.services.label_edits.editing import LabelEditing
 from backend.services.label_edits.plan import LabelPlanner
@@ -244,6 +245,7 @@ def _labeling_jobs(parts: Parts, auditing: Auditing, trainer: Trainer) -> Mappin
             label_studio=parts.label_studio,
             collector=collector,
             trainer=trainer,
+            upgrade=EncoderUpgrade(extractor, parts.settings.upgrade_backbone),
             promotion=Promotion(trainer, parts.versions),
             assessor=assessor,
             audit_draw=draw,

@@ -65,6 +65,10 @@ class FeatureExtractor(ImageFetcher, Protocol):
     @property
     def device(self) -> str: ...
 
+    def uncached(self, refs: Sequence[ImageRef], backbone: str) -> int:
+        """Count the images that this encoder has not embedded yet, or that cannot be fetched."""
+        ...
+
     def choose(self, kinds: Collection[TaskKind], algorithm: Algorithm) -> str:
         """Return the encoder to train controls of these kinds on."""
         ...
@@ -124,6 +128,13 @@ class ExtractionLog(Protocol):
 
     def timings(self) -> Mapping[Step, float]:
         """Return the seconds since the start: in FETCH, waiting for files, and in EMBED."""
+        ...
+
+    def remarks(self, backbone: str) -> Sequence[str]:
+        """Return sentences about this encoder, and about files that were slow to arrive.
+
+        `backbone` is empty where no features were used.
+        """
         ...
 
     def notes(self) -> Mapping[str, int]:

@@ -40,6 +40,8 @@ def _report_lines(report: Json) -> Iterable[str]:
     else:
         lines = _selection_lines if report["version"] is None else _training_lines
         yield from lines(report)
+    for remark in report.get("remarks", ()):
+        yield f"  remark     {escape(str(remark))}"
     seconds = ", ".join(f"{name} {spent:.1f}" for name, spent in report["seconds"].items())
     yield f"  seconds    {seconds}"
 

@@ -18,6 +18,7 @@ from backend.ports.stores import Versions
 from backend.services import audits, project_tasks, suggestions
 from backend.services.assessment import Assessment, Assessor
 from backend.services.audits import AuditDraw
+from backend.services.encoder_upgrade import EncoderUpgrade
 from backend.services.labeling_round import Collector, LabelingRound
 from backend.services.prediction.hard_examples import Trials
 from backend.services.project_tasks import ProjectTasks
@@ -26,7 +27,7 @@ from backend.services.publishing.versions import VersionPublisher
 from backend.services.reporting import sections
 from backend.services.reporting.reporter import Reporter
 from backend.services.suggestions import SuggestingProject
-from backend.services.training.dataset import readable
+from backend.services.training.dataset import Dataset, readable
 from backend.services.training.label_issues import LabelIssues
 from backend.services.training.promotion import Promotion
 from backend.services.training.train import TrainedModels, Trainer
@@ -40,6 +41,7 @@ class ActiveLearning:
     label_studio: SuggestingProject
     collector: Collector
     trainer: Trainer
+    upgrade: EncoderUpgrade
     promotion: Promotion
     assessor: Assessor
     audit_draw: AuditDraw
@@ -58,7 +60,10 @@ class ActiveLearning:
         """
         round_ = self._collect(job, steps)
         with steps(Step.TRAIN) as progress:
-            trained = self._train(round_, progress)
+            trained = self._train(round_, round_.dataset, progress)
+            round_, trained = self.upgrade.better(
+                round_, trained, lambda dataset: self._train(round_, dataset, progress), progress
+            )
             round_ = replace(round_, unreadable=(*round_.unreadable, *trained.unreadable))
             promoted = self.promotion.decide(round_.schema, trained, round_.current, progress)
         with steps(Step.PREDICT) as progress:
@@ -104,14 +109,14 @@ class ActiveLearning:
         if reasons := preconditions.reasons(schema, counts, minimum):
             raise Refused(reasons)
 
-    def _train(self, round_: LabelingRound, progress: Progress) -> TrainedModels:
+    def _train(self, round_: LabelingRound, dataset: Dataset, progress: Progress) -> TrainedModels:
         current, previous = round_.current, dict[ControlName, Path]()
         if current:
             previous = {
                 control: self.versions.folder(round_.project, current.name, control)
                 for control in current.kinds
             }
-        return self.trainer.train(round_.dataset, round_.request.algorithm, previous, progress)
+        return self.trainer.train(dataset, round_.request.algorithm, previous, progress)
 
     def _assess(
         self,

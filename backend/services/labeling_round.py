@@ -35,6 +35,7 @@ class LabelingRound:
     audit uses as its sample, because people stated that they were drawn at random; no model learns
     from them, and `dataset` holds them among the unlabeled ones. `not_blind` counts the labels by
     people that are in no such sample, because they were made from predictions.
+    `remarks` are sentences for the report.
     """
 
     job: Job
@@ -46,6 +47,7 @@ class LabelingRound:
     current: ModelVersion | None
     stated: frozenset[TaskId] = frozenset()
     not_blind: int = 0
+    remarks: tuple[str, ...] = ()
 
     @property
     def request(self) -> JobRequest:

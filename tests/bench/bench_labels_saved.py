@@ -65,6 +65,9 @@ class Shelf:
     def timings(self):
         return {}
 
+    def remarks(self, backbone):
+        return ()
+
     def notes(self):
         return {}
 

@@ -85,3 +85,5 @@ def test_a_report_can_name_the_backbone_and_the_seconds_spent(
     assert extractor.device == "cpu"
     assert set(extractor.timings()) == {"fetch", "embed"}
     assert extractor.notes() == {}
+    assert extractor.remarks(extractor.backbone)
+    assert extractor.uncached(refs[:1], extractor.backbone) == 0

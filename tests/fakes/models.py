@@ -35,6 +35,13 @@ class FakeFeatureExtractor:
     device: str = "cpu"
     precise: str = ""
     extracted: list[str] = field(default_factory=list)
+    not_embedded: int = 0
+
+    def uncached(self, refs: Sequence[ImageRef], backbone: str) -> int:
+        return self.not_embedded
+
+    def remarks(self, backbone: str) -> Sequence[str]:
+        return [f"embedded by {backbone or 'nobody'}"]
 
     def choose(self, kinds: Collection[TaskKind], algorithm: Algorithm) -> str:
         return self.precise if self.precise and algorithm is Algorithm.PRECISE else self.backbone

@@ -104,6 +104,7 @@ class ClassifierFamily:
             "encoder": backbone,
             "backbone": self._slug(backbone),
             "c": validated.c,
+            **_finite("log_loss", validated.log_loss),
             "log_loss_by_c": losses,
             "folds": int(validated.folds.max()) + 1,
             "tried": list(tried),
@@ -171,6 +172,11 @@ def classifier_family(
 def _check(settings: Settings) -> None:
     for one in backbones(named(settings), settings):
         check(one, settings.data_dir)
+
+
+def _finite(name: str, value: float) -> Mapping[str, float]:
+    """Return a note of this value; none where it could not be measured, as JSON has no infinity."""
+    return {name: round(value, 6)} if np.isfinite(value) else {}
 
 
 def _usable(control: Control, answers: Sequence[Answer]) -> tuple[Targets, Rows]:
@@ -245,7 +251,7 @@ def _finetuned(
     truth = multi_hot(training_set.train_answers, better.head.labels)[better.rows]
     folds = stratified(truth, FOLDS, training_set.seed)
     answers = _out_of_fold(training_set, better.head, better.logits, folds, better.rows)
-    notes = {**model.notes, "tried": tried}
+    notes = {**model.notes, "tried": tried, "log_loss": attempt.entry["log_loss"]}
     tuned = replace(model, head=better.head, encoder=better.encoder, notes=notes)
     return _with_metrics(tuned, training_set, answers, better.rows)
 

@@ -21,6 +21,7 @@ from backend.models.embedding.feature_extractor import CachingExtractor, open_ca
 from backend.models.embedding.joined_extractor import EncoderFeatures, JoinedExtractor
 from backend.models.embedding.licences import restriction
 from backend.models.embedding.machine import this_machine
+from backend.models.embedding.remarks import on_encoder, on_files
 from backend.models.images.box_statistics import brightness_and_sharpness
 from backend.models.images.decoding import require_decodable
 from backend.models.images.previews import write_preview
@@ -60,6 +61,7 @@ class EncoderExtractors:
         self._choose = cache(self._chosen)
         self._opened: dict[str, CachingExtractor] = {}
         self._opening = threading.Lock()
+        self._asked: Sequence[ImageRef] = ()
 
     @property
     def backbone(self) -> str:
@@ -96,7 +98,11 @@ class EncoderExtractors:
             NoWeights: when something must be embedded and the encoder's weights are missing.
             OutOfSpace: when there is no room for images or features.
         """
+        self._asked = max(self._asked, refs, key=len)
         return self.named(backbone or self.backbone).extract(refs, progress)
+
+    def uncached(self, refs: Sequence[ImageRef], backbone: str) -> int:
+        return self.named(backbone).uncached(refs)
 
     def extract_augmented(
         self,
@@ -132,6 +138,14 @@ class EncoderExtractors:
             for step, seconds in one.timings().items():
                 spent[step] += seconds
         return spent
+
+    def remarks(self, backbone: str) -> Sequence[str]:
+        shortfall = self._choose(False).shortfall
+        return [
+            *([f"{shortfall}. docs/encoders.md says how to provide them"] if shortfall else ()),
+            *(on_encoder(backbone, self._settings.upgrade_backbone) if backbone else ()),
+            *on_files(self._asked, self.timings()),
+        ]
 
     def notes(self) -> Mapping[str, int]:
         """Return the largest counts: each encoder reads the same images."""

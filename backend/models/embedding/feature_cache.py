@@ -63,6 +63,13 @@ class FeatureCache:
             for digest, vector, image_stats, notes in rows:
                 yield digest, _entry(vector, image_stats, notes)
 
+    def count(self, digests: Sequence[str]) -> int:
+        """Return how many of these different digests are known; reads no vector."""
+        return sum(
+            self._with_database(lambda db, some=digests[start : start + _AT_ONCE]: _count(db, some))
+            for start in range(0, len(digests), _AT_ONCE)
+        )
+
     def put(self, entries: Mapping[str, Entry]) -> None:
         """Store all entries in one transaction. Raises OutOfSpace."""
         rows = [
@@ -167,6 +174,12 @@ def _select(
     marks = ",".join("?" * len(digests))
     query = f"SELECT digest, vector, traits, notes FROM features WHERE digest IN ({marks})"  # noqa: S608
     return database.execute(query, digests).fetchall()
+
+
+def _count(database: sqlite3.Connection, digests: Sequence[str]) -> int:
+    marks = ",".join("?" * len(digests))
+    query = f"SELECT count(*) FROM features WHERE digest IN ({marks})"  # noqa: S608
+    return database.execute(query, digests).fetchone()[0]
 
 
 def _insert(database: sqlite3.Connection, rows: Iterable[tuple[str, bytes, bytes, int]]) -> None:

@@ -70,6 +70,17 @@ class CachingExtractor:
         self._notes.update(batch.notes)
         return self._batch(batch, refs, 0), batch.unreadable()
 
+    def uncached(self, refs: Sequence[ImageRef]) -> int:
+        """Count the images that are not in the cache, or cannot be fetched."""
+        digests = [
+            found[1] for found in self._files.digests(refs) if not isinstance(found, NoPrediction)
+        ]
+        different = list(dict.fromkeys(digests))
+        if self._cache.count(different) == len(different):
+            return len(refs) - len(digests)
+        known = {digest for digest, _ in self._cache.get(different)}
+        return len(refs) - sum(digest in known for digest in digests)
+
     def extract_augmented(
         self, refs: Sequence[ImageRef], augmentation: int, progress: Progress
     ) -> tuple[ImageBatch, Sequence[NoPrediction]]:

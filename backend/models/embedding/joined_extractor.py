@@ -22,6 +22,8 @@ class EncoderFeatures(Protocol):
         self, refs: Sequence[ImageRef], progress: Progress
     ) -> tuple[ImageBatch, Sequence[NoPrediction]]: ...
 
+    def uncached(self, refs: Sequence[ImageRef]) -> int: ...
+
     def extract_augmented(
         self, refs: Sequence[ImageRef], augmentation: int, progress: Progress
     ) -> tuple[ImageBatch, Sequence[NoPrediction]]: ...
@@ -45,6 +47,10 @@ class JoinedExtractor:
             for turn, part in enumerate(self.parts)
         ]
         return _joined(refs, found)
+
+    def uncached(self, refs: Sequence[ImageRef]) -> int:
+        """Return the largest count of any encoder."""
+        return max(part.uncached(refs) for part in self.parts)
 
     def extract_augmented(
         self, refs: Sequence[ImageRef], augmentation: int, progress: Progress

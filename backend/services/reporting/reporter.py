@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from backend.domain.ids import ProjectId
 from backend.domain.jobs import JobResult
 from backend.domain.json import Json
+from backend.domain.schema import TaskKind
 from backend.domain.steps import Step
 from backend.domain.versions import ModelVersion
 from backend.ports.images import ExtractionLog
@@ -59,6 +60,7 @@ class Reporter:
             **self.forecasts.forecast(round_.request, round_.tasks),
             "seconds": sections.seconds({**seconds, **self.extractor.timings()}),
             "changed_images": dict(self.extractor.notes()),
+            "remarks": [*round_.remarks, *self.extractor.remarks(_encoder_of(version))],
         }
         publication.cleanup(
             "drawing plots and thumbnails",
@@ -66,3 +68,8 @@ class Reporter:
         )
         report["skipped_cleanup"] = [asdict(one) for one in publication.cleanup.skipped_cleanup]
         return JobResult(reason, version.name, sections=report)
+
+
+def _encoder_of(version: ModelVersion) -> str:
+    """Return the encoder of a version; empty if its detectors use no features."""
+    return "" if set(version.kinds.values()) <= {TaskKind.DETECTION} else version.backbone

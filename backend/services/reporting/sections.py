@@ -102,6 +102,7 @@ def of_selection_job(
         "seconds": seconds({**spent, **extractor.timings()}),
         "device": extractor.device,
         "backbone": extractor.backbone,
+        "remarks": list(extractor.remarks("")),
     }
     return JobResult(reason, sections={**common, **sections})
 

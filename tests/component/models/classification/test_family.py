@@ -206,6 +206,7 @@ def test_a_version_answers_images_that_another_encoder_has_embedded(tmp_path):
 
     expected = model.predict(image_batch(clusters(FRESH, seed=1)), fetch, silent)
     assert model.notes["encoder"] == "lite"
+    assert 0 < model.notes["log_loss"] < 1.5
     assert model.predict(other, fetch, silent).answers == expected.answers
     assert extractor.extracted == ["lite"]
 

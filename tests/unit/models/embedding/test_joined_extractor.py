@@ -8,6 +8,7 @@ import pytest
 from backend.domain.answers import ImageRef
 from backend.domain.arrays import Pixels
 from backend.domain.errors import BadInput
+from backend.domain.ids import TaskId
 from backend.domain.jobs import Algorithm
 from backend.domain.schema import TaskKind
 from backend.models.embedding.encoder import Vectors
@@ -70,6 +71,18 @@ def test_each_encoder_keeps_a_cache_of_its_own_that_all_uses_share(tmp_path, enc
     opened(tmp_path, encoders).extract(refs, quiet, f"{SECOND}+{FIRST}")
 
     assert [encoder.seen for encoder in encoders] == [4, 4]
+
+
+def test_images_count_as_embedded_when_every_encoder_knows_them(tmp_path, encoders, refs):
+    extractor = opened(tmp_path, encoders)
+    extractor.extract(refs[:3], quiet, FIRST)
+    extractor.extract(refs[:1], quiet, SECOND)
+    copy = ImageRef(TaskId(99), refs[0].uri)
+
+    counts = [extractor.uncached([*refs, copy], name) for name in (FIRST, SECOND, BOTH)]
+
+    assert counts == [1, 3, 3]
+    assert extractor.uncached([refs[0], copy], BOTH) == 0
 
 
 def test_an_image_that_is_lost_between_two_encoders_is_lost_to_both(tmp_path, encoders, refs):
