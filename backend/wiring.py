@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, partial
+from pathlib import Path
 
 from backend.domain.errors import NoWeights
 from backend.domain.ids import JobId, ProjectId
 from backend.domain.jobs import Job, JobResult, Mode
 from backend.domain.schema import TaskKind
 from backend.domain.steps import Step
+from backend.domain.version_names import review_name
 from backend.jobs import boundary
 from backend.jobs.annotation_counter import AnnotationCounter
 from backend.jobs.board import JobBoard
@@ -31,6 +33,7 @@ from backend.ports.jobs import AnnotationChanges, Jobs
 from backend.ports.label_studio import LabelStudio
 from backend.ports.model_family import Family
 from backend.ports.progress import Steps, Work
+from backend.ports.reviews import Reviews, Thumbnails
 from backend.ports.stores import (
     Audits,
     Illustrations,
@@ -45,6 +48,7 @@ from backend.presentation.report_images import JobImages
 from backend.processes.auto_train_loop import AutoTrainLoop
 from backend.processes.embedded_redis import redis_url
 from backend.processes.polling_loop import PollingLoop
+from backend.processes.review_saving_loop import ReviewSavingLoop
 from backend.services.active_learning import ActiveLearning
 from backend.services.application import Application
 from backend.services.assessment import Assessor
@@ -72,6 +76,8 @@ from backend.services.publishing.versions import VersionPublisher
 from backend.services.readiness import Readiness
 from backend.services.reporting.forecast import Forecasts, Report
 from backend.services.reporting.reporter import Reporter
+from backend.services.review_saving import ReviewSaving
+from backend.services.reviewing import Reviewing
 from backend.services.suggestions import Suggestions
 from backend.services.training.label_issues import LabelIssues
 from backend.services.training.model_cache import ModelCache
@@ -86,7 +92,9 @@ from backend.stores.ledgers import LedgerFiles
 from backend.stores.polled_projects import PolledProjectFiles
 from backend.stores.predictions import PredictionStore
 from backend.stores.project_folders import ProjectFolders
+from backend.stores.reviews import ReviewFiles
 from backend.stores.scratch import scratch_folder
+from backend.stores.thumbnails import ThumbnailFolder
 from backend.stores.versions import VersionStore
 from connectors.http import HttpClient, Pause
 from connectors.label_studio.client import LabelStudioClient
@@ -128,6 +136,8 @@ class Parts:
     backups: LabelBackups
     source_files: SourceFiles
     polled: PolledProjects
+    reviews: Reviews
+    thumbnails: Thumbnails
     reports: Callable[[ProjectId], Iterable[Report]]
     packages: Mapping[str, str]
     now: Callable[[], datetime] = utc_now
@@ -146,6 +156,8 @@ class UseCases:
     auditing: Auditing
     label_planner: LabelPlanner
     relabeling: LabelEditing
+    reviewing: Reviewing
+    review_saving: ReviewSaving
     jobs: Callable[[], Mapping[Mode, Work]]
 
     def work(self, mode: Mode) -> Work:
@@ -188,6 +200,10 @@ def use_cases(parts: Parts) -> UseCases:
         auditing=auditing,
         label_planner=_label_planner(parts),
         relabeling=_relabeling(parts),
+        reviewing=Reviewing(parts.label_studio, parts.reviews, parts.ledgers, parts.thumbnails),
+        review_saving=ReviewSaving(
+            parts.label_studio, parts.reviews, parts.stored, parts.ledgers, review_name
+        ),
         jobs=cache(
             lambda: {
                 **_labeling_jobs(parts, auditing, trainer()),
@@ -235,7 +251,7 @@ def _labeling_jobs(parts: Parts, auditing: Auditing, trainer: Trainer) -> Mappin
     hard_examples = _hard_examples(parts.settings, extractor)
     assessor = Assessor(Predictor(extractor), hard_examples)
     draw = AuditDraw(parts.label_studio, parts.ledgers, parts.audits, parts.settings.seed)
-    publisher = Publisher(parts.label_studio, parts.stored, parts.ledgers, parts.versions)
+    publisher = _publisher(parts)
     collector = _collector(parts, extractor)
     reporter = Reporter(
         extractor, Forecasts(parts.ledgers, parts.reports), parts.illustrations, parts.reports
@@ -270,6 +286,10 @@ def _labeling_jobs(parts: Parts, auditing: Auditing, trainer: Trainer) -> Mappin
         ),
     }
     return {mode: AuditFirst(work, auditing) for mode, work in jobs.items()}
+
+
+def _publisher(parts: Parts) -> Publisher:
+    return Publisher(parts.label_studio, parts.stored, parts.ledgers, parts.versions, parts.reviews)
 
 
 def _collector(parts: Parts, extractor: ImageModels) -> Collector:
@@ -346,6 +366,8 @@ def application(parts: Parts) -> Application:
         auto_train=cases.auto_train,
         prediction=cases.predict,
         labels=cases.label_planner,
+        review=cases.reviewing,
+        review_saving=cases.review_saving,
         job_folder=lambda job: files.folder(job.request.project, job.id),
         origins=parts.origins,
         queue_answers=RedisClient(partial(redis_url, settings, **QUICK), quick=True).answers,
@@ -381,6 +403,11 @@ def poller(app: Application, settings: Settings) -> PollingLoop:
         parts.polled,
         settings.poll_seconds,
     )
+
+
+def review_saver(app: Application) -> ReviewSavingLoop:
+    """Return the loop that saves what people decided on the review page."""
+    return ReviewSavingLoop(app.review_saving.reviews.projects, app.review_saving.save)
 
 
 def runner(settings: Settings) -> Callable[[JobId], None]:
@@ -465,6 +492,8 @@ def real_parts(
         backups=LabelBackupFiles(settings.data_dir),
         source_files=LocalSourceFiles.of(settings),
         polled=PolledProjectFiles(settings.data_dir),
+        reviews=ReviewFiles(settings.data_dir, utc_now),
+        thumbnails=_thumbnails(settings, client),
         reports=lambda project: (job.report for job in files.newest(project) if job.report),
         packages=_packages(),
     )
@@ -495,6 +524,17 @@ def _extractor(
     from backend.models.embedding.extractors import open_extractor  # noqa: PLC0415 - loads a model runtime
 
     return open_extractor(settings, open_image_files(settings, client, project))
+
+
+def _thumbnails(settings: Settings, client: LabelStudioClient) -> ThumbnailFolder:
+    files = cache(partial(open_image_files, settings, client))
+    return ThumbnailFolder(settings.data_dir / "thumbnails", files, _write_preview)
+
+
+def _write_preview(source: Path, target: Path) -> None:
+    from backend.models.images.previews import write_preview  # noqa: PLC0415 - loads OpenCV
+
+    write_preview(source, target)
 
 
 def families(

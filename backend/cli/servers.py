@@ -1,5 +1,7 @@
 """Commands that start long-running processes. Each imports only what it runs."""
 
+from contextlib import ExitStack
+
 import typer
 
 from backend import settings, wiring
@@ -30,7 +32,14 @@ def serve() -> None:
     require_writable(configured.data_dir)
     backend = wiring.backend(configured)
     limit_blas_threads()
-    with wiring.watcher(backend).running(), wiring.poller(backend, configured).running():
+    loops = (
+        wiring.watcher(backend),
+        wiring.poller(backend, configured),
+        wiring.review_saver(backend),
+    )
+    with ExitStack() as running:
+        for loop in loops:
+            running.enter_context(loop.running())
         web.serve(backend, configured)
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import secrets
 from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote
@@ -59,6 +60,11 @@ def list_edition_of(name: str) -> str | None:
     """Return the edition that a name belongs to, None if it is not the name of a list."""
     found = LIST_NAME.fullmatch(name)
     return f"{found[1]}{found[2]}-" if found else None
+
+
+def review_name() -> VersionName:
+    """Return a new name for predictions that people corrected on the review page."""
+    return VersionName(f"reviewed-{secrets.token_hex(4)}")
 
 
 def control_folder(version: Path, control: ControlName) -> Path:

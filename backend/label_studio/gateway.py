@@ -15,6 +15,7 @@ from backend.domain.tab_titles import WALL, ListOrder, wall_title
 from backend.domain.version_names import GROUP_NAME, MARKER_PREFIXES, VERSION_NAME, group_name
 from backend.label_studio import codec, labeling_config
 from backend.label_studio.errors import errors_translated
+from backend.label_studio.reviewed_predictions import prediction_of
 from backend.label_studio.superseded import Superseded
 from backend.label_studio.tabs import TABS, of_answer, of_groups
 from backend.label_studio.task_lists import TaskLists
@@ -273,6 +274,29 @@ class LabelStudioGateway:
     def import_tasks(self, project: ProjectId, contents: Sequence[Json]) -> Sequence[TaskId]:
         with errors_translated():
             return [TaskId(task) for task in self._client.results.import_tasks(project, contents)]
+
+    def waiting_predictions(
+        self,
+        project: ProjectId,
+        schema: LabelSchema,
+        version: VersionName,
+        tasks: Sequence[TaskId],
+    ) -> Mapping[TaskId, Prediction]:
+        with errors_translated():
+            rows = list(self._client.predictions.waiting(project, tasks))
+        found = (prediction_of(row, version, schema) for row in rows)
+        return {one.image.task: one for one in found if one}
+
+    def replace_results(
+        self, project: ProjectId, version: VersionName, predictions: Mapping[TaskId, Json]
+    ) -> None:
+        results = {int(task): list(one["result"]) for task, one in predictions.items()}
+        with errors_translated():
+            self._client.predictions.replace_results(project, version, results)
+
+    def account(self) -> str:
+        with errors_translated():
+            return str(self._client.whoami().get("email") or "the owner of the API key")
 
     def connect(self, project: ProjectId, backend_url: str, user: str, password: str) -> str:
         self.project(project)

@@ -5,6 +5,7 @@ task. Other controls are ignored and named in a warning that says why; a config 
 be learned is refused.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from xml.etree.ElementTree import ParseError
@@ -12,11 +13,13 @@ from xml.etree.ElementTree import ParseError
 from defusedxml import DefusedXmlException
 
 from backend.domain.errors import UnsupportedConfig
-from backend.domain.ids import ControlName
+from backend.domain.ids import ControlName, Label
 from backend.domain.schema import Control, ImageTag, LabelSchema
 from backend.label_studio import config_tags, task_data, visibility
 from backend.label_studio.config_controls import OPTIONS, control_of
 from backend.label_studio.config_tags import ConfigTag
+
+_COLOR = re.compile("[a-zA-Z]{3,30}|#[0-9a-fA-F]{3,8}")
 
 HINT = "Use <Image> with <Choices> or <RectangleLabels> in Settings > Labeling Interface"
 
@@ -68,6 +71,20 @@ def _schema(
         images=shown,
         unlearned_names=frozenset(tag.get("name") for tag, _ in ignored),
     )
+
+
+def colors(label_config: str) -> dict[Label, str]:
+    """Return the background colors of the labels that have a plain one: a name or `#` and digits.
+
+    Raises:
+        UnsupportedConfig: when the config is not XML.
+    """
+    found = {
+        Label(tag.get("alias") or tag.get("value")): tag.get("background")
+        for tag in readable(label_config)
+        if tag.kind in OPTIONS.values()
+    }
+    return {label: color for label, color in found.items() if _COLOR.fullmatch(color)}
 
 
 def readable(label_config: str) -> tuple[ConfigTag, ...]:

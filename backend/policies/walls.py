@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from backend.domain.answers import Answer, Answers
 from backend.domain.ids import ControlName
-from backend.domain.schema import LabelSchema, TaskKind
+from backend.domain.schema import LabelSchema
 
 MOST = 8
 """Walls of a project; the other images are under `To be confirmed`."""
@@ -17,7 +17,7 @@ def choose_walls(schema: LabelSchema, predicted: Iterable[Answers]) -> list[Answ
     A wall shows whole images and no rectangles, so a project that asks for rectangles has none.
     An answer without a label has none either: nothing in its prediction would tell it apart.
     """
-    if any(control.kind is TaskKind.DETECTION for control in schema.controls):
+    if any(control.is_drawn for control in schema.controls):
         return []
     images = Counter(_labeled(answers) for answers in predicted)
     del images[()]

@@ -11,6 +11,7 @@ from backend.domain.projects import ProjectStatus
 from backend.domain.versions import ModelVersion
 from backend.ports.jobs import Jobs
 from backend.ports.label_studio import BackendRegistry, ProjectReader
+from backend.ports.reviews import ReviewPage
 from backend.ports.stores import Versions
 
 
@@ -40,6 +41,9 @@ class Backend(Protocol):
 
     @property
     def label_studio(self) -> ConnectableProjects: ...
+
+    @property
+    def review(self) -> ReviewPage: ...
 
     def is_same(self, project: ProjectId, created: int | None) -> bool:
         """Whether our data is that of the project created then, in seconds since 1970.

@@ -310,6 +310,30 @@ class LabelEditor(ProjectReader, Protocol):
         ...
 
 
+class ReviewedPredictions(Protocol):
+    """Reads and changes single predictions in Label Studio."""
+
+    def waiting_predictions(
+        self,
+        project: ProjectId,
+        schema: LabelSchema,
+        version: VersionName,
+        tasks: Sequence[TaskId],
+    ) -> Mapping[TaskId, Prediction]:
+        """Return the predictions of a version on those tasks that nobody answered or skipped."""
+        ...
+
+    def replace_results(
+        self, project: ProjectId, version: VersionName, predictions: Mapping[TaskId, Json]
+    ) -> None:
+        """Replace predictions of a version, one call each; those that are gone are ignored."""
+        ...
+
+    def account(self) -> str:
+        """Return the account under which Label Studio files what we do."""
+        ...
+
+
 class BackendRegistry(Protocol):
     """Connects projects to this backend."""
 
@@ -336,6 +360,7 @@ class LabelStudio(
     GroupEditor,
     PredictionAcceptor,
     LabelEditor,
+    ReviewedPredictions,
     BackendRegistry,
     Protocol,
 ):

@@ -20,6 +20,8 @@ from backend.services.auto_train import AutoTrain
 from backend.services.label_edits.plan import LabelPlanner
 from backend.services.predict import Predict
 from backend.services.readiness import Readiness
+from backend.services.review_saving import ReviewSaving
+from backend.services.reviewing import Reviewing
 from backend.services.undo import UndoQueue, busy
 from backend.services.watch_failures import WatchFailures
 from backend.services.webhook_log import WebhookLog
@@ -42,6 +44,8 @@ class Application:
     auto_train: AutoTrain
     prediction: Predict
     labels: LabelPlanner
+    review: Reviewing
+    review_saving: ReviewSaving
     job_folder: Callable[[Job], Path]
     queue_answers: Callable[[], bool]
     origins: ProjectOrigins

@@ -17,7 +17,7 @@ from backend.ports.application import Backend
 from backend.processes import exposure
 from backend.settings import Settings
 from backend.web import api, body_limits, errors, ml_backend, security
-from backend.web.console import actions, labels, pages
+from backend.web.console import actions, labels, pages, review
 from backend.web.context import BACKEND, SETTINGS, request_id
 from backend.web.errors import Failure
 from backend.web.project_number import ProjectConverter
@@ -69,6 +69,7 @@ def create_app(backend: Backend, settings: Settings) -> Flask:
     app.register_blueprint(pages.routes)
     app.register_blueprint(actions.routes)
     app.register_blueprint(labels.routes)
+    app.register_blueprint(review.routes)
     app.add_url_rule("/metrics", "metrics", monitoring.page)
     return app
 

@@ -7,9 +7,11 @@ from connectors.errors import ResourceNotFound
 from connectors.label_studio.calls import Calls, JsonObject
 from connectors.label_studio.filters import where
 from connectors.label_studio.projects import Projects
-from connectors.label_studio.tasks import Tasks
+from connectors.label_studio.tasks import UNTOUCHED, Tasks
 
 _DELETE_SECONDS = 300.0
+_INNER = ("id", "data", "predictions", "result", "score", "model_version")
+"""Label Studio applies `include` to nested objects too."""
 
 
 class Predictions:
@@ -44,6 +46,25 @@ class Predictions:
                     path = f"/api/predictions/{prediction['id']}/"
                     with suppress(ResourceNotFound):
                         self._calls.object("PATCH", path, json={"cluster": clusters[task["id"]]})
+
+    def replace_results(
+        self, project: int, version: str, results: Mapping[int, Sequence[JsonObject]]
+    ) -> None:
+        """Replace the results of predictions of a version, given by task; one request for each.
+
+        Skips tasks and predictions that no longer exist.
+        """
+        for task in self._tasks.among(project, results, _INNER, "all"):
+            for prediction in task["predictions"]:
+                if prediction["model_version"] == version:
+                    path = f"/api/predictions/{prediction['id']}/"
+                    with suppress(ResourceNotFound):
+                        body = {"result": list(results[task["id"]])}
+                        self._calls.object("PATCH", path, json=body)
+
+    def waiting(self, project: int, tasks: Iterable[int]) -> Iterator[JsonObject]:
+        """Those of these tasks that nobody answered or skipped: `id`, `data`, `predictions`."""
+        return self._tasks.among(project, tasks, _INNER, "all", UNTOUCHED)
 
     def delete_of_tasks(
         self, project: int, tasks: Iterable[int], unwanted: Callable[[str], bool]

@@ -32,7 +32,7 @@ ANNOTATION_FIELDS = (
 )
 """Label Studio applies `include` to nested objects too, so their fields are listed as well."""
 
-_UNTOUCHED = (where("total_annotations", "equal", 0), where("cancelled_annotations", "equal", 0))
+UNTOUCHED = (where("total_annotations", "equal", 0), where("cancelled_annotations", "equal", 0))
 
 _SKIPPED = (where("total_annotations", "equal", 0), where("cancelled_annotations", "greater", 0))
 
@@ -57,11 +57,11 @@ class Tasks:
 
     def unlabeled(self, project: int) -> Iterator[JsonObject]:
         """Tasks without annotations and skips: `id` and `data`."""
-        return self.matching(project, _UNTOUCHED, ("id", "data"))
+        return self.matching(project, UNTOUCHED, ("id", "data"))
 
     def count_unlabeled(self, project: int) -> int:
         """Count what `unlabeled` would list, in one request."""
-        return self._count(project, _UNTOUCHED)
+        return self._count(project, UNTOUCHED)
 
     def skipped(self, project: int) -> Iterator[JsonObject]:
         """Tasks that were skipped and have no other annotation: `id` and `data`."""

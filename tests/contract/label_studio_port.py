@@ -161,6 +161,37 @@ class LabelStudioContract:
         assert [one.task for one in pushed.dropped] == [scene.tasks[0]]
         assert port.predicted(scene.project, NEW) == set(scene.tasks[1:])
 
+    def test_predictions_to_review_are_those_of_tasks_that_nobody_touched(
+        self, scene, port, schema, control
+    ):
+        labeled, skipped, waiting, unpredicted, *_ = scene.tasks
+        self.predict(scene, schema, OLD, scene.tasks)
+        self.predict(scene, schema, NEW, [labeled, skipped, waiting])
+        scene.annotate(labeled, "dog")
+        scene.skip(skipped)
+        asked = [labeled, skipped, waiting, unpredicted]
+        found = port.waiting_predictions(scene.project, schema, NEW, asked)
+        assert list(found) == [waiting]
+        one = found[waiting]
+        assert (one.answers[control], one.score, one.version) == (CAT, 0.5, NEW)
+        assert port.account()
+
+    def test_replacing_predictions_that_are_gone_is_no_error(self, scene, port, schema, control):
+        kept, other, *_ = scene.tasks
+        self.predict(scene, schema, NEW, [kept])
+        port.replace_results(scene.project, NEW, {task: {"result": []} for task in (kept, other)})
+        assert port.predicted(scene.project, NEW) == {kept}
+
+    def test_walls_replace_those_of_earlier_versions(self, scene, port, schema, control):
+        self.predict(scene, schema, OLD, scene.tasks)
+        port.show_walls(scene.project, schema, OLD, [{control: CAT}, {control: DOG}])
+        assert {"Confirm: cat", "Confirm: dog"} <= scene.tab_titles()
+        port.show_walls(scene.project, schema, NEW, [{control: DOG}])
+        assert "Confirm: cat" not in scene.tab_titles()
+        assert "Confirm: dog" in scene.tab_titles()
+        port.show_walls(scene.project, schema, NEW, [])
+        assert "Confirm: dog" not in scene.tab_titles()
+
     def test_a_version_is_shown_once_it_has_predictions(self, scene, port, schema):
         self.predict(scene, schema, OLD, scene.tasks)
         port.show_version(scene.project, OLD)

@@ -45,6 +45,7 @@ class FakeScene:
 
     def tab_titles(self) -> set[str]:
         standard = {tab.title for tab in TABS} if self.label_studio.has_tabs else set()
+        standard |= set(self.label_studio.walls)
         return standard | {title for title, tasks in self.label_studio.lists.items() if tasks}
 
 

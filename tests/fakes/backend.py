@@ -11,9 +11,11 @@ from backend.domain.jobs import Decision, Job, JobRequest, Mode
 from backend.domain.label_edits import LabelChange, LabelEdit, LabelEditPlan, LabelUse
 from backend.domain.projects import LabelCount, ProjectStatus
 from backend.domain.versions import ModelVersion
+from backend.ports.reviews import ReviewPage
 from backend.services.webhook_log import WebhookLog
 from tests.fakes.jobs import FakeJobs
 from tests.fakes.label_studio import FakeProjects
+from tests.fakes.reviews import no_review
 from tests.fakes.versions import FakeVersions
 
 COUNTED = {ReasonCode.TOO_FEW_LABELS, ReasonCode.TOO_FEW_IMAGES}
@@ -42,6 +44,7 @@ class FakeBackend:
     unwatched: int = 0
     webhooks: WebhookLog = field(default_factory=WebhookLog)
     other_creation: int = -1
+    review: ReviewPage = field(default_factory=no_review)
 
     def _may_fail(self) -> None:
         if self.failure:

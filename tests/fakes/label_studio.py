@@ -16,6 +16,7 @@ from backend.domain.answers import (
 from backend.domain.audits import AuditLabels
 from backend.domain.errors import NotFound
 from backend.domain.ids import ControlName, ProjectId, TaskId, VersionName
+from backend.domain.json import Json
 from backend.domain.projects import Project, ProjectActivity
 from backend.domain.schema import LabelSchema
 from backend.domain.tab_titles import ListOrder, wall_title
@@ -70,10 +71,13 @@ class FakeLabelStudio(FakeProjects):
         self.has_tabs = False
         self.lists: dict[str, tuple[TaskId, ...]] = {}
         self.walls: dict[str, tuple[VersionName, Answers]] = {}
+        self.replaced: dict[tuple[TaskId, VersionName], Sequence[Json]] = {}
         self.clusters: dict[tuple[TaskId, VersionName], int] = {}
         self.groups: dict[VersionName, tuple[TaskId, ...]] = {}
         self.machine: dict[TaskId, tuple[int, VersionName]] = {}
         """Annotations that `accept` made and no person changed: their ids, and of which version."""
+        self.accepted_at_once: list[int] = []
+        """How many tasks each call of `accept` was about."""
         self.others: dict[TaskId, list[dict[ControlName, Answer]]] = {}
         """What further annotators answered."""
         self.seen: set[TaskId] = set()
@@ -266,9 +270,29 @@ class FakeLabelStudio(FakeProjects):
         self.groups = {group_name(number): tuple(tasks) for number, tasks in enumerate(groups, 1)}
         return tuple(self.groups)
 
+    def waiting_predictions(
+        self,
+        project: ProjectId,
+        schema: LabelSchema,
+        version: VersionName,
+        tasks: Sequence[TaskId],
+    ) -> Mapping[TaskId, Prediction]:
+        waiting = [task for task in tasks if self.people.get(task, {}) is None]
+        found = {task: self.predictions.get((task, version)) for task in waiting}
+        return {task: one for task, one in found.items() if one and task not in self.skipped}
+
+    def replace_results(
+        self, project: ProjectId, version: VersionName, predictions: Mapping[TaskId, Json]
+    ) -> None:
+        self.replaced |= {(task, version): one["result"] for task, one in predictions.items()}
+
+    def account(self) -> str:
+        return "ann@example.org"
+
     def accept(
         self, project: ProjectId, version: VersionName, tasks: Sequence[TaskId]
     ) -> Mapping[TaskId, int]:
+        self.accepted_at_once.append(len(tasks))
         waiting = [task for task, answers in self.people.items() if answers is None]
         free = sorted({*waiting}.intersection(tasks) - self.skipped)
         free = [task for task in free if (task, version) in self.predictions]

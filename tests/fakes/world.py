@@ -20,6 +20,7 @@ from backend.stores.jobs import report_json
 from backend.stores.label_backups import LabelBackupFiles
 from backend.stores.polled_projects import PolledProjectFiles
 from backend.stores.project_folders import ProjectFolders
+from backend.stores.reviews import ReviewFiles
 from backend.stores.versions import VersionStore
 from backend.wiring import Parts, UseCases, use_cases, utc_now
 from tests.fakes.audits import FakeAudits
@@ -29,6 +30,7 @@ from tests.fakes.jobs import FakeJobs
 from tests.fakes.label_studio import FakeLabelStudio
 from tests.fakes.ledgers import FakeLedgers
 from tests.fakes.models import FakeFeatureExtractor, ParityFamily
+from tests.fakes.reviews import FakeThumbnails
 from tests.fakes.steps import FakeSteps, quiet
 from tests.fakes.stored_predictions import FakeStoredPredictions
 
@@ -55,6 +57,8 @@ def parts_in(folder: Path, label_studio: FakeLabelStudio, **changes: Any) -> Par
         backups=LabelBackupFiles(folder),
         source_files=LocalSourceFiles("http://label-studio.test"),
         polled=PolledProjectFiles(folder),
+        reviews=ReviewFiles(folder, utc_now),
+        thumbnails=FakeThumbnails(folder),
         reports=lambda project: (),
         packages={},
     )
@@ -81,6 +85,7 @@ class World:
         people: dict[TaskId, Any] = {TaskId(task): None for task in range(1, images + 1)}
         people |= {TaskId(task): {CHOICE: self.answer(task)} for task in range(1, 13)}
         self.label_studio = label_studio(people=people)
+        self.reviews = ReviewFiles(folder, utc_now)
         self.extractor = extractor or FakeFeatureExtractor()
         self.illustrations = FakeIllustrations()
         self.reports: list[Mapping[str, Any]] = []

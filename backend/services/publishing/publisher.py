@@ -11,14 +11,17 @@ from typing import Protocol
 from backend.domain.answers import NoPrediction
 from backend.domain.errors import BadInput
 from backend.domain.ids import ProjectId, TaskId, VersionName
+from backend.domain.reviews import ReviewImage
 from backend.domain.schema import LabelSchema, TaskKind
 from backend.domain.steps import Step
 from backend.domain.tab_titles import TabTitle
 from backend.domain.versions import ModelVersion
 from backend.label_studio import codec, labeling_config
+from backend.label_studio.reviewed_predictions import label_confidence
 from backend.policies.walls import choose_walls
 from backend.ports.label_studio import PredictionEditor, ProjectReader, TabEditor, WallEditor
 from backend.ports.progress import Progress
+from backend.ports.reviews import ReviewIndex
 from backend.ports.stores import Ledgers, StoredPredictions, Versions
 from backend.services.assessment import Assessment
 from backend.services.labeling_round import LabelingRound
@@ -64,6 +67,7 @@ class Publisher:
     stored: StoredPredictions
     ledgers: Ledgers
     versions: Versions
+    reviews: ReviewIndex
 
     def publish(
         self,
@@ -147,7 +151,7 @@ class Publisher:
             lambda: self.stored.prune(project, keep),
         )
         cleanup("refreshing the tabs", lambda: self.label_studio.refresh_tabs(project))
-        cleanup("updating the walls to confirm", lambda: self._show_walls(round_, version))
+        cleanup("updating what can be confirmed", lambda: self._offer(round_, version))
         if any(control.kind is not TaskKind.SINGLE for control in round_.schema.controls):
             cleanup(
                 "listing the hard examples on which nothing was found",
@@ -156,15 +160,25 @@ class Publisher:
                 ),
             )
 
-    def _show_walls(self, round_: LabelingRound, version: VersionName) -> None:
-        """Show the most frequent answers of the version, of this job and of earlier ones."""
+    def _offer(self, round_: LabelingRound, version: VersionName) -> None:
+        """Offer all predictions of the version, of this job and of earlier ones, to be confirmed.
+
+        They go to the review page, and the most frequent answers get a wall each. Both show one
+        image a task, so where labels are about several, nothing is offered.
+        """
         project, schema = round_.project, round_.schema
         withheld = self.ledgers.load(project).withheld
         refs = [ref for ref in round_.tasks.unlabeled if ref.task not in withheld]
+        if len(schema.images) > 1:
+            refs = []
         stored = self.stored.get(project, version, refs)
+        images = (
+            ReviewImage(ref.task, one["score"], label_confidence(one, schema))
+            for ref, one in stored.items()
+        )
+        self.reviews.index(project, version, images)
         answers = (codec.answers(one["result"], schema) for one in stored.values())
-        walls = choose_walls(schema, answers)
-        self.label_studio.show_walls(project, schema, version, walls)
+        self.label_studio.show_walls(project, schema, version, choose_walls(schema, answers))
 
     def _forget_versions(
         self, round_: LabelingRound, keep: Collection[VersionName], assessment: Assessment

@@ -10,6 +10,7 @@ from flask import Response, abort, g, request
 
 COOKIE = "autolabel_form"
 FIELD = "form_token"
+HEADER = "X-Form-Token"
 
 
 def current() -> str:
@@ -21,9 +22,14 @@ def current() -> str:
 
 def check() -> None:
     """Refuse a form without the secret. Raises HTTPException."""
-    cookie, sent = request.cookies.get(COOKIE, ""), request.form.get(FIELD, "")
+    cookie, sent = request.cookies.get(COOKIE, ""), _sent()
     if not cookie or not hmac.compare_digest(cookie.encode(), sent.encode()):
         abort(403, "this form was not sent from this page; reload the page and try again")
+
+
+def _sent() -> str:
+    """Return the secret of a form, or of a script, whose body is JSON."""
+    return request.headers.get(HEADER) or request.form.get(FIELD, "")
 
 
 def keep(response: Response) -> Response:

@@ -13,6 +13,7 @@ from backend.domain.version_names import (
     list_edition_of,
     list_place,
     list_stem,
+    review_name,
 )
 
 
@@ -64,3 +65,9 @@ def test_other_names_belong_to_no_list():
     names = ("al-0001-3f9c", "group-001", "list-mine")
     assert {list_edition_of(name) for name in names} == {None}
     assert {list_stem(name) for name in names} == {None}
+
+
+def test_names_of_corrected_predictions_differ_and_are_no_versions():
+    first, second = review_name(), review_name()
+    assert first != second
+    assert not VERSION_NAME.fullmatch(first)

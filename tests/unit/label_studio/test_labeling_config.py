@@ -239,3 +239,12 @@ def test_a_question_that_waits_for_one_that_is_not_learned_is_not_learned_either
     )
     assert [control.name for control in read.controls] == ["d"]
     assert len(read.warnings) == 3
+
+
+def test_colors_are_those_that_the_config_states_plainly():
+    config = BOXES.replace(
+        '<Label value="Person"/>', '<Label value="Person" background="#12aB34"/>'
+    )
+    config = config.replace('value="Car"', 'value="Car" background="red; fill: url(x)"')
+    assert labeling_config.colors(config) == {"Person": "#12aB34"}
+    assert labeling_config.colors(CHOICES) == {}

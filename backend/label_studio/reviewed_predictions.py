@@ -1,0 +1,75 @@
+"""Read predictions back for the review page, and mark those that a person found wrong."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, cast
+
+from backend.domain.answers import Prediction
+from backend.domain.ids import Label, VersionName
+from backend.domain.json import Json
+from backend.domain.schema import LabelSchema
+from backend.label_studio import codec
+from backend.label_studio.results import items
+
+MARKED_WRONG = "hard 1.00: marked as wrong by a person"
+_FIRST = "1000-0000000000"
+"""Begins the ids of a prediction that was marked: the highest coefficient, and no answer's key."""
+
+
+def prediction_of(task: Json, version: VersionName, schema: LabelSchema) -> Prediction | None:
+    """Return the prediction of a version that a task has, None without one."""
+    found = [one for one in items(task, "predictions") if one.get("model_version") == version]
+    if not found:
+        return None
+    results = items(found[0], "result")
+    sizes = {
+        str(one.get("to_name")): (_whole(one, "original_width"), _whole(one, "original_height"))
+        for one in results
+    }
+    return Prediction(
+        image=codec.image_ref(task, schema),
+        answers=codec.answers(results, schema),
+        score=min(1.0, max(0.0, _number(found[0], "score"))),
+        version=version,
+        size=next(iter(sizes.values()), (0, 0)),
+        sizes=sizes,
+    )
+
+
+def label_confidence(prediction: Json, schema: LabelSchema) -> dict[Label, float]:
+    """Return the mean confidence in each label of a serialized prediction."""
+    whole = _number(prediction, "score")
+    scores: dict[Label, list[float]] = {}
+    results = items(prediction, "result")
+    for answer in codec.answers(results, schema).values():
+        for label in answer.labels:
+            scores[label] = []
+    for one in results:
+        for answer in codec.answers([one], schema).values():
+            for label in set(answer.labels) & scores.keys():
+                scores[label].append(_number(one, "score", whole))
+    return {label: sum(found or [whole]) / len(found or [whole]) for label, found in scores.items()}
+
+
+def marked_wrong(prediction: Json) -> Json:
+    """Return a serialized prediction that sorts before all others and is on no wall any more."""
+    marked = [
+        {
+            "id": f"{_FIRST}-{str(part.get('id')).rpartition('-')[2]}",
+            **({} if position else {"meta": {"text": [MARKED_WRONG]}}),
+            **{name: value for name, value in part.items() if name not in {"id", "meta"}},
+        }
+        for position, part in enumerate(items(prediction, "result"))
+    ]
+    return {**prediction, "result": marked}
+
+
+def _whole(body: Json, key: str) -> int:
+    return int(_number(body, key))
+
+
+def _number(body: Json, key: str, absent: float = 0.0) -> float:
+    """Return a finite number, or `absent`."""
+    value = cast(Mapping[str, Any], body).get(key)
+    is_number = isinstance(value, int | float) and math.isfinite(value)
+    return float(value) if is_number else absent
