@@ -63,6 +63,7 @@ from backend.services.label_edits.editing import LabelEditing
 from backend.services.label_edits.plan import LabelPlanner
 from backend.services.label_edits.restoring import LabelRestore
 from backend.services.labeling_round import Collector
+from backend.services.model_import import ModelImport
 from backend.services.polling import Polling
 from backend.services.pre_labeling import PreLabeling
 from backend.services.predict import Predict
@@ -546,12 +547,30 @@ def families(
     """
     from backend.models.classification.family import classifier_family  # noqa: PLC0415 - loads SciPy
     from backend.models.detection.family import detector_family  # noqa: PLC0415 - loads SciPy
+    from backend.models.imported.family import (  # noqa: PLC0415 - loads SciPy
+        FamilyWithImports,
+        ImportedModels,
+    )
 
     known: Sequence[Family] = (
         classifier_family(settings, device, extractor),
         detector_family(settings, device),
     )
-    return {kind: family for family in known for kind in family.kinds}
+    loading = ImportedModels(settings, device)
+    return {kind: FamilyWithImports(family, loading) for family in known for kind in family.kinds}
+
+
+def model_import(settings: Settings) -> ModelImport:
+    """Return the use case that imports models; it imports model runtimes."""
+    from backend.models.imported.reading import ModelFiles  # noqa: PLC0415 - loads a model runtime
+
+    return ModelImport(
+        LabelStudioGateway(label_studio_client(settings, REQUEST_PATIENCE)),
+        VersionStore(settings.data_dir),
+        ModelFiles(settings),
+        _packages(),
+        utc_now,
+    )
 
 
 def _packages() -> Mapping[str, str]:

@@ -9,7 +9,10 @@ from urllib.parse import quote
 
 from backend.domain.ids import ControlName, VersionName
 
-VERSION_NAME = re.compile(r"al-[0-9]{4,}-[0-9a-f]{4}")
+TRAINED, IMPORTED = "al", "im"
+"""First part of the names of versions that were trained here, and of models from elsewhere."""
+
+VERSION_NAME = re.compile(rf"({TRAINED}|{IMPORTED})-[0-9]{{4,}}-[0-9a-f]{{4}}")
 """Of one width up to the 9,999th version, so no name is the beginning of another."""
 
 GROUP_NAME = re.compile(r"group-[0-9]{3}")

@@ -1,13 +1,14 @@
 """The Data Manager tabs that Autolabel makes: filters, order and columns."""
 
 from backend.domain.tab_titles import ListOrder, TabTitle
+from backend.domain.version_names import IMPORTED, TRAINED
 from connectors.label_studio.filters import where
 from connectors.label_studio.tabs import Tab
 
 UNLABELED = where("total_annotations", "equal", 0)
 WAITING = (UNLABELED, where("cancelled_annotations", "equal", 0))
 LABELED = where("total_annotations", "greater", 0)
-PREDICTED = where("predictions_model_versions", "contains", ["al-"])
+PREDICTED = where("predictions_model_versions", "contains", [f"{TRAINED}-", f"{IMPORTED}-"])
 GROUPED = where("predictions_model_versions", "contains", ["group-"])
 HARD = where("predictions_results", "contains", '"hard ')
 

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from backend.domain.answers import Answer
 from backend.domain.batches import ImageBatch, PredictionBatch
+from backend.domain.ids import Label
 from backend.domain.jobs import Algorithm
 from backend.domain.schema import Control, TaskKind
 from backend.ports.images import Fetch
@@ -63,6 +64,54 @@ class Model(Protocol):
 
     def save(self, folder: Path) -> None:
         """Write everything that `Family.load` needs into an empty folder."""
+        ...
+
+
+@runtime_checkable
+class Calibratable(Protocol):
+    """A model that was fitted elsewhere, on images nobody here knows."""
+
+    def calibrated_on(
+        self, images: ImageBatch, answers: Sequence[Answer], fetch: Fetch, progress: Progress
+    ) -> Model:
+        """Return the model with its scores calibrated on labeled images, and measured on them."""
+        ...
+
+
+class ForeignModel(Protocol):
+    """A model from elsewhere that has been opened."""
+
+    @property
+    def is_detector(self) -> bool:
+        """Whether it finds rectangles; otherwise it classifies whole images."""
+        ...
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its classes."""
+        ...
+
+    @property
+    def source(self) -> str:
+        """The name of the file, or the published name."""
+        ...
+
+    def write(self, folder: Path, labels: Mapping[str, Label]) -> None:
+        """Write everything that `Family.load` needs; `labels` are those of its classes."""
+        ...
+
+
+class ForeignModels(Protocol):
+    """Opens models from elsewhere."""
+
+    def open(self, source: str, *, trust: bool) -> ForeignModel:
+        """Open a file or a published name; `trust` allows pickles that could run any code.
+
+        Raises:
+            BadInput: when it is no model that is known, or not trusted.
+            NotFound: when there is no such file.
+            NoWeights: when a published model cannot be had.
+        """
         ...
 
 

@@ -11,6 +11,7 @@ from backend.domain.jobs import Job
 from backend.domain.json import Json
 from backend.domain.label_edits import LabelEdit
 from backend.domain.projects import LastLook, Project
+from backend.domain.version_names import TRAINED
 from backend.domain.versions import Ledger, ModelVersion
 
 
@@ -46,8 +47,12 @@ class Versions(PublishedVersions, VersionFolders, Protocol):
         project: ProjectId,
         card: Callable[[VersionName], ModelVersion],
         write: Callable[[Path], None],
+        origin: str = TRAINED,
     ) -> ModelVersion:
-        """Write into a hidden folder, then make it appear at once. Raises OutOfSpace."""
+        """Write into a hidden folder, then make it appear at once. Raises OutOfSpace.
+
+        The name of the version begins with `origin`.
+        """
         ...
 
     def adopt(self, project: ProjectId, source: Path) -> ModelVersion:
@@ -56,6 +61,10 @@ class Versions(PublishedVersions, VersionFolders, Protocol):
         Raises:
             BadInput: when the folder holds no complete version.
         """
+        ...
+
+    def read(self, source: Path) -> ModelVersion:
+        """Return the card in a folder of a version. Raises BadInput."""
         ...
 
     def relabel(
@@ -72,7 +81,7 @@ class Versions(PublishedVersions, VersionFolders, Protocol):
         ...
 
     def prune(self, project: ProjectId, keep: int) -> Sequence[VersionName]:
-        """Delete the oldest beyond `keep`; never the current one."""
+        """Delete the oldest beyond `keep`; never the current one, nor an imported one."""
         ...
 
 

@@ -20,7 +20,7 @@ from backend.services.labeling_round import Collector
 from backend.services.project_tasks import ProjectTasks
 from backend.services.publishing.publisher import Publisher
 from backend.services.reporting.reporter import Reporter
-from backend.services.training.train import Trainer
+from backend.services.training.train import Trainer, calibrated
 
 
 class PredictedProject(ProjectReader, PredictionEditor, Protocol):
@@ -56,6 +56,7 @@ class PreLabeling:
         round_ = self.collector.collect(job, schema, choose, steps, version)
         with steps(Step.PREDICT) as progress:
             models = self.trainer.load(schema, version, self.versions)
+            models = calibrated(models, round_.dataset, self.trainer.fetch, progress)
             assessment = self.assessor.assess(round_, models, version.augmentations, progress)
         assessment = self.audit_draw.apply(round_, version.name, assessment)
         with steps(Step.PUSH) as progress:

@@ -25,7 +25,7 @@ from backend.domain.errors import BadInput, NotFound
 from backend.domain.ids import ControlName, Label, ProjectId, VersionName
 from backend.domain.json import Json
 from backend.domain.metrics import metrics_from_json, metrics_to_json
-from backend.domain.version_names import VERSION_NAME, control_folder
+from backend.domain.version_names import TRAINED, VERSION_NAME, control_folder
 from backend.domain.versions import ModelVersion
 from backend.stores.atomic_files import room_for, sync, write_whole
 from backend.stores.validation import parse_json
@@ -78,8 +78,9 @@ class VersionStore:
         project: ProjectId,
         card: Callable[[VersionName], ModelVersion],
         write: Callable[[Path], None],
+        origin: str = TRAINED,
     ) -> ModelVersion:
-        """Write a new version; it does not become the current one.
+        """Write a new version; it does not become the current one. Its name begins with `origin`.
 
         `write` gets an empty folder and creates one folder for each control in it, named by
         `control_folder`.
@@ -88,7 +89,7 @@ class VersionStore:
             OutOfSpace: with nothing left behind.
         """
         folder = self._versions(project)
-        with room_for(folder), self._publishing(project) as name:
+        with room_for(folder), self._publishing(project, origin) as name:
             draft = folder / f"{_DRAFT}{name}"
             draft.mkdir()
             try:
@@ -131,6 +132,10 @@ class VersionStore:
             copy,
         )
 
+    def read(self, source: Path) -> ModelVersion:
+        """Return the card in a folder of a version. Raises BadInput, naming the file."""
+        return _read(source / "card.json")
+
     def relabel(
         self, project: ProjectId, version: VersionName, mapping: Mapping[Label, Label], reason: str
     ) -> ModelVersion:
@@ -146,7 +151,8 @@ class VersionStore:
                 shutil.copytree(source, control_folder(folder, control))
 
         changed = replace(card.relabeled(mapping), parent=version, reason=reason)
-        return self.publish(project, lambda name: replace(changed, name=name), copy)
+        origin = version.partition("-")[0]
+        return self.publish(project, lambda name: replace(changed, name=name), copy, origin)
 
     def all(self, project: ProjectId) -> Sequence[ModelVersion]:
         """Newest first. Logs a warning for each version with an invalid card and skips it."""
@@ -194,9 +200,13 @@ class VersionStore:
         return card
 
     def prune(self, project: ProjectId, keep: int) -> Sequence[VersionName]:
-        """Delete all but the newest `keep` versions, the current one and its parent."""
+        """Delete all but the newest `keep` versions, the current one and its parent.
+
+        Imported models stay: people brought them.
+        """
         with self._locked(project):
-            return self._delete_unneeded(project, self._names(project)[keep:])
+            trained = [one for one in self._names(project) if one.startswith(f"{TRAINED}-")]
+            return self._delete_unneeded(project, trained[keep:])
 
     def discard(self, project: ProjectId, names: Sequence[VersionName]) -> Sequence[VersionName]:
         """Delete these versions, except the current one and its parent; returns the deleted."""
@@ -222,14 +232,14 @@ class VersionStore:
         self._cards.pop((project, name), None)
 
     @contextmanager
-    def _publishing(self, project: ProjectId) -> Generator[VersionName]:
+    def _publishing(self, project: ProjectId, origin: str) -> Generator[VersionName]:
         """Remove drafts of crashed processes and yield the next free name, under the lock."""
         with self._locked(project):
             for leftover in self._versions(project).glob(f"{_DRAFT}*"):
                 shutil.rmtree(leftover, ignore_errors=True)
             names = self._names(project)
             number = 1 + max((_number(name) for name in names), default=0)
-            yield VersionName(f"al-{number:04d}-{secrets.token_hex(2)}")
+            yield VersionName(f"{origin}-{number:04d}-{secrets.token_hex(2)}")
 
     @contextmanager
     def _locked(self, project: ProjectId) -> Generator[None]:

@@ -25,7 +25,7 @@ class FakeLabelEditor(FakeLabelStudio):
     def __init__(self, label_config: str) -> None:
         super().__init__(label_config)
         self.contents: dict[int, dict[str, Any]] = {}
-        self.drafts: dict[int, dict[str, Any]] = {}
+        self.unsaved: dict[int, dict[str, Any]] = {}
         self.before_change: Callable[[int], object] = lambda number: None
         self.configs: list[str] = []
         self.recounts = 0
@@ -52,7 +52,7 @@ class FakeLabelEditor(FakeLabelStudio):
 
     def draft(self, task: int, result: Sequence[Json]) -> int:
         number = self._next()
-        self.drafts[number] = {"id": number, "task": task, "result": list(result)}
+        self.unsaved[number] = {"id": number, "task": task, "result": list(result)}
         return number
 
     def task_results(self, project: ProjectId) -> Iterator[TaskResults]:
@@ -65,7 +65,7 @@ class FakeLabelEditor(FakeLabelStudio):
             yield TaskResults(TaskId(content["id"]), content, results)
 
     def draft_results(self, project: ProjectId) -> Iterator[StoredResult]:
-        for one in copy.deepcopy(list(self.drafts.values())):
+        for one in copy.deepcopy(list(self.unsaved.values())):
             yield StoredResult(ResultOf.DRAFT, one["id"], TaskId(one["task"]), one["result"])
 
     def change_result(self, changed: StoredResult) -> str | None:
@@ -111,7 +111,7 @@ class FakeLabelEditor(FakeLabelStudio):
 
     def _find(self, wanted: StoredResult) -> dict[str, Any] | None:
         if wanted.of is ResultOf.DRAFT:
-            return self.drafts.get(wanted.id)
+            return self.unsaved.get(wanted.id)
         rows = [row for content in self.contents.values() for row in content[wanted.of.value]]
         return next((row for row in rows if row["id"] == wanted.id), None)
 

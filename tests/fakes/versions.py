@@ -7,7 +7,7 @@ from pathlib import Path
 
 from backend.domain.errors import BadInput, NotFound
 from backend.domain.ids import ControlName, Label, ProjectId, VersionName
-from backend.domain.version_names import control_folder
+from backend.domain.version_names import TRAINED, control_folder
 from backend.domain.versions import ModelVersion
 from backend.stores.versions import version_from_json
 
@@ -25,8 +25,9 @@ class FakeVersions:
         project: ProjectId,
         card: Callable[[VersionName], ModelVersion],
         write: Callable[[Path], None],
+        origin: str = TRAINED,
     ) -> ModelVersion:
-        name = VersionName(f"al-{len(self.cards) + 1:04d}-0000")
+        name = VersionName(f"{origin}-{len(self.cards) + 1:04d}-0000")
         folder = self.root / name
         folder.mkdir(parents=True)
         write(folder)
@@ -43,6 +44,9 @@ class FakeVersions:
             shutil.copytree(source, folder, dirs_exist_ok=True)
 
         return self.publish(project, lambda name: replace(card, name=name, project=project), copy)
+
+    def read(self, source: Path) -> ModelVersion:
+        return version_from_json((source / "card.json").read_bytes())
 
     def relabel(
         self, project: ProjectId, version: VersionName, mapping: Mapping[Label, Label], reason: str
@@ -81,7 +85,8 @@ class FakeVersions:
     def prune(self, project: ProjectId, keep: int) -> Sequence[VersionName]:
         current = self.current(project)
         needed = {current.name, current.parent} if current else set()
-        old = [card.name for card in self.all(project)[keep:]]
+        trained = [one.name for one in self.all(project) if one.name.startswith(f"{TRAINED}-")]
+        old = trained[keep:]
         gone = [name for name in old if name not in needed]
         self.cards = [card for card in self.cards if card.name not in gone]
         return gone

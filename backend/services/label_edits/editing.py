@@ -17,6 +17,7 @@ from backend.domain.ids import ProjectId, VersionName
 from backend.domain.jobs import Job, JobResult
 from backend.domain.json import Json
 from backend.domain.label_edits import LabelChange, LabelEdit
+from backend.domain.schema import LabelSchema
 from backend.domain.steps import Step
 from backend.domain.versions import ModelVersion
 from backend.label_studio import label_config_edit, labeling_config, result_edit
@@ -28,7 +29,7 @@ from backend.ports.stores import LabelBackups, Ledgers, StoredPredictions, Versi
 from backend.services.label_edits.plan import (
     continued,
     has_no_other_label,
-    image_of,
+    images_of,
     require_no_audit,
 )
 from backend.services.label_edits.restoring import LabelRestore
@@ -113,7 +114,7 @@ class LabelEditing:
         if done != both:
             self.label_studio.set_label_config(project, done)
         self._relabel_version(project, name, edit)
-        self._delete_files(project, name, labeling_config.parse(done).data_key)
+        self._delete_files(project, name, labeling_config.parse(done))
         self.backups.append(project, name, [{"what": "done"}])
         return counts
 
@@ -122,12 +123,12 @@ class LabelEditing:
     ) -> Counter[str]:
         """Back up and change what has a label of the operation; returns the numbers, by kind."""
         config = self.label_studio.project(project).label_config
-        data_key, counts, seen = labeling_config.parse(config).data_key, Counter[str](), 0
+        schema, counts, seen = labeling_config.parse(config), Counter[str](), 0
         for batch in _batches(self.label_studio.task_results(project)):
             seen += len(batch)
             progress(Step.RELABEL, 0, 1, f"{seen} tasks")
             doomed = [one for one in batch if edit.with_images and has_no_other_label(one, edit)]
-            counts["tasks"] += self._delete(project, name, edit, doomed, data_key)
+            counts["tasks"] += self._delete(project, name, edit, doomed, schema)
             kept = [one for one in batch if one not in doomed]
             used = [
                 (one, task.content)
@@ -187,27 +188,26 @@ class LabelEditing:
         name: str,
         edit: LabelEdit,
         doomed: Sequence[TaskResults],
-        data_key: str,
+        schema: LabelSchema,
     ) -> int:
         if not doomed:
             return 0
         rows: list[Json] = [{"what": "task", "task": task.content} for task in doomed]
         for task in doomed if edit.delete_files else ():
-            path = self.files.find(image_of(task.content, data_key))
-            if path:
+            for path in filter(None, map(self.files.find, images_of(task.content, schema))):
                 copy = self.backups.keep_file(project, name, path)
                 rows.append({"what": "file", "path": str(path), "copy": copy})
         self.backups.append(project, name, rows)
         self.label_studio.delete_tasks(project, [task.task for task in doomed])
         return len(doomed)
 
-    def _delete_files(self, project: ProjectId, name: str, data_key: str) -> None:
+    def _delete_files(self, project: ProjectId, name: str, schema: LabelSchema) -> None:
         """Delete the files of the deleted tasks, except those that other tasks show too."""
         rows = [row for row in self.backups.rows(project, name) if row["what"] == "file"]
         if not rows:
             return
         tasks = self.label_studio.task_results(project)
-        shown = {self.files.find(image_of(task.content, data_key)) for task in tasks}
+        shown = {self.files.find(uri) for task in tasks for uri in images_of(task.content, schema)}
         for path in {Path(row["path"]) for row in rows} - shown:
             self.files.delete(path)
 

@@ -1,17 +1,17 @@
 """What a label operation would change, counted before anything is changed."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
 
 from backend.domain.errors import Reason, ReasonCode, Refused
 from backend.domain.ids import Label, ProjectId, TaskId, VersionName
 from backend.domain.json import Json
 from backend.domain.label_edits import LabelChange, LabelEdit, LabelEditPlan, LabelUse
+from backend.domain.schema import LabelSchema
 from backend.domain.versions import Ledger
-from backend.label_studio import label_config_edit, labeling_config, result_edit
+from backend.label_studio import codec, label_config_edit, labeling_config, result_edit
 from backend.ports.images import SourceFiles
 from backend.ports.label_studio import LabelEditor, ResultOf, TaskResults
 from backend.ports.stores import LabelBackups, Ledgers, PublishedVersions
@@ -68,10 +68,10 @@ class LabelPlanner:
         if edit.change is LabelChange.RESTORE:
             return self._restored(project, edit)
         config, continues = self.check(project, edit), self._continues(project, edit)
-        data_key, tally = labeling_config.parse(config).data_key, _Tally()
+        schema, tally = labeling_config.parse(config), _Tally()
         for done, task in enumerate(self.label_studio.task_results(project), 1):
             progress(done)
-            self._count(task, edit, data_key, tally)
+            self._count(task, edit, schema, tally)
         drafts = self.label_studio.draft_results(project)
         found = [path for path in tally.files if path]
         return LabelEditPlan(
@@ -103,11 +103,13 @@ class LabelPlanner:
             require_no_audit(self.ledgers.load(project))
         return config
 
-    def _count(self, task: TaskResults, edit: LabelEdit, data_key: str, tally: _Tally) -> None:
+    def _count(
+        self, task: TaskResults, edit: LabelEdit, schema: LabelSchema, tally: _Tally
+    ) -> None:
         if edit.with_images and has_no_other_label(task, edit):
             tally.tasks.append(task.task)
             if edit.delete_files:
-                tally.files.append(self.files.find(image_of(task.content, data_key)))
+                tally.files += map(self.files.find, images_of(task.content, schema))
             return
         tally.changed.update(one.of for one in task.results if result_edit.uses(one.result, edit))
 
@@ -160,7 +162,7 @@ def has_no_other_label(task: TaskResults, edit: LabelEdit) -> bool:
     return bool(given) and given <= edit.mapping.keys()
 
 
-def image_of(content: Json, data_key: str) -> str:
-    """Return the address of a task's image, "" if it has none."""
-    data: object = content.get("data")
-    return str(cast("Json", data).get(data_key) or "") if isinstance(data, Mapping) else ""
+def images_of(content: Json, schema: LabelSchema) -> tuple[str, ...]:
+    """Return the addresses of a task's images."""
+    ref = codec.image_ref(content, schema)
+    return tuple(uri for uri in (ref.uri, *ref.others) if uri)

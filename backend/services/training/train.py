@@ -12,7 +12,7 @@ from backend.domain.steps import Step
 from backend.domain.versions import ModelVersion
 from backend.policies.certification import held_out
 from backend.ports.images import Fetch
-from backend.ports.model_family import Family, Model, TrainingSet
+from backend.ports.model_family import Calibratable, Family, Model, TrainingSet
 from backend.ports.progress import Progress
 from backend.ports.stores import VersionFolders
 from backend.services.training import seen_tasks
@@ -23,6 +23,9 @@ from backend.settings import Settings
 
 HELD_OUT = 0.2
 """Share of the labeled images that a version is measured on and never trained on."""
+
+CALIBRATED_FROM = 10
+"""Labeled images from which on the scores of an imported model are calibrated."""
 
 Models = Mapping[ControlName, Model]
 Previous = Mapping[ControlName, Path]
@@ -125,6 +128,19 @@ class Trainer:
             seed=self.settings.seed,
             max_minutes=self.settings.max_train_minutes,
         )
+
+
+def calibrated(models: Models, dataset: Dataset, fetch: Fetch, progress: Progress) -> Models:
+    """Calibrate imported models on the labeled images, where there are enough of them."""
+    done = dict(models)
+    for name, model in models.items():
+        control = dataset.schema.control(name)
+        if control is None or not isinstance(model, Calibratable):
+            continue
+        images, answers = answered(control, dataset)
+        if len(answers) >= CALIBRATED_FROM:
+            done[name] = model.calibrated_on(images, answers, fetch, progress)
+    return done
 
 
 def _share(progress: Progress, turn: int, turns: int) -> Progress:

@@ -95,7 +95,7 @@ class Scene:
         for content in contents.values():
             for one in content["annotations"]:
                 del one["updated_at"], one["updated_by"]
-        return contents, copy.deepcopy(self.label_studio.drafts), self.label_studio.label_config
+        return contents, copy.deepcopy(self.label_studio.unsaved), self.label_studio.label_config
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ class TestRename:
         assert scene.labels_of(scene.cat) == scene.labels_of(scene.skipped) == ["Cat"]
         assert scene.labels_of(scene.predicted) == ["Cat"]
         assert scene.labels_of(scene.dog) == ["dog"]
-        assert scene.label_studio.drafts[scene.draft]["result"] == chosen("Cat")
+        assert scene.label_studio.unsaved[scene.draft]["result"] == chosen("Cat")
         assert report["labels_changed"] == {"annotations": 2, "predictions": 1, "drafts": 1}
         assert report["reason"] == "changed 2 annotations, 1 drafts, 1 predictions"
 

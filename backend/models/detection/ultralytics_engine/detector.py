@@ -58,7 +58,7 @@ class UltralyticsEngine:
     def train(
         self, training_set: TrainingSet, plan: TrainingPlan, previous: Path | None
     ) -> TrainedNetwork:
-        start = previous / _CHECKPOINT if previous else self._checkpoint()
+        start = previous / _CHECKPOINT if previous else self.checkpoint()
         setup.import_configured(self._home)
         training = importlib.import_module("backend.models.detection.ultralytics_engine.training")
         choosing = len(training_set.held_out) >= MIN_VALIDATION
@@ -95,7 +95,8 @@ class UltralyticsEngine:
     def _may_download(self) -> bool:
         return self._is_name and not setup.forbids_downloads() and is_reachable("github.com")
 
-    def _checkpoint(self) -> Path:
+    def checkpoint(self) -> Path:
+        """Return the checkpoint's file, downloaded if need be. Raises NoWeights."""
         local = self._local()
         if local:
             return local
