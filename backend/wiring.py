@@ -57,6 +57,7 @@ from backend.services.audits import AuditDraw
 from backend.services.auto_accept import AutoAccept
 from backend.services.auto_train import AutoTrain, consuming, retraining_policy
 from backend.services.connecting import Connecting
+from backend.services.embedding_ahead import EmbeddingAhead
 from backend.services.encoder_upgrade import EncoderUpgrade
 from backend.services.grouping import Grouping
 from backend.services.label_edits.editing import LabelEditing
@@ -437,7 +438,10 @@ def runner(settings: Settings) -> Callable[[JobId], None]:
 
 
 def cleaner(settings: Settings) -> Callable[[ProjectId], None]:
-    """Return the function that runs one deferred cleanup, in the work horse."""
+    """Return the function that does a project's work for idle times, in the work horse.
+
+    That is a cleanup, then the embedding by the stronger encoder of the settings.
+    """
     url = partial(redis_url, settings)
     board, cleanups = JobBoard(url, settings.data_dir), CleanupQueue(url, settings.data_dir)
 
@@ -448,7 +452,15 @@ def cleaner(settings: Settings) -> Callable[[ProjectId], None]:
         parts = real_parts(settings, settings.label_studio_patience, project=project)
         parts.origins.require(parts.label_studio.project(project))
         cleanup = DeferredCleanup(parts.label_studio, parts.versions, parts.ledgers, must_wait)
-        if not cleanup(project) and board.live(project) is None:  # else its own job requests it
+        embed = EmbeddingAhead(
+            parts.label_studio,
+            parts.extractor,
+            settings.upgrade_backbone,
+            must_stop=cleanups.jobs_wait,
+            others_wait=cleanups.others_wait,
+        )
+        done = cleanup(project) and embed(project)
+        if not done and board.live(project) is None:  # else its own job requests it
             cleanups.request(project)
 
     return clean

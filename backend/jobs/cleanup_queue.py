@@ -61,6 +61,11 @@ class CleanupQueue:
         with self._client.reach() as redis:
             return bool(Queue(self._keys.queue, connection=redis, serializer=JSONSerializer).count)
 
+    def others_wait(self) -> bool:
+        """Return whether another cleanup waits for a worker. Raises QueueUnreachable."""
+        with self._client.reach() as redis:
+            return bool(self.queue(redis).count)
+
     def queue(self, redis: Any) -> Any:
         """Return the RQ queue."""
         return Queue(self._keys.cleanup_queue, connection=redis, serializer=JSONSerializer)

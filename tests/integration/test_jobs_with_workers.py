@@ -294,7 +294,7 @@ def test_cleanups_run_when_no_job_waits_each_once(
     for _ in range(2):
         cleanups.request(ProjectId(7))
     job = submitted(board, job_worker.FINISHES)
-    assert cleanups.jobs_wait()
+    assert cleanups.jobs_wait() and cleanups.others_wait()
     start_worker()
     assert ended(board, job).state is JobState.FINISHED
     notes = tmp_path / "cleanups"
