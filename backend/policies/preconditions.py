@@ -108,15 +108,18 @@ def _trained(schema: LabelSchema, counts: Counts) -> list[Control]:
     return [control for control in schema.controls if any(counts.of(control).values())]
 
 
-def model_fits(schema: LabelSchema, version: ModelVersion) -> tuple[Reason, ...]:
+def model_fits(
+    schema: LabelSchema, version: ModelVersion, *, new_labels: bool = False
+) -> tuple[Reason, ...]:
     """Return why a version cannot pre-label a project; controls, kinds and labels must match.
 
     Controls that the version never learned are no obstacle: they stay without a prediction.
+    `new_labels` says that labels it never learned are none either.
     """
     differences = [
         difference
         for name in version.kinds
-        for difference in _differences(schema.control(name), str(name), version)
+        for difference in _differences(schema.control(name), str(name), version, new_labels)
     ]
     if not version.kinds:
         differences = [("it has learned nothing", TRAIN_ANEW)]
@@ -214,7 +217,7 @@ def _label_warnings(images: Mapping[Label, int], min_images: int) -> Iterable[st
 
 
 def _differences(
-    control: Control | None, name: str, version: ModelVersion
+    control: Control | None, name: str, version: ModelVersion, new_labels: bool
 ) -> Iterable[tuple[str, str]]:
     """Yield what keeps a version from labeling with a control, each with a hint."""
     if control is None:
@@ -224,12 +227,27 @@ def _differences(
     if kind != control.kind:
         yield f"'{name}' asks for {control.kind}, the model does {kind}", TRAIN_ANEW
     foreign = [label for label in labels if label not in control.labels]
-    missing = [label for label in control.labels if label not in labels]
+    missing = () if new_labels else _unknown_to(control, version)
     if foreign:
         hint = "Add it to the labeling config, or choose another version"
         yield f"'{name}' lacks its label {_listed(foreign)}", hint
     if missing:
         yield f"it was trained without {_listed(missing)}", TRAIN_ANEW
+
+
+def _unknown_to(control: Control, version: ModelVersion) -> list[Label]:
+    known = version.labels.get(control.name, ())
+    return [label for label in control.labels if label not in known]
+
+
+def new_labels(schema: LabelSchema, version: ModelVersion) -> tuple[str, ...]:
+    """Say which labels came into the config after the version was trained."""
+    return tuple(
+        f"version {version.name} was trained without {_listed(new)} of '{control.name}': it goes "
+        "on predicting the other labels until a training has images of all"
+        for control in schema.controls
+        if control.name in version.kinds and (new := _unknown_to(control, version))
+    )
 
 
 def _listed(labels: Sequence[Label]) -> str:

@@ -58,7 +58,7 @@ class Predict:
         stored = self.stored.get(project, version.name, asked)
         known = {ref: one for ref, one in stored.items() if codec.fits(one, schema)}
         missing = [ref for ref in asked if ref not in known]
-        if missing and not preconditions.model_fits(schema, version):
+        if missing and not preconditions.model_fits(schema, version, new_labels=True):
             known |= self._computed(schema, version, missing)
         withheld = self.ledgers.load(project).withheld  # an audit may have been drawn meanwhile
         return [known.get(ref, []) if ref and ref.task not in withheld else [] for ref in refs]

@@ -76,6 +76,7 @@ class Readiness:
             *_repaired(project_tasks.trainable(tasks.labeled, ledger)),
             *audits.uncounted(len(project_tasks.not_blind(tasks.labeled, ledger))),
             *_skipped(skipped),
+            *self._outdated(project, schema),
         )
         status = self._status(found, reasons, warnings, counts)
         found_out = left_out.left_out(schema, annotated)
@@ -149,6 +150,10 @@ class Readiness:
         if not chosen or any(ref.task in chosen for ref in chain(waiting, skipped)):
             return ()
         return (preconditions.none_chosen(len(chosen)),)
+
+    def _outdated(self, project: ProjectId, schema: LabelSchema) -> tuple[str, ...]:
+        current = self.versions.current(project)
+        return preconditions.new_labels(schema, current) if current else ()
 
     def _known_versions(self, project: ProjectId) -> str:
         """Suggest versions that exist."""

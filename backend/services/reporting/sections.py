@@ -16,6 +16,7 @@ from backend.domain.json import JsonObject
 from backend.domain.metrics import metrics_to_json
 from backend.domain.steps import TIMED_STEPS, Step
 from backend.domain.versions import ModelVersion
+from backend.policies import left_out
 from backend.policies.hard_examples.consistency import AUGMENTATIONS
 from backend.policies.hard_examples.reasons import PHRASES
 from backend.policies.label_issues import LabelIssue
@@ -50,6 +51,7 @@ def of_round(
         "shown": publication.shown,
         "task_kind": "+".join(dict.fromkeys(kind.value for kind in version.kinds.values())),
         **_of_dataset(round_.dataset, version),
+        "left_out": _left_out(round_),
         "unlabeled": len(round_.tasks.unlabeled),
         **_of_predictions(assessment, publication),
         **_of_unreadable((*round_.unreadable, *assessment.unreadable)),
@@ -71,6 +73,13 @@ def _of_dataset(dataset: Dataset, version: ModelVersion) -> JsonObject:
         "validation": version.trained_on.get("validation", 0),
         "repairs": _repairs(images),
     }
+
+
+def _left_out(round_: LabelingRound) -> list[JsonObject]:
+    """Report the labeled images that teach a control nothing."""
+    annotated = (*round_.tasks.labeled, *round_.tasks.unplaced)
+    usable = project_tasks.trainable(annotated, round_.ledger)
+    return [asdict(one) for one in left_out.left_out(round_.schema, usable)]
 
 
 def _of_predictions(assessment: Assessment, publication: Publication) -> JsonObject:

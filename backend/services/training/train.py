@@ -98,6 +98,9 @@ class Trainer:
     def _loaded(self, control: Control, version: ModelVersion, versions: VersionFolders) -> Model:
         folder = versions.folder(version.project, version.name, control.name)
         family, renamed = self.families[control.kind], version.renamed.get(control.name)
+        known = version.labels.get(control.name, control.labels)
+        if renamed is None and set(known) < set(control.labels):  # the config has new labels
+            renamed = {label: label for label in known}
         if renamed is None:
             return family.load(folder, control)
         return RelabeledModel(family.load(folder, own_control(control, renamed)), control, renamed)

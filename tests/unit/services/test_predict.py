@@ -181,3 +181,16 @@ def test_task_data_of_another_shape_has_no_image(world, data):
     world.run()
     predict, _ = predictor(world)
     assert len(predict(PROJECT, CHOICES, [{"id": 101, "data": data}])) == 1
+
+
+def test_a_version_goes_on_predicting_after_a_label_was_added(world):
+    version = world.run()["version"]
+    more = CHOICES.replace("</Choices>", '<Choice value="fox"/></Choices>')
+    world.label_studio.label_config = more
+    world.label_studio.people[TaskId(101)] = None
+    predict, opened = predictor(world)
+    (result,) = predict(PROJECT, more, [raw_task(101)])
+    assert result["result"][0]["value"]["choices"] == ["dog"]
+    assert len(opened) == 1
+    warnings = world.readiness().status(PROJECT).warnings
+    assert any(f"{version} was trained without 'fox'" in line for line in warnings)

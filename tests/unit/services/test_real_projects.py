@@ -38,6 +38,7 @@ def test_the_status_names_what_is_left_out_before_a_job_starts(world):
     assert any('rename "Cat" "cat"' in line for line in status.warnings)
     report = world.run()
     assert report["labeled"] == 12
+    assert [(one["gap"], one["images"]) for one in report["left_out"]] == [("unknown_label", 5)]
     assert len(world.label_studio.predictions) == 23
 
 
