@@ -21,7 +21,9 @@ from backend.jobs.redis_client import RedisClient
 from backend.label_studio import labeling_config as schema
 from backend.label_studio.errors import errors_translated
 from backend.models.embedding import backbones, encoders
+from backend.models.embedding.encoder_choice import choose
 from backend.models.embedding.licences import restriction
+from backend.models.embedding.machine import this_machine
 from backend.processes import exposure
 from backend.processes.embedded_redis import redis_url
 from backend.services.connecting import POLLING_HINT
@@ -167,7 +169,18 @@ def device(settings: Settings) -> str:
 
 
 def backbone(settings: Settings) -> str:
-    found = backbones.backbones(backbones.named(settings), settings)
+    """Check the encoder of the next training, and the stronger one if there is one."""
+    choice = choose(settings.backbone, this_machine(settings, download=False), precise=False)
+    found = _encoder(choice.backbone, settings)
+    if choice.shortfall:
+        found += f"; {choice.shortfall}"
+    if settings.upgrade_backbone:
+        found += f"; {_encoder(settings.upgrade_backbone, settings)} when it has embedded a project"
+    return found
+
+
+def _encoder(name: str, settings: Settings) -> str:
+    found = backbones.backbones(name, settings)
     for one in found:
         encoders.check(one, settings.data_dir)
     return ", ".join(map(_described, found))

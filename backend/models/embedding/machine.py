@@ -5,19 +5,21 @@ from functools import partial
 from backend.domain.errors import NoWeights
 from backend.models.embedding.backbones import Backbone, backbones
 from backend.models.embedding.encoder_choice import Machine
-from backend.models.embedding.encoders import compute_device
-from backend.models.published_weights import is_reachable
+from backend.models.embedding.encoders import check, compute_device
 from backend.settings import Settings
 
 
-def this_machine(settings: Settings) -> Machine:
+def this_machine(settings: Settings, *, download: bool = True) -> Machine:
     """Return the facts; imports torch only where there may be a GPU.
+
+    With `download` weights count as there only once they have been loaded, else already when their
+    host answers.
 
     Raises:
         BadInput: when the requested device does not exist.
     """
     device = compute_device(settings.device)
-    return Machine(device, _memory(device), partial(_have_weights, settings))
+    return Machine(device, _memory(device), partial(_have_weights, settings, download))
 
 
 def _memory(device: str) -> float:
@@ -28,20 +30,20 @@ def _memory(device: str) -> float:
     return gpu_memory(device)
 
 
-def _have_weights(settings: Settings, name: str) -> bool:
-    return all(_has_weights(one) for one in backbones(name, settings))
-
-
-def _has_weights(chosen: Backbone) -> bool:
-    """Look on this machine first; what can be downloaded is downloaded to be sure of it."""
+def _have_weights(settings: Settings, download: bool, name: str) -> bool:
+    parts = backbones(name, settings)
     try:
-        if chosen.file or chosen.downloaded():
-            return True
-        if not is_reachable(chosen.host):
-            return False
-        from backend.models.embedding.backbone_networks import load_network  # noqa: PLC0415 - imports torch
-
-        load_network(chosen)
+        for one in parts:
+            check(one, settings.data_dir)
+            if download and not (one.file or one.downloaded()):
+                _load(one)
     except NoWeights:
         return False
     return True
+
+
+def _load(chosen: Backbone) -> None:
+    """Download the weights; a host that answers may still refuse them. Raises NoWeights."""
+    from backend.models.embedding.backbone_networks import load_network  # noqa: PLC0415 - imports torch
+
+    load_network(chosen)

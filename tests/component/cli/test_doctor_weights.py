@@ -1,5 +1,6 @@
 """Whether a backbone can be had is known before a job starts, and without torch."""
 
+import re
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -63,6 +64,23 @@ def test_of_joined_encoders_the_one_whose_weights_are_missing_is_named(
     missing = next(iter(PUBLISHED))
     with pytest.raises(NoWeights, match=missing):
         ask(settings(tmp_path, f"efficientnet_lite0+{missing}"))
+
+
+@pytest.mark.usefixtures("proxy")
+def test_doctor_checks_the_stronger_encoder_too(tmp_path: Path) -> None:
+    found = doctor.backbone(Settings(data_dir=tmp_path, upgrade_backbone="efficientnet_lite2"))
+    assert re.match(r"efficientnet_lite0 from \S+; efficientnet_lite2 from \S+ when", found)
+
+    with pytest.raises(NoWeights, match="resnet18"):
+        doctor.backbone(Settings(data_dir=tmp_path, upgrade_backbone="torchvision:resnet18"))
+
+
+def test_doctor_names_a_license_that_restricts_the_use(
+    tmp_path: Path, proxy: Callable[[], None]
+) -> None:
+    proxy()
+    name = "timm:convnextv2_tiny.fcmae_ft_in22k_in1k"
+    assert "under CC-BY-NC-4.0, which forbids" in doctor.backbone(settings(tmp_path, name))
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
