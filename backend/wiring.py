@@ -17,6 +17,7 @@ from backend.domain.errors import NoWeights
 from backend.domain.ids import JobId, ProjectId
 from backend.domain.jobs import Job, JobResult, Mode
 from backend.domain.schema import TaskKind
+from backend.domain.side_cars import SyncReport
 from backend.domain.steps import Step
 from backend.domain.version_names import review_name
 from backend.jobs import boundary
@@ -26,6 +27,7 @@ from backend.jobs.cleanup_queue import CleanupQueue
 from backend.jobs.redis_client import QUICK, RedisClient
 from backend.jobs.redis_keys import RedisKeys
 from backend.label_studio.gateway import LabelStudioGateway
+from backend.label_studio.image_folder import open_folder
 from backend.label_studio.images import open_image_files
 from backend.label_studio.source_files import LocalSourceFiles
 from backend.ports.images import ImageModels, SourceFiles
@@ -81,6 +83,7 @@ from backend.services.reporting.reporter import Reporter
 from backend.services.review_saving import ReviewSaving
 from backend.services.reviewing import Reviewing
 from backend.services.suggestions import Suggestions
+from backend.services.synchronize import Synchronization
 from backend.services.training.label_issues import LabelIssues
 from backend.services.training.model_cache import ModelCache
 from backend.services.training.promotion import Promotion
@@ -410,6 +413,21 @@ def poller(app: Application, settings: Settings) -> PollingLoop:
 def review_saver(app: Application) -> ReviewSavingLoop:
     """Return the loop that saves what people decided on the review page."""
     return ReviewSavingLoop(app.review_saving.reviews.projects, app.review_saving.save)
+
+
+def synchronization(settings: Settings, url: str, project: ProjectId) -> Callable[..., SyncReport]:
+    """Return the function that synchronizes a project with a folder; it takes the progress.
+
+    Raises:
+        BadInput: when the folder cannot be used, or Label Studio may not serve it.
+    """
+    folder = open_folder(url, settings)
+    gateway = LabelStudioGateway(label_studio_client(settings, settings.label_studio_patience))
+    ProjectFolders(settings.data_dir).require(gateway.project(project))
+    if folder.served:
+        gateway.serve_folder(project, folder.root, folder.served)
+    most = int(settings.max_image_megabytes * 1e6)
+    return partial(Synchronization(gateway, LedgerFiles(settings.data_dir), most), project, folder)
 
 
 def runner(settings: Settings) -> Callable[[JobId], None]:

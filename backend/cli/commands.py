@@ -1,13 +1,14 @@
 """The `autolabel` command. Exit status: 0 done, 1 failed, 2 usage, 3 refused by a precondition.
 
-The commands are grouped by subject: `servers`, `setup`, `jobs`, `labels`, `audits`, `versions`.
+The commands are grouped by subject: `servers`, `setup`, `jobs`, `folders`, `labels`, `audits`,
+`versions`.
 """
 
 import logging
 
 import typer
 
-from backend.cli import audits, jobs, labels, servers, setup, versions
+from backend.cli import audits, folders, jobs, labels, servers, setup, versions
 from backend.cli.options import Commands
 from backend.processes import logs
 
@@ -19,7 +20,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for part in (servers, setup, jobs, audits, versions):
+for part in (servers, setup, jobs, folders, audits, versions):
     app.add_typer(part.commands)
 app.add_typer(labels.commands, name="labels")
 

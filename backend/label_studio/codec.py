@@ -108,6 +108,22 @@ def serialize(prediction: Prediction, schema: LabelSchema) -> dict[str, Any]:
     return {"model_version": prediction.version, "score": prediction.score, "result": result}
 
 
+def results(
+    answers: Mapping[ControlName, Answer], schema: LabelSchema, size: tuple[int, int] = (0, 0)
+) -> Sequence[Json]:
+    """Return answers as the results of an annotation; `size` is the image's, (0, 0) if unknown."""
+    whole = Prediction(ImageRef(TaskId(0), ""), answers, 1.0, VersionName(""), size)
+    unknown = {"original_width", "original_height"} if size == (0, 0) else set[str]()
+    return [
+        {
+            "id": f"region-{position}",
+            **{key: value for key, value in part.items() if key not in unknown | {"score"}},
+        }
+        for position, parts in enumerate(_regions(whole, schema))
+        for part in parts
+    ]
+
+
 Parts = Sequence[dict[str, Any]]
 """The results of one region, or of one choice."""
 

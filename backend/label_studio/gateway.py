@@ -298,6 +298,14 @@ class LabelStudioGateway:
         with errors_translated():
             return str(self._client.whoami().get("email") or "the owner of the API key")
 
+    def annotate(self, task: TaskId, result: Sequence[Json]) -> None:
+        with errors_translated():
+            self._client.annotations.create(task, [dict(one) for one in result])
+
+    def serve_folder(self, project: ProjectId, path: str, inner: str) -> None:
+        with errors_translated():
+            self._client.storages.ensure_local(project, path, inner)
+
     def connect(self, project: ProjectId, backend_url: str, user: str, password: str) -> str:
         self.project(project)
         with errors_translated():

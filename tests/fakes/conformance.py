@@ -6,6 +6,7 @@ What the signatures cannot say is in tests/contract.
 from pathlib import Path
 
 from backend.ports.application import Backend, ConnectableProjects
+from backend.ports.folders import ImageFolder
 from backend.ports.images import ImageFiles, ImageModels
 from backend.ports.jobs import AnnotationChanges, Jobs
 from backend.ports.label_studio import LabelStudio
@@ -15,6 +16,7 @@ from backend.ports.stores import Illustrations, Ledgers, StoredPredictions, Vers
 from backend.wiring import utc_now
 from tests.fakes.backend import FakeBackend
 from tests.fakes.changes import FakeChanges
+from tests.fakes.folders import FakeImageFolder
 from tests.fakes.illustrations import FakeIllustrations
 from tests.fakes.image_files import FakeImageFiles
 from tests.fakes.jobs import FakeJobs
@@ -30,6 +32,7 @@ CHANGES: AnnotationChanges = FakeChanges(utc_now)
 EXTRACTOR: ImageModels = FakeFeatureExtractor()
 FAMILY: Family = ParityFamily()
 FILES: ImageFiles = FakeImageFiles()
+FOLDER: ImageFolder = FakeImageFolder()
 ILLUSTRATIONS: Illustrations = FakeIllustrations()
 JOBS: Jobs = FakeJobs()
 LABEL_STUDIO: LabelStudio = FakeLabelStudio()

@@ -105,7 +105,10 @@ class FakeLabelEditor(FakeLabelStudio):
         made = list[TaskId]()
         for content in contents:
             task = self._next()
-            self.contents[task] = {**copy.deepcopy(dict(content)), "id": task}
+            rows = copy.deepcopy(list(content["annotations"]))
+            numbered = [{"id": self._next(), **row} for row in rows]
+            copied = copy.deepcopy(dict(content))
+            self.contents[task] = {**copied, "id": task, "annotations": numbered}
             made.append(TaskId(task))
         return made
 
