@@ -360,7 +360,12 @@ def application(parts: Parts) -> Application:
     files = JobFiles(settings.data_dir)
     return Application(
         label_studio=Connecting(
-            parts.label_studio, parts.origins, parts.jobs, parts.polled, settings.poll_seconds
+            parts.label_studio,
+            parts.origins,
+            parts.jobs,
+            parts.polled,
+            settings.poll_seconds,
+            settings.public_url,
         ),
         versions=parts.versions,
         jobs=parts.jobs,

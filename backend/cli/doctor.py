@@ -4,15 +4,15 @@ Each check is a function that describes what it found, or raises what is wrong, 
 """
 
 import shutil
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from urllib.parse import urlsplit
 
-from rich.markup import escape
 from rq import Worker
 
 from backend import wiring
+from backend.cli import project_checks
+from backend.cli.diagnosis import SEE_LOG, WHY, CheckResult, Diagnosis
 from backend.domain.errors import AutolabelError, BadInput, NotFound, OutOfSpace, Unavailable
 from backend.domain.ids import ProjectId
 from backend.domain.schema import LabelSchema, TaskKind
@@ -35,27 +35,6 @@ SMALL_DISK = 2_000_000_000
 """Bytes below which a training may run out of space."""
 
 LOCAL = {"localhost", "127.0.0.1", "::1"}
-
-
-@dataclass(frozen=True, slots=True)
-class CheckResult:
-    """Result of one check; `hint` says what to do where it is not good."""
-
-    name: str
-    good: bool
-    found: str
-    hint: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
-    """The results of all checks."""
-
-    checks: Sequence[CheckResult]
-
-    @property
-    def good(self) -> bool:
-        return all(check.good for check in self.checks)
 
 
 Check = Callable[[Settings], str]
@@ -83,17 +62,10 @@ def examine(settings: Settings, project: ProjectId | None = None) -> Diagnosis:
             ("labeling config", partial(labeling_config, project=project)),
             ("connection", partial(connection, project=project)),
             ("webhook", partial(webhook, project=project)),
+            ("switches", partial(project_checks.switches, project=project)),
+            ("images", partial(project_checks.images, project=project)),
         ]
     return Diagnosis([_result(name, check, settings) for name, check in checks])
-
-
-def diagnosis_lines(diagnosis: Diagnosis) -> Iterable[str]:
-    """Yield each result on a line, with its hint where the check failed."""
-    for check in diagnosis.checks:
-        mark = "[green]ok  [/]" if check.good else "[red]FAIL[/]"
-        yield f"{mark} {escape(check.name)}: {escape(check.found)}"
-        if not check.good:
-            yield f"     {escape(check.hint)}"
 
 
 def label_studio(settings: Settings) -> str:
@@ -273,9 +245,9 @@ def _schema(settings: Settings, project: ProjectId) -> LabelSchema:
 
 def _result(name: str, check: Check, settings: Settings) -> CheckResult:
     try:
-        return CheckResult(name, good=True, found=check(settings))
+        return CheckResult(name, good=True, found=check(settings), why=WHY[name])
     except AutolabelError as exc:
-        return CheckResult(name, good=False, found=exc.message, hint=exc.hint)
+        return CheckResult(name, False, exc.message, WHY[name], exc.hint or SEE_LOG)
 
 
 def _is_ours(url: str, settings: Settings) -> bool:

@@ -43,11 +43,11 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     """Check every link: Label Studio, token, webhook, Redis, worker, device, weights, disk."""
-    from backend.cli import doctor  # noqa: PLC0415 - other commands need not load it
+    from backend.cli import diagnosis, doctor  # noqa: PLC0415 - other commands need not load them
 
-    diagnosis = doctor.examine(settings.load(), ProjectId(project) if project else None)
-    terminal.show(diagnosis, as_json, doctor.diagnosis_lines)
-    if not diagnosis.good:
+    found = doctor.examine(settings.load(), ProjectId(project) if project else None)
+    terminal.show(found, as_json, diagnosis.diagnosis_lines)
+    if not found.good:
         raise typer.Exit(Exit.FAILED)
 
 

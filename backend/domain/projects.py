@@ -15,6 +15,7 @@ class Project:
     """A Label Studio project; `label_config` is XML, `model_version` what it shows now.
 
     `created_at` tells projects of one number apart; None if Label Studio does not say.
+    `shows_predictions` says whether annotators see predictions.
     """
 
     id: ProjectId
@@ -22,6 +23,7 @@ class Project:
     label_config: str
     model_version: str
     created_at: datetime | None = None
+    shows_predictions: bool = True
 
     @property
     def created_seconds(self) -> int | None:
@@ -40,6 +42,18 @@ class ProjectActivity:
     annotations: int
     tasks: int
     touched: tuple[datetime, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BackendLink:
+    """How Label Studio calls this backend for a project; people can switch each part off.
+
+    `webhook` and `payload` are None without a webhook of ours.
+    """
+
+    webhook: bool | None = None
+    payload: bool | None = None
+    interactive: bool = False
 
 
 @dataclass(frozen=True, slots=True)

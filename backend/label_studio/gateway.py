@@ -9,7 +9,7 @@ from backend.domain.audits import AuditLabels
 from backend.domain.errors import NotFound
 from backend.domain.ids import ProjectId, TaskId, VersionName
 from backend.domain.json import Json
-from backend.domain.projects import Project, ProjectActivity
+from backend.domain.projects import BackendLink, Project, ProjectActivity
 from backend.domain.schema import LabelSchema
 from backend.domain.tab_titles import WALL, ListOrder, wall_title
 from backend.domain.version_names import GROUP_NAME, MARKER_PREFIXES, VERSION_NAME, group_name
@@ -19,13 +19,11 @@ from backend.label_studio.reviewed_predictions import prediction_of
 from backend.label_studio.superseded import Superseded
 from backend.label_studio.tabs import TABS, of_answer, of_groups
 from backend.label_studio.task_lists import TaskLists
+from backend.policies.switches import BACKEND_TITLE
 from backend.ports.label_studio import Pushed, ResultOf, StoredResult, TakenBack, TaskResults
 from connectors.label_studio.client import LabelStudioClient
 from connectors.label_studio.results import Holder, ResultKind
 from connectors.label_studio.tabs import Tab
-
-TITLE = "Autolabel"
-"""The name of the backend in Label Studio's settings."""
 
 
 class LabelStudioGateway:
@@ -309,9 +307,26 @@ class LabelStudioGateway:
     def connect(self, project: ProjectId, backend_url: str, user: str, password: str) -> str:
         self.project(project)
         with errors_translated():
-            done = self._client.registration.connect(project, backend_url, TITLE, user, password)
+            done = self._client.registration.connect(
+                project, backend_url, BACKEND_TITLE, user, password
+            )
         self.refresh_tabs(project)
         return f"{done}, tabs {', '.join(tab.title for tab in TABS)}"
+
+    def link(self, project: ProjectId, backend_url: str) -> BackendLink:
+        with errors_translated():
+            webhooks = self._client.registration.webhooks(project)
+            backends = self._client.registration.backends(project)
+        hook = next((one for one in webhooks if one["url"] == f"{backend_url}/webhook"), None)
+        return BackendLink(
+            webhook=hook["is_active"] if hook else None,
+            payload=hook["send_payload"] if hook else None,
+            interactive=any(
+                one.get("is_interactive", False)
+                for one in backends
+                if one["url"].rstrip("/") == backend_url
+            ),
+        )
 
     def disconnect(self, project: ProjectId, backend_url: str) -> None:
         self.project(project)
@@ -338,6 +353,7 @@ def _project(row: dict[str, Any]) -> Project:
         label_config=row.get("label_config") or "",
         model_version=row.get("model_version") or "",
         created_at=_moment(row.get("created_at")),
+        shows_predictions=row.get("show_collab_predictions") is not False,
     )
 
 

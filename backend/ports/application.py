@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from backend.domain.ids import JobId, ProjectId, VersionName
 from backend.domain.jobs import Job, JobRequest
 from backend.domain.label_edits import LabelEdit, LabelEditPlan, LabelUse
-from backend.domain.projects import ProjectStatus
+from backend.domain.projects import Project, ProjectStatus
 from backend.domain.versions import ModelVersion
 from backend.ports.jobs import Jobs
 from backend.ports.label_studio import BackendRegistry, ProjectReader
@@ -17,6 +17,10 @@ from backend.ports.stores import Versions
 
 class ConnectableProjects(ProjectReader, BackendRegistry, Protocol):
     """Reads projects, and connects them to this backend."""
+
+    def warnings(self, project: Project, current: VersionName | None) -> Sequence[str]:
+        """Return what is switched off in Label Studio, for a person to know; does not raise."""
+        ...
 
 
 class WebhookEar(Protocol):

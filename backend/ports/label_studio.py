@@ -13,7 +13,7 @@ from backend.domain.answers import Answers, ImageRef, LabeledImage, NoPrediction
 from backend.domain.audits import AuditLabels
 from backend.domain.ids import ProjectId, TaskId, VersionName
 from backend.domain.json import Json
-from backend.domain.projects import Project, ProjectActivity
+from backend.domain.projects import BackendLink, Project, ProjectActivity
 from backend.domain.schema import LabelSchema
 from backend.domain.tab_titles import ListOrder
 
@@ -341,6 +341,10 @@ class BackendRegistry(Protocol):
         """Register this backend and its webhook; safe to repeat. Returns what was done."""
         ...
 
+    def link(self, project: ProjectId, backend_url: str) -> BackendLink:
+        """Return how Label Studio calls this backend now; it checks our health meanwhile."""
+        ...
+
     def disconnect(self, project: ProjectId, backend_url: str) -> None:
         """Remove this backend and its webhook; safe to repeat."""
         ...
@@ -353,6 +357,7 @@ class ProjectContents(ProjectReader, TaskReader, Protocol):
 class LabelStudio(
     ProjectContents,
     ActivityReader,
+    DraftReader,
     PredictionEditor,
     ClusterEditor,
     TabEditor,

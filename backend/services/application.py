@@ -71,6 +71,9 @@ class Application:
         if self.jobs.live(project) is None:
             self.origins.claim(found)
         status = self.readiness.status(project)
+        current = status.version.name if status.version else None
+        notes = self.label_studio.warnings(found, current)
+        status = replace(status, warnings=(*status.warnings, *notes))
         obstacle = status.reasons[0].message if status.reasons else ""
         return replace(status, trigger=self.auto_train.decide(project, lambda: obstacle))
 

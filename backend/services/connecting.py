@@ -1,16 +1,19 @@
 """Connect projects to this backend, also where Label Studio may not call it."""
 
+import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from backend.domain.errors import BadInput
-from backend.domain.ids import ProjectId
-from backend.domain.projects import Project
-from backend.ports.application import ConnectableProjects
+from backend.domain.errors import AutolabelError, BadInput
+from backend.domain.ids import ProjectId, VersionName
+from backend.domain.projects import BackendLink, Project
+from backend.policies import switches
 from backend.ports.jobs import Jobs
-from backend.ports.label_studio import TabEditor
+from backend.ports.label_studio import BackendRegistry, ProjectReader, TabEditor
 from backend.ports.stores import PolledProjects, ProjectOrigins
+
+log = logging.getLogger(__name__)
 
 POLLING_HINT = (
     "Where Label Studio cannot call the backend, set AUTOLABEL_POLL_SECONDS=30 and restart it: it"
@@ -18,7 +21,7 @@ POLLING_HINT = (
 )
 
 
-class TabbedProjects(ConnectableProjects, TabEditor, Protocol):
+class TabbedProjects(ProjectReader, BackendRegistry, TabEditor, Protocol):
     """Projects that can be connected and shown in tabs."""
 
 
@@ -31,6 +34,7 @@ class Connecting:
     jobs: Jobs
     polled: PolledProjects
     poll_seconds: float
+    public_url: str
 
     def project(self, project: ProjectId) -> Project:
         return self.label_studio.project(project)
@@ -58,6 +62,19 @@ class Connecting:
                 f"tabs made; {exc.message}, so the backend looks for new annotations itself every"
                 f" {self.poll_seconds:g} s"
             )
+
+    def link(self, project: ProjectId, backend_url: str) -> BackendLink:
+        return self.label_studio.link(project, backend_url)
+
+    def warnings(self, project: Project, current: VersionName | None) -> Sequence[str]:
+        try:
+            link = self.link(project.id, self.public_url)
+        except AutolabelError as exc:
+            log.info("project %s: its connection is not checked: %s", project.id, exc)
+            link = BackendLink()
+        if self.poll_seconds:
+            link = replace(link, webhook=None, payload=None)
+        return (*switches.shown_wrongly(project, current), *switches.switched_off(project, link))
 
     def disconnect(self, project: ProjectId, backend_url: str) -> None:
         self.label_studio.disconnect(project, backend_url)

@@ -68,6 +68,7 @@ class Registration:
         try:
             existing = self.backends(project)
             body = {"project": project, "url": url, "title": title, **_login(user, password)}
+            body["is_interactive"] = False  # there are no suggestions while a person draws
             backend, backend_change = self._ensure_backend(body, existing)
         except ConnectorError:
             if webhook_change == _CREATED:

@@ -140,6 +140,30 @@ def test_polling_as_the_doctor_proposes_trains_where_label_studio_may_not_call(s
         assert "itself" in found.found
 
 
+def test_switches_of_label_studio_are_found_and_mended_by_connect(settings, client, project):
+    with FakeMLBackend() as backend:
+        here = changed(settings, public_url=backend.url)
+        client.registration.connect(project, backend.url, "Autolabel")
+        assert finding("switches", here, ProjectId(project)).good
+        (hook,) = client.registration.webhooks(project)
+        (link,) = client.registration.backends(project)
+        client.http.request_json(
+            "PATCH", f"/api/webhooks/{hook['id']}/", json={**hook, "send_payload": False}
+        )
+        body = {"project": project, "url": backend.url, "is_interactive": True}
+        client.http.request_json("PATCH", f"/api/ml/{link['id']}", json=body)
+        found = finding("switches", here, ProjectId(project))
+        assert not found.good
+        for words in ("without payload", "interactive"):
+            assert words in found.found
+        client.registration.connect(project, backend.url, "Autolabel")
+        assert finding("switches", here, ProjectId(project)).good
+
+        hidden = {"show_collab_predictions": False}
+        client.http.request_json("PATCH", f"/api/projects/{project}/", json=hidden)
+        assert "hidden from annotators" in finding("switches", here, ProjectId(project)).found
+
+
 def test_a_project_that_is_not_connected_has_a_hint_to_connect(settings, project):
     found = finding("connection", settings, ProjectId(project))
     assert not found.good

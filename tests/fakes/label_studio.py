@@ -17,7 +17,7 @@ from backend.domain.audits import AuditLabels
 from backend.domain.errors import NotFound
 from backend.domain.ids import ControlName, ProjectId, TaskId, VersionName
 from backend.domain.json import Json
-from backend.domain.projects import Project, ProjectActivity
+from backend.domain.projects import BackendLink, Project, ProjectActivity
 from backend.domain.schema import LabelSchema
 from backend.domain.tab_titles import ListOrder, wall_title
 from backend.domain.version_names import VERSION_NAME, group_name
@@ -30,10 +30,14 @@ FIRST_MOMENT = datetime(2026, 11, 1, tzinfo=UTC)
 
 @dataclass
 class FakeProjects:
-    """Implements `backend.ports.application.ConnectableProjects`; `backends` by project."""
+    """Implements `backend.ports.application.ConnectableProjects`; `backends` by project.
+
+    `links` are what people switched in Label Studio.
+    """
 
     known: dict[ProjectId, Project] = field(default_factory=dict)
     backends: dict[ProjectId, str] = field(default_factory=dict)
+    links: dict[ProjectId, BackendLink] = field(default_factory=dict)
 
     def project(self, project: ProjectId) -> Project:
         if project not in self.known:
@@ -46,6 +50,12 @@ class FakeProjects:
     def connect(self, project: ProjectId, backend_url: str, user: str, password: str) -> str:
         self.backends[self.project(project).id] = backend_url
         return f"connected {backend_url}"
+
+    def link(self, project: ProjectId, backend_url: str) -> BackendLink:
+        return self.links.get(project, BackendLink())
+
+    def warnings(self, project: Project, current: VersionName | None) -> Sequence[str]:
+        return ()
 
     def disconnect(self, project: ProjectId, backend_url: str) -> None:
         self.backends.pop(self.project(project).id, None)

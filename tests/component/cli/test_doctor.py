@@ -4,6 +4,7 @@ import pytest
 from pydantic import SecretStr
 
 from backend.cli import doctor
+from backend.cli.diagnosis import WHY, diagnosis_lines
 from backend.domain.errors import Unavailable
 from backend.domain.ids import ProjectId
 from backend.settings import Settings
@@ -22,6 +23,30 @@ def hint_for(address: str) -> str:
         with pytest.raises(Unavailable, match="cannot reach this backend: no answer") as raised:
             doctor.connection(settings, ProjectId(1))
     return raised.value.hint
+
+
+def test_every_finding_says_what_why_and_what_to_do(tmp_path):
+    settings = Settings(
+        label_studio_url="http://127.0.0.1:1", public_url="http://127.0.0.1:1", data_dir=tmp_path
+    )
+    diagnosis = doctor.examine(settings, ProjectId(1))
+    assert {one.name for one in diagnosis.checks} == set(WHY)
+    bad = [one for one in diagnosis.checks if not one.good]
+    assert {"Label Studio", "token", "connection", "switches", "images"} <= {
+        one.name for one in bad
+    }
+    assert all(one.found and one.why and one.hint for one in bad)
+    lines = "\n".join(diagnosis_lines(diagnosis))
+    assert lines.count("Why it matters") == len(bad)
+
+
+def test_webhooks_without_a_project_are_counted_and_named():
+    health = {"status": "UP", "unwatched_projects": 0, "nameless_webhooks": 4}
+    with (
+        FakeHttpServer(lambda _: Reply(body=health)) as backend,
+        pytest.raises(Unavailable, match="4 webhooks named no project"),
+    ):
+        doctor.web(Settings(public_url=backend.url))
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])

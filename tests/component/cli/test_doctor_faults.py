@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from backend.cli import doctor
 from backend.cli.commands import app
+from backend.cli.diagnosis import diagnosis_lines
 from backend.processes.label_studio_server import free_port
 from backend.settings import Settings
 
@@ -121,7 +122,7 @@ def test_an_open_backend_is_named_with_the_settings_that_close_it(settings):
 def test_no_password_of_an_address_is_shown(settings, name):
     host = f"127.0.0.1:{free_port()}"
     diagnosis = doctor.examine(changed(settings, **{name: f"http://ann:s3cret@{host}"}))
-    shown = "\n".join(doctor.diagnosis_lines(diagnosis))
+    shown = "\n".join(diagnosis_lines(diagnosis))
     assert host in shown
     assert "s3cret" not in shown
 

@@ -1,9 +1,11 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from backend.domain.errors import BadInput
+from backend.domain.errors import BadInput, LabelStudioUnreachable
 from backend.domain.ids import ProjectId
+from backend.domain.projects import BackendLink
 from backend.services.connecting import Connecting
 from backend.stores.polled_projects import PolledProjectFiles
 from backend.stores.project_folders import ProjectFolders
@@ -27,6 +29,7 @@ def connecting(label_studio: FakeLabelStudio, folder: Path, poll_seconds: float)
         FakeJobs(),
         PolledProjectFiles(folder),
         poll_seconds,
+        URL,
     )
 
 
@@ -50,3 +53,23 @@ def test_a_disconnected_project_is_not_looked_at(tmp_path: Path) -> None:
     projects.connect(FIRST, URL, "", "")
     projects.disconnect(FIRST, URL)
     assert projects.polled.all() == []
+
+
+def test_what_people_switched_off_is_part_of_the_warnings(tmp_path: Path) -> None:
+    label_studio = FakeLabelStudio()
+    label_studio.links[FIRST] = BackendLink(webhook=False, payload=False, interactive=True)
+    project = replace(label_studio.project(FIRST), shows_predictions=False)
+    calls = connecting(label_studio, tmp_path, 0).warnings(project, None)
+    assert len(calls) == 3
+    polls = connecting(label_studio, tmp_path, 30).warnings(project, None)
+    assert not any("webhook" in one for one in polls), "none is needed"
+
+
+def test_a_connection_that_cannot_be_checked_costs_its_own_warnings_only(tmp_path: Path) -> None:
+    class Away(FakeLabelStudio):
+        def link(self, project: ProjectId, backend_url: str) -> BackendLink:
+            raise LabelStudioUnreachable("away")
+
+    project = replace(Away().project(FIRST), shows_predictions=False)
+    (hidden,) = connecting(Away(), tmp_path, 0).warnings(project, None)
+    assert "hidden" in hidden

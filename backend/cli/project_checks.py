@@ -1,0 +1,61 @@
+"""What `autolabel doctor PROJECT` checks of Label Studio's switches and of the project's images."""
+
+from dataclasses import replace
+from itertools import chain, islice
+from typing import Final
+
+from backend import wiring
+from backend.domain.answers import NoPrediction
+from backend.domain.errors import AutolabelError, Unavailable, UnreadableImage
+from backend.domain.faults import faults_of
+from backend.domain.ids import ProjectId
+from backend.label_studio import labeling_config
+from backend.label_studio.images import open_image_files
+from backend.models.images.decoding import require_decodable
+from backend.policies.switches import shown_wrongly, switched_off
+from backend.settings import Settings
+
+IMAGES: Final = 3
+"""Images that are fetched to see whether they can be."""
+
+
+def switches(settings: Settings, project: ProjectId) -> str:
+    """Check what people may have switched off in Label Studio."""
+    parts = wiring.real_parts(settings, patience=0)
+    found, current = parts.label_studio.project(project), parts.versions.current(project)
+    link = parts.label_studio.link(project, settings.public_url)
+    if settings.poll_seconds:
+        link = replace(link, webhook=None, payload=None)
+    notes = [
+        *shown_wrongly(found, current.name if current else None),
+        *switched_off(found, link),
+    ]
+    if notes:
+        hint = f"Change them in Label Studio's settings, or run `autolabel connect {project}`"
+        raise Unavailable(". ".join(notes), hint)
+    return "as Autolabel needs them"
+
+
+def images(settings: Settings, project: ProjectId) -> str:
+    """Fetch a few images of the project, and read their headers.
+
+    Raises:
+        UnreadableImage: with what is wrong, and the setting to change.
+    """
+    parts = wiring.real_parts(settings, patience=0)
+    schema = labeling_config.parse(parts.label_studio.project(project).label_config)
+    labeled = (one.image for one in parts.label_studio.labeled(project, schema))
+    some = list(islice(chain(parts.label_studio.unlabeled(project, schema), labeled), IMAGES))
+    with wiring.label_studio_client(settings, patience=0) as client:
+        files = open_image_files(settings, client, project)
+        slots = list(files.digests(some))
+        faults = [slot for slot in slots if isinstance(slot, NoPrediction)]
+        for slot in slots:
+            if not isinstance(slot, NoPrediction):
+                try:
+                    require_decodable(files.path(slot[0]), settings.max_image_megapixels)
+                except AutolabelError as exc:
+                    faults.append(NoPrediction(slot[0].task, str(exc)))
+    if faults:
+        raise UnreadableImage("; ".join(str(fault) for fault in faults_of(faults)))
+    return f"{len(some)} fetched and read" if some else "there are none"

@@ -1,0 +1,43 @@
+"""Name the switches of Label Studio that change what our work means to people."""
+
+from collections.abc import Iterator
+
+from backend.domain.ids import VersionName
+from backend.domain.projects import BackendLink, Project
+
+BACKEND_TITLE = "Autolabel"
+"""The name of the backend in Label Studio's settings; as a model version, its live predictions."""
+
+SHOWING = "Settings > Annotation > Prelabeling"
+"""Where Label Studio's page has the switch and the choice of the version."""
+
+
+def shown_wrongly(project: Project, current: VersionName | None) -> Iterator[str]:
+    """Yield why annotators do not see the predictions of the current version."""
+    if not project.shows_predictions:
+        yield (
+            "predictions are hidden from annotators; to show them, switch on 'Use predictions to"
+            f" prelabel tasks' under {SHOWING}"
+        )
+    elif current and project.model_version not in {"", current, BACKEND_TITLE}:
+        yield (
+            f"Label Studio shows the predictions of '{project.model_version}', while {current} is"
+            f" the current model version; select it under {SHOWING}"
+        )
+
+
+def switched_off(project: Project, link: BackendLink) -> Iterator[str]:
+    """Yield what of the connection was switched off, or on; `autolabel connect` mends these."""
+    mend = f"run `autolabel connect {project.id}`"
+    if link.webhook is False:
+        yield f"the webhook is switched off, so new annotations start no training; {mend}"
+    elif link.payload is False:
+        yield (
+            "the webhook is sent without payload, so nothing tells which project was annotated;"
+            f" {mend}"
+        )
+    if link.interactive:
+        yield (
+            "interactive pre-annotation is on, for which there are no suggestions, so each stroke"
+            f" waits for nothing; {mend}"
+        )
