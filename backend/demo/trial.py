@@ -6,13 +6,14 @@ The true labels of all other images are held back and compared with the predicti
 
 import shutil
 import signal
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+from rich.console import RenderableType
 
 from backend import wiring
 from backend.demo import images as demo_images
@@ -34,6 +35,9 @@ from backend.processes.supervisor import with_signals
 from backend.settings import Settings
 
 NEEDED_BYTES = 500_000_000
+_ON_THE_PAGE = ("  version", "  labeled", "  forecast", "  remark", "  seconds")
+"""Lines of a finished job that the demo leaves to the page."""
+
 NAMED = 5
 """Largest number of omitted labels to name."""
 
@@ -195,9 +199,17 @@ def _auto_label(settings: Settings, project: ProjectId) -> Job:
     )
     terminal.say(connected)
     job, _ = backend.start(JobRequest(project))
-    job = job_progress.follow(backend.jobs, job)
-    terminal.show(JobJson.of(job), as_json=False, lines=terminal_views.job_lines)
+    job = job_progress.follow(backend.jobs, job, quiet=not terminal.out.is_terminal)
+    terminal.show(JobJson.of(job), as_json=False, lines=_brief)
     return job
+
+
+def _brief(job: JobJson) -> Iterable[RenderableType]:
+    """Yield how the job ended and what it predicted; the page has the rest."""
+    lines = terminal_views.job_lines(job)
+    if job.state != JobState.FINISHED:
+        return lines
+    return [line for line in lines if not str(line).startswith(_ON_THE_PAGE)]
 
 
 # --- the result --------------------------------------------------------------------------------
@@ -225,7 +237,10 @@ def _compare(
 
 
 def _invite(studio: LabelStudioProcess, settings: Settings, project: ProjectId) -> None:
-    terminal.say(f"Open  {studio.url}/projects/{project}/data")
-    terminal.say(f"  user       {studio.username}")
-    terminal.say(f"  password   {studio.password}")
-    terminal.say(f"Page of the backend:  {settings.public_url}/")
+    page = f"{settings.public_url}/projects/{project}"
+    terminal.say(
+        f"Open  {studio.url}/projects/{project}/data  to confirm, on the tabs 'Confirm: …'"
+    )
+    terminal.say(f"  user {studio.username}   password {studio.password}")
+    terminal.say(f"Open  {page}/review  to confirm with keys, boxes drawn")
+    terminal.say(f"Open  {page}  for jobs, versions and reports")

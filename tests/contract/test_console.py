@@ -416,6 +416,13 @@ class TestEvents:
             (news,) = self.first_news(answer)
         assert (news["id"], news["state"], news["percent"]) == ("a", "running", 50)
 
+    def test_a_report_leads_with_what_to_do_next(self, client, backend):
+        backend.jobs.jobs["a"] = a_job("a", JobState.FINISHED, report={"predicted": 3})
+        page = text_of(client.get("/jobs/a"))
+        assert page.index("What to do next") < page.index("Results")
+        assert "Look through 3 predictions and mark only what is wrong." in page
+        assert 'href="/projects/2/review">Review them</a>' in page
+
     def test_read_no_report_for_the_progress_of_jobs(self, client, backend):
         backend.jobs.jobs["a"] = a_job("a", JobState.FINISHED, report={"predicted": 3})
         with client.get("/events", buffered=False) as answer:

@@ -12,12 +12,13 @@ from jinja2 import UndefinedError
 
 from backend.domain.errors import AutolabelError, NotFound
 from backend.domain.ids import UNTRAINED, JobId, ProjectId
-from backend.domain.jobs import Job
+from backend.domain.jobs import Job, JobState
 from backend.domain.json import Json
 from backend.domain.metrics import metrics_from_json
 from backend.domain.versions import ModelVersion
 from backend.label_studio.webhooks import project_of
 from backend.presentation import metrics, sentences
+from backend.presentation.next_step import next_step
 from backend.settings import without_login
 from backend.web.console import csrf, event_stream, formats, views
 from backend.web.console.number_fields import number_fields
@@ -137,6 +138,7 @@ def _job_page(job: Job, report: Json, *, is_other_shape: bool = False) -> str:
         "job.html",
         job=job,
         report=report,
+        next_step=next_step(report) if job.state is JobState.FINISHED else None,
         is_other_shape=is_other_shape,
         accepted=backend().accepted(job),
         metrics=metrics_from_json(report.get("metrics") or {}),
