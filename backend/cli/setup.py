@@ -1,5 +1,6 @@
 """Commands that connect Label Studio, check the installation and show the settings."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -7,9 +8,10 @@ import typer
 
 from backend import settings
 from backend.cli.options import AsJson, Exit, Project, backend
+from backend.domain.errors import AutolabelError
 from backend.domain.ids import ProjectId
 from backend.domain.schema import TaskKind
-from backend.presentation import terminal, terminal_views
+from backend.presentation import sentences, terminal, terminal_views
 
 commands = typer.Typer()
 
@@ -25,6 +27,10 @@ def connect(context: typer.Context, project: Project) -> None:
         configured.basic_auth_password.get_secret_value(),
     )
     terminal.say(done)
+    with suppress(AutolabelError):  # the project is connected; the rest is advice
+        status = backend(context).status(ProjectId(project))
+        for line in sentences.first_labels(status, by_itself=configured.auto_train):
+            terminal.say(line)
 
 
 @commands.command()

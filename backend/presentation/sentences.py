@@ -7,6 +7,7 @@ from backend.domain.errors import Reason
 from backend.domain.jobs import Job, JobState
 from backend.domain.projects import LabelCount, ProjectStatus
 from backend.domain.steps import Step
+from backend.domain.tab_titles import TabTitle
 
 LABELS_SHOWN = 30
 
@@ -37,6 +38,19 @@ def verdict(status: ProjectStatus) -> str:
 def refusal(reasons: Iterable[Reason]) -> tuple[str, ...]:
     """Return every reason why a job was not started, with its hint."""
     return (f"{NOT_STARTED}:", *(reason.text for reason in reasons))
+
+
+def first_labels(status: ProjectStatus, *, by_itself: bool) -> tuple[str, ...]:
+    """Return what is missing until the first training, and how to choose what to label."""
+    if status.ready or status.version:
+        return ()
+    start = "starts by itself" if by_itself else "can start"
+    return (
+        f"The first training {start} as soon as this is done:",
+        *(f"  {reason.text}" for reason in status.reasons),
+        f"Typical images to label first: autolabel suggest {status.project.id} lists them in the "
+        f"tab '{TabTitle.NEXT_PICKS}'",
+    )
 
 
 def capitalize_first(words: str) -> str:

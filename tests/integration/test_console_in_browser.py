@@ -2,6 +2,7 @@
 
 import re
 import threading
+from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,9 @@ from backend.web.app import server
 from tests.fakes.backend import FakeBackend
 from tests.fakes.domain import a_project, a_version
 from tests.fakes.label_studio import FakeProjects
+from tests.fakes.reviews import a_review
 from tests.fakes.versions import FakeVersions
+from tests.integration.polling import eventually
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -70,13 +73,14 @@ def browser(chromium_command: str):
 
 
 @pytest.fixture
-def backend():
+def backend(tmp_path):
     project, version = a_project(), a_version()
     counts = [LabelCount(ControlName("c"), Label(n), k) for n, k in (("cat", 8), ("dog", 3))]
     return FakeBackend(
         label_studio=FakeProjects({project.id: project}),
         versions=FakeVersions([a_version("al-0002-77aa"), version], {project.id: version.name}),
         counts=tuple(counts),
+        review=a_review(tmp_path, project.id),
     )
 
 
@@ -311,8 +315,13 @@ def refused(page):
         ("/projects/2", JobState.FINISHED, refused),
         ("/jobs/job-1", JobState.RUNNING, None),
         ("/jobs/job-1", JobState.FINISHED, None),
+        (
+            "/projects/2/review",
+            JobState.FINISHED,
+            lambda page: page.locator(".tile").first.wait_for(),
+        ),
     ],
-    ids=["overview", "running", "refusal", "running job", "report"],
+    ids=["overview", "running", "refusal", "running job", "report", "review"],
 )
 def test_axe_finds_no_serious_fault(page, address, backend, path, state, act):
     script = Path(axe_playwright_python.__file__).with_name("axe.min.js")
@@ -349,3 +358,44 @@ def test_plots_and_thumbnails_of_a_report_are_shown_under_the_policy(
     for image in images.all():
         image.scroll_into_view_if_needed()
         page.wait_for_function("(img) => img.naturalWidth > 0", arg=image.element_handle())
+
+
+def verdicts(backend) -> Counter[str]:
+    waiting = backend.review.reviews.unsaved(ProjectId(2), 99)
+    return Counter(one.wanted.verdict.value for one in waiting)
+
+
+def test_a_screen_is_reviewed_changed_and_taken_back_with_keys_alone(page, address, backend):
+    page.goto(f"{address}/projects/2/review")
+    tiles = page.locator(".tile")
+    tiles.first.wait_for()
+    for key in ("Space", "ArrowRight", "ArrowRight", "1", "Enter"):
+        page.keyboard.press(key)
+    assert eventually(lambda: tiles.count() == 6, 60)
+    assert eventually(
+        lambda: verdicts(backend) == {"confirmed": 22, "wrong": 1, "relabeled": 1}, 60
+    )
+
+    page.keyboard.press("p")
+    assert tiles.count() == 24
+    assert [tiles.nth(n).get_attribute("data-verdict") for n in (0, 1, 2)] == [
+        "wrong",
+        "confirmed",
+        "relabeled",
+    ]
+    for key in ("Space", "Enter"):
+        page.keyboard.press(key)
+    assert eventually(lambda: verdicts(backend) == {"confirmed": 23, "relabeled": 1}, 60)
+
+    page.keyboard.press("u")
+    assert eventually(lambda: not verdicts(backend), 60)
+    tiles.nth(23).wait_for()
+
+
+def test_the_review_page_fits_a_phone(browser, address):
+    context = browser.new_context(viewport=PHONE)
+    page = context.new_page()
+    page.goto(f"{address}/projects/2/review")
+    page.locator(".tile").first.wait_for(timeout=60_000)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    context.close()

@@ -1,11 +1,15 @@
 """The sentences that every face shows."""
 
+from dataclasses import replace
+
 import pytest
 
 from backend.domain.errors import Reason, ReasonCode, Refused
 from backend.domain.jobs import JobState
+from backend.domain.projects import ProjectStatus
 from backend.presentation import sentences
-from tests.fakes.domain import NOTHING_LEFT, TOO_FEW_DOGS, a_job
+from backend.presentation.sentences import first_labels
+from tests.fakes.domain import NOTHING_LEFT, TOO_FEW_DOGS, a_job, a_project, a_version
 
 
 def test_a_refusal_says_what_to_do_about_each_reason():
@@ -56,3 +60,18 @@ def test_a_waiting_job_says_what_to_check():
 )
 def test_a_message_becomes_a_sentence_of_its_own(text, expected):
     assert sentences.sentence(text) == expected
+
+
+def test_a_project_without_a_model_is_told_what_is_missing_and_what_to_label_first():
+    short = ProjectStatus(a_project(), (TOO_FEW_DOGS,), (), (), 3, 40, None, None)
+    lines = first_labels(short, by_itself=True)
+    assert lines[0] == "The first training starts by itself as soon as this is done:"
+    assert "class 'dog' has 3 of 5 images" in lines[1]
+    assert "autolabel suggest 2" in lines[2]
+    assert "can start" in first_labels(short, by_itself=False)[0]
+
+
+@pytest.mark.parametrize("changes", [{"reasons": ()}, {"version": a_version()}])
+def test_a_project_that_is_ready_or_trained_is_told_nothing_of_first_labels(changes):
+    short = ProjectStatus(a_project(), (TOO_FEW_DOGS,), (), (), 3, 40, None, None)
+    assert first_labels(replace(short, **changes), by_itself=True) == ()
