@@ -53,6 +53,27 @@ class DataManager:
     def show_as_grid(self) -> None:
         self.page.locator("input[type=radio][value=grid]").first.click(force=True)
 
+    def open_wall(self, title: str) -> None:
+        """Open a tab that is a grid, as soon as its images are there."""
+        self.page.get_by_text(title, exact=True).first.click()
+        self.page.wait_for_load_state("networkidle")
+        self._boxes().first.wait_for(state="attached")
+
+    def select_wall(self) -> None:
+        """Select all images of an open wall: the list has a box for that, the grid has none."""
+        self.page.locator("input[type=radio][value=list]").first.click(force=True)
+        self.page.locator(".dm-table-head, [class*=table-head]").first.wait_for()
+        self.select_all()
+        self.show_as_grid()
+        self.page.locator("[class*=grid-view]").first.wait_for()
+
+    def selected(self) -> int:
+        """How many images of an open wall are selected."""
+        return self.page.locator("input[type=checkbox]:checked").count()
+
+    def deselect_first(self) -> None:
+        self._boxes().first.click(force=True)
+
     def select_all(self) -> None:
         self._boxes().first.click(force=True)
         self.page.get_by_role("button", name="Tasks Actions").and_(

@@ -65,8 +65,42 @@ def short(client, autolabel, tmp_path):
     delete_project(client, project.id)
 
 
-def test_label_from_the_menu_watch_the_page_and_confirm_the_hard_ones(
-    data_manager, context, autolabel, digits
+def confirm_a_wall(data_manager, client, project) -> int:
+    """Confirm the largest wall but for its first image; returns the number of images confirmed."""
+    walls = {
+        tab["data"]["title"]: shown_in(client, tab["id"])
+        for tab in client.tabs.all(project.id)
+        if tab["data"]["title"].startswith("Confirm: ")
+    }
+    title = max(walls, key=lambda one: len(walls[one]))
+    wall = walls[title]
+    data_manager.open(project.id)
+    data_manager.open_wall(title)
+    data_manager.select_wall()
+    assert eventually(lambda: data_manager.selected() == len(wall), 30)
+    data_manager.deselect_first()
+    assert eventually(lambda: data_manager.selected() == len(wall) - 1, 30)
+    data_manager.choose("Create Annotations From Predictions")
+    data_manager.confirm()
+
+    def left():
+        (tab,) = [one for one in client.tabs.all(project.id) if one["data"]["title"] == title]
+        return shown_in(client, tab["id"])
+
+    eventually(lambda: left() == wall[:1], 60)
+    return len(wall) - 1
+
+
+def shown_in(client, tab) -> list[int]:
+    """The tasks of a tab, in order."""
+    page = {"view": tab, "page_size": 1000, "resolve_uri": "false"}
+    return [
+        task["id"] for task in client.http.request_json("GET", "/api/tasks", params=page)["tasks"]
+    ]
+
+
+def test_label_from_the_menu_watch_the_page_and_confirm_hard_ones_and_a_wall(
+    data_manager, context, client, autolabel, digits
 ):
     data_manager.open(digits.id)
     data_manager.select_all()
@@ -93,10 +127,13 @@ def test_label_from_the_menu_watch_the_page_and_confirm_the_hard_ones(
     data_manager.confirm()
     eventually(lambda: status(autolabel, digits)["labeled"] == 32 + hard, 60)
 
+    confirmed = confirm_a_wall(data_manager, client, digits) + hard
+    eventually(lambda: status(autolabel, digits)["labeled"] == 32 + confirmed, 60)
+
     data_manager.open(digits.id)
     data_manager.select_all()
     dialog = data_manager.choose("Auto Labeling: status")
-    assert f"{32 + hard} labeled, {48 - hard} unlabeled images." in dialog.inner_text()
+    assert f"{32 + confirmed} labeled, {48 - confirmed} unlabeled images." in dialog.inner_text()
     assert "The last job finished" in dialog.inner_text()
 
 
