@@ -16,11 +16,13 @@ from backend.ports.stores import Illustrations, Ledgers, StoredPredictions, Vers
 from backend.wiring import utc_now
 from tests.fakes.backend import FakeBackend
 from tests.fakes.changes import FakeChanges
+from tests.fakes.domain import CHOICES
 from tests.fakes.folders import FakeImageFolder
 from tests.fakes.illustrations import FakeIllustrations
 from tests.fakes.image_files import FakeImageFiles
 from tests.fakes.jobs import FakeJobs
-from tests.fakes.label_studio import FakeLabelStudio, FakeProjects
+from tests.fakes.label_editor import FakeLabelEditor
+from tests.fakes.label_studio import FakeProjects
 from tests.fakes.ledgers import FakeLedgers
 from tests.fakes.models import FakeFeatureExtractor, ParityFamily
 from tests.fakes.steps import FakeSteps
@@ -35,7 +37,7 @@ FILES: ImageFiles = FakeImageFiles()
 FOLDER: ImageFolder = FakeImageFolder()
 ILLUSTRATIONS: Illustrations = FakeIllustrations()
 JOBS: Jobs = FakeJobs()
-LABEL_STUDIO: LabelStudio = FakeLabelStudio()
+LABEL_STUDIO: LabelStudio = FakeLabelEditor(CHOICES)
 LEDGERS: Ledgers = FakeLedgers()
 PROJECTS: ConnectableProjects = FakeProjects()
 STEPS: Steps = FakeSteps()
