@@ -37,6 +37,8 @@ from backend.services.project_tasks import ProjectTasks
 BATCH = 2000
 """Predictions in one bulk import."""
 
+UNCLEAR_SHOWN = 20
+
 NONE_OPEN = "no audit is open; start a job with --accept to draw one"
 
 
@@ -63,7 +65,7 @@ class Auditing:
         if schema.unlearned:
             return JobResult(audits.PARTIAL.format(controls=", ".join(schema.unlearned)))
         audit = self.audits.load(project, opened.id)
-        owner = self._interrupted(project, opened.id) or job.id
+        owner, unclear = self._interrupted(project, opened.id) or job.id, ""
         with steps(Step.LIST) as progress:
             file = self._certified(project, owner)
             if file is None:
@@ -71,12 +73,14 @@ class Auditing:
                 if left := sum(not one.opened for one in labels.values()):
                     return JobResult(audits.still_open(opened, left))
                 tasks = project_tasks.take(self.label_studio, project, schema, progress)
+                unclear = _unclear(labels)
                 verdict, file = self._test(audit, tasks, labels)
                 if file is None:
                     self._close(project)
-                    return JobResult(_failed(audit, verdict), audit.version)
+                    return JobResult(_joined(_failed(audit, verdict), unclear), audit.version)
                 self.audits.certify(project, owner, file)
-        return self._accept(owner, schema, file, steps)
+        done = self._accept(owner, schema, file, steps)
+        return replace(done, reason=_joined(done.reason, unclear))
 
     def is_answered(self, project: ProjectId) -> bool:
         """Whether an audit is open of which no image waits for a person any more."""
@@ -84,6 +88,8 @@ class Auditing:
         if opened is None:
             return False
         schema = labeling_config.parse(self.label_studio.project(project).label_config)
+        if schema.unlearned:  # nothing can be accepted, so there is nothing to test
+            return False
         labels = self.label_studio.audit_labels(project, schema, sorted(opened.sample))
         return all(one.opened for one in labels.values())
 
@@ -239,6 +245,24 @@ def _boxes(frozen: FrozenPrediction, given: Mapping[ControlName, Answer]) -> Box
             right = len(pairs(predicted, truth))
             matched, missed = matched + right, missed + len(truth.regions) - right
     return BoxCount(frozen.task, matched, missed)
+
+
+def _unclear(labels: Mapping[TaskId, AuditLabels]) -> str:
+    """List the audit images on which people disagree."""
+    tasks = [
+        task
+        for task, one in labels.items()
+        if any(not _agrees(one.answers[0], other) for other in one.answers[1:])
+    ]
+    if not tasks:
+        return ""
+    shown = ", ".join(map(str, sorted(tasks)[:UNCLEAR_SHOWN]))
+    more = " and more" if len(tasks) > UNCLEAR_SHOWN else ""
+    return f"{len(tasks)} audit images are unclear, because people disagree: tasks {shown}{more}"
+
+
+def _joined(reason: str, more: str) -> str:
+    return f"{reason.rstrip('.')}. {more}" if more else reason
 
 
 def _failed(audit: Audit, verdict: AuditVerdict) -> str:

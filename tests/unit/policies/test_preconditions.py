@@ -11,6 +11,7 @@ from backend.policies.preconditions import (
     Minimum,
     incomplete,
     model_fits,
+    new_labels,
     none_chosen,
     reasons,
     warnings,
@@ -233,3 +234,14 @@ def test_chosen_tasks_of_which_none_is_unlabeled_are_refused_by_their_number():
     assert none_chosen(1).message == "the chosen task is labeled or skipped"
     assert none_chosen(3).message == "none of the 3 chosen tasks is unlabeled"
     assert none_chosen(3).hint == "Choose tasks that nobody labeled or skipped"
+
+
+def test_a_label_that_was_added_keeps_no_version_from_predicting_the_others():
+    schema_ = schema(control(PETS, "cat", "dog", "fox"))
+    older = version(TaskKind.SINGLE, "cat", "dog")
+    assert model_fits(schema_, older)
+    assert not model_fits(schema_, older, new_labels=True)
+    (line,) = new_labels(schema_, older)
+    assert "was trained without 'fox' of 'pets'" in line
+    assert not new_labels(schema(control(PETS, "cat", "dog")), older)
+    assert not new_labels(schema(control(MOOD, "calm", "wild")), older)

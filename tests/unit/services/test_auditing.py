@@ -184,7 +184,9 @@ def test_audit_images_that_are_not_labeled_blind_and_of_one_mind_count_as_wrong(
     sample = drawn(world, promise=Promise.ACCEPTED)
     world.label(sample)
     spoil(world, sample[:40], how)
-    assert audited(world).accepted == 0
+    ended = audited(world)
+    assert ended.accepted == 0
+    assert ("40 audit images are unclear" in ended.reason) is (how == "disputed")
 
 
 def test_what_people_label_and_delete_meanwhile_is_not_accepted(world):
