@@ -66,6 +66,7 @@ from backend.services.label_edits.editing import LabelEditing
 from backend.services.label_edits.plan import LabelPlanner
 from backend.services.label_edits.restoring import LabelRestore
 from backend.services.labeling_round import Collector
+from backend.services.model_export import ModelExport
 from backend.services.model_import import ModelImport
 from backend.services.polling import Polling
 from backend.services.pre_labeling import PreLabeling
@@ -606,6 +607,13 @@ def model_import(settings: Settings) -> ModelImport:
         _packages(),
         utc_now,
     )
+
+
+def model_export(settings: Settings) -> ModelExport:
+    """Return the use case that exports versions; it imports model runtimes."""
+    from backend.models.exported.writing import ModelWriter  # noqa: PLC0415 - loads a model runtime
+
+    return ModelExport(VersionStore(settings.data_dir), ModelWriter(settings))
 
 
 def _packages() -> Mapping[str, str]:

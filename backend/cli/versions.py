@@ -13,6 +13,7 @@ from backend.domain.errors import BadInput
 from backend.domain.ids import Label, ProjectId, VersionName
 from backend.presentation import terminal, terminal_views
 from backend.presentation.serializers import VersionsJson
+from backend.services.model_export import ExportFormat
 from backend.services.model_import import ImportedVersion
 from backend.stores.versions import VersionStore
 
@@ -81,6 +82,21 @@ def import_model(
         return
     for line in import_lines(imported):
         terminal.say(line)
+
+
+@commands.command("export-model")
+def export_model(
+    project: Project,
+    version: Annotated[str, typer.Argument(help="Such as al-0007-3f9c.")],
+    form: Annotated[
+        ExportFormat, typer.Option("--format", help="What to write.")
+    ] = ExportFormat.ONNX,
+    to: Annotated[Path, typer.Option("--to", help="Folder to write into.")] = Path(),
+) -> None:
+    """Write a version as one file that predicts from pixels, without this program."""
+    export = wiring.model_export(settings.load())
+    for path in export(ProjectId(project), VersionName(version), form, to):
+        terminal.say(f"Wrote {path}")
 
 
 def read_map(path: Path) -> Mapping[str, Label]:

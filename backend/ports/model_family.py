@@ -9,6 +9,7 @@ from backend.domain.answers import Answer
 from backend.domain.batches import ImageBatch, PredictionBatch
 from backend.domain.ids import Label
 from backend.domain.jobs import Algorithm
+from backend.domain.json import Json
 from backend.domain.schema import Control, TaskKind
 from backend.ports.images import Fetch
 from backend.ports.progress import Progress
@@ -111,6 +112,32 @@ class ForeignModels(Protocol):
             BadInput: when it is no model that is known, or not trusted.
             NotFound: when there is no such file.
             NoWeights: when a published model cannot be had.
+        """
+        ...
+
+
+class ModelWriters(Protocol):
+    """Writes models as files that other programs run."""
+
+    def write(
+        self,
+        folder: Path,
+        kind: TaskKind,
+        renamed: Mapping[Label, Label],
+        about: Json,
+        target: Path,
+    ) -> None:
+        """Write the model in the folder of a control; the suffix of `target` is the format.
+
+        Args:
+            folder: of the control, in a version.
+            kind: of the control.
+            renamed: to which label each of the model's own belongs, where they differ.
+            about: the card of the version, to be kept in the file.
+            target: the file.
+
+        Raises:
+            BadInput: when this model cannot be written so.
         """
         ...
 

@@ -1,0 +1,154 @@
+"""Write the model of one control as a file that other programs run."""
+
+import importlib
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from backend.domain.errors import BadInput
+from backend.domain.ids import Label
+from backend.domain.json import Json
+from backend.domain.schema import TaskKind
+from backend.models.classification.finetune_config import ENCODER_FILE, FinetuneConfig
+from backend.models.classification.head import Head, read
+from backend.models.detection.detector import CARD as DETECTOR
+from backend.models.embedding.backbones import Backbone, backbones, named
+from backend.models.embedding.encoders import export_path, open_encoder
+from backend.settings import Settings
+
+_CHECKPOINT = "weights.pt"
+_RESIZE = (
+    "turn upright, squeeze the whole image into a square of `side` pixels, averaging areas;"
+    " see docs/models.md"
+)
+_NOT_HERE = "Only detectors that Ultralytics trained can be written so; copy the version's folder"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelWriter:
+    """Implements `model_family.ModelWriters`."""
+
+    settings: Settings
+
+    def write(
+        self,
+        folder: Path,
+        kind: TaskKind,
+        renamed: Mapping[Label, Label],
+        about: Json,
+        target: Path,
+    ) -> None:
+        form = target.suffix
+        if kind is TaskKind.DETECTION:
+            self._detector(folder, about, target)
+            return
+        if form == ".pt" or not (folder / "head.json").is_file():
+            raise BadInput(
+                f"a classifier cannot be written as {form}",
+                "Choose --format onnx or --format safetensors",
+            )
+        head = _renamed(read(folder)[0], renamed)
+        backbone = self._backbone(folder)
+        facts = {**about, "labels": list(head.labels), "resize": _RESIZE, "kind": kind.value}
+        facts |= {"thresholds": [float(one) for one in head.rule.thresholds]}
+        if form == ".onnx":
+            self._onnx(folder, backbone, head, facts, target)
+        else:
+            self._safetensors(folder, backbone, head, facts, target)
+
+    def _backbone(self, folder: Path) -> Backbone:
+        name: str = read(folder)[1]["notes"].get("encoder") or named(self.settings)
+        found = backbones(name, self.settings)
+        if len(found) > 1:
+            raise BadInput(
+                f"this version joins {len(found)} encoders, and one file holds only one",
+                "Train a version with a single AUTOLABEL_BACKBONE",
+            )
+        return found[0]
+
+    def _onnx(
+        self, folder: Path, backbone: Backbone, head: Head, about: Json, target: Path
+    ) -> None:
+        from backend.models.exported import classifier_graph  # noqa: PLC0415 - imports onnx
+
+        with tempfile.TemporaryDirectory(dir=target.parent) as drafts:
+            encoder = export_path(backbone, self.settings.data_dir)
+            if (folder / ENCODER_FILE).is_file():
+                encoder = Path(drafts, "encoder.onnx")
+                export = importlib.import_module("backend.models.embedding.export")
+                export.export(self._tuned(folder, backbone), encoder)
+            else:
+                open_encoder(backbone, "cpu", self.settings)
+            if not encoder.is_file():
+                raise BadInput(f"{backbone.name} cannot be expressed in ONNX", "Use safetensors")
+            runtime = importlib.import_module("backend.models.embedding.encoders")
+            side: int = runtime.OnnxEncoder(encoder).side
+            draft = Path(drafts, "model.onnx")
+            classifier_graph.write(encoder, head, {**about, "side": side}, draft)
+            draft.replace(target)
+
+    def _tuned(self, folder: Path, backbone: Backbone) -> Any:
+        finetuned = importlib.import_module("backend.models.classification.finetuned_encoder")
+        tuning = FinetuneConfig(backbone, "cpu", self.settings.max_image_megapixels)
+        return finetuned.FinetunedEncoder.load(folder, tuning).network
+
+    def _safetensors(
+        self, folder: Path, backbone: Backbone, head: Head, about: Json, target: Path
+    ) -> None:
+        networks = importlib.import_module("backend.models.embedding.backbone_networks")
+        tensors = importlib.import_module("safetensors.torch")
+        torch = importlib.import_module("torch")
+        is_tuned = (folder / ENCODER_FILE).is_file()
+        network = self._tuned(folder, backbone) if is_tuned else networks.load_network(backbone)
+        state = {f"encoder.{key}": one for key, one in network.state_dict().items()}
+        state["head.weight"] = torch.tensor(head.linear.weights.T * head.calibration.slope[:, None])
+        bias = head.linear.bias * head.calibration.slope + head.calibration.offset
+        state["head.bias"] = torch.tensor(bias)
+        facts = {**about, "encoder": backbone.name, "side": network.side}
+        facts["link"] = head.rule.link.name
+        stored = {name: one.float().contiguous() for name, one in state.items()}
+        tensors.save_file(stored, target, {"autolabel": json.dumps(facts, ensure_ascii=False)})
+
+    def _detector(self, folder: Path, about: Json, target: Path) -> None:
+        checkpoint = folder / _CHECKPOINT
+        if not checkpoint.is_file() or target.suffix == ".safetensors":
+            raise BadInput(f"this detector cannot be written as {target.suffix}", _NOT_HERE)
+        target.with_suffix(".json").write_text(
+            json.dumps({**about, **_detector_facts(folder)}, indent=1), "utf-8"
+        )
+        if target.suffix == ".pt":
+            shutil.copyfile(checkpoint, target)
+            return
+        setup = importlib.import_module("backend.models.detection.ultralytics_engine.setup")
+        setup.import_configured(self.settings.data_dir / "ultralytics")
+        library = importlib.import_module("ultralytics")
+        with tempfile.TemporaryDirectory(dir=target.parent) as drafts:
+            copy = Path(shutil.copyfile(checkpoint, Path(drafts, _CHECKPOINT)))
+            model = library.YOLO(str(copy))
+            size = int(model.ckpt["train_args"]["imgsz"])
+            made = model.export(format="onnx", imgsz=size, simplify=False, verbose=False)
+            Path(made).replace(target)
+
+
+def _detector_facts(folder: Path) -> Mapping[str, Any]:
+    """Return what a detector's card says about its classes and the scores to show boxes from."""
+    path = folder / DETECTOR
+    if not path.is_file():
+        return {}
+    card: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return {"classes": card["labels"], "thresholds": card["confidence"]["thresholds"]}
+
+
+def _renamed(head: Head, renamed: Mapping[Label, Label]) -> Head:
+    """Return the head with the labels of now. Raises BadInput where labels were merged."""
+    now = tuple(renamed.get(label, label) for label in head.labels)
+    if "" in now or len({*now}) < len(now):
+        raise BadInput(
+            "labels of this version were merged or deleted since it was trained",
+            "Train a new version, and export that",
+        )
+    return replace(head, labels=now)

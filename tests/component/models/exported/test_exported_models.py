@@ -1,0 +1,135 @@
+"""An exported classifier gives the answers of its version, run as the documentation says."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors import safe_open
+
+from backend.domain.errors import BadInput, NotFound
+from backend.domain.ids import ControlName, Label, ProjectId, VersionName
+from backend.domain.schema import Control, TaskKind
+from backend.domain.version_names import control_folder
+from backend.models.calibration import Calibration, ScoreCalibration
+from backend.models.classification.decision_rule import Rule
+from backend.models.classification.head import Head, write
+from backend.models.classification.logistic import Linear
+from backend.models.embedding.backbones import backbone
+from backend.models.embedding.encoders import open_encoder
+from backend.models.images.thumbnails import decode
+from backend.models.link_functions import SIGMOID, SOFTMAX
+from backend.services.model_export import ExportFormat
+from backend.settings import Settings
+from backend.stores.versions import VersionStore
+from backend.wiring import model_export
+from tests.exported_backbone import shared
+from tests.fakes.domain import a_version
+
+DOCS = Path(__file__).parents[4] / "docs" / "models.md"
+PROJECT, CONTROL = ProjectId(2), ControlName("c")
+LABELS = (Label("Katze 猫"), Label("dog"), Label("bird"))
+
+
+class Scene:
+    """A data folder with an exported encoder, and versions with random heads."""
+
+    def __init__(self, folder):
+        self.settings = Settings(data_dir=folder)
+        self.versions = VersionStore(folder)
+        self.encoder = open_encoder(backbone(self.settings), "cpu", self.settings)
+        self.export = model_export(self.settings)
+
+    def publish(self, link=SOFTMAX, kind=TaskKind.SINGLE, **changes):
+        rng = np.random.default_rng(1)
+        self.head = Head(
+            LABELS,
+            Linear(rng.normal(0, 9, (self.encoder.width, 3)), rng.normal(size=3)),
+            Calibration(np.array([0.5, 0.8, 1.1]), np.array([0.1, 0.0, -0.1])),
+            Rule(link, np.full(3, 0.5), ScoreCalibration()),
+        )
+
+        def save(draft):
+            own = control_folder(draft, CONTROL)
+            own.mkdir()
+            write(self.head, {"metrics": {}, "notes": {}}, own)
+
+        card = a_version(kinds={CONTROL: kind}, labels={CONTROL: LABELS}, **changes)
+        return self.versions.publish(PROJECT, lambda name: card, save).name
+
+    def probabilities(self, path, kind=TaskKind.SINGLE):
+        """The answer of the version itself."""
+        pixels = decode(path, self.encoder.side, 80).pixels
+        logits = self.head.linear.logits(self.encoder.embed(pixels[None]))
+        control = Control(CONTROL, "img", kind, LABELS)
+        return self.head.answer(control, logits).probabilities[0]
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("exported")
+    with shared(folder):
+        yield Scene(folder)
+
+
+def photo(path, width, height):
+    """A smooth colourful image."""
+    across, down = np.meshgrid(np.linspace(0, 9, width), np.linspace(0, 7, height))
+    waves = [np.sin(across * k + down) * 90 + 128 for k in (1, 2, 3)]
+    Image.fromarray(np.stack(waves, axis=-1).astype(np.uint8)).save(path)
+    return path
+
+
+@pytest.mark.parametrize(("link", "kind"), [(SOFTMAX, TaskKind.SINGLE), (SIGMOID, TaskKind.MULTI)])
+def test_the_documented_program_gives_the_answers_of_the_version(scene, tmp_path, link, kind):
+    version = scene.publish(link, kind)
+    (model,) = scene.export(PROJECT, version, ExportFormat.ONNX, tmp_path)
+    assert model == tmp_path / f"{version}.onnx"
+    example = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)[-1]
+    (tmp_path / "predict.py").write_text(example)
+    for name, width, height in (("small.png", 300, 260), ("large.jpg", 1700, 1200)):
+        path = photo(tmp_path / name, width, height)
+        command = [sys.executable, "-I", str(tmp_path / "predict.py"), str(model), str(path)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        said = json.loads(done.stdout)
+        assert tuple(said) == LABELS
+        expected = scene.probabilities(path, kind)
+        assert list(said.values()) == pytest.approx(expected.tolist(), abs=1e-3)
+
+
+def test_safetensors_hold_encoder_head_and_card(scene, tmp_path):
+    version = scene.publish()
+    (path,) = scene.export(PROJECT, version, ExportFormat.SAFETENSORS, tmp_path)
+    with safe_open(path, "np") as file:
+        about = json.loads(file.metadata()["autolabel"])
+        weight = file.get_tensor("head.weight")
+        assert any(name.startswith("encoder.") for name in file.keys())  # noqa: SIM118 - not a dict
+    assert about["labels"] == list(LABELS)
+    assert (about["version"], about["link"]) == (version, "softmax")
+    expected = scene.head.linear.weights.T * scene.head.calibration.slope[:, None]
+    assert weight == pytest.approx(expected, rel=1e-5)
+
+
+def test_renamed_labels_are_those_of_now(scene, tmp_path):
+    renamed = dict(zip(LABELS, (Label("cat"), *LABELS[1:]), strict=True))
+    version = scene.publish(renamed={CONTROL: renamed})
+    (path,) = scene.export(PROJECT, version, ExportFormat.SAFETENSORS, tmp_path)
+    with safe_open(path, "np") as file:
+        assert json.loads(file.metadata()["autolabel"])["labels"] == ["cat", "dog", "bird"]
+
+
+def test_what_cannot_be_written_is_refused(scene, tmp_path):
+    with pytest.raises(BadInput, match="classifier cannot be written"):
+        scene.export(PROJECT, scene.publish(), ExportFormat.ULTRALYTICS, tmp_path)
+    merged = scene.publish(renamed={CONTROL: dict.fromkeys(LABELS, LABELS[0])})
+    with pytest.raises(BadInput, match="merged or deleted"):
+        scene.export(PROJECT, merged, ExportFormat.ONNX, tmp_path)
+    boxes = scene.publish(kind=TaskKind.DETECTION)
+    with pytest.raises(BadInput, match="detector cannot be written"):
+        scene.export(PROJECT, boxes, ExportFormat.ONNX, tmp_path)
+    with pytest.raises(NotFound):
+        scene.export(PROJECT, VersionName("al-0099-aaaa"), ExportFormat.ONNX, tmp_path)
