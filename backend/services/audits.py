@@ -10,8 +10,8 @@ from typing import Protocol
 
 import numpy as np
 
-from backend.domain.answers import number_of_boxes
-from backend.domain.arrays import Floats, Rows
+from backend.domain.answers import Regions
+from backend.domain.arrays import Floats
 from backend.domain.audits import Audit, AuditTerms, FrozenPrediction, OpenAudit, Promise
 from backend.domain.batches import ProjectPredictions
 from backend.domain.ids import AuditId, TaskId, VersionName
@@ -19,8 +19,9 @@ from backend.domain.jobs import JobRequest
 from backend.domain.schema import LabelSchema
 from backend.domain.tab_titles import TabTitle
 from backend.domain.versions import Ledger
-from backend.policies.certification import audit_region, box_plan, risk
+from backend.policies.certification import audit_region, risk
 from backend.policies.certification.audit_plan import plan, region_size
+from backend.policies.certification.box_plan import BoxChances, plan_boxes, region_of
 from backend.ports.label_studio import DraftReader, PredictionEditor, TabEditor
 from backend.ports.stores import Audits, Ledgers
 from backend.services.assessment import Assessment
@@ -154,7 +155,7 @@ class AuditDraw:
     ) -> _Choice:
         """Choose region and sample; empty where no audit pays."""
         chances = 1 - predicted.score.astype(np.float64)
-        boxes = _boxes(predicted) if terms.promise is Promise.BOXES else None
+        boxes = _boxes(predicted, chances) if terms.promise is Promise.BOXES else None
         if round_.stated:
             size, cap = _usual_region(chances, boxes, terms, budget)
             rows = _surest(predicted, boxes, cap)[:size]
@@ -165,7 +166,7 @@ class AuditDraw:
         if boxes is None:
             planned = plan(chances, labels, terms, given, budget)
         else:
-            planned = box_plan.plan_boxes(chances, boxes, labels, terms, given)
+            planned = plan_boxes(boxes, labels, terms, given)
         if not planned.pays:
             return _Choice((), (), planned.sentence)
         rng = audit_region.rng_of(self.seed, number)
@@ -250,25 +251,29 @@ def _obstacle(request: JobRequest, ledger: Ledger, given: float, budget: int) ->
     return ""
 
 
-def _boxes(predicted: ProjectPredictions) -> Rows:
-    """Return (n,) how many boxes the version found in each image."""
-    answers = zip(*(batch.answers for batch in predicted.predictions.values()), strict=True)
-    return np.array([sum(map(number_of_boxes, one)) for one in answers], dtype=np.intp)
+def _boxes(predicted: ProjectPredictions, chances: Floats) -> BoxChances:
+    """Count the boxes that the version found; `chances` (n,) that an image needs an edit."""
+    found, wrong = np.zeros(len(chances)), np.zeros(len(chances))
+    for batch in predicted.predictions.values():
+        regions = [one.regions if isinstance(one, Regions) else () for one in batch.answers]
+        found += [len(one) for one in regions]
+        wrong += [sum(1 - (region.score or 0.0) for region in one) for one in regions]
+    return BoxChances(chances, found, wrong)
 
 
 def _usual_region(
-    chances: Floats, boxes: Rows | None, terms: AuditTerms, budget: int
+    chances: Floats, boxes: BoxChances | None, terms: AuditTerms, budget: int
 ) -> tuple[int, int]:
     """Return size and cap of the region where the sample is given."""
     if boxes is None:
         return region_size(chances, terms, budget), 0
-    return box_plan.region_of(chances, boxes, terms)
+    return region_of(boxes, terms)
 
 
-def _surest(predicted: ProjectPredictions, boxes: Rows | None, cap: int) -> tuple[int, ...]:
+def _surest(predicted: ProjectPredictions, boxes: BoxChances | None, cap: int) -> tuple[int, ...]:
     """Return the rows from the surest on, without images of more boxes than `cap`."""
     order = audit_region.ranked(predicted.score, predicted.images.tasks)
-    kept = order if boxes is None else order[boxes[order] <= cap]
+    kept = order if boxes is None else order[boxes.found[order] <= cap]
     return tuple(kept.tolist())
 
 

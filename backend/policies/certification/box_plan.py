@@ -1,9 +1,9 @@
 """Plan an audit for the promise about boxes; `audit_plan.py` says how plans are compared.
 
-The score is the calibrated chance that an image needs no edit. Edits are counted as a Poisson
-variable with that chance of zero, which gives their expected number; each edit is taken to make a
-wrong box and to miss a true one. The expected growth of the capital (see `betting.py`) then tells
-how likely the test is to pass, by a normal approximation.
+The scores of the boxes are calibrated, so they say how many of an image's boxes are wrong; as many
+true ones are taken to be missed, and at least as many as the score of the image says. Mistakes are
+counted as Poisson variables. The expected growth of the capital (see `betting.py`) then tells how
+likely the test is to pass, by a normal approximation.
 
 How far one image may go bounds every bet, so images with many more boxes than the others make the
 test weak for all: regions without them are tried as well.
@@ -16,7 +16,7 @@ from typing import Self
 
 import numpy as np
 
-from backend.domain.arrays import Floats, Rows
+from backend.domain.arrays import Floats
 from backend.domain.audits import AuditTerms
 from backend.policies.certification.audit_plan import (
     LARGEST_PART,
@@ -33,38 +33,49 @@ CAPS = (0.25, 0.5, 0.75, 0.9, 1.0)
 SHARES = (0.3, 0.5, 0.7, 0.85)
 """Expected shares of wrong boxes in the regions to choose from, as parts of what is promised."""
 
-LEAST_CHANCE = 1e-6
+
+@dataclass(frozen=True, slots=True)
+class BoxChances:
+    """What is expected of N images, in any order.
+
+    Attributes:
+        edit: (N,) calibrated probability that an image needs an edit.
+        found: (N,) boxes that the version found.
+        wrong: (N,) how many of them are expected to be wrong.
+    """
+
+    edit: Floats
+    found: Floats
+    wrong: Floats
+
+    def ordered(self) -> tuple[Floats, Floats]:
+        """Return (N,) expected mistakes and boxes found, the surest image first."""
+        order = np.argsort(self.edit, kind="stable")
+        return np.maximum(self.wrong, self.edit)[order], self.found[order]
 
 
-def plan_boxes(
-    chances: Floats, boxes: Rows, labels: int, terms: AuditTerms, risk: float
-) -> AuditPlan:
+def plan_boxes(images: BoxChances, labels: int, terms: AuditTerms, risk: float) -> AuditPlan:
     """Plan an audit now, or say how many labels more would bring a better one.
 
     Args:
-        chances: (N,) calibrated probability that an image needs an edit, in any order.
-        boxes: (N,) that were found in each.
+        images: that might be accepted.
         labels: that taught the version.
         terms: of the promise.
         risk: that the test may spend.
     """
-    order = np.argsort(chances, kind="stable")
-    edits = -np.log(np.maximum(1 - chances[order].astype(np.float64), LEAST_CHANCE))
-    found = boxes[order].astype(np.float64)
+    edits, found = images.ordered()
 
     def best(more: int, factor: float) -> AuditPlan:
-        left = len(order) - more
+        left = len(edits) - more
         plans = _plans(edits[:left] * factor, found[:left], terms, risk)
         return max(plans, key=lambda one: one.net, default=AuditPlan())
 
-    return advise(len(order), labels, best)
+    return advise(len(edits), labels, best)
 
 
-def region_of(chances: Floats, boxes: Rows, terms: AuditTerms) -> tuple[int, int]:
+def region_of(images: BoxChances, terms: AuditTerms) -> tuple[int, int]:
     """Return size and cap of the region where the sample is given: the share that is usual."""
-    order = np.argsort(chances, kind="stable")
-    edits = -np.log(np.maximum(1 - chances[order].astype(np.float64), LEAST_CHANCE))
-    found = boxes[order].astype(np.float64)
+    edits, found = images.ordered()
     cap = int(np.quantile(found, CAPS[-2])) if len(found) else 0
     fits = found <= cap
     return _region_size(edits[fits], found[fits], terms.max_error * SHARES[2]), cap

@@ -29,7 +29,7 @@ BOXES = 10
 
 def row_of_boxes(count):
     boxes = (Box(k / 20, 0, (k + 1) / 20, 1) for k in range(count))
-    return tuple(Region(box, WHITE if k % 2 else RED) for k, box in enumerate(boxes))
+    return tuple(Region(box, WHITE if k % 2 else RED, 0.98) for k, box in enumerate(boxes))
 
 
 @dataclass
