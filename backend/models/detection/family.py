@@ -24,6 +24,7 @@ from backend.models.detection.evaluation import evaluate
 from backend.models.detection.pseudo_labels import PseudoLabels
 from backend.models.detection.thresholds import CANDIDATE, NO_PRIOR, count_prior
 from backend.models.detection.training_plan import TrainingPlan, plan
+from backend.models.embedding.encoders import cpu_threads
 from backend.ports.model_family import TrainingSet
 from backend.ports.progress import Progress
 from backend.settings import Settings
@@ -51,7 +52,9 @@ def detector_family(settings: Settings, device: str) -> "DetectorFamily":
         return DetectorFamily(TorchvisionEngine(start, settings.data_dir, device, across))
     from backend.models.detection.ultralytics_engine.detector import UltralyticsEngine  # noqa: PLC0415
 
-    return DetectorFamily(UltralyticsEngine(settings.detector, settings.data_dir, device, across))
+    threads = cpu_threads(settings)
+    engine = UltralyticsEngine(settings.detector, settings.data_dir, device, across, threads)
+    return DetectorFamily(engine)
 
 
 @dataclass(frozen=True, slots=True)

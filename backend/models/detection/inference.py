@@ -15,6 +15,7 @@ from backend.domain.ids import Label
 from backend.domain.steps import Step
 from backend.models.detection.engine import Detections, Network, PixelBatch
 from backend.models.detection.letterbox import Letterboxed, letterbox
+from backend.models.detection.out_of_memory import with_smaller_batches
 from backend.models.images.upright import reading
 from backend.ports.images import Fetch
 from backend.ports.progress import Progress
@@ -93,8 +94,6 @@ def _batches(images: Iterator[Positioned]) -> Iterator[list[Positioned]]:
 
 
 def _detect(network: Network, pixels: PixelBatch, min_score: float) -> list[Detections]:
-    from backend.models.detection.out_of_memory import with_smaller_batches  # noqa: PLC0415  imports torch
-
     def detect_by(size: int) -> list[Detections]:
         parts = (pixels[start : start + size] for start in range(0, len(pixels), size))
         return [detected for part in parts for detected in network.detect(part, min_score)]

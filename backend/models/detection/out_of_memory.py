@@ -1,11 +1,10 @@
-"""Repeat work in smaller batches when a GPU runs out of memory."""
+"""Repeat work in smaller batches when a GPU runs out of memory. Does not import torch itself."""
 
 import gc
 import logging
+import sys
 from collections.abc import Callable
 from typing import TypeVar
-
-import torch
 
 log = logging.getLogger(__name__)
 
@@ -21,8 +20,9 @@ def with_smaller_batches(batch: int, work: Callable[[int], Result]) -> Result:
     while True:
         try:
             return work(batch)
-        except torch.OutOfMemoryError:
-            if batch <= 1:
+        except RuntimeError as exc:
+            torch = sys.modules.get("torch")
+            if batch <= 1 or torch is None or not isinstance(exc, torch.OutOfMemoryError):
                 raise
             log.warning("out of GPU memory with batches of %s, trying %s", batch, batch // 2)
         gc.collect()  # a trainer and its callbacks refer to each other

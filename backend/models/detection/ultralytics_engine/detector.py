@@ -3,13 +3,14 @@
 Ultralytics and its checkpoints are under the AGPL-3.0; `torchvision_engine` avoids it
 (`docs/decisions/detectors.md`). A checkpoint is a pickle, and loading one runs code from it as far
 as Ultralytics' loader allows. So only the checkpoint that `AUTOLABEL_DETECTOR` names is loaded,
-and those that training wrote into version folders.
+and those that training wrote into version folders. On a CPU the ONNX file beside the checkpoint
+predicts (`onnx_network`), where the version has one.
 """
 
 import importlib
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +19,21 @@ from backend.models.detection.engine import Detections, PixelBatch, TrainedNetwo
 from backend.models.detection.training_plan import MIN_VALIDATION, TrainingPlan
 from backend.models.detection.ultralytics_engine import setup
 from backend.models.detection.ultralytics_engine.callbacks import TrainingCallbacks
+from backend.models.detection.ultralytics_engine.onnx_network import (
+    CHECKPOINT,
+    EXPORTED,
+    MOST_BOXES,
+    OVERLAP,
+    OnnxNetwork,
+)
 from backend.models.published_weights import is_reachable
 from backend.ports.model_family import TrainingSet
 from backend.stores.scratch import scratch_folder
 
-_CHECKPOINT = "weights.pt"
 _HINT = (
     "Set AUTOLABEL_DETECTOR to the path of a checkpoint on this machine,"
     " or put the file into the folder weights of AUTOLABEL_DATA_DIR"
 )
-_MOST_BOXES = 300
-"""Boxes per image, at most; Ultralytics' own default."""
-
-_OVERLAP = 0.7
-"""IoU of non-maximum suppression; Ultralytics' own default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +41,15 @@ class UltralyticsEngine:
     """Trains from `start`: a path, or the name of a checkpoint that Ultralytics publishes.
 
     `data_dir`: everything is written below it. `device` as torch names it, such as `cuda:0`.
-    `across_labels`: suppress overlapping boxes of different labels too.
+    `across_labels`: suppress overlapping boxes of different labels too. `threads`: to predict with
+    on a CPU.
     """
 
     start: str
     data_dir: Path
     device: str = "cpu"
     across_labels: bool = False
+    threads: int = 1
 
     @property
     def on_gpu(self) -> bool:
@@ -58,7 +62,7 @@ class UltralyticsEngine:
     def train(
         self, training_set: TrainingSet, plan: TrainingPlan, previous: Path | None
     ) -> TrainedNetwork:
-        start = previous / _CHECKPOINT if previous else self.checkpoint()
+        start = previous / CHECKPOINT if previous else self.checkpoint()
         setup.import_configured(self._home)
         training = importlib.import_module("backend.models.detection.ultralytics_engine.training")
         choosing = len(training_set.held_out) >= MIN_VALIDATION
@@ -67,11 +71,28 @@ class UltralyticsEngine:
         options["patience"] = plan.patience if choosing else 0
         with scratch_folder(self.data_dir / "scratch") as folder:
             best = training.train(training_set, folder, start, options, plan.batch, callbacks)
-            network = self._network(best, plan.image_size)
+            network = self._exported(self._network(best, plan.image_size), folder)
         return TrainedNetwork(network, callbacks.epochs)
 
-    def load(self, folder: Path) -> "UltralyticsNetwork":
-        return self._network(require_weights(folder / _CHECKPOINT), None)
+    def load(self, folder: Path) -> "UltralyticsNetwork | OnnxNetwork":
+        checkpoint, exported = require_weights(folder / CHECKPOINT), folder / EXPORTED
+        if self.on_gpu or not exported.is_file():
+            found = exported.read_bytes() if exported.is_file() else None
+            return replace(self._network(checkpoint, None), exported=found)
+        return self._onnx(exported.read_bytes(), checkpoint.read_bytes())
+
+    def _exported(
+        self, network: "UltralyticsNetwork", scratch: Path
+    ) -> "UltralyticsNetwork | OnnxNetwork":
+        """Export a trained network, for versions that a CPU predicts with."""
+        onnx_export = importlib.import_module(f"{__package__}.onnx_export")
+        found = onnx_export.exported(network.model, network.image_size, scratch)
+        if self.on_gpu or found is None:
+            return replace(network, exported=found)
+        return self._onnx(found, network.checkpoint)
+
+    def _onnx(self, exported: bytes, checkpoint: bytes) -> OnnxNetwork:
+        return OnnxNetwork.of(exported, checkpoint, self.threads, across_labels=self.across_labels)
 
     @property
     def _home(self) -> Path:
@@ -139,7 +160,7 @@ class UltralyticsEngine:
 
 @dataclass(frozen=True, slots=True)
 class UltralyticsNetwork:
-    """A YOLO network and the checkpoint that it was loaded from.
+    """A YOLO network and the checkpoint that it was loaded from; `exported` is its ONNX file.
 
     Calls are serialized: Ultralytics creates its predictor in the first one and keeps the image
     size in it.
@@ -150,6 +171,7 @@ class UltralyticsNetwork:
     image_size: int
     device: str
     across_labels: bool
+    exported: bytes | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def detect(self, batch: PixelBatch, min_score: float) -> Sequence[Detections]:
@@ -158,8 +180,8 @@ class UltralyticsNetwork:
                 list(batch),
                 imgsz=list(batch.shape[1:3]),
                 conf=min_score,
-                iou=_OVERLAP,
-                max_det=_MOST_BOXES,
+                iou=OVERLAP,
+                max_det=MOST_BOXES,
                 agnostic_nms=self.across_labels,
                 device=self.device,
                 save=False,
@@ -168,13 +190,15 @@ class UltralyticsNetwork:
         return [_detections(result.boxes, across_labels=self.across_labels) for result in results]
 
     def save(self, folder: Path) -> None:
-        (folder / _CHECKPOINT).write_bytes(self.checkpoint)
+        (folder / CHECKPOINT).write_bytes(self.checkpoint)
+        if self.exported is not None:
+            (folder / EXPORTED).write_bytes(self.exported)
 
 
 def _detections(boxes: Any, *, across_labels: bool) -> Detections:
     """Convert and suppress overlaps: end-to-end networks such as YOLO26 ignore `agnostic_nms`."""
     from torchvision.ops import nms  # noqa: PLC0415  imports torch
 
-    kept = nms(boxes.xyxy, boxes.conf, _OVERLAP) if across_labels else slice(None)
+    kept = nms(boxes.xyxy, boxes.conf, OVERLAP) if across_labels else slice(None)
     arrays = (boxes.xyxy[kept], boxes.cls[kept].int(), boxes.conf[kept])
     return Detections(*(array.cpu().numpy() for array in arrays))

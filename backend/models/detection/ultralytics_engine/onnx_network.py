@@ -1,0 +1,122 @@
+"""A YOLO network in ONNX Runtime, for CPUs: neither torch nor Ultralytics is imported.
+
+Every thread runs its own part of a batch. Without barriers between the layers, that is faster than
+all threads sharing each layer; a single image has no parts, so there they share.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.domain.arrays import Floats
+from backend.models.detection.engine import Detections, PixelBatch
+from backend.models.embedding import onnx_runtime
+
+CHECKPOINT, EXPORTED = "weights.pt", "weights.onnx"
+"""Files of a version: what training continues from, and what CPUs predict with."""
+
+IMAGE_SIZE = "image_size"
+"""Key of the file's metadata."""
+
+MOST_BOXES = 300
+"""Boxes per image, at most; Ultralytics' own default."""
+
+OVERLAP = 0.7
+"""IoU of non-maximum suppression; Ultralytics' own default."""
+
+
+def session(exported: bytes, threads: int) -> Any:
+    """Open a network; waiting threads sleep, as spinning ones would slow all others down."""
+    onnxruntime = onnx_runtime.runtime()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(exported, options, providers=["CPUExecutionProvider"])
+
+
+@dataclass(frozen=True, slots=True)
+class OnnxNetwork:
+    """An exported network, and the checkpoint that training continues from.
+
+    `alone` runs in the calling thread, `shared` in `threads` threads.
+    """
+
+    alone: Any
+    shared: Any
+    threads: int
+    image_size: int
+    across_labels: bool
+    exported: bytes
+    checkpoint: bytes
+
+    @classmethod
+    def of(cls, exported: bytes, checkpoint: bytes, threads: int, *, across_labels: bool) -> Self:
+        """Open the content of `EXPORTED`."""
+        alone = session(exported, 1)
+        shared = session(exported, threads) if threads > 1 else alone
+        size = int(alone.get_modelmeta().custom_metadata_map[IMAGE_SIZE])
+        return cls(alone, shared, threads, size, across_labels, exported, checkpoint)
+
+    def detect(self, batch: PixelBatch, min_score: float) -> Sequence[Detections]:
+        if self.threads == 1 or len(batch) == 1:
+            return self._detect(self.shared, batch, min_score)
+        parts = np.array_split(batch, min(self.threads, len(batch)))
+        with ThreadPoolExecutor(len(parts)) as threads:
+            futures = [threads.submit(self._detect, self.alone, part, min_score) for part in parts]
+            return [one for future in futures for one in future.result()]
+
+    def save(self, folder: Path) -> None:
+        (folder / CHECKPOINT).write_bytes(self.checkpoint)
+        (folder / EXPORTED).write_bytes(self.exported)
+
+    def _detect(self, network: Any, batch: PixelBatch, min_score: float) -> list[Detections]:
+        (found,) = network.run(None, {"images": batch})
+        return [
+            suppressed(*decode(one), min_score, across_labels=self.across_labels) for one in found
+        ]
+
+
+def decode(found: Floats) -> tuple[Floats, NDArray[np.intp], Floats]:
+    """Return corners (m, 4) in pixels, label positions (m,) and scores (m,) of a raw output.
+
+    Args:
+        found: of one image, either (4 + labels, m): center, size and a score for each label; or,
+            from networks without non-maximum suppression such as YOLO26, (m, 6): corners, score,
+            label.
+    """
+    if found.shape[-1] == _END_TO_END:
+        return found[:, :4], found[:, 5].astype(np.intp), found[:, 4]
+    center, size, scores = found[:2], found[2:4], found[4:]
+    labels = np.argmax(scores, axis=0)
+    best = np.take_along_axis(scores, labels[None], axis=0)[0]
+    return np.concatenate([center - size / 2, center + size / 2]).T, labels, best
+
+
+_END_TO_END = 6
+
+
+def suppressed(
+    corners: Floats,
+    labels: NDArray[np.intp],
+    scores: Floats,
+    min_score: float,
+    *,
+    across_labels: bool,
+) -> Detections:
+    """Keep the boxes from this score on, the best of those that overlap; best score first."""
+    enough = np.flatnonzero(scores > min_score)
+    corners, labels, scores = corners[enough], labels[enough], scores[enough]
+    sizes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
+    groups = np.zeros_like(labels) if across_labels else labels
+    kept = cv2.dnn.NMSBoxesBatched(
+        sizes.astype(np.float64).tolist(), scores.tolist(), groups.tolist(), min_score, OVERLAP
+    )
+    best = np.asarray(kept, dtype=np.intp)[:MOST_BOXES]
+    return Detections(corners[best], labels[best], scores[best])
