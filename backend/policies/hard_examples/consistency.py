@@ -63,6 +63,15 @@ def try_augmentation(
     return AugmentationTrial(number, right, moved, used)
 
 
+def reason_unused(trial: AugmentationTrial) -> str:
+    """Say why an augmentation is not used; empty if it is."""
+    if trial.used:
+        return ""
+    if trial.images < FEWEST:
+        return f"only {trial.images} of {FEWEST} right answers to held-out images to try it on"
+    return f"it changes {trial.changed} of {trial.images} right answers to held-out images"
+
+
 def changing_answers(evidence: Evidence) -> Iterable[HardReason]:
     """Compare the answers to augmented copies with the answer to the original image."""
     boxes = evidence.control.kind is TaskKind.DETECTION

@@ -17,7 +17,7 @@ from backend.domain.metrics import metrics_to_json
 from backend.domain.steps import TIMED_STEPS, Step
 from backend.domain.versions import ModelVersion
 from backend.policies import left_out
-from backend.policies.hard_examples.consistency import AUGMENTATIONS
+from backend.policies.hard_examples.consistency import AUGMENTATIONS, reason_unused
 from backend.policies.hard_examples.reasons import PHRASES
 from backend.policies.label_issues import LabelIssue
 from backend.ports.images import ExtractionLog
@@ -169,7 +169,12 @@ def hard_reasons(hard: Mapping[TaskId, HardExample]) -> list[JsonObject]:
 def _augmentations(version: ModelVersion) -> list[JsonObject]:
     """List what each augmentation does to right answers, and whether it is used."""
     return [
-        {"control": control, "words": AUGMENTATIONS[trial.number], **asdict(trial)}
+        {
+            "control": control,
+            "words": AUGMENTATIONS[trial.number],
+            **asdict(trial),
+            "reason": reason_unused(trial),
+        }
         for control, trials in version.augmentations.items()
         for trial in trials
     ]

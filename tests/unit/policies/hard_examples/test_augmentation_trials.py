@@ -4,7 +4,7 @@ import pytest
 
 from backend.domain.answers import Choices
 from backend.domain.ids import Label
-from backend.policies.hard_examples.consistency import try_augmentation
+from backend.policies.hard_examples.consistency import reason_unused, try_augmentation
 
 
 def signs(text):
@@ -19,6 +19,7 @@ def test_a_mirrored_digit_is_another_sign():
     # given a model that is always right, and calls a mirrored 2 a 5 and a mirrored 6 a 3
     trial = tried("0122568801226588", "0122568801226588", "0155538801553588")
     assert (trial.images, trial.changed, trial.used) == (16, 6, False)
+    assert reason_unused(trial) == "it changes 6 of 16 right answers to held-out images"
 
 
 def test_an_augmentation_that_changes_few_right_answers_is_used():
@@ -39,5 +40,7 @@ def test_wrong_answers_do_not_count():
 
 
 def test_an_augmentation_is_not_used_where_few_answers_are_known():
-    assert not tried("a" * 9, "a" * 9, "a" * 9).used
-    assert tried("a" * 10, "a" * 10, "a" * 10).used
+    few, enough = (tried("a" * count, "a" * count, "a" * count) for count in (9, 10))
+    assert (few.used, enough.used) == (False, True)
+    assert reason_unused(few) == "only 9 of 10 right answers to held-out images to try it on"
+    assert reason_unused(enough) == ""
