@@ -91,7 +91,9 @@ class Auditing:
         if schema.unlearned:  # nothing can be accepted, so there is nothing to test
             return False
         labels = self.label_studio.audit_labels(project, schema, sorted(opened.sample))
-        return all(one.opened for one in labels.values())
+        if not all(one.opened for one in labels.values()):
+            return False
+        return self.ledgers.load(project).open_audit == opened  # a job may have closed it meanwhile
 
     def _test(
         self, audit: Audit, tasks: ProjectTasks, labels: Mapping[TaskId, AuditLabels]

@@ -73,8 +73,11 @@ def load(name: str) -> Scored:
 
 
 def pool(answers: Scored, size: int, rng: np.random.Generator) -> Pool:
-    """Label some images at random, calibrate on them, and rank the rest."""
-    rows = rng.choice(len(answers.right), size, replace=False)
+    """Label some images at random, calibrate on them, and rank the rest.
+
+    A pool larger than the data holds some images several times.
+    """
+    rows = rng.choice(len(answers.right), size, replace=size > len(answers.right))
     labels = min(300, size // 5)
     odds = np.log(answers.confidence[rows] + 1e-6) - np.log(1 - answers.confidence[rows] + 1e-6)
     right = answers.right[rows]
@@ -144,22 +147,36 @@ def pools(folder: Path) -> None:
     figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained", sharey=True)
     for axis, name in zip(axes, ("imagenet", "imagenetv2"), strict=True):
         answers = load(name)
-        sizes = [size for size in SIZES if size <= len(answers.right)]
         for promise in (Promise.DATASET, Promise.ACCEPTED):
             terms = AuditTerms(promise, ASKED)
-            print(f"\n{name}, promise {promise}: N = {sizes}")
+            print(f"\n{name}, promise {promise}: N = {SIZES}")
             for label, rule in (("audit", by_audit), ("naive", by_threshold)):
-                found = [simulate(answers, size, terms, rule) for size in sizes]
+                found = [simulate(answers, size, terms, rule) for size in SIZES]
                 print(f"  {label:7}" + "".join(f"{one!s:^26}" for one in found), flush=True)
                 saved = [one.saved.mean() for one in found]
-                axis.plot(sizes, saved, "o-", label=f"{promise}, {label}")
-            best = [oracle(answers, size, terms) for size in sizes]
+                axis.plot(SIZES, saved, "o-", label=f"{promise}, {label}")
+            best = [oracle(answers, size, terms) for size in SIZES]
             print("  oracle " + "".join(f"{share:^26.1%}" for share in best), flush=True)
         axis.set(title=name, xscale="log", xlabel="images in the project", ylim=(0, 1))
     axes[0].set_ylabel("share saved")
     axes[1].legend(fontsize=8)
     figure.savefig(folder / "audit.png", dpi=120)
     plt.close(figure)
+
+
+def minutes() -> None:
+    """Print what an audit and a grid of predicted classes would cost a person."""
+    print("\nminutes of a person: audit | confirming what it accepts in a grid")
+    given = risk_of_next_test(RiskLedger(), 0.95)
+    for name in ("imagenet", "imagenetv2"):
+        for size in SIZES:
+            one = pool(load(name), size, np.random.default_rng(size))
+            planned = plan(one.chances, 0, AuditTerms(), given, one.budget())
+            print(
+                f"  {name}, N = {size}: {planned.audit_minutes:.0f} for {planned.sample} labels | "
+                f"{planned.grid_minutes:.0f} for {planned.accepted} images",
+                flush=True,
+            )
 
 
 def adversaries() -> None:
@@ -199,6 +216,7 @@ def main(folder: Path) -> None:
         sys.exit(f"no confidences to simulate with: {DATA} is missing")
     folder.mkdir(parents=True, exist_ok=True)
     planning()
+    minutes()
     pools(folder)
     adversaries()
 

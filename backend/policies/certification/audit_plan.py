@@ -2,7 +2,7 @@
 
 The calibrated chances of a mistake tell how far the test would go: the expected number of accepted
 images is computed for several regions and samples, and the best pair is chosen after the labels of
-the audit are paid for. Only scores are used, so planning spends no risk.
+the audit are charged. Only scores are used, so planning spends no risk.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,6 +27,12 @@ MISTAKES = {
     Promise.ACCEPTED: (0.3, 0.5, 0.7, 1.0),
 }
 """Expected mistakes of the regions to choose from, as multiples of what the promise allows."""
+
+CHARGES = {Promise.DATASET: 0.25, Promise.ACCEPTED: 1.0}
+"""What one label of the audit counts in accepted labels. A data set that is finished by hand needs
+the label anyway, and it only teaches a little less than a chosen one; after the other promise
+people may stop, so it counts in full. On `clothing` with 300 labels, plans with a charge of 1, 0.5,
+0.25 and 0 accept 42.7, 44.7, 45.9 and 45.5 % of all images."""
 
 MISJUDGED = ((0.7, 0.25), (1.0, 0.5), (1.4, 0.25))
 """(factor, weight): calibration on a few hundred labels misjudges the mistakes among sure answers
@@ -99,9 +105,18 @@ class AuditPlan:
         )
 
     @property
+    def audit_minutes(self) -> float:
+        """Minutes to label the sample blind."""
+        return self.sample * BLIND_SECONDS / 60
+
+    @property
+    def grid_minutes(self) -> float:
+        """Minutes to confirm the accepted images in a grid, and to correct the wrong ones."""
+        return (self.accepted * GRID_SECONDS + self.mistakes * CORRECTION_SECONDS) / 60
+
+    @property
     def _time(self) -> str:
-        audit = self.sample * BLIND_SECONDS / 60
-        grid = (self.accepted * GRID_SECONDS + self.mistakes * CORRECTION_SECONDS) / 60
+        audit, grid = self.audit_minutes, self.grid_minutes
         cheaper = "the audit" if audit <= grid else "confirming by hand"
         return (
             f"The audit takes about {max(1, round(audit))} minutes of labeling, confirming those "
@@ -154,14 +169,19 @@ def region_size(chances: Floats, terms: AuditTerms, budget: int) -> int:
 
 
 def _best(chances: Floats, terms: AuditTerms, risk: float, budget: int) -> AuditPlan:
-    """Return the plan of the highest net gain, one without an audit where none gains."""
+    """Return the plan that accepts most after its labels are charged; if any, one that pays."""
+    charge = CHARGES[terms.promise]
     plans = (
         _expected(chances[:region], sample, terms, risk, budget)
         for region in _regions(chances, terms, budget)
         for sample in SAMPLES
         if sample <= LARGEST_PART * region
     )
-    return max(plans, key=lambda one: one.net, default=AuditPlan())
+    return max(
+        plans,
+        key=lambda one: (one.net > 0, one.accepted - charge * one.sample),
+        default=AuditPlan(),
+    )
 
 
 def _regions(chances: Floats, terms: AuditTerms, budget: int) -> Iterator[int]:

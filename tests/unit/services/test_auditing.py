@@ -136,6 +136,20 @@ def test_the_next_job_that_may_accept_tests_a_labeled_audit_in_place_of_training
     assert len(world.family.training_sets) == trainings
 
 
+def test_an_audit_that_a_job_closes_while_its_labels_are_read_is_not_tested_again(world):
+    world.label(drawn(world))
+    studio, auditing = world.label_studio, world.use_cases().auditing
+    read = studio.audit_labels
+
+    def closing(project, schema, tasks):
+        studio.audit_labels = read
+        assert audited(world).accepted > 500
+        return read(project, schema, tasks)
+
+    studio.audit_labels = closing
+    assert not auditing.is_answered(PROJECT)
+
+
 def test_pre_labeling_draws_audits_too(world):
     version = world.run()["version"]
     report = world.pre_label(version, accept=True)

@@ -28,6 +28,13 @@ def test_the_whole_data_set_may_hold_more_mistakes_than_the_accepted_part():
     assert whole.accepted > part.accepted
 
 
+def test_an_audit_takes_labels_that_a_finished_data_set_needs_anyway():
+    # an audit of 80 would accept 771: forty labels for 25 images, labeled by hand otherwise
+    found = plan(chances(1200), 300, DATASET, RISK, 75)
+    assert found.sample > 100
+    assert found.accepted > 780
+
+
 @pytest.mark.parametrize("terms", [DATASET, ACCEPTED])
 def test_a_model_that_guesses_gets_no_audit(terms):
     found = plan(np.full(400, 0.5), 100, terms, RISK, 25 if terms is DATASET else 0)
