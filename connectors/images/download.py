@@ -36,7 +36,7 @@ _BROKEN: Final = (httpcore.NetworkError, httpcore.ProtocolError)
 _HEADERS: Final = (
     ("Accept", "image/*,*/*;q=0.8"),
     ("Accept-Encoding", "identity"),
-    ("User-Agent", "label-studio-autolabel"),
+    ("User-Agent", "label-studio-autolabel (fetches the images of labeling tasks)"),
 )
 _WEB_PAGE: Final = "Use the address of the image itself, one that needs no login"
 _WEB_PAGE_LABEL_STUDIO: Final = (
@@ -46,6 +46,7 @@ _LEFT_TO_PROXY: Final = (
     "Set LABEL_STUDIO_URL to the address of the proxy in front of Label Studio, or start Label"
     " Studio with USE_NGINX_FOR_UPLOADS=false"
 )
+_IS_IT_RUNNING: Final = "Is it running, and is this its address?"
 _HINTS_LABEL_STUDIO: Final = {
     400: _LEFT_TO_PROXY,
     401: "Set LABEL_STUDIO_API_KEY to a token that is valid",
@@ -56,7 +57,8 @@ _HINTS_LABEL_STUDIO: Final = {
 }
 _HINTS_WEB: Final = {
     401: "Images on the web must be readable without a login",
-    403: "Images on the web must be readable without a login",
+    403: "The server refuses programs, or wants a login: put the images where both are allowed",
+    429: "The server limits how often it is asked: lower AUTOLABEL_FETCH_WORKERS",
     404: "Restore the image, or correct the task's data",
     410: "Restore the image, or correct the task's data",
 }
@@ -267,9 +269,11 @@ def _server(url: httpx.URL, signed: bool) -> str:
     return "Label Studio" if signed else url.host
 
 
-def _server_down(what: str, signed: bool, retry_after: float = 0.0) -> TransientError:
+def _server_down(
+    what: str, signed: bool, retry_after: float = 0.0, hint: str = _IS_IT_RUNNING
+) -> TransientError:
     error = ServerDown if signed else TransientError
-    return error(what, "Is it running, and is this its address?", retry_after)
+    return error(what, hint, retry_after)
 
 
 def _refusal(response: httpcore.Response, url: httpx.URL, signed: bool) -> FetchFailed:
@@ -278,7 +282,8 @@ def _refusal(response: httpcore.Response, url: httpx.URL, signed: bool) -> Fetch
     hints = _HINTS_LABEL_STUDIO if signed else _HINTS_WEB
     if status in _SERVER_DOWN:
         retry_after = _header(response, "retry-after")
-        return _server_down(what, signed, float(retry_after) if retry_after.isdecimal() else 0.0)
+        seconds = float(retry_after) if retry_after.isdecimal() else 0.0
+        return _server_down(what, signed, seconds, hints.get(status, _IS_IT_RUNNING))
     if status == 500:
         return TransientError(what, hints.get(status, "Try again later"))
     return FetchFailed(what, hints.get(status, "Does the address open in a browser?"))

@@ -324,6 +324,7 @@ class TestReport:
             "hardest": hardest,
             "metrics": {"accuracy": 0.934},
             "unreadable": [{"task": 9, "reason": "the file is empty"}],
+            "unreadable_faults": [{"reason": "the file is empty", "images": 1200, "task": 9}],
             "certificate": None,
             "verdict": "no threshold carries the promise yet",
             "label_issues": [{"task": 5, "severity": 0.9, "reason": "labeled cat, looks like dog"}],
@@ -344,7 +345,8 @@ class TestReport:
         assert "<b>1,200</b> predicted" in page
         assert "93.4%" in page
         assert "http://localhost:8080/projects/2/data?task=7" in page
-        assert "the file is empty" in page
+        assert page.count("the file is empty") == 1
+        assert "1,200 images, the first of" in page
         assert "No threshold carries the promise yet." in page
         assert "labeled cat, looks like dog" in page
         assert "About 20 more labels would certify about 90 more." in page

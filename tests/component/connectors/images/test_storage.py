@@ -135,6 +135,19 @@ def test_what_may_be_this_label_studio_under_another_name_says_which_setting_to_
     assert str(failed.value) == f"{uri}: {failed.value.fault}"
 
 
+@pytest.mark.parametrize(
+    ("status", "words"), [(403, "refuses programs"), (429, "AUTOLABEL_FETCH_WORKERS")]
+)
+def test_a_web_server_that_judges_who_asks_is_told_so(
+    elsewhere: ImageServer, tmp_path: Path, status: int, words: str
+) -> None:
+    elsewhere.routes["/1.jpg"] = answer(status)
+    with pytest.raises(FetchFailed) as failed:
+        fetch(storage_of(elsewhere), elsewhere.url("/1.jpg"), tmp_path / "image")
+    assert words in failed.value.hint
+    assert "fetches the images" in elsewhere.asked[0][1]["User-Agent"]
+
+
 def test_a_file_that_is_left_to_a_proxy_says_which_settings_to_change(
     label_studio: ImageServer, tmp_path: Path
 ) -> None:
