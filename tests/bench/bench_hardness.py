@@ -28,7 +28,7 @@ from backend.ports.model_family import Model, TrainingSet
 from backend.services.prediction.consistency import OF_IMAGES, ConsistencyCheck
 from backend.settings import Settings
 from tests.bench.bench_few_shot import DATA, Data, drawn, load, silent, training_set
-from tests.fakes.folders import temporary
+from tests.fakes.scratch import temporary
 
 SHOTS, SEEDS = (5, 20, 60), range(10)
 

@@ -8,8 +8,8 @@ from backend.services.prediction.consistency import MIRRORED, OF_BOXES, Consiste
 from tests.fakes.detection_engine import ColourEngine, ColourNetwork
 from tests.fakes.detection_training_sets import CONTROL, fetch, shapes, training_set
 from tests.fakes.encoder import MeanColour, extractor_of
-from tests.fakes.folders import temporary
 from tests.fakes.image_files import FakeImageFiles
+from tests.fakes.scratch import temporary
 from tests.fakes.steps import quiet
 
 USED = [AugmentationTrial(number, 12, 0, used=True) for number in OF_BOXES]

@@ -16,9 +16,9 @@ from backend.services.prediction.consistency import (
     OF_IMAGES,
     ConsistencyCheck,
 )
-from tests.fakes.folders import temporary
 from tests.fakes.models import FakeFeatureExtractor
 from tests.fakes.predictions import CAT, CELLS, DOG, PETS, ScriptedModel, predicted, trained
+from tests.fakes.scratch import temporary
 from tests.fakes.steps import quiet
 
 USED = [AugmentationTrial(number, 20, 0, used=True) for number in OF_IMAGES]
