@@ -218,3 +218,18 @@ def test_imported_versions_outlive_those_that_were_trained(tmp_path):
     names = [card.name for card in scene.versions.all(PROJECT)]
     assert imported in names
     assert sum(name.startswith(TRAINED) for name in names) == 1
+
+
+def test_a_project_that_nobody_labeled_is_pre_labeled(tmp_path):
+    world = World(tmp_path)
+    world.label_studio.people = dict.fromkeys(world.label_studio.people)
+    imports = ModelImport(world.label_studio, world.versions, Zoo(), {}, utc_now)
+    version = imports(PROJECT, "zoo.pt", {}, trust=False).version
+    for kind in world.families:
+        world.families[kind] = CalibratableFamily()
+    chosen = world.job(mode=Mode.PRE_LABELING, model_version=version.name).request
+    world.readiness().require(chosen)  # raises nothing
+    report = world.pre_label(version.name)
+    assert report["predicted"] == 40
+    assert {name for _, name in world.label_studio.predictions} == {version.name}
+    assert world.label_studio.model_version == version.name
