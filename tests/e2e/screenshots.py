@@ -59,6 +59,19 @@ def shoot_label_studio(
     table.open(ready.id)
     table.open_tab("Hard examples")
     page.screenshot(path=out / "hard-examples.png")
+    table.open_wall("Confirm: 1")
+    table.select_wall()
+    table.deselect_first()
+    page.wait_for_timeout(3000)  # images of a grid load one after another
+    page.screenshot(path=out / "wall.png")
+
+
+def shoot_review(browser: Browser, url: str, project: int, out: Path) -> None:
+    page = browser.new_context(viewport=SIZE).new_page()
+    page.goto(f"{url}/projects/{project}/review")
+    page.locator(".tile").first.wait_for()
+    page.wait_for_timeout(3000)
+    page.screenshot(path=out / "review.png")
 
 
 def main() -> None:
@@ -80,6 +93,7 @@ def main() -> None:
             short = short_project(client, ours, folder / "short")
             shoot_label_studio(browser, studio.url, ready, short, out)
             page = ours.settings.public_url
+            shoot_review(browser, page, ready.id, out)
             pages = {"overview": "/", "project": f"/projects/{ready.id}"}
             if job := page_screenshots.newest_report(page, ready.id):
                 pages["report"] = f"/jobs/{job}"
