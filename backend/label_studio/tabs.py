@@ -3,7 +3,7 @@
 from backend.domain.tab_titles import ListOrder, TabTitle
 from backend.domain.version_names import IMPORTED, TRAINED
 from connectors.label_studio.filters import where
-from connectors.label_studio.tabs import Tab
+from connectors.label_studio.tabs import TASK_DATA, Tab
 
 UNLABELED = where("total_annotations", "equal", 0)
 WAITING = (UNLABELED, where("cancelled_annotations", "equal", 0))
@@ -60,6 +60,11 @@ def of_answer(title: str, key: str, data_key: str) -> Tab:
 
 
 def of_list(title: str, edition: str, order: ListOrder) -> Tab:
-    """Return the tab of a list of chosen tasks, each of which has a marker of this edition."""
+    """Return the tab of a list of chosen tasks, each of which has a marker of this edition.
+
+    What to label next is a wall of images: nothing is known of them yet that a table could show.
+    """
     marked = where("predictions_model_versions", "contains", [edition])
+    if title == TabTitle.NEXT_PICKS:
+        return Tab(title, (marked,), _ORDERINGS[order], (TASK_DATA,), grid=True)
     return Tab(title, (marked,), _ORDERINGS[order], OF_LISTED)

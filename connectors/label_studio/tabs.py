@@ -16,6 +16,9 @@ from connectors.label_studio.filters import joined
 
 _MODES = ("explore", "labeling")
 _MARK = "autolabel"
+TASK_DATA = "data.*"
+"""All columns of the task's data, which a table shows anyway and a grid if this names them."""
+
 _GRID = {"type": "grid", "gridWidth": 6, "gridFitImagesToWidth": True}
 
 
@@ -126,10 +129,11 @@ def _data(tab: Tab, columns: _ColumnNames) -> JsonObject:
     }
     if not tab.columns:
         return data
+    all_data = not tab.grid or TASK_DATA in tab.columns
     hidden = [
         f"tasks:{name}"
         for name in columns.all
-        if name not in tab.columns and (tab.grid or not name.startswith("data."))
+        if name not in tab.columns and not (name.startswith("data.") and all_data)
     ]
     return {**data, "hiddenColumns": dict.fromkeys(_MODES, hidden)}
 

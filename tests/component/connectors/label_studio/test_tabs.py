@@ -7,7 +7,7 @@ import pytest
 
 from connectors.label_studio.client import LabelStudioClient
 from connectors.label_studio.filters import where
-from connectors.label_studio.tabs import Tab, Tabs
+from connectors.label_studio.tabs import TASK_DATA, Tab, Tabs
 from tests.fakes.http_server import Asked, FakeHttpServer, Reply
 
 PETS = 1
@@ -102,6 +102,14 @@ def test_a_wall_is_a_grid_of_images_and_nothing_else(tabs: Tabs, views: Views):
     assert (wall["type"], wall["gridWidth"], wall["gridFitImagesToWidth"]) == ("grid", 6, True)
     hidden = ["tasks:id", "tasks:predictions_score", "tasks:data.text"]
     assert wall["hiddenColumns"] == {"explore": hidden, "labeling": hidden}
+
+
+def test_a_grid_shows_the_data_of_its_tasks_if_asked_to(tabs: Tabs, views: Views):
+    views.kept[1] = {"title": "Default"}
+    views.columns = ["id", "predictions_score", "data.image", "data.text"]
+    (number,) = tabs.ensure(PETS, [Tab("Label next", columns=(TASK_DATA,), grid=True)])
+    hidden = ["tasks:id", "tasks:predictions_score"]
+    assert views.kept[number]["hiddenColumns"]["explore"] == hidden
 
 
 def test_replacing_tabs_deletes_only_ours_of_the_same_prefix(tabs: Tabs, views: Views):
