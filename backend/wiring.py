@@ -206,10 +206,10 @@ def use_cases(parts: Parts) -> UseCases:
         auditing=auditing,
         label_planner=_label_planner(parts),
         relabeling=_relabeling(parts),
-        reviewing=Reviewing(parts.label_studio, parts.reviews, parts.ledgers, parts.thumbnails),
-        review_saving=ReviewSaving(
-            parts.label_studio, parts.reviews, parts.stored, parts.ledgers, review_name
+        reviewing=Reviewing(
+            parts.label_studio, parts.reviews, parts.ledgers, parts.thumbnails, parts.origins
         ),
+        review_saving=_review_saving(parts),
         jobs=cache(
             lambda: {
                 **_labeling_jobs(parts, auditing, trainer()),
@@ -237,6 +237,17 @@ def _relabeling(parts: Parts) -> LabelEditing:
         LabelRestore(
             parts.label_studio, parts.versions, parts.ledgers, parts.backups, parts.changes
         ),
+    )
+
+
+def _review_saving(parts: Parts) -> ReviewSaving:
+    return ReviewSaving(
+        parts.label_studio,
+        parts.reviews,
+        parts.stored,
+        parts.ledgers,
+        parts.origins,
+        review_name,
     )
 
 

@@ -16,7 +16,7 @@ from backend.domain.ids import ProjectId
 log = logging.getLogger(__name__)
 
 EVERY = 1.0
-REST = 10.0
+REST = 30.0
 """Seconds for which a project that failed is left alone."""
 
 

@@ -16,7 +16,7 @@ from backend.domain.schema import LabelSchema
 from backend.label_studio import labeling_config
 from backend.label_studio.reviewed_predictions import marked_wrong
 from backend.ports.reviews import ReviewProject, Reviews
-from backend.ports.stores import Ledgers, StoredPredictions
+from backend.ports.stores import Ledgers, ProjectOrigins, StoredPredictions
 
 BATCH = 300
 """Decisions saved at once."""
@@ -35,14 +35,21 @@ class ReviewSaving:
     reviews: Reviews
     stored: StoredPredictions
     ledgers: Ledgers
+    origins: ProjectOrigins
     new_name: Callable[[], VersionName]
 
     def save(self, project: ProjectId) -> int:
-        """Save the oldest decisions that are not saved yet; returns how many there were."""
+        """Save the oldest decisions that are not saved yet; returns how many there were.
+
+        Raises:
+            BadInput: when they are about another project of this number.
+        """
         unsaved = self.reviews.unsaved(project, BATCH)
         if not unsaved:
             return 0
-        schema = labeling_config.parse(self.label_studio.project(project).label_config)
+        found = self.label_studio.project(project)
+        self.origins.require(found)
+        schema = labeling_config.parse(found.label_config)
         left = self._take_back(project, schema, unsaved)
         withheld = self.ledgers.load(project).withheld
         for one in left:

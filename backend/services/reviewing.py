@@ -12,7 +12,7 @@ from backend.domain.ids import Label, ProjectId, TaskId, VersionName
 from backend.domain.reviews import ReviewLabel, ReviewProgress, ReviewScreen
 from backend.label_studio import labeling_config
 from backend.ports.reviews import ReviewProject, Reviews, Thumbnails
-from backend.ports.stores import Ledgers
+from backend.ports.stores import Ledgers, ProjectOrigins
 
 PER_SCREEN = 24
 SPARE = 12
@@ -50,6 +50,7 @@ class Reviewing:
     reviews: Reviews
     ledgers: Ledgers
     thumbnails: Thumbnails
+    origins: ProjectOrigins
     addresses: ImageAddresses = field(default_factory=ImageAddresses)
 
     def labels(self, project: ProjectId) -> Sequence[ReviewLabel]:
@@ -112,7 +113,9 @@ class Reviewing:
     def _waiting(
         self, project: ProjectId, version: VersionName, tasks: Sequence[TaskId]
     ) -> Mapping[TaskId, Prediction]:
-        schema = labeling_config.parse(self.label_studio.project(project).label_config)
+        found = self.label_studio.project(project)
+        self.origins.require(found)
+        schema = labeling_config.parse(found.label_config)
         withheld = self.ledgers.load(project).withheld
         shown = [task for task in tasks if task not in withheld]
         return self.label_studio.waiting_predictions(project, schema, version, shown)

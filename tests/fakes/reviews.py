@@ -9,6 +9,7 @@ from backend.domain.errors import UnreadableImage
 from backend.domain.ids import ControlName, Label, ProjectId, TaskId, VersionName
 from backend.domain.reviews import ReviewImage
 from backend.services.reviewing import Reviewing
+from backend.stores.project_folders import ProjectFolders
 from backend.stores.reviews import ReviewFiles
 from tests.fakes.domain import NOW
 from tests.fakes.label_studio import FakeLabelStudio
@@ -35,7 +36,9 @@ def no_review() -> Reviewing:
     """Nothing was predicted yet."""
     nowhere = Path("/nonexistent")
     reviews = ReviewFiles(nowhere, lambda: NOW)
-    return Reviewing(FakeLabelStudio(), reviews, FakeLedgers(), FakeThumbnails(nowhere))
+    return Reviewing(
+        FakeLabelStudio(), reviews, FakeLedgers(), FakeThumbnails(nowhere), ProjectFolders(nowhere)
+    )
 
 
 def a_review(folder: Path, project: ProjectId, images: int = 30) -> Reviewing:
@@ -52,4 +55,6 @@ def a_review(folder: Path, project: ProjectId, images: int = 30) -> Reviewing:
         label_studio.predictions[task, VERSION] = one
         indexed.append(ReviewImage(task, score, {label: score}))
     reviews.index(project, VERSION, indexed)
-    return Reviewing(label_studio, reviews, FakeLedgers(), FakeThumbnails(folder))
+    return Reviewing(
+        label_studio, reviews, FakeLedgers(), FakeThumbnails(folder), ProjectFolders(folder)
+    )

@@ -1,6 +1,7 @@
 """What people decide on the review page arrives in Label Studio, and can be taken back."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -12,6 +13,8 @@ from backend.domain.reviews import OPEN, ReviewDecision, ReviewScreen, ReviewVer
 from backend.domain.versions import Ledger
 from backend.services import review_saving
 from backend.services.project_tasks import trainable
+from backend.stores.project_folders import ProjectFolders
+from tests.fakes.domain import NOW
 from tests.fakes.world import CHOICE, PROJECT, World
 
 CONFIRMED, WRONG = (
@@ -173,6 +176,19 @@ def test_decisions_about_predictions_that_a_job_replaced_are_refused(page):
     page.world.run()
     with pytest.raises(BadInput, match="is shown now"):
         page.decide({A: CONFIRMED})
+
+
+def test_decisions_are_not_saved_in_another_project_of_the_same_number(page):
+    page.decide({A: CONFIRMED})
+    studio = page.world.label_studio
+    first = replace(studio.known[PROJECT], created_at=NOW)
+    ProjectFolders(page.world.folder).claim(first)
+    studio.known[PROJECT] = replace(first, created_at=NOW + timedelta(days=1))
+    with pytest.raises(BadInput):
+        page.save()
+    with pytest.raises(BadInput):
+        page.review.screen(PROJECT, None, 0, 0)
+    assert page.labels(A) == [None]
 
 
 def test_images_labeled_elsewhere_leave_the_page(page):
