@@ -6,10 +6,15 @@ from typing import Any
 
 import pytest
 
+from backend.domain.audits import RiskLedger
+from backend.domain.ids import ProjectId
+from backend.stores.ledgers import LedgerFiles
 from connectors.label_studio.client import LabelStudioClient
+from tests.e2e.autolabel import JOB_SECONDS, Autolabel
 from tests.e2e.digits import LABELS, DigitProject, annotate, answer, new_project
 from tests.e2e.label_studio import REPOSITORY
-from tests.e2e.rounds import Shown, shown
+from tests.e2e.rounds import Shown, newest_job, shown
+from tests.integration.polling import eventually
 
 COCO = REPOSITORY.parent / "shared" / "data" / "coco256"
 ACCEPT = ("--accept", "--max-error", 0.3, "--confidence", 0.8)
@@ -24,7 +29,7 @@ SEVERAL = """<View>
 
 @dataclass(frozen=True)
 class Accepted:
-    """A project whose audit was drawn by one job, labeled, and accepted on by the next.
+    """A project whose audit was drawn by one job, and labeled; the next job started by itself.
 
     `mislabeled` are tasks that a person labeled wrongly.
     """
@@ -52,6 +57,7 @@ def accepted(label_studio, autolabel, tmp_path_factory) -> Accepted:
     """160 digits: 15 of each class annotated, four of them wrongly, then the audit."""
     with LabelStudioClient(label_studio.url, label_studio.token, patience=30) as client:
         project = new_project(client, tmp_path_factory.mktemp("trust"), per_class=40)
+        assert autolabel.run("connect", project.id).returncode == 0
         chosen = project.some(dict.fromkeys(LABELS, 15))
         mislabeled, others = chosen[:4], chosen[4:]
         for task in mislabeled:
@@ -62,7 +68,8 @@ def accepted(label_studio, autolabel, tmp_path_factory) -> Accepted:
         drawn = shown(client, project.id)
         audit = list(drawn.tabs["Audit"])
         annotate(client, project, audit)
-        job = autolabel.json("label", project.id, *ACCEPT)
+        eventually(lambda: newest_job(autolabel, project.id) != asked["id"], JOB_SECONDS)
+        job = autolabel.job_ended(newest_job(autolabel, project.id))
         now = shown(client, project.id)
         return Accepted(project, mislabeled, asked, audit, job, drawn, now)
 
@@ -74,6 +81,15 @@ def test_an_audit_says_price_and_yield_and_waits_in_its_tab_without_predictions(
     assert accepted.trained["accepted"] == 0
     assert accepted.trained["predicted"] == len(accepted.project.truth) - 60 - len(sample)
     assert {one["task"] for one in accepted.drawn.predictions}.isdisjoint(sample)
+
+
+def test_the_last_label_of_an_audit_starts_the_job_that_accepts(accepted: Accepted, autolabel):
+    assert accepted.job["mode"] == "auditing"
+    assert accepted.job["state"] == "finished", accepted.job["reason"]
+    assert [job["id"] for job in autolabel.json("jobs", accepted.project.id)["jobs"]] == [
+        accepted.job["id"],
+        accepted.asked["id"],
+    ]
 
 
 def test_a_labeled_audit_accepts_the_rest_with_a_certificate_that_verifies(accepted, autolabel):
@@ -153,8 +169,8 @@ def test_the_report_says_where_its_figures_come_from_and_shows_them(accepted, au
     assert {f"task-{example['task']}.jpg" for example in report["hardest"]} <= names
 
 
-def test_undo_gives_the_accepted_tasks_back(accepted, autolabel, client):
-    job = accepted.job["id"]
+def test_undo_gives_the_accepted_tasks_back_and_nothing_of_the_risk(accepted, autolabel, client):
+    job, before = accepted.job["id"], risk_of(autolabel, accepted)
     done = autolabel.run("undo", job)
     assert done.returncode == 0, done.stderr
     assert str(accepted.report["accepted"]) in done.stdout
@@ -162,6 +178,14 @@ def test_undo_gives_the_accepted_tasks_back(accepted, autolabel, client):
     now = shown(client, accepted.project.id)
     assert len(now.tabs["Unlabeled"]) == len(accepted.project.truth) - 60 - len(accepted.audit)
     assert autolabel.run("undo", job).returncode == 2
+    after = risk_of(autolabel, accepted)
+    assert after.spent == before.spent == pytest.approx(0.75 * 0.2)
+    assert (before.allowed > 0, after.allowed) == (True, 0)
+
+
+def risk_of(autolabel: Autolabel, accepted: Accepted) -> RiskLedger:
+    ledgers = LedgerFiles(autolabel.settings.data_dir)
+    return ledgers.load(ProjectId(accepted.project.id)).risk
 
 
 def annotations_of_the_machine(
