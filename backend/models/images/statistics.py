@@ -66,9 +66,8 @@ def _sharpness(gray: Channel) -> float:
 
 
 def _mean(channel: Channel) -> float:
-    return cast(Sequence[float], cv2.mean(channel))[
-        0
-    ]  # one number a channel, whatever cv2 declares
+    of_channels = cast(Sequence[float], cv2.mean(channel))  # declared as one float
+    return of_channels[0]
 
 
 def _mean_and_deviation(channel: Channel) -> tuple[float, float]:
