@@ -282,7 +282,7 @@ def _labeling_jobs(parts: Parts, auditing: Auditing, trainer: Trainer) -> Mappin
             promotion=Promotion(trainer, parts.versions),
             assessor=assessor,
             audit_draw=draw,
-            label_issues=LabelIssues(parts.label_studio, trainer),
+            label_issues=LabelIssues(trainer),
             version_publisher=VersionPublisher(
                 parts.versions, extractor, parts.packages, parts.now
             ),

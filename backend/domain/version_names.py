@@ -53,12 +53,6 @@ def list_place(edition: str, position: int, length: int) -> VersionName:
     return VersionName(f"{edition}{position * 100 // max(length, 100):02}")
 
 
-def list_stem(name: str) -> str | None:
-    """Return the beginning of the names of all editions of a list, None for another name."""
-    found = LIST_NAME.fullmatch(name)
-    return found[1] if found else None
-
-
 def list_edition_of(name: str) -> str | None:
     """Return the edition that a name belongs to, None if it is not the name of a list."""
     found = LIST_NAME.fullmatch(name)

@@ -12,13 +12,14 @@ from backend.domain.json import Json
 from backend.domain.projects import BackendLink, Project, ProjectActivity
 from backend.domain.schema import LabelSchema
 from backend.domain.tab_titles import WALL, ListOrder, wall_title
+from backend.domain.task_lists import ListDraft, TaskList
 from backend.domain.version_names import GROUP_NAME, MARKER_PREFIXES, VERSION_NAME, group_name
 from backend.label_studio import codec, labeling_config
 from backend.label_studio.errors import errors_translated
 from backend.label_studio.reviewed_predictions import prediction_of
 from backend.label_studio.superseded import Superseded
 from backend.label_studio.tabs import TABS, of_answer, of_groups
-from backend.label_studio.task_lists import TaskLists
+from backend.label_studio.task_lists import TaskLists, marker_rows
 from backend.policies.switches import BACKEND_TITLE
 from backend.ports.label_studio import Pushed, ResultOf, StoredResult, TakenBack, TaskResults
 from connectors.label_studio.client import LabelStudioClient
@@ -108,18 +109,22 @@ class LabelStudioGateway:
         return frozenset(TaskId(task) for task in found)
 
     def push(
-        self, project: ProjectId, schema: LabelSchema, predictions: Sequence[Prediction]
+        self,
+        project: ProjectId,
+        schema: LabelSchema,
+        predictions: Sequence[Prediction],
+        lists: Sequence[ListDraft] = (),
     ) -> Pushed:
-        rows = [
-            {"task": prediction.image.task, **codec.serialize(prediction, schema)}
-            for prediction in predictions
-        ]
+        rows = [{"task": one.image.task, **codec.serialize(one, schema)} for one in predictions]
         with errors_translated():
-            done = self._client.prediction_import.store(project, rows)
+            done = self._client.prediction_import.store(project, [*rows, *marker_rows(lists)])
         for version in {prediction.version for prediction in predictions}:
             self.set_clusters(project, version, _clusters(predictions, version))
-        dropped = tuple(NoPrediction(TaskId(task), reason) for task, reason in done.dropped)
-        return Pushed(done.created, dropped)
+        tasks = {prediction.image.task for prediction in predictions}
+        dropped = tuple(
+            NoPrediction(TaskId(task), reason) for task, reason in done.dropped if task in tasks
+        )
+        return Pushed(len(predictions) - len(dropped), dropped)
 
     def set_clusters(
         self, project: ProjectId, version: VersionName, clusters: Mapping[TaskId, int]
@@ -190,11 +195,19 @@ class LabelStudioGateway:
         tasks: Sequence[TaskId],
         order: ListOrder = ListOrder.AS_GIVEN,
     ) -> None:
+        chosen = TaskList(title, tuple(tasks), order)
         with errors_translated():
-            if tasks:
-                self._lists.show(project, title, tasks, order)
-            else:
-                self._lists.remove(project, title)
+            for draft in self._lists.draft(project, [chosen]):
+                self._lists.mark(project, draft)
+                self._lists.show(project, draft)
+
+    def draft_lists(self, project: ProjectId, lists: Sequence[TaskList]) -> Sequence[ListDraft]:
+        with errors_translated():
+            return self._lists.draft(project, lists)
+
+    def show_list(self, project: ProjectId, draft: ListDraft) -> None:
+        with errors_translated():
+            self._lists.show(project, draft)
 
     def show_walls(
         self,

@@ -3,15 +3,15 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
-from backend.domain.ids import ProjectId, TaskId, VersionName
-from backend.domain.tab_titles import ListOrder
-from backend.domain.version_names import list_edition, list_edition_of, list_place, list_stem
+from backend.domain.ids import ProjectId, VersionName
+from backend.domain.task_lists import ListDraft, TaskList
+from backend.domain.version_names import list_edition, list_edition_of
 from backend.label_studio.tabs import of_list
 from connectors.label_studio.client import LabelStudioClient
 
-CLEARED_AT_ONCE = 50
-"""A list of up to so many tasks loses the markers of its last edition at once, because they would
-disturb the order. Those of longer lists wait for a deferred cleanup."""
+CLEARED_AT_ONCE = 30
+"""So many markers of earlier editions are deleted at once, because tabs that are ordered by model
+versions or results of predictions take those of markers into account. More wait for a cleanup."""
 
 
 class TaskLists:
@@ -20,25 +20,41 @@ class TaskLists:
     def __init__(self, client: LabelStudioClient) -> None:
         self._client = client
 
-    def show(
-        self, project: ProjectId, title: str, tasks: Sequence[TaskId], order: ListOrder
-    ) -> None:
-        """Mark the tasks, and only then let the tab list them in place of earlier ones."""
-        known = self._client.predictions.versions(project)
-        edition = list_edition(title, known)
-        markers = [
-            (int(task), list_place(edition, position, len(tasks)), None)
-            for position, task in enumerate(dict.fromkeys(tasks))
-        ]
-        self._client.markers.store(project, markers)
-        self._client.tabs.ensure(project, [of_list(title, edition, order)])
-        earlier = [name for name in known if list_stem(name) == list_stem(markers[0][1])]
-        if earlier and len(tasks) <= CLEARED_AT_ONCE:
-            self._client.predictions.delete_of_tasks(project, tasks, earlier.__contains__)
+    def draft(self, project: ProjectId, lists: Sequence[TaskList]) -> Sequence[ListDraft]:
+        """Name a new edition of each list."""
+        known = self._client.predictions.versions(project) if lists else {}
+        return [ListDraft(one, list_edition(one.title, known)) for one in lists]
 
-    def remove(self, project: ProjectId, title: str) -> None:
-        """Delete the tab; its markers are unused from then on."""
-        self._client.tabs.remove(project, title)
+    def mark(self, project: ProjectId, draft: ListDraft) -> None:
+        """Create the markers of a list alone."""
+        self._client.markers.store(
+            project, [(int(task), name, None) for task, name in draft.markers]
+        )
+
+    def show(self, project: ProjectId, draft: ListDraft) -> None:
+        """Let the tab list the marked tasks in place of earlier ones; without any, delete it."""
+        title, tasks = draft.tasks.title, draft.tasks.tasks
+        if not tasks:
+            self._client.tabs.remove(project, title)
+            return
+        self._client.tabs.ensure(project, [of_list(title, draft.edition, draft.tasks.order)])
+        self._clear_earlier(project, draft)
+
+    def _clear_earlier(self, project: ProjectId, draft: ListDraft) -> None:
+        """Delete the markers of earlier editions if they are few."""
+        stem = draft.edition[:-5]
+        known = self._client.predictions.versions(project)
+        earlier = {
+            name: count
+            for name, count in known.items()
+            if name.startswith(stem) and not name.startswith(draft.edition)
+        }
+        if not 0 < sum(earlier.values()) <= CLEARED_AT_ONCE:
+            return
+        for task in self._client.predictions.of_tasks_with(project, [stem]):
+            for one in task["predictions"]:
+                if one["model_version"] in earlier:
+                    self._client.predictions.delete(one["id"])
 
     def unused(self, project: ProjectId) -> list[VersionName]:
         """Return the model versions of markers by which no tab filters any more."""
@@ -60,3 +76,12 @@ def _filter_values(tab: Mapping[str, Any]) -> Iterator[str]:
         value: object = one.get("value")
         values = cast("list[object]", value) if isinstance(value, list) else [value]
         yield from map(str, values)
+
+
+def marker_rows(drafts: Sequence[ListDraft]) -> list[dict[str, Any]]:
+    """Return the markers of these lists, as predictions to import."""
+    return [
+        {"task": task, "model_version": name, "score": None, "result": []}
+        for draft in drafts
+        for task, name in draft.markers
+    ]

@@ -16,6 +16,7 @@ from backend.domain.json import Json
 from backend.domain.projects import BackendLink, Project, ProjectActivity
 from backend.domain.schema import LabelSchema
 from backend.domain.tab_titles import ListOrder
+from backend.domain.task_lists import ListDraft, TaskList
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +137,16 @@ class PredictionEditor(Protocol):
         ...
 
     def push(
-        self, project: ProjectId, schema: LabelSchema, predictions: Sequence[Prediction]
+        self,
+        project: ProjectId,
+        schema: LabelSchema,
+        predictions: Sequence[Prediction],
+        lists: Sequence[ListDraft] = (),
     ) -> Pushed:
-        """Store predictions; drops only those that are invalid or whose task was deleted."""
+        """Store predictions; drops only those that are invalid or whose task was deleted.
+
+        The tasks of `lists` are marked in the same call, which is what takes time.
+        """
         ...
 
     def show_version(self, project: ProjectId, version: VersionName) -> None:
@@ -207,6 +215,14 @@ class TabEditor(Protocol):
 
         Tasks that were deleted meanwhile are left out.
         """
+        ...
+
+    def draft_lists(self, project: ProjectId, lists: Sequence[TaskList]) -> Sequence[ListDraft]:
+        """Name a new edition of each list, to be marked by `push` and shown by `show_list`."""
+        ...
+
+    def show_list(self, project: ProjectId, draft: ListDraft) -> None:
+        """Let the tab of the list show an edition whose tasks are marked."""
         ...
 
 

@@ -12,7 +12,7 @@ from backend.domain.steps import Step
 from backend.domain.versions import Ledger, ModelVersion
 from backend.label_studio import labeling_config
 from backend.policies import preconditions
-from backend.policies.label_issues import LabelIssue
+from backend.policies.selection import Pick
 from backend.ports.progress import Progress, Steps
 from backend.ports.stores import Versions
 from backend.services import audits, project_tasks, suggestions
@@ -27,6 +27,7 @@ from backend.services.publishing.versions import VersionPublisher
 from backend.services.reporting import sections
 from backend.services.reporting.reporter import Reporter
 from backend.services.suggestions import SuggestingProject
+from backend.services.training import label_issues
 from backend.services.training.dataset import Dataset, readable
 from backend.services.training.label_issues import LabelIssues
 from backend.services.training.promotion import Promotion
@@ -73,11 +74,18 @@ class ActiveLearning:
         version = self.version_publisher.publish(round_, trained, trials, promoted)
         shown = round_.current if round_.current and not promoted.yes else version
         assessment = self.audit_draw.apply(round_, shown.name, assessment)
+        picks = self._picks(round_, assessment)
+        lists = [label_issues.listed(issues), *([suggestions.listed(picks)] if picks else [])]
         with steps(Step.PUSH) as progress:
             publication = self.publisher.publish(
-                round_, shown, assessment, progress, activate=promoted.yes
+                round_,
+                shown,
+                assessment,
+                progress,
+                activate=promoted.yes,
+                lists=lists,
             )
-            self._update_tabs(round_, shown, assessment, issues, publication)
+            self._finish(round_, shown, picks, publication)
         return self.reporter.report(
             round_,
             version,
@@ -132,28 +140,33 @@ class ActiveLearning:
         models = self.trainer.load(round_.schema, round_.current, self.versions)
         return self.assessor.assess(round_, models, round_.current.augmentations, progress)
 
-    def _update_tabs(
+    def _picks(self, round_: LabelingRound, assessment: Assessment) -> Sequence[Pick]:
+        """Choose what people should label next, as many as the settings say."""
+        count = self.settings.next_picks
+        if not count:
+            return ()
+        waiting = audits.waiting(round_.ledger, round_.tasks)
+        return suggestions.choose(
+            round_.dataset, assessment.predicted, count, self.settings.seed, waiting
+        )
+
+    def _finish(
         self,
         round_: LabelingRound,
         shown: ModelVersion,
-        assessment: Assessment,
-        issues: Sequence[LabelIssue],
+        picks: Sequence[Pick],
         publication: Publication,
     ) -> None:
-        cleanup, project = publication.cleanup, round_.project
-        cleanup("listing the label issues", lambda: self.label_issues.show(project, issues))
-        cleanup("listing what to label next", lambda: self._suggest(round_, shown, assessment))
+        cleanup, project, clusters = (
+            publication.cleanup,
+            round_.project,
+            suggestions.clusters_of(picks),
+        )
+        cleanup(
+            "spreading what to label next",
+            lambda: self.label_studio.set_clusters(project, shown.name, clusters),
+        )
         cleanup(
             "deleting the oldest versions",
             lambda: self.versions.prune(project, self.settings.keep_versions),
         )
-
-    def _suggest(self, round_: LabelingRound, shown: ModelVersion, assessment: Assessment) -> None:
-        count = self.settings.next_picks
-        if not count:
-            return
-        waiting = audits.waiting(round_.ledger, round_.tasks)
-        picks = suggestions.choose(
-            round_.dataset, assessment.predicted, count, self.settings.seed, waiting
-        )
-        suggestions.show(self.label_studio, round_.project, shown.name, picks)

@@ -1,6 +1,6 @@
 """Suggest what to label next: typical images before the first model, then by its predictions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Protocol
@@ -13,6 +13,7 @@ from backend.domain.jobs import Job, JobRequest, JobResult
 from backend.domain.schema import Control, LabelSchema, TaskKind
 from backend.domain.steps import Step
 from backend.domain.tab_titles import TabTitle
+from backend.domain.task_lists import TaskList
 from backend.domain.versions import ModelVersion
 from backend.label_studio import labeling_config
 from backend.policies import preconditions
@@ -135,10 +136,19 @@ def show(
     picks: Sequence[Pick],
 ) -> None:
     """List the picks in their tab, and set their clusters on the predictions of `version`."""
-    label_studio.list_in_tab(project, TabTitle.NEXT_PICKS, [pick.task for pick in picks])
+    label_studio.list_in_tab(project, TabTitle.NEXT_PICKS, listed(picks).tasks)
     if version:
-        clusters = {pick.task: pick.cluster for pick in picks if not pick.random}
-        label_studio.set_clusters(project, version, clusters)
+        label_studio.set_clusters(project, version, clusters_of(picks))
+
+
+def listed(picks: Sequence[Pick]) -> TaskList:
+    """Return the list of the picks for their tab."""
+    return TaskList(TabTitle.NEXT_PICKS, tuple(pick.task for pick in picks))
+
+
+def clusters_of(picks: Sequence[Pick]) -> Mapping[TaskId, int]:
+    """Return the cluster of each pick that was not drawn at random."""
+    return {pick.task: pick.cluster for pick in picks if not pick.random}
 
 
 def _asking(dataset: Dataset, predicted: ProjectPredictions | None) -> Sequence[Control]:

@@ -35,6 +35,8 @@ class Markers:
 
     def store(self, project: int, markers: Sequence[Marker]) -> None:
         """Store markers, in bulk or one by one, whichever is faster. Skips deleted tasks."""
+        if not markers:
+            return
         rows = [_prediction(*marker) for marker in markers]
         total = int(self._projects.get(project).get("task_number") or 0)
         left = self._store_singly(project, rows) if len(rows) * _TASKS_PER_CALL < total else rows

@@ -2,7 +2,7 @@
 
 import json
 import mimetypes
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -100,11 +100,20 @@ class Tasks:
         self, project: int, version: str, between: tuple[int, int] | None = None
     ) -> set[int]:
         """Ids of the tasks with a prediction of this version; `between` limits them to a range."""
-        filters = [where("predictions_model_versions", "contains", [version])]
-        if between:
-            filters.append(where("id", "in", {"min": between[0], "max": between[1]}))
-        rows = self.matching(project, filters, ("id", "predictions_model_versions"))
-        return {row["id"] for row in rows if version in _versions(row)}
+        return {task for task, _ in self.predicted_versions(project, [version], between)}
+
+    def predicted_versions(
+        self, project: int, versions: Collection[str], between: tuple[int, int] | None = None
+    ) -> set[tuple[int, str]]:
+        """Each task with each of these versions that it has a prediction of."""
+        found = set[tuple[int, str]]()
+        for part in batches(sorted(versions), _IDS_PER_QUERY):
+            filters = [where("predictions_model_versions", "contains", list(part))]
+            if between:
+                filters.append(where("id", "in", {"min": between[0], "max": between[1]}))
+            for row in self.matching(project, filters, ("id", "predictions_model_versions")):
+                found.update((row["id"], name) for name in _versions(row) if name in versions)
+        return found
 
     def upload_images(self, project: int, paths: Sequence[Path]) -> list[int]:
         """Upload files as one task each and return the task ids in the order of the files.

@@ -14,6 +14,7 @@ from backend.domain.audits import AuditLabels
 from backend.domain.errors import NotFound
 from backend.domain.ids import ControlName, Label, ProjectId, TaskId, VersionName
 from backend.domain.schema import LabelSchema
+from backend.domain.task_lists import TaskList
 from backend.label_studio import labeling_config
 from backend.ports.label_studio import LabelStudio, TakenBack
 
@@ -306,6 +307,23 @@ class LabelStudioContract:
         assert list(scene.listed("Chosen")) == [third, first, second]
         port.list_in_tab(scene.project, "Chosen", [second, third])
         assert list(scene.listed("Chosen")) == [second, third]
+
+    def test_lists_are_marked_with_the_predictions_and_shown_later(self, scene, port, schema):
+        first, second, third, gone, *_ = scene.tasks
+        scene.delete(gone)
+        lists = [TaskList("Chosen", (second, gone, first)), TaskList("None", ())]
+        drafts = port.draft_lists(scene.project, lists)
+        answers = {schema.controls[0].name: CAT}
+        predictions = [
+            Prediction(ImageRef(task, "1.png"), answers, 0.5, NEW) for task in (first, third)
+        ]
+        pushed = port.push(scene.project, schema, predictions, drafts)
+        assert (pushed.created, pushed.dropped) == (2, ())
+        assert "Chosen" not in scene.tab_titles()
+        for draft in drafts:
+            port.show_list(scene.project, draft)
+        assert set(scene.listed("Chosen")) == {second, first}
+        assert "None" not in scene.tab_titles()
 
     def test_a_task_may_be_in_several_lists(self, scene, port):
         first, second, third, *_ = scene.tasks

@@ -20,7 +20,8 @@ from backend.domain.json import Json
 from backend.domain.projects import BackendLink, Project, ProjectActivity
 from backend.domain.schema import LabelSchema
 from backend.domain.tab_titles import ListOrder, wall_title
-from backend.domain.version_names import VERSION_NAME, group_name
+from backend.domain.task_lists import ListDraft, TaskList
+from backend.domain.version_names import VERSION_NAME, group_name, list_edition
 from backend.ports.label_studio import Pushed, TakenBack
 from tests.fakes.domain import CHOICES
 
@@ -79,6 +80,8 @@ class FakeLabelStudio(FakeProjects):
         self.skipped = set(skipped)
         self.predictions: dict[tuple[TaskId, VersionName], Prediction] = {}
         self.has_tabs = False
+        self.marked: set[str] = set()
+        """Editions of lists whose markers are stored."""
         self.lists: dict[str, tuple[TaskId, ...]] = {}
         self.walls: dict[str, tuple[VersionName, Answers]] = {}
         self.replaced: dict[tuple[TaskId, VersionName], Sequence[Json]] = {}
@@ -189,8 +192,13 @@ class FakeLabelStudio(FakeProjects):
         )
 
     def push(
-        self, project: ProjectId, schema: LabelSchema, predictions: Sequence[Prediction]
+        self,
+        project: ProjectId,
+        schema: LabelSchema,
+        predictions: Sequence[Prediction],
+        lists: Sequence[ListDraft] = (),
     ) -> Pushed:
+        self.marked |= {draft.edition for draft in lists}
         there = [one for one in predictions if one.image.task in self.people]
         gone = [one for one in predictions if one.image.task not in self.people]
         self.predictions |= {(one.image.task, one.version): one for one in there}
@@ -252,6 +260,14 @@ class FakeLabelStudio(FakeProjects):
         order: ListOrder = ListOrder.AS_GIVEN,
     ) -> None:
         self.lists[title] = tuple(task for task in dict.fromkeys(tasks) if task in self.people)
+
+    def draft_lists(self, project: ProjectId, lists: Sequence[TaskList]) -> Sequence[ListDraft]:
+        return [ListDraft(one, list_edition(one.title, self.marked)) for one in lists]
+
+    def show_list(self, project: ProjectId, draft: ListDraft) -> None:
+        assert draft.edition in self.marked, "its markers come first"
+        chosen = draft.tasks
+        self.list_in_tab(project, chosen.title, chosen.tasks, chosen.order)
 
     def show_walls(
         self,

@@ -4,7 +4,7 @@ Everything is pushed before anything is switched, so a job that ends early leave
 it was.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from backend.domain.reviews import ReviewImage
 from backend.domain.schema import LabelSchema, TaskKind
 from backend.domain.steps import Step
 from backend.domain.tab_titles import TabTitle
+from backend.domain.task_lists import ListDraft, TaskList
 from backend.domain.versions import ModelVersion
 from backend.label_studio import codec, labeling_config
 from backend.label_studio.reviewed_predictions import label_confidence
@@ -27,7 +28,7 @@ from backend.services.assessment import Assessment
 from backend.services.labeling_round import LabelingRound
 from backend.services.publishing.cleanup import Cleanup
 
-BATCH = 2000
+BATCH = 5000
 """Predictions in one bulk import: Label Studio recounts the whole project at each call."""
 
 
@@ -77,15 +78,21 @@ class Publisher:
         progress: Progress,
         *,
         activate: bool,
+        lists: Sequence[TaskList] = (),
     ) -> Publication:
         """Push all, then switch, then clean up.
 
-        `activate` makes the version, which this job published, the current one.
+        `activate` makes the version, which this job published, the current one. `lists` are shown
+        in tabs of their own.
 
         Raises:
             BadInput: when the labeling config changed since the job read it.
         """
-        pushed = self._push(round_, version.name, assessment, progress, is_new=activate)
+        if any(control.kind is not TaskKind.SINGLE for control in round_.schema.controls):
+            empty = TaskList(TabTitle.HARD_AND_EMPTY, tuple(hard_and_empty(assessment)))
+            lists = (*lists, empty)
+        drafts = self.label_studio.draft_lists(round_.project, lists)
+        pushed = self._push(round_, version.name, assessment, progress, drafts, is_new=activate)
         if activate:
             self.versions.activate(round_.project, version.name)
         self.label_studio.show_version(round_.project, version.name)
@@ -96,6 +103,7 @@ class Publisher:
         if opened:  # its predictions are accepted once people have labeled the sample
             keep.add(opened.version)
         self._clean_up(round_, version.name, keep, assessment, cleanup)
+        cleanup("listing the chosen tasks", lambda: self._show_lists(round_.project, drafts))
         return Publication(version.name, pushed, cleanup)
 
     def _push(
@@ -104,10 +112,11 @@ class Publisher:
         version: VersionName,
         assessment: Assessment,
         progress: Progress,
+        drafts: Sequence[ListDraft],
         *,
         is_new: bool,
     ) -> PushedPredictions:
-        """Push the predictions that are not there yet, in large batches.
+        """Push the predictions that are not there yet, in large batches; the last marks the lists.
 
         A version that `is_new` has none, which saves a pass through the whole project.
         """
@@ -116,7 +125,7 @@ class Publisher:
         there = frozenset[TaskId]() if is_new else self.label_studio.predicted(project, version)
         tasks, total = predicted.images.tasks, len(predicted.images)
         count, dropped = sum(task in there for task in tasks), list[NoPrediction]()
-        for start in range(0, total, BATCH):
+        for start in range(0, max(total, 1), BATCH):
             progress(Step.PUSH, start, total)
             batch = [
                 predicted.prediction(row, version, assessment.hard.get(tasks[row]))
@@ -126,7 +135,8 @@ class Publisher:
                 project, version, {one.image: codec.serialize(one, schema) for one in batch}
             )
             new = [one for one in batch if one.image.task not in there]
-            pushed = self.label_studio.push(project, schema, new)
+            lists = drafts if start + BATCH >= total else ()
+            pushed = self.label_studio.push(project, schema, new, lists)
             count += pushed.created
             dropped += pushed.dropped
         progress(Step.PUSH, total, total)
@@ -152,13 +162,10 @@ class Publisher:
         )
         cleanup("refreshing the tabs", lambda: self.label_studio.refresh_tabs(project))
         cleanup("updating what can be confirmed", lambda: self._offer(round_, version))
-        if any(control.kind is not TaskKind.SINGLE for control in round_.schema.controls):
-            cleanup(
-                "listing the hard examples on which nothing was found",
-                lambda: self.label_studio.list_in_tab(
-                    project, TabTitle.HARD_AND_EMPTY, hard_and_empty(assessment)
-                ),
-            )
+
+    def _show_lists(self, project: ProjectId, drafts: Sequence[ListDraft]) -> None:
+        for draft in drafts:
+            self.label_studio.show_list(project, draft)
 
     def _offer(self, round_: LabelingRound, version: VersionName) -> None:
         """Offer all predictions of the version, of this job and of earlier ones, to be confirmed.

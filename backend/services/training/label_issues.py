@@ -8,13 +8,13 @@ import numpy as np
 from backend.domain.answers import Answer
 from backend.domain.batches import PredictionBatch
 from backend.domain.errors import BadInput
-from backend.domain.ids import ProjectId, TaskId
+from backend.domain.ids import TaskId
 from backend.domain.schema import Control, TaskKind
 from backend.domain.tab_titles import TabTitle
+from backend.domain.task_lists import TaskList
 from backend.domain.versions import ModelVersion
 from backend.policies.box_label_issues import find_box_label_issues
 from backend.policies.label_issues import LabelIssue, find_label_issues
-from backend.ports.label_studio import TabEditor
 from backend.ports.model_family import Model, TrainingSet
 from backend.ports.progress import Progress
 from backend.services.training import seen_tasks
@@ -24,11 +24,15 @@ MOST = 100
 """Issues listed at once, the most severe first."""
 
 
+def listed(issues: Sequence[LabelIssue]) -> TaskList:
+    """Return the list of these tasks for their tab."""
+    return TaskList(TabTitle.LABEL_ISSUES, tuple(dict.fromkeys(issue.task for issue in issues)))
+
+
 @dataclass(frozen=True, slots=True)
 class LabelIssues:
-    """Finds label issues and keeps their tab up to date."""
+    """Finds label issues."""
 
-    label_studio: TabEditor
     trainer: Trainer
 
     def find(
@@ -44,11 +48,6 @@ class LabelIssues:
             )
         ]
         return sorted(found, key=lambda issue: -issue.severity)[:MOST]
-
-    def show(self, project: ProjectId, issues: Sequence[LabelIssue]) -> None:
-        """Make the tab list exactly these tasks."""
-        tasks = tuple(dict.fromkeys(issue.task for issue in issues))
-        self.label_studio.list_in_tab(project, TabTitle.LABEL_ISSUES, tasks)
 
     def _unseen(
         self,

@@ -12,7 +12,6 @@ from backend.domain.version_names import (
     list_edition,
     list_edition_of,
     list_place,
-    list_stem,
     review_name,
 )
 
@@ -58,13 +57,11 @@ def test_names_in_a_list_are_in_the_order_of_the_list(length):
     assert names == sorted(names)
     assert len(set(names)) == min(length, 100)
     assert {list_edition_of(name) for name in names} == {edition}
-    assert {list_stem(name) for name in names} == {edition[:-5]}
 
 
 def test_other_names_belong_to_no_list():
     names = ("al-0001-3f9c", "group-001", "list-mine")
     assert {list_edition_of(name) for name in names} == {None}
-    assert {list_stem(name) for name in names} == {None}
 
 
 def test_names_of_corrected_predictions_differ_and_are_no_versions():
