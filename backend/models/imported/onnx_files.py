@@ -164,8 +164,19 @@ class OnnxClassifier:
     scaling: PixelScaling = field(default_factory=PixelScaling)
 
     def __call__(self, images: Sequence[Pixels]) -> Floats:
+        if self.onnx.wants_bytes:
+            side = self.scaling.side
+            return self.onnx.run(np.stack([squeezed(image, side) for image in images]))
         output = self.onnx.run(np.stack([scaled(image, self.scaling) for image in images]))
         return as_probabilities(output)
+
+
+def squeezed(image: Pixels, side: int) -> Pixels:
+    """Squeeze a whole BGR image into a square, as our own exports take it: (side, side, 3) RGB."""
+    is_smaller = min(image.shape[:2]) < side
+    how = cv2.INTER_CUBIC if is_smaller else cv2.INTER_AREA
+    resized = cv2.resize(image, (side, side), interpolation=how)
+    return np.ascontiguousarray(resized[..., ::-1]).astype(np.uint8)
 
 
 def scaled(image: Pixels, scaling: PixelScaling) -> Floats:

@@ -92,13 +92,21 @@ class Averages(nn.Module):
         return 10 * images.mean(dim=(2, 3))
 
 
-def onnx_classifier(folder, names="beside"):
+class AveragesOfBytes(nn.Module):
+    """Probabilities from RGB bytes, as exported versions of this program take them."""
+
+    def forward(self, images):
+        return (images.float() / 255).mean(dim=(1, 2)).softmax(dim=1)
+
+
+def onnx_classifier(folder, names="beside", network=None, example=(1, 3, 32, 32)):
     path = folder / "averages.onnx"
+    kind = torch.uint8 if network else torch.float32
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            Averages(),
-            (torch.zeros(1, 3, 32, 32),),
+            network or Averages(),
+            (torch.zeros(example, dtype=kind),),
             path,
             input_names=["images"],
             output_names=["logits"],
@@ -162,6 +170,13 @@ class TestOnnx:
         found = scene.predict(model)
         assert found.probabilities.shape == (8, 2)
         assert (found.probabilities.sum(axis=1) <= 1 + 1e-6).all()
+
+    def test_a_version_that_this_program_exported_takes_bytes(self, scene, tmp_path):
+        path = onnx_classifier(tmp_path, "beside", AveragesOfBytes(), (1, 32, 32, 3))
+        found = scene.predict(scene.load(path, TaskKind.SINGLE))
+        pixels = np.asarray(Image.open(scene.files[TaskId(1)])) / 255
+        means = np.exp(pixels.mean(axis=(0, 1)))
+        assert found.probabilities[0] == pytest.approx((means / means.sum())[1:], abs=0.01)
 
     def test_several_labels_may_be_chosen(self, scene, tmp_path):
         found = scene.predict(scene.load(onnx_classifier(tmp_path), TaskKind.MULTI))
