@@ -1,7 +1,8 @@
 """A YOLO network in ONNX Runtime, for CPUs: neither torch nor Ultralytics is imported.
 
-Every thread runs its own part of a batch. Without barriers between the layers, that is faster than
-all threads sharing each layer; a single image has no parts, so there they share.
+Every thread runs images of its own, one at a time. Without barriers between the layers, that is
+faster than all threads sharing each layer, and the activations of one image stay in the cache: a
+batch of eight takes a tenth more processor time. A single image is shared by all threads.
 """
 
 from collections.abc import Sequence
@@ -65,22 +66,20 @@ class OnnxNetwork:
         return cls(alone, shared, threads, size, across_labels, exported, checkpoint)
 
     def detect(self, batch: PixelBatch, min_score: float) -> Sequence[Detections]:
-        if self.threads == 1 or len(batch) == 1:
-            return self._detect(self.shared, batch, min_score)
-        parts = np.array_split(batch, min(self.threads, len(batch)))
-        with ThreadPoolExecutor(len(parts)) as threads:
-            futures = [threads.submit(self._detect, self.alone, part, min_score) for part in parts]
-            return [one for future in futures for one in future.result()]
+        images = [batch[at : at + 1] for at in range(len(batch))]
+        if len(images) == 1:
+            return [self._detect(self.shared, images[0], min_score)]
+        with ThreadPoolExecutor(self.threads) as threads:
+            futures = [threads.submit(self._detect, self.alone, one, min_score) for one in images]
+            return [future.result() for future in futures]
 
     def save(self, folder: Path) -> None:
         (folder / CHECKPOINT).write_bytes(self.checkpoint)
         (folder / EXPORTED).write_bytes(self.exported)
 
-    def _detect(self, network: Any, batch: PixelBatch, min_score: float) -> list[Detections]:
-        (found,) = network.run(None, {"images": batch})
-        return [
-            suppressed(*decode(one), min_score, across_labels=self.across_labels) for one in found
-        ]
+    def _detect(self, network: Any, image: PixelBatch, min_score: float) -> Detections:
+        (found,) = network.run(None, {"images": image})
+        return suppressed(*decode(found[0]), min_score, across_labels=self.across_labels)
 
 
 def decode(found: Floats) -> tuple[Floats, NDArray[np.intp], Floats]:
