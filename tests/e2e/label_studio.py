@@ -48,7 +48,7 @@ def running(
     )
     process.start()
     try:
-        process.wait(240)
+        process.wait(600)  # setting up a database takes a minute, on a busy machine ten
         yield process
     finally:
         process.stop()

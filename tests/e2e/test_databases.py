@@ -1,0 +1,102 @@
+"""The core of it all on both databases that Label Studio supports."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from backend.processes.label_studio_server import LabelStudioProcess
+from connectors.label_studio.client import LabelStudioClient
+from tests.e2e import postgresql
+from tests.e2e.autolabel import JOB_SECONDS, Autolabel, settings_for
+from tests.e2e.digits import LABELS, DigitProject, annotate, new_project
+from tests.e2e.label_studio import running
+from tests.e2e.rounds import newest_job, shown
+from tests.integration.polling import eventually
+
+ACCEPT = ("--accept", "--max-error", 0.3, "--confidence", 0.8)
+PER_CLASS, ANNOTATED = 40, 15
+
+
+@dataclass(frozen=True)
+class Site:
+    """A Label Studio on one database, and a backend beside it."""
+
+    label_studio: LabelStudioProcess
+    autolabel: Autolabel
+    keeps_order: bool
+    """Whether a list of tasks that have predictions too is in order: PostgreSQL adds up the model
+    versions of a task in any order."""
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def site(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
+    if request.param == "sqlite":
+        studio = request.getfixturevalue("label_studio")
+        yield Site(studio, request.getfixturevalue("autolabel"), True)
+        return
+    folder = tmp_path_factory.mktemp("postgresql")
+    with (
+        postgresql.running() as database,
+        running(folder / "label-studio", **database) as studio,
+        Autolabel(settings_for(studio, folder / "data")).running() as ours,
+    ):
+        yield Site(studio, ours, False)
+
+
+@pytest.fixture
+def client(site: Site) -> Iterator[LabelStudioClient]:
+    studio = site.label_studio
+    with LabelStudioClient(studio.url, studio.token, patience=30) as client:
+        yield client
+
+
+@pytest.fixture
+def digits(client: LabelStudioClient, tmp_path_factory: pytest.TempPathFactory) -> DigitProject:
+    """A project of digits, some of each class annotated."""
+    project = new_project(client, tmp_path_factory.mktemp("databases"), PER_CLASS)
+    annotate(client, project, project.some(dict.fromkeys(LABELS, ANNOTATED)))
+    return project
+
+
+def test_connect_predict_list_in_order_accept_and_undo(
+    site: Site, client: LabelStudioClient, digits: DigitProject
+):
+    ours = site.autolabel
+    assert ours.run("connect", digits.id).returncode == 0
+
+    drawn = ours.json("label", digits.id, *ACCEPT)
+    assert drawn["state"] == "finished", drawn["reason"]
+    now = shown(client, digits.id)
+    audit = now.tabs["Audit"]
+    waiting = len(digits.truth) - ANNOTATED * len(LABELS) - len(audit)
+    assert now.model_version == drawn["version"]
+    assert len(now.predictions) == len(now.tabs["To be confirmed"]) == waiting
+    scores = {one["task"]: one["score"] for one in now.predictions}
+    assert {task: score for task, score in now.by_score if score is not None} == pytest.approx(
+        scores
+    )
+    hardness = {one["task"]: one["result"][0]["id"] for one in now.predictions}
+    listed = [hardness[task] for task in now.tabs["Hard examples"]]
+    assert listed == sorted(listed, reverse=True)
+    assert listed
+
+    suggested = ours.json("suggest", digits.id, "--count", 12)
+    picks = [one["task"] for one in suggested["report"]["picks"]]
+    listed = list(shown(client, digits.id).tabs["Label next"])
+    assert sorted(listed) == sorted(picks)
+    if site.keeps_order:
+        assert listed == picks
+
+    annotate(client, digits, audit)
+    # the last label of an audit starts the job that accepts
+    eventually(lambda: newest_job(ours, digits.id) != suggested["id"], JOB_SECONDS)
+    accepted = ours.job_ended(newest_job(ours, digits.id))
+    count = accepted["report"]["accepted"]
+    assert count > 0, accepted["reason"]
+    assert client.tasks.count_unlabeled(digits.id) == waiting - count
+    undone = ours.json("undo", accepted["id"])
+    assert undone["state"] == "finished", undone["reason"]
+    assert client.tasks.count_unlabeled(digits.id) == waiting
