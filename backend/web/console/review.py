@@ -185,13 +185,16 @@ def _decision(value: object) -> tuple[TaskId, ReviewDecision]:
     """Parse `{"task": 7, "verdict": "relabeled", "changes": {"0": ["dog"]}}`. Raises BadInput."""
     match value:
         case {"task": int(task), "verdict": str(verdict)} if verdict in set(ReviewVerdict):
-            changes = cast(Mapping[str, object], value).get("changes") or {}
+            changes = cast(Mapping[str, object], value).get("changes")
             return TaskId(task), ReviewDecision(ReviewVerdict(verdict), _changes(changes))
         case _:
             raise BadInput("decisions: each needs a task and a verdict")
 
 
 def _changes(value: object) -> dict[int, tuple[Label, ...]]:
+    """Parse `{"0": ["dog"]}`; nothing is no change. Raises BadInput."""
+    if not value:
+        return {}
     try:
         return {
             int(position): tuple(Label(label) for label in labels if isinstance(label, str))
