@@ -1,11 +1,13 @@
 """The review page in front of a Label Studio in memory; its thumbnails are gray squares."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
 
-from backend.domain.answers import Choices, ImageRef, Prediction
+from backend.domain.answers import Choices, ImageRef, Prediction, Region, Regions
 from backend.domain.errors import UnreadableImage
+from backend.domain.geometry import Box
 from backend.domain.ids import ControlName, Label, ProjectId, TaskId, VersionName
 from backend.domain.reviews import ReviewImage
 from backend.services.reviewing import Reviewing
@@ -16,6 +18,7 @@ from tests.fakes.label_studio import FakeLabelStudio
 from tests.fakes.ledgers import FakeLedgers
 
 VERSION = VersionName("al-0001-3f9c")
+LEFT, RIGHT = Box(0.1, 0.1, 0.4, 0.5), Box(0.5, 0.2, 0.9, 0.8)
 
 
 class FakeThumbnails:
@@ -43,6 +46,7 @@ def no_review() -> Reviewing:
 
 def a_review(folder: Path, project: ProjectId, images: int = 30) -> Reviewing:
     """Predictions of `VERSION`, the first the surest; images with an odd number show a dog."""
+    folder.mkdir(parents=True, exist_ok=True)
     people = {TaskId(task): None for task in range(1, images + 1)}
     label_studio = FakeLabelStudio(people=dict(people))
     label_studio.known[project] = label_studio.known[ProjectId(1)]
@@ -58,3 +62,15 @@ def a_review(folder: Path, project: ProjectId, images: int = 30) -> Reviewing:
     return Reviewing(
         label_studio, reviews, FakeLedgers(), FakeThumbnails(folder), ProjectFolders(folder)
     )
+
+
+def a_review_of_boxes(folder: Path, project: ProjectId, images: int = 12) -> Reviewing:
+    """Two rectangles an image, a cat and a dog; nothing on every third image."""
+    review = a_review(folder, project, images)
+    regions = (Region(LEFT, Label("cat")), Region(RIGHT, Label("dog")))
+    label_studio = review.label_studio
+    assert isinstance(label_studio, FakeLabelStudio)
+    for (task, version), one in label_studio.predictions.items():
+        answers = {ControlName("c"): Regions(regions if task % 3 else ())}
+        label_studio.predictions[task, version] = replace(one, answers=answers)
+    return review

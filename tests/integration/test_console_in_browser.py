@@ -22,7 +22,7 @@ from backend.web.app import server
 from tests.fakes.backend import FakeBackend
 from tests.fakes.domain import a_project, a_version
 from tests.fakes.label_studio import FakeProjects
-from tests.fakes.reviews import a_review
+from tests.fakes.reviews import a_review, a_review_of_boxes
 from tests.fakes.versions import FakeVersions
 from tests.integration.polling import eventually
 
@@ -390,6 +390,21 @@ def test_a_screen_is_reviewed_changed_and_taken_back_with_keys_alone(page, addre
     page.keyboard.press("u")
     assert eventually(lambda: not verdicts(backend), 60)
     tiles.nth(23).wait_for()
+
+
+def test_predicted_boxes_are_drawn_and_images_without_any_are_shown(
+    page, address, backend, tmp_path
+):
+    backend.review = a_review_of_boxes(tmp_path / "boxes", ProjectId(2))
+    page.goto(f"{address}/projects/2/review")
+    tiles = page.locator(".tile")
+    tiles.nth(11).wait_for()
+    assert page.locator(".picture .box").count() == 16
+    assert "nothing found" in tiles.nth(2).get_attribute("aria-label")
+    for key in ("b", "b", "1"):
+        page.keyboard.press(key)
+    assert tiles.first.get_attribute("aria-label").startswith("Image 1: cat, ")
+    assert page.locator(".box.chosen").count() == 1
 
 
 def test_the_review_page_fits_a_phone(browser, address):

@@ -82,7 +82,7 @@ function show(fresh) {
 
 // The labels of a part, with changes.
 function labelsOf(image, position) {
-  return image.changes[position] ?? image.parts[position].labels;
+  return image.changes[position] ?? image.parts[position]?.labels ?? [];
 }
 
 function words(image) {
