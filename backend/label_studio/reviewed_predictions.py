@@ -1,8 +1,6 @@
 """Read predictions back for the review page, and mark those that a person found wrong."""
 
 import math
-from collections.abc import Mapping
-from typing import Any, cast
 
 from backend.domain.answers import Prediction
 from backend.domain.ids import Label, VersionName
@@ -70,6 +68,7 @@ def _whole(body: Json, key: str) -> int:
 
 def _number(body: Json, key: str, absent: float = 0.0) -> float:
     """Return a finite number, or `absent`."""
-    value = cast(Mapping[str, Any], body).get(key)
-    is_number = isinstance(value, int | float) and math.isfinite(value)
-    return float(value) if is_number else absent
+    value: object = body.get(key)
+    if isinstance(value, int | float) and math.isfinite(value):
+        return float(value)
+    return absent
