@@ -3,9 +3,13 @@
 Workers take from it only when the queue of jobs is empty. A cleanup is the number of a project. It
 is no job: it has no record and no history, losing it loses nothing, and the next job of the project
 queues it again.
+
+Each cleanup has an id of its own. When one ends, RQ deletes what it knows under its id, and a
+cleanup that makes way queues the next one before it ends.
 """
 
 import logging
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -42,13 +46,13 @@ class CleanupQueue:
         try:
             with self._client.reach() as redis:
                 queue = self.queue(redis)
-                name = self._keys.cleanup(project)
-                if name in queue.get_job_ids():
+                name = f"{self._keys.cleanup(project)}-"
+                if any(waiting.startswith(name) for waiting in queue.get_job_ids()):
                     return
                 queue.enqueue_call(
                     self._entry,
                     args=(project,),
-                    job_id=name,
+                    job_id=f"{name}{secrets.token_hex(8)}",
                     timeout=_LONGEST,
                     result_ttl=0,
                     failure_ttl=0,

@@ -33,7 +33,7 @@ class RedisKeys:
         return f"{self.queue}:cleanup"
 
     def cleanup(self, project: ProjectId) -> str:
-        """Return the id that RQ knows a cleanup by; it allows no colons."""
+        """Return how the ids begin that RQ knows a project's cleanups by; it allows no colons."""
         return f"{self.cleanup_queue}-{project}".replace(":", "-")
 
     @property

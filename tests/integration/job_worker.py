@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from backend.domain.errors import NoWeights
-from backend.domain.ids import JobId, VersionName
+from backend.domain.ids import JobId, ProjectId, VersionName
 from backend.domain.jobs import Job, JobResult
 from backend.domain.steps import Step
 from backend.jobs.board import JobBoard
@@ -38,10 +38,14 @@ def cleanup_queue(url: str, data_dir: Path) -> CleanupQueue:
 
 
 def run_cleanup(project: int) -> None:
-    """Note each cleanup in a file, and whether a job waited."""
+    """Note each cleanup in a file, and whether a job waited; the first of them makes way."""
     url, folder = os.environ["REDIS_URL_UNDER_TEST"], Path(os.environ["DATA_DIR_UNDER_TEST"])
-    with (folder / "cleanups").open("a") as notes:
-        notes.write(f"{project} {cleanup_queue(url, folder).jobs_wait()}\n")
+    queue, path = cleanup_queue(url, folder), folder / "cleanups"
+    is_first = not path.exists()
+    with path.open("a") as notes:
+        notes.write(f"{project} {queue.jobs_wait()}\n")
+    if is_first:
+        queue.request(ProjectId(project))
 
 
 def run_job(job_id: str) -> None:
