@@ -405,6 +405,7 @@ def watcher(app: Application) -> AutoTrainLoop:
         app.readiness.status,
         start,
         audited=app.auditing.is_answered,
+        busy=lambda project: app.jobs.live(project) is not None,
         failures=app.watch_failures,
     )
 

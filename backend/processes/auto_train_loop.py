@@ -6,6 +6,7 @@ run, the second start joins the job of the first.
 """
 
 import logging
+import math
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -30,7 +31,7 @@ class AutoTrainLoop:
     """Starts what people's work makes due.
 
     `status` counts labels through Label Studio, `start` submits or joins, `audited` says whether an
-    open audit is labeled.
+    open audit is labeled, `busy` whether a job of the project is queued or running.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class AutoTrainLoop:
         start: Callable[[JobRequest], tuple[Job, bool]],
         *,
         audited: Callable[[ProjectId], bool] = lambda _: False,
+        busy: Callable[[ProjectId], bool] = lambda _: False,
         failures: WatchFailures | None = None,
         every: float = EVERY,
         clock: Callable[[], float] = time.monotonic,
@@ -50,7 +52,8 @@ class AutoTrainLoop:
         self._status = status
         self._start = start
         self._audited = audited
-        self._looked: dict[ProjectId, Events] = {}
+        self._busy = busy
+        self._looked: dict[ProjectId, tuple[Events, float]] = {}
         self._failures = failures or WatchFailures()
         self._every = every
         self._clock = clock
@@ -109,12 +112,20 @@ class AutoTrainLoop:
         return known == events and self._clock() < until
 
     def _accepts(self, project: ProjectId, events: Events) -> bool:
-        """Start the test of an audit once its last image is labeled; ask once a change."""
-        if self._looked.get(project) == events or not self._audited(project):
-            self._looked[project] = events
+        """Start the test of an audit once its last image is labeled; ask once a change.
+
+        A job that runs may close the audit and end at any time, so it is waited for before the
+        audit is looked at. A test that came to nothing is repeated later.
+        """
+        known, until = self._looked.get(project, (None, 0.0))
+        if (known == events and self._clock() < until) or self._busy(project):
+            return False
+        if not self._audited(project):
+            self._looked[project] = events, math.inf
             return False
         job, is_new = self._start(JobRequest(project, Mode.AUDITING))
         if is_new:
+            self._looked[project] = events, self._clock() + ASK_AGAIN
             log.info("project %s: job %s tests an audit that is labeled", project, job.id)
         return True
 

@@ -54,6 +54,7 @@ class World:
             self.status,
             self.backend.start,
             audited=self.audited,
+            busy=lambda project: self.backend.jobs.live(project) is not None,
             failures=self.failures,
             clock=self.seconds,
         )
@@ -130,6 +131,38 @@ def test_an_audit_is_tested_as_soon_as_it_is_labeled(world):
     world.changes.changed(PETS, 1)
     world.later(1)
     assert world.started == [JobRequest(PETS, Mode.AUDITING)]
+
+
+def test_no_second_test_is_started_by_a_job_that_closes_the_audit_while_it_is_looked_at(world):
+    world.backend.start(JobRequest(PETS, Mode.AUDITING))
+    world.labeled = True
+    answer = world.audited
+
+    def ends_meanwhile(project):
+        found = answer(project)
+        world.ends(JobState.FINISHED)
+        world.labeled = False
+        return found
+
+    world.watcher._audited = ends_meanwhile
+    world.changes.changed(PETS, 1)
+    world.later(2)
+    assert (len(world.started), world.looked) == (1, 0), "the job is waited for first"
+    world.ends(JobState.FINISHED)
+    world.labeled = False
+    world.later(2)
+    assert (len(world.started), world.looked) == (1, 1)
+
+
+def test_a_test_of_an_audit_that_fails_is_not_repeated_every_two_seconds(world):
+    world.labeled = True
+    world.changes.changed(PETS, 1)
+    for _ in range(5):
+        world.later(2)
+        world.ends(JobState.FAILED)
+    assert world.started == [JobRequest(PETS, Mode.AUDITING)]
+    world.later(ASK_AGAIN)
+    assert world.started == [JobRequest(PETS, Mode.AUDITING)] * 2
 
 
 def test_a_bulk_confirm_of_many_starts_one_training(world):
