@@ -19,6 +19,8 @@ class ConfigTag:
     attributes: Mapping[str, str]
     parents: tuple["ConfigTag", ...]
     """The nearest first."""
+    has_text: bool = False
+    """Whether its value is its text."""
 
     def get(self, attribute: str, absent: str = "") -> str:
         return self.attributes.get(attribute, absent)
@@ -47,9 +49,10 @@ def _tags(element: Element, parents: tuple[ConfigTag, ...]) -> Iterator[ConfigTa
     written = str(element.tag)
     attributes = {name.lower(): value for name, value in element.attrib.items()}
     text = (element.text or "").strip()
-    if text and not len(element):
+    has_text = bool(text) and not len(element)
+    if has_text:
         attributes["value"] = text
-    tag = ConfigTag(written.lower(), written, attributes, parents)
+    tag = ConfigTag(written.lower(), written, attributes, parents, has_text)
     yield tag
     for child in element:
         yield from _tags(child, (tag, *parents))

@@ -67,7 +67,7 @@ def _condition(
             "the question shows"
         )
     labels = None
-    if value:
+    if value and (name or not when):  # without a name, the editor passes over the labels
         deciding = [asked[name]] if name else list(asked.values())
         called = set(value.split(",")) if when else {value}
         labels = frozenset(

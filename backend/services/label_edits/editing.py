@@ -110,13 +110,25 @@ class LabelEditing:
         if counts[ResultOf.DRAFT.value]:
             # Label Studio counts labels of drafts up, and down only when it counts them all anew
             self.label_studio.recount_labels(project)
-        done = label_config_edit.edited(both, continued(edit))
-        if done != both:
+        now = self.label_studio.project(project).label_config
+        done = self._without_old(project, name, edit, now)
+        if done != now:
             self.label_studio.set_label_config(project, done)
         self._relabel_version(project, name, edit)
         self._delete_files(project, name, labeling_config.parse(done))
         self.backups.append(project, name, [{"what": "done"}])
         return counts
+
+    def _without_old(self, project: ProjectId, name: str, edit: LabelEdit, now: str) -> str:
+        """Return the config without the old labels.
+
+        The new label takes the place of the old one, with its color and key, unless a person has
+        changed the config meanwhile.
+        """
+        _, before = self.backups.edit(project, name)
+        if now == label_config_edit.widened(before, edit):
+            return label_config_edit.edited(before, edit)
+        return label_config_edit.edited(now, continued(edit))
 
     def _change_results(
         self, project: ProjectId, name: str, edit: LabelEdit, progress: Progress

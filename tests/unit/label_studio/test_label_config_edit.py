@@ -1,5 +1,7 @@
 """A labeling config changes in the labels only; the rest of its text stays as it is."""
 
+import re
+
 import pytest
 
 from backend.domain.errors import BadInput
@@ -121,3 +123,57 @@ def test_a_label_with_labels_below_it_cannot_be_deleted():
     with pytest.raises(BadInput, match="further labels below"):
         edited(nested, delete("cat"))
     assert labels(edited(nested, rename("cat", "Cat")))["kind"][:2] == ("Cat", "tabby")
+
+
+CONDITIONS = """<View><Image name="image" value="$image"/>
+  <Choices name="kind" toName="image">
+    <Choice value="road"/><Choice value="path"/><Choice value="A bird" alias="bird"/>
+  </Choices>
+  <View visibleWhen="choice-selected" whenTagName="kind" whenChoiceValue="road,A bird"/>
+  <View VisibleWhen="choice-selected" whenTagName='kind' whenchoicevalue = 'path,road'/>
+  <View visibleWhen="choice-selected" whenTagName="other" whenChoiceValue="road"/>
+  <View whenChoiceValue="road"/>
+  <View visibleWhen="region-selected" whenLabelValue="road,x"/>
+</View>"""
+
+
+@pytest.mark.parametrize(
+    ("edit", "conditions"),
+    [
+        (
+            rename("road", "a &amp;"),
+            ["a &amp;amp;,A bird", "path,a &amp;amp;", "road", "a &amp;amp;", "a &amp;amp;,x"],
+        ),
+        (merge("road", "path"), ["path,A bird", "path", "road", "path", "path,x"]),
+        (merge("bird", "road"), ["road", "path,road", "road", "road", "road,x"]),
+        (delete("road"), ["road,A bird", "path,road", "road", "road", "road,x"]),
+    ],
+)
+def test_conditions_name_the_new_label(edit, conditions):
+    changed = edited(CONDITIONS, edit)
+    written = re.findall(r"""(?i)when(?:choice|label)value ?= ?["']([^"']*)""", changed)
+    assert written == conditions
+
+
+def test_tags_and_attributes_count_in_any_case():
+    lower = (
+        CONFIG.replace("Choice v", "choice v")
+        .replace("toName", "toname")
+        .replace("value=", "VALUE=")
+    )
+    assert labels(lower) == labels(CONFIG)
+    assert edited(lower, rename("cat", "Cat")) == lower.replace('VALUE="cat"', 'VALUE="Cat"')
+
+
+@pytest.mark.parametrize("edit", [delete("cat"), rename("cat", "Cat")])
+@pytest.mark.parametrize(
+    ("config", "problem"),
+    [
+        (CONFIG.replace('choice="single"', 'allowNested="true"'), "as paths"),
+        (CONFIG.replace("Choices", "Taxonomy"), "as paths"),
+        (CONFIG.replace('<Choice value="cat" hotkey="1"/>', "<Choice>cat</Choice>"), "the text of"),
+    ],
+)
+def test_labels_that_annotations_or_configs_hold_otherwise_are_refused(config, problem, edit):
+    with pytest.raises(BadInput, match=problem):
+        label_config_edit.check(config, edit)

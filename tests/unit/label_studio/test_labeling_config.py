@@ -133,6 +133,14 @@ def test_a_choice_of_any_question_may_decide():
     assert read.control("c").shown_when == ()
 
 
+def test_without_the_name_of_a_question_any_choice_shows_the_tag():
+    read = parsed(
+        labels("Choices", "a", "x", "y")
+        + labels("Choices", "b", "1", visibleWhen="choice-selected", whenChoiceValue="y")
+    )
+    assert read.control("b").shown_when == (ShowWhen(None, None),)
+
+
 def test_rectangles_of_one_image_are_one_control():
     read = parsed(
         labels("RectangleLabels", "tools", "helmet", "other")

@@ -132,6 +132,25 @@ class TestRename:
         assert label_config_edit.labels(first)["c"] == ("cat", "Cat", "dog", "bird")
         assert label_config_edit.labels(last)["c"] == ("Cat", "dog", "bird")
 
+    def test_the_new_label_keeps_everything_else_of_the_old_ones_tag(self, scene):
+        label_studio, old = scene.label_studio, '<Choice value="cat"/>'
+        tag = '<Choice value="cat" background="red" hotkey="q"><Header value="!"/></Choice>'
+        label_studio.label_config = label_studio.label_config.replace(old, tag)
+        before = label_studio.label_config
+        scene.run(RENAME)
+        assert label_studio.label_config == before.replace('"cat"', '"Cat"')
+
+    def test_a_label_that_a_person_adds_meanwhile_stays(self, scene):
+        def add(number):
+            if number == 1:
+                now = scene.label_studio.label_config
+                fox = '<Choice value="dog"/><Choice value="fox"/>'
+                scene.label_studio.label_config = now.replace('<Choice value="dog"/>', fox)
+
+        scene.label_studio.before_change = add
+        scene.run(RENAME)
+        assert scene.config_labels == ("Cat", "dog", "fox", "bird")
+
     def test_our_changes_do_not_count_as_new_annotations(self, scene):
         scene.run(RENAME)
         scene.parts.changes.changed(PROJECT, 2)  # the events of the webhook
