@@ -35,8 +35,8 @@ class Project:
 class ProjectActivity:
     """What people did in a project, as Label Studio counts it.
 
-    `annotations` leaves out skips. `touched` is when labeled tasks last changed, newest first, at
-    most a hundred of them.
+    `annotations` leaves out skips. `touched` is when labeled tasks were last annotated, newest
+    first, at most a hundred of them.
     """
 
     annotations: int

@@ -72,15 +72,21 @@ class Tasks:
         return self._count(project, _SKIPPED)
 
     def newest_labeled(self, project: int, most: int = 100) -> tuple[int, list[str]]:
-        """Return the number of annotations, and when labeled tasks last changed, newest first.
+        """Return the number of annotations, and when tasks were last annotated, newest first.
 
-        Skips do not count. One request, however large the project is.
+        Of the labeled tasks that changed last. The time of a task itself is of no use: it changes
+        with each prediction that is created or deleted. Skips do not count. One request, however
+        large the project is.
         """
         labeled = [where("total_annotations", "greater", 0)]
-        fields = ("id", "updated_at")
-        answer = self._page(project, labeled, fields, "task_only", most, "-tasks:updated_at")
-        times = [str(row["updated_at"]) for row in answer["tasks"]]
-        return int(answer["total_annotations"]), times
+        fields = ("id", "annotations", "updated_at", "was_cancelled")
+        answer = self._page(project, labeled, fields, "all", most, "-tasks:updated_at")
+        times = [
+            max(of_task)
+            for row in answer["tasks"]
+            if (of_task := [_moment(one) for one in row["annotations"] if not _is_skip(one)])
+        ]
+        return int(answer["total_annotations"]), sorted(times, reverse=True)
 
     def by_id(self, project: int, ids: Iterable[int]) -> Iterator[JsonObject]:
         """The tasks with these ids that exist: `id`, `data` and both annotation counts."""
@@ -212,6 +218,14 @@ def _part(path: Path, opened: ExitStack) -> tuple[str, Any, str]:
     except OSError as exc:
         raise FetchFailed(f"{path} cannot be read: {exc.strerror}") from exc
     return path.name, content, mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+
+
+def _moment(annotation: JsonObject) -> str:
+    return str(annotation["updated_at"])
+
+
+def _is_skip(annotation: JsonObject) -> bool:
+    return bool(annotation.get("was_cancelled"))
 
 
 def _versions(row: JsonObject) -> list[str]:

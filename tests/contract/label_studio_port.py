@@ -225,6 +225,7 @@ class LabelStudioContract:
             self.predict(scene, schema, version, scene.tasks)
         self.predict(scene, schema, NEW, scene.tasks[3:])
         scene.annotate(labeled, "cat")
+        annotated = port.activity(scene.project)
         assert port.count_superseded(scene.project, [NEW]) == 6
         steps = port.delete_superseded(scene.project, [NEW], {withheld})
         assert next(iter(steps)) == 1
@@ -233,6 +234,7 @@ class LabelStudioContract:
         assert port.predicted(scene.project, OLD) == {waiting}
         assert port.predicted(scene.project, NEW) == set(scene.tasks[3:])
         assert port.predicted(scene.project, THEIRS) == set(scene.tasks)
+        assert port.activity(scene.project) == annotated, "nobody annotated meanwhile"
 
     def test_forgetting_the_predictions_of_tasks_spares_the_other_tasks_and_versions(
         self, scene, port, schema
