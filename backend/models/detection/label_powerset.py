@@ -40,6 +40,13 @@ def classes(labels: Sequence[Label], answers: Sequence[Answer]) -> tuple[Label, 
     return (*labels, *sorted(sets, key=lambda name: [order[label] for label in _labels(name)]))
 
 
+def renamed(classes: Sequence[Label], labels: Mapping[Label, Label]) -> tuple[Label, ...]:
+    """Return the classes with the labels of now, also in sets."""
+    return tuple(
+        Label(_AND.join(labels.get(one, one) for one in _labels(name))) for name in classes
+    )
+
+
 def encode(training_set: TrainingSet, classes: tuple[Label, ...]) -> TrainingSet:
     """Replace labels by classes: the control lists the classes, and each box has one."""
     if classes == training_set.control.labels:

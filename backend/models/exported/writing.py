@@ -4,7 +4,8 @@ import importlib
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from backend.domain.json import Json
 from backend.domain.schema import TaskKind
 from backend.models.classification.finetune_config import ENCODER_FILE, FinetuneConfig
 from backend.models.classification.head import Head, read
+from backend.models.detection import label_powerset
 from backend.models.detection.detector import CARD as DETECTOR
 from backend.models.embedding.backbones import Backbone, backbones, named
 from backend.models.embedding.encoders import export_path, open_encoder
@@ -44,7 +46,7 @@ class ModelWriter:
     ) -> None:
         form = target.suffix
         if kind is TaskKind.DETECTION:
-            self._detector(folder, about, target)
+            self._detector(folder, renamed, about, target)
             return
         if form == ".pt" or not (folder / "head.json").is_file():
             raise BadInput(
@@ -113,13 +115,14 @@ class ModelWriter:
         stored = {name: one.float().contiguous() for name, one in state.items()}
         tensors.save_file(stored, target, {"autolabel": json.dumps(facts, ensure_ascii=False)})
 
-    def _detector(self, folder: Path, about: Json, target: Path) -> None:
+    def _detector(
+        self, folder: Path, renamed: Mapping[Label, Label], about: Json, target: Path
+    ) -> None:
         checkpoint = folder / _CHECKPOINT
         if not checkpoint.is_file() or target.suffix == ".safetensors":
             raise BadInput(f"this detector cannot be written as {target.suffix}", _NOT_HERE)
-        target.with_suffix(".json").write_text(
-            json.dumps({**about, **_detector_facts(folder)}, indent=1), "utf-8"
-        )
+        facts = _detector_facts(folder, renamed)
+        target.with_suffix(".json").write_text(json.dumps({**about, **facts}, indent=1), "utf-8")
         if target.suffix == ".pt":
             shutil.copyfile(checkpoint, target)
             return
@@ -130,25 +133,45 @@ class ModelWriter:
             copy = Path(shutil.copyfile(checkpoint, Path(drafts, _CHECKPOINT)))
             model = library.YOLO(str(copy))
             size = int(model.ckpt["train_args"]["imgsz"])
-            made = model.export(format="onnx", imgsz=size, simplify=False, verbose=False)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of torch's exporter about itself
+                made = model.export(format="onnx", imgsz=size, simplify=False, verbose=False)
+            if renamed:
+                _name_classes(Path(made), facts["classes"])
             Path(made).replace(target)
 
 
-def _detector_facts(folder: Path) -> Mapping[str, Any]:
+def _detector_facts(folder: Path, renamed: Mapping[Label, Label]) -> Mapping[str, Any]:
     """Return what a detector's card says about its classes and the scores to show boxes from."""
     path = folder / DETECTOR
     if not path.is_file():
         return {}
     card: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return {"classes": card["labels"], "thresholds": card["confidence"]["thresholds"]}
+    thresholds: Mapping[Label, float] = card["confidence"]["thresholds"]
+    return {
+        "classes": _distinct(label_powerset.renamed(card["labels"], renamed)),
+        "thresholds": {renamed.get(label, label): one for label, one in thresholds.items()},
+    }
+
+
+def _name_classes(path: Path, classes: Sequence[Label]) -> None:
+    """Give the classes of an ONNX file the names of now, as Ultralytics writes them."""
+    onnx = importlib.import_module("onnx")
+    model = onnx.load(path)
+    names = {entry.key: entry.value for entry in model.metadata_props}
+    onnx.helper.set_model_props(model, {**names, "names": str(dict(enumerate(classes)))})
+    onnx.save(model, path)
 
 
 def _renamed(head: Head, renamed: Mapping[Label, Label]) -> Head:
     """Return the head with the labels of now. Raises BadInput where labels were merged."""
-    now = tuple(renamed.get(label, label) for label in head.labels)
+    return replace(head, labels=_distinct([renamed.get(label, label) for label in head.labels]))
+
+
+def _distinct(now: Sequence[Label]) -> tuple[Label, ...]:
     if "" in now or len({*now}) < len(now):
         raise BadInput(
             "labels of this version were merged or deleted since it was trained",
             "Train a new version, and export that",
         )
-    return replace(head, labels=now)
+    return tuple(now)

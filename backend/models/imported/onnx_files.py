@@ -22,6 +22,9 @@ _ERRORS = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NoMode
 """Names of ONNX Runtime's exceptions for a file that it cannot open; they share no base class."""
 
 _GRAY = 114
+_END_TO_END = 6
+"""Numbers for each box of a network that suppresses overlaps itself."""
+
 _OVERLAP = 0.7
 _MOST_BOXES = 300
 _NO_NAMES = "Put the names of its classes beside it, one a line, in a file FILE.names"
@@ -57,6 +60,15 @@ class OnnxSession:
     def outputs(self) -> int:
         """Number of dimensions of the first output."""
         return len(self.session.get_outputs()[0].shape)
+
+    @property
+    def classes(self) -> int | None:
+        """Number of classes by the shape of the first output; None if that does not say it."""
+        shape: Sequence[int | str | None] = self.session.get_outputs()[0].shape
+        if len(shape) not in {2, 3} or shape[-1] == _END_TO_END:
+            return None
+        found = shape[1]
+        return (found - 4 * (len(shape) == 3)) if isinstance(found, int) else None
 
     @property
     def wants_bytes(self) -> bool:
@@ -132,7 +144,7 @@ class OnnxDetector:
         return np.pad(batch, padding, constant_values=_GRAY)[:, :height, :width]
 
     def _decoded(self, output: Floats, min_score: float) -> Detections:
-        if output.shape[-1] == 6 and output.shape[0] != 6:
+        if output.shape[-1] == _END_TO_END and output.shape[0] != _END_TO_END:
             boxes, scores, labels = output[:, :4], output[:, 4], output[:, 5].astype(np.intp)
         else:
             center, size, by_class = output[:2].T, output[2:4].T, output[4:].T

@@ -103,6 +103,9 @@ def _onnx(path: Path) -> OpenedModel:
     session = onnx_files.OnnxSession.open(path)
     metadata: Mapping[str, str] = session.metadata
     names: tuple[str, ...] = onnx_files.class_names(path, metadata)
+    if session.classes not in {None, len(names)}:
+        what = f"{path.name} answers in {session.classes} classes, and {len(names)} are named"
+        raise BadInput(what, f"Put a name for each, one a line, in a file {path.name}.names")
     is_detector = metadata.get("task") == "detect" or session.outputs == 3
     height = session.shape[2]
     side = height if isinstance(height, int) else _size(metadata.get("imgsz", ""))

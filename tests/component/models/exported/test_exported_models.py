@@ -1,5 +1,6 @@
 """An exported classifier gives the answers of its version, run as the documentation says."""
 
+import importlib
 import json
 import re
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from safetensors import safe_open
 
@@ -19,9 +21,12 @@ from backend.models.calibration import Calibration, ScoreCalibration
 from backend.models.classification.decision_rule import Rule
 from backend.models.classification.head import Head, write
 from backend.models.classification.logistic import Linear
+from backend.models.detection.ultralytics_engine import setup
 from backend.models.embedding.backbones import backbone
 from backend.models.embedding.encoders import open_encoder
 from backend.models.images.thumbnails import decode
+from backend.models.imported.onnx_files import OnnxSession
+from backend.models.imported.reading import ModelFiles
 from backend.models.link_functions import SIGMOID, SOFTMAX
 from backend.services.model_export import ExportFormat
 from backend.settings import Settings
@@ -120,6 +125,66 @@ def test_renamed_labels_are_those_of_now(scene, tmp_path):
     (path,) = scene.export(PROJECT, version, ExportFormat.SAFETENSORS, tmp_path)
     with safe_open(path, "np") as file:
         assert json.loads(file.metadata()["autolabel"])["labels"] == ["cat", "dog", "bird"]
+
+
+class Boxes:
+    """Versions of an untrained detector of the project's labels."""
+
+    def __init__(self, scene):
+        self.scene = scene
+        setup.import_configured(scene.settings.data_dir / "ultralytics")
+        networks = importlib.import_module("ultralytics.nn.tasks")
+        torch.manual_seed(0)
+        self.network = networks.DetectionModel("yolo11n.yaml", nc=3, verbose=False)
+        self.network.names = dict(enumerate(LABELS))
+        self.network.args = {"imgsz": 64, "task": "detect"}
+
+    def publish(self, **changes):
+        def save(draft):
+            own = control_folder(draft, CONTROL)
+            own.mkdir()
+            content = {"model": self.network, "train_args": {"imgsz": 64}, "epoch": -1}
+            torch.save(content, own / "weights.pt")
+            confidence = {"thresholds": dict.fromkeys(LABELS, 0.25)}
+            about = {"labels": LABELS, "confidence": confidence}
+            (own / "detector.json").write_text(json.dumps(about))
+
+        kinds = {CONTROL: TaskKind.DETECTION}
+        card = a_version(kinds=kinds, labels={CONTROL: LABELS}, **changes)
+        return self.scene.versions.publish(PROJECT, lambda name: card, save).name
+
+
+@pytest.fixture(scope="module")
+def boxes(scene):
+    return Boxes(scene)
+
+
+def test_an_exported_detector_answers_as_its_checkpoint_in_the_labels_of_now(
+    scene, boxes, tmp_path
+):
+    now = (Label("cat"), *LABELS[1:])
+    version = boxes.publish(renamed={CONTROL: dict(zip(LABELS, now, strict=True))})
+    (path,) = scene.export(PROJECT, version, ExportFormat.ONNX, tmp_path)
+    opened = ModelFiles(scene.settings).open(str(path), trust=False)
+    assert (opened.is_detector, opened.names) == (True, now)
+    beside = json.loads(path.with_suffix(".json").read_text("utf-8"))
+    assert (tuple(beside["classes"]), beside["version"]) == (now, version)
+    assert beside["thresholds"] == dict.fromkeys(now, 0.25)
+    images = np.random.default_rng(0).random((1, 3, 64, 64), dtype=np.float32)
+    with torch.inference_mode():
+        own = boxes.network.eval()(torch.tensor(images))[0].numpy()
+    assert OnnxSession.open(path).run(images) == pytest.approx(own, abs=1e-3)
+
+
+def test_a_detector_is_written_as_its_checkpoint(scene, boxes, tmp_path):
+    version = boxes.publish()
+    (path,) = scene.export(PROJECT, version, ExportFormat.ULTRALYTICS, tmp_path)
+    own = scene.versions.folder(PROJECT, version, CONTROL) / "weights.pt"
+    assert path.read_bytes() == own.read_bytes()
+    assert json.loads(path.with_suffix(".json").read_text("utf-8"))["classes"] == list(LABELS)
+    merged = boxes.publish(renamed={CONTROL: dict.fromkeys(LABELS, LABELS[0])})
+    with pytest.raises(BadInput, match="merged or deleted"):
+        scene.export(PROJECT, merged, ExportFormat.ULTRALYTICS, tmp_path)
 
 
 def test_what_cannot_be_written_is_refused(scene, tmp_path):

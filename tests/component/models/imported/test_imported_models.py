@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import timm
 import torch
@@ -118,6 +119,34 @@ def onnx_classifier(folder, names="beside", network=None, example=(1, 3, 32, 32)
     return path
 
 
+def onnx_detector(folder, names=NAMES, classes=3):
+    """Two boxes in 64 x 64 pixels, as Ultralytics writes them; scores are means of channels."""
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
+    boxes = np.array([[16, 48], [32, 32], [16, 16], [16, 32]], np.float32)[None]
+    constants = {"boxes": boxes, "weights": np.array([1, 0.5], np.float32)[None, None]}
+    nodes = [
+        helper.make_node("ReduceMean", ["images"], ["means"], axes=[2, 3], keepdims=1),
+        helper.make_node("Squeeze", ["means", "last"], ["colors"]),
+        helper.make_node("MatMul", ["colors", "weights"], ["scores"]),
+        helper.make_node("Concat", ["boxes", "scores"], ["output0"], axis=1),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info("images", kind, (1, 3, 64, 64))],
+        [helper.make_tensor_value_info("output0", kind, (1, 4 + classes, 2))],
+        [
+            *(onnx.numpy_helper.from_array(array, name) for name, array in constants.items()),
+            onnx.numpy_helper.from_array(np.array([3]), "last"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    facts = {"names": str(dict(enumerate(names))), "task": "detect", "imgsz": "[64, 64]"}
+    helper.set_model_props(model, facts)
+    onnx.save(model, folder / "tiny.onnx")
+    return folder / "tiny.onnx"
+
+
 def tiny_timm(folder, suffix=".safetensors"):
     torch.manual_seed(0)
     network = timm.create_model(TINY, num_classes=3)
@@ -199,6 +228,34 @@ class TestOnnx:
         assert calibrated.answers == before.answers
         assert calibrated.confidence.mean() < before.confidence.mean()
         assert after.metrics["accuracy"] == 0
+
+    def test_a_detector_finds_the_boxes_of_its_network(self, scene, tmp_path):
+        path = onnx_detector(tmp_path)
+        opened = scene.open(path)
+        assert (opened.is_detector, opened.names, opened.card.image_size) == (True, NAMES, 64)
+        pixels = np.zeros((48, 64, 3), np.uint8)
+        pixels[..., 1] = 200  # green, the channel of the second class
+        Image.fromarray(pixels).save(scene.files[TaskId(1)])
+        found = scene.predict(scene.load(path, TaskKind.DETECTION))
+        green = (200 * 48 + 114 * 16) / 64 / 255
+        assert [(one.label, one.score) for one in found.answers[0].regions] == [
+            ("Hund", pytest.approx(green, abs=0.01)),
+            ("Hund", pytest.approx(green / 2, abs=0.01)),
+        ]
+        places = [
+            (one.box.left, one.box.top, one.box.right, one.box.bottom)
+            for one in found.answers[0].regions
+        ]
+        assert places[0] == pytest.approx((8 / 64, 16 / 48, 24 / 64, 32 / 48))
+        assert places[1] == pytest.approx((40 / 64, 8 / 48, 56 / 64, 40 / 48))
+
+    def test_names_for_another_number_of_classes_are_refused(self, scene, tmp_path):
+        with pytest.raises(BadInput, match="3 classes, and 2 are named"):
+            scene.open(onnx_detector(tmp_path, NAMES[:2]))
+        path = onnx_classifier(tmp_path)
+        (tmp_path / "averages.onnx.names").write_text("cat")
+        with pytest.raises(BadInput, match="3 classes, and 1 are named"):
+            scene.open(path)
 
     def test_a_model_without_names_is_refused(self, scene, tmp_path):
         with pytest.raises(BadInput, match="which classes"):
