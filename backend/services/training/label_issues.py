@@ -7,7 +7,7 @@ import numpy as np
 
 from backend.domain.answers import Answer
 from backend.domain.batches import PredictionBatch
-from backend.domain.errors import BadInput
+from backend.domain.errors import BadInput, NoWeights
 from backend.domain.ids import TaskId
 from backend.domain.schema import Control, TaskKind
 from backend.domain.tab_titles import TabTitle
@@ -81,7 +81,7 @@ class LabelIssues:
             model = self.trainer.families[training_set.control.kind].load(
                 folder, training_set.control
             )
-        except BadInput:  # made for another detector: its issues are not needed
+        except (BadInput, NoWeights):  # made for another detector: its issues are not needed
             return None
         images = training_set.train.take(rows)
         answers = [training_set.train_answers[row] for row in rows]

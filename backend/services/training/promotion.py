@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from backend.domain.errors import BadInput, UnreadableImage
+from backend.domain.errors import BadInput, NoWeights, UnreadableImage
 from backend.domain.ids import ControlName
 from backend.domain.jobs import Decision
 from backend.domain.schema import LabelSchema
@@ -39,7 +39,7 @@ class Promotion:
             old = self.trainer.load(schema, current, self.versions)
             new_scores = self._scores(trained, trained.models, progress)
             old_scores = self._scores(trained, old, progress)
-        except BadInput as exc:
+        except (BadInput, NoWeights) as exc:
             return Decision(True, f"the current version cannot be used: {exc.message}")
         except UnreadableImage as exc:
             return Decision(True, f"the versions cannot be compared on the held-out images: {exc}")

@@ -10,6 +10,7 @@ from backend.domain.errors import (
     BadInput,
     ImagesUnreachable,
     LabelStudioUnreachable,
+    NoWeights,
     OutOfSpace,
     QueueUnreachable,
     Refused,
@@ -152,11 +153,12 @@ def test_predictions_of_a_version_that_was_just_published_are_not_searched(world
     assert world.label_studio.looked_through == []
 
 
-def test_a_version_that_this_machine_cannot_load_any_more_is_replaced(world):
+@pytest.mark.parametrize("problem", [BadInput, NoWeights])
+def test_a_version_that_this_machine_cannot_load_any_more_is_replaced(world, problem):
     world.run()
 
     def load(folder, control):
-        raise BadInput("learned from features of another backbone")
+        raise problem("the weights of another backbone are not here")
 
     world.family.load = load
     report = world.run()
