@@ -10,6 +10,7 @@ from backend.domain.errors import NotFound
 from backend.domain.ids import ProjectId, TaskId, VersionName
 from backend.domain.json import Json
 from backend.domain.steps import Step
+from backend.domain.version_names import MARKER_PREFIXES
 from backend.label_studio import label_config_edit
 from backend.ports.jobs import AnnotationChanges
 from backend.ports.label_studio import LabelEditor, ResultOf, StoredResult
@@ -89,7 +90,7 @@ class LabelRestore:
         for start in range(0, len(missing), IMPORTED_AT_ONCE):
             progress(Step.RELABEL, start, len(missing), "tasks")
             batch = missing[start : start + IMPORTED_AT_ONCE]
-            self.label_studio.import_tasks(project, batch)
+            self.label_studio.import_tasks(project, [_without_markers(one) for one in batch])
             self.backups.append(
                 project, name, [{"what": "back", "tasks": [one["id"] for one in batch]}]
             )
@@ -104,6 +105,20 @@ class LabelRestore:
                     self.versions.activate(project, VersionName(row["old"]))
                 except NotFound:
                     return
+
+
+def _without_markers(task: Json) -> Json:
+    """Return a task without markers, whose lists know it by its former number.
+
+    Label Studio would also show the predictions of a marker's name where none are chosen yet.
+    """
+    predictions: Sequence[Json] = task["predictions"]
+    kept = [
+        one
+        for one in predictions
+        if not str(one.get("model_version") or "").startswith(MARKER_PREFIXES)
+    ]
+    return {**task, "predictions": kept}
 
 
 def _first_of_each(rows: Sequence[Json]) -> list[Json]:

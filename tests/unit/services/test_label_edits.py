@@ -333,6 +333,19 @@ class TestRestore:
         labels = sorted(scene.labels_of(task) for task in scene.label_studio.contents)
         assert labels == [[], ["cat"], ["cat"], ["cat"], ["dog"]]
 
+    def test_deleted_tasks_come_back_with_predictions_and_without_markers(self, scene):
+        contents = scene.label_studio.contents
+        for task in contents:
+            for name in ("al-0001-3f9c", "list-0a1b2c-0001-00", "group-001"):
+                scene.label_studio.predict(task, [], name)
+        before = set(contents)
+        scene.run(WITH_IMAGES)
+        scene.restore()
+        back = [content for task, content in contents.items() if task not in before]
+        names = [{one["model_version"] for one in content["predictions"]} for content in back]
+        assert names
+        assert all(found == {"al-0001-3f9c"} for found in names)
+
     def test_only_the_projects_own_backups_are_restored(self, scene):
         with pytest.raises(NotFound):
             scene.restore("job-9")
