@@ -77,6 +77,8 @@ class Gap(StrEnum):
     """It has results of a control that is not in the labeling config."""
     OTHER_IMAGE = "other_image"
     """It has results on another image than the control's."""
+    OTHER_SHAPE = "other_shape"
+    """It labels shapes that are no rectangles, or answers a question about single regions."""
     NO_AREA = "no_area"
     """Its regions have no area inside the image."""
     HIDDEN_ANSWERS = "hidden_answers"

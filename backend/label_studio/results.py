@@ -20,6 +20,9 @@ from backend.domain.schema import Control, ControlTag, LabelSchema, TaskKind
 SHAPES = {"rectanglelabels", "rectangle", "labels"}
 """Types of results that may be rectangles."""
 
+_OF_REGION = {"x", "points", "rle", "vertices"}
+"""Keys in the value of an answer about one region (`perRegion`): its place."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReadAnnotation:
@@ -120,6 +123,8 @@ def _empty(
 def _choices(control: Control, results: Sequence[Json]) -> Choices | Unanswered:
     (tag,) = control.own_tags
     by_path = {path: label for label, path in tag.stored.items()}
+    if any(_OF_REGION & value_of(one).keys() for one in results):
+        return Unanswered(Gap.OTHER_SHAPE)
     paths = [path for one in results for path in _paths(value_of(one))]
     inner = [path for path in paths if path in by_path or not _is_around(path, paths)]
     unknown = [path for path in inner if path not in by_path]
@@ -162,10 +167,16 @@ def _regions(
     control: Control, results: Sequence[Json], repairs: Counter[str]
 ) -> Regions | Unanswered:
     drawn = _Drawn()
+    any_shape = any(tag.geometry for tag in control.own_tags)
     for result, labels in _rectangles(control, results):
-        _add(drawn, result, labels, repairs)
+        if any_shape and "height" not in value_of(result):  # an ellipse or polygon, for instance
+            drawn.gaps.add(Gap.OTHER_SHAPE)
+        else:
+            _add(drawn, result, labels, repairs)
     if drawn.unknown:
         return Unanswered(Gap.UNKNOWN_LABEL, tuple(drawn.unknown))
+    if Gap.OTHER_SHAPE in drawn.gaps:
+        return Unanswered(Gap.OTHER_SHAPE)
     if Gap.NO_LABEL in drawn.gaps:
         return Unanswered(Gap.NO_LABEL)
     if drawn.gaps and not drawn.regions:

@@ -19,6 +19,8 @@ CAUSES = {
     Gap.NO_LABEL: "a region or choice without a label. Give it one in Label Studio",
     Gap.OTHER_IMAGE: "results on another image than its own. Annotate that one, or correct toName "
     "in the labeling config",
+    Gap.OTHER_SHAPE: "labels on shapes that are no rectangles, or answers about single regions. "
+    "Draw rectangles, and answer about the whole image",
     Gap.NO_AREA: "regions without any area inside the image. Draw them again",
     Gap.HIDDEN_ANSWERS: "an answer to it, although it is hidden beside the other answers. Submit "
     "the annotation again to remove that answer",

@@ -157,6 +157,29 @@ def test_a_rectangle_and_its_labels_are_two_results_of_one_id():
     assert read([shape], PAIRS).unanswered["l"] == Unanswered(Gap.NO_LABEL)
 
 
+@pytest.mark.parametrize(
+    "place", [{"radiusX": 3, "radiusY": 4, "x": 1, "y": 1}, {"points": [[1, 1], [2, 2]]}]
+)
+def test_labels_on_another_shape_leave_the_image_unanswered(place):
+    rectangle = {"x": 10, "y": 20, "width": 30, "height": 40}
+    head = {"from_name": "l", "to_name": "img", "type": "labels"}
+    results = [
+        {**head, "id": "a", "value": {**rectangle, "labels": ["price"]}},
+        {**head, "id": "b", "value": {**place, "labels": ["price"]}},
+    ]
+    assert read(results[:1], PAIRS).answers["l"].labels == ("price",)
+    assert read(results, PAIRS).unanswered == {"l": Unanswered(Gap.OTHER_SHAPE)}
+
+
+def test_an_answer_about_one_region_is_none_about_the_image():
+    about_region = choice("quality", "bad")
+    about_region["value"] |= {"x": 10, "y": 20, "width": 30, "height": 40}
+    schema = labeling_config.parse(JUDGED.format(""))
+    found = read([about_region, box("find", ("van",))], schema)
+    assert found.unanswered == {"quality": Unanswered(Gap.OTHER_SHAPE)}
+    assert found.answers["find"].labels == ("van",)
+
+
 def test_rectangles_of_several_tags_are_one_answer():
     found = read([box("tools", ["helmet"], id="1"), box("people", ["worker"], id="1")], GROUPED)
     assert found.answers["tools+people"].labels == ("helmet", "worker")
