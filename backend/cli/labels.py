@@ -9,7 +9,7 @@ from backend.cli.jobs import show_job
 from backend.cli.options import AsJson, Exit, Project, Wait, backend
 from backend.domain.ids import Label, ProjectId
 from backend.domain.label_edits import LabelChange, LabelEdit
-from backend.presentation import label_views, terminal
+from backend.presentation import label_views, terminal, terminal_views
 
 commands = typer.Typer(
     help="List, rename, merge or delete labels across a project, or restore a backup.",
@@ -30,7 +30,7 @@ def list_labels(context: typer.Context, as_json: AsJson = False) -> None:
     """List the labels of a project, those that its config lacks too, and how often each is used."""
     application, project = backend(context), context.meta["project"]
     uses = application.label_uses(project)
-    terminal.show(label_views.LabelUsesJson.of(uses), as_json, label_views.uses_lines)
+    terminal.show(label_views.LabelUsesJson.of(uses), as_json, terminal_views.label_uses_lines)
 
 
 @commands.command()

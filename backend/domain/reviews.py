@@ -104,13 +104,12 @@ def parts(answers: Answers) -> list[ReviewPart]:
     """Return the parts of an answer, in the order in which Label Studio gets them."""
     found: list[ReviewPart] = []
     for control, answer in answers.items():
-        match answer:
-            case Choices(labels):
-                found.append(ReviewPart(control, labels))
-            case Regions(regions):
-                found += (
-                    ReviewPart(control, labels, box) for box, labels in _by_box(regions).items()
-                )
+        if isinstance(answer, Choices):
+            found.append(ReviewPart(control, answer.labels))
+            continue
+        found += (
+            ReviewPart(control, labels, box) for box, labels in _by_box(answer.regions).items()
+        )
     return found
 
 

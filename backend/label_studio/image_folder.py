@@ -11,8 +11,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final, cast
 from urllib.parse import quote
 
-import fsspec
-
 from backend.domain.errors import BadInput, NotFound, Unavailable
 from backend.domain.side_cars import FolderFile
 from backend.settings import Settings
@@ -175,6 +173,8 @@ def _on_disk(path: str, settings: Settings) -> SynchronizedFolder:
 
 def _file_system(protocol: str) -> Any:
     """Open a file system; each time anew, since a kept one would not see what others change."""
+    import fsspec  # noqa: PLC0415 - the web process does without
+
     return fsspec.filesystem(  # pyright: ignore[reportUnknownMemberType] - fsspec has no types
         protocol, use_listings_cache=False
     )

@@ -4,9 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from rich.console import RenderableType
-from rich.table import Table
-
 from backend.domain.ids import Label, TaskId
 from backend.domain.label_edits import LabelChange, LabelEditPlan, LabelUse
 
@@ -52,16 +49,6 @@ class LabelPlanJson:
             [str(path) for path in plan.files],
             list(plan_lines(plan)),
         )
-
-
-def uses_lines(body: LabelUsesJson) -> Iterable[RenderableType]:
-    """Yield a table of labels; those that no control has may be renamed to one that it has."""
-    table = Table("label", "controls", "annotations", "drafts", "predictions", box=None)
-    for use in body.labels:
-        controls = ", ".join(use.controls) or "not in the labeling config"
-        counts = (use.annotations, use.drafts, use.predictions)
-        table.add_row(use.label, controls, *map(str, counts))
-    yield table
 
 
 def plan_lines(plan: LabelEditPlan) -> Iterable[str]:

@@ -10,6 +10,7 @@ from backend.domain.json import Json
 from backend.domain.metrics import metrics_from_json
 from backend.domain.tab_titles import TabTitle
 from backend.presentation import metrics
+from backend.presentation.label_views import LabelUsesJson
 from backend.presentation.serializers import JobJson, JobsJson, StatusAndJobs, VersionsJson
 
 SETTINGS_PAGE = """# Settings
@@ -175,3 +176,13 @@ def _table(heads: Iterable[str], rows: Iterable[tuple[str, ...]]) -> Table:
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
     return table
+
+
+def label_uses_lines(body: LabelUsesJson) -> Iterable[RenderableType]:
+    """Yield a table of labels; those that no control has may be renamed to one that it has."""
+    table = Table("label", "controls", "annotations", "drafts", "predictions", box=None)
+    for use in body.labels:
+        controls = ", ".join(use.controls) or "not in the labeling config"
+        counts = (use.annotations, use.drafts, use.predictions)
+        table.add_row(use.label, controls, *map(str, counts))
+    yield table

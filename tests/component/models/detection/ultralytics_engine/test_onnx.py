@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +10,6 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-import ultralytics
 
 from backend.models.detection.engine import Detections
 from backend.models.detection.letterbox import letterbox
@@ -21,7 +21,10 @@ from backend.models.detection.ultralytics_engine.onnx_export import exported
 from backend.models.detection.ultralytics_engine.onnx_network import OnnxNetwork
 
 YOLO = Path(__file__).parents[6] / "shared" / "weights" / "yolo11n.pt"
-PHOTOS = Path(ultralytics.__file__).parent / "assets"
+SPEC = find_spec("ultralytics")
+assert SPEC and SPEC.origin
+PHOTOS = Path(SPEC.origin).parent / "assets"
+"""Found without an import: the first one decides about the settings, and replaces `Image.open`."""
 SIZE = 320
 
 
