@@ -42,7 +42,10 @@ class ReviewIndex(Protocol):
     def undecided(
         self, project: ProjectId, label: Label | None, at_least: float, skip: int, limit: int
     ) -> Sequence[TaskId]:
-        """Return undecided images, the surest first."""
+        """Return undecided images, the surest first.
+
+        Those whose decision is still being taken back in Label Studio are left out.
+        """
         ...
 
     def drop(self, project: ProjectId, tasks: Collection[TaskId]) -> None:
@@ -68,7 +71,7 @@ class ReviewDecisions(Protocol):
         ...
 
     def unsaved(self, project: ProjectId, limit: int) -> Sequence[UnsavedReview]:
-        """Return decisions that Label Studio does not show yet, the oldest first."""
+        """Return decisions that Label Studio does not show yet, or may not, the oldest first."""
         ...
 
     def begin(self, project: ProjectId, batch: str, reviews: Sequence[UnsavedReview]) -> None:

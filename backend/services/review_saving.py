@@ -67,7 +67,7 @@ class ReviewSaving:
         self, project: ProjectId, schema: LabelSchema, reviews: Sequence[UnsavedReview]
     ) -> list[UnsavedReview]:
         """Undo what is shown and not wanted any more; returns the wishes that are left."""
-        made = {one.task: one.annotation for one in reviews if one.annotation is not None}
+        made = self._unwanted(project, reviews)
         kept = frozenset[TaskId]()
         if made:
             done = self.label_studio.take_back(project, made)
@@ -89,6 +89,18 @@ class ReviewSaving:
             else:
                 left.append(replace(one, annotation=None, saved=OPEN))
         return left
+
+    def _unwanted(
+        self, project: ProjectId, reviews: Sequence[UnsavedReview]
+    ) -> Mapping[TaskId, int]:
+        """Return the annotations to delete: those we noted, and those of calls that broke off."""
+        made = {one.task: one.annotation for one in reviews if one.annotation is not None}
+        withdrawn = (ReviewVerdict.OPEN, ReviewVerdict.WRONG)
+        lost = [one for one in reviews if one.batch and one.wanted.verdict in withdrawn]
+        for batch in dict.fromkeys(one.batch for one in lost):
+            tasks = [one.task for one in lost if one.batch == batch]
+            made |= self.label_studio.find_accepted(project, VersionName(batch), tasks)
+        return made
 
     def _confirm(
         self, project: ProjectId, version: VersionName, reviews: Sequence[UnsavedReview]

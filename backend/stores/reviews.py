@@ -43,17 +43,18 @@ CREATE TABLE IF NOT EXISTS decisions (
     shown TEXT NOT NULL DEFAULT 'open', shown_changes TEXT NOT NULL DEFAULT '{}',
     annotation INTEGER, batch TEXT NOT NULL DEFAULT '', problem TEXT NOT NULL DEFAULT '',
     UNIQUE (version, task));
-CREATE VIEW IF NOT EXISTS undecided AS SELECT * FROM images WHERE task NOT IN (
-    SELECT task FROM decisions WHERE version = images.version AND verdict != 'open');
-CREATE VIEW IF NOT EXISTS unsaved AS SELECT * FROM decisions
-    WHERE verdict != shown OR changes != shown_changes;
+CREATE VIEW IF NOT EXISTS open_images AS SELECT * FROM images WHERE task NOT IN (
+    SELECT task FROM decisions WHERE version = images.version
+        AND (verdict != 'open' OR shown != 'open' OR batch != ''));
+CREATE VIEW IF NOT EXISTS unsaved_decisions AS SELECT * FROM decisions
+    WHERE verdict != shown OR changes != shown_changes OR batch != '';
 """
 _LABELS = """
-SELECT label, COUNT(*), AVG(confidence) FROM labels JOIN undecided USING (task)
+SELECT label, COUNT(*), AVG(confidence) FROM labels JOIN open_images USING (task)
 GROUP BY label ORDER BY COUNT(*) DESC, label
 """
 _NEXT = """
-SELECT task FROM undecided
+SELECT task FROM open_images
 WHERE score >= :at_least
     AND (:label IS NULL OR task IN (SELECT task FROM labels WHERE label = :label))
 ORDER BY score DESC, task LIMIT :limit OFFSET :skip
@@ -66,12 +67,12 @@ WHERE verdict != 'open' AND (:screen IS NULL OR screen = :screen)
 _DROP = ("DELETE FROM images WHERE task = ?", "DELETE FROM labels WHERE task = ?")
 _UNSAVED = """
 SELECT version, task, verdict, changes, shown, shown_changes, annotation, batch
-FROM unsaved ORDER BY number LIMIT ?
+FROM unsaved_decisions ORDER BY number LIMIT ?
 """
 _COUNT = """
-SELECT (SELECT COUNT(*) FROM unsaved),
+SELECT (SELECT COUNT(*) FROM unsaved_decisions),
     (SELECT COUNT(*) FROM decisions WHERE verdict != 'open' AND number NOT IN (
-        SELECT number FROM unsaved))
+        SELECT number FROM unsaved_decisions))
 """
 _PROBLEMS = "SELECT task, problem FROM decisions WHERE problem != '' ORDER BY number DESC LIMIT ?"
 _DECIDE = """

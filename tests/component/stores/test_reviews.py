@@ -102,6 +102,15 @@ def test_decisions_of_a_screen_or_about_a_label_are_taken_back(reviews):
     assert reviews.unsaved(PETS, 10) == []
 
 
+def test_an_image_that_is_being_taken_back_is_listed_once_it_is(reviews):
+    reviews.decide(PETS, screen("s", {TaskId(2): CONFIRMED}))
+    reviews.saved(PETS, reviews.unsaved(PETS, 10)[0], 77)
+    reviews.reopen(PETS, screen="s")
+    assert reviews.undecided(PETS, None, 0, 0, 10) == [3, 1]
+    reviews.saved(PETS, reviews.unsaved(PETS, 10)[0], None)
+    assert reviews.undecided(PETS, None, 0, 0, 10) == [2, 3, 1]
+
+
 def test_the_index_of_a_new_version_keeps_what_was_decided_about_the_old_one(reviews):
     reviews.decide(PETS, screen("s", {TaskId(2): WRONG}))
     reviews.index(PETS, VersionName("al-0003-cccc"), [image(2, 0.8, cat=0.8)])

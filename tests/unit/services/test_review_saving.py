@@ -160,6 +160,54 @@ def test_a_call_whose_end_nobody_saw_is_found_and_not_repeated(page):
     assert page.labels(A, C) == [None, "cat"]
 
 
+def test_images_being_taken_back_are_shown_again_once_they_are(page):
+    before = [one.image.task for one in page.review.screen(PROJECT, None, 0, 0)]
+    page.decide(dict.fromkeys(before, CONFIRMED))
+    page.save()
+    page.review.reopen(PROJECT, screen="screen")
+    meanwhile = [one.image.task for one in page.review.screen(PROJECT, None, 0, 0)]
+    assert not set(meanwhile).intersection(before)
+    page.save()
+    assert [one.image.task for one in page.review.screen(PROJECT, None, 0, 0)] == before
+
+
+def test_an_undo_while_a_screen_is_being_saved_takes_back_what_it_made(page):
+    studio, accept = page.world.label_studio, page.world.label_studio.accept
+
+    def undone_meanwhile(*given):
+        made = accept(*given)
+        page.review.reopen(PROJECT, screen="screen")
+        assert A not in {one.image.task for one in page.review.screen(PROJECT, None, 0, 0)}
+        assert page.review.progress(PROJECT).unsaved == 1
+        return made
+
+    page.decide({A: CONFIRMED})
+    studio.accept = undone_meanwhile
+    page.save()
+    assert page.labels(A) == [None]
+    assert A in {one.image.task for one in page.review.screen(PROJECT, None, 0, 0)}
+
+
+@pytest.mark.parametrize("decision", [CONFIRMED, CATS], ids=["confirmed", "relabeled"])
+@pytest.mark.parametrize("then", [OPEN, WRONG], ids=["open", "wrong"])
+def test_an_undo_after_a_call_that_broke_off_takes_back_what_it_made(page, decision, then):
+    studio, accept = page.world.label_studio, page.world.label_studio.accept
+
+    def break_off(*given):
+        accept(*given)
+        raise LabelStudioUnreachable("no answer", "wait")
+
+    page.decide({A: decision})
+    studio.accept = break_off
+    with pytest.raises(LabelStudioUnreachable):
+        page.save()
+    studio.accept = accept
+    page.decide({A: then})
+    page.save()
+    assert page.labels(A) == [None]
+    assert page.review.progress(PROJECT).unsaved == 0
+
+
 def test_audit_images_are_neither_shown_nor_confirmed(page):
     page.decide({B: CONFIRMED})
     opened = OpenAudit(AuditId(1), page.version, frozenset({A, B}), "label these")

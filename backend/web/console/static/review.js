@@ -228,11 +228,22 @@ async function takeBack(body, text) {
   await sending;
   try {
     const { reopened } = await call("/undo", body);
-    say(`${text}: ${reopened} images are open again.`);
-    await begin();
+    screen = null; // what it shows is asked for anew
+    one("[data-wall]").replaceChildren();
+    refresh();
     follow();
+    await settle();
+    await begin();
+    say(`${text}: ${reopened} images are open again.`);
   } catch (error) {
     say(`Not undone: ${error.message}`);
+  }
+}
+
+// Waits until Label Studio has taken back what it must, for a minute at most.
+async function settle() {
+  for (let tries = 0; tries < 120 && (await call("/state").catch(() => ({}))).unsaved; tries += 1) {
+    await new Promise((done) => setTimeout(done, 500));
   }
 }
 
