@@ -19,7 +19,8 @@ _MARK = "autolabel"
 TASK_DATA = "data.*"
 """All columns of the task's data, which a table shows anyway and a grid if this names them."""
 
-_GRID = {"type": "grid", "gridWidth": 6, "gridFitImagesToWidth": True}
+_GRID = {"type": "grid", "gridWidth": 6, "gridFitImagesToWidth": False}
+"""An image that fits the width loses its upper and lower parts; otherwise all of it is shown."""
 
 
 @dataclass(frozen=True, slots=True)

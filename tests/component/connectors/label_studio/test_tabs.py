@@ -99,7 +99,7 @@ def test_a_wall_is_a_grid_of_images_and_nothing_else(tabs: Tabs, views: Views):
     views.columns = ["id", "predictions_score", "data.image", "data.text"]
     (number,) = tabs.ensure(PETS, [Tab("Confirm: cat", columns=("data.image",), grid=True)])
     wall = views.kept[number]
-    assert (wall["type"], wall["gridWidth"], wall["gridFitImagesToWidth"]) == ("grid", 6, True)
+    assert (wall["type"], wall["gridWidth"], wall["gridFitImagesToWidth"]) == ("grid", 6, False)
     hidden = ["tasks:id", "tasks:predictions_score", "tasks:data.text"]
     assert wall["hiddenColumns"] == {"explore": hidden, "labeling": hidden}
 
