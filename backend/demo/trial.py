@@ -24,6 +24,7 @@ from backend.domain.errors import BadInput, OutOfSpace, Unavailable
 from backend.domain.ids import ProjectId, TaskId, VersionName
 from backend.domain.jobs import Job, JobRequest, JobState
 from backend.domain.schema import LabelSchema, TaskKind
+from backend.domain.tab_titles import WALL, TabTitle
 from backend.label_studio import codec, labeling_config
 from backend.label_studio.project_setup import ProjectSetup
 from backend.policies.certification import correctness
@@ -101,7 +102,7 @@ def run(settings: Settings, plan: Plan) -> int:
         job = _auto_label(ours, upload.project)
         if job.state is JobState.FINISHED and job.version:
             _compare(setup, upload, annotated, job.version)
-        _invite(studio, ours, upload.project)
+        _invite(studio, ours, upload.project, plan.kind)
         if plan.keep:
             terminal.say("Running until Ctrl-C.")
             with_signals(supervisor)
@@ -236,11 +237,19 @@ def _compare(
     )
 
 
-def _invite(studio: LabelStudioProcess, settings: Settings, project: ProjectId) -> None:
+def tabs_to_confirm(kind: TaskKind) -> str:
+    """Name the tabs on which people confirm; rectangles have no walls."""
+    if kind is TaskKind.DETECTION:
+        return f"the tab '{TabTitle.TO_BE_CONFIRMED}'"
+    return f"the tabs '{WALL}…'"
+
+
+def _invite(
+    studio: LabelStudioProcess, settings: Settings, project: ProjectId, kind: TaskKind
+) -> None:
     page = f"{settings.public_url}/projects/{project}"
-    terminal.say(
-        f"Open  {studio.url}/projects/{project}/data  to confirm, on the tabs 'Confirm: …'"
-    )
+    tabs = tabs_to_confirm(kind)
+    terminal.say(f"Open  {studio.url}/projects/{project}/data  to confirm, on {tabs}")
     terminal.say(f"  user {studio.username}   password {studio.password}")
     terminal.say(f"Open  {page}/review  to confirm with keys, boxes drawn")
     terminal.say(f"Open  {page}  for jobs, versions and reports")

@@ -1,6 +1,7 @@
 """The review page: who may use it, what it loads, and what it accepts."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -35,6 +36,24 @@ def test_the_page_names_labels_colors_and_the_account(client, review):
     assert "ann@example.org" in page
     assert '<tr data-label="cat">' in page
     assert '"color": "#0b7285"' in page
+
+
+@pytest.mark.parametrize(
+    ("config", "tabs"),
+    [
+        ('<Choices name="c" toName="i"><Choice value="cat"/></Choices>', "tabs <b>Confirm: …</b>"),
+        (
+            '<RectangleLabels name="c" toName="i"><Label value="cat"/></RectangleLabels>',
+            "tab <b>To be confirmed</b> in",
+        ),
+    ],
+    ids=["choices", "rectangles"],
+)
+def test_the_page_names_tabs_that_the_project_has(client, backend, review, config, tabs):
+    config = f'<View><Image name="i" value="$image"/>{config}</View>'
+    projects = backend.label_studio.known
+    projects[PETS] = replace(projects[PETS], label_config=config)
+    assert tabs in client.get(PAGE).get_data(as_text=True)
 
 
 def test_before_the_first_job_the_page_says_what_to_do(client):

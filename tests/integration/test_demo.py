@@ -28,6 +28,11 @@ def test_a_second_demo_leaves_the_first_one_alone(tmp_path: Path):
     assert (tmp_path / "demo" / "label-studio.sqlite3").read_text() == "of the first"
 
 
+def test_the_demo_names_tabs_that_the_project_has():
+    assert trial.tabs_to_confirm(TaskKind.MULTI) == "the tabs 'Confirm: …'"
+    assert trial.tabs_to_confirm(TaskKind.DETECTION) == "the tab 'To be confirmed'"
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_while_label_studio_starts_ends_both(tmp_path: Path, number: signal.Signals):
     pytest.importorskip("sklearn")
