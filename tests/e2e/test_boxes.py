@@ -1,8 +1,10 @@
 """Rectangles as people live them: draw boxes on 20 images, train, look, confirm, train again."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import axe_playwright_python
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from tests.e2e.cells import LABELS, SIZE, WEIGHTS, CellProject, annotate, matche
 from tests.e2e.cells import new_project as new_cells
 from tests.e2e.label_studio_api import delete_project
 from tests.e2e.rounds import Shown, shown
+from tests.integration.polling import eventually
 
 IMAGES, ANNOTATED, CONFIRMED = 40, 20, 8
 MINUTES = 0.75
@@ -40,6 +43,12 @@ class BoxRound:
     @property
     def predicted(self) -> dict[int, list[dict[str, Any]]]:
         return {one["task"]: one["result"] for one in self.shown.predictions}
+
+    @property
+    def waiting(self) -> dict[int, list[dict[str, Any]]]:
+        """Predictions of images that nobody has annotated."""
+        unlabeled = self.shown.tabs["To be confirmed"]
+        return {task: parts for task, parts in self.predicted.items() if task in unlabeled}
 
 
 @pytest.fixture(scope="module")
@@ -175,3 +184,48 @@ def test_the_editor_opens_with_the_predicted_boxes(second, page, label_studio):
     listed = page.locator("[class*=node_type_rectangleregion]")
     listed.nth(min(len(predicted[task]), IN_SIGHT) - 1).wait_for()
     assert all(any(label in text for label in LABELS) for text in listed.all_inner_texts())
+
+
+def test_boxes_are_reviewed_with_keys_alone(second, page, boxes, client):
+    waiting, tiles = second.waiting, page.locator(".tile")
+    drawn = sum(len(parts) for parts in waiting.values())
+
+    page.goto(f"{boxes.settings.public_url}/projects/{second.project.id}/review")
+    tiles.first.wait_for()
+    assert tiles.count() == len(waiting)
+    assert page.locator(".picture .box").count() == drawn
+    assert serious_faults(page) == []
+
+    spoken = [tile.get_attribute("aria-label") for tile in tiles.all()]
+    first, other, *_ = (n for n, text in enumerate(spoken) if "nothing found" not in text)
+    wrong, relabeled = (int(tiles.nth(n).get_attribute("data-task")) for n in (first, other))
+    for _ in range(first):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("Space")
+    for _ in range(other - first):
+        page.keyboard.press("ArrowRight")
+    key = next(n for n, label in enumerate(LABELS, 1) if f": {label}" not in spoken[other])
+    page.keyboard.press(str(key))
+    page.keyboard.press("Enter")
+    page.get_by_text(f"All {len(waiting)} decisions are saved").wait_for()
+
+    found = {task: client.annotations.of_task(task) for task in waiting}
+    assert [task for task, made in found.items() if not made] == [wrong]
+    assert all(made[0]["parent_prediction"] for task, made in found.items() if task != wrong)
+    assert LABELS[key - 1] in str(found[relabeled][0]["result"])
+    assert shown(client, second.project.id).tabs["To be confirmed"][0] == wrong
+
+    page.keyboard.press("u")
+    eventually(lambda: not any(client.annotations.of_task(task) for task in waiting))
+    tiles.nth(len(waiting) - 1).wait_for()
+    assert tiles.count() == len(waiting)
+
+
+def serious_faults(page) -> list[str]:
+    script = Path(axe_playwright_python.__file__).with_name("axe.min.js")
+    session = page.context.new_cdp_session(page)
+    session.send("Runtime.evaluate", {"expression": script.read_text()})
+    return page.evaluate(
+        "axe.run().then(r => r.violations"
+        ".filter(v => ['serious', 'critical'].includes(v.impact)).map(v => v.id))"
+    )
