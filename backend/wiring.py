@@ -487,7 +487,9 @@ def cleaner(settings: Settings) -> Callable[[ProjectId], None]:
     def clean(project: ProjectId) -> None:
         parts = real_parts(settings, settings.label_studio_patience, project=project)
         parts.origins.require(parts.label_studio.project(project))
-        cleanup = DeferredCleanup(parts.label_studio, parts.versions, parts.ledgers, must_wait)
+        cleanup = DeferredCleanup(
+            parts.label_studio, parts.versions, parts.ledgers, parts.reviews, must_wait
+        )
         embed = EmbeddingAhead(
             parts.label_studio,
             parts.extractor,

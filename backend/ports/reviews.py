@@ -74,6 +74,10 @@ class ReviewDecisions(Protocol):
         """Return decisions that Label Studio does not show yet, or may not, the oldest first."""
         ...
 
+    def unsaved_versions(self, project: ProjectId) -> frozenset[VersionName]:
+        """Return the versions that these are about, whose predictions are still needed."""
+        ...
+
     def begin(self, project: ProjectId, batch: str, reviews: Sequence[UnsavedReview]) -> None:
         """Note that a bulk call about these begins, in case that its outcome gets lost."""
         ...

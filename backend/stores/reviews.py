@@ -177,6 +177,10 @@ class ReviewFiles:
             )
         ]
 
+    def unsaved_versions(self, project: ProjectId) -> frozenset[VersionName]:
+        rows = self._read(project, "SELECT DISTINCT version FROM unsaved")
+        return frozenset(VersionName(row[0]) for row in rows)
+
     def begin(self, project: ProjectId, batch: str, reviews: Sequence[UnsavedReview]) -> None:
         query = "UPDATE decisions SET batch = ? WHERE version = ? AND task = ?"
         with self._transaction(project) as database:

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from backend.domain.ids import ProjectId
 from backend.ports.label_studio import PredictionEditor, ProjectReader
+from backend.ports.reviews import ReviewDecisions
 from backend.ports.stores import Ledgers, Versions
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ class DeferredCleanup:
     label_studio: CleanedProject
     versions: Versions
     ledgers: Ledgers
+    reviews: ReviewDecisions
     must_wait: Callable[[ProjectId], bool]
 
     def __call__(self, project: ProjectId) -> bool:
@@ -45,6 +47,7 @@ class DeferredCleanup:
         ledger = self.ledgers.load(project)
         if ledger.open_audit:  # its predictions are accepted once people have labeled the sample
             keep.add(ledger.open_audit.version)
+        keep |= self.reviews.unsaved_versions(project)
         deleted = 0
         for deleted in self.label_studio.delete_superseded(project, keep, ledger.withheld):
             if self.must_wait(project):

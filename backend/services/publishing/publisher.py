@@ -22,7 +22,7 @@ from backend.label_studio.reviewed_predictions import label_confidence
 from backend.policies.walls import choose_walls
 from backend.ports.label_studio import PredictionEditor, ProjectReader, TabEditor, WallEditor
 from backend.ports.progress import Progress
-from backend.ports.reviews import ReviewIndex
+from backend.ports.reviews import Reviews
 from backend.ports.stores import Ledgers, StoredPredictions, Versions
 from backend.services.assessment import Assessment
 from backend.services.labeling_round import LabelingRound
@@ -68,7 +68,7 @@ class Publisher:
     stored: StoredPredictions
     ledgers: Ledgers
     versions: Versions
-    reviews: ReviewIndex
+    reviews: Reviews
 
     def publish(
         self,
@@ -102,6 +102,7 @@ class Publisher:
         opened = self.ledgers.load(round_.project).open_audit
         if opened:  # its predictions are accepted once people have labeled the sample
             keep.add(opened.version)
+        keep |= self.reviews.unsaved_versions(round_.project)
         self._clean_up(round_, version.name, keep, assessment, cleanup)
         cleanup("listing the chosen tasks", lambda: self._show_lists(round_.project, drafts))
         return Publication(version.name, pushed, cleanup)

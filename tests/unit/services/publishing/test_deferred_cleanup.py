@@ -7,6 +7,7 @@ import pytest
 from backend.domain.answers import Choices, Prediction
 from backend.domain.audits import OpenAudit
 from backend.domain.ids import AuditId, ControlName, Label, ProjectId, TaskId, VersionName
+from backend.domain.reviews import ReviewDecision, ReviewScreen, ReviewVerdict
 from backend.domain.versions import Ledger
 from backend.services.publishing.deferred_cleanup import DeferredCleanup
 from backend.services.publishing.publisher import FORGET_AT_ONCE
@@ -34,7 +35,9 @@ def predict(world: World, version: VersionName, copies: int = 1) -> None:
 def cleanup(
     world: World, must_wait: Callable[[ProjectId], bool] = lambda _: False
 ) -> DeferredCleanup:
-    return DeferredCleanup(world.label_studio, world.versions, world.ledgers, must_wait)
+    return DeferredCleanup(
+        world.label_studio, world.versions, world.ledgers, world.reviews, must_wait
+    )
 
 
 def versions(world: World) -> set[VersionName]:
@@ -48,6 +51,20 @@ def test_only_what_is_shown_current_or_audited_stays(world):
     world.ledgers.save(PROJECT, Ledger(open_audit=opened))
     assert cleanup(world)(PROJECT)
     assert versions(world) == {AUDITED, world.label_studio.model_version}
+
+
+def test_predictions_stay_until_what_people_decided_about_them_is_saved(world):
+    predict(world, OLD)
+    confirmed = {TaskId(20): ReviewDecision(ReviewVerdict.CONFIRMED)}
+    world.reviews.decide(PROJECT, ReviewScreen("s-1", OLD, "ann", confirmed))
+    world.report(world.active_learning, world.job())
+    shown = world.label_studio.model_version
+    assert cleanup(world)(PROJECT)
+    assert versions(world) == {OLD, shown}
+    (unsaved,) = world.reviews.unsaved(PROJECT, 10)
+    world.reviews.saved(PROJECT, unsaved, 7)
+    assert cleanup(world)(PROJECT)
+    assert versions(world) == {shown}
 
 
 def test_it_makes_way_for_a_job_and_goes_on_later(world):
