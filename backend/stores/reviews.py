@@ -178,7 +178,7 @@ class ReviewFiles:
         ]
 
     def unsaved_versions(self, project: ProjectId) -> frozenset[VersionName]:
-        rows = self._read(project, "SELECT DISTINCT version FROM unsaved")
+        rows = self._read(project, "SELECT DISTINCT version FROM unsaved_decisions")
         return frozenset(VersionName(row[0]) for row in rows)
 
     def begin(self, project: ProjectId, batch: str, reviews: Sequence[UnsavedReview]) -> None:

@@ -116,6 +116,9 @@ def test_the_index_of_a_new_version_keeps_what_was_decided_about_the_old_one(rev
     reviews.index(PETS, VersionName("al-0003-cccc"), [image(2, 0.8, cat=0.8)])
     assert reviews.undecided(PETS, None, 0, 0, 10) == [2]
     assert [one.task for one in reviews.unsaved(PETS, 10)] == [2]
+    assert reviews.unsaved_versions(PETS) == {NEW}
+    reviews.saved(PETS, reviews.unsaved(PETS, 10)[0], None)
+    assert reviews.unsaved_versions(PETS) == set()
 
 
 def test_images_that_need_no_review_are_dropped(reviews):
