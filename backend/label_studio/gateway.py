@@ -1,6 +1,7 @@
 """Translate between the domain and Label Studio: JSON and errors of the connectors."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -262,6 +263,11 @@ class LabelStudioGateway:
     def draft_results(self, project: ProjectId) -> Iterator[StoredResult]:
         with errors_translated():
             yield from map(_stored, self._client.results.drafts(project))
+
+    def current_result(self, listed: StoredResult) -> StoredResult | None:
+        with errors_translated():
+            found = self._client.results.read(ResultKind(listed.of.value), listed.id)
+        return None if found is None else replace(listed, result=found)
 
     def change_result(self, changed: StoredResult) -> str | None:
         kind = ResultKind(changed.of.value)

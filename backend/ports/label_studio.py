@@ -297,6 +297,10 @@ class LabelEditor(ProjectReader, Protocol):
         """Yield the unsaved changes of all people."""
         ...
 
+    def current_result(self, listed: StoredResult) -> StoredResult | None:
+        """Return what an annotation, draft or prediction holds now; None if it does not exist."""
+        ...
+
     def change_result(self, changed: StoredResult) -> str | None:
         """Store this result, all other fields as they are.
 

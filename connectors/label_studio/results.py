@@ -63,6 +63,14 @@ class Results:
             for one in self._calls.array(f"/api/tasks/{row['id']}/drafts"):
                 yield Holder(ResultKind.DRAFT, one["id"], row["id"], _listed(one["result"]))
 
+    def read(self, kind: ResultKind, number: int) -> Sequence[JsonObject] | None:
+        """The result as it is now; None if its holder does not exist."""
+        try:
+            found = self._calls.object("GET", f"/api/{kind.value}/{number}/")
+        except ResourceNotFound:
+            return None
+        return _listed(found.get("result"))
+
     def change(self, kind: ResultKind, number: int, result: Sequence[JsonObject]) -> str | None:
         """Replace a result; returns the new `updated_at`, None if its holder does not exist."""
         path = f"/api/{kind.value}/{number}/"

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from backend.domain.errors import BadInput
@@ -67,6 +68,10 @@ class FakeLabelEditor(FakeLabelStudio):
     def draft_results(self, project: ProjectId) -> Iterator[StoredResult]:
         for one in copy.deepcopy(list(self.unsaved.values())):
             yield StoredResult(ResultOf.DRAFT, one["id"], TaskId(one["task"]), one["result"])
+
+    def current_result(self, listed: StoredResult) -> StoredResult | None:
+        row = self._find(listed)
+        return None if row is None else replace(listed, result=copy.deepcopy(row["result"]))
 
     def change_result(self, changed: StoredResult) -> str | None:
         self._changes += 1

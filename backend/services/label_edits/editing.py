@@ -164,7 +164,10 @@ class LabelEditing:
     ) -> Counter[str]:
         self.backups.append(project, name, [_row(one) for one, _ in used])
         counts = Counter[str]()
-        for one, content in used:
+        for listed, content in used:
+            one = self._as_it_is_now(project, name, listed)
+            if one is None or not result_edit.uses(one.result, edit):
+                continue
             changed = replace(one, result=result_edit.edited(one.result, edit))
             moment = self.label_studio.change_result(changed)
             if moment is None:
@@ -172,9 +175,21 @@ class LabelEditing:
             counts[one.of.value] += 1
             if one.of is ResultOf.ANNOTATION:
                 self.changes.discount(project, 1)
-                self._note_change(project, one, content, moment)
+                if one == listed:  # else a person has just changed it
+                    self._note_change(project, one, content, moment)
             progress(Step.RELABEL, 0, 1, f"{one.of.value}: {counts[one.of.value]} changed")
         return counts
+
+    def _as_it_is_now(
+        self, project: ProjectId, name: str, listed: StoredResult
+    ) -> StoredResult | None:
+        """Return what people may have saved since it was listed; that is backed up as well."""
+        if listed.of is ResultOf.PREDICTION:
+            return listed
+        now = self.label_studio.current_result(listed)
+        if now is not None and now != listed:
+            self.backups.append(project, name, [{**_row(now), "newer": True}])
+        return now
 
     def _note_change(
         self, project: ProjectId, one: StoredResult, content: Json, moment: str

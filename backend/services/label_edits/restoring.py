@@ -122,10 +122,14 @@ def _without_markers(task: Json) -> Json:
 
 
 def _first_of_each(rows: Sequence[Json]) -> list[Json]:
-    """Return the oldest row of each annotation, draft and prediction."""
+    """Return the oldest row of each annotation, draft and prediction.
+
+    A `newer` row holds what a person saved between the listing and the change; it wins.
+    """
     oldest: dict[tuple[Any, Any], Mapping[str, Any]] = {}
     for row in _of_results(rows):
-        oldest.setdefault((row["what"], row["id"]), row)
+        key = row["what"], row["id"]
+        oldest[key] = row if row.get("newer") else oldest.get(key, row)
     return list(oldest.values())
 
 

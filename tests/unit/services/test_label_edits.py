@@ -171,6 +171,25 @@ class TestRename:
         scene.run(RENAME)
         assert scene.labels_of(scene.late) == ["Cat"]
 
+    def test_what_people_save_meanwhile_is_neither_lost_nor_forgotten_by_the_backup(self, scene):
+        contents = scene.label_studio.contents
+        dog = scene.label_studio.add_task(chosen("cat"))
+        gone = scene.label_studio.add_task(chosen("cat"))
+
+        def save(number):
+            if number == 1:
+                contents[scene.skipped]["annotations"][0]["result"] = chosen("cat", "bird")
+                contents[dog]["annotations"][0]["result"] = chosen("dog")
+                contents[gone]["annotations"].clear()
+
+        scene.label_studio.before_change = save
+        scene.run(RENAME)
+        assert scene.labels_of(scene.skipped) == ["Cat", "bird"]
+        assert scene.labels_of(dog) == ["dog"]
+        scene.restore()
+        assert scene.labels_of(scene.skipped) == ["cat", "bird"]
+        assert scene.labels_of(dog) == ["dog"]
+
     def test_the_drafts_are_counted_anew_where_some_changed(self, scene):
         scene.run(RENAME)
         assert scene.label_studio.recounts == 1
