@@ -86,15 +86,35 @@ class LabelRestore:
         back = {task for row in rows if row["what"] == "back" for task in row["tasks"]}
         there = {one.task for one in self.label_studio.task_results(project)}
         lost = {row["task"]["id"]: row["task"] for row in rows if row["what"] == "task"}
+        back |= self._came_back(project, rows, lost)
         missing = [lost[task] for task in lost if task not in back and task not in there]
         for start in range(0, len(missing), IMPORTED_AT_ONCE):
             progress(Step.RELABEL, start, len(missing), "tasks")
             batch = missing[start : start + IMPORTED_AT_ONCE]
+            tasks = [one["id"] for one in batch]
+            announced = {"what": "bringing", "tasks": tasks, "after": max(there, default=0)}
+            self.backups.append(project, name, [announced])
             self.label_studio.import_tasks(project, [_without_markers(one) for one in batch])
-            self.backups.append(
-                project, name, [{"what": "back", "tasks": [one["id"] for one in batch]}]
-            )
+            self.backups.append(project, name, [{"what": "back", "tasks": tasks}])
         return len(missing)
+
+    def _came_back(
+        self, project: ProjectId, rows: Sequence[Json], lost: Mapping[int, Json]
+    ) -> set[int]:
+        """Return the tasks that an import brought back before the restore broke off."""
+        done = [row["tasks"] for row in rows if row["what"] == "back"]
+        begun = [row for row in rows if row["what"] == "bringing" and row["tasks"] not in done]
+        if not begun:
+            return set()
+        listed = [
+            (one.task, one.content["data"]) for one in self.label_studio.task_results(project)
+        ]
+        return {
+            task
+            for row in begun
+            for task in row["tasks"]
+            if any(new > row["after"] and data == lost[task]["data"] for new, data in listed)
+        }
 
     def _version(self, project: ProjectId, rows: Sequence[Json]) -> None:
         """Make the version of before the current one, unless a newer one was trained since."""

@@ -365,6 +365,22 @@ class TestRestore:
         assert names
         assert all(found == {"al-0001-3f9c"} for found in names)
 
+    def test_tasks_come_back_once_though_the_restore_breaks_off_after_their_import(self, scene):
+        scene.run(WITH_IMAGES)
+        importing = scene.label_studio.import_tasks
+
+        def die_afterwards(project, contents):
+            importing(project, contents)
+            raise LabelStudioUnreachable("away")
+
+        scene.label_studio.import_tasks = die_afterwards
+        with pytest.raises(LabelStudioUnreachable):
+            scene.restore()
+        scene.label_studio.import_tasks = importing
+        scene.restore()
+        labels = sorted(scene.labels_of(task) for task in scene.label_studio.contents)
+        assert labels == [[], ["cat"], ["cat"], ["cat"], ["dog"]]
+
     def test_only_the_projects_own_backups_are_restored(self, scene):
         with pytest.raises(NotFound):
             scene.restore("job-9")
