@@ -21,6 +21,9 @@ GROUP_NAME = re.compile(r"group-[0-9]{3}")
 LIST_NAME = re.compile(r"(list-[0-9a-f]{6}-)([0-9]{4})-([0-9]{2})")
 """Name of a list of chosen tasks: which list, its edition, and the tasks' place in it."""
 
+REVIEW_NAME = re.compile(r"reviewed-[0-9a-f]{8}")
+"""Name of predictions that people corrected on the review page, in one batch."""
+
 MARKER_PREFIXES = ("group-", "list-")
 """With these begin the model versions of predictions that are no answers."""
 
@@ -62,6 +65,11 @@ def list_edition_of(name: str) -> str | None:
 def review_name() -> VersionName:
     """Return a new name for predictions that people corrected on the review page."""
     return VersionName(f"reviewed-{secrets.token_hex(4)}")
+
+
+def is_answer_of_ours(name: str) -> bool:
+    """Return whether a model version names answers of Autolabel, corrected ones included."""
+    return bool(VERSION_NAME.fullmatch(name) or REVIEW_NAME.fullmatch(name))
 
 
 def control_folder(version: Path, control: ControlName) -> Path:

@@ -14,7 +14,7 @@ from backend.domain.projects import BackendLink, Project, ProjectActivity
 from backend.domain.schema import LabelSchema
 from backend.domain.tab_titles import WALL, ListOrder, wall_title
 from backend.domain.task_lists import ListDraft, TaskList
-from backend.domain.version_names import GROUP_NAME, MARKER_PREFIXES, VERSION_NAME, group_name
+from backend.domain.version_names import GROUP_NAME, MARKER_PREFIXES, group_name, is_answer_of_ours
 from backend.label_studio import codec, labeling_config
 from backend.label_studio.errors import errors_translated
 from backend.label_studio.reviewed_predictions import prediction_of
@@ -181,9 +181,7 @@ class LabelStudioGateway:
 
     def forget_predictions(self, project: ProjectId, tasks: Sequence[TaskId]) -> None:
         with errors_translated():
-            self._client.predictions.delete_of_tasks(
-                project, tasks, lambda version: bool(VERSION_NAME.fullmatch(version))
-            )
+            self._client.predictions.delete_of_tasks(project, tasks, is_answer_of_ours)
 
     def refresh_tabs(self, project: ProjectId) -> None:
         with errors_translated():

@@ -15,6 +15,7 @@ from backend.domain.errors import NotFound
 from backend.domain.ids import ControlName, Label, ProjectId, TaskId, VersionName
 from backend.domain.schema import LabelSchema
 from backend.domain.task_lists import TaskList
+from backend.domain.version_names import review_name
 from backend.label_studio import labeling_config
 from backend.ports.label_studio import LabelStudio, TakenBack
 
@@ -239,10 +240,11 @@ class LabelStudioContract:
     def test_forgetting_the_predictions_of_tasks_spares_the_other_tasks_and_versions(
         self, scene, port, schema
     ):
-        for version in (OLD, NEW, THEIRS):
+        corrected = review_name()
+        for version in (OLD, NEW, THEIRS, corrected):
             self.predict(scene, schema, version, scene.tasks[:3])
         port.forget_predictions(scene.project, scene.tasks[:2])
-        for version in (OLD, NEW):
+        for version in (OLD, NEW, corrected):
             assert port.predicted(scene.project, version) == {scene.tasks[2]}
         assert port.predicted(scene.project, THEIRS) == set(scene.tasks[:3])
 

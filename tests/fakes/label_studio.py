@@ -21,7 +21,12 @@ from backend.domain.projects import BackendLink, Project, ProjectActivity
 from backend.domain.schema import LabelSchema
 from backend.domain.tab_titles import ListOrder, wall_title
 from backend.domain.task_lists import ListDraft, TaskList
-from backend.domain.version_names import VERSION_NAME, group_name, list_edition
+from backend.domain.version_names import (
+    VERSION_NAME,
+    group_name,
+    is_answer_of_ours,
+    list_edition,
+)
 from backend.ports.label_studio import Pushed, TakenBack
 from tests.fakes.domain import CHOICES
 
@@ -246,8 +251,9 @@ class FakeLabelStudio(FakeProjects):
                 yield deleted
 
     def forget_predictions(self, project: ProjectId, tasks: Sequence[TaskId]) -> None:
-        for key in [key for key in self.predictions if _is_ours(key[1]) and key[0] in set(tasks)]:
-            del self.predictions[key]
+        for task, version in list(self.predictions):
+            if is_answer_of_ours(version) and task in set(tasks):
+                del self.predictions[task, version]
 
     def refresh_tabs(self, project: ProjectId) -> None:
         self.has_tabs = True

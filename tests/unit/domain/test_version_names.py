@@ -9,6 +9,7 @@ from backend.domain.version_names import (
     VERSION_NAME,
     control_folder,
     group_name,
+    is_answer_of_ours,
     list_edition,
     list_edition_of,
     list_place,
@@ -67,4 +68,15 @@ def test_other_names_belong_to_no_list():
 def test_names_of_corrected_predictions_differ_and_are_no_versions():
     first, second = review_name(), review_name()
     assert first != second
+    assert is_answer_of_ours(first)
     assert not VERSION_NAME.fullmatch(first)
+
+
+@pytest.mark.parametrize("name", ["al-0007-3f9c", "im-0007-3f9c", "reviewed-0a1b2c3d"])
+def test_trained_imported_and_corrected_answers_are_ours(name):
+    assert is_answer_of_ours(name)
+
+
+@pytest.mark.parametrize("name", ["", "theirs", "reviewed-by-ann", "group-001", "al-0007-3f9c-2"])
+def test_markers_and_the_predictions_of_others_are_no_answers_of_ours(name):
+    assert not is_answer_of_ours(name)
