@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from rq import Worker
 
-from backend import wiring
+from backend import real_parts
 from backend.cli import project_checks
 from backend.cli.diagnosis import SEE_LOG, WHY, CheckResult, Diagnosis
 from backend.domain.errors import AutolabelError, BadInput, NotFound, OutOfSpace, Unavailable
@@ -73,7 +73,7 @@ def label_studio(settings: Settings) -> str:
     try:
         with (
             errors_translated(),
-            wiring.label_studio_client(settings, patience=0) as client,
+            real_parts.label_studio_client(settings, patience=0) as client,
         ):
             return f"{client.version()} at {url}"
     except (Unavailable, NotFound, BadInput) as exc:
@@ -83,7 +83,7 @@ def label_studio(settings: Settings) -> str:
 
 
 def token(settings: Settings) -> str:
-    with errors_translated(), wiring.label_studio_client(settings, patience=0) as client:
+    with errors_translated(), real_parts.label_studio_client(settings, patience=0) as client:
         return f"belongs to {client.whoami()['email']}"
 
 
@@ -105,7 +105,7 @@ def worker(settings: Settings) -> str:
 def web(settings: Settings) -> str:
     """Request the address that Label Studio is given, from this machine."""
     try:
-        with errors_translated(), wiring.http_client(settings, settings.public_url) as client:
+        with errors_translated(), real_parts.http_client(settings, settings.public_url) as client:
             health = client.request_json("GET", "/health", timeout=3)
         unwatched, nameless = health["unwatched_projects"], health.get("nameless_webhooks", 0)
     except (AutolabelError, LookupError, TypeError, AttributeError) as exc:
@@ -165,7 +165,7 @@ def _described(one: backbones.Backbone) -> str:
 
 
 def detector(settings: Settings) -> str:
-    wiring.families(settings, "cpu")[TaskKind.DETECTION].check()
+    real_parts.families(settings, "cpu")[TaskKind.DETECTION].check()
     return settings.detector
 
 
@@ -201,7 +201,7 @@ def connection(settings: Settings, project: ProjectId) -> str:
 
 
 def _connection(settings: Settings, project: ProjectId) -> str:
-    with errors_translated(), wiring.label_studio_client(settings, patience=0) as client:
+    with errors_translated(), real_parts.label_studio_client(settings, patience=0) as client:
         backends = client.registration.backends(project)
     ours = [one for one in backends if _is_ours(one["url"], settings)]
     if not ours:
@@ -217,7 +217,7 @@ def _connection(settings: Settings, project: ProjectId) -> str:
 
 
 def webhook(settings: Settings, project: ProjectId) -> str:
-    with errors_translated(), wiring.label_studio_client(settings, patience=0) as client:
+    with errors_translated(), real_parts.label_studio_client(settings, patience=0) as client:
         webhooks = client.registration.webhooks(project)
     ours = [one for one in webhooks if _is_ours(one["url"], settings)]
     if not any(one["is_active"] for one in ours):
@@ -239,7 +239,7 @@ def _polling(settings: Settings) -> str:
 
 
 def _schema(settings: Settings, project: ProjectId) -> LabelSchema:
-    with errors_translated(), wiring.label_studio_client(settings, patience=0) as client:
+    with errors_translated(), real_parts.label_studio_client(settings, patience=0) as client:
         return schema.parse(client.projects.get(project)["label_config"])
 
 

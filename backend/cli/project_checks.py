@@ -4,7 +4,7 @@ from dataclasses import replace
 from itertools import chain, islice
 from typing import Final
 
-from backend import wiring
+from backend import real_parts
 from backend.domain.answers import NoPrediction
 from backend.domain.errors import AutolabelError, Unavailable, UnreadableImage
 from backend.domain.faults import faults_of
@@ -21,7 +21,7 @@ IMAGES: Final = 3
 
 def switches(settings: Settings, project: ProjectId) -> str:
     """Check what people may have switched off in Label Studio."""
-    parts = wiring.real_parts(settings, patience=0)
+    parts = real_parts.real_parts(settings, patience=0)
     found, current = parts.label_studio.project(project), parts.versions.current(project)
     link = parts.label_studio.link(project, settings.public_url)
     if settings.poll_seconds:
@@ -42,11 +42,11 @@ def images(settings: Settings, project: ProjectId) -> str:
     Raises:
         UnreadableImage: with what is wrong, and the setting to change.
     """
-    parts = wiring.real_parts(settings, patience=0)
+    parts = real_parts.real_parts(settings, patience=0)
     schema = labeling_config.parse(parts.label_studio.project(project).label_config)
     labeled = (one.image for one in parts.label_studio.labeled(project, schema))
     some = list(islice(chain(parts.label_studio.unlabeled(project, schema), labeled), IMAGES))
-    with wiring.label_studio_client(settings, patience=0) as client:
+    with real_parts.label_studio_client(settings, patience=0) as client:
         files = open_image_files(settings, client, project)
         slots = list(files.digests(some))
         faults = [slot for slot in slots if isinstance(slot, NoPrediction)]

@@ -15,7 +15,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from rich.console import RenderableType
 
-from backend import wiring
+from backend import real_parts, wiring
 from backend.demo import images as demo_images
 from backend.demo import processes
 from backend.demo.images import DemoSet, Sample
@@ -95,7 +95,7 @@ def run(settings: Settings, plan: Plan) -> int:
         studio = running.enter_context(processes.label_studio(binary, folder))
         ours = processes.demo_settings(settings, folder, studio.url, studio.token)
         supervisor = running.enter_context(processes.backend(ours, folder / "autolabel.log"))
-        client = running.enter_context(wiring.label_studio_client(ours, patience=30))
+        client = running.enter_context(real_parts.label_studio_client(ours, patience=30))
         setup = ProjectSetup(client)
         upload = _upload(setup, images)
         annotated = _annotate(setup, upload, demo_images.to_annotate(images, plan.per_class))

@@ -31,7 +31,7 @@ from backend.domain.tab_titles import TabTitle
 from backend.models.classification.family import ClassifierFamily
 from backend.settings import Settings
 from backend.stores.ledgers import LedgerFiles
-from backend.wiring import use_cases
+from backend.use_cases import use_cases
 from tests.bench.bench_few_shot import DATA, Data, load, silent
 from tests.fakes.label_studio import FakeLabelStudio
 from tests.fakes.steps import FakeSteps

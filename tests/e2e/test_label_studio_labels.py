@@ -7,7 +7,7 @@ from backend.domain.jobs import JobRequest, JobState, Mode
 from backend.domain.label_edits import LabelChange, LabelEdit
 from backend.label_studio import label_config_edit
 from backend.label_studio.gateway import LabelStudioGateway
-from backend.wiring import use_cases
+from backend.use_cases import use_cases
 from connectors.label_studio.calls import Calls
 from tests.e2e.label_studio_api import import_tasks
 from tests.fakes.domain import a_job

@@ -13,7 +13,7 @@ from backend.ports.label_studio import LabelStudio
 from backend.ports.model_family import Family
 from backend.ports.progress import Steps
 from backend.ports.stores import Illustrations, Ledgers, StoredPredictions, Versions
-from backend.wiring import utc_now
+from backend.use_cases import utc_now
 from tests.fakes.backend import FakeBackend
 from tests.fakes.changes import FakeChanges
 from tests.fakes.domain import CHOICES

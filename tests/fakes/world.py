@@ -1,4 +1,4 @@
-"""A project whose use cases are wired by `backend.wiring`, on fakes and a real version store."""
+"""A project whose use cases are built by `backend.use_cases`, on fakes and a real version store."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -22,7 +22,7 @@ from backend.stores.polled_projects import PolledProjectFiles
 from backend.stores.project_folders import ProjectFolders
 from backend.stores.reviews import ReviewFiles
 from backend.stores.versions import VersionStore
-from backend.wiring import Parts, UseCases, use_cases, utc_now
+from backend.use_cases import Parts, UseCases, use_cases, utc_now
 from tests.fakes.audits import FakeAudits
 from tests.fakes.changes import FakeChanges
 from tests.fakes.illustrations import FakeIllustrations

@@ -18,7 +18,7 @@ from backend.stores.ledgers import LedgerFiles
 from backend.stores.predictions import PredictionStore
 from backend.stores.project_folders import ProjectFolders
 from backend.stores.versions import VersionStore
-from backend.wiring import UseCases, use_cases
+from backend.use_cases import UseCases, use_cases
 from tests.fakes.steps import quiet
 from tests.fakes.world import PROJECT, World, parts_in
 

@@ -7,7 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 from pydantic import SecretStr
 
-from backend import wiring
+from backend import real_parts, wiring
 from backend.domain.answers import Choices
 from backend.domain.ids import Label, ProjectId, TaskId
 from backend.domain.jobs import JobState
@@ -45,7 +45,7 @@ def app(redis_url: str, tmp_path: Path, label_studio: FakeLabelStudio) -> Applic
         label_studio_api_key=SecretStr("x"),
         train_debounce_seconds=0.2,
     )
-    parts = wiring.real_parts(settings, patience=0)
+    parts = real_parts.real_parts(settings, patience=0)
     return wiring.application(replace(parts, label_studio=label_studio))
 
 

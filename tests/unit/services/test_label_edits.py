@@ -15,7 +15,8 @@ from backend.domain.versions import Acceptance, Ledger
 from backend.label_studio import label_config_edit
 from backend.label_studio.source_files import LocalSourceFiles
 from backend.stores.jobs import report_json
-from backend.wiring import application, use_cases
+from backend.use_cases import use_cases
+from backend.wiring import application
 from tests.fakes.domain import CHOICES, a_job, a_version
 from tests.fakes.label_editor import FakeLabelEditor
 from tests.fakes.ledgers import FakeLedgers

@@ -15,7 +15,7 @@ from backend.domain.version_names import TRAINED, control_folder
 from backend.services.model_import import ModelImport
 from backend.services.training.train import CALIBRATED_FROM
 from backend.stores.versions import VersionStore
-from backend.wiring import utc_now
+from backend.use_cases import utc_now
 from tests.fakes.domain import CHOICES, a_version
 from tests.fakes.label_studio import FIRST, FakeLabelStudio
 from tests.fakes.models import ParityFamily, ParityModel

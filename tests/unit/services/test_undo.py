@@ -22,7 +22,7 @@ from backend.policies.certification import risk
 from backend.services.auto_accept import ACCEPTED_AT_ONCE, DELETED_AT_ONCE, AutoAccept, Undone
 from backend.services.undo import Undo, UndoQueue
 from backend.stores.ledgers import LedgerFiles
-from backend.wiring import utc_now
+from backend.use_cases import utc_now
 from tests.fakes.audited_projects import drawn_audit
 from tests.fakes.changes import FakeChanges
 from tests.fakes.jobs import FakeJobs
