@@ -34,7 +34,7 @@ def in_bucket(s3: str, monkeypatch: pytest.MonkeyPatch) -> ImageFolder:
     for name, value in {**given, "AWS_DEFAULT_REGION": "us-east-1"}.items():
         monkeypatch.setenv(name, value)
     fsspec.filesystem("s3").clear_instance_cache()
-    client = boto3.client("s3")
+    client = boto3.session.Session().client("s3")  # the default one would keep these credentials
     client.create_bucket(Bucket="photos")
     for path, text in {**FILES, "../other/e.jpg": ""}.items():
         client.put_object(Bucket="photos", Key=f"2026/{path}", Body=text.encode())
