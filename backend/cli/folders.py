@@ -1,12 +1,14 @@
 """`autolabel sync PROJECT URL`: a folder of images and a project, kept alike."""
 
 import time
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, NoReturn
 
 import typer
 
 from backend import settings, wiring
 from backend.cli.options import AsJson, Project
+from backend.domain.errors import Unavailable
 from backend.domain.ids import ProjectId
 from backend.presentation import sync_views, terminal
 
@@ -33,10 +35,22 @@ def sync(
     Safe to repeat: nothing is done twice.
     """
     synchronize = wiring.synchronization(settings.load(), url, ProjectId(project))
-    while True:
+
+    def once() -> None:
         with sync_views.progress(quiet=as_json) as progress:
             report = synchronize(progress, write_back=write_back)
         terminal.show(report, as_json, sync_views.report_lines)
-        if not watch:
-            return
-        time.sleep(every)
+
+    if watch:
+        repeat(once, lambda: time.sleep(every))
+    once()
+
+
+def repeat(once: Callable[[], None], pause: Callable[[], None]) -> NoReturn:
+    """Synchronize again and again; who does not answer is asked again after the pause."""
+    while True:
+        try:
+            once()
+        except Unavailable as exc:
+            terminal.complain("Not synchronized", str(exc))
+        pause()
