@@ -85,6 +85,8 @@ class Gap(StrEnum):
     """It answers a question that the editor hides beside its other answers."""
     OTHER_QUESTIONS = "other_questions"
     """It answers other questions and has no rectangle."""
+    SEVERAL_LABELS = "several_labels"
+    """It has several labels where the labeling config allows one."""
     DISAGREEMENT = "disagreement"
     """Several people annotated the image, and no answer has the most votes."""
     NOT_ASKED = "not_asked"

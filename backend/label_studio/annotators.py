@@ -21,6 +21,8 @@ OUR_ID = re.compile(r"\d{4}(-[0-9a-f]{10})+")
 
 _COPIED = ("prediction", "prediction-changed")
 
+_SAID_NOTHING = (Gap.NOT_ASKED, Gap.OTHER_QUESTIONS)
+
 
 def combined(annotations: Sequence[Json], schema: LabelSchema) -> ReadAnnotation:
     """Return what the annotations of a task say together; at least one is needed."""
@@ -80,7 +82,8 @@ def _person(annotation: Json) -> object:
 def _vote(name: ControlName, votes: Sequence[ReadAnnotation]) -> Answer | Unanswered:
     """Return the answer that most give.
 
-    A tie of one answer with labels and an empty one is no tie: the former is not wiped out.
+    A tie of one answer with labels and an empty one is no tie: the former is not wiped out. Nor is
+    there nothing where somebody found what cannot be placed.
     """
     parties = list[list[Answer]]()
     for answer in (vote.answers[name] for vote in votes if name in vote.answers):
@@ -90,9 +93,17 @@ def _vote(name: ControlName, votes: Sequence[ReadAnnotation]) -> Answer | Unansw
         else:
             party.append(answer)
     if not parties:
-        return next((vote.unanswered[name] for vote in votes), Unanswered(Gap.NOT_ASKED))
+        return _unplaced(name, votes) or votes[0].unanswered[name]
     most = max(len(party) for party in parties)
     largest = [party for party in parties if len(party) == most]
     labeled = [party for party in largest if party[0].labels]
     winners = labeled or largest
-    return winners[0][0] if len(winners) == 1 else Unanswered(Gap.DISAGREEMENT)
+    if len(winners) > 1:
+        return Unanswered(Gap.DISAGREEMENT)
+    return winners[0][0] if labeled else _unplaced(name, votes) or winners[0][0]
+
+
+def _unplaced(name: ControlName, votes: Sequence[ReadAnnotation]) -> Unanswered | None:
+    """Return why somebody's answer to a control cannot be placed, None where all can."""
+    reasons = (vote.unanswered[name] for vote in votes if name in vote.unanswered)
+    return next((one for one in reasons if one.gap not in _SAID_NOTHING), None)

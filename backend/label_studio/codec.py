@@ -22,10 +22,10 @@ from backend.domain.audits import AuditLabels
 from backend.domain.geometry import Box, to_percent
 from backend.domain.ids import ControlName, TaskId, VersionName
 from backend.domain.json import Json
-from backend.domain.schema import Control, ControlTag, LabelSchema, TaskKind
+from backend.domain.schema import Control, ControlTag, LabelSchema
 from backend.label_studio import task_data
 from backend.label_studio.annotators import combined, counted, is_blind, is_by_person
-from backend.label_studio.results import items, read, value_of
+from backend.label_studio.results import items, read
 
 # --- tasks -------------------------------------------------------------------------------------
 
@@ -165,7 +165,7 @@ def fits(prediction: Json, schema: LabelSchema) -> bool:
     results = items(prediction, "result")
     found = read(results, schema)
     given = {name for name, one in found.answers.items() if one.labels}
-    return {_asking(one, schema) for one in results} <= given and not _has_surplus(results, schema)
+    return {_asking(one, schema) for one in results} <= given
 
 
 def _asking(result: Json, schema: LabelSchema) -> ControlName | None:
@@ -180,13 +180,6 @@ def _asking(result: Json, schema: LabelSchema) -> ControlName | None:
         ),
         None,
     )
-
-
-def _has_surplus(results: Sequence[Json], schema: LabelSchema) -> bool:
-    """Return whether a single choice has several labels: the config allowed more before."""
-    single = {control.name for control in schema.controls if control.kind is TaskKind.SINGLE}
-    chosen = [value_of(one).get("choices") for one in results if one.get("from_name") in single]
-    return any(isinstance(one, list) and len(cast(list[object], one)) > 1 for one in chosen)
 
 
 def _by_box(regions: Iterable[Region]) -> Mapping[Box, Sequence[Region]]:

@@ -83,4 +83,4 @@ def _geometry(tag: ConfigTag, tags: Sequence[ConfigTag]) -> tuple[str, ...]:
 def _kind(tag: ConfigTag) -> TaskKind:
     if tag.kind != "choices":
         return TaskKind.DETECTION
-    return TaskKind.MULTI if tag.get("choice") == "multiple" else TaskKind.SINGLE
+    return TaskKind.MULTI if tag.word("choice") == "multiple" else TaskKind.SINGLE

@@ -25,8 +25,12 @@ class ConfigTag:
     def get(self, attribute: str, absent: str = "") -> str:
         return self.attributes.get(attribute, absent)
 
+    def word(self, attribute: str) -> str:
+        """Return the value of an attribute that is one of several words, in lower case."""
+        return self.get(attribute).strip().lower()
+
     def flag(self, attribute: str) -> bool:
-        return self.get(attribute).strip().lower() == "true"
+        return self.word(attribute) == "true"
 
     def is_in(self, other: "ConfigTag") -> bool:
         return any(parent is other for parent in self.parents)

@@ -25,6 +25,9 @@ HINT = "Use <Image> with <Choices> or <RectangleLabels> in Settings > Labeling I
 
 SHAPES = {"rectangle", "labels"}
 
+FILTER = "filter"
+"""Narrows the labels that the editor lists; it asks nothing, though it has a `toName`."""
+
 
 def parse(label_config: str) -> LabelSchema:
     """Return the schema of a labeling config.
@@ -36,7 +39,7 @@ def parse(label_config: str) -> LabelSchema:
     images = {tag.get("name"): tag for tag in tags if tag.kind == "image"}
     if not images:
         raise UnsupportedConfig("the labeling config has no <Image> tag", HINT)
-    asking = [tag for tag in tags if tag.get("toname")]
+    asking = [tag for tag in tags if tag.get("toname") and tag.kind != FILTER]
     refused = {id(tag): why for tag in asking if (why := _obstacle(tag, tags, images))}
     learned = [tag for tag in asking if id(tag) not in refused and tag.kind != "rectangle"]
     controls = [control_of(tag, tags) for tag in learned]

@@ -134,7 +134,9 @@ def _choices(control: Control, results: Sequence[Json]) -> Choices | Unanswered:
         return Unanswered(Gap.NO_LABEL)
     chosen = {by_path[path] for path in inner}
     labels = tuple(label for label in control.labels if label in chosen)
-    return Choices(labels[:1] if control.kind is TaskKind.SINGLE else labels)
+    if control.kind is TaskKind.SINGLE and len(labels) > 1:
+        return Unanswered(Gap.SEVERAL_LABELS, (" + ".join(labels),))
+    return Choices(labels)
 
 
 def _is_around(path: tuple[str, ...], paths: Iterable[tuple[str, ...]]) -> bool:

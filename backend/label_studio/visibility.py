@@ -55,7 +55,7 @@ def _of(
 def _condition(
     tag: ConfigTag, asked: Mapping[ControlName, ConfigTag], tags: Sequence[ConfigTag]
 ) -> ShowWhen | str | None:
-    when, value = tag.get("visiblewhen"), tag.get("whenchoicevalue")
+    when, value = tag.word("visiblewhen"), tag.get("whenchoicevalue")
     if when == REGION:
         return f'visibleWhen="{when}": answers about a selected region cannot be learned'
     if when not in CHOICE and (when or not value):  # the editor always shows it

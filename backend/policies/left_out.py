@@ -62,6 +62,7 @@ def _sentence(one: LeftOut, schema: LabelSchema, project: ProjectId, images: int
     special: Mapping[Gap, Callable[[], str]] = {
         Gap.UNKNOWN_LABEL: lambda: _unknown_label(one, schema, project),
         Gap.UNKNOWN_CONTROL: lambda: _unknown_control(one),
+        Gap.SEVERAL_LABELS: lambda: _several_labels(one),
         Gap.DISAGREEMENT: lambda: _disagreement(one),
     }
     cause = special[one.gap]() if one.gap in special else CAUSES[one.gap]
@@ -90,13 +91,24 @@ def _unknown_control(one: LeftOut) -> str:
     )
 
 
-def _disagreement(one: LeftOut) -> str:
-    tasks = ", ".join(map(str, one.tasks))
-    more = " and more" if one.images > len(one.tasks) else ""
+def _several_labels(one: LeftOut) -> str:
     return (
-        f"annotators who disagree, so it is unclear: tasks {tasks}{more}. Decide by marking one "
+        f"several labels where one is allowed, so it is unclear: {_listed(one.names)} on "
+        f"{_tasks(one)}. Choose one in Label Studio, or allow several in the labeling config "
+        '(choice="multiple")'
+    )
+
+
+def _disagreement(one: LeftOut) -> str:
+    return (
+        f"annotators who disagree, so it is unclear: {_tasks(one)}. Decide by marking one "
         "annotation of each as ground truth"
     )
+
+
+def _tasks(one: LeftOut) -> str:
+    more = " and more" if one.images > len(one.tasks) else ""
+    return f"tasks {', '.join(map(str, one.tasks))}{more}"
 
 
 def _other_questions(one: LeftOut, schema: LabelSchema, images: int) -> str:

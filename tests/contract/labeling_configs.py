@@ -169,6 +169,7 @@ CORPUS = {
     "options from the data": written(
         boxes("r") + '<Choices name="c" toName="img" value="$options"/>', "r", "c"
     ),
+    "a filter of labels": written('<Filter name="f" toName="r"/>' + boxes("r"), "r"),
     "a note": written(boxes("r") + '<TextArea name="note" toName="img"/>', "r", "note"),
     "a rating": written(choices("c") + '<Rating name="stars" toName="img"/>', "c", "stars"),
     "a number": written(choices("c") + '<Number name="n" toName="img" min="0" max="9"/>', "c", "n"),

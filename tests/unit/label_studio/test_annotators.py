@@ -68,6 +68,18 @@ def test_two_who_saw_nothing_outvote_one():
     assert read(BOXES, drew("a", 1), said([], 2), said([], 3)).answers == {"r": Regions(())}
 
 
+def test_there_is_not_nothing_where_somebody_drew_what_cannot_be_placed():
+    unclear = {"r": Unanswered(Gap.UNKNOWN_LABEL, ("A",))}
+    for found in (read(BOXES, drew("A", 1), said([], 2)), read(BOXES, said([], 1), drew("A", 2))):
+        assert (found.answers, found.unanswered) == ({}, unclear)
+    assert read(BOXES, drew("A", 1), drew("a", 2)).answers["r"].labels == ("a",)
+
+
+def test_of_those_who_answered_nothing_the_reason_to_mend_is_told():
+    found = read(CHOICES, said([], 1), chose("CAT", 2))
+    assert found.unanswered == {"c": Unanswered(Gap.UNKNOWN_LABEL, ("CAT",))}
+
+
 def test_ground_truth_needs_no_majority():
     truth = chose("dog", 3, ground_truth=True)
     assert read(CHOICES, chose("cat", 1), chose("cat", 2), truth).answers == {

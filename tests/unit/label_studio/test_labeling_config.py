@@ -95,6 +95,16 @@ def test_names_of_tags_and_attributes_count_in_any_case():
     ]
 
 
+def test_words_in_attributes_count_in_any_case():
+    read = parsed(
+        '<Choices name="c" toName="img" choice="Multiple"><Choice value="a"/><Choice value="b"/>'
+        '</Choices><Choices name="d" toName="img" visibleWhen="Choice-Selected" whenTagName="c">'
+        '<Choice value="x"/><Choice value="y"/></Choices>'
+    )
+    assert [one.kind for one in read.controls] == [TaskKind.MULTI, TaskKind.SINGLE]
+    assert read.controls[1].shown_when
+
+
 def test_the_text_of_an_option_is_its_value():
     read = parsed(
         '<Choices name="c" toName="img"><Choice>cat</Choice><Choice>dog</Choice></Choices>'

@@ -135,6 +135,21 @@ def test_an_unknown_choice_is_never_none_of_them():
     assert renamed.unanswered["c"] == Unanswered(Gap.UNKNOWN_CONTROL, ("old_name",))
 
 
+@pytest.mark.parametrize(
+    "results",
+    [[choice("quality", "bad", "good")], [choice("quality", "good"), choice("quality", "bad")]],
+    ids=["in one result", "in two results"],
+)
+def test_two_answers_to_a_question_that_allows_one_are_unclear(results):
+    found = read(results, labeling_config.parse(JUDGED.format("")))
+    assert found.unanswered["quality"] == Unanswered(Gap.SEVERAL_LABELS, ("good + bad",))
+
+
+def test_the_same_answer_twice_is_one_answer():
+    found = read([choice("quality", "bad", "bad")], labeling_config.parse(JUDGED.format("")))
+    assert found.answers["quality"] == Choices(("bad",))
+
+
 def test_nested_choices_are_read_by_path():
     cat, plant = Label("animal > cat"), Label("p")
     chosen = [["animal", "cat"], ["p"]]

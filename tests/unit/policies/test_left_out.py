@@ -65,6 +65,7 @@ def test_a_label_unlike_all_others_is_renamed_to_whatever_the_reader_chooses():
         (Gap.OTHER_IMAGE, "another image"),
         (Gap.NO_AREA, "without any area"),
         (Gap.HIDDEN_ANSWERS, "it is hidden"),
+        (Gap.SEVERAL_LABELS, "so it is unclear: 'yolo' (3) on tasks 1, 2, 3. Choose one"),
         (Gap.DISAGREEMENT, "annotators who disagree, so it is unclear: tasks 1, 2, 3. Decide"),
     ],
 )
