@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from backend.processes.label_studio_server import LabelStudioProcess, free_port
 from backend.processes.supervisor import Supervisor
 from backend.settings import Settings, environment
+from tests import plain_http
 from tests.exported_backbone import shared
 from tests.integration.polling import eventually
 
@@ -73,12 +74,12 @@ class Autolabel:
             self.settings.basic_auth_password.get_secret_value(),
         )
         auth = login if login[0] else None
-        return httpx.request(method, url, json=body, auth=auth, timeout=60, trust_env=False)
+        return plain_http.request(method, url, json=body, auth=auth)
 
     def send(self, path: str, content: bytes, headers: dict[str, str]) -> httpx.Response:
         """A POST of just these bytes."""
         url = f"{self.settings.public_url}{path}"
-        return httpx.post(url, content=content, headers=headers, timeout=60, trust_env=False)
+        return plain_http.request("POST", url, content=content, headers=headers)
 
     def run(self, *arguments: object, **changes: str) -> subprocess.CompletedProcess[str]:
         """One command in a process of its own, with some settings changed."""

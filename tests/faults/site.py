@@ -18,6 +18,7 @@ from backend.processes.embedded_redis import EmbeddedRedis
 from backend.processes.label_studio_server import LabelStudioProcess
 from backend.processes.supervisor import Supervisor
 from backend.stores.ledgers import LedgerFiles
+from tests import plain_http
 from tests.e2e.autolabel import Autolabel, settings_for
 from tests.e2e.digits import answer, write_images
 from tests.exported_backbone import shared
@@ -121,7 +122,7 @@ class Site:
         """Past the proxy, straight to Label Studio."""
         headers = {"Authorization": f"Token {self.studio.token}"}
         url = f"{self.studio.url}{path}"
-        found = httpx.request(method, url, headers=headers, timeout=60, trust_env=False, **parts)
+        found = plain_http.request(method, url, headers=headers, **parts)
         found.raise_for_status()
         return found.json() if found.content else None
 

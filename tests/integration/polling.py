@@ -10,11 +10,15 @@ Found = TypeVar("Found")
 
 
 def eventually(look: Callable[[], Found], seconds: float = 90) -> Found:
-    """What `look` finds as soon as it finds something; fails when that takes too long."""
-    deadline = time.monotonic() + seconds
+    """What `look` finds as soon as it finds something; fails when that takes too long.
+
+    It looks less often the longer it takes: looking costs the processor time that others need.
+    """
+    begun = time.monotonic()
     while not (found := look()):
-        assert time.monotonic() < deadline, f"nothing within {seconds} s"
-        time.sleep(0.02)
+        waited = time.monotonic() - begun
+        assert waited < seconds, f"nothing within {seconds} s"
+        time.sleep(min(max(waited / 20, 0.02), 0.3))
     return found
 
 
