@@ -171,7 +171,10 @@ class Settings(BaseSettings):
         "backend; 0 means off",
     )
     train_debounce_seconds: float = Field(
-        30, ge=0, description="time without new annotations before an automatic training starts"
+        30,
+        ge=0,
+        description="time without new annotations before an automatic training starts; at most 5 s "
+        "before the first",
     )
     train_longest_wait_seconds: float = Field(
         300, ge=0, description="longest wait for that pause while people go on annotating"

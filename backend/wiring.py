@@ -16,6 +16,7 @@ from backend.jobs.redis_client import QUICK, RedisClient
 from backend.jobs.redis_keys import RedisKeys
 from backend.label_studio.gateway import LabelStudioGateway
 from backend.label_studio.image_folder import open_folder
+from backend.policies.preconditions import Minimum
 from backend.ports.progress import Steps
 from backend.processes.auto_train_loop import AutoTrainLoop
 from backend.processes.embedded_redis import redis_url
@@ -26,12 +27,14 @@ from backend.services.application import Application
 from backend.services.auto_train import consuming
 from backend.services.connecting import Connecting
 from backend.services.embedding_ahead import EmbeddingAhead
+from backend.services.first_wall import FirstWall
 from backend.services.model_export import ModelExport
 from backend.services.model_import import ModelImport
 from backend.services.polling import Polling
 from backend.services.publishing.deferred_cleanup import DeferredCleanup
 from backend.services.synchronize import Synchronization
 from backend.settings import Settings
+from backend.stores.first_walls import FirstWallFiles
 from backend.stores.jobs import JobFiles
 from backend.stores.ledgers import LedgerFiles
 from backend.stores.project_folders import ProjectFolders
@@ -50,13 +53,14 @@ def backend(settings: Settings) -> Application:
 def application(parts: Parts) -> Application:
     """Return the use cases behind the interface that the web process and the commands call."""
     settings, cases = parts.settings, use_cases(parts)
-    files = JobFiles(settings.data_dir)
+    files, url = JobFiles(settings.data_dir), partial(redis_url, settings, **QUICK)
     return Application(
         label_studio=Connecting(
             parts.label_studio,
             parts.origins,
             parts.jobs,
             parts.polled,
+            CleanupQueue(url, settings.data_dir),
             settings.poll_seconds,
             settings.public_url,
         ),
@@ -73,7 +77,7 @@ def application(parts: Parts) -> Application:
         review_saving=cases.review_saving,
         job_folder=lambda job: files.folder(job.request.project, job.id),
         origins=parts.origins,
-        queue_answers=RedisClient(partial(redis_url, settings, **QUICK), quick=True).answers,
+        queue_answers=RedisClient(url, quick=True).answers,
     )
 
 
@@ -157,7 +161,8 @@ def runner(settings: Settings) -> Callable[[JobId], None]:
 def cleaner(settings: Settings) -> Callable[[ProjectId], None]:
     """Return the function that does a project's work for idle times, in the work horse.
 
-    That is a cleanup, then the embedding by the stronger encoder of the settings.
+    That is what to label first in a new project, then a cleanup, then the embedding by the stronger
+    encoder of the settings.
     """
     url = partial(redis_url, settings)
     board, cleanups = JobBoard(url, settings.data_dir), CleanupQueue(url, settings.data_dir)
@@ -168,6 +173,7 @@ def cleaner(settings: Settings) -> Callable[[ProjectId], None]:
     def clean(project: ProjectId) -> None:
         parts = real_parts(settings, settings.label_studio_patience, project=project)
         parts.origins.require(parts.label_studio.project(project))
+        first_wall = _first_wall(parts, cleanups.jobs_wait)
         cleanup = DeferredCleanup(
             parts.label_studio, parts.versions, parts.ledgers, parts.reviews, must_wait
         )
@@ -178,11 +184,25 @@ def cleaner(settings: Settings) -> Callable[[ProjectId], None]:
             must_stop=cleanups.jobs_wait,
             others_wait=cleanups.others_wait,
         )
-        done = cleanup(project) and embed(project)
+        done = first_wall(project) and cleanup(project) and embed(project)
         if not done and board.live(project) is None:  # else its own job requests it
             cleanups.request(project)
 
     return clean
+
+
+def _first_wall(parts: Parts, must_stop: Callable[[], bool]) -> FirstWall:
+    settings = parts.settings
+    return FirstWall(
+        parts.label_studio,
+        parts.extractor,
+        parts.ledgers,
+        FirstWallFiles(settings.data_dir),
+        use_cases(parts).readiness.status,
+        Minimum(settings.min_labels, settings.min_images_per_label),
+        settings.seed,
+        must_stop,
+    )
 
 
 def model_import(settings: Settings) -> ModelImport:

@@ -68,7 +68,8 @@ class JobRequest:
     Request parsing, the OpenAPI document, the page's forms and the Data Manager dialog take the
     limits and descriptions from here. Only parsing (`backend.jobs.requests`) enforces the limits
     of single fields; rules about several fields hold for every instance. `undoes` is the job whose
-    annotations an undo deletes, `edit` the operation of a relabeling.
+    annotations an undo deletes, `edit` the operation of a relabeling. `by_itself` says that no
+    person asked for the job.
 
     Raises:
         BadInput: when fields contradict each other.
@@ -119,6 +120,7 @@ class JobRequest:
     ] = 20
     undoes: JobId | None = None
     edit: LabelEdit | None = None
+    by_itself: bool = False
 
     def __post_init__(self) -> None:
         if (self.mode is Mode.RELABELING) != (self.edit is not None):

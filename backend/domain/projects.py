@@ -99,6 +99,7 @@ class ProjectStatus:
     """The status of a project: whether a job may start and, if not, every reason.
 
     `skipped` counts tasks that somebody skipped and nobody labeled; they are not in `unlabeled`.
+    `missing` is the least number of images to label before a training may start.
     """
 
     project: Project
@@ -112,6 +113,7 @@ class ProjectStatus:
     trigger: Decision | None = None
     left_out: tuple[LeftOut, ...] = ()
     skipped: int = 0
+    missing: int = 0
 
     @property
     def ready(self) -> bool:

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from statistics import fmean
 
-from backend.domain.answers import Answer, Answers, Choices, Region, Regions
+from backend.domain.answers import Answer, Answers, Choices, Prediction, Region, Regions
 from backend.domain.geometry import Box
 from backend.domain.ids import ControlName, Label, TaskId, VersionName
 
@@ -98,6 +99,20 @@ class ReviewPart:
     control: ControlName
     labels: tuple[Label, ...]
     box: Box | None = None
+
+
+def confidence(prediction: Prediction) -> float:
+    """Return the mean confidence in the labels of an image's rectangles, as the label table has it.
+
+    That of the whole image where there are none: it is near 0 for many rectangles, of which one is
+    likely to need an edit.
+    """
+    found: dict[Label, list[float]] = {}
+    for answer in prediction.answers.values():
+        for region in answer.regions if isinstance(answer, Regions) else ():
+            if region.score is not None:
+                found.setdefault(region.label, []).append(region.score)
+    return fmean(map(fmean, found.values())) if found else prediction.score
 
 
 def parts(answers: Answers) -> list[ReviewPart]:

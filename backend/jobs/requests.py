@@ -13,11 +13,14 @@ from backend.domain.json import Json, JsonObject
 from backend.domain.label_edits import LabelEdit
 
 FIELDS = tuple(
-    field.name for field in fields(JobRequest) if field.name not in {"project", "undoes", "edit"}
+    field.name
+    for field in fields(JobRequest)
+    if field.name not in {"project", "undoes", "edit", "by_itself"}
 )
 """What the body of `POST /api/projects/<id>/jobs` may contain.
 
-The address names the project. Undo and label operations have routes of their own.
+The address names the project. Undo and label operations have routes of their own; what the backend
+starts by itself has none.
 """
 
 EDIT_FIELDS = tuple(field.name for field in fields(LabelEdit))

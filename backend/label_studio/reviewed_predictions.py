@@ -1,9 +1,11 @@
 """Read predictions back for the review page, and mark those that a person found wrong."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 
-from backend.domain.answers import Prediction
-from backend.domain.ids import Label, VersionName
+from backend.domain.answers import Answer, Answers, Prediction, Regions
+from backend.domain.ids import ControlName, Label, VersionName
 from backend.domain.json import Json
 from backend.domain.schema import LabelSchema
 from backend.label_studio import codec
@@ -26,12 +28,32 @@ def prediction_of(task: Json, version: VersionName, schema: LabelSchema) -> Pred
     }
     return Prediction(
         image=codec.image_ref(task, schema),
-        answers=codec.answers(results, schema),
+        answers=_with_scores(codec.answers(results, schema), results, schema),
         score=min(1.0, max(0.0, _number(found[0], "score"))),
         version=version,
         size=next(iter(sizes.values()), (0, 0)),
         sizes=sizes,
     )
+
+
+def _with_scores(answers: Answers, results: Sequence[Json], schema: LabelSchema) -> Answers:
+    """Return the answers with the confidence in each rectangle, where the results have one."""
+    scores = {
+        (control, region): _number(one, "score")
+        for one in results
+        if "score" in one
+        for control, answer in codec.answers([one], schema).items()
+        if isinstance(answer, Regions)
+        for region in answer.regions
+    }
+
+    def scored(control: ControlName, answer: Answer) -> Answer:
+        if not isinstance(answer, Regions):
+            return answer
+        regions = (replace(one, score=scores.get((control, one))) for one in answer.regions)
+        return Regions(tuple(regions))
+
+    return {control: scored(control, answer) for control, answer in answers.items()}
 
 
 def label_confidence(prediction: Json, schema: LabelSchema) -> dict[Label, float]:

@@ -62,9 +62,10 @@ def of_answer(title: str, key: str, data_key: str) -> Tab:
 def of_list(title: str, edition: str, order: ListOrder) -> Tab:
     """Return the tab of a list of chosen tasks, each of which has a marker of this edition.
 
-    What to label next is a wall of images: nothing is known of them yet that a table could show.
+    What to label next is a wall of images, which leave it once labeled: nothing is known of them
+    yet that a table could show.
     """
     marked = where("predictions_model_versions", "contains", [edition])
     if title == TabTitle.NEXT_PICKS:
-        return Tab(title, (marked,), _ORDERINGS[order], (TASK_DATA,), grid=True)
+        return Tab(title, (*WAITING, marked), _ORDERINGS[order], (TASK_DATA,), grid=True)
     return Tab(title, (marked,), _ORDERINGS[order], OF_LISTED)

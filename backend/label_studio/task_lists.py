@@ -34,10 +34,10 @@ class TaskLists:
     def show(self, project: ProjectId, draft: ListDraft) -> None:
         """Let the tab list the marked tasks in place of earlier ones; without any, delete it."""
         title, tasks = draft.tasks.title, draft.tasks.tasks
-        if not tasks:
+        if tasks:
+            self._client.tabs.ensure(project, [of_list(title, draft.edition, draft.tasks.order)])
+        else:
             self._client.tabs.remove(project, title)
-            return
-        self._client.tabs.ensure(project, [of_list(title, draft.edition, draft.tasks.order)])
         self._clear_earlier(project, draft)
 
     def _clear_earlier(self, project: ProjectId, draft: ListDraft) -> None:

@@ -69,8 +69,8 @@ def reasons(schema: LabelSchema, counts: Counts, minimum: Minimum) -> tuple[Reas
     A control without any label is no reason, unless no control has one.
     """
     several = len(schema.controls) > 1
-    asked = _trained(schema, counts) or schema.controls
-    in_use = sum(_used(counts.of(control)) for control in asked)
+    asked = trained(schema, counts) or schema.controls
+    in_use = labels_in_use(asked, counts)
     shortages = [
         reason
         for control in asked
@@ -89,11 +89,11 @@ def reasons(schema: LabelSchema, counts: Counts, minimum: Minimum) -> tuple[Reas
 
 def warnings(schema: LabelSchema, counts: Counts, minimum: Minimum) -> tuple[str, ...]:
     """Return what people should know even if a training may start."""
-    trained = _trained(schema, counts)
-    unused = [one for one in schema.controls if trained and one not in trained]
+    learned = trained(schema, counts)
+    unused = [one for one in schema.controls if learned and one not in learned]
     lines = [f"'{control.name}' is left out: it has no labels yet" for control in unused]
     lines += [
-        line for control in trained for line in _label_warnings(counts.of(control), minimum.images)
+        line for control in learned for line in _label_warnings(counts.of(control), minimum.images)
     ]
     if counts.excluded:
         lines.append(
@@ -103,7 +103,7 @@ def warnings(schema: LabelSchema, counts: Counts, minimum: Minimum) -> tuple[str
     return tuple(lines)
 
 
-def _trained(schema: LabelSchema, counts: Counts) -> list[Control]:
+def trained(schema: LabelSchema, counts: Counts) -> list[Control]:
     """Return the controls with at least one label."""
     return [control for control in schema.controls if any(counts.of(control).values())]
 
@@ -149,7 +149,7 @@ def incomplete(schema: LabelSchema, counts: Counts | None = None) -> tuple[Reaso
 
     `counts` tells which controls have labels to learn from; without, that is not checked.
     """
-    learned = _trained(schema, counts) if counts else schema.controls
+    learned = trained(schema, counts) if counts else schema.controls
     untaught = [f"'{one.name}' (no labels yet)" for one in schema.controls if one not in learned]
     return tuple(
         Reason(
@@ -170,6 +170,21 @@ def none_chosen(tasks: int) -> Reason:
     return replace(NOTHING_LEFT, message=message, hint=hint)
 
 
+def labels_in_use(controls: Iterable[Control], counts: Counts) -> int:
+    return sum(_used(counts.of(control)) for control in controls)
+
+
+def labels_needed(
+    control: Control, images: Mapping[Label, int], minimum: Minimum, in_use: int
+) -> int:
+    """Return how many labels of a control a training needs; `in_use` counts all controls' labels.
+
+    Rectangles of one label are enough where the labels of all controls are.
+    """
+    need = minimum.labels if control.is_drawn else max(FEWEST_CHOICES, minimum.labels)
+    return 1 if control.is_drawn and _used(images) and in_use >= need else need
+
+
 def _used(images: Mapping[Label, int]) -> int:
     return sum(count > 0 for count in images.values())
 
@@ -178,9 +193,8 @@ def _too_few_labels(
     control: Control, images: Mapping[Label, int], minimum: Minimum, in_use: int, *, several: bool
 ) -> Iterable[Reason]:
     """Yield why a control has too few labels; `in_use` counts those of all controls."""
-    used = _used(images)
-    need = minimum.labels if control.is_drawn else max(FEWEST_CHOICES, minimum.labels)
-    if used >= need or (control.is_drawn and used and in_use >= need):
+    used, need = _used(images), labels_needed(control, images, minimum, in_use)
+    if used >= need:
         return
     where = f" in '{control.name}'" if several else ""
     hint = f"Label images with {_many(need - used, 'more label')}, {minimum.images} each"

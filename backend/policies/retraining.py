@@ -59,6 +59,8 @@ class RetrainingPolicy:
         gain: the share of the error that a training should be expected to remove.
         fewest: least number of new images.
         least_share: least number of new images as a share of the labeled ones.
+        first_debounce: upper limit of `debounce` before the first training, which people wait for.
+        first_longest_wait: upper limit of `longest_wait` before it.
     """
 
     debounce: float = 5
@@ -67,11 +69,23 @@ class RetrainingPolicy:
     gain: float = 0.1
     fewest: int = 10
     least_share: float = 0.1
+    first_debounce: float = 5
+    first_longest_wait: float = 15
+
+    def after(self, history: Sequence[PastTraining]) -> "RetrainingPolicy":
+        """Return the policy that holds after these trainings; the first one waits less."""
+        if history:
+            return self
+        return replace(
+            self,
+            debounce=min(self.debounce, self.first_debounce),
+            longest_wait=min(self.longest_wait, self.first_longest_wait),
+        )
 
 
 def decide(situation: Situation, policy: RetrainingPolicy | None = None) -> Decision:
     """Return yes, or no with the first reason to wait."""
-    policy = policy or RetrainingPolicy()
+    policy = (policy or RetrainingPolicy()).after(situation.history)
     wanted = images_wanted(situation.history, policy)
     reasons_to_wait = (
         (situation.busy, "a training of this project is running"),
@@ -100,7 +114,8 @@ def decide(situation: Situation, policy: RetrainingPolicy | None = None) -> Deci
 def lacks_only_quiet(situation: Situation, policy: RetrainingPolicy) -> bool:
     """Return whether a training would start now if people paused."""
     paused = replace(situation, quiet=float("inf"))
-    return situation.quiet < policy.debounce and decide(paused, policy).yes
+    debounce = policy.after(situation.history).debounce
+    return situation.quiet < debounce and decide(paused, policy).yes
 
 
 def images_wanted(history: Sequence[PastTraining], policy: RetrainingPolicy) -> int:

@@ -16,6 +16,7 @@ from backend.domain.ids import TaskId
 from backend.domain.schema import TaskKind
 from backend.policies.herding import REACH, REACH_BLIND, Pool, herd
 from backend.policies.kmeans import kmeans
+from backend.policies.near_duplicates import distinct_first
 from backend.policies.uncertainty import uncertainty
 
 SHORTLIST = 4000
@@ -74,7 +75,8 @@ def _useful(
         return []
     if kind is TaskKind.DETECTION:
         if predictions is None:
-            return [int(row) for row in rng.choice(len(images), count, replace=False)]
+            order = rng.permutation(len(images))
+            return distinct_first(images.features, order, labeled.features, count)
         return _uncertain_boxes(images.features, predictions, count)
     unsure = np.ones(len(images)) if predictions is None else uncertainty(kind, predictions)
     pool = Pool(images.features, unsure, labeled.features)

@@ -37,6 +37,14 @@ class Jobs(Protocol):
         ...
 
 
+class IdleWork(Protocol):
+    """Work that a worker does for a project while no job waits."""
+
+    def request(self, project: ProjectId) -> None:
+        """Ask for it, unless it waits already. Never raises."""
+        ...
+
+
 class AnnotationChanges(Protocol):
     """Counts annotations since the last training. Does not raise without Redis."""
 

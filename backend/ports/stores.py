@@ -245,6 +245,16 @@ class PolledProjects(Protocol):
         ...
 
 
+class FirstWalls(Protocol):
+    """Which projects have been shown what to label first."""
+
+    def is_made(self, project: ProjectId) -> bool: ...
+
+    def remember(self, project: ProjectId) -> None:
+        """Raises OutOfSpace."""
+        ...
+
+
 class Illustrations(Protocol):
     """Plots and thumbnails beside a job's report, for the page."""
 

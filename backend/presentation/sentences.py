@@ -24,6 +24,7 @@ def sentences(status: ProjectStatus) -> tuple[str, ...]:
     return (
         doing(status.job) if status.job else verdict(status),
         *(reason.text for reason in status.reasons),
+        *([missing(status)] if status.missing else ()),
         *_counts(status.labels),
         *(sentence(f"Note: {warning}") for warning in status.warnings),
     )
@@ -44,13 +45,28 @@ def first_labels(status: ProjectStatus, *, by_itself: bool) -> tuple[str, ...]:
     """Return what is missing until the first training, and how to choose what to label."""
     if status.ready or status.version:
         return ()
-    start = "starts by itself" if by_itself else "can start"
+    start, project = "starts by itself" if by_itself else "can start", status.project.id
+    wall = f"A worker lists typical images to label first in the tab '{TabTitle.NEXT_PICKS}'"
+    if not status.unlabeled:
+        wall = (
+            f"Once there are images, autolabel connect {project} again lists typical ones to label "
+            f"first in the tab '{TabTitle.NEXT_PICKS}'"
+        )
     return (
         f"The first training {start} as soon as this is done:",
         *(f"  {reason.text}" for reason in status.reasons),
-        f"Typical images to label first: autolabel suggest {status.project.id} lists them in the "
-        f"tab '{TabTitle.NEXT_PICKS}'",
+        *([f"  {missing(status)}"] if status.missing else ()),
+        wall,
     )
+
+
+def missing(status: ProjectStatus) -> str:
+    """Return how many labeled images a training still needs; '' if enough are there."""
+    if not status.missing:
+        return ""
+    images = "1 labeled image is" if status.missing == 1 else f"{status.missing} labeled images are"
+    which = "next" if status.version else "first"
+    return f"At least {images} missing until the {which} training."
 
 
 def capitalize_first(words: str) -> str:
@@ -70,12 +86,14 @@ def doing(job: Job) -> str:
         case JobState.QUEUED:
             return f"{WAITING} {WAITS_LONG}"
         case JobState.RUNNING:
-            return f"A job is running: {step(job)}, {job.progress:.0%} done."
+            started = " that started by itself" if job.request.by_itself else ""
+            return f"A job{started} is running: {step(job)}, {job.progress:.0%} done."
         case JobState.STOPPING:
             return f"A job is stopping at {job.progress:.0%}."
         case _:
             reason = f": {job.reason}" if job.reason else ""
-            return sentence(f"The last job {job.state.value}{reason}")
+            started = ", which started by itself," if job.request.by_itself else ""
+            return sentence(f"The last job{started} {job.state.value}{reason}")
 
 
 def step(job: Job) -> str:

@@ -89,6 +89,9 @@ class StatusJson:
     labeled: Count
     unlabeled: Count
     skipped: Annotated[Count, Field(description="Skipped tasks that nobody labeled.")]
+    missing: Annotated[
+        Count, Field(description="Fewest images to label before a training may start.")
+    ]
     version: Annotated[VersionName | None, Field(description="The current model version.")]
     job: JobJson | None
     trigger: Annotated[str | None, Field(description="When the next automatic training is due.")]
@@ -106,6 +109,7 @@ class StatusJson:
             labeled=status.labeled,
             unlabeled=status.unlabeled,
             skipped=status.skipped,
+            missing=status.missing,
             version=status.version.name if status.version else None,
             job=JobJson.of(status.job) if status.job else None,
             trigger=status.trigger.reason if status.trigger else None,

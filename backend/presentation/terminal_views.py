@@ -92,7 +92,8 @@ def status_lines(status: StatusAndJobs) -> Iterable[RenderableType]:
     yield f"[bold]{escape(status.project.title)}[/]  project {status.project.id}"
     verdict, *more = status.summary
     yield f"[{'green' if status.ready else 'red'}]{escape(verdict)}[/]"
-    yield from (f"  - {escape(reason)}" for reason in more[: len(status.reasons)])
+    named = len(status.reasons) + bool(status.missing)
+    yield from (f"  - {escape(reason)}" for reason in more[:named])
     yield _table(
         ("control", "label", "images"),
         ((row.control, row.label, str(row.images)) for row in status.labels),

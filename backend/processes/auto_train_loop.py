@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from backend.domain.errors import AutolabelError, NotFound
 from backend.domain.ids import ProjectId
@@ -25,6 +26,23 @@ log = logging.getLogger(__name__)
 EVERY = 2.0
 ASK_AGAIN = 300.0
 """Seconds for which an answer of Label Studio, or a failure, holds while nobody annotates."""
+PAUSES = 10
+"""While people annotate, labels are counted again after this many times what counting takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownObstacle:
+    """The first reason against a training, empty if there is none, and what finding it `took`."""
+
+    message: str
+    events: Events
+    found: float
+    took: float
+
+    def holds(self, events: Events, now: float) -> bool:
+        """Return whether Label Studio need not be asked again: nothing changed, or just now."""
+        age = now - self.found
+        return age < ASK_AGAIN if events == self.events else age < PAUSES * self.took
 
 
 class AutoTrainLoop:
@@ -57,7 +75,7 @@ class AutoTrainLoop:
         self._failures = failures or WatchFailures()
         self._every = every
         self._clock = clock
-        self._obstacles: dict[ProjectId, tuple[Events, float, str]] = {}
+        self._obstacles: dict[ProjectId, KnownObstacle] = {}
         self._failed: dict[ProjectId, tuple[Events, float]] = {}
 
     @contextmanager
@@ -123,7 +141,7 @@ class AutoTrainLoop:
         if not self._audited(project):
             self._looked[project] = events, math.inf
             return False
-        job, is_new = self._start(JobRequest(project, Mode.AUDITING))
+        job, is_new = self._start(JobRequest(project, Mode.AUDITING, by_itself=True))
         if is_new:
             self._looked[project] = events, self._clock() + ASK_AGAIN
             log.info("project %s: job %s tests an audit that is labeled", project, job.id)
@@ -133,16 +151,16 @@ class AutoTrainLoop:
         decision = self._trigger.decide(project, lambda: self._obstacle(project))
         if not decision.yes:
             return
-        job, is_new = self._start(JobRequest(project))
+        job, is_new = self._start(JobRequest(project, by_itself=True))
         if is_new:
             log.info("project %s: job %s starts by itself: %s", project, job.id, decision.reason)
 
     def _obstacle(self, project: ProjectId) -> str:
-        events = self._changes.read(project)
+        events, began = self._changes.read(project), self._clock()
         known = self._obstacles.get(project)
-        if known and known[0] == events and self._clock() < known[1]:
-            return known[2]
+        if known and known.holds(events, began):
+            return known.message
         reasons = self._status(project).reasons
-        obstacle = reasons[0].message if reasons else ""
-        self._obstacles[project] = events, self._clock() + ASK_AGAIN, obstacle
-        return obstacle
+        message, now = reasons[0].message if reasons else "", self._clock()
+        self._obstacles[project] = KnownObstacle(message, events, now, took=now - began)
+        return message

@@ -9,7 +9,7 @@ from backend.domain.errors import AutolabelError, BadInput
 from backend.domain.ids import ProjectId, VersionName
 from backend.domain.projects import BackendLink, Project
 from backend.policies import switches
-from backend.ports.jobs import Jobs
+from backend.ports.jobs import IdleWork, Jobs
 from backend.ports.label_studio import BackendRegistry, ProjectReader, TabEditor
 from backend.ports.stores import PolledProjects, ProjectOrigins
 
@@ -33,6 +33,7 @@ class Connecting:
     origins: ProjectOrigins
     jobs: Jobs
     polled: PolledProjects
+    idle_work: IdleWork
     poll_seconds: float
     public_url: str
 
@@ -45,9 +46,16 @@ class Connecting:
     def connect(self, project: ProjectId, backend_url: str, user: str, password: str) -> str:
         """Register this backend; one that Label Studio refuses to call makes the tabs only.
 
+        An idle worker then shows what to label first.
+
         Raises:
             BadInput: when Label Studio refuses it and the backend does not poll.
         """
+        done = self._register(project, backend_url, user, password)
+        self.idle_work.request(project)
+        return done
+
+    def _register(self, project: ProjectId, backend_url: str, user: str, password: str) -> str:
         found = self.label_studio.project(project)
         if self.jobs.live(project) is None:
             self.origins.claim(found)

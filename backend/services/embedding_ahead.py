@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from backend.domain.errors import Stopped
 from backend.domain.ids import ProjectId
 from backend.domain.schema import TaskKind
-from backend.domain.steps import Step
 from backend.label_studio import labeling_config
 from backend.ports.images import FeatureExtractor
 from backend.ports.label_studio import ProjectContents
 from backend.services import project_tasks
+from backend.services.making_way import making_way
 
 log = logging.getLogger(__name__)
 
@@ -21,9 +21,6 @@ CHUNK = 1000
 
 TURN = 300.0
 """Seconds after which another project may go on."""
-
-LOOK_EVERY = 1.0
-"""Seconds between two looks whether a job waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +49,7 @@ class EmbeddingAhead:
         schema = labeling_config.parse(self.label_studio.project(project).label_config)
         if not self.backbone or {one.kind for one in schema.controls} <= {TaskKind.DETECTION}:
             return True
-        began, progress = self.clock(), self._stopping()
+        began, progress = self.clock(), making_way(self.must_stop, self.clock)
         try:
             tasks = project_tasks.take(self.label_studio, project, schema, progress)
             refs = [*(one.image for one in tasks.labeled), *tasks.unlabeled]
@@ -65,17 +62,3 @@ class EmbeddingAhead:
             return False
         log.info("project %s: %s has embedded %s images", project, self.backbone, len(refs))
         return True
-
-    def _stopping(self) -> Callable[..., None]:
-        """Return a `Progress` that raises Stopped when a job waits."""
-        looked = self.clock()
-
-        def progress(_step: Step, _done: int, _of: int, _detail: str = "") -> None:
-            nonlocal looked
-            if self.clock() - looked < LOOK_EVERY:
-                return
-            looked = self.clock()
-            if self.must_stop():
-                raise Stopped
-
-        return progress

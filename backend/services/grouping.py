@@ -7,17 +7,18 @@ import numpy as np
 
 from backend.domain.jobs import Job, JobResult
 from backend.domain.steps import Step
+from backend.domain.tab_titles import TabTitle
 from backend.label_studio import labeling_config
 from backend.policies.grouping import group
 from backend.ports.images import ReportedExtractor
-from backend.ports.label_studio import GroupEditor, ProjectContents
+from backend.ports.label_studio import GroupEditor, ProjectContents, TabEditor
 from backend.ports.progress import Steps
 from backend.ports.stores import Ledgers
 from backend.services import project_tasks
 from backend.services.reporting import sections
 
 
-class GroupedProject(ProjectContents, GroupEditor, Protocol):
+class GroupedProject(ProjectContents, GroupEditor, TabEditor, Protocol):
     """A project whose tasks are read, and shown in groups."""
 
 
@@ -42,6 +43,8 @@ class Grouping:
         images, unreadable = self.extractor.extract(people.unlabeled, progress)
         groups = group(images, request.groups, np.random.default_rng(self.seed))
         with steps(Step.PUSH):
+            # Label Studio orders groups by all marks of a task, those of lists too
+            self.label_studio.list_in_tab(request.project, TabTitle.NEXT_PICKS, ())
             names = self.label_studio.show_groups(
                 request.project, [group.tasks for group in groups]
             )

@@ -20,7 +20,7 @@ from backend.domain.jobs import JobRequest, Mode
 from backend.domain.projects import Project, ProjectStatus
 from backend.domain.schema import LabelSchema, TaskKind
 from backend.label_studio import labeling_config
-from backend.policies import left_out, preconditions
+from backend.policies import first_training, left_out, preconditions
 from backend.policies.preconditions import NOTHING_LEFT, Counts, Minimum
 from backend.ports.jobs import Jobs
 from backend.ports.label_studio import ProjectContents
@@ -80,7 +80,8 @@ class Readiness:
         )
         status = self._status(found, reasons, warnings, counts)
         found_out = left_out.left_out(schema, annotated)
-        return replace(status, left_out=found_out, skipped=skipped)
+        missing = first_training.images_missing(schema, counts, minimum)
+        return replace(status, left_out=found_out, skipped=skipped, missing=missing)
 
     def require(self, request: JobRequest, *, count: bool = True) -> None:
         """Check that a job may start.

@@ -36,6 +36,7 @@ CREATE INDEX IF NOT EXISTS surest ON images (score DESC, task);
 CREATE TABLE IF NOT EXISTS labels (
     label TEXT NOT NULL, task INTEGER NOT NULL, confidence REAL NOT NULL,
     PRIMARY KEY (label, task)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS of_task ON labels (task);
 CREATE TABLE IF NOT EXISTS decisions (
     number INTEGER PRIMARY KEY, version TEXT NOT NULL, task INTEGER NOT NULL,
     verdict TEXT NOT NULL, changes TEXT NOT NULL, reviewer TEXT NOT NULL, screen TEXT NOT NULL,
@@ -55,7 +56,8 @@ GROUP BY label ORDER BY COUNT(*) DESC, label
 """
 _NEXT = """
 SELECT task FROM open_images
-WHERE score >= :at_least
+WHERE (:at_least = 0 OR :at_least <= COALESCE(
+        (SELECT AVG(confidence) FROM labels WHERE labels.task = open_images.task), score))
     AND (:label IS NULL OR task IN (SELECT task FROM labels WHERE label = :label))
 ORDER BY score DESC, task LIMIT :limit OFFSET :skip
 """

@@ -12,6 +12,9 @@ from backend.label_studio.gateway import LabelStudioGateway
 from connectors.label_studio.client import LabelStudioClient
 from tests.e2e.digits import LABELS, annotate, new_project
 from tests.e2e.rounds import shown
+from tests.integration.polling import eventually
+
+NEXT = "Label next"
 
 
 @pytest.fixture(scope="module")
@@ -24,11 +27,24 @@ def digits(label_studio, autolabel, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def first_groups(digits, label_studio, autolabel):
-    """The report of a grouping into ten, and what people saw after it."""
+def first_wall(digits, label_studio, autolabel):
+    """The tab that an idle worker makes after `connect`, and the whole of what it lists."""
+    with LabelStudioClient(label_studio.url, label_studio.token, patience=30) as client:
+
+        def wall():
+            return [tab for tab in client.tabs.all(digits.id) if tab["data"]["title"] == NEXT]
+
+        (tab,) = eventually(wall, seconds=120)
+        return tab, shown(client, digits.id)
+
+
+@pytest.fixture(scope="module")
+def first_groups(first_wall, digits, label_studio, autolabel):
+    """The report of a grouping into ten, and what people saw without the marks of the wall."""
     job = autolabel.json("group", digits.id, "--groups", 10)
     assert job["state"] == "finished", job["reason"]
     with LabelStudioClient(label_studio.url, label_studio.token, patience=30) as client:
+        eventually(lambda: not any(map(list_edition_of, client.predictions.versions(digits.id))))
         return job["report"]["groups"], shown(client, digits.id)
 
 
@@ -42,13 +58,23 @@ def trained(first_groups, digits, label_studio, autolabel):
         return job, shown(client, digits.id)
 
 
+def test_a_connected_project_shows_what_to_label_first_as_a_wall(first_wall, digits, autolabel):
+    tab, seen = first_wall
+    assert (tab["data"]["type"], tab["data"]["gridWidth"]) == ("grid", 6)
+    assert len(seen.tabs[NEXT]) == len(set(seen.tabs[NEXT])) == 40
+    assert {digits.truth[task] for task in seen.tabs[NEXT]} == set(LABELS)
+    status = autolabel.json("status", digits.id)
+    assert status["missing"] == 10
+    assert "At least 10 labeled images are missing until the first training." in status["summary"]
+
+
 def test_a_group_is_a_column_of_the_data_manager_that_orders_and_filters(
     first_groups, digits, client
 ):
     groups, seen = first_groups
     assert {one["name"]: one["images"] for one in groups} == carried(seen)
     assert all(GROUP_NAME.fullmatch(name) for name in carried(seen))
-    assert sum(seen.versions.values()) == 80
+    assert sum(carried(seen).values()) == 80
     column = [name for _, name in in_groups(client, digits.id)]
     assert sorted(seen.tabs["Groups"]) == sorted(digits.truth)
     assert column == sorted(column)
@@ -88,8 +114,7 @@ def test_grouping_again_replaces_the_groups_and_nothing_else(trained, digits, au
     again = autolabel.json("group", digits.id, "--groups", 3)
     assert again["state"] == "finished", again["reason"]
     now = shown(client, digits.id)
-    names = {name for name in carried(now) if list_edition_of(name) is None}
-    assert names == {"group-001", "group-002", "group-003", job["version"]}
+    assert set(carried(now)) == {"group-001", "group-002", "group-003", job["version"]}
     assert now.model_version == before.model_version
     assert now.by_score == before.by_score
     assert now.tabs["To be confirmed"] == before.tabs["To be confirmed"]
@@ -141,8 +166,9 @@ def test_a_prediction_pushed_with_a_cluster_keeps_it(client, tmp_path):
 
 
 def carried(seen):
-    """How many predictions there are of each version that has any."""
-    return {name: count for name, count in seen.versions.items() if count}
+    """How many predictions there are of each version that has any, but for marks of lists."""
+    found = {name: count for name, count in seen.versions.items() if count}
+    return {name: count for name, count in found.items() if list_edition_of(name) is None}
 
 
 def in_groups(client, project):

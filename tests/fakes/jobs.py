@@ -11,6 +11,16 @@ from tests.fakes.domain import NOW
 
 
 @dataclass
+class FakeIdleWork:
+    """Implements `backend.ports.jobs.IdleWork`."""
+
+    requested: list[ProjectId] = field(default_factory=list)
+
+    def request(self, project: ProjectId) -> None:
+        self.requested.append(project)
+
+
+@dataclass
 class FakeJobs:
     """Tests may put jobs into `jobs`, oldest first. `reports_read` counts reports in histories."""
 

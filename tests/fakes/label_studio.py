@@ -26,6 +26,7 @@ from backend.domain.version_names import (
     group_name,
     is_answer_of_ours,
     list_edition,
+    list_place,
 )
 from backend.ports.label_studio import Pushed, TakenBack
 from tests.fakes.domain import CHOICES
@@ -265,15 +266,22 @@ class FakeLabelStudio(FakeProjects):
         tasks: Sequence[TaskId],
         order: ListOrder = ListOrder.AS_GIVEN,
     ) -> None:
+        if tasks:
+            self.marked.add(self._edition(title))
+        self._list(title, tasks)
+
+    def _edition(self, title: str) -> str:
+        return list_edition(title, (list_place(edition, 0, 1) for edition in self.marked))
+
+    def _list(self, title: str, tasks: Sequence[TaskId]) -> None:
         self.lists[title] = tuple(task for task in dict.fromkeys(tasks) if task in self.people)
 
     def draft_lists(self, project: ProjectId, lists: Sequence[TaskList]) -> Sequence[ListDraft]:
-        return [ListDraft(one, list_edition(one.title, self.marked)) for one in lists]
+        return [ListDraft(one, self._edition(one.title)) for one in lists]
 
     def show_list(self, project: ProjectId, draft: ListDraft) -> None:
         assert draft.edition in self.marked, "its markers come first"
-        chosen = draft.tasks
-        self.list_in_tab(project, chosen.title, chosen.tasks, chosen.order)
+        self._list(draft.tasks.title, draft.tasks.tasks)
 
     def show_walls(
         self,

@@ -67,7 +67,7 @@ def a_review(folder: Path, project: ProjectId, images: int = 30) -> Reviewing:
 def a_review_of_boxes(folder: Path, project: ProjectId, images: int = 12) -> Reviewing:
     """Two rectangles an image, a cat and a dog; nothing on every third image."""
     review = a_review(folder, project, images)
-    regions = (Region(LEFT, Label("cat")), Region(RIGHT, Label("dog")))
+    regions = (Region(LEFT, Label("cat"), 0.9), Region(RIGHT, Label("dog"), 0.5))
     label_studio = review.label_studio
     assert isinstance(label_studio, FakeLabelStudio)
     for (task, version), one in label_studio.predictions.items():

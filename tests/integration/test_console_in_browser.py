@@ -400,6 +400,7 @@ def test_predicted_boxes_are_drawn_and_images_without_any_are_shown(
     tiles = page.locator(".tile")
     tiles.nth(11).wait_for()
     assert page.locator(".picture .box").count() == 16
+    assert tiles.first.get_attribute("aria-label") == "Image 1: cat, dog, 2 boxes, 70 %"
     assert "nothing found" in tiles.nth(2).get_attribute("aria-label")
     for key in ("b", "b", "1"):
         page.keyboard.press(key)

@@ -35,7 +35,8 @@ def job_title(request: JobRequest) -> str:
     if request.edit:
         return f"{title}: {request.edit.words}"
     learns = request.mode is Mode.ACTIVE_LEARNING
-    return f"{title}, {request.algorithm.value}" if learns else title
+    by_itself = ", started by itself" if request.by_itself else ""
+    return f"{title}, {request.algorithm.value}{by_itself}" if learns else f"{title}{by_itself}"
 
 
 def percent(share: float) -> str:

@@ -80,6 +80,7 @@ def template_values() -> dict[str, Any]:
         "job_title": formats.job_title,
         "quality": metrics.summary,
         "verdict": sentences.verdict,
+        "missing": sentences.missing,
         "no_version": sentences.NO_VERSION,
     }
 

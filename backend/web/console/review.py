@@ -13,7 +13,7 @@ from backend.domain.answers import Prediction
 from backend.domain.errors import AutolabelError, BadInput
 from backend.domain.geometry import to_percent
 from backend.domain.ids import Label, ProjectId, TaskId, VersionName
-from backend.domain.reviews import ReviewDecision, ReviewScreen, ReviewVerdict, parts
+from backend.domain.reviews import ReviewDecision, ReviewScreen, ReviewVerdict, confidence, parts
 from backend.domain.schema import TaskKind
 from backend.label_studio import labeling_config
 from backend.processes.exposure import has_credentials, is_loopback
@@ -168,7 +168,7 @@ def _image(project: int, prediction: Prediction) -> Mapping[str, Any]:
     task = prediction.image.task
     return {
         "task": task,
-        "score": prediction.score,
+        "confidence": confidence(prediction),
         "thumbnail": url_for("review.thumbnail", project=project, task=task),
         "parts": [
             {

@@ -142,3 +142,9 @@ def test_progress_names_what_could_not_be_saved(reviews):
     progress = reviews.progress(PETS)
     assert (progress.unsaved, progress.saved) == (1, 1)
     assert progress.problems == ["task 2: somebody labeled it first"]
+
+
+def test_images_of_many_rectangles_are_found_by_the_confidence_in_their_labels(reviews):
+    reviews.index(PETS, NEW, [image(1, 0.01, cat=0.9, dog=0.7), image(2, 0.02, cat=0.6)])
+    assert reviews.undecided(PETS, None, 0.75, 0, 10) == [1]
+    assert reviews.undecided(PETS, None, 0.5, 0, 10) == [2, 1], "still the surest first"

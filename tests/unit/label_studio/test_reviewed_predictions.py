@@ -36,6 +36,7 @@ def test_a_prediction_is_read_back_with_its_answers_score_and_size():
     row = {"id": 7, "data": {"image": "x"}, "predictions": [other, codec.serialize(one, BOXES)]}
     back = prediction_of(row, "al-0001-aaaa", BOXES)
     assert (back.answers["r"].labels, back.score, back.size) == (("a",), 0.5, (640, 480))
+    assert back.answers["r"] == regions
     assert prediction_of(row, "al-0002-bbbb", BOXES).answers["r"].regions == ()
     assert prediction_of(row, "al-0003-cccc", BOXES) is None
 

@@ -8,6 +8,7 @@ from backend.policies.retraining import (
     Situation,
     decide,
     images_wanted,
+    lacks_only_quiet,
 )
 
 READY = Situation(obstacle="", new=40, quiet=10, rested=100, history=(PastTraining(100, 0.8),))
@@ -40,6 +41,20 @@ def test_it_waits_for_quiet_for_the_cooldown_and_for_a_running_training(change, 
     decision = decide(replace(READY, **change))
     assert not decision.yes
     assert words in decision.reason
+
+
+def test_the_first_training_waits_for_a_short_pause_at_most():
+    patient = RetrainingPolicy(debounce=30, longest_wait=300)
+    first = Situation(obstacle="", new=10, quiet=4)
+    assert decide(first, patient).reason == "people are annotating; waiting for 5 s of quiet"
+    assert lacks_only_quiet(first, patient)
+    assert decide(replace(first, quiet=5), patient).yes
+    assert not lacks_only_quiet(replace(first, quiet=5), patient)
+    assert decide(replace(first, waited=15), patient).yes
+    later = replace(READY, quiet=10, waited=15)
+    assert not decide(later, patient).yes
+    hasty = RetrainingPolicy(debounce=1, longest_wait=2)
+    assert decide(replace(first, quiet=1), hasty).yes
 
 
 def test_the_number_of_images_grows_with_what_is_there():

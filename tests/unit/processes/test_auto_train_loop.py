@@ -34,6 +34,8 @@ class World:
     def __init__(self, on=True):
         self.time = NOW
         self.asked = 0
+        self.counting = 0
+        """Seconds that it takes to count labels."""
         self.failure = None
         self.labeled, self.looked = False, 0
         self.backend = FakeBackend()
@@ -64,6 +66,7 @@ class World:
 
     def status(self, project):
         self.asked += 1
+        self.time += timedelta(seconds=self.counting)
         if self.failure:
             raise self.failure
         return self.backend.status(project)
@@ -97,15 +100,37 @@ def world():
 
 def test_the_first_training_starts_once_people_paused(world):
     world.changes.changed(PETS, 10)
-    world.later(5)
+    world.later(4)
     assert not world.started
     assert world.asked == 0, "Label Studio is not asked before the debounce has passed"
-    assert world.reason() == "people are annotating; waiting for 30 s of quiet"
-    world.later(30)
-    assert world.started == [JobRequest(PETS)]
+    assert world.reason() == "people are annotating; waiting for 5 s of quiet"
+    world.later(2)
+    assert world.started == [JobRequest(PETS, by_itself=True)]
+
+
+def test_the_first_training_starts_soon_after_the_minimum_is_met_although_people_go_on(world):
+    world.backend.reasons = (SHORT,)
+    for _ in range(60):
+        world.changes.changed(PETS, 1)
+        world.later(1)
+    assert not world.started
+    world.backend.reasons = ()
+    world.changes.changed(PETS, 1)
+    world.later(1)
+    assert world.started == [JobRequest(PETS, by_itself=True)]
+
+
+def test_labels_are_not_counted_all_the_time_while_people_annotate(world):
+    world.backend.reasons, world.counting = (SHORT,), 2
+    for _ in range(60):
+        world.changes.changed(PETS, 1)
+        world.later(1)
+    assert 2 <= world.asked <= 5, "twenty seconds between two counts that take two"
 
 
 def test_somebody_who_never_pauses_gets_a_training_after_the_longest_wait(world):
+    world.backend.versions.cards = [a_version(trained_on={"images": 10})]
+    world.changes.changed(PETS, 10)
     for second in range(0, 320, 10):
         world.changes.changed(PETS, 2)
         world.later(10)
@@ -124,13 +149,13 @@ def test_the_longest_wait_begins_anew_after_a_pause_without_enough_images(world)
 
 def test_an_audit_is_tested_as_soon_as_it_is_labeled(world):
     world.changes.changed(PETS, 119)
-    world.later(5)
+    world.later(2)
     world.labeled = True
     world.later(1)
     assert (world.started, world.looked) == ([], 1), "asked once, until people change something"
     world.changes.changed(PETS, 1)
     world.later(1)
-    assert world.started == [JobRequest(PETS, Mode.AUDITING)]
+    assert world.started == [JobRequest(PETS, Mode.AUDITING, by_itself=True)]
 
 
 def test_no_second_test_is_started_by_a_job_that_closes_the_audit_while_it_is_looked_at(world):
@@ -160,9 +185,9 @@ def test_a_test_of_an_audit_that_fails_is_not_repeated_every_two_seconds(world):
     for _ in range(5):
         world.later(2)
         world.ends(JobState.FAILED)
-    assert world.started == [JobRequest(PETS, Mode.AUDITING)]
+    assert world.started == [JobRequest(PETS, Mode.AUDITING, by_itself=True)]
     world.later(ASK_AGAIN)
-    assert world.started == [JobRequest(PETS, Mode.AUDITING)] * 2
+    assert world.started == [JobRequest(PETS, Mode.AUDITING, by_itself=True)] * 2
 
 
 def test_a_bulk_confirm_of_many_starts_one_training(world):

@@ -9,7 +9,7 @@ from backend.domain.projects import BackendLink
 from backend.services.connecting import Connecting
 from backend.stores.polled_projects import PolledProjectFiles
 from backend.stores.project_folders import ProjectFolders
-from tests.fakes.jobs import FakeJobs
+from tests.fakes.jobs import FakeIdleWork, FakeJobs
 from tests.fakes.label_studio import FIRST, FakeLabelStudio
 
 URL = "http://127.0.0.1:9090"
@@ -28,6 +28,7 @@ def connecting(label_studio: FakeLabelStudio, folder: Path, poll_seconds: float)
         ProjectFolders(folder),
         FakeJobs(),
         PolledProjectFiles(folder),
+        FakeIdleWork(),
         poll_seconds,
         URL,
     )
@@ -40,6 +41,13 @@ def test_a_backend_that_may_not_be_called_looks_itself_and_has_its_tabs(tmp_path
     assert "looks for new annotations itself every 30 s" in done
     assert label_studio.has_tabs
     assert projects.polled.all() == [FIRST]
+
+
+def test_a_worker_then_shows_what_to_label_first(tmp_path: Path) -> None:
+    projects = connecting(FakeLabelStudio(), tmp_path, 0)
+    projects.connect(FIRST, URL, "", "")
+    assert isinstance(projects.idle_work, FakeIdleWork)
+    assert projects.idle_work.requested == [FIRST]
 
 
 def test_without_polling_the_refusal_proposes_it(tmp_path: Path) -> None:

@@ -90,6 +90,12 @@ function words(image) {
   return [...new Set(named)].join(", ") || "nothing found";
 }
 
+// How sure the model is; of rectangles, how many there are and how sure it is of them on average.
+function sureness(image) {
+  const boxes = image.parts.filter(({ box }) => box).length;
+  return boxes ? `${boxes} ${boxes === 1 ? "box" : "boxes"}, ${percent(image.confidence)}` : percent(image.confidence);
+}
+
 function tile(image) {
   const picture = element("span", { class: "picture" }, element("img", { src: image.thumbnail, alt: "" }));
   const caption = element("span", { class: "caption" }, element("span", { class: "named" }), element("span", { class: "score" }));
@@ -108,10 +114,10 @@ function paint(image) {
   button.dataset.verdict = verdict;
   button.dataset.task = image.task;
   button.setAttribute("aria-pressed", String(verdict === "wrong"));
-  button.setAttribute("aria-label", `Image ${image.task}: ${words(image)}, ${percent(image.score)}${SPOKEN[verdict]}`);
+  button.setAttribute("aria-label", `Image ${image.task}: ${words(image)}, ${sureness(image)}${SPOKEN[verdict]}`);
   const swatch = square(labelsOf(image, 0)?.[0]);
   button.querySelector(".named").replaceChildren(swatch, words(image));
-  button.querySelector(".score").textContent = SEEN[verdict] ?? percent(image.score);
+  button.querySelector(".score").textContent = SEEN[verdict] ?? sureness(image);
   drawBoxes(image);
 }
 
