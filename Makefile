@@ -15,6 +15,8 @@ PYTEST := $(BIN)/python -m pytest
 MKDOCS := NO_MKDOCS_2_WARNING=true $(BIN)/python -m mkdocs
 export YOLO_OFFLINE ?= 1
 export ORT_DISABLE_TELEMETRY := 1
+# some containers forbid Python to keep compiled modules; each process of a test would compile ours
+export PYTHONDONTWRITEBYTECODE :=
 # keep caches inside this folder, and pip's nowhere
 export PIP_NO_CACHE_DIR := 1
 export XDG_CACHE_HOME := $(CURDIR)/.cache

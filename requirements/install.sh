@@ -23,8 +23,9 @@ with_uv() {
     uv=$venv/bin/uv
   fi
   [ ! -t 2 ] || quiet= # a terminal shows the progress of downloads
+  # as pip does: where Python may not write bytecode, each start would compile all of it anew
   UV_HTTP_TIMEOUT=${UV_HTTP_TIMEOUT:-300} \
-    "$uv" pip install ${quiet:+"$quiet"} --python "$venv/bin/python" --requirement "$lock" "$@"
+    "$uv" pip install ${quiet:+"$quiet"} --compile-bytecode --python "$venv/bin/python" --requirement "$lock" "$@"
 }
 
 with_pip() {
