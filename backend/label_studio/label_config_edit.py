@@ -81,6 +81,18 @@ def widened(config: str, edit: LabelEdit) -> str:
     return _applied(config, changes)
 
 
+def completed(config: str, wanted: Mapping[str, Sequence[Label]]) -> str:
+    """Return the config with the labels that its controls lack of those `wanted`, at their ends."""
+    changes = list[Change]()
+    for name, options in _options(config).items():
+        known, last = {one.label for one in options}, options[-1]
+        missing = [label for label in wanted.get(name, ()) if label not in known]
+        if missing and not last.is_path:
+            tags = "".join(f"<{last.tag} value={quoteattr(label)}/>" for label in missing)
+            changes.append((last.end, last.end, tags.encode()))
+    return _applied(config, changes)
+
+
 def edited(config: str, edit: LabelEdit) -> str:
     """Return the config after the change. Raises BadInput as `check` does."""
     check(config, edit)

@@ -32,7 +32,7 @@ from backend.services.label_edits.plan import (
     images_of,
     require_no_audit,
 )
-from backend.services.label_edits.restoring import LabelRestore
+from backend.services.label_edits.restoring import LabelRestore, Restored
 
 AT_ONCE = 200
 """Tasks whose results are backed up together, before they are changed one by one."""
@@ -66,16 +66,21 @@ class LabelEditing:
             raise BadInput("this job says not what to do with which labels")
         with steps(Step.RELABEL) as progress:
             if edit.change is LabelChange.RESTORE:
-                counts, name = self.restore(project, edit.backup, progress), edit.backup
+                done, name = self.restore(project, edit.backup, progress), edit.backup
             else:
                 require_no_audit(self.ledgers.load(project))
                 name = self._begin(project, job, edit)
-                counts = self._carry_out(project, name, edit, progress)
+                done = Restored(self._carry_out(project, name, edit, progress))
             self.label_studio.refresh_tabs(project)
-        path = str(self.backups.path(project, name))
-        sections = {"labels_changed": dict(counts), "backup": path, "seconds": dict(steps.seconds)}
+        sections = {
+            "labels_changed": dict(done.counts),
+            "left": [{"task": one.task, "what": one.of.value} for one in done.left],
+            "remarks": done.remarks,
+            "backup": str(self.backups.path(project, name)),
+            "seconds": dict(steps.seconds),
+        }
         current = self.versions.current(project)
-        return JobResult(_reason(counts), current.name if current else None, sections=sections)
+        return JobResult(_reason(done), current.name if current else None, sections=sections)
 
     def _begin(self, project: ProjectId, job: Job, edit: LabelEdit) -> str:
         """Begin a backup, or go on with the one of the same operation that broke off."""
@@ -282,12 +287,17 @@ def _stored(prediction: Json, edit: LabelEdit, version: VersionName) -> Json:
     return {**prediction, "model_version": version, "result": result}
 
 
-def _reason(counts: Counter[str]) -> str:
+def _reason(done: Restored) -> str:
     """`changed 12 annotations, 1 drafts, 40 predictions; deleted 3 tasks`."""
+    counts = done.counts
     changed = [f"{counts[kind.value]} {kind.value}" for kind in ResultOf if counts[kind.value]]
     parts = [f"changed {', '.join(changed)}"] if changed else []
     if counts["tasks"]:
         parts.append(f"deleted {counts['tasks']} tasks")
     if counts["restored tasks"]:
         parts.append(f"brought back {counts['restored tasks']} tasks under new numbers")
+    if done.left:
+        tasks = sorted({one.task for one in done.left})
+        named = ", ".join(map(str, tasks[:10])) + (", …" if len(tasks) > 10 else "")
+        parts.append(f"left {len(done.left)} results as people changed them since (tasks {named})")
     return "; ".join(parts) or "changed the labeling config; nothing else used these labels"

@@ -1,23 +1,42 @@
-"""Take a label operation back, from its backup. May be repeated, also after it was broken off."""
+"""Take a label operation back, from its backup. May be repeated, also after it was broken off.
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+Only what still is as the operation left it is restored. What people have changed since stays, and
+is listed.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from backend.domain.errors import NotFound
 from backend.domain.ids import ProjectId, TaskId, VersionName
 from backend.domain.json import Json
+from backend.domain.label_edits import LabelEdit
 from backend.domain.steps import Step
 from backend.domain.version_names import MARKER_PREFIXES
-from backend.label_studio import label_config_edit
+from backend.label_studio import label_config_edit, result_edit
 from backend.ports.jobs import AnnotationChanges
 from backend.ports.label_studio import LabelEditor, ResultOf, StoredResult
 from backend.ports.progress import Progress
 from backend.ports.stores import LabelBackups, Ledgers, Versions
 
 IMPORTED_AT_ONCE = 200
+
+
+@dataclass(slots=True)
+class Restored:
+    """What a restore brought back, in numbers by kind, and what it left as it is.
+
+    Attributes:
+        counts: results, tasks and files brought back.
+        left: results that people have changed since the operation.
+        remarks: what is not as it was before, in words.
+    """
+
+    counts: Counter[str] = field(default_factory=Counter[str])
+    left: list[StoredResult] = field(default_factory=list[StoredResult])
+    remarks: list[str] = field(default_factory=list[str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +49,8 @@ class LabelRestore:
     backups: LabelBackups
     changes: AnnotationChanges
 
-    def __call__(self, project: ProjectId, name: str, progress: Progress) -> Counter[str]:
-        """Bring back what an operation changed; returns the numbers, by kind.
+    def __call__(self, project: ProjectId, name: str, progress: Progress) -> Restored:
+        """Bring back what an operation changed, where nobody has changed it since.
 
         Deleted tasks come back under new numbers: Label Studio assigns them.
 
@@ -41,34 +60,73 @@ class LabelRestore:
         """
         edit, config = self.backups.edit(project, name)
         rows = list(self.backups.rows(project, name))
-        self.label_studio.set_label_config(project, label_config_edit.widened(config, edit))
-        counts = self._results(project, _first_of_each(rows), progress)
-        counts["restored tasks"] = self._tasks(project, name, rows, progress)
+        done = Restored()
+        former, both = self._configs(project, config, edit, done)
+        self.label_studio.set_label_config(project, both)
+        self._results(project, edit, _by_result(rows), done, progress)
+        done.counts["restored tasks"] = self._tasks(project, name, rows, progress)
         for row in rows:
             if row["what"] == "file":
-                counts["files"] += self.backups.bring_back(
+                done.counts["files"] += self.backups.bring_back(
                     project, name, row["copy"], Path(row["path"])
                 )
-        if counts[ResultOf.DRAFT.value]:
+        if done.counts[ResultOf.DRAFT.value]:
             self.label_studio.recount_labels(project)
-        self.label_studio.set_label_config(project, config)
+        if former != both and self._is_used(project, edit, former):
+            done.remarks.append(f"'{edit.into}' stays in the labeling config: it is in use")
+        else:
+            self.label_studio.set_label_config(project, former)
         self._version(project, rows)
         self.backups.append(project, name, [{"what": "restored"}])
-        return counts
+        return done
+
+    def _configs(
+        self, project: ProjectId, before: str, edit: LabelEdit, done: Restored
+    ) -> tuple[str, str]:
+        """Return the config to end with, and the one that also has the labels of now.
+
+        A config that people have changed since the operation only gets back the labels it lacks.
+        """
+        now = self.label_studio.project(project).label_config
+        both = label_config_edit.widened(before, edit)
+        if now in {before, both, label_config_edit.edited(before, edit)}:
+            return before, both
+        done.remarks.append(
+            "the labeling config was changed since: it only got missing labels back"
+        )
+        completed = label_config_edit.completed(now, label_config_edit.labels(before))
+        return completed, completed
 
     def _results(
-        self, project: ProjectId, rows: Sequence[Json], progress: Progress
-    ) -> Counter[str]:
-        counts = Counter[str]()
-        for done, row in enumerate(rows):
-            progress(Step.RELABEL, done, len(rows))
-            of = ResultOf(row["what"])
-            one = StoredResult(of, row["id"], TaskId(row["task"]), row["result"])
-            moment = self.label_studio.change_result(one)
-            if moment is not None:
-                counts[of.value] += 1
-                self._note_change(project, one, moment)
-        return counts
+        self,
+        project: ProjectId,
+        edit: LabelEdit,
+        backed_up: Mapping[StoredResult, Sequence[Sequence[Json]]],
+        done: Restored,
+        progress: Progress,
+    ) -> None:
+        for number, (one, befores) in enumerate(backed_up.items()):
+            progress(Step.RELABEL, number, len(backed_up))
+            now = self.label_studio.current_result(one)
+            if now is None:
+                continue
+            before = _former(befores, edit, list(now.result))
+            if before is None:
+                done.left.append(one)
+            elif before != list(now.result):
+                changed = replace(one, result=before)
+                moment = self.label_studio.change_result(changed)
+                if moment is not None:
+                    done.counts[one.of.value] += 1
+                    self._note_change(project, changed, moment)
+
+    def _is_used(self, project: ProjectId, edit: LabelEdit, former: str) -> bool:
+        """Return whether the label that an operation brought in is in use, and no former one."""
+        if any(edit.into in labels for labels in label_config_edit.labels(former).values()):
+            return False
+        listed = (one for task in self.label_studio.task_results(project) for one in task.results)
+        found = (*listed, *self.label_studio.draft_results(project))
+        return any(edit.into in result_edit.labels_of(one.result) for one in found)
 
     def _note_change(self, project: ProjectId, one: StoredResult, moment: str) -> None:
         """Record the new time of a change that does not count as a person's."""
@@ -141,18 +199,25 @@ def _without_markers(task: Json) -> Json:
     return {**task, "predictions": kept}
 
 
-def _first_of_each(rows: Sequence[Json]) -> list[Json]:
-    """Return the oldest row of each annotation, draft and prediction.
+def _by_result(rows: Sequence[Json]) -> Mapping[StoredResult, list[Sequence[Json]]]:
+    """Return what each annotation, draft and prediction held before its changes, oldest first.
 
-    A `newer` row holds what a person saved between the listing and the change; it wins.
+    There are several where people went on with the old label while the operation ran.
     """
-    oldest: dict[tuple[Any, Any], Mapping[str, Any]] = {}
-    for row in _of_results(rows):
-        key = row["what"], row["id"]
-        oldest[key] = row if row.get("newer") else oldest.get(key, row)
-    return list(oldest.values())
-
-
-def _of_results(rows: Sequence[Json]) -> Iterator[Json]:
     kinds = {kind.value for kind in ResultOf}
-    return (row for row in rows if row["what"] in kinds)
+    found = defaultdict[StoredResult, list[Sequence[Json]]](list)
+    for row in rows:
+        if row["what"] in kinds:
+            key = StoredResult(ResultOf(row["what"]), row["id"], TaskId(row["task"]), ())
+            found[key].append(row["result"])
+    return found
+
+
+def _former(
+    befores: Sequence[Sequence[Json]], edit: LabelEdit, now: Sequence[Json]
+) -> Sequence[Json] | None:
+    """Return what a result was before the operation; None if people have changed it since."""
+    for before in reversed(befores):
+        if now in (before, result_edit.edited(before, edit)):
+            return before
+    return None

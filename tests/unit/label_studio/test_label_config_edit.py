@@ -8,7 +8,7 @@ from backend.domain.errors import BadInput
 from backend.domain.ids import Label
 from backend.domain.label_edits import LabelChange, LabelEdit
 from backend.label_studio import label_config_edit
-from backend.label_studio.label_config_edit import edited, labels, widened
+from backend.label_studio.label_config_edit import completed, edited, labels, widened
 
 CONFIG = """<View>
   <!-- the animals, "cat" first -->
@@ -177,3 +177,15 @@ def test_tags_and_attributes_count_in_any_case():
 def test_labels_that_annotations_or_configs_hold_otherwise_are_refused(config, problem, edit):
     with pytest.raises(BadInput, match=problem):
         label_config_edit.check(config, edit)
+
+
+def test_a_config_gets_the_labels_that_it_lacks_and_keeps_the_others():
+    wanted = {"kind": ("cat", '"q" <&>'), "box": ("ear",), "gone": ("x",)}
+    now = completed(CONFIG, wanted)
+    assert labels(now) == {"kind": ("cat", "dog", "bird", '"q" <&>'), "box": ("cat", "ear")}
+    assert completed(now, wanted) == now
+
+
+def test_a_control_whose_labels_are_paths_gets_none():
+    config = '<View><Taxonomy name="t" toName="i"><Choice value="a"/></Taxonomy></View>'
+    assert completed(config, {"t": ("b",)}) == config

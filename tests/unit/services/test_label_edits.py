@@ -382,6 +382,50 @@ class TestRestore:
         labels = sorted(scene.labels_of(task) for task in scene.label_studio.contents)
         assert labels == [[], ["cat"], ["cat"], ["cat"], ["dog"]]
 
+    def test_what_people_changed_since_stays_and_is_listed(self, scene):
+        scene.run(RENAME)
+        label_studio = scene.label_studio
+        label_studio.contents[scene.cat]["annotations"][0]["result"] = chosen("bird")
+        label_studio.contents[scene.skipped]["annotations"][0]["result"] = chosen("Cat", "bird")
+        report = scene.restore()
+        assert scene.labels_of(scene.cat) == ["bird"]
+        assert scene.labels_of(scene.skipped) == ["Cat", "bird"]
+        assert scene.labels_of(scene.predicted) == ["cat"]
+        left = [{"task": task, "what": "annotations"} for task in (scene.cat, scene.skipped)]
+        assert report["left"] == left
+        assert "left 2 results as people changed them since (tasks 1, 5)" in report["reason"]
+
+    def test_many_that_people_changed_are_named_by_the_first(self, scene):
+        tasks = [scene.label_studio.add_task(chosen("cat")) for _ in range(11)]
+        scene.run(RENAME)
+        for task in tasks:
+            scene.label_studio.contents[task]["annotations"][0]["result"] = chosen("dog")
+        assert scene.restore()["reason"].endswith(", …)")
+
+    def test_a_new_label_that_is_in_use_stays_in_the_config(self, scene):
+        scene.run(RENAME)
+        scene.label_studio.add_task(chosen("Cat"))
+        report = scene.restore()
+        assert scene.config_labels == ("cat", "Cat", "dog", "bird")
+        assert report["remarks"] == ["'Cat' stays in the labeling config: it is in use"]
+
+    @pytest.mark.parametrize("edit", [RENAME, MERGE, DELETE])
+    def test_a_config_that_was_changed_since_only_gets_its_labels_back(self, scene, edit):
+        scene.run(edit)
+        label_studio = scene.label_studio
+        fox = '<Choice value="bird"/><Choice value="fox &amp; &lt;owl&gt;"/>'
+        label_studio.label_config = label_studio.label_config.replace('<Choice value="bird"/>', fox)
+        report = scene.restore()
+        assert {CAT, DOG, "bird", "fox & <owl>"} <= {*scene.config_labels}
+        assert scene.labels_of(scene.cat) == ["cat"]
+        assert "was changed since" in report["remarks"][0]
+
+    def test_an_annotation_that_was_deleted_since_stays_deleted(self, scene):
+        scene.run(RENAME)
+        scene.label_studio.contents[scene.cat]["annotations"].clear()
+        assert scene.restore()["left"] == []
+        assert scene.labels_of(scene.cat) == []
+
     def test_only_the_projects_own_backups_are_restored(self, scene):
         with pytest.raises(NotFound):
             scene.restore("job-9")
