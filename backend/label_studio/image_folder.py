@@ -56,7 +56,11 @@ class SynchronizedFolder:
             if not self.files_of.isdir(self.root):
                 raise NotFound(f"{self.url} is no folder", "Check its name")
             found = cast("dict[str, dict[str, Any]]", self.files_of.find(self.root, detail=True))
-        listed = {self._below(name): about for name, about in found.items()}
+            listed = {
+                self._below(name): about
+                for name, about in found.items()
+                if not about.get("islink") or self.files_of.isfile(name)
+            }
         return [
             FolderFile(path, int(about.get("size") or 0), _changed(about))
             for path, about in sorted(listed.items())
@@ -81,8 +85,13 @@ class SynchronizedFolder:
             file.write(text.encode())
 
     def address(self, path: str) -> str:
-        if self.base.startswith("/"):
-            return self.base + quote(path)
+        if self._is_on_disk:
+            try:
+                return self.base + quote(path)
+            except UnicodeEncodeError as exc:
+                raise BadInput("its name is no UTF-8", "Rename it") from exc
+        if "?" in path:
+            raise BadInput("Label Studio cannot show names with a question mark", "Rename it")
         return self.base + path
 
     def path_of(self, address: str) -> str | None:
@@ -93,9 +102,19 @@ class SynchronizedFolder:
 
     def _inside(self, path: str) -> str:
         parts = PurePosixPath(path).parts
-        if not parts or ".." in parts or path.startswith("/"):
+        place = f"{self.root.rstrip('/')}/{path}"
+        is_outside = not parts or ".." in parts or path.startswith("/")
+        if is_outside or (self._is_on_disk and self._leads_out(place)):
             raise BadInput(f"{path} is not inside {self.url}")
-        return f"{self.root.rstrip('/')}/{path}"
+        return place
+
+    @property
+    def _is_on_disk(self) -> bool:
+        return self.base.startswith("/")
+
+    def _leads_out(self, place: str) -> bool:
+        """Return whether a file lies elsewhere, since a folder on the way to it is a link."""
+        return not Path(place).parent.resolve().is_relative_to(self.root)
 
     @contextmanager
     def _errors(self) -> Generator[None]:

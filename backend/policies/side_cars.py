@@ -9,6 +9,7 @@
 A file with anything in it that has no place in the labeling config answers nothing at all.
 """
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
@@ -31,7 +32,10 @@ IMAGES = (
 CLASSES = "classes.txt"
 """The file that names YOLO's classes, one a line, in the image's folder or in one above it."""
 
-_YOLO_LINE = re.compile(r"\d+(\s+[-+.\deE]+){4}")
+_ROUNDING = 1e-4
+"""Fraction of the image by which a rectangle may move when it is written and read again."""
+
+_YOLO_LINE = re.compile(r"\d{1,9}(\s+[-+.\deE]+){4}", re.ASCII)
 
 
 def read_labels(text: str, schema: LabelSchema) -> SideCar:
@@ -138,6 +142,11 @@ def write_voc(regions: Iterable[Region], image: str, size: tuple[int, int]) -> s
     return tostring(root, encoding="unicode") + "\n"
 
 
+def agree(one: Mapping[ControlName, Answer], other: Mapping[ControlName, Answer]) -> bool:
+    """Return whether two label files say the same, but for what rounding changes."""
+    return one.keys() == other.keys() and all(_alike(one[name], other[name]) for name in one)
+
+
 def drawn(schema: LabelSchema) -> Control | None:
     """Return the question that rectangles answer; None if there is none or several."""
     found = [control for control in schema.controls if control.is_drawn]
@@ -149,6 +158,24 @@ def label_of(control: Control, name: str) -> Label | None:
     if name in control.labels:
         return Label(name)
     return control.outside_names.get(name)
+
+
+def _alike(one: Answer, other: Answer) -> bool:
+    if not (isinstance(one, Regions) and isinstance(other, Regions)):
+        return set(one.labels) == set(other.labels)
+    return len(one.regions) == len(other.regions) and all(
+        a.label == b.label and max(map(_distance, _edges(a), _edges(b))) < _ROUNDING
+        for a, b in zip(one.regions, other.regions, strict=True)
+    )
+
+
+def _distance(one: float, other: float) -> float:
+    return abs(one - other)
+
+
+def _edges(region: Region) -> tuple[float, float, float, float]:
+    box = region.box
+    return box.left, box.top, box.right, box.bottom
 
 
 def _pixels(box: Box, width: int, height: int) -> dict[str, float]:
@@ -175,7 +202,9 @@ def _lines(text: str) -> list[str]:
 
 
 def _number(parent: Element, path: str) -> float | None:
+    """Return a number; None where there is none, or where it is not finite."""
     try:
-        return float(parent.findtext(path) or "")
+        number = float(parent.findtext(path) or "")
     except ValueError:
         return None
+    return number if math.isfinite(number) else None

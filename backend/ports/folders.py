@@ -17,7 +17,10 @@ class ImageFolder(Protocol):
     """
 
     def files(self) -> Sequence[FolderFile]:
-        """Return all files below the folder, ordered by path; hidden ones are left out."""
+        """Return all files below the folder, ordered by path; hidden ones are left out.
+
+        Links to folders are not followed.
+        """
         ...
 
     def read(self, path: str) -> str:
@@ -29,7 +32,11 @@ class ImageFolder(Protocol):
         ...
 
     def address(self, path: str) -> str:
-        """Return what the data of a task holds for an image."""
+        """Return what the data of a task holds for an image.
+
+        Raises:
+            BadInput: when Label Studio could not show an image of this name.
+        """
         ...
 
     def path_of(self, address: str) -> str | None:

@@ -12,17 +12,18 @@ from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any, Protocol
 
-from backend.domain.answers import Answer, Choices, LabeledImage, Regions
+from backend.domain.answers import LabeledImage
 from backend.domain.errors import BadInput
-from backend.domain.ids import ControlName, ProjectId, TaskId
+from backend.domain.ids import ProjectId, TaskId
 from backend.domain.json import Json
 from backend.domain.schema import LabelSchema
-from backend.domain.side_cars import FolderFile, SideCar, Skipped, SyncReport
+from backend.domain.side_cars import FolderFile, Skipped, SyncReport
 from backend.label_studio import codec, labeling_config
 from backend.policies import side_cars
 from backend.ports.folders import ImageFolder, SyncProgress
 from backend.ports.label_studio import ProjectReader, TaskResults
 from backend.ports.stores import Ledgers
+from backend.services.label_files import LabelFiles
 
 IMPORTED_AT_ONCE = 100
 RECORD = "autolabel-labels.json"
@@ -62,6 +63,7 @@ class _Pass:
     schema: LabelSchema
     folder: ImageFolder
     files: Mapping[str, FolderFile]
+    labels: LabelFiles
     tasks: Mapping[str, _Task]
     progress: SyncProgress
     done: SyncReport = field(default_factory=SyncReport)
@@ -96,7 +98,8 @@ class Synchronization:
         progress("listing the folder", 0, 1)
         files = {file.path: file for file in folder.files()}
         tasks = self._tasks(project, schema, folder, progress)
-        going = _Pass(schema, folder, files, tasks, progress)
+        labels = LabelFiles(folder, files, schema)
+        going = _Pass(schema, folder, files, labels, tasks, progress)
         images = [path for path in files if _ending(path) in side_cars.IMAGES]
         going.done = replace(going.done, images=len(images))
         self._label_tasks(going, [path for path in images if path in tasks])
@@ -146,7 +149,7 @@ class Synchronization:
             )
 
     def _content(self, going: _Pass, path: str) -> Mapping[str, Any] | None:
-        """Return the task of a new image as it is imported; None if the image is too large."""
+        """Return the task of a new image as it is imported; None if the image is left out."""
         size = going.files[path].size
         if size > self.most_bytes:
             most = self.most_bytes / 1e6
@@ -155,9 +158,14 @@ class Synchronization:
                 f"{size / 1e6:.0f} MB, and AUTOLABEL_MAX_IMAGE_MEGABYTES allows {most:.0f}",
             )
             return None
+        try:
+            address = going.folder.address(path)
+        except BadInput as exc:
+            going.skip(path, str(exc))
+            return None
         result = self._result(going, path)
         return {
-            "data": {going.schema.data_key: going.folder.address(path)},
+            "data": {going.schema.data_key: address},
             "annotations": [] if result is None else [{"result": result}],
             "predictions": [],
         }
@@ -167,11 +175,7 @@ class Synchronization:
 
         Empty where it says that nothing is there, None where it says nothing.
         """
-        try:
-            label_file, found = _read(going, path)
-        except BadInput as exc:
-            going.skip(path, str(exc))
-            return None
+        label_file, found = going.labels.read(path)
         if found.problem:
             going.skip(label_file, found.problem)
         return codec.results(found.answers, going.schema, found.size) if found.answers else None
@@ -180,6 +184,7 @@ class Synchronization:
         """Write the labels of every image in the folder beside it, and whose they are."""
         accepted = self.ledgers.load(project).accepted
         authors = dict[str, Mapping[str, str]]()
+        claimed = dict[str, str]()
         labeled = {path: task for path, task in going.tasks.items() if task.labeled}
         for number, (path, task) in enumerate(sorted(labeled.items())):
             going.progress("writing label files", number, len(labeled))
@@ -189,83 +194,51 @@ class Synchronization:
             author = "person" if image.by_person else "import"
             by = "model, accepted" if task.id in accepted else author
             authors[path] = {"by": by, "changed": image.changed}
-            for written, text in _label_files(going, path, image.answers, task.size):
-                self._replace(going, written, text, image.changed)
+            self._write(going, path, image, task.size, claimed)
         if authors:
-            going.folder.write(RECORD, json.dumps(authors, indent=1, sort_keys=True) + "\n")
+            record = json.dumps(authors, indent=1, sort_keys=True) + "\n"
+            if RECORD not in going.files or going.labels.text(RECORD) != record:
+                going.folder.write(RECORD, record)
+
+    def _write(
+        self,
+        going: _Pass,
+        path: str,
+        image: LabeledImage,
+        size: tuple[int, int],
+        claimed: dict[str, str],
+    ) -> None:
+        """Write the label files of one image, unless they say the same already.
+
+        `claimed` maps the files written so far to their image.
+        """
+        try:
+            composed = list(going.labels.compose(path, image.answers, size))
+        except BadInput as exc:
+            going.skip(path, str(exc))
+            return
+        label_file, said = going.labels.read(path)
+        if said.answers and side_cars.agree(said.answers, image.answers):
+            claimed.setdefault(label_file, path)
+            return
+        for written, text in composed:
+            other = claimed.setdefault(written, path)
+            if other == path:
+                self._replace(going, written, text, image.changed)
+            else:
+                going.skip(path, f"its label file {written} is the one of {other}")
 
     def _replace(self, going: _Pass, path: str, text: str, changed: str) -> None:
         """Write a label file, unless it is the same already or newer than the annotation."""
         known = going.files.get(path)
         if known:
-            if _text(going, path) == text:
+            if going.labels.text(path) == text:
                 return
             if known.changed > datetime.fromisoformat(changed).timestamp():
                 going.skip(path, "newer than the labels in Label Studio")
                 return
         going.folder.write(path, text)
         going.done = replace(going.done, written=going.done.written + 1)
-
-
-def _read(going: _Pass, path: str) -> tuple[str, SideCar]:
-    """Return the path of the label file of an image, and what it says.
-
-    Raises:
-        BadInput: when the file cannot be read.
-    """
-    stem = PurePosixPath(path).with_suffix("")
-    for ending in (".xml", ".txt"):
-        label_file = f"{stem}{ending}"
-        if label_file not in going.files:
-            continue
-        text = going.folder.read(label_file)
-        if ending == ".xml":
-            return label_file, side_cars.read_voc(text, going.schema)
-        classes = _classes(going, path)
-        if side_cars.is_yolo(text):
-            return label_file, side_cars.read_yolo(text, classes, going.schema)
-        control = side_cars.drawn(going.schema)
-        if not text.strip() and classes and control and len(going.schema.controls) == 1:
-            return label_file, SideCar({control.name: Regions(())})
-        return label_file, side_cars.read_labels(text, going.schema)
-    return path, SideCar()
-
-
-def _classes(going: _Pass, path: str) -> Sequence[str]:
-    """Return YOLO's class names for an image, of the nearest folder that has them."""
-    for folder in PurePosixPath(path).parents:
-        names = (folder / side_cars.CLASSES).as_posix()
-        if names in going.files:
-            return [line.strip() for line in _text(going, names).splitlines() if line.strip()]
-    return ()
-
-
-def _label_files(
-    going: _Pass, path: str, answers: Mapping[ControlName, Answer], size: tuple[int, int]
-) -> Iterator[tuple[str, str]]:
-    """Yield the label files of an image: path and text."""
-    stem = PurePosixPath(path).with_suffix("")
-    chosen = {name: one for name, one in answers.items() if isinstance(one, Choices)}
-    drawn = [one for one in answers.values() if isinstance(one, Regions)]
-    classes = _classes(going, path)
-    if chosen:
-        yield f"{stem}.txt", side_cars.write_labels(chosen)
-    for regions in drawn:
-        if not chosen and {one.label for one in regions.regions} <= set(classes) and classes:
-            yield f"{stem}.txt", side_cars.write_yolo(regions.regions, classes)
-        elif size == (0, 0):
-            going.skip(path, "the size of the image is unknown, so no rectangles can be written")
-        else:
-            image = PurePosixPath(path).name
-            yield f"{stem}.xml", side_cars.write_voc(regions.regions, image, size)
-
-
-def _text(going: _Pass, path: str) -> str:
-    """Return a text file, empty if it cannot be read."""
-    try:
-        return going.folder.read(path)
-    except BadInput:
-        return ""
 
 
 def _size(task: TaskResults) -> tuple[int, int]:

@@ -147,3 +147,34 @@ def test_a_folder_that_does_not_exist_is_named(tmp_path: Path):
     folder = open_folder(f"file://{tmp_path}/none", Settings(local_files_root=tmp_path))
     with pytest.raises(NotFound, match="none"):
         folder.files()
+
+
+@pytest.mark.parametrize("name", ["in_bucket", "fake"])
+def test_a_name_that_label_studio_cuts_off_has_no_address(
+    request: pytest.FixtureRequest, name: str
+):
+    with pytest.raises(BadInput, match="question mark"):
+        request.getfixturevalue(name).address("a?.jpg")
+
+
+def test_a_name_that_is_no_text_has_no_address(on_disk: ImageFolder):
+    assert on_disk.path_of(on_disk.address("what? #1.jpg")) == "what? #1.jpg"
+    with pytest.raises(BadInput, match="UTF-8"):
+        on_disk.address(os.fsdecode(b"\xe4.jpg"))
+
+
+def test_links_to_images_count_and_links_to_folders_are_not_followed(
+    on_disk: ImageFolder, tmp_path: Path
+):
+    place, elsewhere = tmp_path / "served" / "2026 photos", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "x.jpg").write_text("image")
+    (place / "linked.jpg").symlink_to(elsewhere / "x.jpg")
+    (place / "dead.jpg").symlink_to(elsewhere / "none.jpg")
+    (place / "folder").symlink_to(elsewhere)
+    (place / "loop.jpg").symlink_to(place)
+    listed = [one.path for one in on_disk.files()]
+    assert listed == ["a.jpg", "deep/b c.png", "deep/b c.txt", "linked.jpg"]
+    with pytest.raises(BadInput, match="not inside"):
+        on_disk.write("folder/x.txt", "cat")
+    assert [one.name for one in elsewhere.iterdir()] == ["x.jpg"]

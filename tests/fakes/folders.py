@@ -40,6 +40,8 @@ class FakeImageFolder:
         self.put(path, text, self.now)
 
     def address(self, path: str) -> str:
+        if "?" in path:
+            raise BadInput("Label Studio cannot show names with a question mark", "Rename it")
         return BASE + path
 
     def path_of(self, address: str) -> str | None:

@@ -87,6 +87,7 @@ class TestYolo:
         assert side_cars.is_yolo("0 0.5 0.5 0.1 0.1\n2 1 1 1 1e-3")
         assert not side_cars.is_yolo("0 0.5 0.5 0.1 0.1\ncat")
         assert not side_cars.is_yolo("")
+        assert not side_cars.is_yolo(f"{'9' * 5000} 0.5 0.5 0.1 0.1")
 
 
 class TestPascalVoc:
@@ -106,6 +107,8 @@ class TestPascalVoc:
             ("<annotation>", "no XML that can be read"),
             ('<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "no XML that can be read"),
             ("<annotation/>", "it does not tell the size of the image"),
+            (VOC.format(1).replace(">200<", ">1e999<"), "it does not tell the size of the image"),
+            (VOC.format("nan"), "a rectangle of 'car' has no area inside the image"),
             (VOC.format("wide"), "a rectangle of 'car' has no area inside the image"),
             (VOC.format(1).replace("car", "tram"), "no question has the label 'tram'"),
         ],
@@ -121,6 +124,11 @@ BOX_VALUES = st.builds(
     SIDES,
 )
 REGIONS = st.lists(st.builds(Region, BOX_VALUES, st.sampled_from([CAR, BUS])), max_size=4)
+
+AT, NEAR, FAR, OTHER = (
+    Region(Box(0, 0, 0.5, bottom), label)
+    for bottom, label in ((0.5, CAR), (0.50001, CAR), (0.51, CAR), (0.5, BUS))
+)
 
 
 @given(REGIONS)
@@ -143,3 +151,19 @@ def test_rectangles_that_are_written_are_read_again(regions):
 def test_a_label_without_a_class_number_cannot_be_written():
     with pytest.raises(ValueError, match="car"):
         side_cars.write_yolo([Region(Box(0, 0, 1, 1), CAR)], ["bus"])
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "agrees"),
+    [
+        ({KIND: Choices((CAR, BUS))}, {KIND: Choices((BUS, CAR))}, True),
+        ({KIND: Choices((CAR,))}, {KIND: Choices((BUS,))}, False),
+        ({KIND: Choices((CAR,))}, {}, False),
+        ({BOX: Regions((AT,))}, {BOX: Regions((NEAR,))}, True),
+        ({BOX: Regions((AT,))}, {BOX: Regions((FAR,))}, False),
+        ({BOX: Regions((AT,))}, {BOX: Regions((OTHER,))}, False),
+        ({BOX: Regions((AT,))}, {BOX: Regions((AT, AT))}, False),
+    ],
+)
+def test_files_agree_that_say_the_same(one, other, agrees):
+    assert side_cars.agree(one, other) is agrees

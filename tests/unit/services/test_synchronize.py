@@ -114,6 +114,12 @@ class TestImages:
         reason = "2 MB, and AUTOLABEL_MAX_IMAGE_MEGABYTES allows 1"
         assert (report.created, report.skipped) == (0, (Skipped("a.jpg", reason),))
 
+    def test_one_that_label_studio_could_not_show_is_named(self, folder):
+        folder.put("a?.jpg")
+        report = synchronized(studio(), folder)
+        reason = "Label Studio cannot show names with a question mark. Rename it"
+        assert (report.created, report.skipped) == (0, (Skipped("a?.jpg", reason),))
+
     def test_progress_is_told(self, folder):
         folder.put("a.jpg")
         seen = []
@@ -148,7 +154,37 @@ class TestLabelFiles:
         report = synchronized(label_studio, folder)
         assert report.created == 2
         assert [one["annotations"] for one in label_studio.contents.values()] == [[], []]
-        assert [one.path for one in report.skipped] == ["a.txt", "b.jpg"]
+        assert [one.path for one in report.skipped] == ["a.txt", "b.txt"]
+
+    def test_a_label_file_is_found_whatever_the_case_of_its_ending(self, folder):
+        label_studio = studio()
+        folder.put("A.JPG")
+        folder.put("A.TXT", "cat")
+        assert synchronized(label_studio, folder).labeled == 1
+        (content,) = label_studio.contents.values()
+        assert chosen(content) == [["cat"]]
+
+    def test_rectangles_and_labels_of_the_whole_image_lie_in_two_files(self, folder):
+        label_studio = studio(MIXED)
+        folder.put("a.jpg")
+        folder.put("a.xml", VOC)
+        folder.put("a.txt", "dog")
+        folder.put("b.jpg")
+        folder.put("b.xml", VOC)
+        folder.put("b.txt", "lion")
+        report = synchronized(label_studio, folder)
+        assert (report.labeled, [one.path for one in report.skipped]) == (1, ["b.txt"])
+        first, second = label_studio.contents.values()
+        (annotation,) = first["annotations"]
+        assert {one["from_name"] for one in annotation["result"]} == {"kind", "box"}
+        assert second["annotations"] == []
+
+    def test_images_of_one_name_share_their_label_file(self, folder):
+        label_studio = studio()
+        for path in ("a.jpg", "a.png"):
+            folder.put(path)
+        folder.put("a.txt", "cat")
+        assert synchronized(label_studio, folder).labeled == 2
 
     def test_pascal_voc_brings_rectangles_and_the_size_of_the_image(self, folder):
         label_studio = studio(CARS)
@@ -226,6 +262,46 @@ class TestWritingBack:
         assert report.skipped == (Skipped("a.txt", "newer than the labels in Label Studio"),)
         assert [folder.texts[f"{name}.txt"] for name in "abc"] == ["dog\n", "cat\n", "cat\n"]
         assert folder.changed["c.txt"] == BEFORE
+
+    def test_a_file_that_says_the_same_in_other_words_stays(self, folder):
+        label_studio = studio(CARS)
+        folder.put("a.jpg")
+        folder.put("a.xml", VOC.replace("<object>", "<object><difficult>1</difficult>"))
+        synchronized(label_studio, folder)
+        (content,) = label_studio.contents.values()
+        content["annotations"][0] |= {"updated_at": WHEN, "id": 1}
+        assert synchronized(label_studio, folder, write_back=True).written == 0
+        assert "<difficult>" in folder.texts["a.xml"]
+
+    def test_a_label_file_of_two_images_is_written_for_the_first_and_named(self, folder):
+        label_studio = studio()
+        dog = [{**CAT[0], "value": {"choices": ["dog"]}}]
+        for path, result in (("a.jpg", CAT), ("a.png", dog)):
+            folder.put(path)
+            label_studio.add_task(result, image=BASE + path, updated_at=WHEN)
+        for written in (1, 0):
+            report = synchronized(label_studio, folder, write_back=True)
+            assert report.written == written
+            assert report.skipped == (Skipped("a.png", "its label file a.txt is the one of a.jpg"),)
+            assert folder.texts["a.txt"] == "cat\n"
+
+    def test_a_file_is_replaced_under_the_name_that_it_has(self, folder):
+        label_studio = studio()
+        folder.put("a.JPG")
+        folder.put("a.TXT", "dog\n", BEFORE)
+        label_studio.add_task(CAT, image=BASE + "a.JPG", updated_at=WHEN)
+        assert synchronized(label_studio, folder, write_back=True).written == 1
+        assert folder.texts["a.TXT"] == "cat\n"
+        assert "a.txt" not in folder.texts
+
+    def test_what_has_not_changed_is_not_written_again(self, folder):
+        label_studio = studio()
+        folder.put("a.jpg")
+        label_studio.add_task(CAT, image=BASE + "a.jpg", updated_at=WHEN)
+        synchronized(label_studio, folder, write_back=True)
+        folder.changed = dict.fromkeys(folder.texts, BEFORE)
+        synchronized(label_studio, folder, write_back=True)
+        assert set(folder.changed.values()) == {BEFORE}
 
     def test_rectangles_are_written_as_the_folder_has_them(self, folder):
         label_studio = studio(CARS)
