@@ -226,9 +226,7 @@ def _labeling_jobs(parts: Parts, auditing: Auditing, trainer: Trainer) -> Mappin
     draw = AuditDraw(parts.label_studio, parts.ledgers, parts.audits, parts.settings.seed)
     publisher = _publisher(parts)
     collector = _collector(parts, extractor)
-    reporter = Reporter(
-        extractor, Forecasts(parts.ledgers, parts.reports), parts.illustrations, parts.reports
-    )
+    reporter = _reporter(parts, extractor)
     jobs: Mapping[Mode, Work] = {
         Mode.ACTIVE_LEARNING: ActiveLearning(
             label_studio=parts.label_studio,
@@ -263,6 +261,16 @@ def _labeling_jobs(parts: Parts, auditing: Auditing, trainer: Trainer) -> Mappin
 
 def _publisher(parts: Parts) -> Publisher:
     return Publisher(parts.label_studio, parts.stored, parts.ledgers, parts.versions, parts.reviews)
+
+
+def _reporter(parts: Parts, extractor: ImageModels) -> Reporter:
+    return Reporter(
+        extractor,
+        Forecasts(parts.ledgers, parts.reports),
+        parts.illustrations,
+        parts.reports,
+        parts.versions.all,
+    )
 
 
 def _collector(parts: Parts, extractor: ImageModels) -> Collector:

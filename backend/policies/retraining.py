@@ -9,20 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 
-import numpy as np
-
 from backend.domain.jobs import Decision
-
-USUAL_POWER = 0.5
-"""Prior exponent of the learning curve: error ~ images ** -0.5."""
-
-
-@dataclass(frozen=True, slots=True)
-class PastTraining:
-    """The number of labeled images of a training, and its held-out score in [0, 1]."""
-
-    images: int
-    score: float
+from backend.policies.learning_curve import PastTraining, power
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,18 +111,6 @@ def images_wanted(history: Sequence[PastTraining], policy: RetrainingPolicy) -> 
     if not history:
         return 0
     have = max(training.images for training in history)
-    growth = (1 - policy.gain) ** (-1 / _power(history)) - 1
+    growth = (1 - policy.gain) ** (-1 / power(history)) - 1
     least = max(policy.fewest, ceil(policy.least_share * have))
     return max(least, min(have, ceil(growth * have)))
-
-
-def _power(history: Sequence[PastTraining]) -> float:
-    """Fit the exponent of the learning curve, within [0.1, 1].
-
-    Least squares in log-log space, with USUAL_POWER as one more observation of unit weight.
-    """
-    images = np.log([max(1, training.images) for training in history])
-    errors = np.log([max(0.005, 1 - training.score) for training in history])
-    spread = images - images.mean()
-    steepness = -(spread @ errors - USUAL_POWER) / (spread @ spread + 1)
-    return float(np.clip(steepness, 0.1, 1))

@@ -8,7 +8,8 @@ from backend.domain.ids import ProjectId
 from backend.domain.jobs import Decision, Events, Job, JobResult, JobState, Mode
 from backend.domain.metrics import Metrics, headline
 from backend.policies import retraining
-from backend.policies.retraining import PastTraining, RetrainingPolicy, Situation
+from backend.policies.learning_curve import PastTraining
+from backend.policies.retraining import RetrainingPolicy, Situation
 from backend.ports.jobs import AnnotationChanges, Jobs
 from backend.ports.progress import Steps, Work
 from backend.ports.stores import PublishedVersions

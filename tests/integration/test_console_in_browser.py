@@ -59,6 +59,24 @@ REPORT = {
         {"label": "a label with a name", "images": 5, "precision": 0.9, "recall": 0.8, "f1": 0.85}
     ],
     "hardest": [{"task": 7, "coefficient": 0.8, "reasons": [{"words": "low confidence (0.41)"}]}],
+    "notes": {
+        "c": {
+            "confusion": [[7, 1], [0, 8]],
+            "per_label": [{"label": "cat", "images": 8}, {"label": "dog", "images": 8}],
+            "coverage": [
+                {"coverage": 0.5, "precision": 1.0, "threshold": 0.9},
+                {"coverage": 1.0, "precision": 0.94, "threshold": 0.4},
+            ],
+        }
+    },
+    "learning_curves": [
+        {
+            "control": "c",
+            "metric": "accuracy",
+            "points": [{"images": 20, "score": 0.6}, {"images": 40, "score": 0.7}],
+            "ahead": [{"images": 80, "score": 0.79}],
+        }
+    ],
     "unreadable": [{"task": 9, "reason": "the file is empty"}],
     "seconds": {"embed": 3.2},
 }
@@ -358,6 +376,19 @@ def test_plots_and_thumbnails_of_a_report_are_shown_under_the_policy(
     for image in images.all():
         image.scroll_into_view_if_needed()
         page.wait_for_function("(img) => img.naturalWidth > 0", arg=image.element_handle())
+
+
+def test_a_mistake_of_a_report_leads_to_what_is_predicted_so(page, address, backend):
+    job, _ = backend.jobs.submit(WISH)
+    backend.jobs.jobs[job.id] = replace(job, state=JobState.FINISHED, report=REPORT)
+    page.goto(f"{address}/jobs/{job.id}")
+    assert page.locator(".chart").count() == 3
+    page.get_by_role("link", name="1 cat predicted as dog: review what is predicted so").click()
+    page.locator(".tile").first.wait_for()
+    assert page.locator("[data-wall-title]").inner_text() == "dog"
+    assert page.locator('[data-label="dog"] .pick').get_attribute("aria-pressed") == "true"
+    shown = page.locator(".tile").evaluate_all("tiles => tiles.map(t => t.ariaLabel)")
+    assert all(": dog, " in one for one in shown)
 
 
 def verdicts(backend) -> Counter[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from backend.domain.arrays import Floats, Targets
+from backend.domain.arrays import Floats, Rows, Targets
 from backend.domain.batches import PredictionBatch
 from backend.domain.ids import Label
 from backend.domain.schema import Control
@@ -14,6 +14,7 @@ from backend.domain.targets import multi_hot
 from backend.models import calibration
 from backend.models.classification import metrics
 from backend.models.link_functions import SOFTMAX, Link, link_of
+from backend.models.precision_coverage import precision_coverage
 
 SMALLEST = 1e-6
 """Least probability in the log loss: a label that nobody has used yet has probability 0."""
@@ -71,16 +72,25 @@ def log_loss(link: Link, probabilities: Floats, truth: Targets) -> float:
 def tables(
     link: Link, answers: Targets, confidence: Floats, truth: Targets, labels: Sequence[Label]
 ) -> Mapping[str, Any]:
-    """Return the tables of the report: labels, confusion (true by row), reliability plot."""
+    """Return the tables of the report: labels, confusion (true by row), reliability, coverage.
+
+    With several labels the confusion has one more row and column, for none.
+    """
     right = (answers == truth).sum(axis=1) == truth.shape[1]
     found: dict[str, Any] = {
         "per_label": [asdict(row) for row in metrics.label_table(answers, truth, labels)],
         "reliability": [asdict(point) for point in calibration.reliability(confidence, right)],
+        "coverage": [asdict(point) for point in precision_coverage(confidence, right)],
     }
-    known = truth.any(axis=1)
-    if link is SOFTMAX and len(labels) <= WIDEST_CONFUSION:
-        cells = metrics.confusion(
-            answers[known].argmax(axis=1), truth[known].argmax(axis=1), len(labels)
-        )
-        found["confusion"] = cells.tolist()
+    if len(labels) <= WIDEST_CONFUSION:
+        found["confusion"] = _confusion(link, answers, truth).tolist()
     return found
+
+
+def _confusion(link: Link, answers: Targets, truth: Targets) -> Rows:
+    if link is not SOFTMAX:
+        return metrics.multi_label_confusion(answers, truth)
+    known = truth.any(axis=1)
+    return metrics.confusion(
+        answers[known].argmax(axis=1), truth[known].argmax(axis=1), truth.shape[1]
+    )

@@ -46,6 +46,29 @@ def confusion(predicted: NDArray[np.intp], truth: NDArray[np.intp], classes: int
     return cells.reshape(classes, classes)
 
 
+def multi_label_confusion(predicted: Targets, truth: Targets) -> NDArray[Any]:
+    """Count images by true label (rows) and predicted label (columns), (K + 1, K + 1).
+
+    Each missed label of an image counts as confused with each label that was wrongly predicted for
+    it. The last column counts labels that were missed where none was wrongly predicted, the last
+    row those that were wrongly predicted where none was missed. After MLCM (Heydarian, Doyle &
+    Samavi, IEEE Access 2022).
+
+    Args:
+        predicted: (n, K) multi-hot.
+        truth: the same shape.
+    """
+    missed, extra = truth & ~predicted, predicted & ~truth
+    only_missed: Targets = missed & ~extra.any(axis=1, keepdims=True)
+    only_extra: Targets = extra & ~missed.any(axis=1, keepdims=True)
+    labels = missed.T.astype(np.intp) @ extra.astype(np.intp)
+    np.fill_diagonal(labels, (predicted & truth).sum(axis=0))
+    cells = np.zeros((len(labels) + 1, len(labels) + 1), dtype=np.intp)
+    cells[:-1, :-1] = labels
+    cells[:-1, -1], cells[-1, :-1] = only_missed.sum(axis=0), only_extra.sum(axis=0)
+    return cells
+
+
 def label_table(
     predicted: Targets, truth: Targets, labels: Sequence[Label]
 ) -> tuple[LabelRow, ...]:

@@ -13,11 +13,16 @@ from backend.models.calibration import expected_calibration_error, reliability
 from backend.models.detection.average_precision import average_precisions, mean
 from backend.models.detection.comparison import BoxComparison, PooledDetections, count
 from backend.models.detection.confidence import BoxConfidence
+from backend.models.detection.confusion import confusion
 from backend.models.detection.edits import count_edits
 from backend.models.detection.thresholds import CANDIDATE, NO_PRIOR
 from backend.models.folds import stratified
+from backend.models.precision_coverage import precision_coverage
 
 FOLDS = 5
+
+WIDEST_CONFUSION = 50
+"""With more labels the report has no confusion table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +88,8 @@ def evaluate(
         **_by_label(rows),
     }
     finite = {name: value for name, value in metrics.items() if np.isfinite(value)}
-    return Evaluation(finite, tables(rows, shown.confidence, edits == 0))
+    found = tables(rows, shown.confidence, edits == 0)
+    return Evaluation(finite, {**found, **box_tables(shown.images, labels)})
 
 
 def image_metrics(confidence: Floats, edits: Rows) -> Mapping[str, float]:
@@ -129,6 +135,17 @@ def tables(rows: Sequence[BoxRow], confidence: Floats, correct: Targets) -> Mapp
         "per_label": [asdict(row) for row in rows],
         "reliability": [asdict(point) for point in reliability(confidence, correct)],
     }
+
+
+def box_tables(shown: Sequence[BoxComparison], labels: Sequence[Label]) -> Mapping[str, Any]:
+    """Build the tables about shown boxes: how precise the surest are, and which are confused."""
+    pooled = PooledDetections.of(shown)
+    found: dict[str, Any] = {
+        "coverage": [asdict(one) for one in precision_coverage(pooled.scores, pooled.right[0])]
+    }
+    if len(labels) <= WIDEST_CONFUSION:
+        found["confusion"] = confusion(shown, labels).tolist()
+    return found
 
 
 def cross_fitted(

@@ -1,6 +1,6 @@
 """Build the result of a labeling job: report sections, forecast, plots and thumbnails."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from backend.domain.ids import ProjectId
@@ -16,19 +16,21 @@ from backend.services.labeling_round import LabelingRound
 from backend.services.publishing.publisher import Publication
 from backend.services.reporting import sections
 from backend.services.reporting.forecast import Forecasts, Report
+from backend.services.reporting.learning_curve import learning_curves
 
 
 @dataclass(frozen=True, slots=True)
 class Reporter:
     """Builds the result of a job, and draws the plots beside its report.
 
-    `reports` are those of a project's earlier jobs, newest first.
+    `reports` are those of a project's earlier jobs, `versions` its versions, both newest first.
     """
 
     extractor: ExtractionLog
     forecasts: Forecasts
     illustrations: Illustrations
     reports: Callable[[ProjectId], Iterable[Report]]
+    versions: Callable[[ProjectId], Sequence[ModelVersion]]
 
     def report(
         self,
@@ -58,6 +60,10 @@ class Reporter:
                 training or sections.of_earlier_training(version.name, self.reports(round_.project))
             ),
             **self.forecasts.forecast(round_.request, round_.tasks),
+            "learning_curves": learning_curves(
+                self.versions(round_.project),
+                len(round_.tasks.labeled) + len(round_.tasks.unlabeled),
+            ),
             "seconds": sections.seconds({**seconds, **self.extractor.timings()}),
             "changed_images": dict(self.extractor.notes()),
             "remarks": [*round_.remarks, *self.extractor.remarks(_encoder_of(version))],

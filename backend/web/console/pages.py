@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +19,8 @@ from backend.domain.metrics import metrics_from_json
 from backend.domain.versions import ModelVersion
 from backend.label_studio.webhooks import project_of
 from backend.presentation import metrics, sentences
+from backend.presentation.confusion_chart import confusion_charts
+from backend.presentation.curve_charts import curve_charts
 from backend.presentation.next_step import next_step
 from backend.settings import without_login
 from backend.web.console import csrf, event_stream, formats, views
@@ -43,6 +46,9 @@ PLOTS = {
     "confidence": "Confidence of the predictions, with the certified threshold where there is one",
 }
 """Plots of a report with their alternative texts."""
+
+DRAWN_INLINE = "learning-curve"
+"""The plot that is not shown beside the curve that the page draws from newer reports."""
 
 LABELS_SHOWN = 5
 """Labels per project on the overview; those with the fewest images are shown."""
@@ -146,9 +152,23 @@ def _job_page(job: Job, report: Json, *, is_other_shape: bool = False) -> str:
         label_tables=views.label_tables(report),
         reason_bars=views.reason_bars(report),
         tried=views.tried(report),
-        plots={name: text for name, text in PLOTS.items() if _has(folder, f"{name}-light.svg")},
+        confusions=confusion_charts(report),
+        curves=curve_charts(report, _certificate(job)),
+        plots={
+            name: text
+            for name, text in PLOTS.items()
+            if _has(folder, f"{name}-light.svg")
+            and not (name == DRAWN_INLINE and report.get("learning_curves"))
+        },
         thumbnails={path.name for path in folder.glob("task-*.jpg")},
     )
+
+
+def _certificate(job: Job) -> Json | None:
+    """Return the certificate of the version that the job made or used, if it has one."""
+    cards = backend().cards(job.request.project) if job.version else ()
+    found = next((card.certificate for card in cards if card.name == job.version), None)
+    return asdict(found) if found else None
 
 
 @routes.route("/jobs/<job>/pictures/<name>")

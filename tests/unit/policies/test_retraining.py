@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import pytest
 
+from backend.policies.learning_curve import PastTraining
 from backend.policies.retraining import (
-    PastTraining,
     RetrainingPolicy,
     Situation,
     decide,

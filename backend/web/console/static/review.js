@@ -12,7 +12,7 @@ const labels = root ? JSON.parse(one("#review-labels").textContent) : [];
 const controls = root ? JSON.parse(one("#review-controls").textContent) : {};
 const colors = new Map(labels.map(({ name, color }) => [name, color]));
 
-let filter = { label: "", least: 0 };
+let filter = { label: new URLSearchParams(location.search).get("label") ?? "", least: 0 };
 let screen = null; // { name, images, isOld }
 let next = null; // the promise of the following screen
 let past = []; // confirmed screens, the newest last
@@ -303,12 +303,16 @@ function fillTable(rows) {
 
 function pick(label) {
   filter = { ...filter, label: filter.label === label ? "" : label };
+  showPick();
+  begin();
+}
+
+function showPick() {
   for (const row of document.querySelectorAll("[data-label]")) {
     row.querySelector(".pick").setAttribute("aria-pressed", String(row.dataset.label === filter.label));
   }
   one("[data-wall-title]").textContent = filter.label || "All labels";
   one("[data-undo-label]").disabled = !filter.label;
-  begin();
 }
 
 // Moves the focus in the wall by rows and columns as they are shown.
@@ -359,6 +363,7 @@ function start() {
   one("[data-keys]").replaceChildren(...offered.slice(0, 9).map((label, place) =>
     element("li", {}, element("kbd", {}, String(place + 1)), ` ${label}`)));
   one("[data-box-help]").hidden = !Object.values(controls).some(({ boxes }) => boxes);
+  showPick();
   begin();
   follow();
 }

@@ -3,7 +3,7 @@ import pytest
 
 from backend.domain.ids import Label
 from backend.models.classification.evaluation import WIDEST_CONFUSION, log_loss, scores, tables
-from backend.models.link_functions import SOFTMAX
+from backend.models.link_functions import SIGMOID, SOFTMAX
 
 LABELS = (Label("cat"), Label("dog"))
 CHANCE = np.array([[0.9, 0.1], [0.4, 0.6], [0.7, 0.3]])
@@ -29,6 +29,20 @@ def test_confusion_has_the_truth_in_its_rows():
     assert found["confusion"] == [[1, 0], [1, 1]]
     assert [row["label"] for row in found["per_label"]] == list(LABELS)
     assert sum(point["count"] for point in found["reliability"]) == 3
+
+
+def test_with_several_labels_confusion_has_a_place_for_none():
+    truth = np.array([[True, False], [True, True], [False, False], [True, False]])
+    answers = np.array([[False, True], [True, False], [True, False], [True, False]])
+    found = tables(SIGMOID, answers, CHANCE.max(axis=1)[[0, 1, 2, 2]], truth, LABELS)
+
+    assert found["confusion"] == [[2, 1, 0], [0, 0, 1], [1, 0, 0]]
+
+
+def test_precision_is_that_of_the_surest_answers():
+    found = tables(SOFTMAX, ANSWERS, CHANCE.max(axis=1), TRUTH, LABELS)
+
+    assert [point["precision"] for point in found["coverage"]] == [1, 0.5, pytest.approx(2 / 3)]
 
 
 def test_a_confusion_table_too_wide_for_a_report_is_left_out():
