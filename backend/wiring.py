@@ -60,6 +60,7 @@ def application(parts: Parts) -> Application:
             parts.origins,
             parts.jobs,
             parts.polled,
+            FirstWallFiles(settings.data_dir),
             CleanupQueue(url, settings.data_dir),
             settings.poll_seconds,
             settings.public_url,

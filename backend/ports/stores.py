@@ -246,12 +246,16 @@ class PolledProjects(Protocol):
 
 
 class FirstWalls(Protocol):
-    """Which projects have been shown what to label first."""
+    """Which projects are to be shown what to label first, and which have been."""
 
-    def is_made(self, project: ProjectId) -> bool: ...
+    def want(self, project: ProjectId) -> None:
+        """Ask for it, unless it was shown before. Raises OutOfSpace."""
+        ...
+
+    def is_wanted(self, project: ProjectId) -> bool: ...
 
     def remember(self, project: ProjectId) -> None:
-        """Raises OutOfSpace."""
+        """Note that it was shown. Raises OutOfSpace."""
         ...
 
 

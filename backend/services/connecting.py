@@ -11,7 +11,7 @@ from backend.domain.projects import BackendLink, Project
 from backend.policies import switches
 from backend.ports.jobs import IdleWork, Jobs
 from backend.ports.label_studio import BackendRegistry, ProjectReader, TabEditor
-from backend.ports.stores import PolledProjects, ProjectOrigins
+from backend.ports.stores import FirstWalls, PolledProjects, ProjectOrigins
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +33,7 @@ class Connecting:
     origins: ProjectOrigins
     jobs: Jobs
     polled: PolledProjects
+    walls: FirstWalls
     idle_work: IdleWork
     poll_seconds: float
     public_url: str
@@ -52,6 +53,7 @@ class Connecting:
             BadInput: when Label Studio refuses it and the backend does not poll.
         """
         done = self._register(project, backend_url, user, password)
+        self.walls.want(project)
         self.idle_work.request(project)
         return done
 

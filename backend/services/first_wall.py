@@ -10,6 +10,9 @@ import numpy as np
 from backend.domain.errors import AutolabelError, Stopped
 from backend.domain.ids import ProjectId
 from backend.domain.projects import ProjectStatus
+from backend.domain.tab_titles import TabTitle
+from backend.domain.task_lists import TaskList
+from backend.domain.version_names import list_edition
 from backend.label_studio import labeling_config
 from backend.policies.first_training import images_offered
 from backend.policies.preconditions import Minimum
@@ -63,12 +66,18 @@ class FirstWall:
         return True
 
     def _is_due(self, project: ProjectId) -> bool:
-        """Whether the project lacks labels for a training, and has had no such wall yet."""
-        if self.walls.is_made(project):
+        """Whether a connected project lacks labels for a training, and has no list of this kind."""
+        if not self.walls.is_wanted(project) or self._is_listed(project):
             return False
         status = self.status(project)
         is_idle = status.version is None and status.job is None
         return is_idle and bool(status.missing and status.unlabeled)
+
+    def _is_listed(self, project: ProjectId) -> bool:
+        """Whether somebody has asked for what to label next."""
+        title = TabTitle.NEXT_PICKS
+        (draft,) = self.label_studio.draft_lists(project, [TaskList(title, ())])
+        return draft.edition != list_edition(title, ())
 
     def _show(self, project: ProjectId, progress: Progress) -> None:
         schema = labeling_config.parse(self.label_studio.project(project).label_config)

@@ -1,4 +1,4 @@
-"""Which projects have been shown what to label first, so that it is shown once.
+"""Which projects are to be shown what to label first, and which have been.
 
 projects/<id>/first-wall
 """
@@ -8,6 +8,8 @@ from pathlib import Path
 from backend.domain.ids import ProjectId
 from backend.stores.atomic_files import write_whole
 
+_WANTED, _MADE = "wanted\n", "made\n"
+
 
 class FirstWallFiles:
     """Implements `backend.ports.stores.FirstWalls`."""
@@ -15,11 +17,16 @@ class FirstWallFiles:
     def __init__(self, data_dir: Path) -> None:
         self._projects = data_dir / "projects"
 
-    def is_made(self, project: ProjectId) -> bool:
-        return self._path(project).exists()
+    def want(self, project: ProjectId) -> None:
+        if not self._path(project).exists():
+            write_whole(self._path(project), _WANTED)
+
+    def is_wanted(self, project: ProjectId) -> bool:
+        path = self._path(project)
+        return path.exists() and path.read_text("utf-8") == _WANTED
 
     def remember(self, project: ProjectId) -> None:
-        write_whole(self._path(project), "")
+        write_whole(self._path(project), _MADE)
 
     def _path(self, project: ProjectId) -> Path:
         return self._projects / str(project) / "first-wall"

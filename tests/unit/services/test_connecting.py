@@ -7,6 +7,7 @@ from backend.domain.errors import BadInput, LabelStudioUnreachable
 from backend.domain.ids import ProjectId
 from backend.domain.projects import BackendLink
 from backend.services.connecting import Connecting
+from backend.stores.first_walls import FirstWallFiles
 from backend.stores.polled_projects import PolledProjectFiles
 from backend.stores.project_folders import ProjectFolders
 from tests.fakes.jobs import FakeIdleWork, FakeJobs
@@ -28,6 +29,7 @@ def connecting(label_studio: FakeLabelStudio, folder: Path, poll_seconds: float)
         ProjectFolders(folder),
         FakeJobs(),
         PolledProjectFiles(folder),
+        FirstWallFiles(folder),
         FakeIdleWork(),
         poll_seconds,
         URL,
@@ -48,6 +50,10 @@ def test_a_worker_then_shows_what_to_label_first(tmp_path: Path) -> None:
     projects.connect(FIRST, URL, "", "")
     assert isinstance(projects.idle_work, FakeIdleWork)
     assert projects.idle_work.requested == [FIRST]
+    assert projects.walls.is_wanted(FIRST)
+    projects.walls.remember(FIRST)
+    projects.connect(FIRST, URL, "", "")
+    assert not projects.walls.is_wanted(FIRST), "it is shown once"
 
 
 def test_without_polling_the_refusal_proposes_it(tmp_path: Path) -> None:

@@ -43,9 +43,10 @@ class Slow(FakeFeatureExtractor):
 
 @pytest.fixture
 def world(tmp_path):
-    """Sixty images that nobody labeled."""
+    """A connected project of sixty images that nobody labeled."""
     world = World(tmp_path, images=60, extractor=Slow())
     world.label_studio.people = dict.fromkeys(world.label_studio.people)
+    FirstWallFiles(tmp_path).want(PROJECT)
     return world
 
 
@@ -102,6 +103,20 @@ def test_images_that_look_the_same_are_shown_once(world, config):
 def test_it_is_made_once_and_a_deleted_tab_stays_deleted(world):
     assert wall(world)(PROJECT)
     world.label_studio.list_in_tab(PROJECT, TabTitle.NEXT_PICKS, [])
+    world.label_studio.marked.clear()
+    assert wall(world)(PROJECT)
+    assert listed(world) == ()
+
+
+def test_what_somebody_asked_for_is_not_replaced(world):
+    world.report(world.suggestions, world.job(mode=Mode.SUGGESTING, count=7))
+    assert wall(world)(PROJECT)
+    assert len(listed(world)) == 7
+
+
+def test_a_project_that_nobody_connected_gets_none(tmp_path):
+    world = World(tmp_path, images=60)
+    world.label_studio.people = dict.fromkeys(world.label_studio.people)
     assert wall(world)(PROJECT)
     assert listed(world) == ()
 
@@ -116,6 +131,7 @@ def test_a_trained_project_needs_none_whatever_its_labels(world):
     world.label([TaskId(task) for task in range(1, 13)])
     world.run()
     world.label_studio.lists.clear()
+    world.label_studio.marked.clear()
     world.label_studio.people = dict.fromkeys(world.label_studio.people)
     assert wall(world)(PROJECT)
     assert listed(world) == ()
@@ -166,6 +182,7 @@ def test_without_weights_it_says_so_and_goes_on(world, caplog):
 def test_of_a_large_project_a_sample_is_looked_at(tmp_path):
     world = World(tmp_path, images=first_wall.SAMPLE + 500, extractor=Slow())
     world.label_studio.people = dict.fromkeys(world.label_studio.people)
+    FirstWallFiles(tmp_path).want(PROJECT)
     assert wall(world)(PROJECT)
     assert world.extractor.asked == [first_wall.SAMPLE]
     assert len(listed(world)) == 24
