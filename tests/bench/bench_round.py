@@ -1,10 +1,12 @@
 """How long a whole job takes on a real Label Studio, and how much of that is Label Studio's.
 
-    python -m tests.bench.bench_round [small|large]
+    python -m tests.bench.bench_round [small|large|first]
 
 `small`: 500 digits of 10 classes, nothing cached, from the command to predictions in Label Studio.
 `large`: 5,000 tasks with features cached, their first round and a later one, beside the bare calls
 that list them and import as many predictions, timed in the same run.
+`first`: 500 digits that nobody labeled, from `connect` to what to label first, and from the last
+label of the minimum to the predictions of the training that then starts by itself.
 """
 
 import sys
@@ -16,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from backend.domain.version_names import VERSION_NAME
 from connectors.label_studio.client import LabelStudioClient
 from connectors.label_studio.tasks import ANNOTATION_FIELDS
 from tests.bench.bench_label_studio import Bare
@@ -25,6 +28,7 @@ from tests.e2e.digits import DigitProject, annotate, answer, new_project
 from tests.e2e.label_studio import REPOSITORY, new_data_dir
 from tests.e2e.label_studio import running as label_studio_on
 from tests.e2e.label_studio_api import import_tasks
+from tests.integration.polling import eventually
 
 LABELS = tuple("0123456789")
 PER_CLASS = 50
@@ -32,6 +36,8 @@ ANNOTATED = dict.fromkeys(LABELS, 10)
 TASKS = 5000
 TARGET_SECONDS = 20
 TARGET_RATIO = 1.5
+TARGET_FIRST = 30
+FEWEST = dict.fromkeys(LABELS, 5)
 FILTERS = (
     '{{"filters":{{"conjunction":"and","items":[{{"filter":"filter:tasks:total_annotations",'
     '"operator":"{}","type":"Number","value":0}}]}},"ordering":["tasks:id"]}}'
@@ -39,13 +45,15 @@ FILTERS = (
 
 
 @contextmanager
-def everything(folder: Path) -> Iterator[tuple[LabelStudioClient, Bare, Autolabel]]:
+def everything(folder: Path, **changes: Any) -> Iterator[tuple[LabelStudioClient, Bare, Autolabel]]:
     templates = REPOSITORY / ".pytest_cache" / "d" / "label-studio"
     templates.mkdir(parents=True, exist_ok=True)
     with (
         label_studio_on(new_data_dir(folder, templates)) as studio,
         LabelStudioClient(studio.url, studio.token, patience=30) as client,
-        Autolabel(settings_for(studio, folder / "data"), patience=900).running(fresh=True) as ours,
+        Autolabel(settings_for(studio, folder / "data", **changes), patience=900).running(
+            fresh=True
+        ) as ours,
     ):
         yield client, Bare(studio.url, studio.token), ours
 
@@ -62,7 +70,7 @@ class Timed:
 
     @property
     def parts(self) -> str:
-        return ", ".join(f"{name} {spent:.1f}" for name, spent in self.report["seconds"].items())
+        return parts_of(self.report)
 
 
 @dataclass(frozen=True)
@@ -95,6 +103,38 @@ def small(folder: Path) -> None:
         print(f"{name:22}{one.seconds:10.1f} s{one.worker:13.1f} s{one.studio:13.1f} s")
         print(f"{'':22}{one.parts}")
     print(f"target: {TARGET_SECONDS} s on two idle cores, nothing cached")
+
+
+def first(folder: Path) -> None:
+    with everything(folder, auto_train=True) as (client, _, ours):
+        project = new_project(client, folder / "digits", PER_CLASS, LABELS)
+        started = time.perf_counter()
+        ours.run("connect", project.id)
+        eventually(lambda: "Label next" in titles(client, project.id), seconds=900)
+        wall = time.perf_counter() - started
+        annotate(client, project, project.some(FEWEST))
+        started = time.perf_counter()
+        left = len(project.truth) - sum(FEWEST.values())
+        eventually(lambda: predicted(client, project.id) >= left, seconds=900)
+        trained = time.perf_counter() - started
+        (job,) = [one for one in ours.json("jobs", project.id)["jobs"] if one["version"]]
+    print(f"{len(project.truth)} images, nobody labeled any, nothing cached")
+    print(f"from connect to what to label first {wall:6.1f} s")
+    print(f"from the last label to predictions  {trained:6.1f} s (target {TARGET_FIRST} s)")
+    print(f"  of the job: {parts_of(job['report'])}")
+
+
+def titles(client: LabelStudioClient, project: int) -> set[str]:
+    return {tab["data"].get("title", "") for tab in client.tabs.all(project)}
+
+
+def predicted(client: LabelStudioClient, project: int) -> int:
+    versions = client.predictions.versions(project)
+    return sum(count for name, count in versions.items() if VERSION_NAME.fullmatch(name))
+
+
+def parts_of(report: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {spent:.1f}" for name, spent in report["seconds"].items())
 
 
 def large(folder: Path) -> None:
@@ -161,7 +201,7 @@ def clock(work: Callable[[], object], studio: int) -> Bared:
 
 
 def main(wanted: str) -> None:
-    for name, measure in (("small", small), ("large", large)):
+    for name, measure in (("small", small), ("large", large), ("first", first)):
         if wanted in {"", name}:
             with tempfile.TemporaryDirectory() as folder:
                 measure(Path(folder))
