@@ -3,6 +3,7 @@
 fsspec (BSD-3) opens it; the packages for buckets are extras of ours.
 """
 
+import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,16 @@ _DRIVERS: Final = {"azure": "az"}
 
 _ADDRESSES: Final = {"azure": "azure-blob"}
 """Label Studio's name of a scheme where it differs."""
+
+_CREDENTIALS: Final = "Check the credentials in this environment, or the rights of the files"
+
+_DRIVER_ERRORS: Final = (
+    ("botocore.exceptions", "BotoCoreError"),
+    ("google.auth.exceptions", "GoogleAuthError"),
+    ("gcsfs.retry", "HttpError"),
+    ("azure.core.exceptions", "AzureError"),
+)
+"""Module and name of what the drivers' own libraries raise; none is imported for this."""
 
 _CHANGED: Final = ("mtime", "LastModified", "last_modified", "updated", "created")
 """Where file systems tell when a file changed: a number, a moment, or ISO 8601."""
@@ -53,9 +64,10 @@ class SynchronizedFolder:
 
     def files(self) -> Sequence[FolderFile]:
         with self._errors():
-            if not self.files_of.isdir(self.root):
-                raise NotFound(f"{self.url} is no folder", "Check its name")
             found = cast("dict[str, dict[str, Any]]", self.files_of.find(self.root, detail=True))
+            # asked second, since it also says no where a bucket's server does not answer
+            if (not found or self.root in found) and not self.files_of.isdir(self.root):
+                raise NotFound(f"{self.url} is no folder", "Check its name")
             listed = {
                 self._below(name): about
                 for name, about in found.items()
@@ -123,9 +135,12 @@ class SynchronizedFolder:
         except FileNotFoundError as exc:
             raise NotFound(f"{self.url} does not exist", "Check its name") from exc
         except PermissionError as exc:
-            hint = "Check the credentials in this environment, or the rights of the files"
-            raise BadInput(f"{self.url} may not be used: {exc}", hint) from exc
+            raise BadInput(f"{self.url} may not be used: {exc}", _CREDENTIALS) from exc
         except (OSError, RuntimeError) as exc:
+            raise Unavailable(f"{self.url} does not answer: {exc}", "Try again later") from exc
+        except _driver_errors() as exc:
+            if _is_about_credentials(exc):
+                raise BadInput(f"{self.url} may not be used: {exc}", _CREDENTIALS) from exc
             raise Unavailable(f"{self.url} does not answer: {exc}", "Try again later") from exc
 
 
@@ -146,9 +161,11 @@ def open_folder(url: str, settings: Settings) -> SynchronizedFolder:
         raise BadInput(f"{url} names no bucket", f"Such as {scheme}://bucket/photos")
     try:
         opened = _file_system(_DRIVERS.get(scheme, scheme))
-    except (ImportError, ValueError) as exc:
+    except ImportError as exc:
         hint = f"pip install 'label-studio-autolabel[{_EXTRAS[scheme]}]'"
         raise BadInput(f"the driver for {scheme}:// is not installed", hint) from exc
+    except (ValueError, *_driver_errors()) as exc:
+        raise BadInput(f"{url} may not be used: {exc}", _CREDENTIALS) from exc
     base = f"{_ADDRESSES.get(scheme, scheme)}://{root}/"
     return SynchronizedFolder(
         url,
@@ -197,6 +214,17 @@ def _file_system(protocol: str) -> Any:
     return fsspec.filesystem(  # pyright: ignore[reportUnknownMemberType] - fsspec has no types
         protocol, use_listings_cache=False
     )
+
+
+def _driver_errors() -> tuple[type[Exception], ...]:
+    """Return the error classes of the drivers in use that are no errors of Python's own kinds."""
+    loaded = (getattr(sys.modules.get(module), name, None) for module, name in _DRIVER_ERRORS)
+    return tuple(found for found in loaded if found)
+
+
+def _is_about_credentials(error: Exception) -> bool:
+    name = type(error).__name__
+    return "Credential" in name or "Auth" in name
 
 
 def _clean(path: str) -> str | None:

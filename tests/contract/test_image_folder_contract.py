@@ -9,9 +9,10 @@ import fsspec
 import pytest
 from moto.server import ThreadedMotoServer
 
-from backend.domain.errors import BadInput, NotFound
+from backend.domain.errors import BadInput, NotFound, Unavailable
 from backend.label_studio.image_folder import LABEL_FILE_BYTES, open_folder
 from backend.ports.folders import ImageFolder
+from backend.processes.label_studio_server import free_port
 from backend.settings import Settings
 from tests.fakes.folders import FakeImageFolder
 
@@ -141,6 +142,27 @@ def test_a_folder_that_cannot_be_used_is_refused_with_what_to_do(url: str, said:
 def test_the_folder_itself_must_be_inside_the_one_that_is_served(tmp_path: Path):
     with pytest.raises(BadInput, match="inside it"):
         open_folder(str(tmp_path), Settings(local_files_root=tmp_path))
+
+
+def test_a_bucket_that_does_not_answer_is_away_and_one_that_is_not_there_is_named(
+    in_bucket: ImageFolder, monkeypatch: pytest.MonkeyPatch
+):
+    with pytest.raises(NotFound, match="s3://none"):
+        open_folder("s3://none/2026", Settings()).files()
+    with pytest.raises(NotFound, match="no folder"):
+        open_folder("s3://photos/2026/a.jpg", Settings()).files()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    fsspec.filesystem("s3").clear_instance_cache()
+    with pytest.raises(Unavailable, match="does not answer"):
+        open_folder("s3://photos/2025", Settings()).files()
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    fsspec.filesystem("s3").clear_instance_cache()
+    with pytest.raises(BadInput, match="credentials"):
+        open_folder("s3://photos/2024", Settings()).files()
 
 
 def test_a_folder_that_does_not_exist_is_named(tmp_path: Path):

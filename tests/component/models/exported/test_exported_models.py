@@ -36,6 +36,7 @@ from tests.exported_backbone import shared
 from tests.fakes.domain import a_version
 
 DOCS = Path(__file__).parents[4] / "docs" / "models.md"
+ALONE = "assert {'torch', 'onnx', 'backend'}.isdisjoint(sys.modules)\n"
 PROJECT, CONTROL = ProjectId(2), ControlName("c")
 LABELS = (Label("Katze 猫"), Label("dog"), Label("bird"))
 
@@ -95,7 +96,7 @@ def test_the_documented_program_gives_the_answers_of_the_version(scene, tmp_path
     (model,) = scene.export(PROJECT, version, ExportFormat.ONNX, tmp_path)
     assert model == tmp_path / f"{version}.onnx"
     example = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)[-1]
-    (tmp_path / "predict.py").write_text(example)
+    (tmp_path / "predict.py").write_text(example + ALONE)
     for name, width, height in (("small.png", 300, 260), ("large.jpg", 1700, 1200)):
         path = photo(tmp_path / name, width, height)
         command = [sys.executable, "-I", str(tmp_path / "predict.py"), str(model), str(path)]
