@@ -18,6 +18,7 @@ from backend.jobs.redis_client import QUICK
 from backend.jobs.redis_keys import RedisKeys
 from backend.label_studio.gateway import LabelStudioGateway
 from backend.label_studio.images import open_image_files
+from backend.label_studio.labeled_copies import LabeledCopies
 from backend.label_studio.source_files import LocalSourceFiles
 from backend.ports.images import ImageModels
 from backend.ports.model_family import Family
@@ -32,6 +33,7 @@ from backend.stores.polled_projects import PolledProjectFiles
 from backend.stores.predictions import PredictionStore
 from backend.stores.project_folders import ProjectFolders
 from backend.stores.reviews import ReviewFiles
+from backend.stores.task_copies import TaskCopyFiles
 from backend.stores.thumbnails import ThumbnailFolder
 from backend.stores.versions import VersionStore
 from backend.use_cases import Parts, utc_now
@@ -85,6 +87,7 @@ def real_parts(
         thumbnails=_thumbnails(settings, client),
         reports=lambda project: (job.report for job in files.newest(project) if job.report),
         packages=packages(),
+        labeled=LabeledCopies(client, TaskCopyFiles(settings.data_dir)),
     )
 
 

@@ -51,7 +51,7 @@ from backend.services.prediction.hard_examples import HardExamples, weighting
 from backend.services.prediction.inference import Predictor
 from backend.services.publishing.publisher import Publisher
 from backend.services.publishing.versions import VersionPublisher
-from backend.services.readiness import Readiness
+from backend.services.readiness import Labeled, Readiness
 from backend.services.reporting.forecast import Forecasts, Report
 from backend.services.reporting.reporter import Reporter
 from backend.services.review_saving import ReviewSaving
@@ -79,6 +79,7 @@ class Parts:
         families: the model family of each kind of control, for a device such as "cpu".
         reports: the reports of a project's earlier jobs, newest first.
         packages: installed versions by package, noted on each model version.
+        labeled: yields what `label_studio.labeled` yields, from copies as far as possible.
         now: the date and time, in UTC.
         clock: seconds of a monotonic clock.
     """
@@ -102,6 +103,7 @@ class Parts:
     thumbnails: Thumbnails
     reports: Callable[[ProjectId], Iterable[Report]]
     packages: Mapping[str, str]
+    labeled: Labeled | None = None
     now: Callable[[], datetime] = utc_now
     clock: Callable[[], float] = time.monotonic
 
@@ -139,14 +141,7 @@ def use_cases(parts: Parts) -> UseCases:
     auditing = Auditing(parts.label_studio, parts.ledgers, parts.audits, auto_accept)
     trainer = cache(partial(_trainer, parts))
     return UseCases(
-        readiness=Readiness(
-            parts.label_studio,
-            parts.versions,
-            parts.jobs,
-            parts.ledgers,
-            settings,
-            partial(_missing_weights, parts.families),
-        ),
+        readiness=_readiness(parts),
         auto_accept=auto_accept,
         auto_train=_auto_train(parts),
         predict=Predict(
@@ -172,6 +167,18 @@ def use_cases(parts: Parts) -> UseCases:
                 **_selection_jobs(parts, trainer()),
             }
         ),
+    )
+
+
+def _readiness(parts: Parts) -> Readiness:
+    return Readiness(
+        parts.label_studio,
+        parts.versions,
+        parts.jobs,
+        parts.ledgers,
+        parts.settings,
+        partial(_missing_weights, parts.families),
+        parts.labeled or parts.label_studio.labeled,
     )
 
 

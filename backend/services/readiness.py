@@ -31,6 +31,9 @@ from backend.settings import Settings
 
 VERSIONS_SHOWN = 3
 
+Labeled = Callable[[ProjectId, LabelSchema], Iterable[LabeledImage]]
+"""Yields the labeled tasks of a project."""
+
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
@@ -41,7 +44,8 @@ class Readiness:
     jobs: Jobs
     ledgers: Ledgers
     settings: Settings
-    missing_weights: Callable[[TaskKind], NoWeights | None] = lambda _: None
+    missing_weights: Callable[[TaskKind], NoWeights | None]
+    labeled: Labeled
 
     def status(self, project: ProjectId) -> ProjectStatus:
         """Return the status of a project. An unsupported labeling config is a reason against it."""
@@ -56,7 +60,7 @@ class Readiness:
         except UnsupportedConfig as exc:
             counts = Counts((), labeled=0, unlabeled=self._unlabeled(request))
             return self._status(found, (_unsupported(exc),), (), counts)
-        tasks = ProjectTasks.of(self.label_studio.labeled(project, schema))
+        tasks = ProjectTasks.of(self.labeled(project, schema))
         ledger = self.ledgers.load(project)
         counts = project_tasks.count_images(schema, tasks, ledger, self._unlabeled(request))
         skipped = self.label_studio.count_skipped(project)

@@ -5,6 +5,7 @@ more than 1,000 terms, and queries of hundreds of terms take seconds on any data
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from connectors.label_studio.calls import JsonObject
@@ -12,20 +13,27 @@ from connectors.label_studio.calls import JsonObject
 MOST_TERMS = 100
 """Terms that the filters of one request or tab may have; each value of a list counts as one."""
 
-_FILTER_TYPES = ((list, "List"), (str, "String"), (bool, "Boolean"), (object, "Number"))
+_FILTER_TYPES = (
+    (list, "List"),
+    (str, "String"),
+    (bool, "Boolean"),
+    (datetime, "Datetime"),
+    (object, "Number"),
+)
 
 
 def where(column: str, operator: str, value: Any) -> JsonObject:
     """One filter of the Data Manager, such as `where("total_annotations", "equal", 0)`.
 
     Operators: equal, not_equal, less, greater, less_or_equal, greater_or_equal, in, not_in (of
-    `{"min", "max"}`), in_list, not_in_list, empty, contains, not_contains, regex.
+    `{"min", "max"}`), in_list, not_in_list, empty, contains, not_contains, regex. A moment needs
+    its time zone.
     """
     return {
         "filter": f"filter:tasks:{column}",
         "operator": operator,
         "type": next(name for kind, name in _FILTER_TYPES if isinstance(value, kind)),
-        "value": value,
+        "value": _moment(value) if isinstance(value, datetime) else value,
     }
 
 
@@ -40,6 +48,10 @@ def joined(filters: Sequence[Mapping[str, Any]], conjunction: str = "and") -> Js
     if terms > MOST_TERMS:
         raise ValueError(f"a filter of {terms} terms; Label Studio cannot process many")
     return {"conjunction": conjunction, "items": [dict(one) for one in filters]}
+
+
+def _moment(value: datetime) -> str:
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _terms(value: object) -> int:

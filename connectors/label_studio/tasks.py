@@ -4,6 +4,7 @@ import json
 import mimetypes
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ ANNOTATION_FIELDS = (
 
 UNTOUCHED = (where("total_annotations", "equal", 0), where("cancelled_annotations", "equal", 0))
 
+_LABELED = where("total_annotations", "greater", 0)
+
 _SKIPPED = (where("total_annotations", "equal", 0), where("cancelled_annotations", "greater", 0))
 
 
@@ -50,10 +53,18 @@ class Tasks:
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
 
-    def labeled(self, project: int) -> Iterator[JsonObject]:
-        """Tasks with an annotation that is not a skip: `id`, `data` and complete `annotations`."""
-        labeled = where("total_annotations", "greater", 0)
-        return self.matching(project, [labeled], ("id", "data", *ANNOTATION_FIELDS), "all")
+    def labeled(self, project: int, since: datetime | None = None) -> Iterator[JsonObject]:
+        """Tasks with an annotation that is not a skip: `id`, `data` and complete `annotations`.
+
+        And `updated_at`. `since` limits them to tasks that changed after that moment.
+        """
+        changed = [where("updated_at", "greater", since)] if since else []
+        fields = ("id", "data", *ANNOTATION_FIELDS)
+        return self.matching(project, [_LABELED, *changed], fields, "all")
+
+    def count_labeled(self, project: int) -> int:
+        """Count what `labeled` would list, in one request."""
+        return self._count(project, [_LABELED])
 
     def unlabeled(self, project: int) -> Iterator[JsonObject]:
         """Tasks without annotations and skips: `id` and `data`."""
@@ -78,9 +89,8 @@ class Tasks:
         with each prediction that is created or deleted. Skips do not count. One request, however
         large the project is.
         """
-        labeled = [where("total_annotations", "greater", 0)]
         fields = ("id", "annotations", "updated_at", "was_cancelled")
-        answer = self._page(project, labeled, fields, "all", most, "-tasks:updated_at")
+        answer = self._page(project, [_LABELED], fields, "all", most, "-tasks:updated_at")
         times = [
             max(of_task)
             for row in answer["tasks"]

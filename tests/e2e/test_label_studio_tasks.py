@@ -1,3 +1,5 @@
+from datetime import datetime
+
 import httpx
 import pytest
 from PIL import Image
@@ -89,6 +91,32 @@ def test_a_labeled_task_carries_whole_annotations_and_a_skipped_one_is_neither(c
     assert annotation["parent_prediction"] is None
     assert [task["id"] for task in client.tasks.unlabeled(project)] == [third]
     assert client.tasks.count_unlabeled(project) == 1
+
+
+def test_labeled_tasks_are_listed_since_a_moment_and_a_deleted_label_changes_their_number(
+    client, project
+):
+    # given a labeled task
+    first, second = import_tasks(client, project, images(2))
+    client.annotations.create(first, CAT)
+    (labeled,) = client.tasks.labeled(project)
+    then = datetime.fromisoformat(labeled["updated_at"])
+    assert list(client.tasks.labeled(project, then)) == []
+    # when another one is labeled, and the first one is labeled again
+    client.annotations.create(second, CAT)
+    again = client.http.request_json(
+        "POST", f"/api/tasks/{first}/annotations/", json={"result": []}
+    )
+    # then both changed
+    assert [task["id"] for task in client.tasks.labeled(project, then)] == [first, second]
+    assert client.tasks.count_labeled(project) == 2
+    # and so do a task that lost one of two annotations, and the number of tasks with any
+    now = datetime.fromisoformat(list(client.tasks.labeled(project, then))[1]["updated_at"])
+    client.http.request_json("DELETE", f"/api/annotations/{again['id']}/")
+    (changed,) = client.tasks.labeled(project, now)
+    assert (changed["id"], len(changed["annotations"])) == (first, 1)
+    client.http.request_json("DELETE", f"/api/annotations/{changed['annotations'][0]['id']}/")
+    assert client.tasks.count_labeled(project) == 1
 
 
 def test_tasks_annotated_while_we_page_neither_repeat_nor_hide_others(client, project):

@@ -1,0 +1,60 @@
+"""Read the labeled tasks of a project, asking Label Studio only for those that changed.
+
+Label Studio takes about 3 ms for each labeled task with its annotations, so that a status would
+take seconds in a project with thousands of them. A task's `updated_at` changes whenever one of its
+annotations is created, changed or deleted. So the tasks that changed since the last look, and the
+number of labeled tasks, tell everything: if the copies are as many as that number afterwards, none
+of them has lost its annotations.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from backend.domain.answers import LabeledImage
+from backend.domain.ids import ProjectId
+from backend.domain.json import Json
+from backend.domain.schema import LabelSchema
+from backend.domain.version_names import MARKER_PREFIXES
+from backend.label_studio import codec
+from backend.label_studio.errors import errors_translated
+from backend.ports.task_copies import TaskCopies
+from connectors.label_studio.client import LabelStudioClient
+
+MARGIN = timedelta(minutes=2)
+"""A change appears when its transaction ends, which may be long after its `updated_at`."""
+
+LOOKS = 2
+"""Before all tasks are read anew: people may label between the count and the list."""
+
+
+class LabeledCopies:
+    """Yields what `LabelStudioGateway.labeled` yields, and is quicker from the second time on."""
+
+    def __init__(self, client: LabelStudioClient, copies: TaskCopies) -> None:
+        self._client = client
+        self._copies = copies
+
+    def __call__(self, project: ProjectId, schema: LabelSchema) -> Iterator[LabeledImage]:
+        with errors_translated():
+            self._refresh(project)
+            for task in self._copies.all(project):
+                image = codec.labeled_image(task, schema)
+                if image:
+                    yield image
+
+    def _refresh(self, project: ProjectId) -> None:
+        for _ in range(LOOKS if self._copies.count(project) else 0):
+            labeled = self._client.tasks.count_labeled(project)
+            self._copies.put(project, self._listed(project, _since(self._copies.newest(project))))
+            if self._copies.count(project) == labeled:
+                return
+        self._copies.replace(project, self._listed(project))
+
+    def _listed(self, project: ProjectId, since: datetime | None = None) -> Iterator[Json]:
+        """List labeled tasks; an annotation that was made from a marker refers to none."""
+        tasks = self._client.tasks.labeled(project, since)
+        return self._client.markers.without_parents(project, tasks, MARKER_PREFIXES)
+
+
+def _since(newest: str) -> datetime:
+    return datetime.fromisoformat(newest) - MARGIN

@@ -1,0 +1,153 @@
+"""Labeled tasks are read anew only where they changed."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from backend.domain.ids import ProjectId
+from backend.label_studio import labeling_config
+from backend.label_studio.labeled_copies import LabeledCopies
+from backend.stores.task_copies import TaskCopyFiles
+from connectors.label_studio.client import LabelStudioClient
+from tests.fakes.domain import CHOICES
+from tests.fakes.http_server import FakeHttpServer, Reply
+
+PROJECT = ProjectId(1)
+SCHEMA = labeling_config.parse(CHOICES)
+NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
+
+
+@dataclass
+class People:
+    """Labels by task, and when each last changed. `listed` counts the tasks that were read."""
+
+    labels: dict[int, str] = field(default_factory=dict)
+    changed: dict[int, datetime] = field(default_factory=dict)
+    listed: int = 0
+    now: datetime = NOON
+    before_answer: list[tuple[int, str]] = field(default_factory=list)
+    """Labels given just before a list is answered."""
+
+    def label(self, task: int, label: str) -> None:
+        self.now += timedelta(hours=1)
+        self.labels[task], self.changed[task] = label, self.now
+
+    def clear(self, task: int) -> None:
+        self.now += timedelta(hours=1)
+        del self.labels[task]
+
+    def __call__(self, asked) -> Reply:
+        rules = json.loads(asked.query["query"])["filters"]["items"]
+        wanted = {rule["filter"].removeprefix("filter:tasks:"): rule["value"] for rule in rules}
+        is_list = asked.query["fields"] == "all"
+        if is_list and self.before_answer:
+            self.label(*self.before_answer.pop())
+        since = wanted.get("updated_at", "")
+        found = [
+            self._task(task)
+            for task in sorted(self.labels)
+            if task > wanted.get("id", 0) and _text(self.changed[task]) > since
+        ]
+        self.listed += len(found) if is_list else 0
+        return Reply(body={"tasks": found, "total": len(found)})
+
+    def _task(self, task: int) -> dict:
+        choice = {"from_name": "c", "to_name": "img", "type": "choices"}
+        result = [{**choice, "value": {"choices": [self.labels[task]]}}]
+        made = {"id": task * 10, "result": result, "was_cancelled": False}
+        data = {"image": f"/data/{task}.jpg"}
+        return {
+            "id": task,
+            "data": data,
+            "annotations": [made],
+            "updated_at": _text(self.changed[task]),
+        }
+
+
+def _text(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+class Reader:
+    """Reads the labels through copies in `folder`, and tells how many tasks that listed."""
+
+    def __init__(self, folder, people, client) -> None:
+        self.people = people
+        self.copies = TaskCopyFiles(folder)
+        self.read = LabeledCopies(client, self.copies)
+
+    def __call__(self) -> tuple[dict[int, str], int]:
+        before = self.people.listed
+        found = {
+            int(image.image.task): next(iter(image.answers.values())).labels[0]
+            for image in self.read(PROJECT, SCHEMA)
+        }
+        return found, self.people.listed - before
+
+
+@pytest.fixture
+def people():
+    people = People()
+    for task in range(1, 7):
+        people.label(task, "cat")
+    return people
+
+
+@pytest.fixture
+def reader(tmp_path, people):
+    with FakeHttpServer(people) as server, LabelStudioClient(server.url, "f" * 40) as client:
+        yield Reader(tmp_path, people, client)
+
+
+def test_all_labeled_tasks_are_read_once_and_then_only_those_that_changed(reader, people):
+    assert reader() == (people.labels, 6)
+    # the newest is looked at again, since a change may appear later than its time says
+    assert reader() == (people.labels, 1)
+    people.label(2, "dog")
+    people.label(7, "dog")
+    assert reader() == ({1: "cat", 2: "dog", 3: "cat", 4: "cat", 5: "cat", 6: "cat", 7: "dog"}, 3)
+
+
+def test_a_task_that_lost_its_annotations_is_labeled_no_more(reader, people):
+    reader()
+    people.clear(3)
+    found, _ = reader()
+    assert found == people.labels
+    assert 3 not in found
+
+
+def test_as_many_new_labels_as_lost_ones_are_told_apart(reader, people):
+    reader()
+    people.clear(3)
+    people.label(9, "dog")
+    assert reader()[0] == people.labels
+
+
+def test_a_label_given_between_count_and_list_takes_one_more_look_and_not_all_anew(reader, people):
+    reader()
+    people.before_answer = [(8, "dog")]
+    found, listed = reader()
+    assert found == people.labels
+    assert listed < len(people.labels)
+
+
+def test_a_project_without_labels_has_none(reader, people):
+    people.labels.clear()
+    assert reader() == ({}, 0)
+    people.label(1, "cat")
+    assert reader()[0] == {1: "cat"}
+
+
+def test_an_older_copy_replaces_no_newer_one(tmp_path):
+    copies = TaskCopyFiles(tmp_path)
+    copies.put(PROJECT, [{"id": 1, "updated_at": "2026-11-02T00:00:00Z", "data": "new"}])
+    copies.put(PROJECT, [{"id": 1, "updated_at": "2026-11-01T00:00:00Z", "data": "old"}])
+    assert [one["data"] for one in copies.all(PROJECT)] == ["new"]
+
+
+def test_a_damaged_file_of_copies_is_made_anew(reader, people, tmp_path):
+    reader()
+    (tmp_path / "projects" / "1" / "labeled.sqlite").write_bytes(b"no database" * 1000)
+    assert reader() == (people.labels, 6)
