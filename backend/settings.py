@@ -129,6 +129,9 @@ class Settings(BaseSettings):
         description="a stronger encoder by which an idle worker embeds all projects; the next "
         "training takes it where it is better",
     )
+    embed_ahead: bool = Field(
+        True, description="let an idle worker fetch and embed new images of connected projects"
+    )
     detector: str = Field(
         "yolo11n.pt",
         description="base checkpoint for rectangles: Ultralytics name or path, torchvision:NAME",

@@ -26,7 +26,7 @@ from backend.real_parts import label_studio_client, packages, real_parts
 from backend.services.application import Application
 from backend.services.auto_train import consuming
 from backend.services.connecting import Connecting
-from backend.services.embedding_ahead import EmbeddingAhead
+from backend.services.embedding_ahead import EmbeddingAhead, NewImages
 from backend.services.first_wall import FirstWall
 from backend.services.model_export import ModelExport
 from backend.services.model_import import ModelImport
@@ -40,6 +40,9 @@ from backend.stores.ledgers import LedgerFiles
 from backend.stores.project_folders import ProjectFolders
 from backend.stores.versions import VersionStore
 from backend.use_cases import Parts, use_cases, utc_now
+
+LOOK_AHEAD_SECONDS = 60.0
+"""Seconds between two looks for new images in all connected projects."""
 
 REQUEST_PATIENCE = 2.0
 """Seconds that a request or a command waits for a Label Studio that does not answer."""
@@ -114,6 +117,18 @@ def poller(app: Application, settings: Settings) -> PollingLoop:
     )
 
 
+def looker_ahead(settings: Settings) -> PollingLoop:
+    """Return the loop that has idle workers embed new images, to run beside the web server."""
+    parts = real_parts(settings, REQUEST_PATIENCE)
+    cleanups = CleanupQueue(partial(redis_url, settings, **QUICK), settings.data_dir)
+    return PollingLoop(
+        NewImages(parts.label_studio, cleanups.request),
+        parts.polled,
+        LOOK_AHEAD_SECONDS if settings.embed_ahead else 0,
+        "new images",
+    )
+
+
 def review_saver(app: Application) -> ReviewSavingLoop:
     """Return the loop that saves what people decided on the review page."""
     return ReviewSavingLoop(app.review_saving.reviews.projects, app.review_saving.save)
@@ -162,8 +177,8 @@ def runner(settings: Settings) -> Callable[[JobId], None]:
 def cleaner(settings: Settings) -> Callable[[ProjectId], None]:
     """Return the function that does a project's work for idle times, in the work horse.
 
-    That is what to label first in a new project, then a cleanup, then the embedding by the stronger
-    encoder of the settings.
+    That is what to label first in a new project, then a cleanup, then the embedding of images that
+    the next job would have to embed.
     """
     url = partial(redis_url, settings)
     board, cleanups = JobBoard(url, settings.data_dir), CleanupQueue(url, settings.data_dir)
@@ -184,6 +199,7 @@ def cleaner(settings: Settings) -> Callable[[ProjectId], None]:
             settings.upgrade_backbone,
             must_stop=cleanups.jobs_wait,
             others_wait=cleanups.others_wait,
+            is_on=settings.embed_ahead,
         )
         done = first_wall(project) and cleanup(project) and embed(project)
         if not done and board.live(project) is None:  # else its own job requests it

@@ -35,6 +35,7 @@ def serve() -> None:
     loops = (
         wiring.watcher(backend),
         wiring.poller(backend, configured),
+        wiring.looker_ahead(configured),
         wiring.review_saver(backend),
     )
     with ExitStack() as running:

@@ -14,12 +14,13 @@ from backend.domain.projects import BackendLink, Project, ProjectActivity
 from backend.domain.schema import LabelSchema
 from backend.domain.tab_titles import WALL, ListOrder, wall_title
 from backend.domain.task_lists import ListDraft, TaskList
-from backend.domain.version_names import GROUP_NAME, MARKER_PREFIXES, group_name, is_answer_of_ours
-from backend.label_studio import codec, labeling_config
+from backend.domain.version_names import MARKER_PREFIXES, is_answer_of_ours
+from backend.label_studio import codec
 from backend.label_studio.errors import errors_translated
+from backend.label_studio.groups import TaskGroups
 from backend.label_studio.reviewed_predictions import prediction_of
 from backend.label_studio.superseded import Superseded
-from backend.label_studio.tabs import TABS, of_answer, of_groups
+from backend.label_studio.tabs import TABS, of_answer
 from backend.label_studio.task_lists import TaskLists, marker_rows
 from backend.policies.switches import BACKEND_TITLE
 from backend.ports.label_studio import Pushed, ResultOf, StoredResult, TakenBack, TaskResults
@@ -35,6 +36,7 @@ class LabelStudioGateway:
         self._client = client
         self._lists = TaskLists(client)
         self._superseded = Superseded(client)
+        self._groups = TaskGroups(client)
 
     def project(self, project: ProjectId) -> Project:
         try:
@@ -138,21 +140,8 @@ class LabelStudioGateway:
     def show_groups(
         self, project: ProjectId, groups: Sequence[Sequence[TaskId]]
     ) -> Sequence[VersionName]:
-        names = [group_name(number) for number in range(1, len(groups) + 1)]
-        members = [
-            (int(task), name, 1 - place / len(tasks))
-            for name, tasks in zip(names, groups, strict=True)
-            for place, task in enumerate(tasks)
-        ]
         with errors_translated():
-            for version in self._client.predictions.versions(project):
-                if GROUP_NAME.fullmatch(version):
-                    self._client.predictions.delete_version(project, version)
-            self._client.markers.store(project, members)
-            config = self._client.projects.get(project)["label_config"]
-            image = labeling_config.parse(config).data_key
-            self._client.tabs.ensure(project, [of_groups(image)])
-        return names
+            return self._groups.show(project, groups)
 
     def show_version(self, project: ProjectId, version: VersionName) -> None:
         with errors_translated():

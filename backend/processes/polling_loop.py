@@ -1,23 +1,39 @@
-"""Look at every connected project in turn, for a Label Studio that cannot call the backend."""
+"""Look at every connected project in turn, every so many seconds."""
 
 import logging
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Protocol
 
 from backend.domain.errors import AutolabelError, NotFound
 from backend.domain.ids import ProjectId
 from backend.ports.stores import PolledProjects
 from backend.processes.periodic import periodically
-from backend.services.polling import Polling
 
 log = logging.getLogger(__name__)
 
 
-class PollingLoop:
-    """Runs in a thread of the web process. What fails in one project leaves the others alone."""
+class LooksAtProjects(Protocol):
+    """What is done at each look at a project."""
 
-    def __init__(self, polling: Polling, projects: PolledProjects, seconds: float) -> None:
+    def look(self, project: ProjectId) -> None: ...
+
+
+class PollingLoop:
+    """Runs in a thread of the web process. What fails in one project leaves the others alone.
+
+    `aim` is what it looks for, as the log says it.
+    """
+
+    def __init__(
+        self,
+        polling: LooksAtProjects,
+        projects: PolledProjects,
+        seconds: float,
+        aim: str = "new annotations",
+    ) -> None:
         self._polling = polling
+        self._aim = aim
         self._projects = projects
         self._seconds = seconds
         self._warned: dict[ProjectId, str] = {}
@@ -28,8 +44,8 @@ class PollingLoop:
         if not self._seconds:
             yield
             return
-        log.info("looking for new annotations every %g s", self._seconds)
-        with periodically(self.look_safely, self._seconds, "polling"):
+        log.info("looking for %s every %g s", self._aim, self._seconds)
+        with periodically(self.look_safely, self._seconds, f"looking for {self._aim}"):
             yield
 
     def look_safely(self) -> None:
@@ -38,7 +54,7 @@ class PollingLoop:
             for project in self._projects.all():
                 self._look_at(project)
         except Exception:
-            log.exception("cannot look for new annotations; trying again in %s s", self._seconds)
+            log.exception("cannot look for %s; trying again in %s s", self._aim, self._seconds)
 
     def _look_at(self, project: ProjectId) -> None:
         try:

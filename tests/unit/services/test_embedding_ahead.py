@@ -1,11 +1,11 @@
-"""An idle worker embeds by the stronger encoder, and makes way for jobs."""
+"""An idle worker embeds what the next job needs, and makes way for it."""
 
 from dataclasses import dataclass, field, replace
 
 import pytest
 
 from backend.domain.ids import ProjectId
-from backend.services.embedding_ahead import CHUNK, TURN, EmbeddingAhead
+from backend.services.embedding_ahead import CHUNK, TURN, EmbeddingAhead, NewImages
 from tests.fakes.models import FakeFeatureExtractor
 from tests.fakes.world import World
 
@@ -44,6 +44,7 @@ def ahead(world, seconds=0.0, **changes):
         STRONG,
         must_stop=lambda: False,
         others_wait=lambda: False,
+        is_on=False,
         clock=lambda: seconds * next(times),
     )
     return replace(plain, **changes)
@@ -85,8 +86,39 @@ def test_another_project_gets_its_turn_after_a_while(world):
 
 
 def test_nothing_is_embedded_without_a_stronger_encoder_or_for_boxes(world):
-    assert ahead(world, backbone="")(PROJECT)
+    assert ahead(world, upgrade="")(PROJECT)
     world.label_studio.label_config = BOXES
     assert ahead(world)(PROJECT)
 
     assert world.extractor.tasks == []
+
+
+def test_images_are_embedded_by_the_usual_encoder_first_and_by_each_only_once(world):
+    usual = world.extractor.backbone
+    assert ahead(world, is_on=True)(PROJECT)
+    assert world.extractor.extracted == [*[usual] * 3, *[STRONG] * 3]
+
+    world.extractor.extracted.clear()
+    assert ahead(world, is_on=True, upgrade=usual)(PROJECT)
+    assert world.extractor.extracted == [usual] * 3
+
+
+def test_idle_work_is_asked_for_at_the_first_look_and_whenever_tasks_were_added(world):
+    asked = []
+    new = NewImages(world.label_studio, asked.append)
+    new.look(PROJECT)
+    assert asked == [PROJECT]
+    # labels make the unlabeled tasks fewer, which is no reason
+    world.label([20, 21])
+    new.look(PROJECT)
+    assert asked == [PROJECT]
+    world.label_studio.people[10**6] = None
+    new.look(PROJECT)
+    assert asked == [PROJECT, PROJECT]
+
+
+def test_a_project_without_unlabeled_tasks_gives_idle_workers_nothing_to_do(world):
+    world.label(list(world.label_studio.people))
+    asked = []
+    NewImages(world.label_studio, asked.append).look(PROJECT)
+    assert asked == []
