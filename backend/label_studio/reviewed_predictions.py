@@ -56,14 +56,13 @@ def _with_scores(answers: Answers, results: Sequence[Json], schema: LabelSchema)
     return {control: scored(control, answer) for control, answer in answers.items()}
 
 
-def label_confidence(prediction: Json, schema: LabelSchema) -> dict[Label, float]:
-    """Return the mean confidence in each label of a serialized prediction."""
-    whole = _number(prediction, "score")
-    scores: dict[Label, list[float]] = {}
-    results = items(prediction, "result")
-    for answer in codec.answers(results, schema).values():
-        for label in answer.labels:
-            scores[label] = []
+def label_confidence(prediction: Json, answers: Answers, schema: LabelSchema) -> dict[Label, float]:
+    """Return the mean confidence in each label of a serialized prediction with these answers."""
+    whole, results = _number(prediction, "score"), items(prediction, "result")
+    labels = [label for answer in answers.values() for label in answer.labels]
+    if len(results) == 1:
+        return dict.fromkeys(labels, _number(results[0], "score", whole))
+    scores: dict[Label, list[float]] = {label: [] for label in labels}
     for one in results:
         for answer in codec.answers([one], schema).values():
             for label in set(answer.labels) & scores.keys():

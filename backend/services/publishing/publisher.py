@@ -28,8 +28,9 @@ from backend.services.assessment import Assessment
 from backend.services.labeling_round import LabelingRound
 from backend.services.publishing.cleanup import Cleanup
 
-BATCH = 5000
-"""Predictions in one bulk import: Label Studio recounts the whole project at each call."""
+BATCH = 10_000
+"""Predictions in one bulk import: Label Studio recounts the whole project at each call. Together
+with the marks of lists they fit into a single request of the connector."""
 
 
 FORGET_AT_ONCE = 300
@@ -180,13 +181,14 @@ class Publisher:
         if len(schema.images) > 1:
             refs = []
         stored = self.stored.get(project, version, refs)
+        answers = {ref: codec.answers(one["result"], schema) for ref, one in stored.items()}
         images = (
-            ReviewImage(ref.task, one["score"], label_confidence(one, schema))
+            ReviewImage(ref.task, one["score"], label_confidence(one, answers[ref], schema))
             for ref, one in stored.items()
         )
         self.reviews.index(project, version, images)
-        answers = (codec.answers(one["result"], schema) for one in stored.values())
-        self.label_studio.show_walls(project, schema, version, choose_walls(schema, answers))
+        walls = choose_walls(schema, answers.values())
+        self.label_studio.show_walls(project, schema, version, walls)
 
     def _forget_versions(
         self, round_: LabelingRound, keep: Collection[VersionName], assessment: Assessment

@@ -27,6 +27,21 @@ def test_every_plot_is_drawn_for_light_and_for_dark(tmp_path):
     assert all(path.read_text().count("</svg>") == 1 for path in tmp_path.iterdir())
 
 
+def test_each_theme_has_its_own_colors_and_nothing_else_differs(tmp_path):
+    plots.draw(tmp_path, SOME, CARDS)
+    light, dark = plots.THEMES
+    for plot in ("learning-curve", "reliability", "confidence"):
+        bright, gloomy = (
+            (tmp_path / f"{plot}-{theme.name}.svg").read_text() for theme in plots.THEMES
+        )
+        used = set(re.findall("#[0-9a-f]{6}", bright))
+        assert len(used.intersection(light.colors)) >= 4
+        assert not set(re.findall("#[0-9a-f]{6}", gloomy)).intersection(light.colors)
+        for one, other in zip(dark.colors, light.colors, strict=True):
+            gloomy = gloomy.replace(one, other)
+        assert gloomy == bright
+
+
 def test_a_plot_without_figures_is_not_drawn(tmp_path):
     plots.draw(tmp_path, plots.Measured(histogram=[0, 0]), [a_version()])
     assert list(tmp_path.iterdir()) == []

@@ -1,6 +1,6 @@
 """Predictions read back for the review page."""
 
-from backend.domain.answers import HardExample, ImageRef, Prediction, Region, Regions
+from backend.domain.answers import Choices, HardExample, ImageRef, Prediction, Region, Regions
 from backend.domain.geometry import Box
 from backend.label_studio import codec, labeling_config
 from backend.label_studio.reviewed_predictions import (
@@ -9,11 +9,14 @@ from backend.label_studio.reviewed_predictions import (
     marked_wrong,
     prediction_of,
 )
+from tests.fakes.domain import CHOICES
 
 BOXES = labeling_config.parse(
     '<View><Image name="img" value="$image"/><RectangleLabels name="r" toName="img">'
     '<Label value="a"/><Label value="b"/></RectangleLabels></View>'
 )
+
+PETS = labeling_config.parse(CHOICES)
 
 
 def test_a_prediction_marked_as_wrong_sorts_first_and_is_on_no_wall():
@@ -46,4 +49,13 @@ def test_the_confidence_in_a_label_is_the_mean_over_its_regions():
     scored = zip(boxes, ("a", "a", "b"), (0.5, 1.0, 0.25), strict=True)
     regions = Regions(tuple(Region(*given) for given in scored))
     sent = codec.serialize(Prediction(ImageRef(7, "x"), {"r": regions}, 0.5, "v"), BOXES)
-    assert label_confidence(sent, BOXES) == {"a": 0.75, "b": 0.25}
+    assert label_confidence(sent, {"r": regions}, BOXES) == {"a": 0.75, "b": 0.25}
+
+
+def test_the_confidence_in_a_choice_is_its_own_or_else_that_of_the_whole_answer():
+    given = {"c": Choices(("cat",))}
+    choice = {"from_name": "c", "to_name": "img", "type": "choices", "value": {"choices": ["cat"]}}
+    assert label_confidence({"score": 0.5, "result": [choice]}, given, PETS) == {"cat": 0.5}
+    sure = {"score": 0.5, "result": [{**choice, "score": 0.75}]}
+    assert label_confidence(sure, given, PETS) == {"cat": 0.75}
+    assert label_confidence({"score": 0.5, "result": []}, {}, PETS) == {}
