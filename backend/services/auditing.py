@@ -34,8 +34,8 @@ from backend.services import audits, project_tasks
 from backend.services.auto_accept import AutoAccept
 from backend.services.project_tasks import ProjectTasks
 
-BATCH = 2000
-"""Predictions in one bulk import."""
+BATCH = 10_000
+"""Predictions in one bulk import: Label Studio recounts the whole project at each call."""
 
 UNCLEAR_SHOWN = 20
 

@@ -11,7 +11,7 @@ from connectors.label_studio.send_once import SendOnce
 from connectors.label_studio.tasks import Tasks
 from connectors.label_studio.validation import Validator
 
-_SECONDS = 300.0
+_SECONDS = 600.0
 
 DELETED = "the task is no longer in the project"
 
@@ -33,12 +33,14 @@ class Imported:
 class PredictionImport:
     """Stores predictions in bulk.
 
-    A batch is large because Label Studio recounts the whole project after each import, 1 ms a task.
-    Its regions are limited too, since Label Studio checks each before it stores anything.
+    A batch is large because Label Studio recounts the whole project after each import, 0.9 ms of
+    processor time a task, while a prediction itself takes 0.25 ms. It is not larger because SQLite
+    takes no other write while a batch is stored, and gives up on one after 5 s. Its regions are
+    limited too, since Label Studio checks each before it stores anything.
     """
 
-    batch_size = 5000
-    batch_regions = 10_000
+    batch_size = 11_000
+    batch_regions = 50_000
 
     def __init__(self, calls: Calls, tasks: Tasks, projects: Projects, send_once: SendOnce) -> None:
         self._calls = calls

@@ -56,6 +56,11 @@ class Site:
     def command(self, *arguments: object) -> Any:
         return self.ours.json(*arguments)
 
+    def done(self, *arguments: object) -> None:
+        """A command that prints no JSON."""
+        done = self.ours.run(*arguments)
+        assert done.returncode == 0, done.stderr + done.stdout
+
     def job(self, *arguments: object) -> dict[str, Any]:
         """A job's command; it must end as `finished`."""
         job = self.ours.json(*arguments)
@@ -81,7 +86,11 @@ def site(folder: Path, tasks: int, labeled: int, images: int, database: str) -> 
         RecordingProxy(studio.url).running() as proxy,
         LabelStudioClient(studio.url, studio.token, patience=60) as client,
     ):
-        changes = {"label_studio_url": proxy.url, "local_files_root": studio.files_root}
+        changes: dict[str, Any] = {
+            "label_studio_url": proxy.url,
+            "local_files_root": studio.files_root,
+            "embed_ahead": False,  # it would list tasks beside the bare calls
+        }
         settings = settings_for(studio, folder / "data", **changes)
         report = StepReport(proxy.requests, running("label-studio start"))
         made = report.step(
@@ -166,11 +175,11 @@ def others(at: Site) -> None:
     step("labels rename", lambda: at.command("labels", project, "rename", "1", "one", "--yes"))
     step("models", lambda: at.command("models", project))
     step("jobs", lambda: at.command("jobs", project))
-    step("doctor", lambda: at.ours.run("doctor", project, "--json"))
+    step("doctor", lambda: at.command("doctor", project))
     step("sync", lambda: synchronized(at))
-    version = at.command("models", project)["versions"][0]["version"]
+    version = at.command("models", project)["versions"][0]["name"]
     to = ("--to", at.project.folder.parent.parent)
-    step("export-model", lambda: at.ours.run("export-model", project, version, *to))
+    step("export-model", lambda: at.done("export-model", project, version, *to))
     step(f"{EVENTS} webhooks", lambda: burst(at))
     look(at, "at the end")
 
@@ -201,7 +210,7 @@ def measure(at: Site) -> None:
     web, worker = running("backend.cli serve"), running("backend.cli worker")
     print(f"{'':30}{'wall':>10}{'LS CPU':>10}{'requests':>8}{'slowest':>10}")
     with Watch(worker) as watch:
-        at.report.step("connect", lambda: at.ours.run("connect", at.project.id))
+        at.report.step("connect", lambda: at.done("connect", at.project.id))
         look(at, "before")
         second = rounds(at)
         audited(at)
