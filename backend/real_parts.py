@@ -35,6 +35,7 @@ from backend.stores.project_folders import ProjectFolders
 from backend.stores.reviews import ReviewFiles
 from backend.stores.task_copies import TaskCopyFiles
 from backend.stores.thumbnails import ThumbnailFolder
+from backend.stores.unfinished import UnfinishedJobFiles
 from backend.stores.versions import VersionStore
 from backend.use_cases import Parts, utc_now
 from connectors.http import HttpClient, Pause
@@ -85,6 +86,7 @@ def real_parts(
         polled=PolledProjectFiles(settings.data_dir),
         reviews=ReviewFiles(settings.data_dir, utc_now),
         thumbnails=_thumbnails(settings, client),
+        unfinished=UnfinishedJobFiles(settings.data_dir),
         reports=lambda project: (job.report for job in files.newest(project) if job.report),
         packages=packages(),
         labeled=LabeledCopies(client, TaskCopyFiles(settings.data_dir)),

@@ -197,6 +197,9 @@ class Settings(BaseSettings):
     train_least_share: float = Field(
         0.1, gt=0, le=1, description="minimum new annotations, as a fraction of the labeled images"
     )
+    restarts: int = Field(
+        2, ge=0, description="how often a job whose process died starts again by itself; 0: never"
+    )
     hard_threshold: float = Field(
         0.2, ge=0, le=1, description="minimum difficulty coefficient of a hard example"
     )

@@ -31,6 +31,7 @@ from backend.ports.stores import (
     StoredPredictions,
     Versions,
 )
+from backend.ports.unfinished import UnfinishedJobs
 from backend.services.active_learning import ActiveLearning
 from backend.services.assessment import Assessor
 from backend.services.auditing import AuditFirst, Auditing
@@ -54,6 +55,8 @@ from backend.services.publishing.versions import VersionPublisher
 from backend.services.readiness import Labeled, Readiness
 from backend.services.reporting.forecast import Forecasts, Report
 from backend.services.reporting.reporter import Reporter
+from backend.services.resuming.resumable import Resumable
+from backend.services.resuming.round_training import RoundTraining
 from backend.services.review_saving import ReviewSaving
 from backend.services.reviewing import Reviewing
 from backend.services.suggestions import Suggestions
@@ -101,6 +104,7 @@ class Parts:
     polled: PolledProjects
     reviews: Reviews
     thumbnails: Thumbnails
+    unfinished: UnfinishedJobs
     reports: Callable[[ProjectId], Iterable[Report]]
     packages: Mapping[str, str]
     labeled: Labeled | None = None
@@ -228,8 +232,7 @@ def _auto_train(parts: Parts) -> AutoTrain:
 def _labeling_jobs(parts: Parts, auditing: Auditing, trainer: Trainer) -> Mapping[Mode, Work]:
     """Return the jobs that publish predictions."""
     extractor = parts.extractor()
-    hard_examples = _hard_examples(parts.settings, extractor)
-    assessor = Assessor(Predictor(extractor), hard_examples)
+    assessor = Assessor(Predictor(extractor), _hard_examples(parts.settings, extractor))
     draw = AuditDraw(parts.label_studio, parts.ledgers, parts.audits, parts.settings.seed)
     publisher = _publisher(parts)
     collector = _collector(parts, extractor)
@@ -239,17 +242,16 @@ def _labeling_jobs(parts: Parts, auditing: Auditing, trainer: Trainer) -> Mappin
             label_studio=parts.label_studio,
             collector=collector,
             trainer=trainer,
-            upgrade=EncoderUpgrade(extractor, parts.settings.upgrade_backbone),
+            training=_training(parts, extractor, trainer),
             promotion=Promotion(trainer, parts.versions),
             assessor=assessor,
             audit_draw=draw,
             label_issues=LabelIssues(trainer),
-            version_publisher=VersionPublisher(
-                parts.versions, extractor, parts.packages, parts.now
-            ),
+            version_publisher=_version_publisher(parts, extractor),
             publisher=publisher,
             reporter=reporter,
             versions=parts.versions,
+            unfinished=parts.unfinished,
             settings=parts.settings,
         ),
         Mode.PRE_LABELING: PreLabeling(
@@ -261,9 +263,27 @@ def _labeling_jobs(parts: Parts, auditing: Auditing, trainer: Trainer) -> Mappin
             publisher,
             reporter,
             parts.versions,
+            parts.unfinished,
         ),
     }
-    return {mode: AuditFirst(work, auditing) for mode, work in jobs.items()}
+    return {
+        mode: AuditFirst(Resumable(work, parts.unfinished, parts.jobs), auditing)
+        for mode, work in jobs.items()
+    }
+
+
+def _training(parts: Parts, extractor: ImageModels, trainer: Trainer) -> RoundTraining:
+    upgrade = EncoderUpgrade(extractor, parts.settings.upgrade_backbone)
+    return RoundTraining(trainer, upgrade, parts.versions)
+
+
+def _version_publisher(parts: Parts, extractor: ImageModels) -> VersionPublisher:
+    return VersionPublisher(parts.versions, extractor, parts.packages, parts.now)
+
+
+def _reporter(parts: Parts, extractor: ImageModels) -> Reporter:
+    forecasts = Forecasts(parts.ledgers, parts.reports)
+    return Reporter(extractor, forecasts, parts.illustrations, parts.reports)
 
 
 def _publisher(parts: Parts) -> Publisher:

@@ -20,6 +20,7 @@ from backend.policies.preconditions import Minimum
 from backend.ports.progress import Steps
 from backend.processes.auto_train_loop import AutoTrainLoop
 from backend.processes.embedded_redis import redis_url
+from backend.processes.job_restart_loop import JobRestartLoop
 from backend.processes.polling_loop import PollingLoop
 from backend.processes.review_saving_loop import ReviewSavingLoop
 from backend.real_parts import label_studio_client, packages, real_parts
@@ -32,12 +33,14 @@ from backend.services.model_export import ModelExport
 from backend.services.model_import import ModelImport
 from backend.services.polling import Polling
 from backend.services.publishing.deferred_cleanup import DeferredCleanup
+from backend.services.resuming.restarting import Restarting
 from backend.services.synchronize import Synchronization
 from backend.settings import Settings
 from backend.stores.first_walls import FirstWallFiles
 from backend.stores.jobs import JobFiles
 from backend.stores.ledgers import LedgerFiles
 from backend.stores.project_folders import ProjectFolders
+from backend.stores.unfinished import UnfinishedJobFiles
 from backend.stores.versions import VersionStore
 from backend.use_cases import Parts, use_cases, utc_now
 
@@ -132,6 +135,20 @@ def looker_ahead(settings: Settings) -> PollingLoop:
 def review_saver(app: Application) -> ReviewSavingLoop:
     """Return the loop that saves what people decided on the review page."""
     return ReviewSavingLoop(app.review_saving.reviews.projects, app.review_saving.save)
+
+
+def restarter(app: Application, settings: Settings) -> JobRestartLoop:
+    """Return the loop that starts jobs again whose process died."""
+    files = JobFiles(settings.data_dir)
+    return JobRestartLoop(
+        Restarting(
+            UnfinishedJobFiles(settings.data_dir),
+            app.jobs,
+            files.with_chosen,
+            partial(app.start, count=False),  # the job counts the labels itself
+            settings.restarts,
+        )
+    )
 
 
 def synchronization(settings: Settings, url: str, project: ProjectId) -> Callable[..., SyncReport]:

@@ -37,6 +37,7 @@ def serve() -> None:
         wiring.poller(backend, configured),
         wiring.looker_ahead(configured),
         wiring.review_saver(backend),
+        wiring.restarter(backend, configured),
     )
     with ExitStack() as running:
         for loop in loops:

@@ -88,6 +88,15 @@ class PredictionBatch:
         answers = tuple(self.answers[row] for row in rows)
         return type(self)(answers, self.confidence[rows], self.probabilities[rows])
 
+    def joined(self, *others: Self) -> Self:
+        """Return these rows, and then those of the others."""
+        parts = (self, *others)
+        return type(self)(
+            tuple(answer for part in parts for answer in part.answers),
+            np.concatenate([part.confidence for part in parts]),
+            np.concatenate([part.probabilities for part in parts]),
+        )
+
     def with_rows(self, rows: Sequence[int] | NDArray[np.integer[Any]], other: Self) -> Self:
         """Return a copy in which these rows are those of `other`, which has only them."""
         answers = list(self.answers)

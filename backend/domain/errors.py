@@ -14,6 +14,7 @@ AutolabelError                 what happened, and what to do
 ├── UnreadableImage            one image cannot be fetched or decoded; costs that image only
 ├── OutOfSpace                 the disk is full
 └── Stopped                    someone asked the job to stop; not a failure
+    └── ShutDown               the worker was asked to end
 """
 
 from collections.abc import Sequence
@@ -124,3 +125,7 @@ class Stopped(AutolabelError):
 
     def __init__(self) -> None:
         super().__init__("stopped on request")
+
+
+class ShutDown(Stopped):
+    """The worker was asked to end, so its job must, too."""

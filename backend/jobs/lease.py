@@ -25,6 +25,7 @@ LAST_LEASE = 15
 """Seconds."""
 
 CRASHED = "the worker process crashed; start the job again"
+SHUT_DOWN = "the worker was shut down; start the job again"
 LOST = "Redis lost this job while it was running; start it again"
 
 _IS_ALIVE = """

@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 
-from backend.domain.errors import AutolabelError, QueueUnreachable, Stopped
+from backend.domain.errors import AutolabelError, QueueUnreachable, ShutDown, Stopped
 from backend.domain.job_events import JobFailed, JobProgressed, JobStopped
 from backend.domain.steps import EXPECTED_SHARES, Step
-from backend.jobs.lease import LOST
+from backend.jobs.lease import LOST, SHUT_DOWN
 from backend.ports.progress import Progress
 
 log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class JobSteps:
         """Pass on at most five reports a second, and one for each step that begins.
 
         Raises:
-            Stopped: when someone asked the job to stop.
+            Stopped: when someone asked the job to stop; ShutDown when the worker ends.
             QueueUnreachable: when Redis lost the job.
         """
         self._step = step
@@ -92,7 +92,7 @@ class JobSteps:
             raise QueueUnreachable(LOST)
         if answer:
             self._stop_reason = answer
-            raise Stopped
+            raise ShutDown if answer == SHUT_DOWN else Stopped
 
 
 def share_done(shares: Mapping[Step, float], step: Step, done: int, of: int) -> float:

@@ -111,6 +111,12 @@ class LabelStudioGateway:
             found = self._client.tasks.predicted_ids(project, version)
         return frozenset(TaskId(task) for task in found)
 
+    def await_late(
+        self, project: ProjectId, version: VersionName, tasks: Collection[TaskId]
+    ) -> None:
+        with errors_translated():
+            self._client.prediction_import.await_late(project, version, tasks)
+
     def push(
         self,
         project: ProjectId,

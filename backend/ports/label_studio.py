@@ -136,6 +136,15 @@ class PredictionEditor(Protocol):
         """Return tasks that already have a prediction of this version."""
         ...
 
+    def await_late(
+        self, project: ProjectId, version: VersionName, tasks: Collection[TaskId]
+    ) -> None:
+        """Wait up to a minute until these tasks, at least one, have predictions of this version.
+
+        A process that died while it pushed them may have left a call that still runs.
+        """
+        ...
+
     def push(
         self,
         project: ProjectId,

@@ -27,7 +27,7 @@ from backend.domain.ids import JobId
 from backend.domain.jobs import JobState
 from backend.jobs.board import JobBoard
 from backend.jobs.cleanup_queue import CleanupQueue
-from backend.jobs.lease import LEASE
+from backend.jobs.lease import LEASE, SHUT_DOWN
 from backend.jobs.redis_client import connect
 from backend.processes.child_process import die_with_parent
 from backend.processes.embedded_redis import redis_url
@@ -46,8 +46,6 @@ _WAIT_SECONDS = 0.2
 
 _SWEEP_EVERY = 6 * 3600.0
 """Seconds between two sweeps, see `backend.processes.retention`."""
-
-SHUT_DOWN = "the worker was shut down; start the job again"
 
 
 @dataclass(frozen=True, slots=True)

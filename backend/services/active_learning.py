@@ -1,11 +1,10 @@
 """One active-learning round: train on human labels, predict the rest, show hard examples."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from backend.domain.errors import Refused
-from backend.domain.ids import ControlName
+from backend.domain.errors import NotFound, Refused
 from backend.domain.jobs import Decision, Job, JobResult
 from backend.domain.schema import LabelSchema
 from backend.domain.steps import Step
@@ -15,10 +14,10 @@ from backend.policies import preconditions
 from backend.policies.selection import Pick
 from backend.ports.progress import Progress, Steps
 from backend.ports.stores import Versions
+from backend.ports.unfinished import KeptWork, UnfinishedJobs
 from backend.services import audits, project_tasks, suggestions
 from backend.services.assessment import Assessment, Assessor
 from backend.services.audits import AuditDraw
-from backend.services.encoder_upgrade import EncoderUpgrade
 from backend.services.labeling_round import Collector, LabelingRound
 from backend.services.prediction.hard_examples import Trials
 from backend.services.project_tasks import ProjectTasks
@@ -26,9 +25,12 @@ from backend.services.publishing.publisher import Publication, Publisher
 from backend.services.publishing.versions import VersionPublisher
 from backend.services.reporting import sections
 from backend.services.reporting.reporter import Reporter
+from backend.services.resuming.kept_predictions import KeptPredictions
+from backend.services.resuming.keys import training_key
+from backend.services.resuming.round_training import RoundTraining
 from backend.services.suggestions import SuggestingProject
 from backend.services.training import label_issues
-from backend.services.training.dataset import Dataset, readable
+from backend.services.training.dataset import readable
 from backend.services.training.label_issues import LabelIssues
 from backend.services.training.promotion import Promotion
 from backend.services.training.train import TrainedModels, Trainer
@@ -42,7 +44,7 @@ class ActiveLearning:
     label_studio: SuggestingProject
     collector: Collector
     trainer: Trainer
-    upgrade: EncoderUpgrade
+    training: RoundTraining
     promotion: Promotion
     assessor: Assessor
     audit_draw: AuditDraw
@@ -51,6 +53,7 @@ class ActiveLearning:
     publisher: Publisher
     reporter: Reporter
     versions: Versions
+    unfinished: UnfinishedJobs
     settings: Settings
 
     def __call__(self, job: Job, steps: Steps) -> JobResult:
@@ -59,19 +62,15 @@ class ActiveLearning:
         Raises:
             Refused: when the preconditions do not hold any more.
         """
-        round_ = self._collect(job, steps)
+        round_, kept = self._collect(job, steps)
         with steps(Step.TRAIN) as progress:
-            trained = self._train(round_, round_.dataset, progress)
-            round_, trained = self.upgrade.better(
-                round_, trained, lambda dataset: self._train(round_, dataset, progress), progress
-            )
-            round_ = replace(round_, unreadable=(*round_.unreadable, *trained.unreadable))
+            round_, trained = self.training(round_, kept, progress)
             promoted = self.promotion.decide(round_.schema, trained, round_.current, progress)
         with steps(Step.PREDICT) as progress:
             trials = self.assessor.trials(trained, progress)
-            assessment = self._assess(round_, trained, trials, promoted, progress)
+            assessment = self._assess(round_, trained, trials, promoted, progress, kept)
             issues = self.label_issues.find(trained, round_.current, progress)
-        version = self.version_publisher.publish(round_, trained, trials, promoted)
+        version, is_new = self._publish(round_, trained, trials, promoted, kept)
         shown = round_.current if round_.current and not promoted.yes else version
         assessment = self.audit_draw.apply(round_, shown.name, assessment)
         picks = self._picks(round_, assessment)
@@ -82,7 +81,9 @@ class ActiveLearning:
                 shown,
                 assessment,
                 progress,
+                kept=kept,
                 activate=promoted.yes,
+                is_new=promoted.yes and is_new,
                 lists=lists,
             )
             self._finish(round_, shown, picks, publication)
@@ -96,7 +97,7 @@ class ActiveLearning:
             training=sections.of_training(trained, issues),
         )
 
-    def _collect(self, job: Job, steps: Steps) -> LabelingRound:
+    def _collect(self, job: Job, steps: Steps) -> tuple[LabelingRound, KeptWork]:
         request = job.request
         schema = labeling_config.parse(self.label_studio.project(request.project).label_config)
 
@@ -107,7 +108,25 @@ class ActiveLearning:
 
         round_ = self.collector.collect(job, schema, choose, steps)
         self._require_enough(schema, readable(round_.tasks, round_.unreadable), round_.ledger)
-        return round_
+        return self._as_begun(round_)
+
+    def _as_begun(self, round_: LabelingRound) -> tuple[LabelingRound, KeptWork]:
+        """Return the round, and what an earlier job that broke off has done of it.
+
+        If that one had switched to its version already, the round is as it was before.
+        """
+        current = round_.current
+        if current and current.name == self.unfinished.version(round_.project):
+            with suppress(NotFound):  # the version before was deleted meanwhile
+                parent = current.parent and self.versions.get(round_.project, current.parent)
+                before = replace(round_, current=parent or None)
+                kept = self.unfinished.open(round_.project, self._key(before))
+                if kept.version() == current.name:
+                    return before, kept
+        return round_, self.unfinished.open(round_.project, self._key(round_))
+
+    def _key(self, round_: LabelingRound) -> str:
+        return training_key(round_, self.settings, self.version_publisher.packages)
 
     def _require_enough(self, schema: LabelSchema, tasks: ProjectTasks, ledger: Ledger) -> None:
         counts = project_tasks.count_images(schema, tasks, ledger)
@@ -117,14 +136,21 @@ class ActiveLearning:
         if reasons := preconditions.reasons(schema, counts, minimum):
             raise Refused(reasons)
 
-    def _train(self, round_: LabelingRound, dataset: Dataset, progress: Progress) -> TrainedModels:
-        current, previous = round_.current, dict[ControlName, Path]()
-        if current:
-            previous = {
-                control: self.versions.folder(round_.project, current.name, control)
-                for control in current.kinds
-            }
-        return self.trainer.train(dataset, round_.request.algorithm, previous, progress)
+    def _publish(
+        self,
+        round_: LabelingRound,
+        trained: TrainedModels,
+        trials: Trials,
+        promoted: Decision,
+        kept: KeptWork,
+    ) -> tuple[ModelVersion, bool]:
+        """Publish the new version; returns it, and whether no job published it before."""
+        if name := kept.version():
+            with suppress(NotFound):  # it was deleted meanwhile
+                return self.versions.get(round_.project, name), False
+        version = self.version_publisher.publish(round_, trained, trials, promoted)
+        kept.keep_version(version.name)
+        return version, True
 
     def _assess(
         self,
@@ -133,12 +159,15 @@ class ActiveLearning:
         trials: Trials,
         promoted: Decision,
         progress: Progress,
+        kept: KeptWork,
     ) -> Assessment:
         """Assess the images by the version that people will see: the better one."""
         if promoted.yes or round_.current is None:
-            return self.assessor.assess(round_, trained.models, trials, progress)
+            keep = KeptPredictions(kept)
+            return self.assessor.assess(round_, trained.models, trials, progress, keep)
         models = self.trainer.load(round_.schema, round_.current, self.versions)
-        return self.assessor.assess(round_, models, round_.current.augmentations, progress)
+        keep = KeptPredictions(kept, round_.current.name)
+        return self.assessor.assess(round_, models, round_.current.augmentations, progress, keep)
 
     def _picks(self, round_: LabelingRound, assessment: Assessment) -> Sequence[Pick]:
         """Choose what people should label next, as many as the settings say."""

@@ -10,6 +10,7 @@ from backend.ports.progress import Progress
 from backend.services.labeling_round import LabelingRound
 from backend.services.prediction.hard_examples import HardExamples, Trials
 from backend.services.prediction.inference import Predictor
+from backend.services.resuming.kept_predictions import KeptPredictions
 from backend.services.training.train import Models, TrainedModels
 
 
@@ -45,12 +46,17 @@ class Assessor:
         return self.hard_examples.trials(trained, progress)
 
     def assess(
-        self, round_: LabelingRound, models: Models, trials: Trials, progress: Progress
+        self,
+        round_: LabelingRound,
+        models: Models,
+        trials: Trials,
+        progress: Progress,
+        keep: KeptPredictions | None = None,
     ) -> Assessment:
         """Predict all unlabeled images that nobody has to label blind, and find the hard ones."""
         dataset = round_.dataset
         predicted, unreadable = self.predictor.predict(
-            dataset.schema, models, dataset.unlabeled, progress
+            dataset.schema, models, dataset.unlabeled, progress, keep
         )
         hard = self.hard_examples.find(dataset, predicted, models, trials, progress)
         return Assessment(predicted, hard, unreadable)

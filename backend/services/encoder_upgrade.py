@@ -54,9 +54,19 @@ class EncoderUpgrade:
             return _remarking(round_, remark), trained
         return _remarking(replace(round_, dataset=upgraded), remark), other
 
+    def on(self, round_: LabelingRound, backbone: str, progress: Progress) -> LabelingRound | None:
+        """Return the round as this encoder sees its images; None if not all can be embedded."""
+        if backbone == round_.dataset.labeled.backbone:
+            return round_
+        try:
+            images, lost = self.extractor.extract(_refs(round_.dataset), progress, backbone)
+        except (BadInput, NoWeights):
+            return None
+        return None if lost else replace(round_, dataset=_on(images, round_.dataset))
+
     def _embedded(self, dataset: Dataset, progress: Progress) -> tuple[ImageBatch | None, str]:
         """Return the images as this encoder sees them, or why they cannot be compared yet."""
-        refs: tuple[ImageRef, ...] = (*dataset.labeled.refs, *dataset.unlabeled.refs)
+        refs = _refs(dataset)
         missing = self.extractor.uncached(refs, self.backbone)
         if missing > max(FEW, MOST_MISSING * len(refs)):
             done = len(refs) - missing
@@ -68,6 +78,10 @@ class EncoderUpgrade:
         if lost:
             return None, f"{self.backbone} was not tried: {len(lost):,} images went away meanwhile"
         return images, ""
+
+
+def _refs(dataset: Dataset) -> tuple[ImageRef, ...]:
+    return (*dataset.labeled.refs, *dataset.unlabeled.refs)
 
 
 def _on(images: ImageBatch, dataset: Dataset) -> Dataset:

@@ -14,12 +14,15 @@ from backend.policies import preconditions
 from backend.ports.label_studio import PredictionEditor, ProjectReader
 from backend.ports.progress import Steps
 from backend.ports.stores import Versions
+from backend.ports.unfinished import UnfinishedJobs
 from backend.services.assessment import Assessor
 from backend.services.audits import AuditDraw
 from backend.services.labeling_round import Collector
 from backend.services.project_tasks import ProjectTasks
 from backend.services.publishing.publisher import Publisher
 from backend.services.reporting.reporter import Reporter
+from backend.services.resuming.kept_predictions import KeptPredictions
+from backend.services.resuming.keys import predicting_key
 from backend.services.training.train import Trainer, calibrated
 
 
@@ -39,6 +42,7 @@ class PreLabeling:
     publisher: Publisher
     reporter: Reporter
     versions: Versions
+    unfinished: UnfinishedJobs
 
     def __call__(self, job: Job, steps: Steps) -> JobResult:
         """Run the job.
@@ -57,11 +61,13 @@ class PreLabeling:
         with steps(Step.PREDICT) as progress:
             models = self.trainer.load(schema, version, self.versions)
             models = calibrated(models, round_.dataset, self.trainer.fetch, progress)
-            assessment = self.assessor.assess(round_, models, version.augmentations, progress)
+            kept = self.unfinished.open(round_.project, predicting_key(round_, version))
+            keep = KeptPredictions(kept, version.name)
+            assessment = self.assessor.assess(round_, models, version.augmentations, progress, keep)
         assessment = self.audit_draw.apply(round_, version.name, assessment)
         with steps(Step.PUSH) as progress:
             publication = self.publisher.publish(
-                round_, version, assessment, progress, activate=False
+                round_, version, assessment, progress, kept=kept, activate=False
             )
         reason = assessment.verdict or "done"
         return self.reporter.report(

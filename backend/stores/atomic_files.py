@@ -15,7 +15,7 @@ _DRAFT = re.compile(r"\..+\.[a-z0-9_]{8}")
 """Names of drafts: `.NAME.` and what `mkstemp` adds."""
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, content: str | bytes) -> None:
     """Replace the content of a file; readers see the old or the new content, never a mixture.
 
     When this returns, the new content survives a power cut.
@@ -27,8 +27,8 @@ def write_whole(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
+            with os.fdopen(handle, "wb") as file:
+                file.write(content.encode() if isinstance(content, str) else content)
                 file.flush()
                 os.fsync(file.fileno())
             Path(draft).replace(path)

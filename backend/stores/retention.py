@@ -16,6 +16,7 @@ from backend.domain.jobs import Job, JobState
 from backend.domain.versions import ModelVersion
 from backend.stores.jobs import JobFiles
 from backend.stores.ledgers import LedgerFiles
+from backend.stores.unfinished import UnfinishedJobFiles
 from backend.stores.versions import VersionStore
 
 log = logging.getLogger(__name__)
@@ -67,12 +68,13 @@ def _remove_jobs(data_dir: Path, project: ProjectId, keep: int) -> int:
 def remove_failed_versions(data_dir: Path) -> int:
     """Delete versions that a job published before it failed or was stopped, unless in use.
 
-    They would push good ones out of those to keep.
+    They would push good ones out of those to keep. That of a job that may be resumed stays.
     """
-    versions, removed = VersionStore(data_dir), 0
+    versions, unfinished, removed = VersionStore(data_dir), UnfinishedJobFiles(data_dir), 0
     for project in _projects(data_dir):
         jobs = list(JobFiles(data_dir).newest(project, reports=False))
         good = {job.version for job in jobs if job.state is JobState.FINISHED}
+        good.add(unfinished.version(project))
         bad = [job for job in jobs if job.state in {JobState.FAILED, JobState.STOPPED}]
         names: list[VersionName] = [
             card.name

@@ -11,11 +11,8 @@ from dataclasses import dataclass
 from connectors.errors import Rejected
 from connectors.label_studio.calls import Calls, JsonObject
 from connectors.label_studio.filters import where
-from connectors.label_studio.send_once import SendOnce
+from connectors.label_studio.send_once import BETWEEN_LOOKS, RUNS_ON, SendOnce
 from connectors.label_studio.tasks import Tasks
-
-_RUNS_ON, _PAUSE = 60.0, 5.0
-"""Seconds for which Label Studio may work on a call whose client died, and between two looks."""
 
 _FIELDS = (
     "id",
@@ -82,9 +79,9 @@ class PredictionAcceptance:
         working on that call.
         """
         waited, rows = 0.0, self._rows(project, tasks)
-        while waited < _RUNS_ON and any(_is_waiting(row, version) for row in rows):
-            self._send_once.pause(_PAUSE)
-            waited, rows = waited + _PAUSE, self._rows(project, tasks)
+        while waited < RUNS_ON and any(_is_waiting(row, version) for row in rows):
+            self._send_once.pause(BETWEEN_LOOKS)
+            waited, rows = waited + BETWEEN_LOOKS, self._rows(project, tasks)
         return self._keep_one(rows, version)
 
     def take_back(

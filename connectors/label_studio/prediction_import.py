@@ -7,7 +7,7 @@ from typing import Any
 from connectors.errors import Rejected, TooLarge
 from connectors.label_studio.calls import Calls, batches, send_in_parts
 from connectors.label_studio.projects import Projects
-from connectors.label_studio.send_once import SendOnce
+from connectors.label_studio.send_once import BETWEEN_LOOKS, RUNS_ON, SendOnce
 from connectors.label_studio.tasks import Tasks
 from connectors.label_studio.validation import Validator
 
@@ -63,6 +63,19 @@ class PredictionImport:
         for batch in self._batches(predictions):
             total += self._store_batch(project, batch)
         return total
+
+    def await_late(self, project: int, version: str, tasks: Collection[int]) -> None:
+        """Wait until these tasks have a prediction of a version, for up to a minute.
+
+        After the death of a process Label Studio may still be working on its last call.
+        """
+        waited, between = 0.0, (min(tasks), max(tasks))
+        wanted = {(task, version) for task in tasks}
+        while waited < RUNS_ON and wanted - self._tasks.predicted_versions(
+            project, [version], between
+        ):
+            self._send_once.pause(BETWEEN_LOOKS)
+            waited += BETWEEN_LOOKS
 
     def _batches(self, predictions: Sequence[Prediction]) -> Iterator[Sequence[Prediction]]:
         batch, regions = list[Prediction](), 0

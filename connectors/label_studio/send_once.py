@@ -8,7 +8,7 @@ long as it may still be running.
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from connectors.errors import Unreachable
 from connectors.http import Pause
@@ -22,6 +22,12 @@ _SHORTEST, _LONGEST = 7.0, 120.0
 """Limits, in seconds, of the time for which a failed call may still be running."""
 
 _LONGEST_PAUSE = 5.0
+
+RUNS_ON: Final = 60.0
+"""Seconds for which Label Studio may work on a call whose client died."""
+
+BETWEEN_LOOKS: Final = 5.0
+"""Seconds between two looks for what such a call brings about."""
 
 
 @dataclass(frozen=True, slots=True)

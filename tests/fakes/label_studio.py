@@ -108,6 +108,9 @@ class FakeLabelStudio(FakeProjects):
         self._last_annotation = 1000
         self.looked_through: list[VersionName] = []
         """Versions that `predicted` was asked for: it lists the whole project."""
+        self.late: dict[tuple[TaskId, VersionName], Prediction] = {}
+        """Predictions that a call stores of which nobody waits for the end."""
+        self.awaited: list[frozenset[TaskId]] = []
         self.repairs: dict[TaskId, dict[str, int]] = {}
         self.unanswered: dict[TaskId, dict[ControlName, Unanswered]] = {}
         """Why labeled tasks leave controls unanswered."""
@@ -196,6 +199,14 @@ class FakeLabelStudio(FakeProjects):
         return frozenset(task for task, made_by in self.predictions if made_by == version).union(
             grouped
         )
+
+    def await_late(
+        self, project: ProjectId, version: VersionName, tasks: Collection[TaskId]
+    ) -> None:
+        assert tasks
+        late = {key: one for key, one in self.late.items() if key[1] == version}
+        self.predictions |= late
+        self.awaited.append(frozenset(tasks))
 
     def push(
         self,

@@ -21,6 +21,7 @@ from backend.stores.label_backups import LabelBackupFiles
 from backend.stores.polled_projects import PolledProjectFiles
 from backend.stores.project_folders import ProjectFolders
 from backend.stores.reviews import ReviewFiles
+from backend.stores.unfinished import UnfinishedJobFiles
 from backend.stores.versions import VersionStore
 from backend.use_cases import Parts, UseCases, use_cases, utc_now
 from tests.fakes.audits import FakeAudits
@@ -59,6 +60,7 @@ def parts_in(folder: Path, label_studio: FakeLabelStudio, **changes: Any) -> Par
         polled=PolledProjectFiles(folder),
         reviews=ReviewFiles(folder, utc_now),
         thumbnails=FakeThumbnails(folder),
+        unfinished=UnfinishedJobFiles(folder),
         reports=lambda project: (),
         packages={},
     )

@@ -15,14 +15,17 @@ from backend.domain.errors import NoWeights
 from backend.domain.ids import JobId, ProjectId, VersionName
 from backend.domain.jobs import Job, JobResult
 from backend.domain.steps import Step
+from backend.domain.unfinished import KeptTraining
 from backend.jobs.board import JobBoard
 from backend.jobs.boundary import run
 from backend.jobs.cleanup_queue import CleanupQueue
 from backend.jobs.redis_client import connect
 from backend.ports.progress import Progress, Steps
 from backend.processes.worker import JobWorker, Pace
+from backend.services.resuming.resumable import Resumable
+from backend.stores.unfinished import UnfinishedJobFiles
 
-FINISHES, WAITS, CRASHES, HAS_NO_WEIGHTS, IS_KILLED, IGNORES_STOP = range(1, 7)
+FINISHES, WAITS, CRASHES, HAS_NO_WEIGHTS, IS_KILLED, IGNORES_STOP, RESUMES = range(1, 8)
 ENTRY = "tests.integration.job_worker.run_job"
 CLEANUP_ENTRY = "tests.integration.job_worker.run_cleanup"
 PACE = Pace(look=1, lease=8, grace=5)
@@ -56,6 +59,8 @@ def run_job(job_id: str) -> None:
 def _work(job: Job, steps: Steps) -> JobResult:
     Path(os.environ["DATA_DIR_UNDER_TEST"], "horse.pid").write_text(str(os.getpid()))
     steps.progress(Step.LIST, 1, 1)
+    if job.request.project == RESUMES:
+        return _resumable()(job, steps)
     return WORK[job.request.project](steps.progress)
 
 
@@ -89,6 +94,26 @@ def _killed(progress: Progress) -> JobResult:
 def _ignores_stop(progress: Progress) -> JobResult:
     time.sleep(600)
     return JobResult("done")
+
+
+def _resumable() -> Resumable:
+    """Work that is killed after its training, unless an earlier job has done that."""
+    folder = Path(os.environ["DATA_DIR_UNDER_TEST"])
+    unfinished = UnfinishedJobFiles(folder)
+
+    def work(job: Job, steps: Steps) -> JobResult:
+        kept = unfinished.open(job.request.project, "the same labels")
+        with steps(Step.TRAIN):
+            if kept.training() is None:
+                with (folder / "trainings").open("a") as notes:
+                    notes.write("trained\n")
+                kept.keep_training(KeptTraining("lite0", {}), {}, lambda _: None)
+                return _killed(steps.progress)
+            kept.reuse(Step.TRAIN)
+        return JobResult("done")
+
+    jobs = board(os.environ["REDIS_URL_UNDER_TEST"], folder)
+    return Resumable(work, unfinished, jobs)
 
 
 WORK: Mapping[int, Callable[[Progress], JobResult]] = {

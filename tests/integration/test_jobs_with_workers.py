@@ -21,8 +21,10 @@ from backend.domain.jobs import Job, JobRequest, JobState
 from backend.jobs.board import JobBoard
 from backend.processes.embedded_redis import EmbeddedRedis
 from backend.processes.worker import JobWorker, Pace, run_worker
+from backend.services.resuming.restarting import Restarting
 from backend.settings import Settings
 from backend.stores.jobs import JobFiles
+from backend.stores.unfinished import UnfinishedJobFiles
 from tests.integration import job_worker
 from tests.integration.polling import eventually, lives
 
@@ -226,6 +228,26 @@ def test_a_killed_worker_is_noticed_and_the_job_can_be_started_again(
     running = in_state(board, again, JobState.RUNNING)
     assert running.started_at is not None
     assert board.get(job.id) == failed
+
+
+def test_a_killed_job_starts_again_by_itself_after_its_last_finished_step(
+    board: JobBoard, start_worker: Callable[[], Worker], tmp_path: Path
+):
+    start_worker()
+    died = ended(board, submitted(board, job_worker.RESUMES))
+    assert "killed by signal 9" in died.reason
+    restart = Restarting(
+        UnfinishedJobFiles(tmp_path), board, board.files.with_chosen, board.submit, 2
+    )
+    restart()
+    resumed = ended(board, board.history(limit=1)[0])
+    assert resumed.id != died.id
+    assert resumed.reason == f"done; resumed after training of {died.id}, which broke off"
+    assert (tmp_path / "trainings").read_text() == "trained\n"
+    # and nothing is left to go on with
+    restart()
+    assert board.history(limit=1)[0].id == resumed.id
+    assert UnfinishedJobFiles(tmp_path).all() == []
 
 
 def test_a_shut_down_worker_stops_its_job_cleanly(

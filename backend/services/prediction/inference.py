@@ -9,10 +9,12 @@ from backend.domain.answers import NoPrediction
 from backend.domain.batches import ImageBatch, Mask, PredictionBatch, ProjectPredictions
 from backend.domain.errors import UnreadableImage
 from backend.domain.ids import ControlName
-from backend.domain.schema import LabelSchema
+from backend.domain.schema import Control, LabelSchema
 from backend.policies.prediction_score import prediction_score
 from backend.ports.images import ImageFetcher
+from backend.ports.model_family import Model
 from backend.ports.progress import Progress
+from backend.services.resuming.kept_predictions import KeptPredictions
 from backend.services.training.train import Models
 
 
@@ -23,21 +25,34 @@ class Predictor:
     extractor: ImageFetcher
 
     def predict(
-        self, schema: LabelSchema, models: Models, images: ImageBatch, progress: Progress
+        self,
+        schema: LabelSchema,
+        models: Models,
+        images: ImageBatch,
+        progress: Progress,
+        keep: KeptPredictions | None = None,
     ) -> tuple[ProjectPredictions, Sequence[NoPrediction]]:
-        """Predict all images that can be read; the others come back with the reason."""
+        """Predict all images that can be read; the others come back with the reason.
+
+        With `keep`, what an earlier job predicted is taken from there.
+        """
         try:
-            return self._all(schema, models, images, progress), ()
+            return self._all(schema, models, images, progress, keep), ()
         except UnreadableImage:
             readable, gone = self._readable(images)
-            return self._all(schema, models, readable, progress), gone
+            return self._all(schema, models, readable, progress, keep), gone
 
     def _all(
-        self, schema: LabelSchema, models: Models, images: ImageBatch, progress: Progress
+        self,
+        schema: LabelSchema,
+        models: Models,
+        images: ImageBatch,
+        progress: Progress,
+        keep: KeptPredictions | None,
     ) -> ProjectPredictions:
         predictions = {
-            control.name: models[control.name].predict(
-                images.of(control.image), self.extractor.fetch, progress
+            control.name: self._of_control(
+                control, models[control.name], images.of(control.image), progress, keep
             )
             for control in schema.controls
             if control.name in models
@@ -50,6 +65,19 @@ class Predictor:
         return ProjectPredictions(
             images, predictions, prediction_score(confidences, len(images)), shown
         )
+
+    def _of_control(
+        self,
+        control: Control,
+        model: Model,
+        images: ImageBatch,
+        progress: Progress,
+        keep: KeptPredictions | None,
+    ) -> PredictionBatch:
+        fetch = self.extractor.fetch
+        if keep:
+            return keep.predict(control, model, images, fetch, progress)
+        return model.predict(images, fetch, progress)
 
     def _readable(self, images: ImageBatch) -> tuple[ImageBatch, Sequence[NoPrediction]]:
         kept: list[int] = []

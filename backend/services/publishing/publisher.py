@@ -24,6 +24,7 @@ from backend.ports.label_studio import PredictionEditor, ProjectReader, TabEdito
 from backend.ports.progress import Progress
 from backend.ports.reviews import Reviews
 from backend.ports.stores import Ledgers, StoredPredictions, Versions
+from backend.ports.unfinished import KeptWork
 from backend.services.assessment import Assessment
 from backend.services.labeling_round import LabelingRound
 from backend.services.publishing.cleanup import Cleanup
@@ -78,13 +79,16 @@ class Publisher:
         assessment: Assessment,
         progress: Progress,
         *,
+        kept: KeptWork,
         activate: bool,
+        is_new: bool = False,
         lists: Sequence[TaskList] = (),
     ) -> Publication:
         """Push all, then switch, then clean up.
 
-        `activate` makes the version, which this job published, the current one. `lists` are shown
-        in tabs of their own.
+        `activate` makes the version the current one. One that `is_new` has no predictions in Label
+        Studio, also none of a job that broke off, about which `kept` knows. `lists` are shown in
+        tabs of their own.
 
         Raises:
             BadInput: when the labeling config changed since the job read it.
@@ -93,7 +97,7 @@ class Publisher:
             empty = TaskList(TabTitle.HARD_AND_EMPTY, tuple(hard_and_empty(assessment)))
             lists = (*lists, empty)
         drafts = self.label_studio.draft_lists(round_.project, lists)
-        pushed = self._push(round_, version.name, assessment, progress, drafts, is_new=activate)
+        pushed = self._push(round_, version.name, assessment, progress, drafts, kept, is_new=is_new)
         if activate:
             self.versions.activate(round_.project, version.name)
         self.label_studio.show_version(round_.project, version.name)
@@ -115,6 +119,7 @@ class Publisher:
         assessment: Assessment,
         progress: Progress,
         drafts: Sequence[ListDraft],
+        kept: KeptWork,
         *,
         is_new: bool,
     ) -> PushedPredictions:
@@ -124,7 +129,7 @@ class Publisher:
         """
         project, schema, predicted = round_.project, round_.schema, assessment.predicted
         self._require_same_config(project, schema)
-        there = frozenset[TaskId]() if is_new else self.label_studio.predicted(project, version)
+        there = frozenset[TaskId]() if is_new else self._there(project, version, kept)
         tasks, total = predicted.images.tasks, len(predicted.images)
         count, dropped = sum(task in there for task in tasks), list[NoPrediction]()
         for start in range(0, max(total, 1), BATCH):
@@ -138,11 +143,20 @@ class Publisher:
             )
             new = [one for one in batch if one.image.task not in there]
             lists = drafts if start + BATCH >= total else ()
+            kept.keep_pushing([one.image.task for one in new])
             pushed = self.label_studio.push(project, schema, new, lists)
+            kept.keep_pushing(())
             count += pushed.created
             dropped += pushed.dropped
         progress(Step.PUSH, total, total)
         return PushedPredictions(count, tuple(dropped))
+
+    def _there(self, project: ProjectId, version: VersionName, kept: KeptWork) -> frozenset[TaskId]:
+        """Return the tasks that have a prediction, once a call of a dead process has ended."""
+        if late := kept.pushing():
+            self.label_studio.await_late(project, version, late)
+            kept.keep_pushing(())
+        return self.label_studio.predicted(project, version)
 
     def _clean_up(
         self,

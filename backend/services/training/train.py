@@ -70,22 +70,29 @@ class Trainer:
 
         Each continues from the folder of its control in `previous`, where there is one.
         """
-        controls = used_controls(dataset)
-        training_sets = {
-            control.name: self._training_set(
-                control, dataset, algorithm, previous, _share(progress, turn, len(controls))
-            )
-            for turn, control in enumerate(controls)
-        }
         fitted = {
             name: fit(self.families[training_set.control.kind], training_set)
-            for name, training_set in training_sets.items()
+            for name, training_set in self.training_sets(
+                dataset, algorithm, previous, progress
+            ).items()
         }
         return TrainedModels(
             {name: one.training_set for name, one in fitted.items()},
             {name: one.model for name, one in fitted.items()},
             tuple({slot.task: slot for one in fitted.values() for slot in one.unreadable}.values()),
         )
+
+    def training_sets(
+        self, dataset: Dataset, algorithm: Algorithm, previous: Previous, progress: Progress
+    ) -> Mapping[ControlName, TrainingSet]:
+        """Return what each control is trained on; the split is the same at each call."""
+        controls = used_controls(dataset)
+        return {
+            control.name: self._training_set(
+                control, dataset, algorithm, previous, _share(progress, turn, len(controls))
+            )
+            for turn, control in enumerate(controls)
+        }
 
     def load(self, schema: LabelSchema, version: ModelVersion, versions: VersionFolders) -> Models:
         """Load the models of a version, of those controls that the schema still has."""

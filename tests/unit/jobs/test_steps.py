@@ -2,9 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.domain.errors import NoWeights, QueueUnreachable, Stopped
+from backend.domain.errors import NoWeights, QueueUnreachable, ShutDown, Stopped
 from backend.domain.job_events import JobFailed, JobProgressed, JobStopped
 from backend.domain.steps import Step
+from backend.jobs.lease import SHUT_DOWN
 from backend.jobs.steps import JobSteps, share_done
 
 SHARES = {Step.LIST: 1.0, Step.EMBED: 3.0, Step.TRAIN: 4.0}
@@ -67,12 +68,16 @@ def test_at_most_five_reports_a_second_and_one_for_each_step_that_begins():
     assert reports.seen[-1] == JobProgressed(0.5, Step.TRAIN)
 
 
-def test_a_stop_reaches_the_work_with_its_reason():
-    reports = Reports(answer="the worker was shut down")
+@pytest.mark.parametrize(
+    ("reason", "error"), [("stopped on request", Stopped), (SHUT_DOWN, ShutDown)]
+)
+def test_a_stop_reaches_the_work_with_its_reason(reason: str, error: type[Stopped]):
+    reports = Reports(answer=reason)
     steps = JobSteps(reports, SHARES, reports.clock)
     with pytest.raises(Stopped) as stop:
         steps.progress(Step.LIST, 0, 1)
-    assert steps.ended_by(stop.value) == JobStopped("the worker was shut down")
+    assert type(stop.value) is error
+    assert steps.ended_by(stop.value) == JobStopped(reason)
 
 
 def test_an_expected_error_explains_itself():

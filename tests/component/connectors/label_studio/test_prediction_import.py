@@ -85,6 +85,23 @@ def test_an_import_whose_answer_was_lost_is_not_stored_twice(client, store, repl
     assert_each_task_has_one(store)
 
 
+def test_the_import_of_a_process_that_died_is_waited_for(client, store, clock):
+    def arrives():
+        if clock.now >= 10 and not any(store.versions.values()):
+            store.store(predictions())
+
+    store.on_list = arrives
+    client.prediction_import.await_late(1, VERSION, range(1, 7))
+    assert clock.now == 10
+    assert_each_task_has_one(store)
+
+
+def test_an_import_that_died_with_its_process_is_waited_for_only_a_minute(client, store, clock):
+    client.prediction_import.await_late(1, VERSION, [1, 2])
+    assert clock.now == 60
+    assert store.imports == 0
+
+
 def test_an_import_that_breaks_off_in_its_second_batch_is_completed(client, store):
     client.prediction_import.batch_size = 4
     store.after = only(2, BROKEN)

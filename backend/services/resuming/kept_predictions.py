@@ -1,0 +1,72 @@
+"""Predictions that are kept part by part, so that a job that breaks off loses one part at most."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from backend.domain.batches import ImageBatch, PredictionBatch
+from backend.domain.ids import ControlName
+from backend.domain.schema import Control, TaskKind
+from backend.domain.steps import Step
+from backend.ports.images import Fetch
+from backend.ports.model_family import Model
+from backend.ports.progress import Progress
+from backend.ports.unfinished import KeptWork
+
+PARTS: Final[Mapping[TaskKind, int]] = {TaskKind.DETECTION: 500}
+"""Images in a part, by kind of control: those of a detector take about as long as others' below."""
+
+PART: Final = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPredictions:
+    """Predicts with one model, and keeps each part.
+
+    `model` names the version, and is empty for the one that is being trained.
+    """
+
+    kept: KeptWork
+    model: str = ""
+    _own: set[ControlName] = field(default_factory=set[ControlName])
+
+    def predict(
+        self,
+        control: Control,
+        model: Model,
+        images: ImageBatch,
+        fetch: Fetch,
+        progress: Progress,
+    ) -> PredictionBatch:
+        """Return one row per image, in order. Raises UnreadableImage, OutOfSpace."""
+        if not len(images):
+            return model.predict(images, fetch, progress)
+        known, found = self.kept.predictions(self.model, control.name, images.refs)
+        if known and control.name not in self._own:
+            self.kept.reuse(Step.PREDICT)
+        self._own.add(control.name)
+        rows, parts = list(known), [found] if found else []
+        is_known = set(known)
+        missing = [row for row in range(len(images)) if row not in is_known]
+        size = PARTS.get(control.kind, PART)
+        for start in range(0, len(missing), size):
+            part = missing[start : start + size]
+            some = images.take(part)
+            here = _share(progress, len(rows), len(images))
+            made = model.predict(some, fetch, here)
+            self.kept.keep_predictions(self.model, control.name, some.refs, made)
+            rows += part
+            parts.append(made)
+        (first, *rest) = parts
+        return first.joined(*rest).take([int(row) for row in np.argsort(rows, kind="stable")])
+
+
+def _share(progress: Progress, before: int, of: int) -> Progress:
+    """Report the progress of a part as that of the whole."""
+
+    def report(step: Step, done: int, _of: int, detail: str = "") -> None:
+        progress(step, before + done, of, detail)
+
+    return report
