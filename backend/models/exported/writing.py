@@ -18,7 +18,7 @@ from backend.models.classification.finetune_config import ENCODER_FILE, Finetune
 from backend.models.classification.head import Head, read
 from backend.models.detection import label_powerset
 from backend.models.detection.detector import CARD as DETECTOR
-from backend.models.embedding.backbones import Backbone, backbones, named
+from backend.models.embedding.backbones import JOINT, Backbone, backbones, named
 from backend.models.embedding.encoders import export_path, open_encoder
 from backend.settings import Settings
 
@@ -54,44 +54,44 @@ class ModelWriter:
                 "Choose --format onnx or --format safetensors",
             )
         head = _renamed(read(folder)[0], renamed)
-        backbone = self._backbone(folder)
+        joined = self._backbones(folder)
         facts = {**about, "labels": list(head.labels), "resize": _RESIZE, "kind": kind.value}
         facts |= {"thresholds": [float(one) for one in head.rule.thresholds]}
         if form == ".onnx":
-            self._onnx(folder, backbone, head, facts, target)
+            self._onnx(folder, joined, head, facts, target)
         else:
-            self._safetensors(folder, backbone, head, facts, target)
+            self._safetensors(folder, joined, head, facts, target)
 
-    def _backbone(self, folder: Path) -> Backbone:
+    def _backbones(self, folder: Path) -> Sequence[Backbone]:
         name: str = read(folder)[1]["notes"].get("encoder") or named(self.settings)
-        found = backbones(name, self.settings)
-        if len(found) > 1:
-            raise BadInput(
-                f"this version joins {len(found)} encoders, and one file holds only one",
-                "Train a version with a single AUTOLABEL_BACKBONE",
-            )
-        return found[0]
+        return backbones(name, self.settings)
 
     def _onnx(
-        self, folder: Path, backbone: Backbone, head: Head, about: Json, target: Path
+        self, folder: Path, joined: Sequence[Backbone], head: Head, about: Json, target: Path
     ) -> None:
         from backend.models.exported import classifier_graph  # noqa: PLC0415 - imports onnx
 
         with tempfile.TemporaryDirectory(dir=target.parent) as drafts:
-            encoder = export_path(backbone, self.settings.data_dir)
-            if (folder / ENCODER_FILE).is_file():
-                encoder = Path(drafts, "encoder.onnx")
-                export = importlib.import_module("backend.models.embedding.export")
-                export.export(self._tuned(folder, backbone), encoder)
-            else:
-                open_encoder(backbone, "cpu", self.settings)
-            if not encoder.is_file():
-                raise BadInput(f"{backbone.name} cannot be expressed in ONNX", "Use safetensors")
+            encoders = [self._exported(folder, one, Path(drafts)) for one in joined]
             runtime = importlib.import_module("backend.models.embedding.encoders")
-            side: int = runtime.OnnxEncoder(encoder).side
+            sides: list[int] = [runtime.OnnxEncoder(path).side for path in encoders]
             draft = Path(drafts, "model.onnx")
-            classifier_graph.write(encoder, head, {**about, "side": side}, draft)
+            facts = {**about, "side": sides[0], "sides": sides}
+            classifier_graph.write(encoders, head, facts, draft)
             draft.replace(target)
+
+    def _exported(self, folder: Path, backbone: Backbone, drafts: Path) -> Path:
+        """Return the encoder as an ONNX file. Raises BadInput where it cannot be one."""
+        encoder = export_path(backbone, self.settings.data_dir)
+        if (folder / ENCODER_FILE).is_file():
+            encoder = drafts / "encoder.onnx"
+            export = importlib.import_module("backend.models.embedding.export")
+            export.export(self._tuned(folder, backbone), encoder)
+        else:
+            open_encoder(backbone, "cpu", self.settings)
+        if not encoder.is_file():
+            raise BadInput(f"{backbone.name} cannot be expressed in ONNX", "Use safetensors")
+        return encoder
 
     def _tuned(self, folder: Path, backbone: Backbone) -> Any:
         finetuned = importlib.import_module("backend.models.classification.finetuned_encoder")
@@ -99,18 +99,23 @@ class ModelWriter:
         return finetuned.FinetunedEncoder.load(folder, tuning).network
 
     def _safetensors(
-        self, folder: Path, backbone: Backbone, head: Head, about: Json, target: Path
+        self, folder: Path, joined: Sequence[Backbone], head: Head, about: Json, target: Path
     ) -> None:
         networks = importlib.import_module("backend.models.embedding.backbone_networks")
         tensors = importlib.import_module("safetensors.torch")
         torch = importlib.import_module("torch")
         is_tuned = (folder / ENCODER_FILE).is_file()
-        network = self._tuned(folder, backbone) if is_tuned else networks.load_network(backbone)
-        state = {f"encoder.{key}": one for key, one in network.state_dict().items()}
+        state, sides = dict[str, Any](), list[int]()
+        for number, one in enumerate(joined):
+            network = self._tuned(folder, one) if is_tuned else networks.load_network(one)
+            prefix = "encoder." if len(joined) == 1 else f"encoder.{number}."
+            state |= {f"{prefix}{key}": value for key, value in network.state_dict().items()}
+            sides.append(network.side)
         state["head.weight"] = torch.tensor(head.linear.weights.T * head.calibration.slope[:, None])
         bias = head.linear.bias * head.calibration.slope + head.calibration.offset
         state["head.bias"] = torch.tensor(bias)
-        facts = {**about, "encoder": backbone.name, "side": network.side}
+        name = JOINT.join(one.name for one in joined)
+        facts = {**about, "encoder": name, "side": sides[0], "sides": sides}
         facts["link"] = head.rule.link.name
         stored = {name: one.float().contiguous() for name, one in state.items()}
         tensors.save_file(stored, target, {"autolabel": json.dumps(facts, ensure_ascii=False)})

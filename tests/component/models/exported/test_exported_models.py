@@ -22,7 +22,7 @@ from backend.models.classification.decision_rule import Rule
 from backend.models.classification.head import Head, write
 from backend.models.classification.logistic import Linear
 from backend.models.detection.ultralytics_engine import setup
-from backend.models.embedding.backbones import backbone
+from backend.models.embedding.backbones import backbone, backbones
 from backend.models.embedding.encoders import open_encoder
 from backend.models.images.thumbnails import decode
 from backend.models.imported.onnx_files import OnnxSession
@@ -50,11 +50,11 @@ class Scene:
         self.encoder = open_encoder(backbone(self.settings), "cpu", self.settings)
         self.export = model_export(self.settings)
 
-    def publish(self, link=SOFTMAX, kind=TaskKind.SINGLE, **changes):
+    def publish(self, link=SOFTMAX, kind=TaskKind.SINGLE, encoder="", width=0, **changes):
         rng = np.random.default_rng(1)
         self.head = Head(
             LABELS,
-            Linear(rng.normal(0, 9, (self.encoder.width, 3)), rng.normal(size=3)),
+            Linear(rng.normal(0, 9, (width or self.encoder.width, 3)), rng.normal(size=3)),
             Calibration(np.array([0.5, 0.8, 1.1]), np.array([0.1, 0.0, -0.1])),
             Rule(link, np.full(3, 0.5), ScoreCalibration()),
         )
@@ -62,15 +62,18 @@ class Scene:
         def save(draft):
             own = control_folder(draft, CONTROL)
             own.mkdir()
-            write(self.head, {"metrics": {}, "notes": {}}, own)
+            notes = {"encoder": encoder} if encoder else {}
+            write(self.head, {"metrics": {}, "notes": notes}, own)
 
         card = a_version(kinds={CONTROL: kind}, labels={CONTROL: LABELS}, **changes)
         return self.versions.publish(PROJECT, lambda name: card, save).name
 
-    def probabilities(self, path, kind=TaskKind.SINGLE):
+    def probabilities(self, path, kind=TaskKind.SINGLE, encoders=()):
         """The answer of the version itself."""
-        pixels = decode(path, self.encoder.side, 80).pixels
-        logits = self.head.linear.logits(self.encoder.embed(pixels[None]))
+        used = encoders or (self.encoder,)
+        parts = [one.embed(decode(path, one.side, 80).pixels[None]) for one in used]
+        joined = np.concatenate([part * len(parts) ** -0.5 for part in parts], axis=1)
+        logits = self.head.linear.logits(joined)
         control = Control(CONTROL, "img", kind, LABELS)
         return self.head.answer(control, logits).probabilities[0]
 
@@ -90,21 +93,43 @@ def photo(path, width, height):
     return path
 
 
+def documented(folder, model, image):
+    """What the program of the documentation prints of an image."""
+    example = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)[-1]
+    (folder / "predict.py").write_text(example + ALONE)
+    command = [sys.executable, "-I", str(folder / "predict.py"), str(model), str(image)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout)
+
+
 @pytest.mark.parametrize(("link", "kind"), [(SOFTMAX, TaskKind.SINGLE), (SIGMOID, TaskKind.MULTI)])
 def test_the_documented_program_gives_the_answers_of_the_version(scene, tmp_path, link, kind):
     version = scene.publish(link, kind)
     (model,) = scene.export(PROJECT, version, ExportFormat.ONNX, tmp_path)
     assert model == tmp_path / f"{version}.onnx"
-    example = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)[-1]
-    (tmp_path / "predict.py").write_text(example + ALONE)
     for name, width, height in (("small.png", 300, 260), ("large.jpg", 1700, 1200)):
         path = photo(tmp_path / name, width, height)
-        command = [sys.executable, "-I", str(tmp_path / "predict.py"), str(model), str(path)]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-        said = json.loads(done.stdout)
+        said = documented(tmp_path, model, path)
         assert tuple(said) == LABELS
         expected = scene.probabilities(path, kind)
         assert list(said.values()) == pytest.approx(expected.tolist(), abs=1e-3)
+
+
+def test_joined_encoders_are_one_file_with_an_input_for_each(scene, tmp_path):
+    name = "efficientnet_lite0+efficientnet_lite2"
+    encoders = [open_encoder(one, "cpu", scene.settings) for one in backbones(name, scene.settings)]
+    version = scene.publish(encoder=name, width=sum(one.width for one in encoders))
+    (model,) = scene.export(PROJECT, version, ExportFormat.ONNX, tmp_path)
+    path = photo(tmp_path / "photo.png", 700, 500)
+    said = documented(tmp_path, model, path)
+    expected = scene.probabilities(path, encoders=encoders)
+    assert list(said.values()) == pytest.approx(expected.tolist(), abs=1e-3)
+    (tensors,) = scene.export(PROJECT, version, ExportFormat.SAFETENSORS, tmp_path)
+    with safe_open(tensors, "np") as file:
+        about = json.loads(file.metadata()["autolabel"])
+        starts = {key.rpartition(".")[0].split(".")[1] for key in file.keys() if "encoder" in key}  # noqa: SIM118
+    assert (about["encoder"], about["sides"]) == (name, [one.side for one in encoders])
+    assert starts == {"0", "1"}
 
 
 def test_safetensors_hold_encoder_head_and_card(scene, tmp_path):
