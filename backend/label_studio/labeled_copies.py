@@ -7,8 +7,8 @@ number of labeled tasks, tell everything: if the copies are as many as that numb
 of them has lost its annotations.
 """
 
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 
 from backend.domain.answers import LabeledImage
 from backend.domain.ids import ProjectId
@@ -20,8 +20,9 @@ from backend.label_studio.errors import errors_translated
 from backend.ports.task_copies import TaskCopies
 from connectors.label_studio.client import LabelStudioClient
 
-MARGIN = timedelta(minutes=2)
-"""A change appears when its transaction ends, which may be long after its `updated_at`."""
+MARGIN = timedelta(minutes=3)
+"""A change appears when its transaction ends, which may be long after its `updated_at`. And clocks
+differ."""
 
 LOOKS = 2
 """Before all tasks are read anew: people may label between the count and the list."""
@@ -30,9 +31,15 @@ LOOKS = 2
 class LabeledCopies:
     """Yields what `LabelStudioGateway.labeled` yields, and is quicker from the second time on."""
 
-    def __init__(self, client: LabelStudioClient, copies: TaskCopies) -> None:
+    def __init__(
+        self,
+        client: LabelStudioClient,
+        copies: TaskCopies,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._client = client
         self._copies = copies
+        self._now = now
 
     def __call__(self, project: ProjectId, schema: LabelSchema) -> Iterator[LabeledImage]:
         with errors_translated():
@@ -44,11 +51,13 @@ class LabeledCopies:
 
     def _refresh(self, project: ProjectId) -> None:
         for _ in range(LOOKS if self._copies.count(project) else 0):
-            labeled = self._client.tasks.count_labeled(project)
-            self._copies.put(project, self._listed(project, _since(self._copies.newest(project))))
+            labeled, compared = self._client.tasks.count_labeled(project), self._now()
+            since = _since(*self._copies.newest(project))
+            self._copies.put(project, self._listed(project, since), compared)
             if self._copies.count(project) == labeled:
                 return
-        self._copies.replace(project, self._listed(project))
+        compared = self._now()
+        self._copies.replace(project, self._listed(project), compared)
 
     def _listed(self, project: ProjectId, since: datetime | None = None) -> Iterator[Json]:
         """List labeled tasks; an annotation that was made from a marker refers to none."""
@@ -56,5 +65,7 @@ class LabeledCopies:
         return self._client.markers.without_parents(project, tasks, MARKER_PREFIXES)
 
 
-def _since(newest: str) -> datetime:
-    return datetime.fromisoformat(newest) - MARGIN
+def _since(newest: str, compared: datetime) -> datetime:
+    """Return the moment from which on there may be changes that the last comparison missed."""
+    last = datetime.fromisoformat(newest)
+    return last if compared > last + MARGIN else last - MARGIN

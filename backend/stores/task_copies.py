@@ -10,6 +10,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,9 +21,13 @@ from backend.stores.atomic_files import room_for
 
 log = logging.getLogger(__name__)
 
-_SCHEMA = """
+_TASKS = """
 CREATE TABLE IF NOT EXISTS tasks (
     task INTEGER PRIMARY KEY, updated TEXT NOT NULL, content TEXT NOT NULL)
+"""
+_COMPARED = "CREATE TABLE IF NOT EXISTS compared (one INTEGER PRIMARY KEY, moment TEXT NOT NULL)"
+_NEWEST = """
+SELECT COALESCE((SELECT MAX(updated) FROM tasks), ''), (SELECT moment FROM compared)
 """
 _PUT = """
 INSERT INTO tasks VALUES (?, ?, ?) ON CONFLICT (task) DO UPDATE
@@ -30,6 +35,8 @@ SET updated = excluded.updated, content = excluded.content WHERE excluded.update
 """
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
 """SQLITE_ERROR: the table has other columns, so the file is of another program or version."""
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 Result = TypeVar("Result")
 
@@ -40,25 +47,24 @@ class TaskCopyFiles:
     def __init__(self, data_dir: Path) -> None:
         self._projects = data_dir / "projects"
 
-    def newest(self, project: ProjectId) -> str:
-        ((newest,),) = self._rows(project, "SELECT COALESCE(MAX(updated), '') FROM tasks")
-        return newest
+    def newest(self, project: ProjectId) -> tuple[str, datetime]:
+        ((newest, compared),) = self._rows(project, _NEWEST)
+        return newest, datetime.fromisoformat(compared) if compared else _NEVER
 
     def count(self, project: ProjectId) -> int:
         ((count,),) = self._rows(project, "SELECT COUNT(*) FROM tasks")
         return count
 
-    def put(self, project: ProjectId, tasks: Iterable[Json]) -> None:
+    def put(self, project: ProjectId, tasks: Iterable[Json], compared: datetime) -> None:
         rows = list(map(_row, tasks))
-        if rows:
-            self._run(project, lambda database: database.executemany(_PUT, rows))
+        self._run(project, lambda database: _store(database, rows, compared))
 
-    def replace(self, project: ProjectId, tasks: Iterable[Json]) -> None:
+    def replace(self, project: ProjectId, tasks: Iterable[Json], compared: datetime) -> None:
         rows = list(map(_row, tasks))
 
         def replaced(database: sqlite3.Connection) -> None:
             database.execute("DELETE FROM tasks")
-            database.executemany(_PUT, rows)
+            _store(database, rows, compared)
 
         self._run(project, replaced)
 
@@ -92,7 +98,8 @@ def _transaction(path: Path) -> Generator[sqlite3.Connection]:
     database = sqlite3.connect(path, timeout=30)
     try:
         with database:
-            database.execute(_SCHEMA)
+            database.execute(_TASKS)
+            database.execute(_COMPARED)
             yield database
     except sqlite3.OperationalError as exc:
         if exc.sqlite_errorcode != sqlite3.SQLITE_FULL:
@@ -100,6 +107,13 @@ def _transaction(path: Path) -> Generator[sqlite3.Connection]:
         raise OutOfSpace(f"the disk is full: cannot write {path}", "Free some space") from exc
     finally:
         database.close()
+
+
+def _store(
+    database: sqlite3.Connection, rows: Iterable[tuple[int, str, str]], compared: datetime
+) -> None:
+    database.executemany(_PUT, rows)
+    database.execute("INSERT OR REPLACE INTO compared VALUES (1, ?)", (compared.isoformat(),))
 
 
 def _row(task: Json) -> tuple[int, str, str]:

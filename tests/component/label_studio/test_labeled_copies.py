@@ -76,7 +76,8 @@ class Reader:
     def __init__(self, folder, people, client) -> None:
         self.people = people
         self.copies = TaskCopyFiles(folder)
-        self.read = LabeledCopies(client, self.copies)
+        self.now = people.now
+        self.read = LabeledCopies(client, self.copies, lambda: self.now)
 
     def __call__(self) -> tuple[dict[int, str], int]:
         before = self.people.listed
@@ -108,6 +109,15 @@ def test_all_labeled_tasks_are_read_once_and_then_only_those_that_changed(reader
     people.label(2, "dog")
     people.label(7, "dog")
     assert reader() == ({1: "cat", 2: "dog", 3: "cat", 4: "cat", 5: "cat", 6: "cat", 7: "dog"}, 3)
+
+
+def test_labels_that_arrived_at_one_moment_are_not_read_again_after_a_while(reader, people):
+    people.changed = dict.fromkeys(people.changed, people.now)
+    assert reader()[1] == 6
+    assert reader()[1] == 6
+    reader.now += timedelta(minutes=5)
+    assert reader()[1] == 6
+    assert reader() == (people.labels, 0)
 
 
 def test_a_task_that_lost_its_annotations_is_labeled_no_more(reader, people):
@@ -142,8 +152,8 @@ def test_a_project_without_labels_has_none(reader, people):
 
 def test_an_older_copy_replaces_no_newer_one(tmp_path):
     copies = TaskCopyFiles(tmp_path)
-    copies.put(PROJECT, [{"id": 1, "updated_at": "2026-11-02T00:00:00Z", "data": "new"}])
-    copies.put(PROJECT, [{"id": 1, "updated_at": "2026-11-01T00:00:00Z", "data": "old"}])
+    copies.put(PROJECT, [{"id": 1, "updated_at": "2026-11-02T00:00:00Z", "data": "new"}], NOON)
+    copies.put(PROJECT, [{"id": 1, "updated_at": "2026-11-01T00:00:00Z", "data": "old"}], NOON)
     assert [one["data"] for one in copies.all(PROJECT)] == ["new"]
 
 
