@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS tasks (
     task INTEGER PRIMARY KEY, updated TEXT NOT NULL, content TEXT NOT NULL)
 """
 _COMPARED = "CREATE TABLE IF NOT EXISTS compared (one INTEGER PRIMARY KEY, moment TEXT NOT NULL)"
+_PAGE = "SELECT task, content FROM tasks WHERE task > ? ORDER BY task LIMIT 1000"
 _NEWEST = """
 SELECT COALESCE((SELECT MAX(updated) FROM tasks), ''), (SELECT moment FROM compared)
 """
@@ -69,11 +70,13 @@ class TaskCopyFiles:
         self._run(project, replaced)
 
     def all(self, project: ProjectId) -> Iterator[Json]:
-        rows = self._rows(project, "SELECT content FROM tasks ORDER BY task")
-        return (json.loads(content) for (content,) in rows)
+        last = -1
+        while rows := self._rows(project, _PAGE, last):
+            yield from (json.loads(content) for _, content in rows)
+            last = rows[-1][0]
 
-    def _rows(self, project: ProjectId, query: str) -> list[tuple[Any, ...]]:
-        return self._run(project, lambda database: database.execute(query).fetchall())
+    def _rows(self, project: ProjectId, query: str, *values: int) -> list[tuple[Any, ...]]:
+        return self._run(project, lambda database: database.execute(query, values).fetchall())
 
     def _run(self, project: ProjectId, query: Callable[[sqlite3.Connection], Result]) -> Result:
         """Run a query in a transaction, and once more on an empty file if this one is damaged."""

@@ -161,3 +161,10 @@ def test_a_damaged_file_of_copies_is_made_anew(reader, people, tmp_path):
     reader()
     (tmp_path / "projects" / "1" / "labeled.sqlite").write_bytes(b"no database" * 1000)
     assert reader() == (people.labels, 6)
+
+
+def test_all_copies_of_a_large_project_are_there_in_order(tmp_path):
+    copies = TaskCopyFiles(tmp_path)
+    rows = [{"id": task, "updated_at": "2026-11-02T00:00:00Z"} for task in range(2500)]
+    copies.put(PROJECT, reversed(rows), NOON)
+    assert list(copies.all(PROJECT)) == rows
