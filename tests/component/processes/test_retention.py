@@ -18,6 +18,7 @@ from backend.processes.retention import LARGEST_LOG, sweep
 from backend.settings import Settings
 from backend.stores.jobs import JobFiles
 from backend.stores.ledgers import LedgerFiles
+from backend.stores.unfinished import UnfinishedJobFiles
 from backend.stores.versions import VersionStore
 from connectors.images.content import Content
 from connectors.images.index import ImageIndex
@@ -93,18 +94,20 @@ def test_versions_of_jobs_that_failed_are_deleted_unless_they_are_in_use(
         card = a_version(created=created, **kinds)
         return store.publish(PETS, lambda _: card, lambda _: None).name
 
-    good, failed, stopped, active, imported = (published(hour) for hour in (0, 1, 2, 3, 9))
+    good, failed, stopped, active, kept, imported = map(published, (0, 1, 2, 3, 4, 9))
     store.activate(PETS, active)
+    UnfinishedJobFiles(tmp_path).open(PETS, "some-key").keep_version(kept)
     saved(
         tmp_path,
         a_job(0, version=good),
         a_job(1, JobState.FAILED),
         a_job(2, JobState.STOPPED),
         a_job(3, JobState.FAILED),
+        a_job(4, JobState.FAILED),
     )
     sweep(settings)
     names = {card.name for card in VersionStore(tmp_path).all(PETS)}
-    assert names == {good, active, imported}
+    assert names == {good, active, kept, imported}
     assert not {failed, stopped} & names
 
 
