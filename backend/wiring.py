@@ -18,6 +18,7 @@ from backend.label_studio.gateway import LabelStudioGateway
 from backend.label_studio.image_folder import open_folder
 from backend.policies.preconditions import Minimum
 from backend.ports.progress import Steps
+from backend.processes import warm_up
 from backend.processes.auto_train_loop import AutoTrainLoop
 from backend.processes.embedded_redis import redis_url
 from backend.processes.job_restart_loop import JobRestartLoop
@@ -214,6 +215,7 @@ def cleaner(settings: Settings) -> Callable[[ProjectId], None]:
             parts.label_studio,
             parts.extractor,
             settings.upgrade_backbone,
+            partial(warm_up.export_ahead, settings),
             must_stop=cleanups.jobs_wait,
             others_wait=cleanups.others_wait,
             is_on=settings.embed_ahead,

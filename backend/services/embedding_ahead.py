@@ -15,6 +15,7 @@ from backend.domain.schema import TaskKind
 from backend.label_studio import labeling_config
 from backend.ports.images import FeatureExtractor
 from backend.ports.label_studio import ProjectContents, TaskReader
+from backend.ports.progress import Progress
 from backend.services import project_tasks
 from backend.services.making_way import making_way
 
@@ -33,6 +34,7 @@ class EmbeddingAhead:
 
     Attributes:
         upgrade: the stronger encoder; empty if there is none.
+        prepare: gets the encoder of this name ready to run; `Stopped` of its progress ends that.
         is_on: whether to embed by the encoder of the next training, too.
         must_stop: whether a job waits.
         others_wait: whether another project waits for its turn.
@@ -41,6 +43,7 @@ class EmbeddingAhead:
     label_studio: ProjectContents
     extractor: Callable[[], FeatureExtractor]
     upgrade: str
+    prepare: Callable[[str, Progress], None]
     must_stop: Callable[[], bool]
     others_wait: Callable[[], bool]
     is_on: bool = True
@@ -61,6 +64,7 @@ class EmbeddingAhead:
             tasks = project_tasks.take(self.label_studio, project, schema, progress)
             refs = [*(one.image for one in tasks.labeled), *tasks.unlabeled]
             for backbone in self._backbones(kinds):
+                self.prepare(backbone, progress)
                 for start in range(0, len(refs), CHUNK):
                     self.extractor().extract(refs[start : start + CHUNK], progress, backbone)
                     if self.clock() - began > TURN and self.others_wait():

@@ -13,10 +13,12 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from backend.domain.errors import Stopped
 from backend.models.embedding.backbones import backbone
 from backend.models.embedding.encoders import export_path
 from backend.processes import warm_up
 from backend.settings import Settings, environment
+from tests.bench.processes import children
 from tests.integration.polling import eventually, lives
 
 IN_OPEN = 0x20
@@ -63,10 +65,17 @@ def place(settings: Settings) -> Path:
 @contextmanager
 def export_running_elsewhere(settings: Settings) -> Iterator[Callable[[], bool]]:
     """Hold the lock of the export; yields whether another process has tried to take it."""
+    with held(settings) as lock:
+        yield opened(Path(lock.lock_file))
+
+
+@contextmanager
+def held(settings: Settings) -> Iterator[FileLock]:
+    """The lock of the export, held until it is released or the block ends."""
     folder = place(settings).parent
     folder.mkdir(parents=True)
-    with FileLock(folder / "lock"):
-        yield opened(folder / "lock")
+    with FileLock(folder / "lock") as lock:
+        yield lock
 
 
 def opened(path: Path) -> Callable[[], bool]:
@@ -130,6 +139,37 @@ def test_weights_that_are_missing_keep_no_worker_from_starting(
         assert process
         assert process.wait(120) == 0
     assert not place(wrong).exists()
+
+
+def test_an_export_ahead_is_waited_for(settings: Settings, exported: Path) -> None:
+    with held(settings) as lock:
+        awaited = opened(Path(lock.lock_file))
+
+        def finish_elsewhere(*_: object) -> None:
+            if awaited():
+                place(settings).hardlink_to(exported)
+                lock.release()
+
+        warm_up.export_ahead(settings, backbone(settings).name, finish_elsewhere)
+    assert place(settings).is_file()
+    warm_up.export_ahead(settings, backbone(settings).name, refuse)  # there is nothing left to do
+
+
+def test_an_export_ahead_is_broken_off_when_a_job_waits(settings: Settings) -> None:
+    before = children(os.getpid())
+    with export_running_elsewhere(settings) as awaited:
+
+        def job_waits(*_: object) -> None:
+            if awaited():
+                raise Stopped
+
+        with pytest.raises(Stopped):
+            warm_up.export_ahead(settings, backbone(settings).name, job_waits)
+        assert children(os.getpid()) == before
+
+
+def refuse(*_: object) -> None:
+    pytest.fail("nothing is exported")
 
 
 def test_a_worker_on_a_gpu_prepares_nothing(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from backend.domain.ids import ProjectId
+from backend.domain.steps import Step
 from backend.services.embedding_ahead import CHUNK, TURN, EmbeddingAhead, NewImages
 from tests.fakes.models import FakeFeatureExtractor
 from tests.fakes.world import World
@@ -42,6 +43,7 @@ def ahead(world, seconds=0.0, **changes):
         world.label_studio,
         lambda: world.extractor,
         STRONG,
+        prepare=lambda name, progress: None,
         must_stop=lambda: False,
         others_wait=lambda: False,
         is_on=False,
@@ -69,6 +71,20 @@ def test_it_makes_way_as_soon_as_a_job_waits(world):
     assert not ahead(world, seconds=2, must_stop=must_stop)(PROJECT)
 
     assert len(world.extractor.tasks) == 1
+
+
+def test_it_makes_way_while_the_encoder_is_prepared(world):
+    prepared = []
+
+    def prepare(name, progress):
+        for _ in range(10):
+            prepared.append(name)
+            progress(Step.EMBED, 0, 1)
+
+    assert not ahead(world, 2, prepare=prepare, must_stop=lambda: len(prepared) == 3)(PROJECT)
+
+    assert prepared == [STRONG] * 3
+    assert world.extractor.tasks == []
 
 
 def test_redis_is_not_asked_at_every_step(world):
