@@ -138,8 +138,8 @@ class Auditing:
             self.label_studio.push(project, schema, batch)
 
     def _close(self, project: ProjectId) -> None:
-        self.ledgers.change(project, lambda now: replace(now, open_audit=None))
         self.label_studio.list_in_tab(project, TabTitle.AUDIT, ())
+        self.ledgers.change(project, lambda now: replace(now, open_audit=None))
 
     def _interrupted(self, project: ProjectId, audit: AuditId) -> JobId | None:
         """Return the job whose acceptance by this audit broke off."""

@@ -14,7 +14,7 @@ from backend.domain.answers import Regions
 from backend.domain.arrays import Floats
 from backend.domain.audits import Audit, AuditTerms, FrozenPrediction, OpenAudit, Promise
 from backend.domain.batches import ProjectPredictions
-from backend.domain.ids import AuditId, TaskId, VersionName
+from backend.domain.ids import AuditId, ProjectId, TaskId, VersionName
 from backend.domain.jobs import JobRequest
 from backend.domain.schema import LabelSchema
 from backend.domain.tab_titles import TabTitle
@@ -114,7 +114,7 @@ class AuditDraw:
         """
         request, ledger = round_.request, self.ledgers.load(round_.project)
         if ledger.open_audit:
-            left = len(waiting(ledger, round_.tasks))
+            left = self._show(round_.project, ledger, round_.tasks)
             return DrawnAudit(ledger.withheld, still_open(ledger.open_audit, left))
         terms = AuditTerms(request.promise, request.max_error, request.confidence)
         given = risk.risk_of_next_test(ledger.risk, terms.confidence)
@@ -182,10 +182,18 @@ class AuditDraw:
         ledger = self.ledgers.change(
             audit.project, lambda now: replace(now, drawn=audit.id, open_audit=opened)
         )
-        left = waiting(ledger, tasks)
-        self.label_studio.forget_predictions(audit.project, left)
-        self.label_studio.list_in_tab(audit.project, TabTitle.AUDIT, left)
+        self._show(audit.project, ledger, tasks)
         return DrawnAudit(sample, sentence)
+
+    def _show(self, project: ProjectId, ledger: Ledger, tasks: ProjectTasks) -> int:
+        """List the audit images that wait, without predictions; returns how many.
+
+        Safe to repeat: a job may have died between the ledger and Label Studio.
+        """
+        left = waiting(ledger, tasks)
+        self.label_studio.forget_predictions(project, left)
+        self.label_studio.list_in_tab(project, TabTitle.AUDIT, left)
+        return len(left)
 
 
 def unlearned(schema: LabelSchema, predicted: ProjectPredictions) -> tuple[str, ...]:

@@ -152,11 +152,22 @@ class SimulatedProject:
             self.blind[row] = None if how != "blind" else not self.frozen_wrong[row]
             self.labeled[row] = True
 
+    def forget_label(self) -> None:
+        """A label leaves the labeling config: predictions of it are wrong from now on."""
+        gone = self.rng.random(len(self.wrong)) < 0.1
+        self.wrong |= gone
+        self.frozen_wrong |= gone
+
+    def pay(self) -> None:
+        """Record the risk of the open audit, as is done before its test."""
+        assert self.audit is not None
+        self.ledger = risk.spend(self.ledger, self.audit.id, self.audit.risk)
+
     def finish(self) -> CertificateFile | None:
         """Test the audit and accept; notes whether the promise is broken at that moment."""
+        self.pay()
         audit, self.audit = self.audit, None
         assert audit is not None
-        self.ledger = risk.spend(self.ledger, audit.id, audit.risk)
         known: dict[TaskId, bool | None] = {}
         sampled = {audit.region[position].task for position in audit.sample}
         for one in audit.region:

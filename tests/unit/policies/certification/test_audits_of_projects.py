@@ -11,38 +11,55 @@ from tests.fakes.audited_projects import PEOPLE, SimulatedProject, live, scored
 PROMISES = (Promise.DATASET, Promise.ACCEPTED)
 """About images; `test_box_losses.py` has the one about boxes."""
 
-WORK = ("answer", "skip", "from prediction", "label", "confirm", "delete", "import", "retrain")
+AUDITING = ("start", "finish", "crash", "undo")
+WORK = ("answer", "skip", "from prediction", "label", "confirm", "delete", "import")
+MODEL = ("retrain", "config")
 
-STEPS = st.lists(st.sampled_from(("start", "finish", "undo", *WORK)), max_size=25)
+STEPS = st.lists(st.sampled_from((*AUDITING, *WORK, *MODEL)), max_size=25)
 
 
 def take(project, step):
+    if step in AUDITING:
+        audit(project, step)
+    elif step in WORK:
+        work(project, step)
+    elif step == "retrain":
+        project.retrain()
+    else:
+        project.forget_label()
+
+
+def audit(project, step):
+    match step:
+        case "start":
+            project.start(40)
+        case "finish" if project.audit is not None:
+            project.finish()
+        case "crash" if project.audit is not None:
+            project.pay()  # and die before the test is looked at
+        case "undo" if project.certificates:
+            project.undo(project.certificates[-1].audit.id)
+        case _:
+            pass
+
+
+def work(project, step):
     open_ = project.open
     some = open_[project.rng.random(len(open_)) < 0.2] if len(open_) else open_
     waiting = project.sample[:30]
     match step:
-        case "start":
-            project.start(40)
         case "answer":
             project.answer(waiting)
         case "skip" | "from prediction":
             project.answer(waiting[:3], step)
-        case "finish" if project.audit is not None:
-            project.finish()
         case "label":
             project.label(some)
         case "confirm":
             project.label(some[~project.frozen_wrong[some]])
         case "delete":
             project.delete(some[:10])
-        case "import":
-            project.add(*scored(project.rng, 20))
-        case "retrain":
-            project.retrain()
-        case "undo" if project.certificates:
-            project.undo(project.certificates[-1].audit.id)
         case _:
-            pass
+            project.add(*scored(project.rng, 20))
 
 
 @settings(deadline=None, max_examples=60)
