@@ -30,7 +30,7 @@ FEWEST = 5
 class LabelIssue:
     """A labeled task to check again.
 
-    `severity` is in [0, 1]: the chance that the label is wrong, or a box's confidence.
+    `severity` is in [0, 1]: the chance that the label is wrong.
     """
 
     task: TaskId

@@ -67,8 +67,20 @@ def region(left, label=NAMES[0], score=None):
     return Region(Box(left, 0.1, left + 0.2, 0.3), label, score)
 
 
+ODD = TaskId(1)
+
+
 def box_issues(drawn, found):
-    issues = find_box_label_issues([TaskId(1)], [Regions(tuple(drawn))], [Regions(tuple(found))])
+    """Reasons for an odd image beside many others, where the model is as often right as it says."""
+    sure = [([region(0.1)], [region(0.1, score=0.95)])] * 95
+    unsure = [([region(0.5)], [region(0.5, score=0.6)])] * 12 + [([], [region(0.5, score=0.6)])] * 8
+    images = [(drawn, found), *sure, *unsure]
+    issues = find_box_label_issues(
+        [TaskId(ODD + place) for place in range(len(images))],
+        [Regions(tuple(truth)) for truth, _ in images],
+        [Regions(tuple(prediction)) for _, prediction in images],
+    )
+    assert {issue.task for issue in issues} <= {ODD}
     return [issue.reason for issue in issues]
 
 
@@ -77,25 +89,38 @@ def test_boxes_that_agree_are_no_issue():
 
 
 def test_missed_misplaced_and_mislabeled_boxes_are_distinguished():
-    assert box_issues([region(0.1)], [region(0.1, score=0.9), region(0.6, score=0.95)]) == [
-        "a 'cat' seems to be missed (0.95)"
+    assert box_issues([region(0.1)], [region(0.1, score=0.9), region(0.6, score=0.97)]) == [
+        "a 'cat' seems to be missed (0.97)"
     ]
-    assert box_issues([region(0.1)], [region(0.2, score=0.6)]) == ["a 'cat' seems misplaced (0.60)"]
+    assert box_issues([region(0.1)], [region(0.2, score=0.97)]) == [
+        "a 'cat' seems misplaced (0.97)"
+    ]
     assert box_issues([region(0.1)], [region(0.1, NAMES[1], 0.97)]) == [
         "a 'cat' looks like 'dog' (0.97)"
     ]
 
 
+def test_several_wrong_boxes_of_an_image_are_told_together_the_most_severe_first():
+    found = [region(0.1, score=0.96), region(0.6, NAMES[1], 0.98)]
+    assert box_issues([], found) == [
+        "a 'dog' seems to be missed (0.98); a 'cat' seems to be missed (0.96)"
+    ]
+
+
 def test_a_box_that_is_found_is_no_issue_for_a_spurious_neighbor():
     found = region(0.1, score=0.95)
-    assert box_issues([region(0.1)], [found, region(0.22, score=0.6)]) == []
-    assert box_issues([region(0.1)], [found, region(0.1, NAMES[1], score=0.95)]) == []
+    assert box_issues([region(0.1)], [found, region(0.22, score=0.97)]) == []
+    assert box_issues([region(0.1)], [found, region(0.1, NAMES[1], score=0.97)]) == []
 
 
 def test_a_box_that_is_found_does_not_confirm_its_misplaced_neighbor():
     drawn = [region(0.1), region(0.5)]
-    found = [region(0.1, score=0.95), region(0.6, score=0.7)]
-    assert box_issues(drawn, found) == ["a 'cat' seems misplaced (0.70)"]
+    found = [region(0.1, score=0.95), region(0.6, score=0.97)]
+    assert box_issues(drawn, found) == ["a 'cat' seems misplaced (0.97)"]
+
+
+def test_a_box_of_another_label_that_only_touches_says_nothing():
+    assert box_issues([region(0.1)], [region(0.2, NAMES[1], 0.99)]) == []
 
 
 def test_an_unsure_model_reports_no_box():
@@ -103,13 +128,20 @@ def test_an_unsure_model_reports_no_box():
     assert box_issues([region(0.1)], [region(0.1, NAMES[1], 0.7)]) == []
 
 
+def test_a_model_that_is_as_often_wrong_as_it_says_reports_no_box():
+    wrong = [(Regions(()), Regions((region(0.1, score=0.7),)))] * 30
+    right = [(Regions((region(0.1),)), Regions((region(0.1, score=0.7),)))] * 70
+    tasks = [TaskId(place) for place in range(100)]
+    assert find_box_label_issues(tasks, *zip(*wrong, *right, strict=True)) == ()
+
+
 def test_the_most_severe_task_comes_first():
-    found = find_box_label_issues(
-        [TaskId(1), TaskId(2)],
-        [Regions(()), Regions(())],
-        [Regions((region(0.1, score=0.92),)), Regions((region(0.1, score=0.99),))],
-    )
-    assert [issue.task for issue in found] == [2, 1]
+    agreeing = [(Regions((region(0.1),)), Regions((region(0.1, score=0.95),)))] * 60
+    odd = [(Regions(()), Regions((region(0.1, score=score),))) for score in (0.97, 0.99)]
+    tasks = [TaskId(place) for place in range(62)]
+    found = find_box_label_issues(tasks, *zip(*odd, *agreeing, strict=True))
+    assert [issue.task for issue in found] == [1, 0]
+    assert found[0].severity > found[1].severity > 0.3
 
 
 def test_an_answer_without_boxes_of_either_side_is_no_issue():
