@@ -6,13 +6,13 @@ the audit are charged. Only scores are used, so planning spends no risk.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from backend.domain.arrays import Floats, Rows
 from backend.domain.audits import AuditTerms, Promise
-from backend.domain.tab_titles import TabTitle
+from backend.policies.certification.audit_price import AuditPlan
 from backend.policies.certification.audit_region import tested_stops
 from backend.policies.certification.hypergeometric import most_mistakes
 
@@ -28,11 +28,11 @@ MISTAKES = {
 }
 """Expected mistakes of the regions to choose from, as multiples of what the promise allows."""
 
-CHARGES = {Promise.DATASET: 0.25, Promise.ACCEPTED: 1.0}
-"""What one label of the audit counts in accepted labels. A data set that is finished by hand needs
-the label anyway, and it only teaches a little less than a chosen one; after the other promise
-people may stop, so it counts in full. On `clothing` with 300 labels, plans with a charge of 1, 0.5,
-0.25 and 0 accept 42.7, 44.7, 45.9 and 45.5 % of all images."""
+AUDIT_CHARGE = 0.25
+"""What one label of the audit counts in accepted labels for the promise `dataset`. A data set that
+is finished by hand needs the label anyway, and it only teaches a little less than a chosen one;
+after another promise people may stop, so it counts in full. On `clothing` with 300 labels, plans
+with a charge of 1, 0.5, 0.25 and 0 accept 42.7, 44.7, 45.9 and 45.5 % of all images."""
 
 MISJUDGED = ((0.7, 0.25), (1.0, 0.5), (1.4, 0.25))
 """(factor, weight): calibration on a few hundred labels misjudges the mistakes among sure answers
@@ -45,83 +45,12 @@ LEARNING_POWER = 0.3
 MORE_LABELS = (1.25, 1.5, 2.0, 3.0)
 """Multiples of the labels at hand after which an audit is tried on paper."""
 
-WORTH_WAITING = 1.2
-"""Labeling on is advised only where it brings a fifth more: it costs another training, too."""
-
-BLIND_SECONDS, GRID_SECONDS, CORRECTION_SECONDS = 4.0, 0.5, 3.0
-"""Seconds to name an image's class blind, to confirm one in a grid of its predicted class (Krishna
-et al., CHI 2016, 0.1 as lower bound) and to correct one there (assumed)."""
+WORTH_WAITING = {Promise.DATASET: 1.05, Promise.ACCEPTED: 1.2, Promise.BOXES: 1.2}
+"""Labeling on is advised only where it brings this much more, as it costs another training. A data
+set that is finished by hand needs the labels anyway, so that there they are not charged."""
 
 MOST_STOPS = 60
 """Prefixes looked at in planning; the test itself has all of them."""
-
-
-@dataclass(frozen=True, slots=True)
-class AuditPlan:
-    """The best audit for now.
-
-    Attributes:
-        region: images to freeze, the surest ones; 0 where no audit pays.
-        sample: of them to label blind.
-        accepted: others expected to be accepted.
-        mistakes: expected among those.
-        more_labels: labels to give first, where that brings more than an audit now.
-        cap: most boxes of an image in the region, for the promise `boxes`.
-    """
-
-    region: int = 0
-    sample: int = 0
-    accepted: int = 0
-    mistakes: float = 0.0
-    more_labels: int = 0
-    cap: int = 0
-
-    @property
-    def net(self) -> int:
-        """Accepted images less the labels that they cost."""
-        return self.accepted - self.sample - self.more_labels
-
-    @property
-    def pays(self) -> bool:
-        """Whether the audit should be drawn now."""
-        return self.net > 0 and not self.more_labels
-
-    @property
-    def sentence(self) -> str:
-        """The price and the yield, for people."""
-        if self.net <= 0:
-            return (
-                "No audit pays here: it would cost more labels than it saves. Label the remaining "
-                "images by hand, or allow a larger error."
-            )
-        if self.more_labels:
-            return (
-                f"Label about {self.more_labels:,} more images first: then about {self.accepted:,} "
-                f"could be accepted with an audit of {self.sample}."
-            )
-        return (
-            f"Label these {self.sample} random images (tab '{TabTitle.AUDIT}'), and about "
-            f"{self.accepted:,} others will be accepted. {self._time}"
-        )
-
-    @property
-    def audit_minutes(self) -> float:
-        """Minutes to label the sample blind."""
-        return self.sample * BLIND_SECONDS / 60
-
-    @property
-    def grid_minutes(self) -> float:
-        """Minutes to confirm the accepted images in a grid, and to correct the wrong ones."""
-        return (self.accepted * GRID_SECONDS + self.mistakes * CORRECTION_SECONDS) / 60
-
-    @property
-    def _time(self) -> str:
-        audit, grid = self.audit_minutes, self.grid_minutes
-        cheaper = "the audit" if audit <= grid else "confirming by hand"
-        return (
-            f"The audit takes about {max(1, round(audit))} minutes of labeling, confirming those "
-            f"{self.accepted:,} in a grid about {max(1, round(grid))}: {cheaper} is faster."
-        )
 
 
 def plan(chances: Floats, labels: int, terms: AuditTerms, risk: float, budget: int) -> AuditPlan:
@@ -140,25 +69,39 @@ def plan(chances: Floats, labels: int, terms: AuditTerms, risk: float, budget: i
         # the labels go to the images with the highest chance of a mistake
         return _best(ascending[: len(ascending) - more] * factor, terms, risk, budget)
 
-    return advise(len(ascending), labels, best)
+    return advise(len(ascending), labels, terms.promise, best)
 
 
-def advise(images: int, labels: int, best: Callable[[int, float], AuditPlan]) -> AuditPlan:
+def advise(
+    images: int, labels: int, promise: Promise, best: Callable[[int, float], AuditPlan]
+) -> AuditPlan:
     """Return the best audit of now, or how many labels more would bring a better one.
 
     Args:
         images: that might be accepted.
         labels: that taught the version.
+        promise: tells what labels cost, see `WORTH_WAITING`.
         best: returns the best plan after so many more labels of the least sure images, which
             multiply the chance of a mistake in the others by this factor.
     """
-    now = found = best(0, 1.0)
+    now, later = best(0, 1.0), list[AuditPlan]()
     for factor in MORE_LABELS:
         more = round((factor - 1) * labels)
         if 0 < more < images:
-            after = replace(best(more, factor**-LEARNING_POWER), more_labels=more)
-            found = max(found, after, key=lambda one: one.net)
-    return found if found.net > max(WORTH_WAITING * now.net, 0) else now
+            after = best(more, factor**-LEARNING_POWER)
+            known = now.accepted if promise is Promise.DATASET else 0
+            later.append(replace(after, more_labels=more, now=known))
+    paying = (one for one in later if one.net > 0)
+    found = max(paying, key=lambda one: _worth(one, promise), default=now)
+    least = WORTH_WAITING[promise] * _worth(now, promise) if now.net > 0 else 0.0
+    return found if _worth(found, promise) > least else now
+
+
+def _worth(one: AuditPlan, promise: Promise) -> float:
+    """Return accepted images less the charge of the labels that they cost."""
+    if promise is Promise.DATASET:
+        return one.accepted - AUDIT_CHARGE * one.sample
+    return one.net
 
 
 def region_size(chances: Floats, terms: AuditTerms, budget: int) -> int:
@@ -170,7 +113,6 @@ def region_size(chances: Floats, terms: AuditTerms, budget: int) -> int:
 
 def _best(chances: Floats, terms: AuditTerms, risk: float, budget: int) -> AuditPlan:
     """Return the plan that accepts most after its labels are charged; if any, one that pays."""
-    charge = CHARGES[terms.promise]
     plans = (
         _expected(chances[:region], sample, terms, risk, budget)
         for region in _regions(chances, terms, budget)
@@ -179,7 +121,7 @@ def _best(chances: Floats, terms: AuditTerms, risk: float, budget: int) -> Audit
     )
     return max(
         plans,
-        key=lambda one: (one.net > 0, one.accepted - charge * one.sample),
+        key=lambda one: (one.net > 0, _worth(one, terms.promise)),
         default=AuditPlan(),
     )
 

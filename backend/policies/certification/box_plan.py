@@ -22,9 +22,9 @@ from backend.policies.certification.audit_plan import (
     LARGEST_PART,
     MISJUDGED,
     SAMPLES,
-    AuditPlan,
     advise,
 )
+from backend.policies.certification.audit_price import AuditPlan
 from backend.policies.certification.betting import CAP
 
 CAPS = (0.25, 0.5, 0.75, 0.9, 1.0)
@@ -70,7 +70,7 @@ def plan_boxes(images: BoxChances, labels: int, terms: AuditTerms, risk: float) 
         plans = _plans(edits[:left] * factor, found[:left], terms, risk)
         return max(plans, key=lambda one: one.net, default=AuditPlan())
 
-    return advise(len(edits), labels, best)
+    return advise(len(edits), labels, terms.promise, best)
 
 
 def region_of(images: BoxChances, terms: AuditTerms) -> tuple[int, int]:

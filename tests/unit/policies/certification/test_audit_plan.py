@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from backend.domain.audits import AuditTerms, Promise
-from backend.policies.certification.audit_plan import AuditPlan, plan
+from backend.policies.certification.audit_plan import plan
+from backend.policies.certification.audit_price import AuditPlan
 from tests.fakes.audited_projects import SimulatedProject
 
 DATASET, ACCEPTED = AuditTerms(), AuditTerms(Promise.ACCEPTED)
@@ -30,7 +31,7 @@ def test_the_whole_data_set_may_hold_more_mistakes_than_the_accepted_part():
 
 def test_an_audit_takes_labels_that_a_finished_data_set_needs_anyway():
     # an audit of 80 would accept 771: forty labels for 25 images, labeled by hand otherwise
-    found = plan(chances(1200), 300, DATASET, RISK, 75)
+    found = plan(chances(1200), 0, DATASET, RISK, 75)
     assert found.sample > 100
     assert found.accepted > 780
 
@@ -49,6 +50,20 @@ def test_a_weak_model_on_many_images_needs_more_labels_first():
     assert found.more_labels > 0
     assert not found.pays
     assert f"Label about {found.more_labels:,} more images first" in found.sentence
+    assert found.sentence.endswith(f"with an audit of {found.sample}.")
+
+
+def test_labels_that_a_finished_data_set_needs_anyway_come_before_its_audit():
+    # given a version that is still unsure of most images
+    found = plan(np.linspace(0.0, 0.5, 1200), 300, DATASET, RISK, 75)
+    # then labeling on is advised although those labels are more than the images gained
+    assert found.more_labels > found.accepted - found.now > 0
+    assert f"; now about {found.now:,}. A finished data set needs those labels" in found.sentence
+
+
+def test_a_version_that_gains_little_by_more_labels_is_audited_now():
+    sure = np.concatenate([np.full(2000, 0.001), np.full(200, 0.9)])
+    assert plan(sure, 300, DATASET, RISK, 125).pays
 
 
 @pytest.mark.parametrize("images", [0, 1, 20])
