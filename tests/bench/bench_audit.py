@@ -4,12 +4,14 @@ Draws pools from real predictions (ImageNet, ImageNetV2), calibrates on a few la
 audit, makes it many times and counts broken promises; then simulates projects whose people work
 against the promise. Prints the tables and writes a plot:
 
-    python -m tests.bench.bench_audit [FOLDER]
+    python -m tests.bench.bench_audit [planning] [minutes] [pools] [adversaries]
+
+Without a name it does all four. `bench_audit_rounds` has projects of several rounds.
 """
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,7 +20,8 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from backend.domain.audits import AuditTerms, Promise, RiskLedger
-from backend.policies.certification.audit_plan import AuditPlan, plan
+from backend.policies.certification.audit_plan import plan
+from backend.policies.certification.audit_price import AuditPlan
 from backend.policies.certification.audit_region import draw, stops
 from backend.policies.certification.audit_verdict import AuditFindings, accepted, judge
 from backend.policies.certification.risk import risk_of_next_test, share_of
@@ -28,9 +31,10 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "confidences"
-DRAWS, PROJECTS, MISRANKED = 200, 2000, 600
+DRAWS, PROJECTS = 200, 2000
 SIZES = (500, 1000, 5000, 20_000)
 ASKED = 0.05
+PLOT = Path(".bench") / "audit.png"
 PLANNED = 100_000
 
 
@@ -142,7 +146,7 @@ def oracle(answers: Scored, size: int, terms: AuditTerms) -> float:
     return float(np.flatnonzero(wrong <= allowed).max(initial=-1) + 1) / size
 
 
-def pools(folder: Path) -> None:
+def pools() -> None:
     print("share of all images saved | runs that broke the promise | runs that accepted nothing")
     figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained", sharey=True)
     for axis, name in zip(axes, ("imagenet", "imagenetv2"), strict=True):
@@ -150,17 +154,21 @@ def pools(folder: Path) -> None:
         for promise in (Promise.DATASET, Promise.ACCEPTED):
             terms = AuditTerms(promise, ASKED)
             print(f"\n{name}, promise {promise}: N = {SIZES}")
+            saved = {}
             for label, rule in (("audit", by_audit), ("naive", by_threshold)):
                 found = [simulate(answers, size, terms, rule) for size in SIZES]
                 print(f"  {label:7}" + "".join(f"{one!s:^26}" for one in found), flush=True)
-                saved = [one.saved.mean() for one in found]
-                axis.plot(SIZES, saved, "o-", label=f"{promise}, {label}")
+                saved[label] = [one.saved.mean() for one in found]
+                axis.plot(SIZES, saved[label], "o-", label=f"{promise}, {label}")
             best = [oracle(answers, size, terms) for size in SIZES]
+            ratios = np.divide(saved["audit"], best)
             print("  oracle " + "".join(f"{share:^26.1%}" for share in best), flush=True)
+            print("  ratio  " + "".join(f"{ratio:^26.2f}" for ratio in ratios), flush=True)
         axis.set(title=name, xscale="log", xlabel="images in the project", ylim=(0, 1))
     axes[0].set_ylabel("share saved")
     axes[1].legend(fontsize=8)
-    figure.savefig(folder / "audit.png", dpi=120)
+    PLOT.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(PLOT, dpi=120)
     plt.close(figure)
 
 
@@ -180,24 +188,24 @@ def minutes() -> None:
 
 
 def adversaries() -> None:
-    print("\nprojects of 300 images with three audits each: promises broken, labels accepted")
+    print(
+        f"\n{PROJECTS} projects of 300 images with three audits: promises broken, labels accepted"
+    )
     for promise in (Promise.DATASET, Promise.ACCEPTED):
         for ranking in ("calibrated", "constant", "backward"):
             rng, total = np.random.default_rng(11), 0
-            many = PROJECTS if ranking == "calibrated" else MISRANKED
             cells = []
             for people in PEOPLE:
                 lived = [
                     live(rng, AuditTerms(promise), people, ranking, size=300, sample=80)
-                    for _ in range(many // len(PEOPLE))
+                    for _ in range(PROJECTS // len(PEOPLE))
                 ]
                 total += sum(project.broken for project in lived)
                 share = np.mean([project.broken for project in lived])
                 mean = np.mean([project.accepted_labels for project in lived])
                 cells.append(f"{people.__name__} {share:.1%}, {mean:.0f}")
             print(
-                f"  {promise}, {ranking}, {many}: {total / many:.1%} ({'; '.join(cells)})",
-                flush=True,
+                f"  {promise}, {ranking}: {total / PROJECTS:.1%} ({'; '.join(cells)})", flush=True
             )
 
 
@@ -211,15 +219,15 @@ def planning() -> None:
         print(f"  {found.sentence}")
 
 
-def main(folder: Path) -> None:
+PARTS = {one.__name__: one for one in (planning, minutes, pools, adversaries)}
+
+
+def main(wanted: Sequence[str]) -> None:
     if not DATA.is_dir():
         sys.exit(f"no confidences to simulate with: {DATA} is missing")
-    folder.mkdir(parents=True, exist_ok=True)
-    planning()
-    minutes()
-    pools(folder)
-    adversaries()
+    for name in wanted or PARTS:
+        PARTS[name]()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(".bench"))
+    main(sys.argv[1:])

@@ -1,16 +1,19 @@
 """What do the policies cost? Seconds and peak memory, each in a process of its own.
 
-python -m tests.bench.bench_policy_cost
+python -m tests.bench.bench_policy_cost [WORDS]
+
+Given WORDS, only the steps whose names contain them.
 """
 
 import multiprocessing
 import resource
+import sys
 import time
 
 import numpy as np
 
 from backend.domain.answers import Choices, ImageRef
-from backend.domain.audits import AuditTerms
+from backend.domain.audits import AuditTerms, Promise
 from backend.domain.batches import IMAGE_STATS, ImageBatch, PredictionBatch
 from backend.domain.ids import ControlName, Label, TaskId
 from backend.domain.schema import Control, TaskKind
@@ -64,6 +67,14 @@ def cluster(many: int, count: int) -> float:
     return time.perf_counter() - started
 
 
+def audit(many: int, promise: Promise) -> float:
+    """Planning as a job that may accept does it."""
+    chances = 1 - np.random.default_rng(1).beta(3, 0.4, many)
+    started = time.perf_counter()
+    plan(chances, LABELED, AuditTerms(promise), 0.0375, many // 20)
+    return time.perf_counter() - started
+
+
 def whole_step(many: int) -> float:
     """Hard examples with three views, certificate and selection, as one round does them."""
     rng = np.random.default_rng(1)
@@ -83,6 +94,8 @@ STEPS = {
     "choose 100 of 100,000, with a model (limit 60 s, 2 GB)": (choose, (100_000, 100, False)),
     "choose 1,000 of 100,000, with a model": (choose, (100_000, 1000, False)),
     "200 groups of 100,000": (cluster, (100_000, 200)),
+    "plan an audit of 100,000, dataset (limit 5 s)": (audit, (100_000, Promise.DATASET)),
+    "plan an audit of 100,000, accepted (limit 5 s)": (audit, (100_000, Promise.ACCEPTED)),
     "the whole step on 5,000 images (limit 10 s)": (whole_step, (5000,)),
     "the whole step on 100,000 images": (whole_step, (100_000,)),
 }
@@ -96,13 +109,13 @@ def _measure(name: str) -> tuple[float, float, float]:
     return seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1e6
 
 
-def main() -> None:
+def main(wanted: str) -> None:
     fresh = multiprocessing.get_context("spawn")
-    for name in STEPS:
+    for name in filter(lambda step: wanted in step, STEPS):
         with fresh.Pool(1) as process:
             seconds, cpu, gigabytes = process.apply(_measure, (name,))
         print(f"{name:56} {seconds:6.1f} s {cpu:6.1f} CPU s {gigabytes:6.2f} GB", flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    main(" ".join(sys.argv[1:]))
