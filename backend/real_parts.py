@@ -17,7 +17,7 @@ from backend.jobs.board import JobBoard
 from backend.jobs.redis_client import QUICK
 from backend.jobs.redis_keys import RedisKeys
 from backend.label_studio.gateway import LabelStudioGateway
-from backend.label_studio.images import open_image_files
+from backend.label_studio.images import open_image_files, open_text_files
 from backend.label_studio.labeled_copies import LabeledCopies
 from backend.label_studio.source_files import LocalSourceFiles
 from backend.ports.images import ImageModels
@@ -41,7 +41,15 @@ from backend.use_cases import Parts, utc_now
 from connectors.http import HttpClient, Pause
 from connectors.label_studio.client import LabelStudioClient
 
-PACKAGES = ("label-studio-autolabel", "torch", "torchvision", "ultralytics", "onnxruntime", "numpy")
+PACKAGES = (
+    "label-studio-autolabel",
+    "torch",
+    "torchvision",
+    "ultralytics",
+    "onnxruntime",
+    "scikit-learn",
+    "numpy",
+)
 """Installed versions of these are noted on each model version."""
 
 
@@ -116,8 +124,12 @@ def _extractor(
     settings: Settings, client: LabelStudioClient, project: ProjectId | None
 ) -> ImageModels:
     from backend.models.embedding.extractors import open_extractor  # noqa: PLC0415 - loads a model runtime
+    from backend.models.items import ItemModels  # noqa: PLC0415 - loads a model runtime
+    from backend.models.texts.extractor import open_texts  # noqa: PLC0415 - loads SciPy
 
-    return open_extractor(settings, open_image_files(settings, client, project))
+    images = open_extractor(settings, open_image_files(settings, client, project))
+    files = cache(partial(open_text_files, settings, client, project))
+    return ItemModels(images, open_texts(settings, files))
 
 
 def _thumbnails(settings: Settings, client: LabelStudioClient) -> ThumbnailFolder:

@@ -132,6 +132,12 @@ class Settings(BaseSettings):
     embed_ahead: bool = Field(
         True, description="let an idle worker fetch and embed new images of connected projects"
     )
+    text_encoder: str = Field(
+        "tfidf",
+        min_length=1,
+        description="encoder of texts: tfidf, fitted to each project, or "
+        "sentence-transformers:NAME",
+    )
     detector: str = Field(
         "yolo11n.pt",
         description="base checkpoint for rectangles: Ultralytics name or path, torchvision:NAME",

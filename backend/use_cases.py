@@ -12,6 +12,7 @@ from functools import cache, partial
 
 from backend.domain.errors import NoWeights
 from backend.domain.ids import ProjectId
+from backend.domain.items import ItemKind
 from backend.domain.jobs import Mode
 from backend.domain.schema import TaskKind
 from backend.domain.version_names import review_name
@@ -334,10 +335,10 @@ def _trainer(parts: Parts) -> Trainer:
 
 
 def _missing_weights(
-    families: Callable[[str], Mapping[TaskKind, Family]], kind: TaskKind
+    families: Callable[[str], Mapping[TaskKind, Family]], kind: TaskKind, items: ItemKind
 ) -> NoWeights | None:
     try:
-        families("cpu")[kind].check()
+        families("cpu")[kind].check(items)
     except NoWeights as exc:
         return exc
     return None

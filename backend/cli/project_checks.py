@@ -1,18 +1,22 @@
 """What `autolabel doctor PROJECT` checks of Label Studio's switches and of the project's images."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cache, partial
 from itertools import chain, islice
 from typing import Final
 
 from backend import real_parts
-from backend.domain.answers import NoPrediction
+from backend.domain.answers import ImageRef, NoPrediction
 from backend.domain.errors import AutolabelError, Unavailable, UnreadableImage
 from backend.domain.faults import faults_of
 from backend.domain.ids import ProjectId
 from backend.label_studio import labeling_config
-from backend.label_studio.images import open_image_files
+from backend.label_studio.images import open_image_files, open_text_files
 from backend.models.images.decoding import require_decodable
+from backend.models.texts.reading import TextReader
 from backend.policies.switches import shown_wrongly, switched_off
+from backend.ports.images import ImageFiles
 from backend.settings import Settings
 
 IMAGES: Final = 3
@@ -37,7 +41,7 @@ def switches(settings: Settings, project: ProjectId) -> str:
 
 
 def images(settings: Settings, project: ProjectId) -> str:
-    """Fetch a few images of the project, and read their headers.
+    """Fetch a few images of the project and read their headers, or read a few of its texts.
 
     Raises:
         UnreadableImage: with what is wrong, and the setting to change.
@@ -47,15 +51,25 @@ def images(settings: Settings, project: ProjectId) -> str:
     labeled = (one.image for one in parts.label_studio.labeled(project, schema))
     some = list(islice(chain(parts.label_studio.unlabeled(project, schema), labeled), IMAGES))
     with real_parts.label_studio_client(settings, patience=0) as client:
-        files = open_image_files(settings, client, project)
-        slots = list(files.digests(some))
-        faults = [slot for slot in slots if isinstance(slot, NoPrediction)]
-        for slot in slots:
-            if not isinstance(slot, NoPrediction):
-                try:
-                    require_decodable(files.path(slot[0]), settings.max_image_megapixels)
-                except AutolabelError as exc:
-                    faults.append(NoPrediction(slot[0].task, str(exc)))
+        if schema.items.is_text:
+            reader = TextReader(cache(partial(open_text_files, settings, client, project)))
+            faults = [one for one in reader.read(some) if isinstance(one, NoPrediction)]
+        else:
+            files = open_image_files(settings, client, project)
+            faults = list(_unreadable(files, some, settings.max_image_megapixels))
     if faults:
         raise UnreadableImage("; ".join(str(fault) for fault in faults_of(faults)))
-    return f"{len(some)} fetched and read" if some else "there are none"
+    return f"{len(some)} {schema.items.plural} fetched and read" if some else "there are none"
+
+
+def _unreadable(
+    files: ImageFiles, refs: Sequence[ImageRef], max_megapixels: float
+) -> Iterator[NoPrediction]:
+    for slot in files.digests(refs):
+        if isinstance(slot, NoPrediction):
+            yield slot
+            continue
+        try:
+            require_decodable(files.path(slot[0]), max_megapixels)
+        except AutolabelError as exc:
+            yield NoPrediction(slot[0].task, str(exc))

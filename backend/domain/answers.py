@@ -1,7 +1,7 @@
 """The vocabulary: frozen values, valid by construction.
 
-A *task* is one image in Label Studio; a *control* is one question about it (one `Choices` or
-`RectangleLabels` tag); an *answer* is what a person or a model says to one control.
+A *task* is one image or text in Label Studio; a *control* is one question about it (one `Choices`
+or `RectangleLabels` tag); an *answer* is what a person or a model says to one control.
 """
 
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from backend.domain.geometry import Box
 from backend.domain.ids import ControlName, Label, TaskId, VersionName
+from backend.domain.items import ItemKind
 
 # --- what is asked -----------------------------------------------------------------------------
 
@@ -19,18 +20,22 @@ from backend.domain.ids import ControlName, Label, TaskId, VersionName
 
 @dataclass(frozen=True, slots=True)
 class ImageRef:
-    """A task and the address of its image, as it is in the task's data.
+    """A task and the address of its image or text, as it is in the task's data.
 
-    `others` are the addresses of further images of the task, where controls are about several.
+    `others` are the addresses of further ones of the task, where controls are about several. A text
+    that the task's data holds is in its address itself (`domain.texts`).
     """
 
     task: TaskId
     uri: str
     others: tuple[str, ...] = ()
+    kind: ItemKind = ItemKind.IMAGE
 
     def at(self, position: int) -> "ImageRef":
         """Return one image of the task; 0 is this one, with the others."""
-        return ImageRef(self.task, self.others[position - 1]) if position else self
+        if not position:
+            return self
+        return ImageRef(self.task, self.others[position - 1], kind=self.kind)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from datetime import datetime
 from backend.domain.answers import Gap
 from backend.domain.errors import Reason
 from backend.domain.ids import ControlName, Label, ProjectId, TaskId, VersionName
+from backend.domain.items import ItemKind
 from backend.domain.jobs import Decision, Job
 from backend.domain.versions import ModelVersion
 
@@ -114,6 +115,7 @@ class ProjectStatus:
     left_out: tuple[LeftOut, ...] = ()
     skipped: int = 0
     missing: int = 0
+    items: ItemKind = ItemKind.IMAGE
 
     @property
     def ready(self) -> bool:

@@ -1,7 +1,7 @@
 """What a labeling config asks: controls, their kinds and their labels.
 
-A *control* is one question about an image: a `Choices` tag, or all `RectangleLabels` tags of an
-image together, which one detector learns.
+A *control* is one question about an image or a text: a `Choices` tag, or all `RectangleLabels` tags
+of an image together, which one detector learns.
 """
 
 from collections.abc import Collection, Mapping
@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from backend.domain.answers import Answer
 from backend.domain.ids import ControlName, Label
+from backend.domain.items import ItemKind
 
 
 class TaskKind(StrEnum):
@@ -59,7 +60,7 @@ class Control:
 
     Attributes:
         name: of its tag; joined by `+` if several tags draw rectangles on one image.
-        image: name of the `Image` tag it is about.
+        image: name of the `Image`, `Text` or `HyperText` tag it is about.
         labels: the stored values, in the config's order: where a tag has an `alias`, Label Studio
             stores the alias. Nested choices are joined by ` > `.
         outside_names: maps a pretrained model's class name to a label (`predicted_values`).
@@ -107,15 +108,22 @@ class Control:
 
 @dataclass(frozen=True, slots=True)
 class ImageTag:
-    """An `Image` tag: its name, and the template of its address, such as `$image`."""
+    """An object tag: its name, and the template of its value, such as `$image`.
+
+    Attributes:
+        kind: what it shows.
+        is_address: whether the value is the address of the content; otherwise it is the content.
+    """
 
     name: str
     value: str
+    kind: ItemKind = ItemKind.IMAGE
+    is_address: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class LabelSchema:
-    """What a labeling config asks about the images of a task.
+    """What a labeling config asks about the images, or the texts, of a task.
 
     Attributes:
         data_key: column of the task's data that holds the first image.
@@ -131,6 +139,11 @@ class LabelSchema:
     unlearned: tuple[str, ...] = ()
     images: tuple[ImageTag, ...] = ()
     unlearned_names: frozenset[str] = frozenset()
+
+    @property
+    def items(self) -> ItemKind:
+        """What the controls are about."""
+        return self.images[0].kind if self.images else ItemKind.IMAGE
 
     @property
     def names(self) -> frozenset[str]:

@@ -15,6 +15,7 @@ from backend.domain.ids import (
     TaskId,
     VersionName,
 )
+from backend.domain.items import ItemKind
 from backend.domain.metrics import Metrics
 from backend.domain.schema import TaskKind
 
@@ -116,6 +117,7 @@ class ModelVersion:
     `certificate` comes from the ledger and is None in the file: a card never changes, while what it
     would promise may be accepted later, in part, or undone. `renamed` is there for controls whose
     model has labels of its own: to which label of the control each of them belongs, "" if to none.
+    `items` is what the controls were about.
     """
 
     name: VersionName
@@ -138,6 +140,7 @@ class ModelVersion:
     renamed: Mapping[ControlName, Mapping[Label, Label]] = field(
         default_factory=dict["ControlName", "Mapping[Label, Label]"]
     )
+    items: ItemKind = ItemKind.IMAGE
 
     def relabeled(self, mapping: Mapping[Label, Label]) -> "ModelVersion":
         """Return the card after labels turned into others, "" for those that were deleted."""

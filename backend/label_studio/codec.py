@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
+from backend.domain import texts
 from backend.domain.answers import (
     Answer,
     Choices,
@@ -21,8 +22,9 @@ from backend.domain.answers import (
 from backend.domain.audits import AuditLabels
 from backend.domain.geometry import Box, to_percent
 from backend.domain.ids import ControlName, TaskId, VersionName
+from backend.domain.items import ItemKind
 from backend.domain.json import Json
-from backend.domain.schema import Control, ControlTag, LabelSchema
+from backend.domain.schema import Control, ControlTag, ImageTag, LabelSchema
 from backend.label_studio import task_data
 from backend.label_studio.annotators import combined, counted, is_blind, is_by_person
 from backend.label_studio.results import items, read
@@ -31,12 +33,22 @@ from backend.label_studio.results import items, read
 
 
 def image_ref(task: Json, schema: LabelSchema) -> ImageRef:
-    """Return the addresses of the task's images, empty where the task data has none."""
+    """Return the addresses of the task's images or texts, empty where the task data has none."""
     found = task.get("data")
     data: Json = cast(Json, found) if isinstance(found, Mapping) else {}
-    templates = [image.value for image in schema.images] or [f"${schema.data_key}"]
-    first, *others = (task_data.address(template, data) for template in templates)
-    return ImageRef(TaskId(int(task["id"])), first, tuple(others))
+    tags = schema.images or (ImageTag("", f"${schema.data_key}"),)
+    first, *others = (_address(tag, data) for tag in tags)
+    return ImageRef(TaskId(int(task["id"])), first, tuple(others), schema.items)
+
+
+def _address(tag: ImageTag, data: Json) -> str:
+    """Return where the content is; a text that the data holds becomes an address of itself."""
+    value = task_data.address(tag.value, data)
+    if tag.is_address:
+        return value
+    return texts.inline_address(
+        texts.without_markup(value) if tag.kind is ItemKind.HYPERTEXT else value
+    )
 
 
 def asked_ref(task: Json, schema: LabelSchema) -> ImageRef | None:

@@ -214,7 +214,8 @@ class LabelStudioGateway:
         for given in answers:
             title = wall_title(label for one in given.values() for label in one.labels)
             key = codec.answer_key(version, given)
-            walls.setdefault(title, of_answer(title, key, schema.data_key))
+            tab = of_answer(title, key, schema.data_key, wall=not schema.items.is_text)
+            walls.setdefault(title, tab)
         with errors_translated():
             self._client.tabs.replace(project, WALL, list(walls.values()))
 

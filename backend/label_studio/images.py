@@ -1,4 +1,4 @@
-"""Image files: from the addresses in tasks to local files."""
+"""Files of images and texts: from the addresses in tasks to local files."""
 
 import logging
 import os
@@ -29,7 +29,26 @@ def open_image_files(
     Buckets are read directly only for the images of one project, and only those that a storage of
     it names: whoever can write a task could read all that this machine can, otherwise.
     """
-    limits = Limits(settings.fetch_seconds, int(settings.max_image_megabytes * 1e6))
+    return _files(settings, client, project, settings.data_dir / "images", web_pages=False)
+
+
+def open_text_files(
+    settings: Settings, client: LabelStudioClient, project: ProjectId | None = None
+) -> "GatewayFiles":
+    """Return the cache of texts that are not in the data of their tasks; they may be web pages."""
+    return _files(settings, client, project, settings.data_dir / "texts", web_pages=True)
+
+
+def _files(
+    settings: Settings,
+    client: LabelStudioClient,
+    project: ProjectId | None,
+    root: Path,
+    *,
+    web_pages: bool,
+) -> "GatewayFiles":
+    size = int(settings.max_image_megabytes * 1e6)
+    limits = Limits(settings.fetch_seconds, size, web_pages)
     storage = Storage(
         client.http,
         limits=limits,
@@ -40,7 +59,7 @@ def open_image_files(
         patience=settings.label_studio_patience,
     )
     cache = ImageCache(
-        settings.data_dir / "images",
+        root,
         storage,
         max_bytes=int(settings.image_cache_gigabytes * 1e9),
         workers=settings.fetch_workers,
@@ -61,8 +80,11 @@ def _s3(client: LabelStudioClient, project: ProjectId) -> S3Storage | None:
 
 
 def forget_old_images(data_dir: Path, days: float) -> int:
-    """Forget addresses that were not checked for so many days; returns their number."""
-    path = data_dir / "images" / "index.sqlite"
+    """Forget addresses of images and texts not checked for so many days; returns their number."""
+    return sum(_forget_old(data_dir / name / "index.sqlite", days) for name in ("images", "texts"))
+
+
+def _forget_old(path: Path, days: float) -> int:
     if not path.is_file():
         return 0
     index = ImageIndex(path)

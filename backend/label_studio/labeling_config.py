@@ -1,12 +1,12 @@
 """Parse a labeling config, Label Studio's XML, into a `LabelSchema`.
 
-Learned are `Choices`, `RectangleLabels`, and `Rectangle` with `Labels`, each on one `Image` of the
-task. Other controls are ignored and named in a warning that says why; a config of which nothing can
-be learned is refused.
+Learned are `Choices` on one `Image`, `Text` or `HyperText` of the task, and `RectangleLabels`, or
+`Rectangle` with `Labels`, on one `Image`. Other controls are ignored and named in a warning that
+says why; a config of which nothing can be learned is refused.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from xml.etree.ElementTree import ParseError
 
@@ -14,14 +14,18 @@ from defusedxml import DefusedXmlException
 
 from backend.domain.errors import UnsupportedConfig
 from backend.domain.ids import ControlName, Label
-from backend.domain.schema import Control, ImageTag, LabelSchema
+from backend.domain.schema import Control, LabelSchema
 from backend.label_studio import config_tags, task_data, visibility
 from backend.label_studio.config_controls import OPTIONS, control_of
+from backend.label_studio.config_objects import Objects, object_tag, objects, of_other_kinds
 from backend.label_studio.config_tags import ConfigTag
 
 _COLOR = re.compile("[a-zA-Z]{3,30}|#[0-9a-fA-F]{3,8}")
 
-HINT = "Use <Image> with <Choices> or <RectangleLabels> in Settings > Labeling Interface"
+HINT = (
+    "Use <Image> with <Choices> or <RectangleLabels>, or <Text> with <Choices>, in Settings > "
+    "Labeling Interface"
+)
 
 SHAPES = {"rectangle", "labels"}
 
@@ -33,14 +37,17 @@ def parse(label_config: str) -> LabelSchema:
     """Return the schema of a labeling config.
 
     Raises:
-        UnsupportedConfig: when it is not XML, or has no image or no supported control.
+        UnsupportedConfig: when it is not XML, or shows neither image nor text, or has no supported
+            control.
     """
     tags = readable(label_config)
-    images = {tag.get("name"): tag for tag in tags if tag.kind == "image"}
-    if not images:
-        raise UnsupportedConfig("the labeling config has no <Image> tag", HINT)
+    found = objects(tags)
+    if not found:
+        raise UnsupportedConfig("the labeling config has no <Image> or <Text> tag", HINT)
     asking = [tag for tag in tags if tag.get("toname") and tag.kind != FILTER]
-    refused = {id(tag): why for tag in asking if (why := _obstacle(tag, tags, images))}
+    refused = {id(tag): why for tag in asking if (why := _obstacle(tag, tags, found))}
+    possible = [tag for tag in asking if id(tag) not in refused]
+    refused |= {id(tag): why for tag, why in of_other_kinds(possible, found)}
     learned = [tag for tag in asking if id(tag) not in refused and tag.kind != "rectangle"]
     controls = [control_of(tag, tags) for tag in learned]
     shown = visibility.conditions(learned, tags, controls)
@@ -55,16 +62,16 @@ def parse(label_config: str) -> LabelSchema:
     ignored = [(tag, refused[id(tag)]) for tag in asking if id(tag) in refused]
     if not kept:
         raise _nothing_learned(ignored)
-    return _schema(_grouped(kept), images, ignored)
+    return _schema(_grouped(kept), found, ignored)
 
 
 def _schema(
     controls: Sequence[Control],
-    images: Mapping[str, ConfigTag],
+    found: Objects,
     ignored: Sequence[tuple[ConfigTag, str]],
 ) -> LabelSchema:
     about = {control.image for control in controls}
-    shown = tuple(ImageTag(name, _source(tag)) for name, tag in images.items() if name in about)
+    shown = tuple(object_tag(tag) for name, tag in found.items() if name in about)
     warnings = tuple(f"{tag} is ignored: {why}" for tag, why in ignored)
     return LabelSchema(
         data_key=task_data.column(shown[0].value),
@@ -98,41 +105,33 @@ def readable(label_config: str) -> tuple[ConfigTag, ...]:
         raise UnsupportedConfig(f"the labeling config is not readable XML ({exc})", HINT) from exc
 
 
-def _source(image: ConfigTag) -> str:
-    value = image.get("valuelist") or image.get("value")
-    if not task_data.has_variable(value):
-        hint = 'Give it value="$image", the key of the image in the task data'
-        raise UnsupportedConfig(f"{image} names no task data", hint)
-    return value
-
-
-def _obstacle(
-    tag: ConfigTag, tags: Sequence[ConfigTag], images: Mapping[str, ConfigTag]
-) -> str | None:
+def _obstacle(tag: ConfigTag, tags: Sequence[ConfigTag], found: Objects) -> str | None:
     """Return why a control cannot be learned, and what to do about it."""
     if tag.kind not in OPTIONS and tag.kind not in SHAPES:
         return "this control cannot be learned"
-    if why := _not_about_one_image(tag, images):
+    if why := _not_about_one_item(tag, found):
         return why
     if not tag.get("name"):
         return "it has no name; give it one"
     return _lonely(tag, tags) if tag.kind in SHAPES else _unreadable_options(tag, tags)
 
 
-def _not_about_one_image(tag: ConfigTag, images: Mapping[str, ConfigTag]) -> str | None:
+def _not_about_one_item(tag: ConfigTag, found: Objects) -> str | None:
     target = tag.get("toname")
     if "," in target:
         return (
-            f'toName="{target}": it is about several images, and comparisons cannot be learned; '
-            "ask about one image"
+            f'toName="{target}": it is about several items, and comparisons cannot be learned; '
+            "ask about one"
         )
     if repeater := next((one for one in tag.parents if one.kind == "repeater"), None):
         return (
             f"<{repeater.written} on={repeater.get('on')!r}> makes a control of it for each item; "
-            "import each image as a task of its own"
+            "import each item as a task of its own"
         )
-    if target not in images:
-        return f'toName="{target}": only questions about an <Image> can be learned'
+    if target not in found:
+        return f'toName="{target}": only questions about an <Image> or <Text> can be learned'
+    if tag.kind in {*SHAPES, "rectanglelabels"} and found[target].kind != "image":
+        return f"{found[target]} is labeled as a whole: spans of text cannot be learned"
     return None
 
 
@@ -150,7 +149,7 @@ def _lonely(tag: ConfigTag, tags: Sequence[ConfigTag]) -> str | None:
 def _unreadable_options(tag: ConfigTag, tags: Sequence[ConfigTag]) -> str | None:
     for attribute, written, each in (
         ("perregion", "perRegion", "region"),
-        ("peritem", "perItem", "image of a list"),
+        ("peritem", "perItem", "item of a list"),
     ):
         if tag.flag(attribute):
             return f'{written}="true": one answer for each {each} cannot be learned'
@@ -195,7 +194,7 @@ def _nothing_learned(ignored: Iterable[tuple[ConfigTag, str]]) -> UnsupportedCon
     found = list(ignored)
     kinds = ", ".join(dict.fromkeys(f"<{tag.written}>" for tag, _ in found))
     if not kinds:
-        return UnsupportedConfig("a config without controls cannot be learned on an image", HINT)
+        return UnsupportedConfig("a config without controls cannot be learned", HINT)
     reasons = dict.fromkeys(f"{tag} is ignored: {why}" for tag, why in found)
     details = "; ".join(reason for reason in reasons)
-    return UnsupportedConfig(f"{kinds} cannot be learned on an image: {details}", HINT)
+    return UnsupportedConfig(f"{kinds} cannot be learned: {details}", HINT)

@@ -47,25 +47,27 @@ def of_groups(data_key: str) -> Tab:
     return Tab(TabTitle.GROUPS, (UNLABELED, GROUPED), "tasks:predictions_model_versions", columns)
 
 
-def of_answer(title: str, key: str, data_key: str) -> Tab:
+def of_answer(title: str, key: str, data_key: str, *, wall: bool = True) -> Tab:
     """Return a wall of the unlabeled images with this predicted answer, the surest first.
+
+    A wall shows images; where tasks have texts, the tab is a table with the text and the score.
 
     `key` is what `codec.answer_key` puts into the ids of such predictions. It stands for one
     version, all controls and all labels, so one filter finds exactly these tasks, in SQLite, whose
     comparison of text ignores case, and in PostgreSQL, which stores JSON in another spelling.
     """
     answered = where("predictions_results", "contains", f"-{key}-")
-    columns = (f"data.{data_key}",)
-    return Tab(title, (*WAITING, answered), SUREST_FIRST, columns, grid=True)
+    shown = f"data.{data_key}"
+    columns = (shown,) if wall else ("id", "predictions_score", shown)
+    return Tab(title, (*WAITING, answered), SUREST_FIRST, columns, grid=wall)
 
 
-def of_list(title: str, edition: str, order: ListOrder) -> Tab:
+def of_list(title: str, edition: str, order: ListOrder, *, wall: bool = False) -> Tab:
     """Return the tab of a list of chosen tasks, each of which has a marker of this edition.
 
-    What to label next is a wall of images, which leave it once labeled: nothing is known of them
-    yet that a table could show.
+    A wall shows the data of the tasks and nothing else; they leave it once labeled.
     """
     marked = where("predictions_model_versions", "contains", [edition])
-    if title == TabTitle.NEXT_PICKS:
+    if wall:
         return Tab(title, (*WAITING, marked), _ORDERINGS[order], (TASK_DATA,), grid=True)
     return Tab(title, (marked,), _ORDERINGS[order], OF_LISTED)

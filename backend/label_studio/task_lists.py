@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from backend.domain.ids import ProjectId, VersionName
+from backend.domain.tab_titles import TabTitle
 from backend.domain.task_lists import ListDraft, TaskList
 from backend.domain.version_names import list_edition, list_edition_of
+from backend.label_studio import labeling_config
 from backend.label_studio.tabs import of_list
 from connectors.label_studio.client import LabelStudioClient
 
@@ -32,13 +34,23 @@ class TaskLists:
         )
 
     def show(self, project: ProjectId, draft: ListDraft) -> None:
-        """Let the tab list the marked tasks in place of earlier ones; without any, delete it."""
+        """Let the tab list the marked tasks in place of earlier ones; without any, delete it.
+
+        What to label next is a wall of images: nothing is known of them yet that a table could
+        show. Texts make no wall.
+        """
         title, tasks = draft.tasks.title, draft.tasks.tasks
         if tasks:
-            self._client.tabs.ensure(project, [of_list(title, draft.edition, draft.tasks.order)])
+            wall = title == TabTitle.NEXT_PICKS and self._has_images(project)
+            tab = of_list(title, draft.edition, draft.tasks.order, wall=wall)
+            self._client.tabs.ensure(project, [tab])
         else:
             self._client.tabs.remove(project, title)
         self._clear_earlier(project, draft)
+
+    def _has_images(self, project: ProjectId) -> bool:
+        config = self._client.projects.get(project)["label_config"]
+        return not labeling_config.parse(config).items.is_text
 
     def _clear_earlier(self, project: ProjectId, draft: ListDraft) -> None:
         """Delete the markers of earlier editions if they are few."""

@@ -5,20 +5,14 @@ from dataclasses import dataclass, replace
 
 from backend.domain.errors import Reason, ReasonCode
 from backend.domain.ids import Label
+from backend.domain.items import ItemKind
 from backend.domain.projects import LabelCount
 from backend.domain.schema import Control, LabelSchema, TaskKind
 from backend.domain.versions import ModelVersion
+from backend.policies.item_checks import nothing_left
 
 GOOD_IMAGES = 50
 """From this many images a class on, accuracy on held-out images means something."""
-
-NOTHING_LEFT = Reason(
-    ReasonCode.NO_UNLABELED_IMAGES,
-    "no unlabeled image left",
-    have=0,
-    need=1,
-    hint="Import more images into the project",
-)
 
 PARTIAL_HINT = (
     "Start without --accept, or with --partial, which makes predictions only; people complete them"
@@ -69,21 +63,22 @@ def reasons(schema: LabelSchema, counts: Counts, minimum: Minimum) -> tuple[Reas
     A control without any label is no reason, unless no control has one.
     """
     several = len(schema.controls) > 1
+    items = schema.items
     asked = trained(schema, counts) or schema.controls
     in_use = labels_in_use(asked, counts)
     shortages = [
         reason
         for control in asked
         for reason in (
-            *_too_few_labels(control, counts.of(control), minimum, in_use, several=several),
-            *_too_few_images(counts.of(control), minimum.images),
+            *_too_few_labels(control, counts, minimum, in_use, schema, several=several),
+            *_too_few_images(counts.of(control), minimum.images, items),
         )
     ]
     if counts.excluded:
         shortages = [replace(one, message=f"{one.message} to train on") for one in shortages]
     if counts.unlabeled < 1:
-        message = f"no unlabeled image left ({counts.labeled} labeled)"
-        shortages.append(replace(NOTHING_LEFT, message=message))
+        message = f"no unlabeled {items.noun} left ({counts.labeled} labeled)"
+        shortages.append(replace(nothing_left(items), message=message))
     return tuple(shortages)
 
 
@@ -93,12 +88,14 @@ def warnings(schema: LabelSchema, counts: Counts, minimum: Minimum) -> tuple[str
     unused = [one for one in schema.controls if learned and one not in learned]
     lines = [f"'{control.name}' is left out: it has no labels yet" for control in unused]
     lines += [
-        line for control in learned for line in _label_warnings(counts.of(control), minimum.images)
+        line
+        for control in learned
+        for line in _label_warnings(counts.of(control), minimum.images, schema.items)
     ]
     if counts.excluded:
         lines.append(
-            f"{counts.excluded} labeled images are not used for training: they are in the random "
-            "sample that the guarantee rests on, or a model labeled them"
+            f"{counts.excluded} labeled {schema.items.plural} are not used for training: they are "
+            "in the random sample that the guarantee rests on, or a model labeled them"
         )
     return tuple(lines)
 
@@ -123,6 +120,9 @@ def model_fits(
     ]
     if not version.kinds:
         differences = [("it has learned nothing", TRAIN_ANEW)]
+    if version.items.is_text is not schema.items.is_text:
+        learned, asked = version.items.plural, schema.items.plural
+        differences = [(f"it was trained on {learned}, the project asks about {asked}", TRAIN_ANEW)]
     return tuple(
         Reason(
             ReasonCode.MODEL_MISMATCH, f"model {version.name} does not fit: {difference}", hint=hint
@@ -161,15 +161,6 @@ def incomplete(schema: LabelSchema, counts: Counts | None = None) -> tuple[Reaso
     )
 
 
-def none_chosen(tasks: int) -> Reason:
-    """Return why a job on chosen tasks would have nothing to do."""
-    message = f"none of the {tasks} chosen tasks is unlabeled"
-    if tasks == 1:
-        message = "the chosen task is labeled or skipped"
-    hint = "Choose tasks that nobody labeled or skipped"
-    return replace(NOTHING_LEFT, message=message, hint=hint)
-
-
 def labels_in_use(controls: Iterable[Control], counts: Counts) -> int:
     return sum(_used(counts.of(control)) for control in controls)
 
@@ -190,14 +181,22 @@ def _used(images: Mapping[Label, int]) -> int:
 
 
 def _too_few_labels(
-    control: Control, images: Mapping[Label, int], minimum: Minimum, in_use: int, *, several: bool
+    control: Control,
+    counts: Counts,
+    minimum: Minimum,
+    in_use: int,
+    schema: LabelSchema,
+    *,
+    several: bool,
 ) -> Iterable[Reason]:
     """Yield why a control has too few labels; `in_use` counts those of all controls."""
+    images = counts.of(control)
     used, need = _used(images), labels_needed(control, images, minimum, in_use)
     if used >= need:
         return
     where = f" in '{control.name}'" if several else ""
-    hint = f"Label images with {_many(need - used, 'more label')}, {minimum.images} each"
+    missing = _many(need - used, "more label")
+    hint = f"Label {schema.items.plural} with {missing}, {minimum.images} each"
     if len(images) < need:
         hint = f"Give the labeling config at least {need} labels{where}"
     if control.is_drawn and used:
@@ -206,26 +205,28 @@ def _too_few_labels(
     yield Reason(ReasonCode.TOO_FEW_LABELS, message, have=used, need=need, hint=hint)
 
 
-def _too_few_images(images: Mapping[Label, int], min_images: int) -> Iterable[Reason]:
+def _too_few_images(
+    images: Mapping[Label, int], min_images: int, items: ItemKind
+) -> Iterable[Reason]:
     for label, count in images.items():
         if 0 < count < min_images:
             name = _short(label)
-            message = f"class '{name}' has {count} of {min_images} images"
+            message = f"class '{name}' has {count} of {min_images} {items.plural}"
             hint = (
-                f"Label {_many(min_images - count, 'more image')} of '{name}', "
+                f"Label {_many(min_images - count, f'more {items.noun}')} of '{name}', "
                 "or remove the label from the others"
             )
             yield Reason(ReasonCode.TOO_FEW_IMAGES, message, label, count, min_images, hint)
 
 
-def _label_warnings(images: Mapping[Label, int], min_images: int) -> Iterable[str]:
+def _label_warnings(images: Mapping[Label, int], min_images: int, items: ItemKind) -> Iterable[str]:
     unused = [label for label, count in images.items() if not count]
     few = [label for label, count in images.items() if min_images <= count < GOOD_IMAGES]
     long = [label for label in images if len(label) > LONG_NAME]
     if unused:
         yield f"labels that nobody used yet: {_listed(unused)}"
     if few:
-        yield f"classes with fewer than {GOOD_IMAGES} images: {_listed(few)}"
+        yield f"classes with fewer than {GOOD_IMAGES} {items.plural}: {_listed(few)}"
     if long:
         yield f"label names longer than {LONG_NAME} characters: {_listed(long)}"
 

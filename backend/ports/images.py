@@ -1,4 +1,4 @@
-"""Image files, and features computed from them."""
+"""Files of images and texts, and features computed from them."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Protocol
 from backend.domain.answers import ImageRef, NoPrediction
 from backend.domain.batches import ImageBatch
 from backend.domain.geometry import Box
+from backend.domain.items import ItemKind
 from backend.domain.jobs import Algorithm
 from backend.domain.schema import TaskKind
 from backend.domain.steps import Step
@@ -69,8 +70,13 @@ class FeatureExtractor(ImageFetcher, Protocol):
         """Count the images that this encoder has not embedded yet, or that cannot be fetched."""
         ...
 
-    def choose(self, kinds: Collection[TaskKind], algorithm: Algorithm) -> str:
-        """Return the encoder to train controls of these kinds on."""
+    def choose(
+        self,
+        kinds: Collection[TaskKind],
+        algorithm: Algorithm,
+        items: ItemKind = ItemKind.IMAGE,
+    ) -> str:
+        """Return the encoder to train controls of these kinds on, about images or texts."""
         ...
 
     def extract(
@@ -78,13 +84,18 @@ class FeatureExtractor(ImageFetcher, Protocol):
     ) -> tuple[ImageBatch, Sequence[NoPrediction]]:
         """Return readable images in the order asked for, and the reason for each of the others.
 
-        Without `backbone` the features are those of the default encoder.
+        Without `backbone` the features are those of the default encoder. The batch names the
+        encoder that was used: where one was fitted to these items, by what it learned from them.
         """
         ...
 
 
 class AugmentedExtractor(Protocol):
     """Augmentations of images: blurred (19), mirrored (20) or cropped (21) copies."""
+
+    def augments(self, items: ItemKind) -> bool:
+        """Return whether there are such copies of images, or of texts."""
+        ...
 
     def extract_augmented(
         self,
@@ -117,6 +128,25 @@ class Previewer(Protocol):
         ...
 
 
+class FittedEncoders(Protocol):
+    """Keeps the encoders that were fitted to a project's items with the models trained on them.
+
+    Published encoders are opened by their names, so for them both calls do nothing.
+    """
+
+    def save_encoder(self, backbone: str, folder: Path) -> None:
+        """Write an encoder into the folder of a model."""
+        ...
+
+    def load_encoder(self, backbone: str, folder: Path) -> None:
+        """Read an encoder from the folder of a model; then `extract` knows it by its name.
+
+        Raises:
+            BadInput: when it is missing or damaged.
+        """
+        ...
+
+
 class ExtractionLog(Protocol):
     """Figures about the images that were read, for the report."""
 
@@ -143,9 +173,15 @@ class ExtractionLog(Protocol):
 
 
 class ImageModels(
-    FeatureExtractor, AugmentedExtractor, BoxMeasurer, Previewer, ExtractionLog, Protocol
+    FeatureExtractor,
+    AugmentedExtractor,
+    BoxMeasurer,
+    Previewer,
+    FittedEncoders,
+    ExtractionLog,
+    Protocol,
 ):
-    """Everything that is computed from images, for the composition root."""
+    """Everything that is computed from images or texts, for the composition root."""
 
 
 class ReportedExtractor(FeatureExtractor, ExtractionLog, Protocol):

@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 from backend.domain.answers import Answer
 from backend.domain.batches import ImageBatch, PredictionBatch
 from backend.domain.ids import Label
+from backend.domain.items import ItemKind
 from backend.domain.jobs import Algorithm
 from backend.domain.json import Json
 from backend.domain.schema import Control, TaskKind
@@ -148,8 +149,8 @@ class Family(Protocol):
     @property
     def kinds(self) -> frozenset[TaskKind]: ...
 
-    def check(self) -> None:
-        """Raise NoWeights where training could not start. Quick; downloads nothing."""
+    def check(self, items: ItemKind = ItemKind.IMAGE) -> None:
+        """Raise NoWeights where training on such items could not start. Downloads nothing."""
         ...
 
     def fit(self, training_set: TrainingSet) -> Model:

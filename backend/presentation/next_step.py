@@ -30,13 +30,15 @@ def next_step(report: Json) -> NextStep | None:
         return NextStep(verdict, f"Open the tab {TabTitle.AUDIT}", NextPlace.LABEL_STUDIO)
     if picks := report.get("picks"):
         tab = TabTitle.NEXT_PICKS
-        sentence = f"label the {len(picks)} images in the tab '{tab}': they teach the model most"
+        items = report.get("items", "images")
+        sentence = f"label the {len(picks)} {items} in the tab '{tab}': they teach the model most"
         return NextStep(sentence, f"Open the tab {tab}", NextPlace.LABEL_STUDIO)
     if predicted:
         sentence = f"look through {predicted:,} predictions and mark only what is wrong"
         return NextStep(sentence, "Review them", NextPlace.REVIEW_PAGE)
     if report.get("version") and not _count(report, "unlabeled"):
-        return NextStep("every image has a label", "Export them", NextPlace.LABEL_STUDIO)
+        noun = str(report.get("items", "images")).removesuffix("s")
+        return NextStep(f"every {noun} has a label", "Export them", NextPlace.LABEL_STUDIO)
     return None
 
 

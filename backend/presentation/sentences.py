@@ -33,7 +33,8 @@ def sentences(status: ProjectStatus) -> tuple[str, ...]:
 def verdict(status: ProjectStatus) -> str:
     """Return whether a job may start."""
     head = "Ready to start" if status.ready else "Not ready yet"
-    return f"{head}: {status.labeled:,} labeled, {status.unlabeled:,} unlabeled images."
+    items = status.items.plural
+    return f"{head}: {status.labeled:,} labeled, {status.unlabeled:,} unlabeled {items}."
 
 
 def refusal(reasons: Iterable[Reason]) -> tuple[str, ...]:
@@ -46,11 +47,12 @@ def first_labels(status: ProjectStatus, *, by_itself: bool) -> tuple[str, ...]:
     if status.ready or status.version:
         return ()
     start, project = "starts by itself" if by_itself else "can start", status.project.id
-    wall = f"A worker lists typical images to label first in the tab '{TabTitle.NEXT_PICKS}'"
+    items = status.items.plural
+    wall = f"A worker lists typical {items} to label first in the tab '{TabTitle.NEXT_PICKS}'"
     if not status.unlabeled:
         wall = (
-            f"Once there are images, autolabel connect {project} again lists typical ones to label "
-            f"first in the tab '{TabTitle.NEXT_PICKS}'"
+            f"Once there are {items}, autolabel connect {project} again lists typical ones to "
+            f"label first in the tab '{TabTitle.NEXT_PICKS}'"
         )
     return (
         f"The first training {start} as soon as this is done:",
@@ -64,7 +66,9 @@ def missing(status: ProjectStatus) -> str:
     """Return how many labeled images a training still needs; '' if enough are there."""
     if not status.missing:
         return ""
-    images = "1 labeled image is" if status.missing == 1 else f"{status.missing} labeled images are"
+    one, several = status.items.noun, status.items.plural
+    some = f"{status.missing} labeled {several} are"
+    images = f"1 labeled {one} is" if status.missing == 1 else some
     which = "next" if status.version else "first"
     return f"At least {images} missing until the {which} training."
 

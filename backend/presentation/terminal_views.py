@@ -52,10 +52,11 @@ def _training_lines(report: Json) -> Iterable[str]:
     yield f"  version    {report['version']}"
     if report.get("shown", report["version"]) != report["version"]:
         yield f"  shown      {report['shown']}: the predictions are of this version"
-    yield f"  labeled    {report['labeled']} images"
-    yield f"  predicted  {report['predicted']} images, {report['hard']} of them hard"
+    items = report.get("items", "images")
+    yield f"  labeled    {report['labeled']} {items}"
+    yield f"  predicted  {report['predicted']} {items}, {report['hard']} of them hard"
     if report.get("accepted"):
-        yield f"  accepted   {report['accepted']} images"
+        yield f"  accepted   {report['accepted']} {items}"
     if report.get("forecast"):
         yield f"  forecast   {escape(report['forecast']['reason'])}"
     yield from _unreadable_lines(report)
@@ -68,21 +69,23 @@ def _unreadable_lines(report: Json) -> Iterable[str]:
     """One line a fault, however many images have it."""
     if not report["unreadable"]:
         return
-    yield f"  unreadable {len(report['unreadable'])} images"
+    items = report.get("items", "images")
+    yield f"  unreadable {len(report['unreadable'])} {items}"
     for fault in report.get("unreadable_faults", ()):
         where = f"the first of task {fault['task']}"
-        yield f"    {fault['images']:,} images, {where}: {escape(str(fault['reason']))}"
+        yield f"    {fault['images']:,} {items}, {where}: {escape(str(fault['reason']))}"
 
 
 def _selection_lines(report: Json) -> Iterable[str]:
     """Report of a grouping or a suggestion, and where to see its result."""
+    items = report.get("items", "images")
     if groups := report.get("groups"):
         largest = ", ".join(f"{group['name']} with {group['images']}" for group in groups[:3])
-        yield f"  groups     {len(groups)}, the largest: {largest} images"
+        yield f"  groups     {len(groups)}, the largest: {largest} {items}"
         yield "  see        the tab Groups; filter by 'Prediction model versions'"
     if picks := report.get("picks"):
         clusters = {pick["cluster"] for pick in picks}
-        yield f"  picked     {len(picks)} images in {len(clusters)} clusters"
+        yield f"  picked     {len(picks)} {items} in {len(clusters)} clusters"
         yield f"  chosen by  {report['chosen_by']}"
         yield f"  see        the tab {TabTitle.NEXT_PICKS}"
 

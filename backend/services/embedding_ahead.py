@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from backend.domain.errors import Stopped
 from backend.domain.ids import ProjectId
+from backend.domain.items import ItemKind
 from backend.domain.jobs import Algorithm
 from backend.domain.schema import TaskKind
 from backend.label_studio import labeling_config
@@ -38,6 +39,7 @@ class EmbeddingAhead:
         is_on: whether to embed by the encoder of the next training, too.
         must_stop: whether a job waits.
         others_wait: whether another project waits for its turn.
+        items: what the encoder embeds; projects of others are passed by.
     """
 
     label_studio: ProjectContents
@@ -48,6 +50,7 @@ class EmbeddingAhead:
     others_wait: Callable[[], bool]
     is_on: bool = True
     clock: Callable[[], float] = time.monotonic
+    items: ItemKind = ItemKind.IMAGE
 
     def __call__(self, project: ProjectId) -> bool:
         """Embed all images of a project; False if it had to make way before it was done.
@@ -58,6 +61,8 @@ class EmbeddingAhead:
         schema = labeling_config.parse(self.label_studio.project(project).label_config)
         kinds = {one.kind for one in schema.controls}
         if not (self.is_on or self.upgrade) or kinds <= {TaskKind.DETECTION}:
+            return True
+        if schema.items is not self.items:
             return True
         began, progress = self.clock(), making_way(self.must_stop, self.clock)
         try:

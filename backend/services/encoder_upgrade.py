@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from backend.domain.answers import ImageRef
 from backend.domain.batches import ImageBatch
 from backend.domain.errors import BadInput, NoWeights
+from backend.domain.items import ItemKind
 from backend.ports.images import FeatureExtractor
 from backend.ports.progress import Progress
 from backend.services.labeling_round import LabelingRound
@@ -23,10 +24,14 @@ Train = Callable[[Dataset], TrainedModels]
 
 @dataclass(frozen=True, slots=True)
 class EncoderUpgrade:
-    """Compares `backbone` with the encoder of a round; without a name it does nothing."""
+    """Compares `backbone` with the encoder of a round; without a name it does nothing.
+
+    It embeds `items`; rounds of others are left as they are.
+    """
 
     extractor: FeatureExtractor
     backbone: str = ""
+    items: ItemKind = ItemKind.IMAGE
 
     def better(
         self, round_: LabelingRound, trained: TrainedModels, train: Train, progress: Progress
@@ -36,7 +41,7 @@ class EncoderUpgrade:
         The round's `remarks` say what was compared, or why it was not. Models without a log loss
         use no features, so there is nothing to compare.
         """
-        before = _log_loss(trained)
+        before = _log_loss(trained) if round_.schema.items is self.items else None
         if not self.backbone or before is None or self.backbone == round_.dataset.labeled.backbone:
             return round_, trained
         try:

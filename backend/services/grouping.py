@@ -50,8 +50,9 @@ class Grouping:
             )
         return sections.of_selection_job(
             self.extractor,
-            reason=f"{len(images)} images in {len(groups)} groups",
+            reason=f"{len(images)} {schema.items.plural} in {len(groups)} groups",
             tasks=everyone,
+            items=schema.items.plural,
             unreadable=unreadable,
             spent=steps.seconds,
             groups=[

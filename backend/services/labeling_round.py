@@ -108,7 +108,7 @@ class Collector:
 
     def _to_train_on(self, request: JobRequest, schema: LabelSchema) -> str:
         kinds = {control.kind for control in schema.controls}
-        return self.extractor.choose(kinds, request.algorithm)
+        return self.extractor.choose(kinds, request.algorithm, schema.items)
 
     def _stated(
         self,

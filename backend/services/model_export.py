@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from backend.domain.errors import BadInput
 from backend.domain.ids import ControlName, Label, ProjectId, VersionName
+from backend.domain.items import ItemKind
 from backend.domain.metrics import metrics_to_json
 from backend.domain.version_names import control_folder
 from backend.ports.model_family import ModelWriters
@@ -41,6 +43,12 @@ class ModelExport:
             BadInput: when its model cannot be written so.
         """
         card = self.versions.get(project, version)
+        if card.items is not ItemKind.IMAGE:
+            raise BadInput(
+                f"{version} was trained on {card.items.plural}, and exported models predict from "
+                "pixels",
+                "Import the folder of the version into another project with autolabel import-model",
+            )
         to.mkdir(parents=True, exist_ok=True)
         made = list[Path]()
         nothing: Mapping[Label, Label] = {}

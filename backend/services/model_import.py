@@ -13,6 +13,7 @@ from backend.domain.schema import Control, LabelSchema, TaskKind
 from backend.domain.version_names import IMPORTED, control_folder
 from backend.domain.versions import ModelVersion
 from backend.label_studio import labeling_config
+from backend.policies.item_checks import images_only
 from backend.policies.label_matching import Matching, match
 from backend.ports.label_studio import ProjectReader
 from backend.ports.model_family import ForeignModel, ForeignModels
@@ -60,6 +61,8 @@ class ModelImport:
         folder = Path(source).expanduser()
         if (folder / "card.json").is_file():
             return self._version(project, schema, folder, given)
+        if unfit := images_only(schema, "models from elsewhere are"):
+            raise Refused(unfit)
         model = self.models.open(source, trust=trust)
         control = _control(schema, model)
         matching = _matched(model.names, control, given, model.source)
@@ -97,6 +100,9 @@ class ModelImport:
     ) -> ImportedVersion:
         """Import the first control of another project's version that fits one of this project."""
         card = self.versions.read(folder)
+        if card.items.is_text is not schema.items.is_text:
+            learned, asked = card.items.plural, schema.items.plural
+            raise Refused([_mismatch(f"the version was trained on {learned}, not on {asked}")])
         for name, kind in card.kinds.items():
             control = schema.control(name) or _of_kind(schema, kind)
             if control is None or control.kind is not kind:

@@ -57,9 +57,10 @@ class PreLabeling:
         def choose(tasks: ProjectTasks, _: Ledger) -> ProjectTasks:
             return self._to_predict(job.request, version, tasks)
 
+        # first, because a version may hold the encoder that embeds its texts
+        models = self.trainer.load(schema, version, self.versions)
         round_ = self.collector.collect(job, schema, choose, steps, version)
         with steps(Step.PREDICT) as progress:
-            models = self.trainer.load(schema, version, self.versions)
             models = calibrated(models, round_.dataset, self.trainer.fetch, progress)
             kept = self.unfinished.open(round_.project, predicting_key(round_, version))
             keep = KeptPredictions(kept, version.name)

@@ -16,12 +16,14 @@ from backend.domain.errors import (
     UnsupportedConfig,
 )
 from backend.domain.ids import UNTRAINED, ProjectId
+from backend.domain.items import ItemKind
 from backend.domain.jobs import JobRequest, Mode
 from backend.domain.projects import Project, ProjectStatus
 from backend.domain.schema import LabelSchema, TaskKind
 from backend.label_studio import labeling_config
 from backend.policies import first_training, left_out, preconditions
-from backend.policies.preconditions import NOTHING_LEFT, Counts, Minimum
+from backend.policies.item_checks import none_chosen, nothing_left
+from backend.policies.preconditions import Counts, Minimum
 from backend.ports.jobs import Jobs
 from backend.ports.label_studio import ProjectContents
 from backend.ports.stores import Ledgers, PublishedVersions
@@ -44,7 +46,7 @@ class Readiness:
     jobs: Jobs
     ledgers: Ledgers
     settings: Settings
-    missing_weights: Callable[[TaskKind], NoWeights | None]
+    missing_weights: Callable[[TaskKind, ItemKind], NoWeights | None]
     labeled: Labeled
 
     def status(self, project: ProjectId) -> ProjectStatus:
@@ -68,7 +70,7 @@ class Readiness:
         reasons = (
             *preconditions.reasons(schema, counts, minimum),
             *_unacceptable(request, schema, counts),
-            *self._weightless(_trained_kinds(schema, counts)),
+            *self._weightless(_trained_kinds(schema, counts), schema.items),
             *(self._none_chosen(request, schema) if counts.unlabeled else ()),
         )
         annotated = project_tasks.trainable((*tasks.labeled, *tasks.unplaced), ledger)
@@ -85,7 +87,9 @@ class Readiness:
         status = self._status(found, reasons, warnings, counts)
         found_out = left_out.left_out(schema, annotated)
         missing = first_training.images_missing(schema, counts, minimum)
-        return replace(status, left_out=found_out, skipped=skipped, missing=missing)
+        return replace(
+            status, left_out=found_out, skipped=skipped, missing=missing, items=schema.items
+        )
 
     def require(self, request: JobRequest, *, count: bool = True) -> None:
         """Check that a job may start.
@@ -113,8 +117,8 @@ class Readiness:
             case Mode.UNDO | Mode.AUDITING | Mode.RELABELING:
                 return ()
 
-    def _weightless(self, kinds: Collection[TaskKind]) -> tuple[Reason, ...]:
-        missing = [exc for kind in kinds if (exc := self.missing_weights(kind))]
+    def _weightless(self, kinds: Collection[TaskKind], items: ItemKind) -> tuple[Reason, ...]:
+        missing = [exc for kind in kinds if (exc := self.missing_weights(kind, items))]
         return tuple(_reason(ReasonCode.NO_BASE_WEIGHTS, exc) for exc in missing)
 
     def _at_a_glance(self, request: JobRequest) -> tuple[Reason, ...]:
@@ -122,10 +126,10 @@ class Readiness:
         schema = self._schema(request.project)
         kinds = {control.kind for control in schema.controls}
         unfit = _unacceptable(request, schema)
-        nothing_left = () if self._unlabeled(request) else (NOTHING_LEFT,)
-        weightless = self._weightless(kinds)
+        done = () if self._unlabeled(request) else (nothing_left(schema.items),)
+        weightless = self._weightless(kinds, schema.items)
         untrainable = weightless if len(weightless) == len(kinds) else ()
-        return (*unfit, *nothing_left, *untrainable)
+        return (*unfit, *done, *untrainable)
 
     def _no_images(self, request: JobRequest) -> tuple[Reason, ...]:
         """Return the reasons against a job that only needs unlabeled images."""
@@ -144,7 +148,7 @@ class Readiness:
 
     def _nothing_left(self, request: JobRequest, schema: LabelSchema) -> tuple[Reason, ...]:
         if not self._unlabeled(request):
-            return (NOTHING_LEFT,)
+            return (nothing_left(schema.items),)
         return self._none_chosen(request, schema)
 
     def _none_chosen(self, request: JobRequest, schema: LabelSchema) -> tuple[Reason, ...]:
@@ -154,7 +158,7 @@ class Readiness:
         skipped = self.label_studio.skipped_tasks(project, schema) if request.skipped else ()
         if not chosen or any(ref.task in chosen for ref in chain(waiting, skipped)):
             return ()
-        return (preconditions.none_chosen(len(chosen)),)
+        return (none_chosen(len(chosen)),)
 
     def _outdated(self, project: ProjectId, schema: LabelSchema) -> tuple[str, ...]:
         current = self.versions.current(project)

@@ -26,7 +26,7 @@ from backend.services import audits, project_tasks
 from backend.services.prediction.inference import Predictor
 from backend.services.reporting import sections
 from backend.services.training.dataset import Dataset, answered, load_dataset
-from backend.services.training.train import Trainer
+from backend.services.training.train import Models, Trainer
 
 RANDOM_SHARE = 0.2
 """Share of the picks that are unlabeled images of the audit sample, while there are any."""
@@ -61,12 +61,14 @@ class Suggestions:
             people = everyone.only(request.task_ids) if request.task_ids else everyone
         ledger = self.ledgers.load(request.project)
         version = self._version(request, schema)
-        backbone = version.backbone if version else self.extractor.backbone
+        # first, because a version may hold the encoder that embeds its texts
+        models = self.trainer.load(schema, version, self.versions) if version else None
+        backbone = version.backbone if version else ""
         dataset, unreadable = load_dataset(
             self.extractor, schema, people, ledger, progress, backbone
         )
         with steps(Step.PREDICT):
-            predicted = self._predicted(version, dataset, progress)
+            predicted = self._predicted(models, dataset, progress) if models else None
             waiting = audits.waiting(ledger, people)
             chosen = choose(dataset, predicted, request.count, self.seed, waiting)
         with steps(Step.PUSH):
@@ -74,12 +76,13 @@ class Suggestions:
             show(self.label_studio, request.project, name, chosen)
         return sections.of_selection_job(
             self.extractor,
-            reason=f"{len(chosen)} images to label next",
+            reason=f"{len(chosen)} {schema.items.plural} to label next",
             tasks=everyone,
+            items=schema.items.plural,
             unreadable=unreadable,
             spent=steps.seconds,
-            backbone=backbone,
-            chosen_by=name or "typical images, no model yet",
+            backbone=dataset.unlabeled.backbone,
+            chosen_by=name or f"typical {schema.items.plural}, no model yet",
             picks=[
                 {"task": pick.task, "cluster": pick.cluster, "random": pick.random}
                 for pick in chosen
@@ -92,11 +95,8 @@ class Suggestions:
         return current if current and not preconditions.model_fits(schema, current) else None
 
     def _predicted(
-        self, version: ModelVersion | None, dataset: Dataset, progress: Progress
-    ) -> ProjectPredictions | None:
-        if version is None:
-            return None
-        models = self.trainer.load(dataset.schema, version, self.versions)
+        self, models: Models, dataset: Dataset, progress: Progress
+    ) -> ProjectPredictions:
         return self.predictor.predict(dataset.schema, models, dataset.unlabeled, progress)[0]
 
 

@@ -20,6 +20,7 @@ from backend.domain.schema import LabelSchema
 from backend.domain.side_cars import FolderFile, Skipped, SyncReport
 from backend.label_studio import codec, labeling_config
 from backend.policies import side_cars
+from backend.policies.item_checks import images_only
 from backend.ports.folders import ImageFolder, SyncProgress
 from backend.ports.label_studio import ProjectReader, TaskResults
 from backend.ports.stores import Ledgers
@@ -95,6 +96,8 @@ class Synchronization:
             BadInput: when the folder or the labeling config cannot be used.
         """
         schema = labeling_config.parse(self.label_studio.project(project).label_config)
+        if unfit := images_only(schema, "folders are synchronized"):
+            raise BadInput(unfit[0].message, unfit[0].hint)
         progress("listing the folder", 0, 1)
         files = {file.path: file for file in folder.files()}
         tasks = self._tasks(project, schema, folder, progress)

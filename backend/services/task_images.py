@@ -24,6 +24,7 @@ def extract(
     """
     images, unreadable = extractor.extract(refs, progress, backbone)
     others: dict[str, ImageBatch] = {}
+    backbone = images.backbone  # one that was fitted to the first texts serves the others, too
     for position, tag in enumerate(schema.images[1:], start=1):
         more, lost = extractor.extract([ref.at(position) for ref in refs], progress, backbone)
         others[tag.name] = more

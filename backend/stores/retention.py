@@ -28,6 +28,7 @@ _UNUSED = (
     "features/*.damaged-*",
     "images/damaged-*",
     "projects/*/damaged-*",
+    "texts/damaged-*",
     "weights/damaged-*",
 )
 """Caches that are recomputed, and damaged files that were set aside."""

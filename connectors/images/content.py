@@ -15,10 +15,14 @@ _DISK_FULL: Final = {errno.ENOSPC, errno.EDQUOT}
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of one image: seconds to fetch it, retries included, and bytes."""
+    """Limits of one image: seconds to fetch it, retries included, and bytes.
+
+    `web_pages` allows HTML, which is no image: a server sends it in place of one to say no.
+    """
 
     seconds: float = 30.0
     size: int = 64_000_000
+    web_pages: bool = False
 
 
 @dataclass(frozen=True, slots=True)

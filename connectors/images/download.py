@@ -217,7 +217,8 @@ class Downloader:
         _refuse_left_to_proxy(response, url)
         length = _header(response, "content-length")
         check_size(int(length) if length.isdigit() else 0, self._limits.size)
-        if _header(response, "content-type").startswith("text/html"):
+        is_page = _header(response, "content-type").startswith("text/html")
+        if is_page and not self._limits.web_pages:
             hint = _WEB_PAGE_LABEL_STUDIO if signed else _WEB_PAGE
             raise FetchFailed(f"{_server(url, signed)} sent a web page, not an image", hint)
         encoding = _header(response, "content-encoding").strip().lower()

@@ -53,7 +53,7 @@ class Shelf:
     backbone: str = "as computed"
     device: str = "cpu"
 
-    def choose(self, kinds, algorithm):
+    def choose(self, kinds, algorithm, items=None):
         return self.backbone
 
     def extract(self, refs: Sequence[ImageRef], progress, backbone=""):

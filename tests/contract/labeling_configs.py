@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 IMAGE = '<Image name="img" value="$image"/>'
+TEXT = '<Text name="txt" value="$text"/>'
 PAIR = '<Image name="left" value="$one"/><Image name="right" value="$two"/>'
 
 
@@ -188,7 +189,34 @@ CORPUS = {
         choices("c") + '<Polygon name="p" toName="img"/>' + shape("Labels", "l"), "c", "p l"
     ),
     "only polygons": written(shape("PolygonLabels", "p"), "", "p"),
-    "only a text": written(
-        choices("c", to="txt"), "", "c", image='<Text name="txt" value="$text"/>'
+    "a text": written(choices("c", to="txt"), "c", image=TEXT),
+    "a text with several choices": written(
+        choices("c", "cat dog", 'choice="multiple"', to="txt"), "c", image=TEXT
+    ),
+    "a text and names in it": written(
+        choices("c", to="txt") + shape("Labels", "l", "person place", to="txt"),
+        "c",
+        "l",
+        image=TEXT,
+    ),
+    "a text at an address": written(
+        choices("c", to="txt"), "c", image='<Text name="txt" value="$url" valueType="url"/>'
+    ),
+    "hypertext": written(
+        choices("c", to="txt"), "c", image='<HyperText name="txt" value="$html"/>'
+    ),
+    "two texts, a question each": written(
+        choices("a", to="txt") + choices("b", to="two"),
+        "a b",
+        image=TEXT + '<Text name="two" value="$other"/>',
+    ),
+    "a text and hypertext": written(
+        choices("a", to="txt") + choices("b", to="two"),
+        "a",
+        "b",
+        image=TEXT + '<HyperText name="two" value="$other"/>',
+    ),
+    "only names in a text": written(
+        shape("Labels", "l", "person place", to="txt"), "", "l", image=TEXT
     ),
 }

@@ -23,7 +23,12 @@ interface = pytest.importorskip("label_studio_sdk.label_interface.interface")
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = "lib/python*/site-packages/label_studio/annotation_templates/**/config.y*ml"
-LEARNED = {"Choices", "RectangleLabels"}
+LEARNED = {
+    "Image": {"Choices", "RectangleLabels"},
+    "Text": {"Choices"},
+    "HyperText": {"Choices"},
+}
+"""Controls that are learned, by the object tag that they are about."""
 V1 = VersionName("al-0001-aaaa")
 
 
@@ -81,26 +86,26 @@ def test_what_is_learned_of_our_own_configs_is_what_we_say(name: str):
 @EACH
 def test_every_control_of_the_sdk_is_learned_or_named(config: str):
     theirs = interface.LabelInterface(config)
-    about_images = {one.name for one in theirs.objects if one.tag == "Image"}
+    tags = {one.name: one.tag for one in theirs.objects}
     schema = parsed(config)
-    if not about_images or schema is None:
-        plain = [one for one in theirs.controls if is_plain(one, about_images)]
-        assert not plain, "a plain question about an image is always learned"
+    if schema is None:
+        plain = [one for one in theirs.controls if is_plain(one, tags)]
+        assert not plain, "a plain question about an image or a text is always learned"
         return
     known = learned_names(schema) | schema.unlearned_names
     assert {one.name for one in theirs.controls} <= known
+    of_the_kind = {name: tag for name, tag in tags.items() if tag.lower() == schema.items}
     for one in theirs.controls:
-        if is_plain(one, about_images):
+        if is_plain(one, of_the_kind):
             assert one.name in learned_names(schema)
 
 
-def is_plain(control: object, images: set[str]) -> bool:
-    """Whether a control asks about one image, without conditions or options from the data."""
+def is_plain(control: object, objects: Mapping[str, str]) -> bool:
+    """Whether a control asks about one object, without conditions or options from the data."""
     given = {name.lower(): value for name, value in control.attr.items()}
     return (
-        control.tag in LEARNED
+        control.tag in LEARNED.get(objects.get(control.to_name[0], ""), ())
         and len(control.to_name) == 1
-        and control.to_name[0] in images
         and not given.keys() & {"perregion", "peritem", "visiblewhen", "value"}
         and bool(control.labels)
     )

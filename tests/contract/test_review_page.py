@@ -5,8 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from backend.domain import texts
+from backend.domain.answers import ImageRef
 from backend.domain.errors import LabelStudioUnreachable
 from backend.domain.ids import Label, ProjectId
+from backend.domain.items import ItemKind
 from backend.settings import Settings
 from backend.web.app import create_app
 from tests.fakes.reviews import VERSION, a_review
@@ -67,6 +70,32 @@ def test_a_screen_has_the_surest_images_with_their_parts(client, review):
     assert images[0]["thumbnail"] == f"{PAGE}/images/1.jpg"
     cats = client.get(f"{PAGE}/screen?label=cat&from=0.5&skip=2").json["images"]
     assert [image["task"] for image in cats] == [6, 8, 10, 12, 14]
+
+
+def test_a_screen_of_texts_has_their_beginnings_as_plain_text(client, backend, review):
+    studio = backend.review.label_studio
+    long = "<script>alert(1)</script> " + 500 * "word "
+    for key, one in studio.predictions.items():
+        ref = ImageRef(key[0], texts.inline_address(long), kind=ItemKind.TEXT)
+        studio.predictions[key] = replace(one, image=ref)
+    answer = client.get(f"{PAGE}/screen")
+    assert answer.mimetype == "application/json"
+    shown = answer.json["images"][0]
+    assert "thumbnail" not in shown
+    assert shown["text"].startswith("<script>alert(1)</script> word")
+    assert len(shown["text"]) == texts.EXCERPT
+
+
+def test_the_page_of_a_project_of_texts_says_texts(client, backend, review):
+    config = (
+        '<View><Text name="t" value="$text"/>'
+        '<Choices name="c" toName="t"><Choice value="cat"/></Choices></View>'
+    )
+    projects = backend.label_studio.known
+    projects[PETS] = replace(projects[PETS], label_config=config)
+    page = client.get(PAGE).get_data(as_text=True)
+    assert 'data-noun="text"' in page
+    assert "Texts</th>" in page
 
 
 def test_thumbnails_are_images_of_tasks_of_the_project_only(client, review):

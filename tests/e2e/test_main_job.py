@@ -12,7 +12,9 @@ from backend.jobs.redis_keys import RedisKeys
 from backend.processes.embedded_redis import redis_url
 from connectors.label_studio.client import LabelStudioClient
 from tests.e2e.digits import LABELS, annotate, new_project
+from tests.e2e.label_studio_api import import_tasks
 from tests.e2e.rounds import Round, newest_job, shown, start_training
+from tests.fakes.texts import TEXTS, sentence
 from tests.integration.polling import eventually
 
 TABS = ["To be confirmed", "Hard examples", "Labeled", "Unlabeled"]
@@ -173,6 +175,38 @@ def test_pre_labeling_shows_an_earlier_version_again(confirmed_round, autolabel,
     now = shown(client, after.project.id)
     assert now.model_version == before.version
     assert {one["task"] for one in now.predictions} == after.waiting
+
+
+def test_texts_are_labeled_like_images_and_listed_in_tables(autolabel, client):
+    """A second project in the same scenario: texts in the data, half of them about dogs."""
+    project = client.projects.create("texts", TEXTS)["id"]
+    tasks = import_tasks(client, project, [{"text": sentence(number)} for number in range(40)])
+    about = {task: ("cat", "dog")[number % 2] for number, task in enumerate(tasks)}
+    assert autolabel.run("connect", project).returncode == 0
+    for task in tasks[:16]:
+        head = {"from_name": "c", "to_name": "t", "type": "choices"}
+        client.annotations.create(task, [{**head, "value": {"choices": [about[task]]}}])
+
+    job = autolabel.json("label", project)
+
+    assert job["state"] == "finished", job["reason"]
+    assert (job["report"]["predicted"], job["report"]["items"]) == (24, "texts")
+    assert job["report"]["backbone"].startswith("tfidf:")
+    now = shown(client, project)
+    found = {one["task"]: one["result"][0]["value"]["choices"] for one in now.predictions}
+    assert set(found) == set(tasks[16:])
+    assert sum(found[task] == [about[task]] for task in found) > 20
+    walls = [tab["data"] for tab in client.tabs.all(project) if "Confirm: " in tab["data"]["title"]]
+    assert {tab["title"] for tab in walls} == {"Confirm: cat", "Confirm: dog"}
+    assert not [tab for tab in walls if tab.get("type") == "grid"]
+    assert sorted(now.tabs["Confirm: dog"]) == sorted(t for t in found if found[t] == ["dog"])
+    asked = {"tasks": [{"id": 10**6, "data": {"text": sentence(77)}}], "label_config": TEXTS}
+    (new,) = autolabel.call("POST", "/predict", {**asked, "project": str(project)}).json()[
+        "results"
+    ]
+    assert new["result"][0]["value"] == {"choices": ["dog"]}
+    screen = autolabel.call("GET", f"/projects/{project}/review/screen").json()["images"]
+    assert {one["text"] for one in screen} <= {sentence(number) for number in range(40)}
 
 
 def test_a_class_short_of_images_is_refused_with_the_reason(autolabel, client, tmp_path):

@@ -12,6 +12,7 @@ from backend.domain.batches import ImageBatch, PredictionBatch
 from backend.domain.errors import NoWeights, UnreadableImage
 from backend.domain.geometry import Box
 from backend.domain.ids import Label, TaskId
+from backend.domain.items import ItemKind
 from backend.domain.jobs import Algorithm
 from backend.domain.schema import Control, TaskKind
 from backend.domain.steps import Step
@@ -43,7 +44,9 @@ class FakeFeatureExtractor:
     def remarks(self, backbone: str) -> Sequence[str]:
         return [f"embedded by {backbone or 'nobody'}"]
 
-    def choose(self, kinds: Collection[TaskKind], algorithm: Algorithm) -> str:
+    def choose(
+        self, kinds: Collection[TaskKind], algorithm: Algorithm, items: ItemKind = ItemKind.IMAGE
+    ) -> str:
         return self.precise if self.precise and algorithm is Algorithm.PRECISE else self.backbone
 
     def extract(
@@ -63,6 +66,15 @@ class FakeFeatureExtractor:
         ]
         features = features.reshape(len(good), 4)
         return ImageBatch(tuple(good), features, image_stats, self.extracted[-1]), bad
+
+    def augments(self, items: ItemKind) -> bool:
+        return True
+
+    def save_encoder(self, backbone: str, folder: Path) -> None:
+        """Do nothing: the encoder has no state."""
+
+    def load_encoder(self, backbone: str, folder: Path) -> None:
+        """Do nothing: the encoder has no state."""
 
     def extract_augmented(
         self,
@@ -131,7 +143,7 @@ class ParityFamily:
     training_sets: list[TrainingSet] = field(default_factory=list)
     missing: NoWeights | None = None
 
-    def check(self) -> None:
+    def check(self, items: ItemKind = ItemKind.IMAGE) -> None:
         if self.missing:
             raise self.missing
 

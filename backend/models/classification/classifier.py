@@ -72,7 +72,11 @@ class Classifier:
         return self.head.answer(self.control, np.concatenate(logits))
 
     def save(self, folder: Path) -> None:
-        """Write `head.safetensors`, `head.json` and, if tuned, `encoder.safetensors`."""
+        """Write `head.safetensors`, `head.json` and, if tuned, `encoder.safetensors`.
+
+        An encoder that was fitted to the texts of the project is written beside them.
+        """
         write(self.head, {"metrics": self.metrics, "notes": self.notes}, folder)
+        self.source.save(folder)
         if self.encoder is not None:
             self.encoder.save(folder)

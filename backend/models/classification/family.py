@@ -14,6 +14,7 @@ from backend.domain.arrays import Floats, Rows, Targets
 from backend.domain.batches import PredictionBatch
 from backend.domain.errors import BadInput
 from backend.domain.ids import Label
+from backend.domain.items import ItemKind
 from backend.domain.jobs import Algorithm
 from backend.domain.schema import Control, TaskKind
 from backend.domain.targets import multi_hot
@@ -28,6 +29,8 @@ from backend.models.embedding.backbones import Backbone, backbone, backbones, na
 from backend.models.embedding.encoders import check
 from backend.models.folds import stratified
 from backend.models.link_functions import link_of
+from backend.models.texts.availability import check as check_text_encoder
+from backend.models.texts.names import is_text_encoder
 from backend.ports.model_family import TrainingSet
 from backend.settings import Settings
 
@@ -44,13 +47,15 @@ class ClassifierFamily:
 
     Attributes:
         tuning: how `precise` fine-tunes the backbone; None if it does not.
-        check_backbone: raises NoWeights when the backbone's weights are missing.
-        joined: the backbones of a name; None where the only one is that of `tuning`.
+        check_backbone: raises NoWeights when the weights of the encoder of images, or of texts,
+            are missing.
+        joined: the backbones of a name, none where it embeds texts; None where the only one is that
+            of `tuning`.
         extractor: opens the extractor for images that another encoder has embedded.
     """
 
     tuning: FinetuneConfig | None = None
-    check_backbone: Callable[[], None] = lambda: None
+    check_backbone: Callable[[ItemKind], None] = lambda _: None
     joined: Callable[[str], Sequence[Backbone]] | None = None
     extractor: Callable[[], Features] | None = None
 
@@ -58,9 +63,9 @@ class ClassifierFamily:
     def kinds(self) -> frozenset[TaskKind]:
         return frozenset({TaskKind.SINGLE, TaskKind.MULTI})
 
-    def check(self) -> None:
+    def check(self, items: ItemKind = ItemKind.IMAGE) -> None:
         """Check that features can be computed; a head needs no weights to start from."""
-        self.check_backbone()
+        self.check_backbone(items)
 
     def fit(self, training_set: TrainingSet) -> Classifier:
         """Learn the labels used in `training_set.train`; all others get probability 0.
@@ -124,6 +129,7 @@ class ClassifierFamily:
         if not known.labels:
             raise BadInput(f"the model knows no label of '{control.name}'", "Train a new one")
         source = FeatureSource(backbone, self.extractor)
+        source.load(folder)
         model = Classifier(control, known, about["metrics"], about["notes"], source=source)
         tuning = self._tuning(backbone)
         if tuning is None or not (folder / ENCODER_FILE).is_file():
@@ -153,8 +159,9 @@ class ClassifierFamily:
         return slug(self._backbones(name))
 
     def _tuning(self, name: str) -> FinetuneConfig | None:
-        """Return how to fine-tune a backbone, the first one of several joined ones."""
-        return replace(self.tuning, backbone=self._backbones(name)[0]) if self.tuning else None
+        """Return how to fine-tune a backbone, the first one of several; None for texts."""
+        found = self._backbones(name)
+        return replace(self.tuning, backbone=found[0]) if self.tuning and found else None
 
 
 def classifier_family(
@@ -164,14 +171,21 @@ def classifier_family(
     return ClassifierFamily(
         FinetuneConfig(backbone(settings), device, settings.max_image_megapixels),
         partial(_check, settings),
-        partial(backbones, settings=settings),
+        partial(_of_images, settings),
         extractor,
     )
 
 
-def _check(settings: Settings) -> None:
+def _check(settings: Settings, items: ItemKind) -> None:
+    if items.is_text:
+        check_text_encoder(settings.text_encoder)
+        return
     for one in backbones(named(settings), settings):
         check(one, settings.data_dir)
+
+
+def _of_images(settings: Settings, name: str) -> Sequence[Backbone]:
+    return () if is_text_encoder(name) else backbones(name, settings)
 
 
 def _finite(name: str, value: float) -> Mapping[str, float]:

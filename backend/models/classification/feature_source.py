@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from backend.domain.answers import ImageRef, NoPrediction
@@ -25,6 +26,10 @@ class Features(Protocol):
         progress: Progress,
         backbone: str = "",
     ) -> tuple[ImageBatch, Sequence[NoPrediction]]: ...
+
+    def save_encoder(self, backbone: str, folder: Path) -> None: ...
+
+    def load_encoder(self, backbone: str, folder: Path) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,20 @@ class FeatureSource:
             message = f"features of {images.backbone}, not of {self.backbone}"
             raise BadInput(message, "Train again, or embed the images by that encoder")
         return self._embedded(self.extractor(), images, progress)
+
+    def save(self, folder: Path) -> None:
+        """Write the encoder into the folder of a model, where it was fitted to the project."""
+        if self.extractor:
+            self.extractor().save_encoder(self.backbone, folder)
+
+    def load(self, folder: Path) -> None:
+        """Read the encoder from the folder of a model, where it was fitted to the project.
+
+        Raises:
+            BadInput: when it is missing or damaged.
+        """
+        if self.extractor:
+            self.extractor().load_encoder(self.backbone, folder)
 
     def _embedded(self, extractor: Features, images: ImageBatch, progress: Progress) -> Floats:
         if images.augmentation:

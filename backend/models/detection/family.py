@@ -12,6 +12,7 @@ from backend.domain.answers import ImageRef, Regions
 from backend.domain.arrays import Floats
 from backend.domain.errors import UnreadableImage
 from backend.domain.ids import Label
+from backend.domain.items import ItemKind
 from backend.domain.jobs import Algorithm
 from backend.domain.schema import Control, TaskKind
 from backend.domain.steps import Step
@@ -80,7 +81,7 @@ class DetectorFamily:
     def kinds(self) -> frozenset[TaskKind]:
         return frozenset({TaskKind.DETECTION})
 
-    def check(self) -> None:
+    def check(self, items: ItemKind = ItemKind.IMAGE) -> None:  # noqa: ARG002 - boxes are on images
         self.engine.check()
 
     def fit(self, training_set: TrainingSet) -> Detector:

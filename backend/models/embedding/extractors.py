@@ -10,6 +10,7 @@ from pathlib import Path
 from backend.domain.answers import ImageRef, NoPrediction
 from backend.domain.batches import ImageBatch
 from backend.domain.geometry import Box
+from backend.domain.items import ItemKind
 from backend.domain.jobs import Algorithm
 from backend.domain.schema import TaskKind
 from backend.domain.steps import Step
@@ -72,7 +73,12 @@ class EncoderExtractors:
     def device(self) -> str:
         return compute_device(self._settings.device)
 
-    def choose(self, kinds: Collection[TaskKind], algorithm: Algorithm) -> str:
+    def choose(
+        self,
+        kinds: Collection[TaskKind],
+        algorithm: Algorithm,
+        items: ItemKind = ItemKind.IMAGE,  # noqa: ARG002 - of the port; all items here are images
+    ) -> str:
         """Return the encoder to train on; only classifiers are trained on its features."""
         if algorithm is Algorithm.FAST or not set(kinds) - {TaskKind.DETECTION}:
             return self.backbone
@@ -103,6 +109,15 @@ class EncoderExtractors:
 
     def uncached(self, refs: Sequence[ImageRef], backbone: str) -> int:
         return self.named(backbone).uncached(refs)
+
+    def augments(self, items: ItemKind) -> bool:
+        return items is ItemKind.IMAGE
+
+    def save_encoder(self, backbone: str, folder: Path) -> None:
+        """Do nothing: encoders of images are published."""
+
+    def load_encoder(self, backbone: str, folder: Path) -> None:
+        """Do nothing: encoders of images are opened by their names."""
 
     def extract_augmented(
         self,

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from backend.domain.items import ItemKind
 from backend.domain.schema import Control, TaskKind
 from backend.models.calibration import ScoreCalibration
 from backend.models.detection.engine import Network
@@ -26,8 +27,8 @@ class FamilyWithImports:
     def kinds(self) -> frozenset[TaskKind]:
         return self.trained.kinds
 
-    def check(self) -> None:
-        self.trained.check()
+    def check(self, items: ItemKind = ItemKind.IMAGE) -> None:
+        self.trained.check(items)
 
     def fit(self, training_set: TrainingSet) -> Model:
         return self.trained.fit(training_set)

@@ -8,6 +8,7 @@ import numpy as np
 from backend.domain.answers import Answer, Regions
 from backend.domain.arrays import Floats, Targets
 from backend.domain.batches import ImageBatch, PredictionBatch
+from backend.domain.items import ItemKind
 from backend.domain.schema import Control
 from backend.domain.targets import multi_hot
 
@@ -30,6 +31,11 @@ class Evidence:
     views: Mapping[int, PredictionBatch] = field(default_factory=dict[int, PredictionBatch])
     crops: Floats | None = None
     labeled_crops: Floats | None = None
+
+    @property
+    def items(self) -> str:
+        """What is compared: `images` or `texts`."""
+        return self.images.refs[0].kind.plural if self.images.refs else ItemKind.IMAGE.plural
 
     @property
     def predicted(self) -> Targets:

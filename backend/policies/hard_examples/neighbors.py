@@ -32,7 +32,7 @@ def differs_from_neighbors(evidence: Evidence) -> Iterable[HardReason]:
         verb, share = ("lack", 1 - votes[i, k]) if predicted[i, k] else ("say", votes[i, k])
         name = evidence.control.labels[k]
         count = f"{round(NEIGHBORS * float(share))} of {NEIGHBORS} {verb} '{name}'"
-        return f"answer differs from similar labeled images ({count})"
+        return f"answer differs from similar labeled {evidence.items} ({count})"
 
     yield HardReason(2, np.clip(against, 0, 1), describe)
 
@@ -68,14 +68,15 @@ def unlike_its_label(evidence: Evidence) -> Iterable[HardReason]:
             label[rows] = np.where(far > strength[rows], k, label[rows])
             strength[rows] = np.maximum(strength[rows], far)
     labels = evidence.control.labels
-    yield HardReason(3, strength, lambda i: f"unlike the labeled '{labels[int(label[i])]}' images")
+    items = evidence.items
+    yield HardReason(3, strength, lambda i: f"unlike the labeled '{labels[int(label[i])]}' {items}")
 
 
 def far_from_all(evidence: Evidence) -> Iterable[HardReason]:
     """Score the distance to every labeled image (ModelArts' anomaly_detection_mining, 30)."""
     if len(evidence.labeled) > NEIGHBORS:
         strength = _farness(evidence.images.features, evidence.labeled.features)
-        yield HardReason(30, strength, lambda _: "far from all labeled images")
+        yield HardReason(30, strength, lambda _: f"far from all labeled {evidence.items}")
 
 
 def differs_from_its_twin(evidence: Evidence) -> Iterable[HardReason]:

@@ -1,10 +1,11 @@
-"""The general meaning of each reason number, for counts over many images.
+"""The general meaning of each reason number, for counts over many images or texts.
 
 The sentences of the criteria are about one image: its label, its figures, how it is unusual.
 """
 
 from collections.abc import Mapping
 
+from backend.domain.items import ItemKind
 from backend.policies.hard_examples.confidence import CLOSE, LOW_CONFIDENCE
 from backend.policies.hard_examples.consistency import AUGMENTATIONS
 
@@ -32,3 +33,8 @@ PHRASES: Mapping[int, str] = {
     30: "far from all labeled images",
     CLOSE: "top labels close, or undecided about one",
 }
+
+
+def phrase(number: int, items: ItemKind) -> str:
+    """Return what a reason means of images, or of texts."""
+    return PHRASES[number].replace("image", items.noun)

@@ -61,6 +61,7 @@ class ConsistencyCheck:
         return {
             name: tuple(self._trials(training_set, trained.models[name], progress))
             for name, training_set in trained.training_sets.items()
+            if self._are_augmented(training_set.held_out)
         }
 
     def views(
@@ -82,7 +83,7 @@ class ConsistencyCheck:
         """
         plain = predicted.predictions[control.name]
         rows = self._least_certain(control, plain)
-        if not rows:
+        if not rows or not self._are_augmented(predicted.images):
             return {}
         found: dict[int, PredictionBatch] = {}
         for number in (trial.number for trial in trials if trial.used):
@@ -90,6 +91,9 @@ class ConsistencyCheck:
                 seen = self._predict(control, model, number, progress, predicted.images.take(rows))
                 found[number] = plain.with_rows(rows, seen)
         return found
+
+    def _are_augmented(self, images: ImageBatch) -> bool:
+        return all(self.extractor.augments(kind) for kind in {ref.kind for ref in images.refs})
 
     def _trials(
         self, training_set: TrainingSet, model: Model, progress: Progress

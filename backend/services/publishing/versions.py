@@ -53,6 +53,7 @@ class VersionPublisher:
                 promoted=promoted.yes,
                 reason=promoted.reason,
                 augmentations=trials,
+                items=round_.schema.items,
             )
 
         return self.versions.publish(

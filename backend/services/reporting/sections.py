@@ -11,6 +11,7 @@ from backend.domain.answers import HardExample, ImageRef, LabeledImage, NoPredic
 from backend.domain.arrays import Floats
 from backend.domain.faults import faults_of
 from backend.domain.ids import TaskId, VersionName
+from backend.domain.items import ItemKind
 from backend.domain.jobs import JobResult, Mode
 from backend.domain.json import JsonObject
 from backend.domain.metrics import metrics_to_json
@@ -18,7 +19,7 @@ from backend.domain.steps import TIMED_STEPS, Step
 from backend.domain.versions import ModelVersion
 from backend.policies import left_out
 from backend.policies.hard_examples.consistency import AUGMENTATIONS, reason_unused
-from backend.policies.hard_examples.reasons import PHRASES
+from backend.policies.hard_examples.reasons import phrase
 from backend.policies.label_issues import LabelIssue
 from backend.ports.images import ExtractionLog
 from backend.services import project_tasks
@@ -49,11 +50,12 @@ def of_round(
     """
     return {
         "shown": publication.shown,
+        "items": round_.schema.items.plural,
         "task_kind": "+".join(dict.fromkeys(kind.value for kind in version.kinds.values())),
         **_of_dataset(round_.dataset, version),
         "left_out": _left_out(round_),
         "unlabeled": len(round_.tasks.unlabeled),
-        **_of_predictions(assessment, publication),
+        **_of_predictions(assessment, publication, round_.schema.items),
         **_of_unreadable((*round_.unreadable, *assessment.unreadable)),
         "augmentations": _augmentations(version),
         "metrics": metrics_to_json(version.metrics),
@@ -82,12 +84,14 @@ def _left_out(round_: LabelingRound) -> list[JsonObject]:
     return [asdict(one) for one in left_out.left_out(round_.schema, usable)]
 
 
-def _of_predictions(assessment: Assessment, publication: Publication) -> JsonObject:
+def _of_predictions(
+    assessment: Assessment, publication: Publication, items: ItemKind
+) -> JsonObject:
     return {
         "predicted": publication.predictions.predicted,
         "hard": len(assessment.hard),
         "hardest": [_hard(example) for example in _worst(assessment.hard)],
-        "hard_reasons": hard_reasons(assessment.hard),
+        "hard_reasons": hard_reasons(assessment.hard, items),
         "withheld": len(assessment.predicted.images),
         "dropped": [_slot(slot) for slot in publication.predictions.dropped],
         "confidence_histogram": _histogram(assessment.predicted.score),
@@ -155,13 +159,15 @@ def hardest(assessment: Assessment) -> list[ImageRef]:
     return [refs[example.task] for example in _worst(assessment.hard)]
 
 
-def hard_reasons(hard: Mapping[TaskId, HardExample]) -> list[JsonObject]:
-    """Count the images of each reason, most frequent first."""
+def hard_reasons(
+    hard: Mapping[TaskId, HardExample], items: ItemKind = ItemKind.IMAGE
+) -> list[JsonObject]:
+    """Count the images, or texts, of each reason, most frequent first."""
     counts = Counter(
         number for example in hard.values() for number in {number for number, _ in example.reasons}
     )
     return [
-        {"number": number, "words": PHRASES[number], "images": images}
+        {"number": number, "words": phrase(number, items), "images": images}
         for number, images in counts.most_common()
     ]
 

@@ -9,7 +9,8 @@ from typing import Any, cast
 
 from flask import Blueprint, Response, abort, render_template, request, send_file, url_for
 
-from backend.domain.answers import Prediction
+from backend.domain import texts
+from backend.domain.answers import ImageRef, Prediction
 from backend.domain.errors import AutolabelError, BadInput
 from backend.domain.geometry import to_percent
 from backend.domain.ids import Label, ProjectId, TaskId, VersionName
@@ -74,6 +75,7 @@ def page(project: int) -> str:
             }
             for one in schema.controls
         },
+        items=schema.items,
         account=_account(),
         reviewer=reviewer(),
     )
@@ -169,7 +171,7 @@ def _image(project: int, prediction: Prediction) -> Mapping[str, Any]:
     return {
         "task": task,
         "confidence": confidence(prediction),
-        "thumbnail": url_for("review.thumbnail", project=project, task=task),
+        **_shown(project, prediction.image),
         "parts": [
             {
                 "control": part.control,
@@ -179,6 +181,13 @@ def _image(project: int, prediction: Prediction) -> Mapping[str, Any]:
             for part in parts(prediction.answers)
         ],
     }
+
+
+def _shown(project: int, ref: ImageRef) -> Mapping[str, str]:
+    """Return the address of a small copy of an image, or the beginning of a text."""
+    if ref.kind.is_text:
+        return {"text": texts.excerpt(ref.uri)}
+    return {"thumbnail": url_for("review.thumbnail", project=project, task=ref.task)}
 
 
 def _decision(value: object) -> tuple[TaskId, ReviewDecision]:

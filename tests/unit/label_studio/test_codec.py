@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend.domain import texts
 from backend.domain.answers import (
     Choices,
     Gap,
@@ -13,6 +14,7 @@ from backend.domain.answers import (
     Unanswered,
 )
 from backend.domain.geometry import Box
+from backend.domain.items import ItemKind
 from backend.label_studio import codec, labeling_config
 
 CHOICES = labeling_config.parse(
@@ -250,3 +252,27 @@ def test_the_key_of_an_answer_ignores_the_order_of_labels_and_empty_answers():
 def test_no_choice_at_all_is_an_empty_result():
     sent = codec.serialize(Prediction(ImageRef(7, "x"), {"c": Choices(())}, 0.9, "v"), CHOICES)
     assert sent["result"] == []
+
+
+TEXTS = """<View><Text name="t" value="$text"/>
+<Choices name="c" toName="t"><Choice value="spam"/><Choice value="ham"/></Choices></View>"""
+
+
+def test_a_text_of_the_data_needs_no_address():
+    schema = labeling_config.parse(TEXTS)
+    ref = codec.image_ref({"id": 7, "data": {"text": "http://x.org <b>now</b>"}}, schema)
+    assert texts.inline_text(ref.uri) == "http://x.org <b>now</b>"
+    assert ref.kind is ItemKind.TEXT
+    assert codec.image_ref({"id": 7, "data": {"text": " "}}, schema).uri == ""
+
+
+def test_hypertext_of_the_data_loses_its_markup():
+    schema = labeling_config.parse(TEXTS.replace("<Text", "<HyperText"))
+    ref = codec.image_ref({"id": 7, "data": {"text": "<b>Buy</b> now"}}, schema)
+    assert texts.inline_text(ref.uri) == "Buy now"
+
+
+def test_a_text_at_an_address_keeps_it():
+    schema = labeling_config.parse(TEXTS.replace("/>", ' valueType="url"/>', 1))
+    ref = codec.image_ref({"id": 7, "data": {"text": "https://x.org/1.txt"}}, schema)
+    assert (ref.uri, ref.kind) == ("https://x.org/1.txt", ItemKind.TEXT)

@@ -1,7 +1,8 @@
 import pytest
 
 from backend.domain.errors import UnsupportedConfig
-from backend.domain.schema import ShowWhen, TaskKind
+from backend.domain.items import ItemKind
+from backend.domain.schema import ImageTag, ShowWhen, TaskKind
 from backend.label_studio import labeling_config
 
 CHOICES = """<View><Image name="img" value="$photo"/>
@@ -43,8 +44,19 @@ def test_an_unsupported_control_is_named_in_a_warning():
     [
         ("", "not readable XML"),
         ("<View>", "not readable XML"),
-        ("<View/>", "no <Image> tag"),
-        ('<View><Text name="t" value="$text"/></View>', "no <Image> tag"),
+        ("<View/>", "no <Image> or <Text> tag"),
+        ('<View><Audio name="t" value="$a"/></View>', "no <Image> or <Text> tag"),
+        ('<View><Text name="t" value="$text"/></View>', "a config without controls"),
+        (
+            '<View><Text name="t" value="Hello"/>'
+            '<Choices name="c" toName="t"><Choice value="a"/></Choices></View>',
+            "names no task data",
+        ),
+        (
+            '<View><Text name="t" value="$text"/>'
+            '<Labels name="l" toName="t"><Label value="Person"/></Labels></View>',
+            "spans of text cannot be learned",
+        ),
         ('<View><Image name="i" value="$image"/></View>', "a config without controls"),
         (
             '<View><Image name="i" value="$image"/><BrushLabels name="b" toName="i"/></View>',
@@ -64,6 +76,37 @@ def test_an_unsupported_config_is_refused_in_words(config: str, words: str):
     with pytest.raises(UnsupportedConfig, match=r"Use <Image>|Give it") as refusal:
         labeling_config.parse(config)
     assert words in refusal.value.message
+
+
+def texts(inside: str, data: str = '<Text name="txt" value="$text"/>'):
+    return labeling_config.parse(f"<View>{data}{inside}</View>")
+
+
+def test_choices_about_a_text_are_read_like_those_about_an_image():
+    read = texts('<Choices name="c" toName="txt" choice="multiple"><Choice value="a"/></Choices>')
+    (control,) = read.controls
+    assert (control.image, control.kind, control.labels) == ("txt", TaskKind.MULTI, ("a",))
+    assert (read.items, read.data_key) == (ItemKind.TEXT, "text")
+    assert read.images == (ImageTag("txt", "$text", ItemKind.TEXT, is_address=False),)
+
+
+def test_a_text_is_fetched_only_where_its_tag_says_that_the_value_is_an_address():
+    inside = '<Choices name="c" toName="txt"><Choice value="a"/></Choices>'
+    linked = texts(inside, '<HyperText name="txt" value="$page" valueType="url"/>')
+    assert linked.images == (ImageTag("txt", "$page", ItemKind.HYPERTEXT, is_address=True),)
+    assert linked.items is ItemKind.HYPERTEXT
+    assert not texts(inside, '<Text name="txt" value="$t" valueType="text"/>').images[0].is_address
+
+
+def test_of_images_and_texts_a_project_is_learned_of_its_images():
+    data = '<Text name="txt" value="$text"/><Image name="img" value="$image"/>'
+    about_text = '<Choices name="a" toName="txt"><Choice value="x"/></Choices>'
+    read = texts(about_text + labels("Choices", "b", "x"), data)
+    assert [control.name for control in read.controls] == ["b"]
+    (warning,) = read.warnings
+    assert "it is about <Text name='txt'>, and the other questions are about images" in warning
+    polygons = labels("PolygonLabels", "p", "x")
+    assert [one.name for one in texts(about_text + polygons, data).controls] == ["a"]
 
 
 def test_choices_on_each_region_are_left_alone():

@@ -3,8 +3,9 @@ from datetime import UTC, datetime
 
 from backend.domain.errors import Reason, ReasonCode
 from backend.domain.ids import ControlName, Label, ProjectId, VersionName
+from backend.domain.items import ItemKind
 from backend.domain.projects import LabelCount
-from backend.domain.schema import Control, LabelSchema, TaskKind
+from backend.domain.schema import Control, ImageTag, LabelSchema, TaskKind
 from backend.domain.versions import ModelVersion
 from backend.policies.preconditions import (
     Counts,
@@ -12,7 +13,6 @@ from backend.policies.preconditions import (
     incomplete,
     model_fits,
     new_labels,
-    none_chosen,
     reasons,
     warnings,
 )
@@ -230,10 +230,23 @@ def test_a_version_that_learned_nothing_fits_no_project():
     assert reason.hint
 
 
-def test_chosen_tasks_of_which_none_is_unlabeled_are_refused_by_their_number():
-    assert none_chosen(1).message == "the chosen task is labeled or skipped"
-    assert none_chosen(3).message == "none of the 3 chosen tasks is unlabeled"
-    assert none_chosen(3).hint == "Choose tasks that nobody labeled or skipped"
+def test_a_project_of_texts_is_told_about_texts():
+    texts = (ImageTag("t", "$text", ItemKind.TEXT, is_address=False),)
+    asked = LabelSchema("text", (control(PETS, "cat", "dog"),), images=texts)
+    few = Counts(counts(PETS, dog=3), 3, 0, 2)
+    words = [reason.text for reason in reasons(asked, few, Minimum(2, 5))]
+    words += warnings(asked, Counts(counts(PETS, dog=6, cat=6), 12, 3, 2), Minimum(2, 5))
+    assert not [one for one in words if "image" in one]
+    assert any("class 'dog' has 3 of 5 texts" in one for one in words)
+    assert any("no unlabeled text left (3 labeled)" in one for one in words)
+
+
+def test_a_version_trained_on_images_does_not_fit_texts():
+    texts = (ImageTag("t", "$text", ItemKind.HYPERTEXT),)
+    asked = LabelSchema("text", (control(PETS, "cat"),), images=texts)
+    (reason,) = model_fits(asked, version(TaskKind.SINGLE, "cat"))
+    assert "it was trained on images, the project asks about texts" in reason.message
+    assert not model_fits(asked, replace(version(TaskKind.SINGLE, "cat"), items=ItemKind.TEXT))
 
 
 def test_a_label_that_was_added_keeps_no_version_from_predicting_the_others():

@@ -1,7 +1,7 @@
 """Models from elsewhere become versions: their kind and labels must fit, or be mapped."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -9,9 +9,11 @@ import pytest
 from backend.cli.versions import import_lines, read_map
 from backend.domain.errors import BadInput, Refused
 from backend.domain.ids import ControlName, Label, ProjectId
+from backend.domain.items import ItemKind
 from backend.domain.jobs import Mode
 from backend.domain.schema import TaskKind
 from backend.domain.version_names import TRAINED, control_folder
+from backend.services.model_export import ExportFormat, ModelExport
 from backend.services.model_import import ModelImport
 from backend.services.training.train import CALIBRATED_FROM
 from backend.stores.versions import VersionStore
@@ -233,3 +235,38 @@ def test_a_project_that_nobody_labeled_is_pre_labeled(tmp_path):
     assert report["predicted"] == 40
     assert {name for _, name in world.label_studio.predictions} == {version.name}
     assert world.label_studio.model_version == version.name
+
+
+TEXTS = """<View><Text name="t" value="$text"/><Choices name="c" toName="t">
+<Choice value="cat"/><Choice value="dog"/></Choices></View>"""
+
+
+def test_a_model_from_elsewhere_is_refused_for_texts_by_name(tmp_path):
+    with pytest.raises(Refused, match="for images only, and this project has texts"):
+        Scene(tmp_path, TEXTS).run()
+
+
+def test_a_version_of_another_project_fits_only_where_both_have_texts(tmp_path):
+    def write(folder):
+        control_folder(folder, CONTROL).mkdir()
+
+    versions = VersionStore(tmp_path / "other")
+    card = replace(a_version(), items=ItemKind.TEXT)
+    card = replace(card, kinds={CONTROL: TaskKind.SINGLE}, labels={CONTROL: ("cat", "dog")})
+    made = versions.publish(FIRST, lambda name: replace(card, name=name), write)
+    source = str(versions.folder(FIRST, made.name, CONTROL).parent)
+
+    assert Scene(tmp_path / "texts", TEXTS).run(source).version.items is ItemKind.TEXT
+    with pytest.raises(Refused, match="trained on texts, not on images"):
+        Scene(tmp_path / "images").run(source)
+
+
+def test_a_version_of_texts_is_not_exported(tmp_path):
+    def write(folder):
+        control_folder(folder, CONTROL).mkdir()
+
+    versions = VersionStore(tmp_path)
+    card = replace(a_version(), items=ItemKind.TEXT)
+    made = versions.publish(FIRST, lambda name: replace(card, name=name), write)
+    with pytest.raises(BadInput, match="trained on texts, and exported models predict from pixels"):
+        ModelExport(versions, None)(FIRST, made.name, ExportFormat.ONNX, tmp_path / "out")

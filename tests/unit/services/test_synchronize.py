@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from backend.domain.errors import LabelStudioUnreachable
+from backend.domain.errors import BadInput, LabelStudioUnreachable
 from backend.domain.ids import AuditId, JobId, ProjectId, TaskId, VersionName
 from backend.domain.side_cars import Skipped
 from backend.domain.versions import Acceptance, Ledger
@@ -336,3 +336,9 @@ class TestWritingBack:
         folder.put("a.jpg")
         synchronized(label_studio, folder)
         assert set(folder.texts) == {"a.jpg"}
+
+
+def test_a_folder_of_texts_is_refused_by_name(folder):
+    texts = PETS.replace("Image", "Text").replace("$image", "$text")
+    with pytest.raises(BadInput, match="for images only, and this project has texts"):
+        synchronized(studio(texts), folder)

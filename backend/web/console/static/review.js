@@ -6,6 +6,7 @@ const one = (selector) => document.querySelector(selector);
 const PER_SCREEN = 24;
 const KEPT = 10;
 const SVG = "http://www.w3.org/2000/svg";
+const noun = root?.dataset.noun ?? "image";
 const percent = (share) => `${Math.round(100 * share)} %`;
 
 const labels = root ? JSON.parse(one("#review-labels").textContent) : [];
@@ -43,7 +44,7 @@ async function load(skip = 0) {
   const { images } = await call(`/screen?${asked}`);
   for (const image of images) {
     Object.assign(image, { verdict: "confirmed", changes: {}, chosen: 0 });
-    new Image().src = image.thumbnail;
+    if (image.thumbnail) new Image().src = image.thumbnail;
   }
   const name = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 10)}`;
   return { name, images, isOld: false };
@@ -62,7 +63,7 @@ async function begin() {
     const loaded = await load();
     if (asked.label === filter.label && asked.least === filter.least) show(loaded);
   } catch (error) {
-    say(`Cannot load images: ${error.message}`);
+    say(`Cannot load ${noun}s: ${error.message}`);
   }
 }
 
@@ -73,7 +74,7 @@ function show(fresh) {
   one("[data-empty]").hidden = images.length > 0;
   refresh();
   one("[data-wall] button")?.focus({ preventScroll: true });
-  say(images.length ? `${images.length} images${isOld ? ", decided before" : ""}` : "Nothing is left to review here.");
+  say(images.length ? `${images.length} ${noun}s${isOld ? ", decided before" : ""}` : "Nothing is left to review here.");
   if (images.length && !isOld) {
     next = load(images.length);
     next.catch(() => {}); // asked for again when it is needed
@@ -97,7 +98,10 @@ function sureness(image) {
 }
 
 function tile(image) {
-  const picture = element("span", { class: "picture" }, element("img", { src: image.thumbnail, alt: "" }));
+  const shown = image.thumbnail
+    ? element("img", { src: image.thumbnail, alt: "" })
+    : element("span", { class: "excerpt" }, image.text); // a text node: markup in it stays text
+  const picture = element("span", { class: "picture" }, shown);
   const caption = element("span", { class: "caption" }, element("span", { class: "named" }), element("span", { class: "score" }));
   const button = element("button", { type: "button", class: "tile" }, element("span", { class: "sight" }, picture), caption);
   button.addEventListener("click", () => toggle(image));
@@ -114,7 +118,7 @@ function paint(image) {
   button.dataset.verdict = verdict;
   button.dataset.task = image.task;
   button.setAttribute("aria-pressed", String(verdict === "wrong"));
-  button.setAttribute("aria-label", `Image ${image.task}: ${words(image)}, ${sureness(image)}${SPOKEN[verdict]}`);
+  button.setAttribute("aria-label", `${image.text ?? `Image ${image.task}`}: ${words(image)}, ${sureness(image)}${SPOKEN[verdict]}`);
   const swatch = square(labelsOf(image, 0)?.[0]);
   button.querySelector(".named").replaceChildren(swatch, words(image));
   button.querySelector(".score").textContent = SEEN[verdict] ?? sureness(image);
@@ -240,7 +244,7 @@ async function takeBack(body, text) {
     follow();
     await settle();
     await begin();
-    say(`${text}: ${reopened} images are open again.`);
+    say(`${text}: ${reopened} ${noun}s are open again.`);
   } catch (error) {
     say(`Not undone: ${error.message}`);
   }
