@@ -120,8 +120,7 @@ def first(folder: Path) -> None:
         left = len(project.truth) - sum(FEWEST.values())
         eventually(lambda: predicted(client, project.id) >= left, seconds=900)
         waited = time.perf_counter() - started
-        (job,) = [one for one in ours.json("jobs", project.id)["jobs"] if one["version"]]
-        job = ours.job_ended(job["id"])
+        job = ours.job_ended(ours.json("jobs", project.id)["jobs"][0]["id"])
         spent = [cpu_seconds(one) - earlier for one, earlier in zip(parties, began, strict=True)]
     print(f"{len(project.truth)} images, nobody labeled any, nothing cached")
     print(f"from connect to what to label first {wall:6.1f} s")

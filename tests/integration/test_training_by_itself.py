@@ -46,7 +46,7 @@ def app(redis_url: str, tmp_path: Path, label_studio: FakeLabelStudio) -> Applic
         train_debounce_seconds=0.2,
     )
     parts = real_parts.real_parts(settings, patience=0)
-    return wiring.application(replace(parts, label_studio=label_studio))
+    return wiring.application(replace(parts, label_studio=label_studio, labeled=None))
 
 
 @pytest.fixture
