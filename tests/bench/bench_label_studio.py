@@ -40,11 +40,13 @@ class Bare:
                 return count
             page += 1
 
-    def import_predictions(self, project: int, predictions: Sequence[Any]) -> int:
+    def import_predictions(
+        self, project: int, predictions: Sequence[Any], at_once: int = 2000
+    ) -> int:
         path = f"/api/projects/{project}/import/predictions"
         return sum(
-            self.http.post(path, json=predictions[start : start + 2000]).json()["created"]
-            for start in range(0, len(predictions), 2000)
+            self.http.post(path, json=predictions[start : start + at_once]).json()["created"]
+            for start in range(0, len(predictions), at_once)
         )
 
 

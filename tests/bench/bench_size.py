@@ -40,6 +40,12 @@ from tests.integration.polling import eventually
 
 EVENTS = 10_000
 PATIENCE = 3 * 3600
+AT_ONCE = 10_000
+"""Predictions in one bare import, as many as ours has: each import costs by the whole project."""
+
+QUIET = 10.0
+"""Seconds without a request after which no idle work is left."""
+
 ACCEPT = ("--accept", "--max-error", "0.1", "--confidence", "0.9")
 
 
@@ -126,14 +132,31 @@ def bare_calls(at: Site) -> None:
         assert (labeled, unlabeled) == (at.project.labeled, waiting)
 
     at.report.step("bare: list", listed)
-    at.report.step("bare: import predictions", lambda: at.bare.import_predictions(project, rows))
+    at.report.step(
+        "bare: import predictions",
+        lambda: at.bare.import_predictions(project, rows, AT_ONCE),
+    )
     at.report.step("bare: delete", lambda: at.client.predictions.delete_version(project, "bare"))
+
+
+def settle(at: Site) -> None:
+    """Wait until idle workers ask Label Studio for nothing more."""
+    seen, since = -1, time.monotonic()
+
+    def is_quiet() -> bool:
+        nonlocal seen, since
+        if seen != len(at.report.requests):
+            seen, since = len(at.report.requests), time.monotonic()
+        return time.monotonic() - since > QUIET
+
+    eventually(is_quiet, PATIENCE)
 
 
 def rounds(at: Site) -> float:
     """All jobs that need no person; returns the seconds that the second round itself reports."""
     project, step = at.project.id, at.report.step
     first = step("label, first round", lambda: at.job("label", project))
+    step("idle work after it", lambda: settle(at))
     bare_calls(at)
     second = step("label, second round", lambda: at.job("label", project))
     look(at, "while cleaning up")
