@@ -207,8 +207,13 @@ def _series(theme: Theme) -> Iterator[tuple[str, str]]:
 
 
 def _blank(title: str, x: str, y: str) -> tuple[Figure, Any]:
-    """Return an empty figure and its axes; `Any` because matplotlib types them only partly."""
-    figure = Figure(figsize=(4.4, 3.0), layout="constrained")
+    """Return an empty figure and its axes; `Any` because matplotlib types them only partly.
+
+    The margins are fixed, with room for numbers of six digits: to fit them to the text would take
+    as long as the drawing.
+    """
+    figure = Figure(figsize=(4.4, 3.0))
+    figure.subplots_adjust(left=0.18, right=0.97, bottom=0.17, top=0.9)
     axes: Any = figure.add_subplot()
     axes.set_title(title, loc="left", fontweight="bold")
     axes.set_xlabel(x)
