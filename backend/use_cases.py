@@ -282,11 +282,6 @@ def _version_publisher(parts: Parts, extractor: ImageModels) -> VersionPublisher
     return VersionPublisher(parts.versions, extractor, parts.packages, parts.now)
 
 
-def _reporter(parts: Parts, extractor: ImageModels) -> Reporter:
-    forecasts = Forecasts(parts.ledgers, parts.reports)
-    return Reporter(extractor, forecasts, parts.illustrations, parts.reports)
-
-
 def _publisher(parts: Parts) -> Publisher:
     return Publisher(parts.label_studio, parts.stored, parts.ledgers, parts.versions, parts.reviews)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from backend.domain.answers import Prediction
+from backend.domain.answers import Answer, Prediction
 from backend.domain.errors import (
     AutolabelError,
     BadInput,
@@ -16,7 +16,7 @@ from backend.domain.errors import (
     ShutDown,
     Stopped,
 )
-from backend.domain.ids import JobId, ProjectId, TaskId, VersionName
+from backend.domain.ids import ControlName, JobId, ProjectId, TaskId, VersionName
 from backend.domain.jobs import Algorithm, Job, JobRequest, JobState, Mode
 from backend.domain.schema import LabelSchema, TaskKind
 from backend.domain.steps import Step
@@ -31,7 +31,7 @@ from tests.fakes.steps import quiet
 from tests.fakes.unfinished import Killed, NotingFamily, UnfinishedOfTheDead, dying
 from tests.fakes.world import PROJECT, World
 
-WAITING = set(range(13, 41))
+WAITING = {TaskId(task) for task in range(13, 41)}
 
 
 class HalfPushing(FakeLabelStudio):
@@ -39,7 +39,10 @@ class HalfPushing(FakeLabelStudio):
 
     die: Callable[[], None] | None = None
     dies_at_tabs: Callable[[], None] | None = None
-    pushed: list[TaskId]
+
+    def __init__(self, people: dict[TaskId, dict[ControlName, Answer] | None]) -> None:
+        super().__init__(people=people)
+        self.pushed: list[TaskId] = []
 
     def refresh_tabs(self, project: ProjectId) -> None:
         if self.dies_at_tabs:
@@ -54,7 +57,7 @@ class HalfPushing(FakeLabelStudio):
         lists: Sequence[ListDraft] = (),
     ) -> Pushed:
         whole = predictions if self.die is None else predictions[: len(predictions) // 2]
-        self.pushed = [*getattr(self, "pushed", []), *(one.image.task for one in whole)]
+        self.pushed += [one.image.task for one in whole]
         result = super().push(project, schema, whole, () if self.die else lists)
         if self.die:
             self.die()
@@ -75,6 +78,11 @@ class Mortal(World):
         self.pre_labeling = cases[Mode.PRE_LABELING]
 
     @property
+    def studio(self) -> HalfPushing:
+        assert isinstance(self.label_studio, HalfPushing)
+        return self.label_studio
+
+    @property
     def trainings(self) -> int:
         return len(self.noting.training_sets)
 
@@ -87,14 +95,14 @@ class Mortal(World):
         """Run a job that dies when a step begins; without, in the middle of the push."""
         progress = dying(self.unfinished, at) if at else quiet
         if at is None:
-            self.label_studio.die = self.death
+            self.studio.die = self.death
         mode = request.get("mode", Mode.ACTIVE_LEARNING)
         work = self.pre_labeling if mode is Mode.PRE_LABELING else self.active_learning
         job = replace(self.job(**request), id=JobId("job-that-died"))
         with pytest.raises(Killed):
             self.report(work, job, progress)
         self.unfinished.is_dead = False
-        self.label_studio.die = None
+        self.studio.die = None
 
     def death(self) -> None:
         self.unfinished.is_dead = True
@@ -129,7 +137,7 @@ def test_no_step_is_done_twice(world: Mortal, step: Step | None, after: str):
     assert sorted(world.predicted) == sorted(WAITING)
     assert report["reason"].endswith(f"; resumed after {after} of job-that-died, which broke off")
     assert world.version_names() == [report["version"]]
-    assert sorted(world.label_studio.pushed) == sorted(WAITING), "no prediction doubled"
+    assert sorted(world.studio.pushed) == sorted(WAITING), "no prediction doubled"
     assert world.label_studio.model_version == report["version"]
     assert report["predicted"] == len(WAITING)
 
@@ -146,18 +154,18 @@ def test_a_job_that_died_after_its_version_was_shown_goes_on_with_it(world: Mort
     world.label([TaskId(13), TaskId(14)])
     world.noting.asked.clear()
     # when the process dies after the switch, before the tabs are made
-    world.label_studio.dies_at_tabs = world.death
+    world.studio.dies_at_tabs = world.death
     with pytest.raises(Killed):
         world.report(world.active_learning, world.job())
-    world.unfinished.is_dead, world.label_studio.dies_at_tabs = False, None
-    second = world.label_studio.model_version
+    world.unfinished.is_dead, world.studio.dies_at_tabs = False, None
+    second = VersionName(world.label_studio.model_version)
     assert second != first
 
     report = world.run()
 
     assert report["version"] == second
     assert world.trainings == 2
-    labeled = {13, 14}  # on which the versions are compared, too
+    labeled = {TaskId(13), TaskId(14)}  # on which the versions are compared, too
     predicted = [task for task in world.predicted if task not in labeled]
     assert sorted(predicted) == sorted(WAITING - labeled)
     assert world.versions.get(PROJECT, second).parent == first
@@ -239,10 +247,10 @@ def test_predictions_that_arrive_after_the_death_of_their_process_are_waited_for
         (task, VersionName(version)): replace(some, image=world.label_studio.ref(task))
         for task in map(TaskId, left)
     }
-    world.label_studio.pushed.clear()
+    world.studio.pushed.clear()
     world.run()
     assert world.label_studio.awaited == [WAITING]
-    assert world.label_studio.pushed == [], "no prediction doubled"
+    assert world.studio.pushed == [], "no prediction doubled"
 
 
 def test_pre_labeling_goes_on_where_it_died(world: Mortal):
@@ -265,10 +273,10 @@ def test_what_a_job_made_is_kept_when_label_studio_is_away_or_the_worker_ends(
     def fails() -> None:
         raise error
 
-    world.label_studio.die = fails
+    world.studio.die = fails
     with pytest.raises(type(error)):
         world.run()
-    world.label_studio.die = None
+    world.studio.die = None
     assert "resumed after predicting" in world.run()["reason"]
     assert world.trainings == 1
 
@@ -280,7 +288,7 @@ def test_a_job_that_is_stopped_or_fails_in_any_other_way_leaves_nothing(
     def fails() -> None:
         raise error
 
-    world.label_studio.die = fails
+    world.studio.die = fails
     with pytest.raises(type(error)):
         world.run()
     assert world.unfinished.all() == []
