@@ -17,6 +17,9 @@ Mode = Literal["active-learning", "pre-labeling", "auto-grouping", "suggesting"]
 Algorithm = Literal["fast", "precise"]
 
 _LIVE = {"queued", "running", "stopping"}
+_BATCH_SECONDS = 300
+"""For one batch of `retrieve_predictions`: Label Studio waits 100 s for the answer, then stores."""
+
 _AWAY_SECONDS = 60.0
 """How long `wait` bears a backend that does not answer, for it may be restarting."""
 
@@ -224,7 +227,8 @@ def retrieve_predictions(
     """Press Label Studio's own "Retrieve Predictions", for `size` tasks at a time.
 
     Label Studio sends everything that is selected in one request, which gateways cut off after a
-    minute. Returns the number of tasks asked for; Label Studio does not say how many were answered.
+    minute. The version in use answers. Returns the number of tasks asked for; Label Studio does not
+    say how many were answered.
 
     Args:
         label_studio: a `label_studio_sdk.LabelStudio`.
@@ -238,6 +242,7 @@ def retrieve_predictions(
             project=project,
             id="retrieve_tasks_predictions",
             selected_items={"all": False, "included": chosen[start : start + size]},
+            request_options={"timeout_in_seconds": _BATCH_SECONDS},
         )
     return len(chosen)
 
