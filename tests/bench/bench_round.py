@@ -115,7 +115,7 @@ def first(folder: Path) -> None:
         ours.run("connect", project.id)
         eventually(lambda: "Label next" in titles(client, project.id), seconds=900)
         wall = time.perf_counter() - started
-        annotate(client, project, project.some(FEWEST))
+        annotate(client, project, in_turn(project))
         began, started = [cpu_seconds(one) for one in parties], time.perf_counter()
         left = len(project.truth) - sum(FEWEST.values())
         eventually(lambda: predicted(client, project.id) >= left, seconds=900)
@@ -127,6 +127,12 @@ def first(folder: Path) -> None:
     print(f"from the last label to predictions  {waited:6.1f} s (target {TARGET_FIRST} s)")
     print(f"  CPU: worker {spent[0]:.1f} s, Label Studio {spent[1]:.1f} s")
     print(f"  of the job: {parts_of(job['report'])}")
+
+
+def in_turn(project: DigitProject) -> list[int]:
+    """The tasks of the minimum, one of each label in turn, so that the last one meets it."""
+    by_label = [project.some({label: count}) for label, count in FEWEST.items()]
+    return [task for turn in zip(*by_label, strict=True) for task in turn]
 
 
 def worker() -> int:
