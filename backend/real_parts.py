@@ -16,6 +16,7 @@ from backend.jobs.annotation_counter import AnnotationCounter
 from backend.jobs.board import JobBoard
 from backend.jobs.redis_client import QUICK
 from backend.jobs.redis_keys import RedisKeys
+from backend.label_studio.errors import errors_translated
 from backend.label_studio.gateway import LabelStudioGateway
 from backend.label_studio.images import open_image_files, open_text_files
 from backend.label_studio.labeled_copies import LabeledCopies
@@ -38,6 +39,7 @@ from backend.stores.thumbnails import ThumbnailFolder
 from backend.stores.unfinished import UnfinishedJobFiles
 from backend.stores.versions import VersionStore
 from backend.use_cases import Parts, utc_now
+from connectors.certificates import share
 from connectors.http import HttpClient, Pause
 from connectors.label_studio.client import LabelStudioClient
 
@@ -66,6 +68,7 @@ def real_parts(
         pause: called with the seconds to wait between two tries.
         project: the only one whose images are asked for, if there is only one.
     """
+    trust_authorities(settings)
     client = label_studio_client(settings, patience, pause)
     url, files = partial(redis_url, settings), JobFiles(settings.data_dir)
     versions = VersionStore(settings.data_dir)
@@ -99,6 +102,16 @@ def real_parts(
         packages=packages(),
         labeled=LabeledCopies(client, TaskCopyFiles(settings.data_dir)),
     )
+
+
+def trust_authorities(settings: Settings) -> None:
+    """Let the libraries that download weights or read buckets trust what the settings name.
+
+    Raises:
+        BadInput: naming the setting whose file cannot be read.
+    """
+    with errors_translated():
+        share(settings.ca_bundle, settings.data_dir / "certificates")
 
 
 def http_client(settings: Settings, url: str) -> HttpClient:

@@ -379,7 +379,8 @@ _LINK = re.compile(r"(tcp|udp|sctp)://")
 def _is_of_kubernetes(name: str, value: object) -> bool:
     """Whether a variable is one that Kubernetes or a Docker link sets for a service."""
     is_port = name.startswith(PREFIX) and name.endswith("PORT")
-    return bool(_SERVICE.fullmatch(name) or (is_port and _LINK.match(str(value))))
+    of_link = name.startswith("AUTOLABEL_ENV_") or name == "AUTOLABEL_NAME"
+    return bool(_SERVICE.fullmatch(name) or of_link or (is_port and _LINK.match(str(value))))
 
 
 def _refuse_unknown(environment: Mapping[str, object]) -> None:

@@ -24,7 +24,7 @@ from backend.processes.embedded_redis import redis_url
 from backend.processes.job_restart_loop import JobRestartLoop
 from backend.processes.polling_loop import PollingLoop
 from backend.processes.review_saving_loop import ReviewSavingLoop
-from backend.real_parts import label_studio_client, packages, real_parts
+from backend.real_parts import label_studio_client, packages, real_parts, trust_authorities
 from backend.services.application import Application
 from backend.services.auto_train import consuming
 from backend.services.connecting import Connecting
@@ -158,6 +158,7 @@ def synchronization(settings: Settings, url: str, project: ProjectId) -> Callabl
     Raises:
         BadInput: when the folder cannot be used, or Label Studio may not serve it.
     """
+    trust_authorities(settings)
     folder = open_folder(url, settings)
     gateway = LabelStudioGateway(label_studio_client(settings, settings.label_studio_patience))
     ProjectFolders(settings.data_dir).require(gateway.project(project))
@@ -245,6 +246,7 @@ def model_import(settings: Settings) -> ModelImport:
     """Return the use case that imports models; it imports model runtimes."""
     from backend.models.imported.reading import ModelFiles  # noqa: PLC0415 - loads a model runtime
 
+    trust_authorities(settings)
     return ModelImport(
         LabelStudioGateway(label_studio_client(settings, REQUEST_PATIENCE)),
         VersionStore(settings.data_dir),

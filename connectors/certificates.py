@@ -1,8 +1,10 @@
 """Trust the usual certificate authorities, and those of a company of one's own."""
 
+import hashlib
 import os
+import re
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterable, MutableMapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -11,8 +13,16 @@ import certifi
 
 from connectors.errors import Rejected
 
-VARIABLES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+SHARED: Final = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE")
+"""Variables with a file of authorities: of OpenSSL and httpx, requests, curl, and boto3. Each of
+these knows its own, and trusts nothing besides that file."""
+
+VARIABLES: Final = (*SHARED, "SSL_CERT_DIR")
 """Variables that other programs take authorities from; a file or a folder."""
+
+_CERTIFICATE: Final = re.compile(
+    r"-----BEGIN (TRUSTED )?CERTIFICATE-----.+?-----END (TRUSTED )?CERTIFICATE-----", re.DOTALL
+)
 
 HINT: Final = (
     "Set AUTOLABEL_CA_BUNDLE to the file of the certificate authority that signed it (PEM);"
@@ -29,9 +39,55 @@ def tls_context(ca_bundle: Path | None = None) -> ssl.SSLContext:
     Raises:
         Rejected: naming the setting whose file cannot be read.
     """
-    given = [("AUTOLABEL_CA_BUNDLE", str(ca_bundle or ""))]
-    given += [(name, os.environ.get(name, "")) for name in VARIABLES]
-    return _context(tuple((name, path) for name, path in given if path))
+    return _context(_given(ca_bundle, os.environ))
+
+
+def share(
+    ca_bundle: Path | None, folder: Path, environment: MutableMapping[str, str] = os.environ
+) -> None:
+    """Let all libraries of this process and its children trust what `tls_context` trusts.
+
+    Writes the authorities into one file of the folder, and names it in the variables that libraries
+    read, so that one setting serves downloads of weights and buckets too. Without any setting
+    nothing changes.
+
+    Raises:
+        Rejected: naming the setting whose file cannot be read, or the folder.
+    """
+    given = _given(ca_bundle, environment)
+    if not given or all(Path(environment.get(name, "")).parent == folder for name in SHARED):
+        return  # nothing to share, or the parent process did so
+    _context(given)  # refuses what cannot be read
+    text = "\n".join(dict.fromkeys(_certificates([("", certifi.where()), *given]))) + "\n"
+    path = folder / f"{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}.pem"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(f".{os.getpid()}")
+        draft.write_text(text)
+        draft.replace(path)
+    except OSError as exc:
+        why = f"the certificate authorities cannot be written to {folder} ({exc.strerror})"
+        raise Rejected(why, "May this user write into AUTOLABEL_DATA_DIR?") from exc
+    environment.update(dict.fromkeys(SHARED, str(path)))
+
+
+def _given(
+    ca_bundle: Path | None, environment: MutableMapping[str, str]
+) -> tuple[tuple[str, str], ...]:
+    """Return the settings that name authorities, with their files or folders."""
+    found = [("AUTOLABEL_CA_BUNDLE", str(ca_bundle or ""))]
+    found += [(name, environment.get(name, "")) for name in VARIABLES]
+    return tuple((name, path) for name, path in found if path)
+
+
+def _certificates(given: Iterable[tuple[str, str]]) -> Iterable[str]:
+    """Yield the certificates in files and folders, each in PEM format."""
+    for _, place in given:
+        root = Path(place)
+        for path in sorted(root.iterdir()) if root.is_dir() else [root]:
+            if path.is_file():
+                text = path.read_text(encoding="utf-8", errors="replace")
+                yield from (found.group() for found in _CERTIFICATE.finditer(text))
 
 
 @cache

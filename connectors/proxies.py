@@ -4,6 +4,7 @@ import ipaddress
 import re
 import urllib.request
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -74,6 +75,8 @@ def _matches(entry: str, host: str, port: int | None) -> bool:
     name, _, wanted = entry.partition(":")
     if wanted and wanted != str(port):
         return False
+    if "*" in name[1:]:  # `192.168.*`
+        return fnmatchcase(host, name)
     domain = name.removeprefix("*").lstrip(".")
     return bool(domain) and (host == domain or host.endswith("." + domain))
 

@@ -251,8 +251,10 @@ def _result(name: str, check: Check, settings: Settings) -> CheckResult:
 
 
 def _is_ours(url: str, settings: Settings) -> bool:
+    """Whether an address is on our host and port, and below our path: others may be beside it."""
     theirs, ours = urlsplit(url), urlsplit(settings.public_url)
-    return (theirs.hostname, theirs.port) == (ours.hostname, ours.port)
+    is_below = f"{theirs.path.rstrip('/')}/".startswith(f"{ours.path.rstrip('/')}/")
+    return (theirs.hostname, theirs.port) == (ours.hostname, ours.port) and is_below
 
 
 def _reach_hint(settings: Settings) -> str:

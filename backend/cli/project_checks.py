@@ -29,7 +29,7 @@ def switches(settings: Settings, project: ProjectId) -> str:
     found, current = parts.label_studio.project(project), parts.versions.current(project)
     link = parts.label_studio.link(project, settings.public_url)
     if settings.poll_seconds:
-        link = replace(link, webhook=None, payload=None)
+        link = replace(link, webhook=None, payload=None, unreported=())
     notes = [
         *shown_wrongly(found, current.name if current else None),
         *switched_off(found, link),

@@ -4,7 +4,7 @@ from contextlib import ExitStack
 
 import typer
 
-from backend import settings, wiring
+from backend import real_parts, settings, wiring
 from backend.stores.atomic_files import require_writable
 
 commands = typer.Typer()
@@ -53,6 +53,7 @@ def worker() -> None:
 
     configured = settings.load()
     require_writable(configured.data_dir)
+    real_parts.trust_authorities(configured)
     with warm_up.beside(configured):
         rq_entry.preload(configured)
         worker.run_worker(configured)

@@ -16,7 +16,8 @@ class Project:
     """A Label Studio project; `label_config` is XML, `model_version` what it shows now.
 
     `created_at` tells projects of one number apart; None if Label Studio does not say.
-    `shows_predictions` says whether annotators see predictions.
+    `shows_predictions` says whether annotators see predictions, `reveals_slowly` whether they see
+    each one only once they draw around it.
     """
 
     id: ProjectId
@@ -25,6 +26,7 @@ class Project:
     model_version: str
     created_at: datetime | None = None
     shows_predictions: bool = True
+    reveals_slowly: bool = False
 
     @property
     def created_seconds(self) -> int | None:
@@ -49,12 +51,14 @@ class ProjectActivity:
 class BackendLink:
     """How Label Studio calls this backend for a project; people can switch each part off.
 
-    `webhook` and `payload` are None without a webhook of ours.
+    `webhook` and `payload` are None without a webhook of ours. `unreported` are the changes of
+    annotations that it leaves out.
     """
 
     webhook: bool | None = None
     payload: bool | None = None
     interactive: bool = False
+    unreported: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from backend.domain.version_names import MARKER_PREFIXES, is_answer_of_ours
 from backend.label_studio import codec
 from backend.label_studio.errors import errors_translated
 from backend.label_studio.groups import TaskGroups
+from backend.label_studio.inline_images import labeled_without_content, without_content
 from backend.label_studio.reviewed_predictions import prediction_of
 from backend.label_studio.superseded import Superseded
 from backend.label_studio.tabs import TABS, of_answer
@@ -25,6 +26,7 @@ from backend.label_studio.task_lists import TaskLists, marker_rows
 from backend.policies.switches import BACKEND_TITLE
 from backend.ports.label_studio import Pushed, ResultOf, StoredResult, TakenBack, TaskResults
 from connectors.label_studio.client import LabelStudioClient
+from connectors.label_studio.registration import unreported_by
 from connectors.label_studio.results import Holder, ResultKind
 from connectors.label_studio.tabs import Tab
 
@@ -55,12 +57,12 @@ class LabelStudioGateway:
             for task in self._blind_where_marked(project, self._client.tasks.labeled(project)):
                 image = codec.labeled_image(task, schema)
                 if image:
-                    yield image
+                    yield labeled_without_content(image, project)
 
     def unlabeled(self, project: ProjectId, schema: LabelSchema) -> Iterator[ImageRef]:
         with errors_translated():
             for task in self._client.tasks.unlabeled(project):
-                yield codec.image_ref(task, schema)
+                yield without_content(codec.image_ref(task, schema), project)
 
     def count_unlabeled(self, project: ProjectId) -> int:
         with errors_translated():
@@ -76,7 +78,7 @@ class LabelStudioGateway:
     def skipped_tasks(self, project: ProjectId, schema: LabelSchema) -> Iterator[ImageRef]:
         with errors_translated():
             for task in self._client.tasks.skipped(project):
-                yield codec.image_ref(task, schema)
+                yield without_content(codec.image_ref(task, schema), project)
 
     def count_skipped(self, project: ProjectId) -> int:
         with errors_translated():
@@ -104,7 +106,7 @@ class LabelStudioGateway:
     ) -> Iterator[ImageRef]:
         with errors_translated():
             for task in self._client.tasks.by_id(project, tasks):
-                yield codec.image_ref(task, schema)
+                yield without_content(codec.image_ref(task, schema), project)
 
     def predicted(self, project: ProjectId, version: VersionName) -> frozenset[TaskId]:
         with errors_translated():
@@ -296,7 +298,11 @@ class LabelStudioGateway:
         with errors_translated():
             rows = list(self._client.predictions.waiting(project, tasks))
         found = (prediction_of(row, version, schema) for row in rows)
-        return {one.image.task: one for one in found if one}
+        return {
+            one.image.task: replace(one, image=without_content(one.image, project))
+            for one in found
+            if one
+        }
 
     def replace_results(
         self, project: ProjectId, version: VersionName, predictions: Mapping[TaskId, Json]
@@ -334,6 +340,7 @@ class LabelStudioGateway:
         return BackendLink(
             webhook=hook["is_active"] if hook else None,
             payload=hook["send_payload"] if hook else None,
+            unreported=unreported_by(hook) if hook else (),
             interactive=any(
                 one.get("is_interactive", False)
                 for one in backends
@@ -367,6 +374,7 @@ def _project(row: dict[str, Any]) -> Project:
         model_version=row.get("model_version") or "",
         created_at=_moment(row.get("created_at")),
         shows_predictions=row.get("show_collab_predictions") is not False,
+        reveals_slowly=bool(row.get("reveal_preannotations_interactively")),
     )
 
 

@@ -57,6 +57,7 @@ def _files(
         names=(settings.label_studio_public_url,),
         s3=_s3(client, project) if project else None,
         patience=settings.label_studio_patience,
+        task_data=client.tasks.data,
     )
     cache = ImageCache(
         root,

@@ -17,6 +17,7 @@ from backend.domain.schema import LabelSchema
 from backend.domain.version_names import MARKER_PREFIXES
 from backend.label_studio import codec
 from backend.label_studio.errors import errors_translated
+from backend.label_studio.inline_images import task_without_content
 from backend.ports.task_copies import TaskCopies
 from connectors.label_studio.client import LabelStudioClient
 
@@ -61,7 +62,8 @@ class LabeledCopies:
 
     def _listed(self, project: ProjectId, since: datetime | None = None) -> Iterator[Json]:
         """List labeled tasks; an annotation that was made from a marker refers to none."""
-        tasks = self._client.tasks.labeled(project, since)
+        listed = self._client.tasks.labeled(project, since)
+        tasks = (task_without_content(task, project) for task in listed)
         return self._client.markers.without_parents(project, tasks, MARKER_PREFIXES)
 
 

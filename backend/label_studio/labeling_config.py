@@ -72,7 +72,10 @@ def _schema(
 ) -> LabelSchema:
     about = {control.image for control in controls}
     shown = tuple(object_tag(tag) for name, tag in found.items() if name in about)
-    warnings = tuple(f"{tag} is ignored: {why}" for tag, why in ignored)
+    warnings = (
+        *(f"{tag} is ignored: {why}" for tag, why in ignored),
+        *(_of_lists(tag) for name, tag in found.items() if name in about and tag.get("valuelist")),
+    )
     return LabelSchema(
         data_key=task_data.column(shown[0].value),
         controls=tuple(controls),
@@ -80,6 +83,13 @@ def _schema(
         unlearned=tuple(str(tag) for tag, _ in ignored),
         images=shown,
         unlearned_names=frozenset(tag.get("name") for tag, _ in ignored),
+    )
+
+
+def _of_lists(image: ConfigTag) -> str:
+    return (
+        f'{image} shows a list of images (valueList="{image.get("valuelist")}"): tasks with '
+        "several are neither learned from nor predicted; import each image as a task of its own"
     )
 
 

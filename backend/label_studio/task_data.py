@@ -12,18 +12,21 @@ from typing import cast
 from backend.domain.json import Json
 
 _VARIABLE = re.compile(r"\$[\w\[\].{}]+")
+_KEYLESS = "$undefined$"
+"""Label Studio's key of data that was imported without one."""
+
 _STEP = re.compile(r"[^.\[\]]+")
 
 
 def has_variable(template: str) -> bool:
     """Return whether a template takes anything from the task's data."""
-    return _VARIABLE.search(template) is not None
+    return bool(column(template))
 
 
 def column(template: str) -> str:
     """Return the key of the task's data that a template begins with."""
     found = _VARIABLE.search(template)
-    return _STEP.findall(found.group()[1:])[0] if found else ""
+    return _first(found.group()[1:]) if found else ""
 
 
 def address(template: str, data: Json) -> str:
@@ -42,10 +45,19 @@ def address(template: str, data: Json) -> str:
     return _VARIABLE.sub(lambda _: next(filled), template)
 
 
+def _first(path: str) -> str:
+    return next(iter(_STEP.findall(path)), "")
+
+
 def _at(data: Json, path: str) -> object:
-    """Return the value at a path; a key with dots in it wins over the path."""
+    """Return the value at a path; a key with dots in it wins over the path.
+
+    Images that were imported before the labeling config have no key of it yet.
+    """
     if path in data:
         return data[path]
+    if _KEYLESS in data and _first(path) not in data:
+        return data[_KEYLESS]
     value: object = data
     for step in _STEP.findall(path):
         if isinstance(value, Mapping):

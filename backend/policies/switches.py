@@ -19,11 +19,20 @@ def shown_wrongly(project: Project, current: VersionName | None) -> Iterator[str
             "predictions are hidden from annotators; to show them, switch on 'Use predictions to"
             f" prelabel tasks' under {SHOWING}"
         )
-    elif current and project.model_version not in {"", current, BACKEND_TITLE}:
+    if project.reveals_slowly:
+        yield (
+            "predictions are revealed only where an annotator draws around them; to show them at"
+            f" once, switch off 'Reveal pre-annotations interactively' under {SHOWING}"
+        )
+    if project.shows_predictions and current and _is_other(project, current):
         yield (
             f"Label Studio shows the predictions of '{project.model_version}', while {current} is"
             f" the current model version; select it under {SHOWING}"
         )
+
+
+def _is_other(project: Project, current: VersionName) -> bool:
+    return project.model_version not in {"", current, BACKEND_TITLE}
 
 
 def switched_off(project: Project, link: BackendLink) -> Iterator[str]:
@@ -36,6 +45,8 @@ def switched_off(project: Project, link: BackendLink) -> Iterator[str]:
             "the webhook is sent without payload, so nothing tells which project was annotated;"
             f" {mend}"
         )
+    elif link.unreported:
+        yield f"the webhook does not report {', '.join(link.unreported)}; {mend}"
     if link.interactive:
         yield (
             "interactive pre-annotation is on, for which there are no suggestions, so each stroke"

@@ -83,7 +83,7 @@ class Connecting:
             log.info("project %s: its connection is not checked: %s", project.id, exc)
             link = BackendLink()
         if self.poll_seconds:
-            link = replace(link, webhook=None, payload=None)
+            link = replace(link, webhook=None, payload=None, unreported=())
         return (*switches.shown_wrongly(project, current), *switches.switched_off(project, link))
 
     def disconnect(self, project: ProjectId, backend_url: str) -> None:

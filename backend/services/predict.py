@@ -14,6 +14,7 @@ from backend.domain.schema import LabelSchema
 from backend.domain.steps import Step
 from backend.domain.versions import ModelVersion
 from backend.label_studio import codec, labeling_config
+from backend.label_studio.inline_images import without_content
 from backend.policies import preconditions
 from backend.ports.images import FeatureExtractor
 from backend.ports.stores import Ledgers, StoredPredictions, Versions
@@ -52,7 +53,8 @@ class Predict:
         if version is None:
             return [[] for _ in tasks]
         schema = labeling_config.parse(label_config)
-        refs = [codec.asked_ref(task, schema) for task in tasks]
+        asked_refs = [codec.asked_ref(task, schema) for task in tasks]
+        refs = [without_content(ref, project) if ref else None for ref in asked_refs]
         withheld = self.ledgers.load(project).withheld
         asked = [ref for ref in dict.fromkeys(refs) if ref and ref.task not in withheld]
         stored = self.stored.get(project, version.name, asked)

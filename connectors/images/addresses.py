@@ -14,6 +14,7 @@ from typing import Final
 from urllib.parse import SplitResult, parse_qs, quote, unquote, urlsplit
 
 from connectors.errors import FetchFailed
+from connectors.images.task_content import SCHEME
 
 
 class Place(StrEnum):
@@ -31,6 +32,8 @@ class Place(StrEnum):
     """Any other web server, asked without the token; `at` is an absolute address."""
     INLINE = "inline"
     """A `data:` address, which contains the image."""
+    TASK = "task"
+    """The same, left in the data of its task: see `task_content`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +46,12 @@ class Address:
     @property
     def is_constant(self) -> bool:
         """Whether the content can never change, so that it need not be checked again."""
-        return self.place in {Place.UPLOAD, Place.INLINE}
+        return self.place in {Place.UPLOAD, Place.INLINE, Place.TASK}
 
     def __str__(self) -> str:
         """For messages: without the query, which may be a signature, and without a password."""
+        if self.place is Place.TASK:
+            return "the image in the data of the task"
         if self.place is Place.INLINE:
             return self.at[:24] + "…"
         if self.place in {Place.LOCAL, Place.CLOUD}:
@@ -66,6 +71,8 @@ _PREFIX: Final = re.compile(
     r"/(data/(upload/\d+/|local-files/?$)|storage-data/uploaded|(tasks|projects)/\d+/(resolve|presign))"
 )
 """The path under which a Label Studio is published, in front of a path of its files."""
+_SEVERAL: Final = "the task has a list of several images, and is about one image only"
+_ONE_EACH: Final = "Import each image as a task of its own, with value in place of valueList"
 _HINT: Final = (
     "An image is an upload, a local file, a web address, a data: address, or in a bucket (s3://,"
     " gs://, azure-blob://)"
@@ -92,6 +99,8 @@ def parse(uri: str, server: str, names: Collection[str] = ()) -> Address:
         FetchFailed: when the address cannot be parsed or is of an unknown kind.
     """
     uri = uri.strip()
+    if uri.startswith(('["', "[{")):
+        raise FetchFailed(_SEVERAL, _ONE_EACH, image=_quoted(uri))
     bases = [urlsplit(one) for one in (server, *names) if one]
     try:
         uri.encode()
@@ -105,6 +114,8 @@ def parse(uri: str, server: str, names: Collection[str] = ()) -> Address:
         return Address(Place.CLOUD, uri)
     if parts.scheme == "data":
         return Address(Place.INLINE, uri)
+    if parts.scheme == SCHEME:
+        return Address(Place.TASK, uri)
     if parts.scheme in {"http", "https"} and parts.netloc:
         ours = [base for base in bases if _host(parts) == _host(base)]
         return (_on_server(parts, ours) if ours else None) or Address(Place.WEB, uri)

@@ -11,6 +11,7 @@
 | one of these paths behind the one under which Label Studio is published | Label Studio | yes |
 | any other `http(s)://…` | that host | no |
 | `data:…` | nowhere: the address holds the content | |
+| a long `data:…`, left out of the list of tasks | Label Studio, from the task's data | yes |
 """
 
 import base64
@@ -19,7 +20,7 @@ import logging
 import os
 import stat
 import threading
-from collections.abc import Collection, Generator
+from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,7 @@ from connectors.images.addresses import Address, Place, file_path, likely_base, 
 from connectors.images.content import Content, Limits, check_not_empty, check_size, save
 from connectors.images.download import Downloader, ServerDown
 from connectors.images.network import Deadline
+from connectors.images.task_content import long_address, project_of
 from connectors.retry import with_retries
 
 log = logging.getLogger(__name__)
@@ -95,13 +97,18 @@ class BucketReader(Protocol):
         ...
 
 
+TaskData = Callable[[int, int], Mapping[str, object]]
+"""Returns the data of a task, by project and number; empty if there is none."""
+
+
 class Storage:
     """Fetches images from all kinds of addresses. Safe for several threads.
 
     Files below `local_root`, Label Studio's folder of local files, and `media_root`, its folder of
     uploads, are read for all projects, as Label Studio serves these folders to all; symbolic links
     that lead out of them are not followed. `names` are further addresses of Label Studio. A fetch
-    waits up to `patience` seconds for a Label Studio or an image host that is away.
+    waits up to `patience` seconds for a Label Studio or an image host that is away. `task_data`
+    returns the data of a project's task.
     """
 
     def __init__(
@@ -114,6 +121,7 @@ class Storage:
         names: Collection[str] = (),
         s3: BucketReader | None = None,
         patience: float = 0.0,
+        task_data: TaskData = lambda _project, _task: {},
     ) -> None:
         self._label_studio = label_studio
         self._limits = limits or Limits()
@@ -125,6 +133,7 @@ class Storage:
             if root
         }
         self._s3 = s3
+        self._task_data = task_data
         self._patience = patience
 
     def address(self, uri: str) -> Address:
@@ -163,6 +172,8 @@ class Storage:
         match request.address.place:
             case Place.INLINE:
                 return self._decode(request.address.at, to)
+            case Place.TASK:
+                return self._decode(self._in_task(request), to)
             case Place.WEB:
                 return self._downloader.fetch(
                     request.address.at,
@@ -197,6 +208,10 @@ class Storage:
             return with_retries(attempt, _delay_while_down, deadline.pause)
         except ServerDown as exc:
             raise Unreachable(exc.message, exc.hint) from exc
+
+    def _in_task(self, request: ImageRequest) -> str:
+        project = project_of(request.address.at)
+        return long_address(request.address.at, self._task_data(project, request.task))
 
     def _decode(self, uri: str, to: Path) -> Content:
         head, _, body = uri.partition(",")

@@ -145,7 +145,7 @@ class PredictionImport:
     def _deleted(self, project: int, sent: Sequence[Prediction], refusal: Rejected) -> set[int]:
         """Tasks that do not exist any more. Raises Rejected if all do."""
         tasks = _task_ids(sent)
-        deleted = tasks - {row["id"] for row in self._tasks.by_id(project, tasks)}
+        deleted = tasks - {row["id"] for row in self._tasks.among(project, tasks, ("id",))}
         if not deleted:  # the refusal quotes the predictions, so its text is not repeated
             raise Rejected(f"Label Studio refused predictions of project {project}") from refusal
         return deleted

@@ -144,6 +144,12 @@ class Registration:
         )
 
 
+def unreported_by(webhook: JsonObject) -> tuple[str, ...]:
+    """The changes of annotations that a webhook leaves out."""
+    actions = WEBHOOK_ACTIONS if webhook.get("send_for_all_actions") else webhook["actions"]
+    return tuple(one for one in WEBHOOK_ACTIONS if one not in actions)
+
+
 def _seconds_to_next_health_check(exc: ConnectorError, attempts: int) -> float | None:
     unhealthy = isinstance(exc, Rejected) and _UNHEALTHY in exc.message
     return float(attempts) if unhealthy and attempts < _HEALTH_CHECKS else None

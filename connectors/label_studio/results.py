@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any, cast
 
 from connectors.errors import ResourceNotFound
-from connectors.label_studio.calls import Calls, JsonObject, batches
+from connectors.label_studio.calls import Calls, JsonObject, batches, send_in_parts
 from connectors.label_studio.filters import where
 from connectors.label_studio.tasks import ANNOTATION_FIELDS, Tasks
 
@@ -87,11 +87,16 @@ class Results:
 
     def import_tasks(self, project: int, tasks: Sequence[Mapping[str, Any]]) -> list[int]:
         """Create tasks from what `tasks` listed; returns their new ids, in order."""
+        rows = [_importable(task) for task in tasks]
+        parts = send_in_parts(rows, lambda some: self._import(project, some)) if rows else ()
+        return [task for part in parts for task in part]
+
+    def _import(self, project: int, rows: Sequence[JsonObject]) -> list[int]:
         answer = self._calls.object(
             "POST",
             f"/api/projects/{project}/import",
             params={"return_task_ids": "true"},
-            json=[_importable(task) for task in tasks],
+            json=list(rows),
             timeout=_IMPORT_SECONDS,
         )
         return [int(task) for task in answer.get("task_ids", ())]

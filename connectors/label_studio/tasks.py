@@ -11,9 +11,13 @@ from typing import Any
 from connectors.errors import FetchFailed
 from connectors.label_studio.calls import Calls, JsonObject, batches, send_in_parts
 from connectors.label_studio.filters import joined, where
+from connectors.label_studio.task_size import fitting
 
 _IDS_PER_QUERY = 90
 """Leaves terms for other filters, and the URL within the 8 kB that proxies often allow."""
+
+_FIRST_PAGE = 20
+"""Tasks of the first page, which tells how large their data is."""
 
 _FILES_PER_REQUEST = 100
 _LIST_SECONDS = 120.0
@@ -49,9 +53,12 @@ class Tasks:
     """
 
     page_size = 1000
+    page_characters = 16_000_000
+    """Of the data in a page; an image in it, as base64, may have millions."""
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
+        self._sizes: dict[int, int] = {}
 
     def labeled(self, project: int, since: datetime | None = None) -> Iterator[JsonObject]:
         """Tasks with an annotation that is not a skip: `id`, `data` and complete `annotations`.
@@ -102,6 +109,11 @@ class Tasks:
         """The tasks with these ids that exist: `id`, `data` and both annotation counts."""
         fields = ("id", "data", "total_annotations", "cancelled_annotations")
         return self.among(project, ids, fields)
+
+    def data(self, project: int, task: int) -> JsonObject:
+        """The data of one task, empty if it is gone. It asks no ML backend, as opening it would."""
+        row = next(self.among(project, [task], ("id", "data")), None)
+        return row["data"] if row else {}
 
     def annotated(self, project: int, ids: Iterable[int]) -> Iterator[JsonObject]:
         """The tasks with these ids that exist: `id` and complete `annotations`, skips included."""
@@ -176,8 +188,11 @@ class Tasks:
         last = 0
         while True:
             after_last = [*filters, where("id", "greater", last)]
-            answer = self._page(project, after_last, fields, depth, self.page_size)
+            size = self._sizes.get(project, _FIRST_PAGE) if "data" in fields else self.page_size
+            answer = self._page(project, after_last, fields, depth, min(size, self.page_size))
             page: list[JsonObject] = answer["tasks"]
+            if page and "data" in fields:
+                self._sizes[project] = fitting(page, self.page_characters)
             yield from page
             if not page or len(page) >= answer["total"]:
                 return

@@ -9,16 +9,22 @@ PAIR = '<Image name="left" value="$one"/><Image name="right" value="$two"/>'
 
 @dataclass(frozen=True)
 class Written:
-    """A config; names of its tags that are learned, and of those that are not."""
+    """A config; names of its tags that are learned, and of those that are not.
+
+    `notes` counts what is said besides about tags that are learned.
+    """
 
     config: str
     learned: frozenset[str]
     ignored: frozenset[str] = frozenset()
+    notes: int = 0
 
 
-def written(inside: str, learned: str, ignored: str = "", image: str = IMAGE) -> Written:
+def written(
+    inside: str, learned: str, ignored: str = "", image: str = IMAGE, notes: int = 0
+) -> Written:
     names = frozenset(learned.split()), frozenset(ignored.split())
-    return Written(f"<View>{image}{inside}</View>", *names)
+    return Written(f"<View>{image}{inside}</View>", *names, notes)
 
 
 def choices(name: str, options: str = "yes no", more: str = "", to: str = "img") -> str:
@@ -127,7 +133,9 @@ CORPUS = {
     "a composed address": written(
         choices("c"), "c", image='<Image name="img" value="https://cdn.example.org/$file"/>'
     ),
-    "a list of images": written(choices("c"), "c", image='<Image name="img" valueList="$all"/>'),
+    "a list of images": written(
+        choices("c"), "c", image='<Image name="img" valueList="$all"/>', notes=1
+    ),
     "options of the image": written(
         choices("c"),
         "c",

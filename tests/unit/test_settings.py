@@ -39,6 +39,8 @@ KUBERNETES = {
     "AUTOLABEL_REDIS_SERVICE_HOST": "10.96.12.8",
     "AUTOLABEL_REDIS_PORT": "tcp://10.96.12.8:6379",
     "AUTOLABEL_REDIS_PORT_6379_TCP_PROTO": "tcp",
+    "AUTOLABEL_NAME": "/label-studio/autolabel",  # these two of a Docker link
+    "AUTOLABEL_ENV_PYTHON_VERSION": "3.12.4",
 }
 
 

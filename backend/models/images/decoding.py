@@ -49,7 +49,18 @@ _HEIC_HINT: Final = (
     "Install the extra label-studio-autolabel[heif] in the worker's environment, or convert the"
     " image to JPEG"
 )
-_MAGIC: Final = {b"%PDF": "a PDF document", b"\x1aE\xdf\xa3": "a video", b"\xff\x0a": "JPEG XL"}
+_MAGIC: Final = {
+    b"%PDF": "a PDF document",
+    b"\x1aE\xdf\xa3": "a video",
+    b"\xff\x0a": "JPEG XL",
+    b"\0\0\0\x0cJXL ": "JPEG XL",
+    b"\0\0\x01\0": "an icon",
+    b"8BPS": "a Photoshop document",
+    b"PK\x03\x04": "a ZIP archive",
+    b"\x1f\x8b": "a gzip archive",
+}
+"""Beginnings of files that people take for images, or whose names end like those of images."""
+
 _END_OF_JPEG: Final = b"\xff\xd9"
 _READS_HEIC: Final = find_spec("pillow_heif") is not None
 
@@ -230,10 +241,15 @@ def _unidentified(path: Path) -> UnreadableImage:
         return _markup(start)
     if kind == b"ftyp" and brand in _HEIC_BRANDS:
         return UnreadableImage("a HEIC photograph", _HEIC_HINT)
-    named = _MAGIC.get(start[:4]) or ("a video" if kind == b"ftyp" else "")
+    is_video = kind == b"ftyp" or (start[:4] == b"RIFF" and brand == b"AVI ")
+    named = "a video" if is_video else _named(start)
     if named:
-        return UnreadableImage(f"{named}, not an image", "Convert it to JPEG or PNG")
+        return UnreadableImage(f"{named}, which cannot be read", "Convert it to JPEG or PNG")
     return UnreadableImage("not an image in a format that can be read")
+
+
+def _named(start: bytes) -> str:
+    return next((name for magic, name in _MAGIC.items() if start.startswith(magic)), "")
 
 
 def _markup(start: bytes) -> UnreadableImage:

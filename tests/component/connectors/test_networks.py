@@ -1,13 +1,17 @@
 """Proxies and certificates between us and Label Studio, as companies have them."""
 
+import os
 import ssl
 import subprocess
+import sys
+import urllib.request
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from connectors.certificates import share
 from connectors.errors import Denied, FetchFailed, Rejected
 from connectors.http import HttpClient
 from connectors.images.content import Content, Limits
@@ -72,10 +76,64 @@ def test_authorities_of_our_setting_are_trusted_by_api_and_images(
     assert fetch(client, "/data/upload/3/1.jpg", tmp_path)
 
 
+LIBRARIES = """
+import sys, urllib.request, httpx, requests
+from botocore.awsrequest import AWSRequest
+from botocore.httpsession import URLLib3Session
+from botocore.session import get_session
+
+bundle = get_session().get_config_variable("ca_bundle")  # as boto3 chooses it
+print(urllib.request.urlopen(sys.argv[1]).status)  # as torch.hub downloads
+print(requests.get(sys.argv[1]).status_code)  # as Ultralytics does
+print(httpx.get(sys.argv[1]).status_code)  # as the Hugging Face hub does
+request = AWSRequest("GET", sys.argv[1]).prepare()
+print(URLLib3Session(verify=bundle).send(request).status_code)
+"""
+
+
+@pytest.mark.parametrize("variable", ["AUTOLABEL_CA_BUNDLE", "REQUESTS_CA_BUNDLE"])
+def test_one_setting_serves_all_libraries(
+    secure: str, authority: tuple[Path, Path], tmp_path: Path, variable: str
+) -> None:
+    ours = variable.startswith("AUTOLABEL")
+    environment = {**os.environ, "NO_PROXY": "*", variable: str(authority[0])}
+    share(authority[0] if ours else None, tmp_path / "certificates", environment)
+    command = [sys.executable, "-c", LIBRARIES, secure]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["200"] * 4, done.stderr
+
+
+def test_authorities_that_are_shared_are_not_shared_again(
+    authority: tuple[Path, Path], tmp_path: Path
+) -> None:
+    environment = dict[str, str]()
+    share(None, tmp_path, environment)
+    assert environment == {}
+    share(authority[0], tmp_path, environment)
+    of_parent = dict(environment)
+    share(authority[0], tmp_path, environment)
+    assert environment == of_parent
+    (bundle,) = tmp_path.iterdir()
+    assert set(environment.values()) == {str(bundle)}
+    assert authority[0].read_text().strip() in bundle.read_text()
+
+
+def test_a_folder_of_authorities_is_shared_too(
+    secure: str, authority: tuple[Path, Path], tmp_path: Path
+) -> None:
+    environment = {"SSL_CERT_DIR": str(authority[0].parent)}
+    share(None, tmp_path, environment)
+    context = ssl.create_default_context(cafile=environment["SSL_CERT_FILE"])
+    with urllib.request.urlopen(secure, context=context) as answer:
+        assert answer.status == 200
+
+
 def test_a_bundle_that_is_none_names_its_setting(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("no certificate")
     with pytest.raises(Rejected, match="AUTOLABEL_CA_BUNDLE"):
         HttpClient("https://labels.example", ca_bundle=tmp_path / "ca.pem")
+    with pytest.raises(Rejected, match="AUTOLABEL_CA_BUNDLE"):
+        share(tmp_path / "ca.pem", tmp_path, {})
 
 
 @pytest.mark.parametrize("proxy", ["socks://127.0.0.1:7890/", "socks5://127.0.0.1:1080"])

@@ -32,6 +32,8 @@ def test_this_machine_is_never_asked_through_a_proxy(host: str, proxy: str) -> N
         ("corp.example", "labels.corp.example", True),
         ("*.corp.example", "labels.corp.example", True),
         ("corp.example", "notcorp.example", False),
+        ("192.168.*", "192.168.7.7", True),
+        ("192.168.*", "192.169.7.7", False),
         ("labels.example:8080", "labels.example", True),
         ("labels.example:9090", "labels.example", False),
         ("a.example b.example", "b.example", True),

@@ -157,6 +157,45 @@ def test_boxes_are_mended_and_what_was_mended_is_counted():
     assert read.repairs == mended
 
 
+def edges(box: Box) -> tuple[float, ...]:
+    return box.left, box.top, box.right, box.bottom
+
+
+def only_region(**changes) -> Region:
+    """The region that is read of one rectangle on a wide image."""
+    size = {"original_width": 1000, "original_height": 500}
+    drawn = {**rectangle(10, 20, 30, 10), **size, **changes}
+    read = codec.labeled_image(task({"result": [drawn]}), BOXES)
+    assert read is not None
+    (region,) = read.answers["r"].regions
+    return region
+
+
+def test_a_rectangle_of_negative_height_lies_above_its_corner():
+    region = only_region(value=rectangle(20, 90, 40, -55)["value"])
+    assert edges(region.box) == pytest.approx((0.2, 0.35, 0.6, 0.9))
+
+
+def test_a_rectangle_rotated_on_a_wide_image_becomes_the_upright_one_around_it():
+    region = only_region(value=rectangle(10, 20, 30, 10, rotation=90)["value"])
+    assert edges(region.box) == pytest.approx((0.05, 0.2, 0.1, 0.8))
+
+
+def test_the_rotation_of_the_view_does_not_move_a_rectangle():
+    assert edges(only_region(image_rotation=90).box) == pytest.approx((0.1, 0.2, 0.4, 0.3))
+
+
+def test_labels_in_other_scripts_are_read():
+    config = (
+        '<View><Image name="img" value="$image"/><RectangleLabels name="r" toName="img">'
+        '<Label value="阀门"/><Label value="клапан"/></RectangleLabels></View>'
+    )
+    drawn = rectangle(10, 20, 30, 10, labels=("阀门",))
+    read = codec.labeled_image(task({"result": [drawn]}), labeling_config.parse(config))
+    assert read is not None
+    assert read.answers["r"].labels == ("阀门",)
+
+
 def test_an_image_of_endless_height_costs_its_rectangle_only():
     endless = {**rectangle(50, 50, 20, 20), "original_height": float("inf")}
     read = codec.labeled_image(task({"result": [endless, rectangle(1, 1, 5, 5)]}), BOXES)

@@ -46,3 +46,10 @@ def test_the_column_is_the_key_that_the_template_begins_with():
     assert task_data.column("https://cdn.example.org/$file") == "file"
     assert task_data.column("plain") == ""
     assert not task_data.has_variable("plain")
+    assert not task_data.has_variable("$[.]")
+
+
+@pytest.mark.parametrize("template", ["$image", "$meta.photo"])
+def test_data_from_before_the_labeling_config_is_that_of_its_key(template):
+    assert task_data.address(template, {"$undefined$": "/a.png"}) == "/a.png"
+    assert task_data.address("$image", {"image": "/b.png", "$undefined$": "/a.png"}) == "/b.png"

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from backend.domain.ids import ProjectId, VersionName
@@ -15,6 +17,11 @@ def test_hidden_predictions_are_named_with_their_switch():
     (note,) = shown_wrongly(a_project("", shows_predictions=False), CURRENT)
     assert "hidden from annotators" in note
     assert "Use predictions to prelabel tasks" in note
+
+
+def test_predictions_that_are_revealed_one_by_one_are_named_with_their_switch():
+    (note,) = shown_wrongly(replace(a_project(), reveals_slowly=True), CURRENT)
+    assert "Reveal pre-annotations interactively" in note
 
 
 def test_another_selected_version_is_named():
@@ -35,6 +42,7 @@ def test_what_shows_the_current_version_needs_no_words(selected: str):
         (BackendLink(webhook=False, payload=False), "switched off"),
         (BackendLink(webhook=True, payload=False), "without payload"),
         (BackendLink(webhook=True, payload=True, interactive=True), "interactive"),
+        (BackendLink(True, True, unreported=("ANNOTATION_UPDATED",)), "not report ANNOTATION_UP"),
     ],
 )
 def test_a_switch_of_the_connection_is_named_with_the_command_that_mends_it(

@@ -7,6 +7,8 @@ import pytest
 from backend.domain.answers import Choices
 from backend.domain.audits import OpenAudit
 from backend.domain.ids import AuditId, ProjectId, TaskId, VersionName
+from backend.label_studio import codec, labeling_config
+from backend.label_studio.inline_images import without_content
 from backend.services.predict import BATCH
 from backend.settings import Settings
 from tests.fakes.domain import CHOICES
@@ -63,6 +65,19 @@ def test_stored_predictions_are_answered_without_loading_a_model(world):
     results = predict(PROJECT, CHOICES, [raw_task(14), raw_task(13)])
     assert [result["result"][0]["value"]["choices"] for result in results] == [["cat"], ["dog"]]
     assert {result["model_version"] for result in results} == {version}
+    assert opened == []
+
+
+def test_an_image_in_the_task_itself_is_known_by_its_short_address(world):
+    """A job lists it without its content; Label Studio asks with it."""
+    version = world.run()["version"]
+    task = raw_task(99, "data:image/png;base64," + "A" * 20_000)
+    ref = without_content(codec.image_ref(task, labeling_config.parse(CHOICES)), PROJECT)
+    of_another = codec.image_ref(raw_task(14), labeling_config.parse(CHOICES))
+    stored = world.stored.get(PROJECT, version, [of_another])
+    world.stored.put(PROJECT, version, {ref: stored[of_another]})
+    predict, opened = predictor(world)
+    assert predict(PROJECT, CHOICES, [task])[0]["model_version"] == version
     assert opened == []
 
 

@@ -179,6 +179,13 @@ def test_a_foreign_host_cannot_make_us_use_the_token(
     assert "Authorization" not in label_studio.asked[0][1]
 
 
+def test_images_are_asked_for_whole(label_studio: ImageServer, tmp_path: Path) -> None:
+    """Label Studio sends at most 8 MB of an object in a bucket to whoever asks for a range."""
+    label_studio.routes["/tasks/7/resolve/"] = answer(200, IMAGE)
+    assert fetch(storage_of(label_studio), "azure-blob://box/1.jpg", tmp_path / "image")
+    assert "range" not in {name.lower() for name in label_studio.asked[0][1]}
+
+
 def test_a_data_address_is_its_own_content(label_studio: ImageServer, tmp_path: Path) -> None:
     storage = storage_of(label_studio)
     coded = base64.b64encode(IMAGE).decode()

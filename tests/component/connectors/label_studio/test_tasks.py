@@ -44,6 +44,37 @@ def test_a_list_whose_last_task_vanishes_between_two_pages_ends():
     assert found == list(TASKS[:24])
 
 
+def test_pages_get_smaller_where_the_images_are_in_the_data():
+    """As base64: a page of a thousand would be hundreds of megabytes."""
+    pages = []
+
+    def reply(asked):
+        rules = json.loads(asked.query["query"])["filters"]["items"]
+        after, size = rules[-1]["value"], int(asked.query["page_size"])
+        left = range(after + 1, 101)
+        data = {"image": "A" * 2_000, "meta": {"more": ["A" * 1_000]}}
+        rows = [{"id": task, "data": data} for task in left[:size]]
+        pages.append(len(rows))
+        return Reply(body={"tasks": rows, "total": len(left)})
+
+    with FakeHttpServer(reply) as server:
+        client = LabelStudioClient(server.url, "f" * 40)
+        client.tasks.page_characters = 90_000
+        found = [task["id"] for task in client.tasks.unlabeled(1)]
+        assert next(client.tasks.labeled(1))["id"] == 1
+
+    assert found == list(range(1, 101))
+    assert pages == [20, 30, 30, 20, 30]
+
+
+def test_small_tasks_come_in_large_pages_after_the_first_one():
+    with FakeHttpServer(answering(1000, set(TASKS[:24]))) as server:
+        client = LabelStudioClient(server.url, "f" * 40)
+        for _ in range(2):
+            assert len(list(client.tasks.unlabeled(1))) == 24
+    assert [int(one.query["page_size"]) for one in server.asked] == [20, 1000, 1000]
+
+
 def test_tasks_are_looked_up_by_id_in_requests_of_few_terms():
     terms = []
 

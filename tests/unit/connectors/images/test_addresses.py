@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.errors import FetchFailed
-from connectors.images.addresses import Address, Place, likely_base, parse, server_path
+from connectors.images.addresses import (
+    Address,
+    Place,
+    file_path,
+    likely_base,
+    parse,
+    server_path,
+)
 
 SERVER = "http://labels.example:8080"
 CODED = base64.urlsafe_b64encode(b"s3://bucket/a b/1.jpg").decode()
@@ -118,6 +125,45 @@ def test_a_prefix_of_the_task_data_is_enough_where_no_setting_has_one(path: str)
 def test_the_same_path_elsewhere_is_not_this_label_studio(host: str, path: str) -> None:
     address = parse(host + path, "http://label-studio:8080", (PUBLIC,))
     assert address == Address(Place.WEB, host + path)
+
+
+@pytest.mark.parametrize(
+    ("uri", "path"),
+    [
+        ("/data/local-files/?d=set1%5Cimg_77.jpg", "?d=set1%5Cimg_77.jpg"),
+        ("/data/local-files/?d=c:/photos/img_1.jpg", "?d=c%3A/photos/img_1.jpg"),
+        ("/data/local-files/?d=Fotos/Caf%C3%A9%20à%201.jpg", "?d=Fotos/Caf%C3%A9%20%C3%A0%201.jpg"),
+        ("/data/local-files/?d=a%2Bb%20c.jpg", "?d=a%2Bb%20c.jpg"),
+    ],
+)
+def test_files_of_label_studio_are_asked_for_as_they_are_named_there(uri: str, path: str) -> None:
+    """With back slashes and drives of Windows, accents and spaces."""
+    assert server_path(parse(uri, SERVER), 1) == f"/data/local-files/{path}"
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "https://bucket.s3.example/a.jpg?X-Amz-Signature=a%2Fb%2Bc%3D&X-Amz-Date=2026",
+        "https://images.example/Caf%C3%A9%20%231.jpg",
+    ],
+)
+def test_an_address_of_the_web_is_not_written_otherwise(uri: str) -> None:
+    """A signature that is encoded a second time is refused."""
+    assert parse(uri, SERVER).at == uri
+
+
+def test_an_upload_is_asked_for_by_its_encoded_name() -> None:
+    upload = parse("/data/upload/3/Caf%C3%A9%20à%20côté%201.png", SERVER)
+    assert upload == Address(Place.UPLOAD, "/data/upload/3/Caf%C3%A9%20à%20côté%201.png")
+    assert file_path(upload) == "upload/3/Café à côté 1.png"
+
+
+@pytest.mark.parametrize("uri", ['["/data/upload/1/a.png", "/b.png"]', '[{"url": "/a.png"}, 7]'])
+def test_several_images_in_one_task_are_named_with_what_to_do(uri: str) -> None:
+    with pytest.raises(FetchFailed, match="list of several images") as refused:
+        parse(uri, SERVER)
+    assert "task of its own" in refused.value.hint
 
 
 def test_a_data_set_from_before_https_is_of_the_same_label_studio() -> None:
