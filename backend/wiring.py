@@ -130,6 +130,7 @@ def looker_ahead(settings: Settings) -> PollingLoop:
         parts.polled,
         LOOK_AHEAD_SECONDS if settings.embed_ahead else 0,
         "new images",
+        disconnects=False,
     )
 
 

@@ -22,7 +22,8 @@ class LooksAtProjects(Protocol):
 class PollingLoop:
     """Runs in a thread of the web process. What fails in one project leaves the others alone.
 
-    `aim` is what it looks for, as the log says it.
+    `aim` is what it looks for, as the log says it. With `disconnects`, a project that Label Studio
+    does not have any more is disconnected.
     """
 
     def __init__(
@@ -31,9 +32,12 @@ class PollingLoop:
         projects: PolledProjects,
         seconds: float,
         aim: str = "new annotations",
+        *,
+        disconnects: bool = True,
     ) -> None:
         self._polling = polling
         self._aim = aim
+        self._disconnects = disconnects
         self._projects = projects
         self._seconds = seconds
         self._warned: dict[ProjectId, str] = {}
@@ -59,11 +63,11 @@ class PollingLoop:
     def _look_at(self, project: ProjectId) -> None:
         try:
             self._polling.look(project)
-        except NotFound as exc:
-            log.warning("project %s is looked at no more: %s", project, exc)
-            self._projects.disconnect(project)
         except AutolabelError as exc:
-            if self._warned.get(project) != str(exc):
+            if isinstance(exc, NotFound) and self._disconnects:
+                log.warning("project %s is looked at no more: %s", project, exc)
+                self._projects.disconnect(project)
+            elif self._warned.get(project) != str(exc):
                 log.warning("project %s cannot be looked at: %s", project, exc)
             self._warned[project] = str(exc)
         except Exception:

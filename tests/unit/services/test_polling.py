@@ -180,3 +180,18 @@ class Failing(FakeLabelStudio):
 
     def activity(self, project: ProjectId):
         raise self.failure
+
+
+@pytest.mark.parametrize("disconnects", [True, False])
+def test_a_project_that_is_missing_is_disconnected_only_where_that_is_meant(
+    blocked: Blocked, caplog: pytest.LogCaptureFixture, *, disconnects: bool
+) -> None:
+    class Missing:
+        def look(self, project: ProjectId) -> None:
+            raise NotFound(f"no project {project}")
+
+    loop = PollingLoop(Missing(), blocked.polled, 5, "new images", disconnects=disconnects)
+    loop.look_safely()
+    loop.look_safely()
+    assert blocked.polled.all() == ([] if disconnects else [FIRST])
+    assert len(caplog.messages) == 1
