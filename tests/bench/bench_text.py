@@ -8,11 +8,13 @@ and what fitting and embedding cost in time and memory:
 """
 
 import ast
+import random
 import re
 import resource
 import time
 from collections.abc import Iterator
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -48,9 +50,9 @@ def docstrings(package: str) -> Iterator[str]:
     spec = find_spec(package)
     folder = Path(next(iter(spec.submodule_search_locations))) if spec else Path("nowhere")
     seen = set[str]()
-    for path in sorted(folder.rglob("*.py")):
-        if "tests" in path.parts:
-            continue
+    files = [path for path in sorted(folder.rglob("*.py")) if "tests" not in path.parts]
+    random.Random(0).shuffle(files)
+    for path in files:
         for node in ast.walk(ast.parse(path.read_text(errors="replace"))):
             is_named = isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef)
             found = _NAMES.sub(" ", ast.get_docstring(node) or "")[:1000] if is_named else ""
@@ -63,9 +65,8 @@ def load() -> tuple[list[str], np.ndarray, tuple[Label, ...]]:
     found, truth = list[str](), list[int]()
     labels = [package for package in PACKAGES if find_spec(package)]
     for number, package in enumerate(labels):
-        all_texts = list(docstrings(package))
-        chosen = np.random.default_rng(0).permutation(len(all_texts))[:A_CLASS]
-        found += [all_texts[int(place)] for place in chosen]
+        chosen = list(islice(docstrings(package), A_CLASS))
+        found += chosen
         truth += [number] * len(chosen)
     return found, np.array(truth), tuple(map(Label, labels))
 
