@@ -46,8 +46,8 @@ class TorchvisionEngine:
     def train(
         self, training_set: TrainingSet, plan: TrainingPlan, previous: Path | None
     ) -> TrainedNetwork:
-        from backend.models.detection.torchvision_engine.dataset import LetterboxedDataset  # noqa: PLC0415  imports torch
-        from backend.models.detection.torchvision_engine.training import Training, freeze  # noqa: PLC0415
+        from backend.models.detection.letterboxed_dataset import LetterboxedDataset  # noqa: PLC0415  imports torch
+        from backend.models.detection.training_loop import Training, freeze  # noqa: PLC0415
 
         network = self._network(len(training_set.control.labels), plan.image_size, previous)
         freeze(network.module, plan.frozen)

@@ -7,8 +7,8 @@ from safetensors.torch import save_file
 
 from backend.domain.errors import NoWeights
 from backend.models.detection.torchvision_engine.network import build, from_pretrained, load
-from backend.models.detection.torchvision_engine.training import freeze, groups
 from backend.models.detection.torchvision_engine.weights import PretrainedWeights
+from backend.models.detection.training_loop import freeze, groups
 from tests.fakes.small_detector import SMALL
 
 BATCH = np.random.default_rng(0).integers(0, 255, (2, 64, 96, 3), dtype=np.uint8)

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from backend.domain.steps import Step
+from backend.models.detection.letterboxed_dataset import Example, LetterboxedDataset
 from backend.models.detection.out_of_memory import with_smaller_batches
-from backend.models.detection.torchvision_engine.dataset import Example, LetterboxedDataset
 from backend.models.detection.training_plan import TrainingPlan
 from backend.ports.progress import Progress
 

@@ -5,10 +5,10 @@ import torch
 from torch import Tensor, nn
 
 from backend.domain.answers import Regions
-from backend.models.detection.torchvision_engine.dataset import LetterboxedDataset
+from backend.models.detection.letterboxed_dataset import LetterboxedDataset
 from backend.models.detection.torchvision_engine.detector import TorchvisionEngine
 from backend.models.detection.torchvision_engine.network import build
-from backend.models.detection.torchvision_engine.training import Training
+from backend.models.detection.training_loop import Training
 from backend.models.detection.training_plan import TrainingPlan, plan
 from tests.fakes.detection_training_sets import CONTROL, RecordedProgress, training_set
 from tests.fakes.small_detector import SMALL
