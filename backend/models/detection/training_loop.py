@@ -1,12 +1,12 @@
-"""Training loop for torchvision's detectors, which come without one."""
+"""The training loop of the engines whose library comes without one."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # Torch leaves some of its arguments without types.
 
 import copy
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -17,49 +17,51 @@ from torch.utils.data import DataLoader
 from backend.domain.steps import Step
 from backend.models.detection.letterboxed_dataset import Example, LetterboxedDataset
 from backend.models.detection.out_of_memory import with_smaller_batches
+from backend.models.detection.schedules import Schedule
 from backend.models.detection.training_plan import TrainingPlan
+from backend.models.detection.weight_average import WeightAverage
 from backend.ports.progress import Progress
 
-WARM_UP = 0.1
-"""Share of the training during which the learning rate rises."""
-
-RATE = 0.25
-"""Share of the plan's learning rate that heads get; batch statistics are frozen here."""
-
-BACKBONE = 0.1
-"""Share of the heads' learning rate that the backbone gets, as in DETR (arXiv 2005.12872)."""
-
-WEIGHT_DECAY = 5e-4
-CLIP = 10.0
-"""Gradients are clipped to this norm."""
+BEGUN = 0.05
+"""mAP50 from which a network has begun to learn its labels. Before, with new heads, the lack of a
+gain neither lowers the rate nor ends the training."""
 
 
-@dataclass(slots=True)
-class Schedule:
-    """Learning rate schedule over steps or time, whichever is further.
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How the networks of a library are fine-tuned.
 
-    Linear warm-up, then a cosine (SGDR, arXiv 1608.03983) that reaches zero at the end of the
-    training, also when time runs out before all steps are done. `started`: clock at the start.
+    `backbone`: prefix of the backbone's weights. `rate`: share of the plan's learning rate that
+    all other weights get; `backbone_rate`: share of `rate` that the backbone gets. `clip`: norm to
+    which gradients are clipped. `averages`: whether to keep a moving average of the weights.
     """
 
-    steps: int
-    seconds: float
-    started: float
-    step: int = 0
+    backbone: str
+    rate: float
+    backbone_rate: float
+    weight_decay: float
+    clip: float
+    schedule: type[Schedule]
+    averages: bool
 
-    @property
-    def share(self) -> float:
-        """Share of the training that is done, 0 to 1."""
-        return min(
-            1.0,
-            max(self.step / self.steps, (time.monotonic() - self.started) / self.seconds),
-        )
+    def groups(self, module: nn.Module) -> list[dict[str, Any]]:
+        """Group the weights to train, each group with its share of the plan's learning rate."""
+        trained = [(name, part) for name, part in module.named_parameters() if part.requires_grad]
+        old = [part for name, part in trained if name.startswith(self.backbone)]
+        new = [part for name, part in trained if not name.startswith(self.backbone)]
+        shares = ((old, self.rate * self.backbone_rate), (new, self.rate))
+        return [{"params": parts, "share": share} for parts, share in shares if parts]
 
-    @property
-    def rate(self) -> float:
-        """Learning rate as a share of the highest."""
-        rising = (self.step + 1) / max(1.0, WARM_UP * self.steps)
-        return min(1.0, rising) * (1 + math.cos(math.pi * self.share)) / 2
+    def freeze(self, module: nn.Module, share: float) -> None:
+        """Freeze the first `share` of the backbone's weights, but not the layers added to it."""
+        added = tuple(self.backbone + name for name in ("fpn", "extra"))
+        weights = [
+            weight
+            for name, weight in module.named_parameters()
+            if name.startswith(self.backbone) and not name.startswith(added)
+        ]
+        for weight in weights[: round(share * len(weights))]:
+            weight.requires_grad = False
 
 
 @dataclass(slots=True)
@@ -78,14 +80,16 @@ class BestCheckpoint:
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """Fine-tunes `module` on `device`.
+    """Fine-tunes `module` by a recipe and a plan.
 
-    `fitness` computes the metric by which the best epoch is chosen; None to keep the last epoch.
+    `loss` computes the loss of a batch. `fitness` computes the metric by which the best epoch is
+    chosen; None to keep the last epoch.
     """
 
     module: nn.Module
-    device: str
+    recipe: Recipe
     plan: TrainingPlan
+    loss: Callable[[Sequence[Example]], Tensor]
     fitness: Callable[[], float] | None
     progress: Progress
     seed: int
@@ -105,17 +109,24 @@ class Training:
 
     def _run(self, dataset: LetterboxedDataset, batch: int, started: float) -> int:
         loader = DataLoader(dataset, batch, shuffle=True, collate_fn=list)
-        schedule = Schedule(self.plan.epochs * len(loader), 60 * self.plan.minutes, started)
-        optimizer = torch.optim.AdamW(groups(self.module), weight_decay=WEIGHT_DECAY)
+        steps, seconds = self.plan.epochs * len(loader), 60 * self.plan.minutes
+        schedule = self.recipe.schedule(steps, seconds, started)
+        groups = self.recipe.groups(self.module)
+        optimizer = torch.optim.AdamW(groups, weight_decay=self.recipe.weight_decay)
+        average = WeightAverage(self.module) if self.recipe.averages else None
         best = BestCheckpoint()
         epoch = 0
         for epoch in range(1, self.plan.epochs + 1):
-            self._epoch(iter(loader), optimizer, schedule, epoch)
-            self._validate(best, epoch, over=schedule.share >= 1)
-            if schedule.share >= 1 or (self.fitness and epoch - best.epoch >= self.plan.patience):
+            loss = self._epoch(iter(loader), optimizer, schedule, average, epoch)
+            with average.applied() if average else nullcontext():
+                self._assess(best, schedule, epoch, loss)
+            is_stuck = best.fitness >= BEGUN and epoch - best.epoch >= self.plan.patience
+            if schedule.is_over or is_stuck:
                 break
         if best.state:
             self.module.load_state_dict(best.state)
+        elif average:
+            average.apply()
         return epoch
 
     def _epoch(
@@ -123,46 +134,51 @@ class Training:
         batches: Iterator[Sequence[Example]],
         optimizer: torch.optim.Optimizer,
         schedule: Schedule,
+        average: WeightAverage | None,
         epoch: int,
-    ) -> None:
+    ) -> float:
+        """Train for an epoch, or until time is up, and return the mean loss."""
         set_training_mode(self.module)
+        losses: list[float] = []
         for batch in batches:
             epochs = self.plan.epochs
             self.progress(Step.TRAIN, epoch, epochs, f"epoch {epoch} of {epochs}")
             for group in optimizer.param_groups:
                 group["lr"] = group["share"] * self.plan.learning_rate * schedule.rate
-            loss = self._loss(batch)
-            optimizer.zero_grad()
-            if torch.isfinite(loss):
-                loss.backward()
-                nn.utils.clip_grad_norm_(self.module.parameters(), CLIP)
-                optimizer.step()
+            losses.append(self._step(batch, optimizer))
+            if average:
+                average.update()
             schedule.step += 1
             if schedule.share >= 1:
-                return
+                break
+        return sum(losses) / max(1, len(losses))
 
-    def _loss(self, batch: Sequence[Example]) -> Tensor:
-        cuda = self.device.startswith("cuda")
-        half = cuda and torch.cuda.is_bf16_supported(including_emulation=False)
-        images = [image.to(self.device) for image, _ in batch]
-        targets = [{key: part.to(self.device) for key, part in truth.items()} for _, truth in batch]
-        with torch.autocast(self.device.split(":", maxsplit=1)[0], torch.bfloat16, enabled=half):
-            losses = cast("dict[str, Tensor]", self.module(images, targets))
-            return torch.stack(list(losses.values())).sum()
+    def _step(self, batch: Sequence[Example], optimizer: torch.optim.Optimizer) -> float:
+        loss = self.loss(batch)
+        optimizer.zero_grad()
+        if torch.isfinite(loss):
+            loss.backward()
+            nn.utils.clip_grad_norm_(self.module.parameters(), self.recipe.clip)
+            optimizer.step()
+        return float(loss.detach())
 
-    def _validate(self, best: BestCheckpoint, epoch: int, *, over: bool) -> None:
-        due = over or epoch % self.plan.validations == 0
-        if self.fitness and due:
-            best.offer(self.fitness(), epoch, self.module)
+    def _assess(self, best: BestCheckpoint, schedule: Schedule, epoch: int, loss: float) -> None:
+        """Tell the schedule how good the network is: by fitness where it is measured, else loss."""
+        if not self.fitness:
+            schedule.observe(-loss)
+        elif schedule.is_over or epoch % self.plan.validations == 0:
+            fitness = self.fitness()
+            best.offer(fitness, epoch, self.module)
+            if fitness >= BEGUN:
+                schedule.observe(fitness)
 
 
-def groups(module: nn.Module) -> list[dict[str, Any]]:
-    """Group the weights to train, each group with its share of the plan's learning rate."""
-    trained = [(name, part) for name, part in module.named_parameters() if part.requires_grad]
-    old = [part for name, part in trained if name.startswith("backbone.")]
-    new = [part for name, part in trained if not name.startswith("backbone.")]
-    shares = ((old, RATE * BACKBONE), (new, RATE))
-    return [{"params": parts, "share": share} for parts, share in shares if parts]
+def in_half_precision(device: str) -> torch.autocast:
+    """Return a context that computes in bfloat16 where the GPU has it."""
+    cuda = device.startswith("cuda")
+    half = cuda and torch.cuda.is_bf16_supported(including_emulation=False)
+    kind = device.split(":", maxsplit=1)[0]
+    return cast(Any, torch.autocast)(kind, torch.bfloat16, enabled=half)
 
 
 def set_training_mode(module: nn.Module) -> None:
@@ -171,11 +187,3 @@ def set_training_mode(module: nn.Module) -> None:
     for part in module.modules():
         if isinstance(part, nn.BatchNorm2d):
             part.eval()
-
-
-def freeze(module: nn.Module, share: float) -> None:
-    """Freeze the first `share` of the backbone's weights, but not the layers added to it."""
-    named: Iterator[tuple[str, nn.Parameter]] = cast(Any, module).backbone.named_parameters()
-    weights = [weight for name, weight in named if not name.startswith(("fpn", "extra"))]
-    for weight in weights[: round(share * len(weights))]:
-        weight.requires_grad = False

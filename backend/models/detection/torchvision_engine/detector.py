@@ -5,22 +5,18 @@ torchvision publishes for NAME: a detector trained on COCO, else a backbone trai
 `torchvision:NAME@PATH` starts from a file.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backend.domain.answers import Regions
-from backend.models.detection.engine import Network, TrainedNetwork
+from backend.models.detection.engine import TrainedNetwork
 from backend.models.detection.torchvision_engine.weights import PretrainedWeights
-from backend.models.detection.training_plan import MIN_VALIDATION, TrainingPlan
+from backend.models.detection.training_plan import TrainingPlan
 from backend.ports.model_family import TrainingSet
 
 if TYPE_CHECKING:
     from backend.models.detection.torchvision_engine.network import TorchvisionNetwork
-
-_EVALUATED = 0.01
-"""Score from which boxes count when epochs are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +33,14 @@ class TorchvisionEngine:
     across_labels: bool = False
 
     @property
+    def name(self) -> str:
+        return "torchvision"
+
+    @property
+    def license(self) -> str:
+        return "BSD-3-Clause"
+
+    @property
     def on_gpu(self) -> bool:
         return self.device != "cpu"
 
@@ -46,20 +50,23 @@ class TorchvisionEngine:
     def train(
         self, training_set: TrainingSet, plan: TrainingPlan, previous: Path | None
     ) -> TrainedNetwork:
-        from backend.models.detection.letterboxed_dataset import LetterboxedDataset  # noqa: PLC0415  imports torch
-        from backend.models.detection.training_loop import Training, freeze  # noqa: PLC0415
+        from backend.models.detection.held_out_fitness import fitness  # noqa: PLC0415  imports OpenCV
+        from backend.models.detection.letterboxed_dataset import LetterboxedDataset, augmentation  # noqa: PLC0415  imports torch
+        from backend.models.detection.torchvision_engine.training import RECIPE, loss, scaling  # noqa: PLC0415
+        from backend.models.detection.training_loop import Training  # noqa: PLC0415
 
         network = self._network(len(training_set.control.labels), plan.image_size, previous)
-        freeze(network.module, plan.frozen)
+        RECIPE.freeze(network.module, plan.frozen)
         training = Training(
             network.module,
-            self.device,
+            RECIPE,
             plan,
-            _fitness(network, training_set) if _can_choose(training_set) else None,
+            partial(loss, network.module, device=self.device),
+            fitness(network, training_set),
             training_set.progress,
             training_set.seed,
         )
-        dataset = LetterboxedDataset(training_set, plan.image_size)
+        dataset = LetterboxedDataset(training_set, plan.image_size, augmentation(scaling()))
         return TrainedNetwork(network, training.run(dataset))
 
     def load(self, folder: Path) -> "TorchvisionNetwork":
@@ -83,25 +90,3 @@ class TorchvisionEngine:
         return from_pretrained(
             self._weights, classes, size, self.device, across_labels=self.across_labels
         )
-
-
-def _can_choose(training_set: TrainingSet) -> bool:
-    """Tell whether held-out images can rank epochs: enough of them, at least one with a box."""
-    boxes = any(answer.labels for answer in training_set.held_out_answers)
-    return boxes and len(training_set.held_out) >= MIN_VALIDATION
-
-
-def _fitness(network: Network, training_set: TrainingSet) -> Callable[[], float]:
-    """Return a function that computes the present mAP50 on the held-out images."""
-    from backend.models.detection.average_precision import mean_average_precision  # noqa: PLC0415
-    from backend.models.detection.inference import detect  # noqa: PLC0415  imports OpenCV
-
-    truths = [answer for answer in training_set.held_out_answers if isinstance(answer, Regions)]
-    refs, labels = training_set.held_out.refs, training_set.control.labels
-
-    def fitness() -> float:
-        fetch, progress = training_set.fetch, training_set.progress
-        detections = detect(network, refs, fetch, labels, _EVALUATED, progress)
-        return mean_average_precision(detections, truths, labels)
-
-    return fitness

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
@@ -22,10 +21,11 @@ from torchvision.ops import nms
 
 from backend.domain.errors import NoWeights
 from backend.models.detection.engine import Detections, PixelBatch, require_weights
+from backend.models.detection.letterboxed_dataset import to_tensor
 from backend.models.detection.torchvision_engine.weights import PretrainedWeights, known
 
 _WEIGHTS = "weights.safetensors"
-_BACKGROUND = 1
+BACKGROUND = 1
 """Classes before the first label: torchvision's class 0 is the background."""
 
 _DETECTORS = (FasterRCNN, RetinaNet, FCOS, SSD)
@@ -59,17 +59,17 @@ class TorchvisionNetwork:
         save_file(state, folder / _WEIGHTS, {key: str(value) for key, value in about.items()})
 
     def _detections(self, output: Mapping[str, Tensor]) -> Detections:
-        real = output["labels"] >= _BACKGROUND  # FCOS and RetinaNet report the background too
+        real = output["labels"] >= BACKGROUND  # FCOS and RetinaNet report the background too
         boxes, labels, scores = (output[key][real] for key in ("boxes", "labels", "scores"))
         kept = nms(boxes, scores, _OVERLAP) if self.across_labels else slice(None)
-        arrays = (boxes[kept], labels[kept] - _BACKGROUND, scores[kept])
+        arrays = (boxes[kept], labels[kept] - BACKGROUND, scores[kept])
         return Detections(*(cast(Any, array.cpu().numpy()) for array in arrays))
 
 
 def build(name: str, classes: int, image_size: int) -> nn.Module:
     """Build an untrained network that takes images unscaled; SSD scales them to its own size."""
     sizes = {} if name.startswith("ssd") else {"min_size": image_size, "max_size": image_size}
-    options = {"weights": None, "weights_backbone": None, "num_classes": classes + _BACKGROUND}
+    options = {"weights": None, "weights_backbone": None, "num_classes": classes + BACKGROUND}
     return cast(Any, get_model)(name, **options, **sizes)
 
 
@@ -171,12 +171,6 @@ def _downloaded(start: PretrainedWeights) -> Mapping[str, Tensor]:
 def _backbone(state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
     """Rename a classifier's weights as they are named in a detector."""
     return {f"backbone.body.{key.removeprefix('features.')}": part for key, part in state.items()}
-
-
-def to_tensor(batch: PixelBatch) -> Tensor:
-    """Convert (b, h, w, 3) BGR to (b, 3, h, w) RGB in [0, 1]."""
-    rgb = np.ascontiguousarray(batch[..., ::-1].transpose(0, 3, 1, 2))
-    return torch.from_numpy(rgb).float() / 255
 
 
 def _set_min_score(module: nn.Module, min_score: float) -> None:

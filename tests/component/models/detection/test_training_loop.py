@@ -1,13 +1,15 @@
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from backend.domain.answers import Regions
-from backend.models.detection.letterboxed_dataset import LetterboxedDataset
+from backend.models.detection.letterboxed_dataset import LetterboxedDataset, augmentation
 from backend.models.detection.torchvision_engine.detector import TorchvisionEngine
 from backend.models.detection.torchvision_engine.network import build
+from backend.models.detection.torchvision_engine.training import RECIPE, loss, scaling
 from backend.models.detection.training_loop import Training
 from backend.models.detection.training_plan import TrainingPlan, plan
 from tests.fakes.detection_training_sets import CONTROL, RecordedProgress, training_set
@@ -41,8 +43,16 @@ class Greedy(nn.Module):
 def test_a_training_that_runs_out_of_memory_begins_again_in_smaller_batches(tmp_path: Path):
     asked = training_set(tmp_path, train=8)
     module = Greedy(most=1)
-    trained = Training(module, "cpu", short(epochs=2), None, asked.progress, 0)
-    assert trained.run(LetterboxedDataset(asked, 64)) == 2
+    trained = Training(
+        module,
+        RECIPE,
+        short(epochs=2),
+        partial(loss, module, device="cpu"),
+        None,
+        asked.progress,
+        0,
+    )
+    assert trained.run(LetterboxedDataset(asked, 64, augmentation(scaling()))) == 2
     assert module.batches == [4, 4, 2] + [1] * 16
     assert module.began == [0, 0, 0], "what the failed attempts had learned is gone"
 

@@ -7,8 +7,8 @@ from safetensors.torch import save_file
 
 from backend.domain.errors import NoWeights
 from backend.models.detection.torchvision_engine.network import build, from_pretrained, load
+from backend.models.detection.torchvision_engine.training import RECIPE
 from backend.models.detection.torchvision_engine.weights import PretrainedWeights
-from backend.models.detection.training_loop import freeze, groups
 from tests.fakes.small_detector import SMALL
 
 BATCH = np.random.default_rng(0).integers(0, 255, (2, 64, 96, 3), dtype=np.uint8)
@@ -126,8 +126,8 @@ def test_a_file_without_weights_is_named(tmp_path: Path):
 
 def test_a_frozen_backbone_is_not_trained_and_the_heads_have_a_higher_learning_rate(tmp_path: Path):
     module = network(tmp_path).module
-    backbone, rest = groups(module)
+    backbone, rest = RECIPE.groups(module)
     assert 0 < backbone["share"] < rest["share"]
-    freeze(module, 1.0)
-    (rest,) = groups(module)
+    RECIPE.freeze(module, 1.0)
+    (rest,) = RECIPE.groups(module)
     assert rest["params"]
