@@ -57,8 +57,8 @@ def import_model(
     model: Annotated[
         str,
         typer.Argument(
-            help="A .pt, .onnx or .safetensors file, a name such as yolo11n.pt, or the folder of a"
-            " version of another project.",
+            help="A .pt, .onnx or .safetensors file, a name such as yolo11n.pt or timm:resnet18, or"
+            " the folder of a version of another project.",
             metavar="FILE|NAME",
         ),
     ],

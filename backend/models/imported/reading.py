@@ -20,6 +20,8 @@ from backend.settings import Settings
 _WEIGHTS = "weights.pt"
 _TENSORS = "weights.safetensors"
 _NETWORK = "model.onnx"
+_PUBLISHED = ("timm:", "torchvision:")
+"""Prefixes of the names of published classifiers."""
 _ARCHITECTURE = (
     'Put a config.json beside it: {"architecture": "timm:resnet18", "label_names": [...]}'
 )
@@ -62,6 +64,8 @@ class ModelFiles:
     settings: Settings
 
     def open(self, source: str, *, trust: bool) -> ForeignModel:
+        if source.startswith(_PUBLISHED):
+            return _published(source)
         path = Path(source).expanduser()
         if path.suffix == ".onnx":
             return _onnx(_there(path))
@@ -72,7 +76,8 @@ class ModelFiles:
         if path.is_file():
             raise BadInput(f"it is not known which network {path.name} is for", _ARCHITECTURE)
         hint = "Give a .pt, .onnx or .safetensors file, the name of a checkpoint of Ultralytics"
-        raise BadInput(f"{source} is no model that can be imported", f"{hint}, or a version folder")
+        hint = f"{hint}, timm:NAME, torchvision:NAME, or a version folder"
+        raise BadInput(f"{source} is no model that can be imported", hint)
 
     def _ultralytics(self, source: str, *, trust: bool) -> OpenedModel:
         """Open a checkpoint; a bare name is looked up in the data folder, and downloaded."""
@@ -96,6 +101,22 @@ class ModelFiles:
             image_size=size,
         )
         return OpenedModel(card, path)
+
+
+def _published(source: str) -> OpenedModel:
+    """Open a classifier of timm or torchvision by its name; it may be downloaded."""
+    classifiers = importlib.import_module("backend.models.imported.published_classifiers")
+    found = classifiers.published(source)
+    card = ImportedCard(
+        "torch",
+        _TENSORS,
+        source,
+        False,
+        found.names,
+        architecture=source,
+        scaling=found.scaling,
+    )
+    return OpenedModel(card, Path(source), found.tensors)
 
 
 def _onnx(path: Path) -> OpenedModel:
