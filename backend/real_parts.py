@@ -7,6 +7,7 @@ line start without.
 import importlib.metadata
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from backend.label_studio.images import open_image_files, open_text_files
 from backend.label_studio.labeled_copies import LabeledCopies
 from backend.label_studio.source_files import LocalSourceFiles
 from backend.ports.images import ImageModels
-from backend.ports.model_family import Family
+from backend.ports.model_family import Family, ForeignModel
 from backend.presentation.report_images import JobImages
 from backend.processes.embedded_redis import redis_url
 from backend.settings import Settings
@@ -81,11 +82,10 @@ def real_parts(
         audits=AuditFiles(settings.data_dir),
         stored=PredictionStore(settings.data_dir),
         jobs=JobBoard(url, settings.data_dir),
-        changes=AnnotationCounter(
-            partial(redis_url, settings, **QUICK), RedisKeys(settings.data_dir), quick=True
-        ),
+        changes=_annotation_counter(settings),
         extractor=opened,
         families=partial(families, settings, extractor=opened),
+        foreign_models=LazyModelFiles(settings),
         illustrations=JobImages(
             lambda job: files.folder(job.request.project, job.id),
             versions.all,
@@ -112,6 +112,23 @@ def trust_authorities(settings: Settings) -> None:
     """
     with errors_translated():
         share(settings.ca_bundle, settings.data_dir / "certificates")
+
+
+def _annotation_counter(settings: Settings) -> AnnotationCounter:
+    url = partial(redis_url, settings, **QUICK)
+    return AnnotationCounter(url, RedisKeys(settings.data_dir), quick=True)
+
+
+@dataclass(frozen=True, slots=True)
+class LazyModelFiles:
+    """Implements `model_family.ForeignModels`; loads a model runtime when a model is opened."""
+
+    settings: Settings
+
+    def open(self, source: str, *, trust: bool) -> ForeignModel:
+        from backend.models.imported.reading import ModelFiles  # noqa: PLC0415 - loads a model runtime
+
+        return ModelFiles(self.settings).open(source, trust=trust)
 
 
 def http_client(settings: Settings, url: str) -> HttpClient:

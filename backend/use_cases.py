@@ -19,7 +19,7 @@ from backend.domain.version_names import review_name
 from backend.ports.images import ImageModels, SourceFiles
 from backend.ports.jobs import AnnotationChanges, Jobs
 from backend.ports.label_studio import LabelStudio
-from backend.ports.model_family import Family
+from backend.ports.model_family import Family, ForeignModels
 from backend.ports.progress import Work
 from backend.ports.reviews import Reviews, Thumbnails
 from backend.ports.stores import (
@@ -45,6 +45,7 @@ from backend.services.label_edits.editing import LabelEditing
 from backend.services.label_edits.plan import LabelPlanner
 from backend.services.label_edits.restoring import LabelRestore
 from backend.services.labeling_round import Collector
+from backend.services.model_import import ModelImport
 from backend.services.pre_labeling import PreLabeling
 from backend.services.predict import Predict
 from backend.services.prediction.box_statistics import BoxStatistics
@@ -98,6 +99,7 @@ class Parts:
     changes: AnnotationChanges
     extractor: Callable[[], ImageModels]
     families: Callable[[str], Mapping[TaskKind, Family]]
+    foreign_models: ForeignModels
     illustrations: Illustrations
     origins: ProjectOrigins
     backups: LabelBackups
@@ -235,9 +237,8 @@ def _labeling_jobs(parts: Parts, auditing: Auditing, trainer: Trainer) -> Mappin
     extractor = parts.extractor()
     assessor = Assessor(Predictor(extractor), _hard_examples(parts.settings, extractor))
     draw = AuditDraw(parts.label_studio, parts.ledgers, parts.audits, parts.settings.seed)
-    publisher = _publisher(parts)
     collector = _collector(parts, extractor)
-    reporter = _reporter(parts, extractor)
+    publisher, reporter = _publisher(parts), _reporter(parts, extractor)
     jobs: Mapping[Mode, Work] = {
         Mode.ACTIVE_LEARNING: ActiveLearning(
             label_studio=parts.label_studio,
@@ -265,6 +266,7 @@ def _labeling_jobs(parts: Parts, auditing: Auditing, trainer: Trainer) -> Mappin
             reporter,
             parts.versions,
             parts.unfinished,
+            _model_import(parts).once,
         ),
     }
     return {
@@ -280,6 +282,12 @@ def _training(parts: Parts, extractor: ImageModels, trainer: Trainer) -> RoundTr
 
 def _version_publisher(parts: Parts, extractor: ImageModels) -> VersionPublisher:
     return VersionPublisher(parts.versions, extractor, parts.packages, parts.now)
+
+
+def _model_import(parts: Parts) -> ModelImport:
+    return ModelImport(
+        parts.label_studio, parts.versions, parts.foreign_models, parts.packages, parts.now
+    )
 
 
 def _publisher(parts: Parts) -> Publisher:

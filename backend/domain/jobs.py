@@ -80,7 +80,11 @@ class JobRequest:
     algorithm: Algorithm = Algorithm.FAST
     model_version: Annotated[
         VersionName | None,
-        Field(max_length=64, description="The version to use; required for pre-labeling."),
+        Field(
+            max_length=64,
+            description="The version to use, or the published name of a model to import first; "
+            "required for pre-labeling.",
+        ),
     ] = None
     accept: Annotated[
         bool, Field(description="Create annotations where the guarantee allows it.")

@@ -15,6 +15,10 @@ TRAINED, IMPORTED = "al", "im"
 VERSION_NAME = re.compile(rf"({TRAINED}|{IMPORTED})-[0-9]{{4,}}-[0-9a-f]{{4}}")
 """Of one width up to the 9,999th version, so no name is the beginning of another."""
 
+PUBLISHED_MODEL = re.compile(r"[\w-][\w.-]*\.pt|(timm|torchvision):[\w-][\w.-]*")
+"""Name of a model that others publish, such as `yolo11n.pt` or `timm:resnet18`. Never a path, so
+that a request cannot name any file of the machine."""
+
 GROUP_NAME = re.compile(r"group-[0-9]{3}")
 """Name of a group of similar images; of one width too."""
 
@@ -70,6 +74,11 @@ def review_name() -> VersionName:
 def is_answer_of_ours(name: str) -> bool:
     """Return whether a model version names answers of Autolabel, corrected ones included."""
     return bool(VERSION_NAME.fullmatch(name) or REVIEW_NAME.fullmatch(name))
+
+
+def is_published_model(name: str) -> bool:
+    """Return whether a name is that of a model to import, and not that of a version."""
+    return bool(PUBLISHED_MODEL.fullmatch(name))
 
 
 def control_folder(version: Path, control: ControlName) -> Path:

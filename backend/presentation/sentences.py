@@ -12,7 +12,7 @@ from backend.domain.tab_titles import TabTitle
 LABELS_SHOWN = 30
 
 NO_VERSION = (
-    "No model version yet: pre-labeling needs one, and the first active-learning job creates it."
+    "No model version yet: the first active-learning job creates one, or pre-labeling imports one."
 )
 NOT_STARTED = "The job was not started"
 WAITING = "A job is waiting for a worker."

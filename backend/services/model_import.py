@@ -13,6 +13,7 @@ from backend.domain.schema import Control, LabelSchema, TaskKind
 from backend.domain.version_names import IMPORTED, control_folder
 from backend.domain.versions import ModelVersion
 from backend.label_studio import labeling_config
+from backend.policies import preconditions
 from backend.policies.item_checks import images_only
 from backend.policies.label_matching import Matching, match
 from backend.ports.label_studio import ProjectReader
@@ -78,6 +79,17 @@ class ModelImport:
         )
         return ImportedVersion(made, matching)
 
+    def once(self, project: ProjectId, name: str) -> ModelVersion:
+        """Import a published model, or return the version that an earlier import made of it.
+
+        A version is used again if its labels are those that the project has now. Raises as a call.
+        """
+        schema = labeling_config.parse(self.label_studio.project(project).label_config)
+        for version in self.versions.all(project):
+            if version.reason == _reason(name) and not preconditions.model_fits(schema, version):
+                return version
+        return self(project, name, {}, trust=False).version
+
     def _card(self, project: ProjectId, control: Control, source: str) -> ModelVersion:
         return ModelVersion(
             name=VersionName(""),
@@ -92,7 +104,7 @@ class ModelImport:
             device="",
             packages=self.packages,
             promoted=False,
-            reason=f"imported from {source}: {UNCALIBRATED}",
+            reason=_reason(source),
         )
 
     def _version(
@@ -141,6 +153,10 @@ class ModelImport:
             shutil.copytree(control_folder(folder, name), control_folder(draft, control.name))
 
         return self.versions.publish(project, lambda made: replace(new, name=made), copy, IMPORTED)
+
+
+def _reason(source: str) -> str:
+    return f"imported from {source}: {UNCALIBRATED}"
 
 
 def _control(schema: LabelSchema, model: ForeignModel) -> Control:

@@ -1,13 +1,15 @@
 """Label with a chosen model version. Trains nothing; safe to repeat."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from backend.domain.errors import Refused
-from backend.domain.ids import UNTRAINED
+from backend.domain.ids import UNTRAINED, ProjectId
 from backend.domain.jobs import Job, JobRequest, JobResult
 from backend.domain.schema import LabelSchema
 from backend.domain.steps import Step
+from backend.domain.version_names import is_published_model
 from backend.domain.versions import Ledger, ModelVersion
 from backend.label_studio import labeling_config
 from backend.policies import preconditions
@@ -32,7 +34,10 @@ class PredictedProject(ProjectReader, PredictionEditor, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PreLabeling:
-    """The pre-labeling job: collect, predict, publish, report."""
+    """The pre-labeling job: collect, predict, publish, report.
+
+    `imported` returns the version of a published model, which it imports if need be.
+    """
 
     label_studio: PredictedProject
     collector: Collector
@@ -43,6 +48,7 @@ class PreLabeling:
     reporter: Reporter
     versions: Versions
     unfinished: UnfinishedJobs
+    imported: Callable[[ProjectId, str], ModelVersion]
 
     def __call__(self, job: Job, steps: Steps) -> JobResult:
         """Run the job.
@@ -50,6 +56,7 @@ class PreLabeling:
         Raises:
             Refused: when the version's kinds or labels are not those of the project.
             NotFound: when there is no such version.
+            NoWeights: when a published model cannot be had.
         """
         schema = labeling_config.parse(self.label_studio.project(job.request.project).label_config)
         version = self._version(job.request, schema)
@@ -76,7 +83,10 @@ class PreLabeling:
         )
 
     def _version(self, request: JobRequest, schema: LabelSchema) -> ModelVersion:
-        version = self.versions.get(request.project, request.model_version or UNTRAINED)
+        name = request.model_version or UNTRAINED
+        if is_published_model(name):
+            return self.imported(request.project, name)
+        version = self.versions.get(request.project, name)
         if unfit := preconditions.model_fits(schema, version):
             raise Refused(unfit)
         return version

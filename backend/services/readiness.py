@@ -20,6 +20,7 @@ from backend.domain.items import ItemKind
 from backend.domain.jobs import JobRequest, Mode
 from backend.domain.projects import Project, ProjectStatus
 from backend.domain.schema import LabelSchema, TaskKind
+from backend.domain.version_names import is_published_model
 from backend.label_studio import labeling_config
 from backend.policies import first_training, left_out, preconditions
 from backend.policies.item_checks import none_chosen, nothing_left
@@ -137,9 +138,11 @@ class Readiness:
 
     def _unfit_version(self, request: JobRequest) -> tuple[Reason, ...]:
         """Return the reasons why the chosen version cannot label this project."""
-        schema = self._schema(request.project)
+        schema, name = self._schema(request.project), request.model_version or UNTRAINED
+        if is_published_model(name):  # the job finds out what it can label
+            return (*_unacceptable(request, schema), *self._nothing_left(request, schema))
         try:
-            version = self.versions.get(request.project, request.model_version or UNTRAINED)
+            version = self.versions.get(request.project, name)
         except NotFound as exc:
             hint = self._known_versions(request.project)
             return (Reason(ReasonCode.UNKNOWN_VERSION, exc.message, hint=hint),)

@@ -29,6 +29,7 @@ AS_TEXT = {
 
 ALGORITHM = "Only for active learning: algorithm"
 VERSION = "Only for pre-labeling: model version"
+PUBLISHED = "Only for pre-labeling: import a model first, such as yolo11n.pt or timm:resnet18"
 MAX_ERROR = "If accepted: maximum error, %"
 PROMISE = "If accepted: what is promised"
 CONFIDENCE = "If accepted: confidence, %"
@@ -132,9 +133,10 @@ def choices(versions, fields):
     `fields` are the JSON schemas of a job request's fields, with their limits and defaults.
     """
     current = next((card["name"] for card in versions if card["current"]), "")
-    modes = {"active-learning": "Active learning: train, then label the rest"}
-    if versions:
-        modes["pre-labeling"] = "Pre-labeling: label with the model version below"
+    modes = {
+        "active-learning": "Active learning: train, then label the rest",
+        "pre-labeling": "Pre-labeling: label with the model below",
+    }
     algorithms = {
         "fast": "Fast: train on the labeled images",
         "precise": "Precise: use unlabeled images, too; takes longer",
@@ -143,6 +145,7 @@ def choices(versions, fields):
     if versions:
         names = {card["name"]: version_words(card) for card in versions}
         rows.append([select("model_version", VERSION, names, current)])
+    rows.append([{"type": "input", "name": "published_model", "label": PUBLISHED, "value": ""}])
     accept = {"no": "No: everything is to be confirmed", "yes": "Yes: they become annotations"}
     rows.append([select("accept", "Accept confident labels", accept)])
     promises = {
@@ -215,7 +218,8 @@ def job_wish(form):
         "confidence": fraction(form.get("confidence", 95)),
     }
     if wish["mode"] == "pre-labeling":
-        wish["model_version"] = form.get("model_version") or None
+        published = (form.get("published_model") or "").strip()
+        wish["model_version"] = published or form.get("model_version") or None
     return wish
 
 

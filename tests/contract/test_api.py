@@ -160,8 +160,8 @@ class TestReading:
         assert client.get("/api/projects/2/versions").get_json() == {
             "versions": [],
             "summary": (
-                "No model version yet: pre-labeling needs one, "
-                "and the first active-learning job creates it."
+                "No model version yet: the first active-learning job creates one, "
+                "or pre-labeling imports one."
             ),
         }
 

@@ -182,6 +182,12 @@ class TestForms:
         assert (asked.partial, asked.skipped) == (True, False)
         assert (asked.max_error, asked.confidence) == (0.025, 0.95)
 
+    def test_pre_label_with_a_model_that_is_imported_first(self, client, backend):
+        chosen = {**FORM, "mode": "pre-labeling", "model_version": "al-0002-77aa"}
+        submit(client, "/projects/2/start", **chosen, published_model=" timm:resnet18 ")
+        (asked,) = backend.started
+        assert asked.model_version == "timm:resnet18"
+
     def test_show_every_reason_and_what_was_chosen_when_refused(self, client, backend):
         backend.reasons = (SHORT, Reason(ReasonCode.NO_UNLABELED_IMAGES, "no image is left"))
         answer = submit(

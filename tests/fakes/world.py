@@ -26,6 +26,7 @@ from backend.stores.versions import VersionStore
 from backend.use_cases import Parts, UseCases, use_cases, utc_now
 from tests.fakes.audits import FakeAudits
 from tests.fakes.changes import FakeChanges
+from tests.fakes.foreign_models import Zoo
 from tests.fakes.illustrations import FakeIllustrations
 from tests.fakes.jobs import FakeJobs
 from tests.fakes.label_studio import FakeLabelStudio
@@ -53,6 +54,7 @@ def parts_in(folder: Path, label_studio: FakeLabelStudio, **changes: Any) -> Par
         changes=FakeChanges(utc_now),
         extractor=lambda: extractor,
         families=lambda device: dict.fromkeys(TaskKind, ParityFamily()),
+        foreign_models=Zoo(),
         illustrations=FakeIllustrations(),
         origins=ProjectFolders(folder),
         backups=LabelBackupFiles(folder),

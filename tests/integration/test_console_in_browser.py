@@ -184,7 +184,9 @@ def test_the_start_form_is_updated_with_versions_and_keeps_what_was_chosen(page,
     cards, backend.versions.cards = backend.versions.cards, []
     backend.versions.active.clear()
     page.goto(f"{address}/projects/2")
-    assert page.get_by_label("Pre-labeling").is_disabled()
+    page.get_by_label("Pre-labeling").check()
+    page.get_by_label("Or import a model").fill("yolo11n.pt")
+    assert not page.get_by_role("combobox", name="Model version").is_visible()
 
     backend.versions.cards = cards
     job, _ = backend.jobs.submit(WISH)
@@ -198,6 +200,7 @@ def test_the_start_form_is_updated_with_versions_and_keeps_what_was_chosen(page,
     assert page.get_by_label("Pre-labeling").is_checked()
     assert page.get_by_role("combobox", name="Model version").input_value() == "al-0001-3f9c"
     assert page.get_by_role("combobox", name="Model version").locator("option").count() == 3
+    assert page.get_by_label("Or import a model").input_value() == "yolo11n.pt"
 
 
 def test_updates_keep_the_focus_and_what_was_opened(page, address, backend):

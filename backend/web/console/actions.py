@@ -88,7 +88,8 @@ def _fields() -> JsonObject:
         "confidence": _share("confidence"),
     }
     if mode == Mode.PRE_LABELING.value:
-        return {**fields, "model_version": form.get("model_version") or None}
+        published = form.get("published_model", "").strip()
+        return {**fields, "model_version": published or form.get("model_version") or None}
     return {**fields, "labels_are_random": "labels_are_random" in form}
 
 

@@ -10,6 +10,7 @@ from backend.domain.version_names import (
     control_folder,
     group_name,
     is_answer_of_ours,
+    is_published_model,
     list_edition,
     list_edition_of,
     list_place,
@@ -80,3 +81,18 @@ def test_trained_imported_and_corrected_answers_are_ours(name):
 @pytest.mark.parametrize("name", ["", "theirs", "reviewed-by-ann", "group-001", "al-0007-3f9c-2"])
 def test_markers_and_the_predictions_of_others_are_no_answers_of_ours(name):
     assert not is_answer_of_ours(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["yolo11n.pt", "timm:resnet18.a1_in1k", "torchvision:resnet18", "timm:a"]
+)
+def test_models_that_others_publish_are_known_by_their_names(name):
+    assert is_published_model(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "al-0007-3f9c", "/etc/model.pt", "../model.pt", "a/b.pt", ".pt", "timm:", "timm:../a.pt"],
+)
+def test_neither_versions_nor_paths_are_names_of_published_models(name):
+    assert not is_published_model(name)

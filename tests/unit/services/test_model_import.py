@@ -1,7 +1,7 @@
 """Models from elsewhere become versions: their kind and labels must fit, or be mapped."""
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,41 +12,20 @@ from backend.domain.ids import ControlName, Label, ProjectId
 from backend.domain.items import ItemKind
 from backend.domain.jobs import Mode
 from backend.domain.schema import TaskKind
-from backend.domain.version_names import TRAINED, control_folder
+from backend.domain.version_names import IMPORTED, TRAINED, control_folder
 from backend.services.model_export import ExportFormat, ModelExport
 from backend.services.model_import import ModelImport
 from backend.services.training.train import CALIBRATED_FROM
 from backend.stores.versions import VersionStore
 from backend.use_cases import utc_now
 from tests.fakes.domain import CHOICES, a_version
+from tests.fakes.foreign_models import FakeForeignModel, Zoo
 from tests.fakes.label_studio import FIRST, FakeLabelStudio
 from tests.fakes.models import ParityFamily, ParityModel
 from tests.fakes.world import PROJECT, World
 
 BOXES = CHOICES.replace("Choices", "RectangleLabels").replace("Choice ", "Label ")
 CONTROL = ControlName("c")
-
-
-@dataclass
-class FakeForeignModel:
-    """A model of cats, dogs and birds; writes the labels of its classes."""
-
-    names: tuple[str, ...] = ("cat", "dog", "bird")
-    is_detector: bool = False
-    source: str = "zoo.pt"
-
-    def write(self, folder, labels):
-        (folder / "labels.json").write_text(json.dumps(dict(labels)))
-
-
-@dataclass
-class Zoo:
-    """Opens the same model whatever it is asked for."""
-
-    model: FakeForeignModel = field(default_factory=FakeForeignModel)
-
-    def open(self, source, *, trust):
-        return self.model
 
 
 class Scene:
@@ -270,3 +249,26 @@ def test_a_version_of_texts_is_not_exported(tmp_path):
     made = versions.publish(FIRST, lambda name: replace(card, name=name), write)
     with pytest.raises(BadInput, match="trained on texts, and exported models predict from pixels"):
         ModelExport(versions, None)(FIRST, made.name, ExportFormat.ONNX, tmp_path / "out")
+
+
+def test_pre_labeling_imports_a_published_model_once(tmp_path):
+    world = World(tmp_path)
+    world.label_studio.people = dict.fromkeys(world.label_studio.people)
+    for kind in world.families:
+        world.families[kind] = CalibratableFamily()
+    world.readiness().require(world.job(mode=Mode.PRE_LABELING, model_version="zoo.pt").request)
+    report = world.pre_label("zoo.pt")
+    assert report["predicted"] == 40
+    assert report["version"].startswith(IMPORTED)
+    assert world.pre_label("zoo.pt")["version"] == report["version"]
+    assert [card.name for card in world.versions.all(PROJECT)] == [report["version"]]
+
+
+def test_a_published_model_is_imported_anew_once_the_labels_are_others(tmp_path):
+    scene = Scene(tmp_path)
+    first = scene.imports.once(FIRST, "zoo.pt")
+    scene.imports.label_studio.label_config = CHOICES.replace("dog", "bird")
+    second = scene.imports.once(FIRST, "zoo.pt")
+    assert first.name != second.name
+    assert second.labels == {CONTROL: ("cat", "bird")}
+    assert scene.imports.once(FIRST, "other.pt").name not in {first.name, second.name}

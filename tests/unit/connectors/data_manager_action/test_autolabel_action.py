@@ -117,14 +117,17 @@ def test_the_dialog_offers_the_versions_with_their_metrics(action, project):
     ]
 
 
-def test_pre_labeling_is_offered_only_when_there_is_a_version(action, project, backend):
+def test_without_a_version_pre_labeling_can_only_import_one(action, project, backend):
     backend.versions.cards.clear()
     backend.versions.active.clear()
     dialog = action.start_form(None, project)
-    assert sentences_of(dialog)[-1].startswith("No model version yet: pre-labeling needs one")
+    assert sentences_of(dialog)[-1].startswith("No model version yet:")
     form = fields(dialog)
     assert "model_version" not in form
-    assert [option["value"] for option in form["mode"]["options"]] == ["active-learning"]
+    modes = [option["value"] for option in form["mode"]["options"]]
+    assert modes == ["active-learning", "pre-labeling"]
+    start(action, project, mode="pre-labeling", published_model=" yolo11n.pt ")
+    assert backend.started[0].model_version == "yolo11n.pt"
 
 
 def test_a_field_that_does_not_always_apply_says_when_it_does(action, project):
@@ -134,6 +137,7 @@ def test_a_field_that_does_not_always_apply_says_when_it_does(action, project):
     } == {
         "algorithm",
         "model_version",
+        "published_model",
         "max_error",
         "confidence",
         "labels_are_random",
