@@ -55,12 +55,13 @@ def exclusive(probabilities: Floats, given: Rows) -> Floats:
     return _averaged(own, channels, len(given))
 
 
-def independent(probabilities: Floats, given: Targets) -> Floats:
+def independent(probabilities: Floats, given: Targets, slopes: Sequence[float] = SLOPES) -> Floats:
     """Return (n, K) the chance that each yes or no is wrong; a label left out is likelier.
 
     Args:
         probabilities: (n, K) out of fold.
         given: (n, K).
+        slopes: to choose from.
     """
     inside = np.clip(probabilities.ravel(), _SMALLEST, 1 - _SMALLEST)
     yes = given.ravel()
@@ -73,24 +74,28 @@ def independent(probabilities: Floats, given: Targets) -> Floats:
         (np.where(yes, left_out, added), np.where(yes, added, left_out))
         for left_out, added in product(PAIRED_RATES, PAIRED_RATES)
     ]
-    return _averaged(own, channels, len(yes)).reshape(given.shape)
+    return _averaged(own, channels, len(yes), slopes).reshape(given.shape)
 
 
-def _averaged(own: _Own, channels: Sequence[_Channel], count: int) -> Floats:
+def _averaged(
+    own: _Own, channels: Sequence[_Channel], count: int, slopes: Sequence[float] = SLOPES
+) -> Floats:
     """Return (count,) the chances of a wrong answer, averaged over slopes and channels."""
-    weights = _weights(own, channels, slice(None, None, max(1, count // MOST_FITTED)))
+    weights = _weights(own, channels, slice(None, None, max(1, count // MOST_FITTED)), slopes)
     total = np.zeros(count)
     for place in np.argwhere(weights > _NEGLIGIBLE * weights.max()):
         slope, channel = (int(one) for one in place)
-        right, wrong = _joint(own(SLOPES[slope], slice(None)), channels[channel], slice(None))
+        right, wrong = _joint(own(slopes[slope], slice(None)), channels[channel], slice(None))
         total += weights[slope, channel] * wrong / (right + wrong)
     return total
 
 
-def _weights(own: _Own, channels: Sequence[_Channel], rows: slice) -> Floats:
+def _weights(
+    own: _Own, channels: Sequence[_Channel], rows: slice, slopes: Sequence[float]
+) -> Floats:
     """Return (slopes, channels) their posterior weights, which sum up to about 1."""
-    logs = np.empty((len(SLOPES), len(channels)))
-    for place, slope in enumerate(SLOPES):
+    logs = np.empty((len(slopes), len(channels)))
+    for place, slope in enumerate(slopes):
         probability = own(slope, rows)
         for column, channel in enumerate(channels):
             likelihood = sum(_joint(probability, channel, rows))

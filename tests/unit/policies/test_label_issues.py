@@ -71,17 +71,18 @@ ODD = TaskId(1)
 
 
 def box_issues(drawn, found):
-    """Reasons for an odd image beside many others, where the model is as often right as it says."""
-    sure = [([region(0.1)], [region(0.1, score=0.95)])] * 95
+    """Reasons for an odd image beside others, of whose sure boxes people left out a twentieth."""
+    sure = [([region(0.1)], [region(0.1, score=0.99)])] * 95
+    left_out = [([], [region(0.1, score=0.99)])] * 5
     unsure = [([region(0.5)], [region(0.5, score=0.6)])] * 12 + [([], [region(0.5, score=0.6)])] * 8
-    images = [(drawn, found), *sure, *unsure]
+    images = [(drawn, found), *left_out, *sure, *unsure]
     issues = find_box_label_issues(
         [TaskId(ODD + place) for place in range(len(images))],
         [Regions(tuple(truth)) for truth, _ in images],
         [Regions(tuple(prediction)) for _, prediction in images],
     )
-    assert {issue.task for issue in issues} <= {ODD}
-    return [issue.reason for issue in issues]
+    assert {issue.task for issue in issues} - {ODD} == {ODD + place for place in range(1, 6)}
+    return [issue.reason for issue in issues if issue.task == ODD]
 
 
 def test_boxes_that_agree_are_no_issue():
@@ -136,12 +137,12 @@ def test_a_model_that_is_as_often_wrong_as_it_says_reports_no_box():
 
 
 def test_the_most_severe_task_comes_first():
-    agreeing = [(Regions((region(0.1),)), Regions((region(0.1, score=0.95),)))] * 60
-    odd = [(Regions(()), Regions((region(0.1, score=score),))) for score in (0.97, 0.99)]
-    tasks = [TaskId(place) for place in range(62)]
+    agreeing = [(Regions((region(0.1),)), Regions((region(0.1, score=0.99),)))] * 60
+    odd = [(Regions(()), Regions((region(0.1, score=score),))) for score in (0.98, 0.99, 0.995)]
+    tasks = [TaskId(place) for place in range(63)]
     found = find_box_label_issues(tasks, *zip(*odd, *agreeing, strict=True))
-    assert [issue.task for issue in found] == [1, 0]
-    assert found[0].severity > found[1].severity > 0.3
+    assert [issue.task for issue in found] == [2, 1, 0]
+    assert found[0].severity > found[1].severity > found[2].severity >= 0.3
 
 
 def test_an_answer_without_boxes_of_either_side_is_no_issue():
