@@ -49,6 +49,7 @@ PACKAGES = (
     "torch",
     "torchvision",
     "ultralytics",
+    "transformers",
     "onnxruntime",
     "scikit-learn",
     "numpy",

@@ -140,7 +140,8 @@ class Settings(BaseSettings):
     )
     detector: str = Field(
         "yolo11n.pt",
-        description="base checkpoint for rectangles: Ultralytics name or path, torchvision:NAME",
+        description="base network for rectangles: Ultralytics name or path, torchvision:NAME, "
+        "transformers:NAME or PATH",
     )
     nms_across_labels: bool = Field(
         False, description="keep only the best of overlapping rectangles with different labels"

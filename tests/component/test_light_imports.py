@@ -6,7 +6,8 @@ import pytest
 
 LOOK = """
 import sys, backend.{module}
-heavy = {{"torch", "torchvision", "ultralytics", "onnxruntime", "cv2", "matplotlib"}}
+runtimes = {{"torch", "torchvision", "ultralytics", "transformers", "onnxruntime"}}
+heavy = runtimes | {{"cv2", "matplotlib"}}
 print(*heavy & sys.modules.keys())
 """
 PRELOAD = """
@@ -14,7 +15,8 @@ import pathlib, sys
 from backend import rq_entry, settings
 rq_entry.preload(settings.Settings(data_dir=pathlib.Path(sys.argv[1])))
 assert {"matplotlib", "scipy"} <= sys.modules.keys()
-print(*{"torch", "torchvision", "ultralytics", "onnxruntime"} & sys.modules.keys())
+runtimes = {"torch", "torchvision", "ultralytics", "transformers", "onnxruntime"}
+print(*runtimes & sys.modules.keys())
 """
 
 

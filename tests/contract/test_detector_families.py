@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from backend.models.detection.family import DetectorFamily
 from backend.models.detection.overlaps import overlaps
 from backend.models.detection.torchvision_engine.detector import TorchvisionEngine
 from backend.models.detection.torchvision_engine.network import build
+from backend.models.detection.transformers_engine.detector import TransformersEngine
 from backend.models.detection.ultralytics_engine.detector import UltralyticsEngine
 from backend.ports.model_family import TrainingSet
 from tests.fakes.detection_training_sets import (
@@ -39,7 +41,10 @@ SIZE = 160
 
 @dataclass(frozen=True)
 class Case:
-    """A family with what it needs to learn shapes, and one model that it fitted."""
+    """A family with what it needs to learn shapes, and one model that it fitted.
+
+    A `slow` one has no weights to start from, and would need minutes for more than the basics.
+    """
 
     engine: Callable[[str, Path], Engine]
     start: str
@@ -48,6 +53,7 @@ class Case:
     model: Detector | None = None
     reports: tuple[tuple[str, int, int], ...] = ()
     enough: int = 2
+    slow: bool = False
 
     def family(self, epochs: int = 2) -> DetectorFamily:
         return DetectorFamily(self.engine(self.start, self.home), image_size=SIZE, epochs=epochs)
@@ -67,20 +73,36 @@ def small(folder: Path) -> str:
     return f"{SMALL}@{start}"
 
 
+def untrained(folder: Path) -> str:
+    """A random RT-DETR, which a higher learning rate than that for published ones teaches."""
+    from tests.fakes import small_transformers  # takes seconds to import
+
+    return str(small_transformers.write(folder / "start", levels=1))
+
+
 @pytest.fixture(
     scope="module",
-    params=[(UltralyticsEngine, yolo, 10), (TorchvisionEngine, small, 40)],
-    ids=["ultralytics", "torchvision"],
+    params=[
+        (UltralyticsEngine, yolo, 10),
+        (TorchvisionEngine, small, 40),
+        (partial(TransformersEngine, rate=2.0), untrained, 70),
+    ],
+    ids=["ultralytics", "torchvision", "transformers"],
 )
 def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
     engine, start, epochs = request.param
     folder = tmp_path_factory.mktemp("detector")
     recorded = RecordedProgress()
-    case = Case(
-        engine, start(folder), training_set(folder, train=12, progress=recorded), folder / "home"
-    )
+    shapes = training_set(folder, train=12, progress=recorded, max_minutes=60.0)
+    case = Case(engine, start(folder), shapes, folder / "home")
     model = case.family(epochs).fit(case.training_set)
-    return replace(case, model=model, reports=tuple(recorded.reports), enough=epochs)
+    reports = tuple(recorded.reports)
+    return replace(case, model=model, reports=reports, enough=epochs, slow=start is untrained)
+
+
+def skip_slow(case: Case) -> None:
+    if case.slow:
+        pytest.skip("needs published weights, or more steps than there is time for")
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +130,13 @@ def test_its_figures_are_those_that_the_report_shows(case: Case):
     )
 
 
+def test_its_card_names_engine_license_and_base_model(case: Case):
+    notes = case.model.notes
+    assert notes["engine"] in {"ultralytics", "torchvision", "transformers"}
+    assert notes["license"]
+    assert notes["base_model"] == case.start
+
+
 def test_there_is_a_row_for_every_image(case: Case, predictions: PredictionBatch):
     count = len(case.training_set.held_out)
     assert len(predictions.answers) == len(predictions.confidence) == count
@@ -127,6 +156,7 @@ def test_probabilities_are_the_best_scores(predictions: PredictionBatch):
 def test_boxes_land_where_the_shapes_are_on_sideways_photos_too(
     case: Case, predictions: PredictionBatch
 ):
+    skip_slow(case)
     for sideways in (False, True):
         best = [
             overlaps(answer.regions, truth.regions).max(axis=0)
@@ -176,6 +206,7 @@ def test_labels_in_another_order_keep_their_meaning(
 
 
 def test_training_goes_on_from_the_previous_version(case: Case, tmp_path: Path):
+    skip_slow(case)
     case.model.save(tmp_path)
     family = replace(case.family(epochs=1), image_size=SIZE + 32)
     model = family.fit(replace(case.training_set, previous=tmp_path))
@@ -185,6 +216,7 @@ def test_training_goes_on_from_the_previous_version(case: Case, tmp_path: Path):
 
 
 def test_a_rectangle_with_several_labels_is_found_as_one(case: Case):
+    skip_slow(case)
     # given squares that are red too, and of two overlapping boxes only one
     asked = red_squares(case.training_set)
     family = case.family(case.enough)

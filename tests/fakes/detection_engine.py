@@ -58,6 +58,8 @@ class ColourEngine:
 
     networks: list[ColourNetwork]
     start: str = "colours"
+    name: str = "opencv"
+    license: str = "Apache-2.0"
     on_gpu: bool = False
     at_hand: bool = True
     training_sets: list[TrainingSet] = field(default_factory=list)

@@ -1,8 +1,8 @@
 """The port behind which the detection libraries stand: `Engine` trains a `Network`, or loads it.
 
-`ultralytics_engine` and `torchvision_engine` implement both Protocols. Everything that does not
-depend on the library is written once and calls only these: reading and letterboxing (inference),
-thresholds, calibration, evaluation and pseudo labels.
+`ultralytics_engine`, `torchvision_engine` and `transformers_engine` implement both Protocols.
+Everything that does not depend on the library is written once and calls only these: reading and
+letterboxing (inference), thresholds, calibration, evaluation and pseudo labels.
 """
 
 from collections.abc import Sequence
@@ -62,6 +62,16 @@ class TrainedNetwork:
 
 class Engine(Protocol):
     """A library that trains networks, with the pretrained weights to start from."""
+
+    @property
+    def name(self) -> str:
+        """The library's name."""
+        ...
+
+    @property
+    def license(self) -> str:
+        """SPDX name of the license of the library's code and, unless stated, its weights."""
+        ...
 
     @property
     def start(self) -> str:

@@ -30,8 +30,8 @@ from backend.ports.model_family import TrainingSet
 from backend.ports.progress import Progress
 from backend.settings import Settings
 
-TORCHVISION = "torchvision:"
-"""Prefix of `AUTOLABEL_DETECTOR` that selects torchvision; everything else is Ultralytics."""
+TORCHVISION, TRANSFORMERS = "torchvision:", "transformers:"
+"""Prefixes of `AUTOLABEL_DETECTOR` that select an engine; everything else is Ultralytics."""
 
 _EVALUATED = 0.01
 """Score from which boxes count in average precision; lower ones cost time and change little."""
@@ -45,17 +45,24 @@ SAMPLE = 32
 
 def detector_family(settings: Settings, device: str) -> "DetectorFamily":
     """Build the family for these settings; `device` as torch names it. Imports no torch."""
-    across = settings.nms_across_labels
-    if settings.detector.startswith(TORCHVISION):
+    return DetectorFamily(_engine(settings, device))
+
+
+def _engine(settings: Settings, device: str) -> Engine:
+    name, folder, across = settings.detector, settings.data_dir, settings.nms_across_labels
+    if name.startswith(TORCHVISION):
         from backend.models.detection.torchvision_engine.detector import TorchvisionEngine  # noqa: PLC0415  torch
 
-        start = settings.detector.removeprefix(TORCHVISION)
-        return DetectorFamily(TorchvisionEngine(start, settings.data_dir, device, across))
-    from backend.models.detection.ultralytics_engine.detector import UltralyticsEngine  # noqa: PLC0415
-
+        return TorchvisionEngine(name.removeprefix(TORCHVISION), folder, device, across)
     threads = cpu_threads(settings)
-    engine = UltralyticsEngine(settings.detector, settings.data_dir, device, across, threads)
-    return DetectorFamily(engine)
+    if name.startswith(TRANSFORMERS):
+        from backend.models.detection.transformers_engine.detector import TransformersEngine  # noqa: PLC0415  torch
+
+        start = name.removeprefix(TRANSFORMERS)
+        return TransformersEngine(start, folder, device, across, threads)
+    from backend.models.detection.ultralytics_engine.detector import UltralyticsEngine  # noqa: PLC0415  torch
+
+    return UltralyticsEngine(name, folder, device, across, threads)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +116,11 @@ class DetectorFamily:
         size = self.image_size or chosen.image_size
         return replace(chosen, image_size=size, epochs=self.epochs or chosen.epochs)
 
+    def _card(self) -> Mapping[str, str]:
+        """Say what users of a version must know before they pass it on."""
+        engine = self.engine
+        return {"engine": engine.name, "license": engine.license, "base_model": engine.start}
+
     def _trained(
         self, training_set: TrainingSet, chosen: TrainingPlan, start: StartingPoint
     ) -> Detector:
@@ -122,7 +134,7 @@ class DetectorFamily:
         candidates = [image.at_least(CANDIDATE) for image in images]
         prior = _prior(network, start.classes, training_set)
         evaluation = evaluate(images, labels, training_set.seed, prior)
-        notes = _notes(chosen, trained, len(training_set.train), seconds)
+        notes = {**self._card(), **_notes(chosen, trained, len(training_set.train), seconds)}
         began = "previous version" if start.previous else self.engine.start
         return Detector(
             network,

@@ -52,6 +52,14 @@ class UltralyticsEngine:
     threads: int = 1
 
     @property
+    def name(self) -> str:
+        return "ultralytics"
+
+    @property
+    def license(self) -> str:
+        return "AGPL-3.0-only"
+
+    @property
     def on_gpu(self) -> bool:
         return self.device != "cpu"
 
