@@ -17,6 +17,7 @@ from backend.jobs.annotation_counter import AnnotationCounter
 from backend.jobs.board import JobBoard
 from backend.jobs.redis_client import QUICK
 from backend.jobs.redis_keys import RedisKeys
+from backend.jobs.shard_queue import ShardQueue
 from backend.label_studio.errors import errors_translated
 from backend.label_studio.gateway import LabelStudioGateway
 from backend.label_studio.images import open_image_files, open_text_files
@@ -99,6 +100,7 @@ def real_parts(
         reviews=ReviewFiles(settings.data_dir, utc_now),
         thumbnails=_thumbnails(settings, client),
         unfinished=UnfinishedJobFiles(settings.data_dir),
+        shards=ShardQueue(url, settings.data_dir),
         reports=lambda project: (job.report for job in files.newest(project) if job.report),
         packages=packages(),
         labeled=LabeledCopies(client, TaskCopyFiles(settings.data_dir)),

@@ -1,4 +1,4 @@
-"""The functions that RQ calls: one with the id of a job, one with the number of a project."""
+"""The functions that RQ calls: for a job, for a shard of one, and for a cleanup."""
 
 import logging
 import os
@@ -33,6 +33,16 @@ def run_job(job: str) -> None:
     configured = settings.load()
     preload(configured)
     wiring.runner(configured)(JobId(job))
+
+
+def run_shard(project: int, job: str, number: int) -> None:
+    """Do a part of a job that another worker runs; what fails is left to that one."""
+    configured = settings.load()
+    preload(configured)
+    try:
+        wiring.shard_runner(configured)(ProjectId(project), JobId(job), number)
+    except AutolabelError as exc:
+        log.warning("shard %s of job %s is left to its job: %s", number, job, exc)
 
 
 def run_cleanup(project: int) -> None:

@@ -204,6 +204,15 @@ class Settings(BaseSettings):
     train_least_share: float = Field(
         0.1, gt=0, le=1, description="minimum new annotations, as a fraction of the labeled images"
     )
+    queues: str = Field(
+        "jobs,shards,idle",
+        pattern=r"^(jobs|shards|idle)(,(jobs|shards|idle))*$",
+        description="what this worker takes, separated by commas: jobs, which train; shards of "
+        "other workers' jobs, which embed; idle: cleanups, and embedding ahead",
+    )
+    fan_out_seconds: float = Field(
+        60, ge=0, description="seconds of work from which on a job is divided; 0: never"
+    )
     restarts: int = Field(
         2, ge=0, description="how often a job whose process died starts again by itself; 0: never"
     )

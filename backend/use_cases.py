@@ -22,6 +22,7 @@ from backend.ports.label_studio import LabelStudio
 from backend.ports.model_family import Family, ForeignModels
 from backend.ports.progress import Work
 from backend.ports.reviews import Reviews, Thumbnails
+from backend.ports.shards import Shards
 from backend.ports.stores import (
     Audits,
     Illustrations,
@@ -61,6 +62,8 @@ from backend.services.resuming.resumable import Resumable
 from backend.services.resuming.round_training import RoundTraining
 from backend.services.review_saving import ReviewSaving
 from backend.services.reviewing import Reviewing
+from backend.services.sharding.crew import Crew
+from backend.services.sharding.shard_work import ShardWork
 from backend.services.suggestions import Suggestions
 from backend.services.training.label_issues import LabelIssues
 from backend.services.training.model_cache import ModelCache
@@ -108,6 +111,7 @@ class Parts:
     reviews: Reviews
     thumbnails: Thumbnails
     unfinished: UnfinishedJobs
+    shards: Shards
     reports: Callable[[ProjectId], Iterable[Report]]
     packages: Mapping[str, str]
     labeled: Labeled | None = None
@@ -130,6 +134,7 @@ class UseCases:
     reviewing: Reviewing
     review_saving: ReviewSaving
     jobs: Callable[[], Mapping[Mode, Work]]
+    shard_work: Callable[[], ShardWork]
 
     def work(self, mode: Mode) -> Work:
         """Return the use case that jobs of this kind run."""
@@ -173,6 +178,9 @@ def use_cases(parts: Parts) -> UseCases:
                 **_labeling_jobs(parts, auditing, trainer()),
                 **_selection_jobs(parts, trainer()),
             }
+        ),
+        shard_work=lambda: ShardWork(
+            parts.label_studio, parts.extractor(), trainer, parts.versions, parts.unfinished
         ),
     )
 
@@ -237,8 +245,8 @@ def _labeling_jobs(parts: Parts, auditing: Auditing, trainer: Trainer) -> Mappin
     extractor = parts.extractor()
     assessor = Assessor(Predictor(extractor), _hard_examples(parts.settings, extractor))
     draw = AuditDraw(parts.label_studio, parts.ledgers, parts.audits, parts.settings.seed)
-    collector = _collector(parts, extractor)
-    publisher, reporter = _publisher(parts), _reporter(parts, extractor)
+    publisher, crew = _publisher(parts), _crew(parts, extractor)
+    collector, reporter = _collector(parts, extractor, crew), _reporter(parts, extractor)
     jobs: Mapping[Mode, Work] = {
         Mode.ACTIVE_LEARNING: ActiveLearning(
             label_studio=parts.label_studio,
@@ -254,6 +262,7 @@ def _labeling_jobs(parts: Parts, auditing: Auditing, trainer: Trainer) -> Mappin
             reporter=reporter,
             versions=parts.versions,
             unfinished=parts.unfinished,
+            crew=crew,
             settings=parts.settings,
         ),
         Mode.PRE_LABELING: PreLabeling(
@@ -266,13 +275,15 @@ def _labeling_jobs(parts: Parts, auditing: Auditing, trainer: Trainer) -> Mappin
             reporter,
             parts.versions,
             parts.unfinished,
+            crew,
             _model_import(parts).once,
         ),
     }
-    return {
-        mode: AuditFirst(Resumable(work, parts.unfinished, parts.jobs), auditing)
-        for mode, work in jobs.items()
-    }
+    return {mode: _guarded(work, parts, auditing) for mode, work in jobs.items()}
+
+
+def _guarded(work: Work, parts: Parts, auditing: Auditing) -> Work:
+    return AuditFirst(Resumable(work, parts.unfinished, parts.jobs), auditing)
 
 
 def _training(parts: Parts, extractor: ImageModels, trainer: Trainer) -> RoundTraining:
@@ -304,13 +315,18 @@ def _reporter(parts: Parts, extractor: ImageModels) -> Reporter:
     )
 
 
-def _collector(parts: Parts, extractor: ImageModels) -> Collector:
+def _crew(parts: Parts, extractor: ImageModels) -> Crew:
+    return Crew(parts.shards, extractor, parts.settings.fan_out_seconds, parts.clock)
+
+
+def _collector(parts: Parts, extractor: ImageModels, crew: Crew) -> Collector:
     return Collector(
         parts.label_studio,
         extractor,
         parts.ledgers,
         parts.versions,
         parts.stored,
+        crew,
         parts.settings.seed,
     )
 

@@ -6,6 +6,7 @@ from functools import partial
 
 from backend.domain.ids import JobId, ProjectId
 from backend.domain.jobs import Job, JobResult
+from backend.domain.shards import Shard
 from backend.domain.side_cars import SyncReport
 from backend.domain.steps import Step
 from backend.jobs import boundary
@@ -14,10 +15,11 @@ from backend.jobs.board import JobBoard
 from backend.jobs.cleanup_queue import CleanupQueue
 from backend.jobs.redis_client import QUICK, RedisClient
 from backend.jobs.redis_keys import RedisKeys
+from backend.jobs.shard_queue import ShardQueue
 from backend.label_studio.gateway import LabelStudioGateway
 from backend.label_studio.image_folder import open_folder
 from backend.policies.preconditions import Minimum
-from backend.ports.progress import Steps
+from backend.ports.progress import Progress, Steps
 from backend.processes import warm_up
 from backend.processes.auto_train_loop import AutoTrainLoop
 from backend.processes.embedded_redis import redis_url
@@ -35,6 +37,7 @@ from backend.services.model_import import ModelImport
 from backend.services.polling import Polling
 from backend.services.publishing.deferred_cleanup import DeferredCleanup
 from backend.services.resuming.restarting import Restarting
+from backend.services.sharding.shard_work import take_shard
 from backend.services.synchronize import Synchronization
 from backend.settings import Settings
 from backend.stores.first_walls import FirstWallFiles
@@ -192,6 +195,17 @@ def runner(settings: Settings) -> Callable[[JobId], None]:
         cleanups.request(board.get(job).request.project)
 
     return run
+
+
+def shard_runner(settings: Settings) -> Callable[[ProjectId, JobId, int], None]:
+    """Return the function that does one shard of a job of a project, in the work horse."""
+    shards = ShardQueue(partial(redis_url, settings), settings.data_dir)
+
+    def work(shard: Shard, progress: Progress) -> None:
+        parts = real_parts(settings, settings.label_studio_patience, project=shard.project)
+        use_cases(parts).shard_work()(shard, progress)
+
+    return partial(take_shard, shards, work)
 
 
 def cleaner(settings: Settings) -> Callable[[ProjectId], None]:

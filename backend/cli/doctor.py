@@ -18,6 +18,7 @@ from backend.domain.ids import ProjectId
 from backend.domain.schema import LabelSchema, TaskKind
 from backend.jobs.board import JobBoard
 from backend.jobs.redis_client import RedisClient
+from backend.jobs.shard_queue import ShardQueue
 from backend.label_studio import labeling_config as schema
 from backend.label_studio.errors import errors_translated
 from backend.models.embedding import backbones, encoders
@@ -96,10 +97,15 @@ def worker(settings: Settings) -> str:
     url = partial(redis_url, settings)
     with RedisClient(url).reach() as connection:
         queue = JobBoard(url, settings.data_dir).records.queue(connection)
-        found = Worker.all(queue=queue)  # pyright: ignore[reportUnknownMemberType] - rq types half
+        shards = ShardQueue(url, settings.data_dir).queue(connection)
+        found, helping = (
+            len(Worker.all(queue=one))  # pyright: ignore[reportUnknownMemberType] - rq types half
+            for one in (queue, shards)
+        )
     if not found:
-        raise Unavailable("no worker takes jobs", "Run `autolabel up`, or `autolabel worker`")
-    return f"{len(found)} running"
+        hint = "Run `autolabel up`, or `autolabel worker` with `jobs` among its AUTOLABEL_QUEUES"
+        raise Unavailable("no worker takes jobs", hint)
+    return f"{found} running, {helping} help with the jobs of others"
 
 
 def web(settings: Settings) -> str:

@@ -47,7 +47,10 @@ def serve() -> None:
 
 @commands.command()
 def worker() -> None:
-    """Run only a worker, which takes jobs from the queue, one at a time."""
+    """Run only a worker, which takes jobs from the queue, one at a time.
+
+    AUTOLABEL_QUEUES says what it takes: jobs, shards of the jobs of other workers, and idle work.
+    """
     from backend import rq_entry  # noqa: PLC0415 - other commands need not load them
     from backend.processes import warm_up, worker  # noqa: PLC0415 - other commands need not load them
 

@@ -2,6 +2,9 @@
 
 autolabel:<id>                   the queue of jobs
 autolabel:<id>:cleanup           the queue of deferred cleanups, see `backend.jobs.cleanup_queue`
+autolabel:<id>:shards            the queue of shards, see `backend.jobs.shard_queue`
+autolabel:<id>:shards:<job>      hash: open, and the state of each claimed shard
+autolabel:<id>:shards:<job>:<n>  exists as long as a worker works on that shard
 autolabel:<id>:latest:<project>  id of the project's newest job
 autolabel:<id>:job:<job>         hash: card, progress, step, detail, last_lease (granted once,
                                  see `backend.jobs.lease`)
@@ -31,6 +34,16 @@ class RedisKeys:
     @property
     def cleanup_queue(self) -> str:
         return f"{self.queue}:cleanup"
+
+    @property
+    def shard_queue(self) -> str:
+        return f"{self.queue}:shards"
+
+    def shards(self, job_id: JobId) -> str:
+        return f"{self.shard_queue}:{job_id}"
+
+    def shard_beat(self, job_id: JobId, number: int) -> str:
+        return f"{self.shards(job_id)}:{number}"
 
     def cleanup(self, project: ProjectId) -> str:
         """Return how the ids begin that RQ knows a project's cleanups by; it allows no colons."""

@@ -10,6 +10,7 @@ from backend.domain.answers import ImageRef, NoPrediction
 from backend.domain.ids import ProjectId
 from backend.label_studio.errors import domain_error, errors_translated
 from backend.settings import Settings
+from backend.stores.network_folders import journal_mode
 from connectors.errors import ConnectorError, FetchFailed, TransientError
 from connectors.images.cache import ImageCache
 from connectors.images.content import Limits
@@ -64,6 +65,7 @@ def _files(
         storage,
         max_bytes=int(settings.image_cache_gigabytes * 1e9),
         workers=settings.fetch_workers,
+        journal=journal_mode(settings.data_dir),
     )
     return GatewayFiles(cache)
 

@@ -16,6 +16,11 @@ class KeptWork(Protocol):
     """The finished steps of one piece of work, of this job and of earlier ones that broke off."""
 
     @property
+    def key(self) -> str:
+        """What the work is opened by."""
+        ...
+
+    @property
     def reused(self) -> Sequence[Step]:
         """The steps of which an earlier job's results were taken, in order."""
         ...
@@ -89,6 +94,10 @@ class UnfinishedJobs(Protocol):
 
         The key stands for all that the work depends on.
         """
+        ...
+
+    def work(self, project: ProjectId, key: str) -> KeptWork:
+        """Return the work with this key, to read it or to add to it; deletes nothing."""
         ...
 
     def opened(self, project: ProjectId) -> KeptWork | None:

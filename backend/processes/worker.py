@@ -8,7 +8,7 @@ Signal handlers only set flags: they may interrupt a call to Redis, and must not
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -25,10 +25,12 @@ from typing_extensions import override
 from backend.domain.errors import AutolabelError, NotFound, QueueUnreachable
 from backend.domain.ids import JobId
 from backend.domain.jobs import JobState
+from backend.domain.shards import WorkerQueue
 from backend.jobs.board import JobBoard
 from backend.jobs.cleanup_queue import CleanupQueue
 from backend.jobs.lease import LEASE, SHUT_DOWN
 from backend.jobs.redis_client import connect
+from backend.jobs.shard_queue import ShardQueue
 from backend.processes.child_process import die_with_parent
 from backend.processes.embedded_redis import redis_url
 from backend.processes.retention import sweep
@@ -73,15 +75,23 @@ class JobWorker(Worker):
         pace: Pace,
         sweep: Callable[[], object] = lambda: None,
         cleanups: CleanupQueue | None = None,
+        shards: ShardQueue | None = None,
+        takes: Collection[WorkerQueue] = tuple(WorkerQueue),
     ) -> None:
-        later = [cleanups.queue(redis)] if cleanups else []
+        jobs = board.records.queue(redis)
+        queues = {
+            WorkerQueue.JOBS: jobs,
+            WorkerQueue.SHARDS: shards.queue(redis) if shards else None,
+            WorkerQueue.IDLE: cleanups.queue(redis) if cleanups else None,
+        }
         super().__init__(  # pyright: ignore[reportUnknownMemberType] - rq types half of it
-            [board.records.queue(redis), *later],  # in order of priority
+            [queue for one, queue in queues.items() if queue is not None and one in takes],
             connection=redis,
             serializer=JSONSerializer,
             job_monitoring_interval=pace.look,
             worker_ttl=pace.idle,
         )
+        self._jobs = str(jobs.name)
         self._board = board
         self._pace = pace
         self._sweep = sweep
@@ -105,8 +115,8 @@ class JobWorker(Worker):
     @override
     def execute_job(self, job: QueuedJob, queue: Queue) -> None:
         """Fork, wait, and mark the job as ended if the work horse did not."""
-        if queue.name != self.queues[0].name:
-            super().execute_job(job, queue)  # a cleanup: it has no record, and may end anywhere
+        if queue.name != self._jobs:
+            super().execute_job(job, queue)  # it has no record, and may end anywhere
             return
         self._cause_of_death = "its process ended unexpectedly; see the worker's log"
         self._stopping_since = None
@@ -124,7 +134,7 @@ class JobWorker(Worker):
         try:
             super().maintain_heartbeats(job)
             if self._running is None:
-                self._end_cleanup()
+                self._end_other_work()
                 return
             self._board.leases.renew(JobId(job.id), self._pace.lease)
             if self.asked_to_end:
@@ -193,7 +203,7 @@ class JobWorker(Worker):
         except RedisError:
             return False
 
-    def _end_cleanup(self) -> None:
+    def _end_other_work(self) -> None:
         if self.asked_to_end:
             self.kill_horse()
 
@@ -242,7 +252,10 @@ def run_worker(settings: Settings, make: Callable[..., JobWorker] = JobWorker) -
     sweep_drafts(settings.data_dir, older_than=_ABANDONED)
     log.info("waiting for jobs")
     cleanups = CleanupQueue(url, settings.data_dir)
-    worker = make(board, redis, Pace(), partial(sweep, settings), cleanups)
+    shards = ShardQueue(url, settings.data_dir)
+    takes = [WorkerQueue(name) for name in settings.queues.split(",")]
+    log.info("this worker takes %s", " and ".join(takes))
+    worker = make(board, redis, Pace(), partial(sweep, settings), cleanups, shards, takes)
     try:
         worker.work(logging_level="WARNING")
     except RedisError as exc:

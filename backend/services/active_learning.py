@@ -28,6 +28,7 @@ from backend.services.reporting.reporter import Reporter
 from backend.services.resuming.kept_predictions import KeptPredictions
 from backend.services.resuming.keys import training_key
 from backend.services.resuming.round_training import RoundTraining
+from backend.services.sharding.crew import Crew
 from backend.services.suggestions import SuggestingProject
 from backend.services.training import label_issues
 from backend.services.training.dataset import readable
@@ -54,6 +55,7 @@ class ActiveLearning:
     reporter: Reporter
     versions: Versions
     unfinished: UnfinishedJobs
+    crew: Crew
     settings: Settings
 
     def __call__(self, job: Job, steps: Steps) -> JobResult:
@@ -163,10 +165,10 @@ class ActiveLearning:
     ) -> Assessment:
         """Assess the images by the version that people will see: the better one."""
         if promoted.yes or round_.current is None:
-            keep = KeptPredictions(kept)
+            keep = KeptPredictions(kept, crew=self.crew, job=round_.job)
             return self.assessor.assess(round_, trained.models, trials, progress, keep)
         models = self.trainer.load(round_.schema, round_.current, self.versions)
-        keep = KeptPredictions(kept, round_.current.name)
+        keep = KeptPredictions(kept, round_.current.name, self.crew, round_.job)
         return self.assessor.assess(round_, models, round_.current.augmentations, progress, keep)
 
     def _picks(self, round_: LabelingRound, assessment: Assessment) -> Sequence[Pick]:

@@ -12,10 +12,11 @@ from backend.domain.versions import Ledger, ModelVersion
 from backend.policies.certification import held_out
 from backend.ports.images import FeatureExtractor
 from backend.ports.label_studio import TaskReader
-from backend.ports.progress import Steps
+from backend.ports.progress import Progress, Steps
 from backend.ports.stores import Ledgers, StoredPredictions, Versions
 from backend.services import project_tasks
 from backend.services.project_tasks import ProjectTasks, is_of_model
+from backend.services.sharding.crew import Crew
 from backend.services.training import seen_tasks
 from backend.services.training.dataset import Dataset, load_dataset, require_known
 
@@ -67,6 +68,7 @@ class Collector:
     ledgers: Ledgers
     versions: Versions
     stored: StoredPredictions
+    crew: Crew
     seed: int
 
     def collect(
@@ -94,6 +96,7 @@ class Collector:
             stated = self._stated(job.request, tasks, ledger, current)
             chosen = choose(tasks.set_aside(stated), ledger)
         backbone = version.backbone if version else self._to_train_on(job.request, schema)
+        self._divide(job, schema, chosen, backbone, steps.progress)
         dataset, unreadable = load_dataset(
             self.extractor, schema, chosen, ledger, steps.progress, backbone
         )
@@ -105,6 +108,24 @@ class Collector:
         return LabelingRound(
             job, schema, tasks, ledger, dataset, unreadable, current, stated, not_blind
         )
+
+    def _divide(
+        self,
+        job: Job,
+        schema: LabelSchema,
+        chosen: ProjectTasks,
+        backbone: str,
+        progress: Progress,
+    ) -> None:
+        """Embed images together with other workers if that pays.
+
+        An encoder of texts may be fitted to all of them, so texts stay together.
+        """
+        if schema.items.is_text:
+            return
+        refs = [*(one.image for one in chosen.labeled), *chosen.unlabeled]
+        images = [ref.at(place) for place in range(len(schema.images)) for ref in refs]
+        self.crew.embed(job, images, backbone, progress)
 
     def _to_train_on(self, request: JobRequest, schema: LabelSchema) -> str:
         kinds = {control.kind for control in schema.controls}

@@ -25,6 +25,7 @@ from backend.services.publishing.publisher import Publisher
 from backend.services.reporting.reporter import Reporter
 from backend.services.resuming.kept_predictions import KeptPredictions
 from backend.services.resuming.keys import predicting_key
+from backend.services.sharding.crew import Crew
 from backend.services.training.train import Trainer, calibrated
 
 
@@ -48,6 +49,7 @@ class PreLabeling:
     reporter: Reporter
     versions: Versions
     unfinished: UnfinishedJobs
+    crew: Crew
     imported: Callable[[ProjectId, str], ModelVersion]
 
     def __call__(self, job: Job, steps: Steps) -> JobResult:
@@ -65,12 +67,15 @@ class PreLabeling:
             return self._to_predict(job.request, version, tasks)
 
         # first, because a version may hold the encoder that embeds its texts
-        models = self.trainer.load(schema, version, self.versions)
+        loaded = self.trainer.load(schema, version, self.versions)
         round_ = self.collector.collect(job, schema, choose, steps, version)
         with steps(Step.PREDICT) as progress:
-            models = calibrated(models, round_.dataset, self.trainer.fetch, progress)
+            models = calibrated(loaded, round_.dataset, self.trainer.fetch, progress)
             kept = self.unfinished.open(round_.project, predicting_key(round_, version))
-            keep = KeptPredictions(kept, version.name)
+            # others would load the version, whose scores nobody has calibrated on these labels
+            is_as_loaded = all(models[name] is one for name, one in loaded.items())
+            crew = self.crew if is_as_loaded else None
+            keep = KeptPredictions(kept, version.name, crew, round_.job)
             assessment = self.assessor.assess(round_, models, version.augmentations, progress, keep)
         assessment = self.audit_draw.apply(round_, version.name, assessment)
         with steps(Step.PUSH) as progress:

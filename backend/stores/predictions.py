@@ -22,6 +22,7 @@ from backend.domain.errors import OutOfSpace
 from backend.domain.ids import ProjectId, VersionName
 from backend.domain.json import Json
 from backend.stores.atomic_files import room_for
+from backend.stores.network_folders import set_journal
 
 log = logging.getLogger(__name__)
 
@@ -165,7 +166,7 @@ def _transaction(path: Path) -> Generator[sqlite3.Connection]:
     """Yield a new connection, in a transaction: threads and forks must not share one."""
     database = sqlite3.connect(path, timeout=30)
     try:
-        database.execute("PRAGMA journal_mode=WAL")
+        set_journal(database, path)
         database.execute("PRAGMA synchronous=NORMAL")
         with database:
             database.execute(_SCHEMA)

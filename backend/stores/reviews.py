@@ -25,6 +25,7 @@ from backend.domain.reviews import (
     UnsavedReview,
 )
 from backend.stores.atomic_files import room_for
+from backend.stores.network_folders import set_journal
 
 _NAME = "review.sqlite"
 _PROBLEMS_SHOWN = 5
@@ -226,7 +227,7 @@ class ReviewFiles:
         path = self._path(project)
         with closing(sqlite3.connect(path, timeout=30)) as database:
             try:
-                database.execute("PRAGMA journal_mode=WAL")
+                set_journal(database, path)
                 database.executescript(_SCHEMA)
                 with database:
                     yield database

@@ -47,6 +47,10 @@ class KeptFiles:
         self.folder = folder
         self.reused: list[Step] = []
 
+    @property
+    def key(self) -> str:
+        return self.folder.name
+
     def reuse(self, step: Step) -> None:
         if step not in self.reused:
             self.reused.append(step)
@@ -159,6 +163,9 @@ class UnfinishedJobFiles:
                 shutil.rmtree(other, ignore_errors=True)
         self._opened[project] = KeptFiles(folder / key)
         return self._opened[project]
+
+    def work(self, project: ProjectId, key: str) -> KeptFiles:
+        return KeptFiles(self._folder(project) / key)
 
     def opened(self, project: ProjectId) -> KeptFiles | None:
         return self._opened.get(project)

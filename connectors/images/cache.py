@@ -68,12 +68,13 @@ class ImageCache:
         max_bytes: int,
         workers: int,
         clock: Callable[[], float] = time.time,
+        journal: str = "WAL",
     ) -> None:
         root.mkdir(parents=True, exist_ok=True)
         self._storage = storage
         self._workers = workers
         self._clock = clock
-        self._index = ImageIndex(root / "index.sqlite", clock)
+        self._index = ImageIndex(root / "index.sqlite", clock, journal)
         self._objects = ObjectStore(root, self._index, max_bytes)
         self._locks: WeakValueDictionary[bytes, threading.Lock] = WeakValueDictionary()
         self._guard = threading.Lock()

@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -44,19 +44,23 @@ _DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE
 class ImageIndex:
     """Contents by key of their address, and stored objects by last use.
 
-    Safe for several threads and processes, and consistent after a kill. Every object file has a
+    Safe for several threads and processes, and consistent after a kill. `journal` is SQLite's
+    journal mode: a write-ahead log works on one machine only. Every object file has a
     row here; the file of a row may be missing.
 
     A damaged file is set aside whenever the damage shows, and the cache starts empty. The files in
     the cache are deleted then, because files without a row would never be evicted.
     """
 
-    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, path: Path, clock: Callable[[], float] = time.time, journal: str = "WAL"
+    ) -> None:
         self._path = path
+        self._journal = journal
         self._clock = clock
         self._lock = threading.RLock()
         self._db = self._connect()
-        self._run(_create)
+        self._run(self._create)
 
     def known(self, keys: Sequence[bytes]) -> dict[bytes, Content]:
         """Return the known content of each key; unknown keys are left out."""
@@ -134,6 +138,12 @@ class ImageIndex:
         with self._lock:
             self._db.close()
 
+    def _create(self, database: sqlite3.Connection) -> None:
+        with suppress(sqlite3.OperationalError):  # others use it in the mode that it has
+            database.execute(f"PRAGMA journal_mode = {self._journal}")
+        database.execute("PRAGMA synchronous = NORMAL")
+        database.executescript(_SCHEMA)
+
     def _connect(self) -> sqlite3.Connection:
         return sqlite3.connect(
             self._path, timeout=60, isolation_level=None, check_same_thread=False
@@ -163,7 +173,7 @@ class ImageIndex:
                 shutil.rmtree(self._path.parent / "objects", ignore_errors=True)
             self._db = self._connect()
             with self._exclusive():
-                _create(self._db)
+                self._create(self._db)
 
     @contextmanager
     def _writing(self) -> Generator[None, None, None]:
@@ -186,12 +196,6 @@ class ImageIndex:
                 if exc.sqlite_errorcode != sqlite3.SQLITE_FULL:
                     raise
                 raise DiskFull(f"the disk of {self._path} is full", "Free some space") from exc
-
-
-def _create(database: sqlite3.Connection) -> None:
-    database.execute("PRAGMA journal_mode = WAL")
-    database.execute("PRAGMA synchronous = NORMAL")
-    database.executescript(_SCHEMA)
 
 
 def _is_sound(path: Path) -> bool:

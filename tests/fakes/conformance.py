@@ -12,6 +12,7 @@ from backend.ports.jobs import AnnotationChanges, Jobs
 from backend.ports.label_studio import LabelStudio
 from backend.ports.model_family import Family
 from backend.ports.progress import Steps
+from backend.ports.shards import Shards
 from backend.ports.stores import Illustrations, Ledgers, StoredPredictions, Versions
 from backend.use_cases import utc_now
 from tests.fakes.backend import FakeBackend
@@ -25,6 +26,7 @@ from tests.fakes.label_editor import FakeLabelEditor
 from tests.fakes.label_studio import FakeProjects
 from tests.fakes.ledgers import FakeLedgers
 from tests.fakes.models import FakeFeatureExtractor, ParityFamily
+from tests.fakes.shards import FakeShards
 from tests.fakes.steps import FakeSteps
 from tests.fakes.stored_predictions import FakeStoredPredictions
 from tests.fakes.versions import FakeVersions
@@ -40,6 +42,7 @@ JOBS: Jobs = FakeJobs()
 LABEL_STUDIO: LabelStudio = FakeLabelEditor(CHOICES)
 LEDGERS: Ledgers = FakeLedgers()
 PROJECTS: ConnectableProjects = FakeProjects()
+SHARDS: Shards = FakeShards()
 STEPS: Steps = FakeSteps()
 STORED: StoredPredictions = FakeStoredPredictions()
 VERSIONS: Versions = FakeVersions(root=Path())

@@ -33,6 +33,7 @@ from tests.fakes.label_studio import FakeLabelStudio
 from tests.fakes.ledgers import FakeLedgers
 from tests.fakes.models import FakeFeatureExtractor, ParityFamily
 from tests.fakes.reviews import FakeThumbnails
+from tests.fakes.shards import FakeShards
 from tests.fakes.steps import FakeSteps, quiet
 from tests.fakes.stored_predictions import FakeStoredPredictions
 
@@ -63,6 +64,7 @@ def parts_in(folder: Path, label_studio: FakeLabelStudio, **changes: Any) -> Par
         reviews=ReviewFiles(folder, utc_now),
         thumbnails=FakeThumbnails(folder),
         unfinished=UnfinishedJobFiles(folder),
+        shards=FakeShards(),
         reports=lambda project: (),
         packages={},
     )

@@ -8,26 +8,35 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from backend.domain.answers import ImageRef, NoPrediction
+from backend.domain.batches import ImageBatch
 from backend.domain.errors import NoWeights
-from backend.domain.ids import JobId, ProjectId, VersionName
+from backend.domain.ids import JobId, ProjectId, TaskId, VersionName
 from backend.domain.jobs import Job, JobResult
+from backend.domain.shards import Shard
 from backend.domain.steps import Step
 from backend.domain.unfinished import KeptTraining
 from backend.jobs.board import JobBoard
 from backend.jobs.boundary import run
 from backend.jobs.cleanup_queue import CleanupQueue
 from backend.jobs.redis_client import connect
+from backend.jobs.shard_queue import ShardQueue
 from backend.ports.progress import Progress, Steps
 from backend.processes.worker import JobWorker, Pace
 from backend.services.resuming.resumable import Resumable
+from backend.services.sharding.crew import Crew
+from backend.services.sharding.shard_work import take_shard
 from backend.stores.unfinished import UnfinishedJobFiles
+from tests.fakes.models import FakeFeatureExtractor
 
-FINISHES, WAITS, CRASHES, HAS_NO_WEIGHTS, IS_KILLED, IGNORES_STOP, RESUMES = range(1, 8)
+FINISHES, WAITS, CRASHES, HAS_NO_WEIGHTS, IS_KILLED, IGNORES_STOP, RESUMES, DIVIDES = range(1, 9)
 ENTRY = "tests.integration.job_worker.run_job"
 CLEANUP_ENTRY = "tests.integration.job_worker.run_cleanup"
+SHARD_ENTRY = "tests.integration.job_worker.run_shard"
+IMAGES = 1400
 PACE = Pace(look=1, lease=8, grace=5)
 LAST_LEASE = 4
 
@@ -61,6 +70,8 @@ def _work(job: Job, steps: Steps) -> JobResult:
     steps.progress(Step.LIST, 1, 1)
     if job.request.project == RESUMES:
         return _resumable()(job, steps)
+    if job.request.project == DIVIDES:
+        return _divide(job, steps)
     return WORK[job.request.project](steps.progress)
 
 
@@ -116,6 +127,50 @@ def _resumable() -> Resumable:
     return Resumable(work, unfinished, jobs)
 
 
+class NotingExtractor(FakeFeatureExtractor):
+    """Takes 10 ms for an image, and notes who embedded it: a file with process ids for each."""
+
+    def extract(
+        self, refs: Sequence[ImageRef], progress: Progress, backbone: str = ""
+    ) -> tuple[ImageBatch, Sequence[NoPrediction]]:
+        folder = Path(os.environ["DATA_DIR_UNDER_TEST"], "embedded")
+        folder.mkdir(exist_ok=True)
+        for number, ref in enumerate(refs):
+            progress(Step.EMBED, number, len(refs))
+            note = folder / str(ref.task)
+            if not note.exists():
+                time.sleep(0.01)
+                with note.open("a") as file:
+                    file.write(f"{os.getpid()}\n")
+        return super().extract(refs, progress, backbone)
+
+
+def _divide(job: Job, steps: Steps) -> JobResult:
+    """Embed IMAGES images, with other workers where there are any."""
+    extractor = NotingExtractor()
+    refs = [ImageRef(TaskId(task), f"/{task}.png") for task in range(1, IMAGES + 1)]
+    with steps(Step.EMBED) as progress:
+        Crew(_shard_queue(), extractor, least=0.1).embed(job, refs, "fake", progress)
+        extractor.extract(refs, progress)
+    return JobResult("done")
+
+
+def run_shard(project: int, job: str, number: int) -> None:
+    def work(shard: Shard, progress: Progress) -> None:
+        NotingExtractor().extract(shard.refs, progress, shard.backbone)
+
+    take_shard(_shard_queue(), work, ProjectId(project), JobId(job), number)
+
+
+def shard_queue(url: str, data_dir: Path) -> ShardQueue:
+    return ShardQueue(url, data_dir, entry=SHARD_ENTRY, heartbeat=4)
+
+
+def _shard_queue() -> ShardQueue:
+    folder = Path(os.environ["DATA_DIR_UNDER_TEST"])
+    return shard_queue(os.environ["REDIS_URL_UNDER_TEST"], folder)
+
+
 WORK: Mapping[int, Callable[[Progress], JobResult]] = {
     FINISHES: _finish,
     WAITS: _wait,
@@ -131,4 +186,5 @@ if __name__ == "__main__":
     folder = Path(os.environ["DATA_DIR_UNDER_TEST"])
     connection = connect(address, socket_timeout=None)
     later = cleanup_queue(address, folder)
-    JobWorker(board(address, folder), connection, PACE, cleanups=later).work()
+    shards = shard_queue(address, folder)
+    JobWorker(board(address, folder), connection, PACE, cleanups=later, shards=shards).work()

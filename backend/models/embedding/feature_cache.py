@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from backend.domain.errors import OutOfSpace
 from backend.models.images.notes import Note
+from backend.stores.network_folders import set_journal
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +120,7 @@ class FeatureCache:
         with closing(sqlite3.connect(self._path, timeout=60)) as database, database:
             if not _is_ours(database):
                 with self._lock():
-                    _create(database)
+                    _create(database, self._path)
             database.execute("PRAGMA synchronous = NORMAL")
             os.utime(self._path)  # in use: files that no job opens are deleted some day
             return use(database)
@@ -155,13 +156,13 @@ def _is_ours(database: sqlite3.Connection) -> bool:
     return (application, version) == (_APPLICATION, _FORMAT)
 
 
-def _create(database: sqlite3.Connection) -> None:
+def _create(database: sqlite3.Connection, path: Path) -> None:
     """Create the table unless another process has done so. Raises _Unusable on a foreign file."""
     if _is_ours(database):
         return
     if database.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
         raise _Unusable("not a feature cache of this version")
-    database.execute("PRAGMA journal_mode = WAL")
+    set_journal(database, path)
     database.executescript(
         f"BEGIN; {_SCHEMA}; PRAGMA application_id = {_APPLICATION}; "
         f"PRAGMA user_version = {_FORMAT}; COMMIT;"

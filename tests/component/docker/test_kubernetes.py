@@ -10,7 +10,7 @@ import yaml
 from backend.settings import Settings
 from tests.fakes.compose import DOCKER
 
-OVERLAYS = ("cpu", "gpu")
+OVERLAYS = ("cpu", "gpu", "mixed")
 KUBERNETES = "1.30"
 MANIFESTS = DOCKER / "kubernetes"
 
@@ -110,7 +110,22 @@ def test_only_the_workers_of_the_gpu_overlay_ask_for_a_gpu():
         for one in resources(MANIFESTS / overlay):
             if "nvidia.com/gpu" in yaml.safe_dump(one):
                 asking.setdefault(overlay, []).append(one["metadata"]["name"])
-    assert asking == {"gpu": ["autolabel-worker"]}
+    assert asking == {"gpu": ["autolabel-worker"], "mixed": ["autolabel-worker"]}
+
+
+def test_helpers_take_no_jobs_and_settings_that_the_backend_knows():
+    (helper,) = (
+        one
+        for one in resources(MANIFESTS / "mixed")
+        if one["metadata"]["name"] == "autolabel-helper"
+    )
+    (container,) = helper["spec"]["template"]["spec"]["containers"]
+    given = {
+        one["name"].removeprefix("AUTOLABEL_").lower(): one["value"] for one in container["env"]
+    }
+    settings = Settings(**given)
+    assert settings.queues == "shards,idle"
+    assert settings.device == "cpu"
 
 
 def test_the_address_for_label_studio_is_that_of_the_web_service(manifests):
