@@ -15,9 +15,10 @@ WEBHOOK_ACTIONS = (
     "ANNOTATIONS_DELETED",
 )
 
-_UNHEALTHY = "health check failed"
-_HEALTH_CHECKS = 4
-"""Label Studio waits one second for the health of a backend, which may be starting or busy."""
+_TOO_SLOW = ("health check failed", "timed out")
+_CHECKS = 4
+"""Label Studio waits one second for the health of a backend and three for its setup; a backend
+that is starting or busy takes longer."""
 
 _CREATED, _UPDATED, _UNCHANGED = "created", "updated", "already there"
 
@@ -128,7 +129,7 @@ class Registration:
         return existing["id"], _UPDATED
 
     def _checked(self, method: str, path: str, body: JsonObject) -> JsonObject:
-        """Send a backend, again while Label Studio finds it unhealthy, up to _HEALTH_CHECKS times.
+        """Send a backend, again while Label Studio finds it unhealthy or slow, up to _CHECKS times.
 
         A refused backend is not stored, so repeating does not create a second one.
         """
@@ -139,7 +140,7 @@ class Registration:
 
         return with_retries(
             lambda: self._calls.object(method, path, json=body),
-            _seconds_to_next_health_check,
+            _seconds_to_next_check,
             wait,
         )
 
@@ -150,9 +151,9 @@ def unreported_by(webhook: JsonObject) -> tuple[str, ...]:
     return tuple(one for one in WEBHOOK_ACTIONS if one not in actions)
 
 
-def _seconds_to_next_health_check(exc: ConnectorError, attempts: int) -> float | None:
-    unhealthy = isinstance(exc, Rejected) and _UNHEALTHY in exc.message
-    return float(attempts) if unhealthy and attempts < _HEALTH_CHECKS else None
+def _seconds_to_next_check(exc: ConnectorError, attempts: int) -> float | None:
+    slow = isinstance(exc, Rejected) and any(words in exc.message for words in _TOO_SLOW)
+    return float(attempts) if slow and attempts < _CHECKS else None
 
 
 def _shadowed_by(backend: int, existing: Sequence[JsonObject]) -> str:

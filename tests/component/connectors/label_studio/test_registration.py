@@ -1,4 +1,4 @@
-"""Connecting outlasts a health check that Label Studio cut short; tests/e2e has the real one."""
+"""Connecting outlasts a check that Label Studio cut short; tests/e2e has the real one."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +12,10 @@ from tests.fakes.http_server import Asked, FakeHttpServer, Reply
 
 BACKEND = "http://backend:9090"
 UNHEALTHY = f"Can't connect to ML backend {BACKEND}, health check failed. Timed out"
+SLOW_SETUP = (
+    f"Successfully connected to {BACKEND} but it doesn't look like a valid ML backend. Reason: "
+    "HTTPConnectionPool(host='backend', port=9090): Read timed out. (read timeout=3.0)."
+)
 
 
 class Site:
@@ -51,10 +55,11 @@ def client(site: Site) -> Iterator[LabelStudioClient]:
         yield LabelStudioClient(server.url, "f" * 40, pause=FakeClock().pause)
 
 
-def test_a_backend_that_was_too_slow_for_the_health_check_is_offered_again(
-    site: Site, client: LabelStudioClient
+@pytest.mark.parametrize("refusal", [UNHEALTHY, SLOW_SETUP])
+def test_a_backend_that_was_too_slow_for_a_check_is_offered_again(
+    site: Site, client: LabelStudioClient, refusal: str
 ) -> None:
-    site.refusals = 3
+    site.refusals, site.refusal = 3, refusal
 
     done = client.registration.connect(1, BACKEND, "Autolabel")
 
