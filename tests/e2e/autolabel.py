@@ -55,7 +55,7 @@ class Autolabel:
         with nullcontext() if fresh else shared(self.settings.data_dir):
             try:
                 self.supervisor.start()
-                assert eventually(lambda: self.is_up() or self.supervisor.web.has_ended, 120)
+                assert eventually(lambda: self.is_up() or self.supervisor.web.has_ended, 300)
                 assert self.is_up(), "\n".join(self.lines)
                 yield self
             finally:

@@ -3,16 +3,20 @@
 import base64
 import io
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from backend.processes.label_studio_server import LabelStudioProcess
 from connectors.label_studio.client import LabelStudioClient
-from tests.e2e.autolabel import Autolabel
+from tests.e2e.autolabel import Autolabel, settings_for
+from tests.e2e.digits import new_project
 from tests.e2e.label_studio_api import delete_project, import_tasks
 from tests.e2e.rounds import shown
+from tests.faults.proxy import Answer, FaultProxy
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -147,3 +151,89 @@ def test_each_question_is_predicted_on_its_own_image_where_it_shows(
         kind, light = truth[prediction["task"]]
         assert (said["type"], said["LIGHT"]) == ([kind], [light])
         assert ("lanes" in said) is (kind == "road")
+
+
+PUBLIC = "https://tools.example.org/label-studio"
+SURROUNDINGS = {
+    "AUTOLABEL_SERVICE_HOST": "10.96.12.7",  # Kubernetes, of a service called autolabel
+    "AUTOLABEL_SERVICE_PORT": "9090",
+    "AUTOLABEL_PORT_9090_TCP_ADDR": "10.96.12.7",
+    "all_proxy": "socks://127.0.0.1:7890/",  # a desktop
+}
+TOO_LARGE = Answer(413, b"<html>413 Request Entity Too Large</html>")
+GROUPS = """<View><Image name="image" value="$image"/>
+  <RectangleLabels name="tools" toName="image"><Label value="helmet"/></RectangleLabels>
+  <RectangleLabels name="people" toName="image"><Label value="worker"/></RectangleLabels></View>"""
+GAUGE = """<View><Image name="image" value="$image"/>
+  <RectangleLabels name="find" toName="image"><Label value="gauge"/></RectangleLabels></View>"""
+
+
+@pytest.fixture
+def company(
+    label_studio: LabelStudioProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Autolabel, FaultProxy]]:
+    """A Label Studio that is published under a path, behind a proxy that takes small imports."""
+    for name, value in SURROUNDINGS.items():
+        monkeypatch.setenv(name, value)
+    with FaultProxy(label_studio.url) as proxy:
+        settings = settings_for(
+            label_studio,
+            tmp_path / "data",
+            label_studio_url=proxy.url,
+            label_studio_public_url=PUBLIC,
+            min_labels=1,
+        )
+        with Autolabel(settings).running() as autolabel:
+            yield autolabel, proxy
+
+
+@pytest.fixture
+def published(client: LabelStudioClient, tmp_path: Path) -> Iterator[tuple[int, Mapping[int, str]]]:
+    """Digits whose addresses begin with the path under which Label Studio is published."""
+    uploaded = new_project(client, tmp_path / "digits", per_class=12, labels=("0", "1"))
+    config = client.projects.get(uploaded.id)["label_config"]
+    project = client.projects.create("published", config)["id"]
+    found = {task["id"]: task["data"]["image"] for task in client.tasks.unlabeled(uploaded.id)}
+    heads = ("/label-studio", PUBLIC)
+    data = [{"image": heads[n % 2] + found[task]} for n, task in enumerate(uploaded.truth)]
+    truth = dict(zip(import_tasks(client, project, data), uploaded.truth.values(), strict=True))
+    yield project, truth
+    delete_project(client, project)
+    delete_project(client, uploaded.id)
+
+
+def test_a_network_of_a_company_is_no_obstacle(
+    company: tuple[Autolabel, FaultProxy],
+    published: tuple[int, Mapping[int, str]],
+    client: LabelStudioClient,
+):
+    (autolabel, proxy), (project, truth) = company, published
+    for task in [*truth][::2]:
+        client.annotations.create(task, [chose("digit", truth[task])])
+    large = proxy.arm(
+        lambda asked: "/import" in asked.path and len(asked.body) > 2_000,
+        lambda _: TOO_LARGE,
+        times=10_000,
+    )
+    job = autolabel.json("label", project)
+    assert job["state"] == "finished", job["reason"]
+    assert large.struck, "what is too large is sent in halves"
+    assert {one["task"] for one in shown(client, project).predictions} == {*[*truth][1::2]}
+
+
+@pytest.mark.parametrize(("config", "fewest"), [(GAUGE, "1"), (GROUPS, "2")])
+def test_rectangles_are_counted_over_all_their_tags(
+    client: LabelStudioClient, autolabel: Autolabel, config: str, fewest: str
+):
+    """One label is enough where that is allowed, and two tags of one label each always."""
+    project = client.projects.create("boxes", config)["id"]
+    labels = {"find": "gauge"} if "gauge" in config else {"tools": "helmet", "people": "worker"}
+    tasks = import_tasks(client, project, [{"image": picture(9, 9, 9, n)} for n in range(6)])
+    for task in tasks[:5]:
+        client.annotations.create(task, [drew(label, name) for name, label in labels.items()])
+    status = autolabel.json("status", project, AUTOLABEL_MIN_LABELS=fewest)
+    delete_project(client, project)
+    assert {one["label"]: one["images"] for one in status["labels"]} == dict.fromkeys(
+        labels.values(), 5
+    )
+    assert not {one["code"] for one in status["reasons"]} & {"too_few_labels", "too_few_images"}
