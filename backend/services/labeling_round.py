@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from backend.domain.answers import ImageRef, NoPrediction
+from backend.domain.errors import Refused
 from backend.domain.ids import ProjectId, TaskId
 from backend.domain.jobs import Job, JobRequest
 from backend.domain.schema import LabelSchema
@@ -94,7 +95,7 @@ class Collector:
             ledger = self.ledgers.load(project)
             current = self.versions.current(project)
             stated = self._stated(job.request, tasks, ledger, current)
-            chosen = choose(tasks.set_aside(stated), ledger)
+            chosen, stated = _choose_beside(stated, tasks, choose, ledger)
         backbone = version.backbone if version else self._to_train_on(job.request, schema)
         self._divide(job, schema, chosen, backbone, steps.progress)
         dataset, unreadable = load_dataset(
@@ -154,3 +155,22 @@ class Collector:
         predicted = self.stored.get(version.project, version.name, unlabeled)
         learned = seen_tasks.of_version(self.versions, version).intersection(labeled)
         return learned.union(ref.task for ref in predicted)
+
+
+def _choose_beside(
+    stated: frozenset[TaskId], tasks: ProjectTasks, choose: Choose, ledger: Ledger
+) -> tuple[ProjectTasks, frozenset[TaskId]]:
+    """Return the tasks to work on, and the labels that are kept for an audit beside them.
+
+    None are kept where the others would be too few to train on; an audit of other images is drawn
+    then.
+
+    Raises:
+        Refused: when there are too few labels altogether.
+    """
+    try:
+        return choose(tasks.set_aside(stated), ledger), stated
+    except Refused:
+        if not stated:
+            raise
+        return choose(tasks, ledger), frozenset()

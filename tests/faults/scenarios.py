@@ -77,6 +77,10 @@ class PreLabeling:
         return under_fault(site, digits, arm, **self._request(site, digits))
 
     def repeat(self, site: Site, digits: Digits) -> None:
+        """Label them again; with a new version if the labels have changed meanwhile."""
+        project = site.call("GET", f"/api/projects/{digits.id}/")
+        if project["label_config"] != label_config():
+            finished(site, digits)
         finished(site, digits, **self._request(site, digits))
 
     def _request(self, site: Site, digits: Digits) -> Mapping[str, Any]:

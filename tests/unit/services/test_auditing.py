@@ -6,7 +6,7 @@ import pytest
 
 from backend.domain.answers import Choices
 from backend.domain.audits import Promise
-from backend.domain.errors import Stopped
+from backend.domain.errors import Refused, Stopped
 from backend.domain.ids import AuditId, JobId, Label, ProjectId, TaskId, VersionName
 from backend.domain.jobs import Mode
 from backend.domain.steps import Step
@@ -363,6 +363,22 @@ def test_one_label_made_from_a_prediction_is_counted_and_the_others_audit(world)
     audit = world.audits.load(PROJECT, FIRST)
     assert audit.stated
     assert TaskId(20) not in {one.task for one in audit.region}
+
+
+def test_few_stated_labels_all_train_and_other_images_are_drawn(world):
+    # given six labels of each class: half of them would not train a model
+    report = world.run(accept=True, labels_are_random=True)
+    assert not world.audits.load(PROJECT, FIRST).stated
+    assert len(sample_of(world)) > 30
+    assert "tab 'Audit'" in report["reason"]
+    learned = world.family.training_sets[-1]
+    assert len({*learned.train.tasks, *learned.held_out.tasks}) == 12
+
+
+def test_too_few_labels_are_refused_though_they_are_stated_to_be_random(world):
+    world.label_studio.people |= {TaskId(task): None for task in range(1, 7)}
+    with pytest.raises(Refused, match="of 5 images"):
+        world.run(accept=True, labels_are_random=True)
 
 
 # --- what people had begun before the draw --------------------------------------------------------
