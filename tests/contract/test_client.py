@@ -1,6 +1,5 @@
 """The Python client against the real app, and the documented example."""
 
-import re
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 from backend.client import AutolabelClient, ClientJob, RequestFailed, retrieve_predictions
 from backend.domain.jobs import JobState, Mode
 from backend.web.app import create_app, server
+from tests.e2e.reader import python_blocks
 from tests.fakes.backend import FakeBackend
 from tests.fakes.domain import TOO_FEW_DOGS, a_job, a_project
 from tests.fakes.label_studio import FakeProjects
@@ -166,7 +166,7 @@ class PromptBackend(FakeBackend):
 
 def test_the_documented_example_runs(settings, monkeypatch, capsys):
     backend = PromptBackend(label_studio=FakeProjects({2: a_project()}))
-    example = re.findall(r"```python\n(.*?)```", SDK.read_text(), re.DOTALL)[0]
+    example = python_blocks(SDK)[0]
     web = server(backend, settings.model_copy(update={"port": 0}))
     serving = threading.Thread(target=web.run, daemon=True)
     serving.start()

@@ -24,6 +24,11 @@ def sections(page: Path) -> list[list[tuple[str, str]]]:
     return [_BLOCK.findall(section) for section in found]
 
 
+def python_blocks(page: Path) -> list[str]:
+    """The Python on a page, block by block."""
+    return [text for kind, text in _BLOCK.findall(page.read_text()) if kind == "python"]
+
+
 def commands_of(section: Sequence[tuple[str, str]]) -> list[str]:
     """The lines to type in a section."""
     return [line for kind, text in section if kind == "sh" for line in text.splitlines()]

@@ -1,8 +1,16 @@
 """What each command prints and how it exits, on a project that had its first round."""
 
+from collections.abc import Mapping
+from itertools import cycle, islice
+from typing import Any
+
 import pytest
 
 from tests.e2e.digits import annotate, new_project
+from tests.e2e.label_studio import REPOSITORY
+from tests.e2e.label_studio_api import import_tasks
+from tests.e2e.reader import python_blocks
+from tests.integration.polling import eventually
 
 
 def test_connect_may_be_repeated(first_round, autolabel, client):
@@ -60,6 +68,51 @@ def test_a_version_of_another_project_pre_labels_this_one(first_round, autolabel
     nothing = autolabel.run("adopt", other.id, tmp_path)
     assert nothing.returncode == 2
     assert "card.json" in nothing.stderr
+
+
+def documented_script(meant: Mapping[str, str]) -> str:
+    """The script that pre-labels in bulk, with the reader's values instead of those on the page."""
+    script = python_blocks(REPOSITORY / "docs" / "sdk.md")[1]
+    for written, value in meant.items():
+        assert written in script
+        script = script.replace(written, value)
+    return script
+
+
+def test_the_documented_script_pre_labels_and_retrieves_predictions_in_batches(
+    first_round, autolabel, client, label_studio, tmp_path, capsys
+):
+    # given a project with a version of another one
+    other = new_project(client, tmp_path / "digits", per_class=3)
+    connected = autolabel.run("connect", other.id)
+    assert connected.returncode == 0, connected.stderr
+    versions = autolabel.settings.data_dir / f"projects/{first_round.project.id}/versions"
+    (adopted,) = autolabel.json("adopt", other.id, versions / first_round.version)["versions"]
+    # when the script of the documentation runs
+    meant = {
+        "http://localhost:8080": label_studio.url,
+        '"..."': repr(label_studio.token),
+        "AutolabelClient()": f"AutolabelClient({autolabel.settings.public_url!r})",
+        "(7, ": f"({other.id}, ",
+        ", 7)": f", {other.id})",
+        "im-0001-5e2a": adopted["name"],
+    }
+    names: dict[str, Any] = {}
+    exec(compile(documented_script(meant), "sdk.md", "exec"), names)
+    # then the project is pre-labeled
+    assert "12 predictions" in capsys.readouterr().out
+    assert client.predictions.versions(other.id)[adopted["name"]] == 12
+    # when more tasks have come than fit into one batch, and their predictions are retrieved
+    data = [task["data"] for task in client.tasks.by_id(other.id, other.truth)]
+    import_tasks(client, other.id, list(islice(cycle(data), 250)))
+
+    def each_has_one() -> bool:
+        """Presses again: what a slow machine does not answer within the time limit is left out."""
+        assert names["retrieve_predictions"](names["label_studio"], other.id) == 262
+        return client.predictions.versions(other.id)[adopted["name"]] == 262
+
+    # then each has one
+    assert eventually(each_has_one, 600)
 
 
 def test_disconnecting_may_be_repeated_and_undone(autolabel, client, tmp_path):
