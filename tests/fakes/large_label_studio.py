@@ -75,7 +75,8 @@ def large_label_studio(tasks: int) -> Answer:
 
 
 def _task(number: int) -> dict[str, Any]:
-    task = {"id": number, "data": {"image": f"/data/upload/{number % IMAGES}.png"}}
+    data = {"image": f"/data/upload/{number % IMAGES}.png"}
+    task: dict[str, Any] = {"id": number, "data": data, "updated_at": "2026-01-01T00:00:00Z"}
     if number <= LABELED:
         value = {"choices": ["cat" if number % 2 else "dog"]}
         result = [{"from_name": "c", "to_name": "img", "type": "choices", "value": value}]
