@@ -8,23 +8,16 @@ The file is a cache. A damaged one is renamed, and an empty one takes its place.
 
 import hashlib
 import json
-import logging
 import sqlite3
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar, cast
 
-from filelock import FileLock
-
 from backend.domain.answers import ImageRef
-from backend.domain.errors import OutOfSpace
 from backend.domain.ids import ProjectId, VersionName
 from backend.domain.json import Json
 from backend.stores.atomic_files import room_for
-from backend.stores.network_folders import set_journal
-
-log = logging.getLogger(__name__)
+from backend.stores.sqlite_files import SqliteCache
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS predictions (
@@ -32,9 +25,7 @@ CREATE TABLE IF NOT EXISTS predictions (
     PRIMARY KEY (version, task)
 ) WITHOUT ROWID
 """
-_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
-"""SQLITE_ERROR: the table has other columns, so the file is of another program or version."""
-
+_CACHE = SqliteCache(_SCHEMA, "SELECT version, task, uri, prediction FROM predictions LIMIT 1")
 _PUT = "INSERT OR REPLACE INTO predictions VALUES (?, ?, ?, ?)"
 _OF_VERSION = "SELECT task, uri, prediction FROM predictions WHERE version = ?"
 _GET = """
@@ -129,54 +120,7 @@ class PredictionStore:
         return self._projects / str(project) / "predictions.sqlite"
 
     def _run(self, project: ProjectId, query: Callable[[sqlite3.Connection], Result]) -> Result:
-        """Run a query in a transaction, and once more on an empty file if this one is damaged."""
-        path = self._path(project)
-        try:
-            with _transaction(path) as database:
-                return query(database)
-        except sqlite3.DatabaseError as exc:
-            if exc.sqlite_errorcode & 0xFF not in _DAMAGED:
-                raise
-            _set_aside(path, exc)
-        with _transaction(path) as database:
-            return query(database)
-
-
-def _set_aside(path: Path, error: Exception) -> None:
-    """Rename a damaged file, unless another thread or process did so."""
-    with FileLock(path.with_suffix(".lock")):
-        if _is_sound(path):
-            return
-        log.warning("%s is damaged and set aside: %s", path, error)
-        for part in (path, *path.parent.glob(f"{path.name}-*")):
-            part.replace(part.with_name(f"damaged-{part.name}"))
-
-
-def _is_sound(path: Path) -> bool:
-    try:
-        with closing(sqlite3.connect(path, timeout=30)) as database:
-            database.execute("SELECT version, task, uri, prediction FROM predictions LIMIT 1")
-            return database.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
-    except sqlite3.DatabaseError:
-        return False
-
-
-@contextmanager
-def _transaction(path: Path) -> Generator[sqlite3.Connection]:
-    """Yield a new connection, in a transaction: threads and forks must not share one."""
-    database = sqlite3.connect(path, timeout=30)
-    try:
-        set_journal(database, path)
-        database.execute("PRAGMA synchronous=NORMAL")
-        with database:
-            database.execute(_SCHEMA)
-            yield database
-    except sqlite3.OperationalError as exc:
-        if exc.sqlite_errorcode != sqlite3.SQLITE_FULL:
-            raise
-        raise OutOfSpace(f"the disk is full: cannot write {path}", "Free some space") from exc
-    finally:
-        database.close()
+        return _CACHE.run(self._path(project), query)
 
 
 def _parsed(text: str) -> Json | None:

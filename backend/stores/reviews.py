@@ -6,13 +6,12 @@ Studio later, so it survives a restart; a row shows what is wanted and what Labe
 
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from backend.domain.errors import OutOfSpace
 from backend.domain.ids import Label, ProjectId, TaskId, VersionName
 from backend.domain.reviews import (
     Changes,
@@ -25,7 +24,7 @@ from backend.domain.reviews import (
     UnsavedReview,
 )
 from backend.stores.atomic_files import room_for
-from backend.stores.network_folders import set_journal
+from backend.stores.sqlite_files import transaction
 
 _NAME = "review.sqlite"
 _PROBLEMS_SHOWN = 5
@@ -221,20 +220,8 @@ class ReviewFiles:
         with self._transaction(project) as database:
             return database.execute(query, given).fetchall()
 
-    @contextmanager
-    def _transaction(self, project: ProjectId) -> Generator[sqlite3.Connection]:
-        """Yield a new connection, in a transaction: threads and forks must not share one."""
-        path = self._path(project)
-        with closing(sqlite3.connect(path, timeout=30)) as database:
-            try:
-                set_journal(database, path)
-                database.executescript(_SCHEMA)
-                with database:
-                    yield database
-            except sqlite3.OperationalError as exc:
-                if exc.sqlite_errorcode != sqlite3.SQLITE_FULL:
-                    raise
-                raise OutOfSpace(f"the disk is full: cannot write {path}", "Free space") from exc
+    def _transaction(self, project: ProjectId) -> AbstractContextManager[sqlite3.Connection]:
+        return transaction(self._path(project), _SCHEMA)
 
 
 def _decision(verdict: str, changes: str) -> ReviewDecision:

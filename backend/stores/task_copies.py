@@ -2,30 +2,27 @@
 
 projects/<id>/labeled.sqlite
 
-The file is a cache: a damaged one is deleted, and its tasks are read from Label Studio again.
+The file is a cache: a damaged one is renamed, and its tasks are read from Label Studio again.
 """
 
 import json
-import logging
 import sqlite3
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from backend.domain.errors import OutOfSpace
 from backend.domain.ids import ProjectId
 from backend.domain.json import Json
 from backend.stores.atomic_files import room_for
+from backend.stores.sqlite_files import SqliteCache
 
-log = logging.getLogger(__name__)
-
-_TASKS = """
+_SCHEMA = """
 CREATE TABLE IF NOT EXISTS tasks (
-    task INTEGER PRIMARY KEY, updated TEXT NOT NULL, content TEXT NOT NULL)
+    task INTEGER PRIMARY KEY, updated TEXT NOT NULL, content TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS compared (one INTEGER PRIMARY KEY, moment TEXT NOT NULL);
 """
-_COMPARED = "CREATE TABLE IF NOT EXISTS compared (one INTEGER PRIMARY KEY, moment TEXT NOT NULL)"
+_CACHE = SqliteCache(_SCHEMA, "SELECT updated, content, moment FROM tasks, compared LIMIT 1")
 _PAGE = "SELECT task, content FROM tasks WHERE task > ? ORDER BY task LIMIT 1000"
 _NEWEST = """
 SELECT COALESCE((SELECT MAX(updated) FROM tasks), ''), (SELECT moment FROM compared)
@@ -34,9 +31,6 @@ _PUT = """
 INSERT INTO tasks VALUES (?, ?, ?) ON CONFLICT (task) DO UPDATE
 SET updated = excluded.updated, content = excluded.content WHERE excluded.updated >= updated
 """
-_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
-"""SQLITE_ERROR: the table has other columns, so the file is of another program or version."""
-
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 Result = TypeVar("Result")
@@ -79,37 +73,10 @@ class TaskCopyFiles:
         return self._run(project, lambda database: database.execute(query, values).fetchall())
 
     def _run(self, project: ProjectId, query: Callable[[sqlite3.Connection], Result]) -> Result:
-        """Run a query in a transaction, and once more on an empty file if this one is damaged."""
         path = self._projects / str(project) / "labeled.sqlite"
         with room_for(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with _transaction(path) as database:
-                return query(database)
-        except sqlite3.DatabaseError as exc:
-            if exc.sqlite_errorcode & 0xFF not in _DAMAGED:
-                raise
-            log.warning("%s is damaged and made anew: %s", path, exc)
-        path.unlink(missing_ok=True)
-        with _transaction(path) as database:
-            return query(database)
-
-
-@contextmanager
-def _transaction(path: Path) -> Generator[sqlite3.Connection]:
-    """Yield a new connection, in a transaction: threads and forks must not share one."""
-    database = sqlite3.connect(path, timeout=30)
-    try:
-        with database:
-            database.execute(_TASKS)
-            database.execute(_COMPARED)
-            yield database
-    except sqlite3.OperationalError as exc:
-        if exc.sqlite_errorcode != sqlite3.SQLITE_FULL:
-            raise
-        raise OutOfSpace(f"the disk is full: cannot write {path}", "Free some space") from exc
-    finally:
-        database.close()
+        return _CACHE.run(path, query)
 
 
 def _store(

@@ -1,0 +1,86 @@
+"""SQLite files of the data folder: one transaction a call, and caches that survive damage."""
+
+import logging
+import sqlite3
+from collections.abc import Callable, Generator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from filelock import FileLock
+
+from backend.domain.errors import OutOfSpace
+from backend.stores.network_folders import set_journal
+
+log = logging.getLogger(__name__)
+
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
+"""SQLITE_ERROR: the table has other columns, so the file is of another program or version."""
+
+Result = TypeVar("Result")
+
+
+@contextmanager
+def transaction(
+    path: Path, schema: str, *, synchronous: str = "FULL"
+) -> Generator[sqlite3.Connection]:
+    """Yield a new connection, in a transaction: threads and forks must not share one.
+
+    `schema`: statements that make the tables, where they are not there. `synchronous`: as SQLite's
+    pragma; with NORMAL a loss of power may cost the last transactions.
+
+    Raises:
+        OutOfSpace: when the disk is full.
+    """
+    with closing(sqlite3.connect(path, timeout=30)) as database:
+        try:
+            set_journal(database, path)
+            database.execute(f"PRAGMA synchronous={synchronous}")
+            database.executescript(schema)
+            with database:
+                yield database
+        except sqlite3.OperationalError as exc:
+            if exc.sqlite_errorcode != sqlite3.SQLITE_FULL:
+                raise
+            raise OutOfSpace(f"the disk is full: cannot write {path}", "Free some space") from exc
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteCache:
+    """A kind of file that may be lost: a damaged one is renamed, an empty one takes its place.
+
+    `schema` makes its tables; `probe` is a query that fails where they are not as expected.
+    """
+
+    schema: str
+    probe: str
+
+    def run(self, path: Path, query: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Run a query in a transaction, and once more on an empty file if this one is damaged."""
+        try:
+            with transaction(path, self.schema, synchronous="NORMAL") as database:
+                return query(database)
+        except sqlite3.DatabaseError as exc:
+            if exc.sqlite_errorcode & 0xFF not in _DAMAGED:
+                raise
+            self._set_aside(path, exc)
+        with transaction(path, self.schema, synchronous="NORMAL") as database:
+            return query(database)
+
+    def _set_aside(self, path: Path, error: Exception) -> None:
+        """Rename a damaged file, unless another thread or process did so."""
+        with FileLock(path.with_suffix(".lock")):
+            if self._is_sound(path):
+                return
+            log.warning("%s is damaged and set aside: %s", path, error)
+            for part in (path, *path.parent.glob(f"{path.name}-*")):
+                part.replace(part.with_name(f"damaged-{part.name}"))
+
+    def _is_sound(self, path: Path) -> bool:
+        try:
+            with closing(sqlite3.connect(path, timeout=30)) as database:
+                database.execute(self.probe)
+                return database.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
+        except sqlite3.DatabaseError:
+            return False
