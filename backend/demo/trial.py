@@ -10,7 +10,6 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 from rich.console import RenderableType
@@ -19,10 +18,10 @@ from backend import real_parts, wiring
 from backend.demo import images as demo_images
 from backend.demo import processes
 from backend.demo.images import DemoSet, Sample
-from backend.domain.answers import ImageRef, Prediction
 from backend.domain.errors import BadInput, OutOfSpace, Unavailable
 from backend.domain.ids import ProjectId, TaskId, VersionName
 from backend.domain.jobs import Job, JobRequest, JobState
+from backend.domain.json import Json
 from backend.domain.schema import LabelSchema, TaskKind
 from backend.domain.tab_titles import WALL, TabTitle
 from backend.label_studio import codec, labeling_config
@@ -177,17 +176,11 @@ def _annotate(setup: ProjectSetup, upload: Upload, positions: Sequence[int]) -> 
     return frozenset(chosen)
 
 
-def _annotation(upload: Upload, task: TaskId) -> list[dict[str, Any]]:
+def _annotation(upload: Upload, task: TaskId) -> Sequence[Json]:
+    """Return the truth as a person would have given it, which no prediction has suggested."""
     sample = upload.samples[task]
-    control = upload.schema.controls[0]
-    answer = Prediction(
-        image=ImageRef(task, ""),
-        answers={control.name: sample.truth},
-        score=1.0,
-        version=VersionName(""),
-        size=demo_images.size_of(sample.path),
-    )
-    return codec.serialize(answer, upload.schema)["result"]
+    answers = {upload.schema.controls[0].name: sample.truth}
+    return codec.results(answers, upload.schema, demo_images.size_of(sample.path))
 
 
 def _auto_label(settings: Settings, project: ProjectId) -> Job:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from backend.domain.ids import ProjectId, TaskId, VersionName
-from backend.domain.json import Json, JsonObject
+from backend.domain.json import Json
 from backend.label_studio.errors import errors_translated
 from connectors.label_studio.client import LabelStudioClient
 
@@ -24,9 +24,9 @@ class ProjectSetup:
         with errors_translated():
             return [TaskId(task) for task in self._client.tasks.upload_images(project, images)]
 
-    def annotate(self, task: TaskId, result: Sequence[JsonObject]) -> None:
+    def annotate(self, task: TaskId, result: Sequence[Json]) -> None:
         with errors_translated():
-            self._client.annotations.create(task, result)
+            self._client.annotations.create(task, [dict(one) for one in result])
 
     def predictions(self, project: ProjectId, version: VersionName) -> Iterator[Json]:
         """Yield the predictions of a version, with `task` and `result`."""

@@ -1,5 +1,6 @@
 """`autolabel demo` from its first line to its last, on a few images of one's own."""
 
+import json
 import os
 import re
 import subprocess
@@ -79,4 +80,6 @@ def test_a_demo_of_ones_own_images_ends_with_how_right_it_was(
     ):
         assert re.search(words, done.stdout), (words, done.stdout)
     assert "Ctrl-C" not in done.stdout
+    (report,) = data.rglob("report.json")
+    assert json.loads(report.read_text())["made_from_predictions"] == 0
     assert not list(home.iterdir()), "all that it writes lies below the data folder"
