@@ -4,10 +4,12 @@ Label Studio takes about 3 ms for each labeled task with its annotations, so tha
 take seconds in a project with thousands of them. A task's `updated_at` changes whenever one of its
 annotations is created, changed or deleted. So the tasks that changed since the last look, and the
 number of labeled tasks, tell everything: if the copies are as many as that number afterwards, none
-of them has lost its annotations.
+of them has lost its annotations. One call tells that number and the newest change; the list of
+changes is a second one, where there are any.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from backend.domain.answers import LabeledImage
@@ -18,7 +20,7 @@ from backend.domain.version_names import MARKER_PREFIXES
 from backend.label_studio import codec
 from backend.label_studio.errors import errors_translated
 from backend.label_studio.inline_images import task_without_content
-from backend.ports.task_copies import TaskCopies
+from backend.ports.task_copies import CopiedTasks, TaskCopies
 from connectors.label_studio.client import LabelStudioClient
 
 MARGIN = timedelta(minutes=3)
@@ -51,14 +53,30 @@ class LabeledCopies:
                     yield image
 
     def _refresh(self, project: ProjectId) -> None:
-        for _ in range(LOOKS if self._copies.count(project) else 0):
-            labeled, compared = self._client.tasks.count_labeled(project), self._now()
-            since = _since(*self._copies.newest(project))
-            self._copies.put(project, self._listed(project, since), compared)
-            if self._copies.count(project) == labeled:
+        known = self._copies.known(project)
+        for _ in range(LOOKS):
+            if known.complete_until is None:
+                break
+            compared = self._now()
+            labeled, changed = self._client.tasks.newest_change(project)
+            is_new = changed is not None and changed > known.complete_until
+            if is_new:
+                tasks = self._listed(project, known.complete_until)
+                known = self._completed(project, self._copies.put(project, tasks), compared)
+            if known.count == labeled:
                 return
+            if not is_new:
+                break
         compared = self._now()
-        self._copies.replace(project, self._listed(project), compared)
+        replaced = self._copies.replace(project, self._listed(project), known.newest)
+        self._completed(project, replaced, compared)
+
+    def _completed(self, project: ProjectId, known: CopiedTasks, compared: datetime) -> CopiedTasks:
+        """Note up to which moment a list that began at `compared` made the copies complete."""
+        until = _complete_until(known.newest, compared)
+        if until != known.complete_until:
+            self._copies.complete(project, until)
+        return replace(known, complete_until=until)
 
     def _listed(self, project: ProjectId, since: datetime | None = None) -> Iterator[Json]:
         """List labeled tasks; an annotation that was made from a marker refers to none."""
@@ -67,7 +85,11 @@ class LabeledCopies:
         return self._client.markers.without_parents(project, tasks, MARKER_PREFIXES)
 
 
-def _since(newest: str, compared: datetime) -> datetime:
-    """Return the moment from which on there may be changes that the last comparison missed."""
-    last = datetime.fromisoformat(newest)
-    return last if compared > last + MARGIN else last - MARGIN
+def _complete_until(newest: datetime | None, compared: datetime) -> datetime:
+    """Return the moment up to which a list that began at `compared` missed no change.
+
+    It stays the same until the newest change is so old that none before it can appear any more.
+    """
+    if newest is None:
+        return compared - MARGIN
+    return newest if compared > newest + MARGIN else min(newest, compared) - MARGIN

@@ -1,6 +1,7 @@
 """Copies of labeled tasks, so that only those that changed are read from Label Studio again."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -8,24 +9,43 @@ from backend.domain.ids import ProjectId
 from backend.domain.json import Json
 
 
+@dataclass(frozen=True, slots=True)
+class CopiedTasks:
+    """What the copies of a project hold.
+
+    `newest` is the latest `updated_at` of all, None without copies. Changes up to the moment
+    `complete_until` are all among them; None says that it is not known of any.
+    """
+
+    count: int
+    newest: datetime | None
+    complete_until: datetime | None
+
+
 class TaskCopies(Protocol):
-    """Keeps tasks in Label Studio's JSON, with `id` and `updated_at`. Losing them is no harm."""
+    """Keeps tasks in Label Studio's JSON, with `id` and `updated_at`. Losing them is no harm.
 
-    def newest(self, project: ProjectId) -> tuple[str, datetime]:
-        """Return the latest `updated_at` of all copies, and when they were last compared.
+    Nothing is written where nothing differs.
+    """
 
-        As Label Studio writes it, '' without copies.
-        """
-        ...
+    def known(self, project: ProjectId) -> CopiedTasks: ...
 
-    def count(self, project: ProjectId) -> int: ...
-
-    def put(self, project: ProjectId, tasks: Iterable[Json], compared: datetime) -> None:
+    def put(self, project: ProjectId, tasks: Iterable[Json]) -> CopiedTasks:
         """Store copies. An older one never replaces a newer one."""
         ...
 
-    def replace(self, project: ProjectId, tasks: Iterable[Json], compared: datetime) -> None:
-        """Store these copies in place of all."""
+    def replace(
+        self, project: ProjectId, tasks: Iterable[Json], older_than: datetime | None
+    ) -> CopiedTasks:
+        """Store these copies in place of all that are not newer than `older_than`, if given.
+
+        What is newer was stored by another process while `tasks` were listed. The copies are
+        complete up to no moment afterwards.
+        """
+        ...
+
+    def complete(self, project: ProjectId, until: datetime) -> None:
+        """Note that all changes up to this moment are among the copies."""
         ...
 
     def all(self, project: ProjectId) -> Iterator[Json]:

@@ -70,7 +70,7 @@ class Application:
         found = self.label_studio.project(project)
         if self.jobs.live(project) is None:
             self.origins.claim(found)
-        status = self.readiness.status(project)
+        status = self.readiness.of(found)
         current = status.version.name if status.version else None
         notes = self.label_studio.warnings(found, current)
         status = replace(status, warnings=(*status.warnings, *notes))

@@ -52,12 +52,15 @@ class Readiness:
 
     def status(self, project: ProjectId) -> ProjectStatus:
         """Return the status of a project. An unsupported labeling config is a reason against it."""
-        return self._before(JobRequest(project))
+        return self.of(self.label_studio.project(project))
 
-    def _before(self, request: JobRequest) -> ProjectStatus:
+    def of(self, project: Project) -> ProjectStatus:
+        """Return the status of a project that was just read."""
+        return self._before(JobRequest(project.id), project)
+
+    def _before(self, request: JobRequest, found: Project) -> ProjectStatus:
         """Return the status before this job."""
-        project = request.project
-        found = self.label_studio.project(project)
+        project = found.id
         try:
             schema = labeling_config.parse(found.label_config)
         except UnsupportedConfig as exc:
@@ -110,13 +113,16 @@ class Readiness:
     def _reasons(self, request: JobRequest, *, count: bool) -> tuple[Reason, ...]:
         match request.mode:
             case Mode.ACTIVE_LEARNING:
-                return self._before(request).reasons if count else self._at_a_glance(request)
+                return self._counted(request) if count else self._at_a_glance(request)
             case Mode.PRE_LABELING:
                 return self._unfit_version(request)
             case Mode.GROUPING | Mode.SUGGESTING:
                 return self._no_images(request)
             case Mode.UNDO | Mode.AUDITING | Mode.RELABELING:
                 return ()
+
+    def _counted(self, request: JobRequest) -> tuple[Reason, ...]:
+        return self._before(request, self.label_studio.project(request.project)).reasons
 
     def _weightless(self, kinds: Collection[TaskKind], items: ItemKind) -> tuple[Reason, ...]:
         missing = [exc for kind in kinds if (exc := self.missing_weights(kind, items))]

@@ -23,19 +23,23 @@ Result = TypeVar("Result")
 
 @contextmanager
 def transaction(
-    path: Path, schema: str, *, synchronous: str = "FULL"
+    path: Path, schema: str, *, synchronous: str = "FULL", log_ahead: bool = True
 ) -> Generator[sqlite3.Connection]:
     """Yield a new connection, in a transaction: threads and forks must not share one.
 
     `schema`: statements that make the tables, where they are not there. `synchronous`: as SQLite's
-    pragma; with NORMAL a loss of power may cost the last transactions.
+    pragma; with NORMAL a loss of power may cost the last transactions. `log_ahead`: use a
+    write-ahead log where the file system allows it, so that nobody waits for a long write. It costs
+    1 ms for each connection that reads and 4 ms for one that writes, since the last one to close
+    empties it; the rollback journal costs a third and a half of that.
 
     Raises:
         OutOfSpace: when the disk is full.
     """
     with closing(sqlite3.connect(path, timeout=30)) as database:
         try:
-            set_journal(database, path)
+            if log_ahead:
+                set_journal(database, path)
             database.execute(f"PRAGMA synchronous={synchronous}")
             database.executescript(schema)
             with database:
@@ -51,21 +55,27 @@ class SqliteCache:
     """A kind of file that may be lost: a damaged one is renamed, an empty one takes its place.
 
     `schema` makes its tables; `probe` is a query that fails where they are not as expected.
+    `log_ahead` as in `transaction`.
     """
 
     schema: str
     probe: str
+    log_ahead: bool = True
 
     def run(self, path: Path, query: Callable[[sqlite3.Connection], Result]) -> Result:
         """Run a query in a transaction, and once more on an empty file if this one is damaged."""
         try:
-            with transaction(path, self.schema, synchronous="NORMAL") as database:
-                return query(database)
+            return self._run_once(path, query)
         except sqlite3.DatabaseError as exc:
             if exc.sqlite_errorcode & 0xFF not in _DAMAGED:
                 raise
             self._set_aside(path, exc)
-        with transaction(path, self.schema, synchronous="NORMAL") as database:
+        return self._run_once(path, query)
+
+    def _run_once(self, path: Path, query: Callable[[sqlite3.Connection], Result]) -> Result:
+        with transaction(
+            path, self.schema, synchronous="NORMAL", log_ahead=self.log_ahead
+        ) as database:
             return query(database)
 
     def _set_aside(self, path: Path, error: Exception) -> None:

@@ -10,29 +10,37 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from backend.domain.ids import ProjectId
 from backend.domain.json import Json
+from backend.ports.task_copies import CopiedTasks
 from backend.stores.atomic_files import room_for
 from backend.stores.sqlite_files import SqliteCache
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS tasks (
     task INTEGER PRIMARY KEY, updated TEXT NOT NULL, content TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS compared (one INTEGER PRIMARY KEY, moment TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS complete (one INTEGER PRIMARY KEY, until TEXT NOT NULL);
 """
-_CACHE = SqliteCache(_SCHEMA, "SELECT updated, content, moment FROM tasks, compared LIMIT 1")
-_PAGE = "SELECT task, content FROM tasks WHERE task > ? ORDER BY task LIMIT 1000"
-_NEWEST = """
-SELECT COALESCE((SELECT MAX(updated) FROM tasks), ''), (SELECT moment FROM compared)
+_PROBE = "SELECT updated, content, until FROM tasks, complete LIMIT 1"
+_CACHE = SqliteCache(_SCHEMA, _PROBE, log_ahead=False)
+_KNOWN = """
+SELECT COUNT(*), MAX(updated), (SELECT until FROM complete) FROM tasks
 """
+_PAGE = "SELECT task, content FROM tasks WHERE task > ? ORDER BY task LIMIT ?"
+_PAGE_SIZE = 1000
 _PUT = """
 INSERT INTO tasks VALUES (?, ?, ?) ON CONFLICT (task) DO UPDATE
-SET updated = excluded.updated, content = excluded.content WHERE excluded.updated >= updated
+SET updated = excluded.updated, content = excluded.content
+WHERE excluded.updated > updated OR excluded.updated = updated AND excluded.content <> content
 """
-_NEVER = datetime.min.replace(tzinfo=UTC)
+_COMPLETE = """
+INSERT INTO complete VALUES (1, ?) ON CONFLICT (one) DO UPDATE
+SET until = excluded.until WHERE excluded.until <> until
+"""
 
+Row = tuple[int, str, str]
 Result = TypeVar("Result")
 
 
@@ -42,35 +50,46 @@ class TaskCopyFiles:
     def __init__(self, data_dir: Path) -> None:
         self._projects = data_dir / "projects"
 
-    def newest(self, project: ProjectId) -> tuple[str, datetime]:
-        ((newest, compared),) = self._rows(project, _NEWEST)
-        return newest, datetime.fromisoformat(compared) if compared else _NEVER
+    def known(self, project: ProjectId) -> CopiedTasks:
+        return self._run(project, _known)
 
-    def count(self, project: ProjectId) -> int:
-        ((count,),) = self._rows(project, "SELECT COUNT(*) FROM tasks")
-        return count
-
-    def put(self, project: ProjectId, tasks: Iterable[Json], compared: datetime) -> None:
-        rows = list(map(_row, tasks))
-        self._run(project, lambda database: _store(database, rows, compared))
-
-    def replace(self, project: ProjectId, tasks: Iterable[Json], compared: datetime) -> None:
+    def put(self, project: ProjectId, tasks: Iterable[Json]) -> CopiedTasks:
         rows = list(map(_row, tasks))
 
-        def replaced(database: sqlite3.Connection) -> None:
-            database.execute("DELETE FROM tasks")
-            _store(database, rows, compared)
+        def stored(database: sqlite3.Connection) -> CopiedTasks:
+            database.executemany(_PUT, rows)
+            return _known(database)
 
-        self._run(project, replaced)
+        return self._run(project, stored)
+
+    def replace(
+        self, project: ProjectId, tasks: Iterable[Json], older_than: datetime | None
+    ) -> CopiedTasks:
+        rows = list(map(_row, tasks))
+
+        def replaced(database: sqlite3.Connection) -> CopiedTasks:
+            if older_than:
+                database.execute("DELETE FROM tasks WHERE updated <= ?", (_text(older_than),))
+            database.execute("DELETE FROM complete")
+            database.executemany(_PUT, rows)
+            return _known(database)
+
+        return self._run(project, replaced)
+
+    def complete(self, project: ProjectId, until: datetime) -> None:
+        self._run(project, lambda database: database.execute(_COMPLETE, (_text(until),)))
 
     def all(self, project: ProjectId) -> Iterator[Json]:
-        last = -1
-        while rows := self._rows(project, _PAGE, last):
+        last, is_full = -1, True
+        while is_full:
+            rows = self._page(project, last)
             yield from (json.loads(content) for _, content in rows)
-            last = rows[-1][0]
+            is_full = len(rows) == _PAGE_SIZE
+            last = rows[-1][0] if rows else last
 
-    def _rows(self, project: ProjectId, query: str, *values: int) -> list[tuple[Any, ...]]:
-        return self._run(project, lambda database: database.execute(query, values).fetchall())
+    def _page(self, project: ProjectId, last: int) -> list[tuple[int, str]]:
+        values = (last, _PAGE_SIZE)
+        return self._run(project, lambda database: database.execute(_PAGE, values).fetchall())
 
     def _run(self, project: ProjectId, query: Callable[[sqlite3.Connection], Result]) -> Result:
         path = self._projects / str(project) / "labeled.sqlite"
@@ -79,12 +98,20 @@ class TaskCopyFiles:
         return _CACHE.run(path, query)
 
 
-def _store(
-    database: sqlite3.Connection, rows: Iterable[tuple[int, str, str]], compared: datetime
-) -> None:
-    database.executemany(_PUT, rows)
-    database.execute("INSERT OR REPLACE INTO compared VALUES (1, ?)", (compared.isoformat(),))
+def _known(database: sqlite3.Connection) -> CopiedTasks:
+    ((count, newest, until),) = database.execute(_KNOWN).fetchall()
+    return CopiedTasks(count, _moment(newest), _moment(until))
 
 
-def _row(task: Json) -> tuple[int, str, str]:
-    return int(task["id"]), str(task["updated_at"]), json.dumps(task, separators=(",", ":"))
+def _row(task: Json) -> Row:
+    updated = datetime.fromisoformat(str(task["updated_at"]))
+    return int(task["id"]), _text(updated), json.dumps(task, separators=(",", ":"))
+
+
+def _text(moment: datetime) -> str:
+    """Return a text that sorts by time; Label Studio leaves out microseconds that are 0."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

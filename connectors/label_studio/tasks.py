@@ -69,9 +69,14 @@ class Tasks:
         fields = ("id", "data", *ANNOTATION_FIELDS)
         return self.matching(project, [_LABELED, *changed], fields, "all")
 
-    def count_labeled(self, project: int) -> int:
-        """Count what `labeled` would list, in one request."""
-        return self._count(project, [_LABELED])
+    def newest_change(self, project: int) -> tuple[int, datetime | None]:
+        """Count what `labeled` would list, and tell when one of them last changed. One request."""
+        fields = ("id", "updated_at")
+        newest_first = "-tasks:updated_at"
+        answer = self._page(project, [_LABELED], fields, "task_only", 1, newest_first)
+        rows = answer["tasks"]
+        changed = datetime.fromisoformat(rows[0]["updated_at"]) if rows else None
+        return int(answer["total"]), changed
 
     def unlabeled(self, project: int) -> Iterator[JsonObject]:
         """Tasks without annotations and skips: `id` and `data`."""

@@ -18,9 +18,11 @@ def family(ancestor: int) -> list[int]:
 
 
 def running(words: str) -> int:
-    """The innermost of our descendants whose command has these words."""
-    found = [pid for pid in family(os.getpid()) if words in command_of(pid)]
-    return found[-1]
+    """The outermost of our descendants whose command has these words.
+
+    The work horses of a worker have its command, too, and soon end.
+    """
+    return next(pid for pid in family(os.getpid()) if words in command_of(pid))
 
 
 def command_of(process: int) -> str:

@@ -17,6 +17,8 @@ from tests.fakes.http_server import Answer, Asked, Reply
 
 IMAGES = 100
 LABELED = 40
+CHANGED = "2026-01-01T00:00:00.000000Z"
+"""When each task last changed."""
 
 
 def large_label_studio(tasks: int) -> Answer:
@@ -33,6 +35,8 @@ def large_label_studio(tasks: int) -> Answer:
             rows = [{**_task(number), "predictions": predicted(number)} for number in left[:size]]
             return Reply(body={"tasks": rows, "total": len(left)})
         if "predictions_model_versionscontains" in value:
+            return Reply(body={"tasks": [], "total": 0})
+        if value.get("updated_atgreater", "") >= CHANGED:
             return Reply(body={"tasks": [], "total": 0})
         labeled = "total_annotationsgreater" in value
         first, last = (1, LABELED) if labeled else (LABELED + 1, tasks)
@@ -76,7 +80,7 @@ def large_label_studio(tasks: int) -> Answer:
 
 def _task(number: int) -> dict[str, Any]:
     data = {"image": f"/data/upload/{number % IMAGES}.png"}
-    task: dict[str, Any] = {"id": number, "data": data, "updated_at": "2026-01-01T00:00:00Z"}
+    task: dict[str, Any] = {"id": number, "data": data, "updated_at": CHANGED}
     if number <= LABELED:
         value = {"choices": ["cat" if number % 2 else "dog"]}
         result = [{"from_name": "c", "to_name": "img", "type": "choices", "value": value}]

@@ -1,8 +1,10 @@
 """Labeled tasks are read anew only where they changed."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +14,7 @@ from backend.label_studio.labeled_copies import LabeledCopies
 from backend.stores.task_copies import TaskCopyFiles
 from connectors.label_studio.client import LabelStudioClient
 from tests.fakes.domain import CHOICES
-from tests.fakes.http_server import FakeHttpServer, Reply
+from tests.fakes.http_server import Asked, FakeHttpServer, Reply
 
 PROJECT = ProjectId(1)
 SCHEMA = labeling_config.parse(CHOICES)
@@ -27,8 +29,10 @@ class People:
     changed: dict[int, datetime] = field(default_factory=dict)
     listed: int = 0
     now: datetime = NOON
-    before_answer: list[tuple[int, str]] = field(default_factory=list)
-    """Labels given just before a list is answered."""
+    page_size: int = 1000
+    calls: list[Asked] = field(default_factory=list)
+    during_list: Callable[[], None] = lambda: None
+    """Called before each page of a list is answered."""
 
     def label(self, task: int, label: str) -> None:
         self.now += timedelta(hours=1)
@@ -39,19 +43,23 @@ class People:
         del self.labels[task]
 
     def __call__(self, asked) -> Reply:
+        self.calls.append(asked)
         rules = json.loads(asked.query["query"])["filters"]["items"]
         wanted = {rule["filter"].removeprefix("filter:tasks:"): rule["value"] for rule in rules}
         is_list = asked.query["fields"] == "all"
-        if is_list and self.before_answer:
-            self.label(*self.before_answer.pop())
+        if is_list:
+            self.during_list()
         since = wanted.get("updated_at", "")
         found = [
             self._task(task)
             for task in sorted(self.labels)
             if task > wanted.get("id", 0) and _text(self.changed[task]) > since
         ]
-        self.listed += len(found) if is_list else 0
-        return Reply(body={"tasks": found, "total": len(found)})
+        if "-tasks:updated_at" in asked.query["query"]:
+            found.sort(key=lambda task: task["updated_at"], reverse=True)
+        page = found[: min(int(asked.query["page_size"]), self.page_size)]
+        self.listed += len(page) if is_list else 0
+        return Reply(body={"tasks": page, "total": len(found)})
 
     def _task(self, task: int) -> dict:
         choice = {"from_name": "c", "to_name": "img", "type": "choices"}
@@ -137,7 +145,8 @@ def test_as_many_new_labels_as_lost_ones_are_told_apart(reader, people):
 
 def test_a_label_given_between_count_and_list_takes_one_more_look_and_not_all_anew(reader, people):
     reader()
-    people.before_answer = [(8, "dog")]
+    late = iter([(8, "dog")])
+    people.during_list = lambda: [people.label(*one) for one in late]
     found, listed = reader()
     assert found == people.labels
     assert listed < len(people.labels)
@@ -150,11 +159,64 @@ def test_a_project_without_labels_has_none(reader, people):
     assert reader()[0] == {1: "cat"}
 
 
+def test_nothing_is_written_where_nothing_changed(reader, people, tmp_path):
+    reader()
+    file = tmp_path / "projects" / "1" / "labeled.sqlite"
+    for minutes in (1, 5):  # within the time in which late changes may appear, and after it
+        reader.now += timedelta(minutes=minutes)
+        reader()
+        written, calls = _version_of(file), len(people.calls)
+        assert reader()[0] == people.labels
+        assert _version_of(file) == written
+        assert not file.with_name("labeled.sqlite-wal").exists()
+    # and after it, one call tells that nothing changed
+    assert len(people.calls) - calls == 1
+
+
+def test_a_change_while_a_long_list_is_read_is_not_missed(reader, people):
+    # given a first list that takes longer than late changes are waited for
+    def slow_list():
+        if not people.calls[1:]:  # the first page was read already
+            return
+        people.during_list = lambda: None
+        people.label(1, "dog")
+        people.label(6, "dog")
+
+    people.page_size, people.during_list = 3, slow_list
+    first, _ = reader()
+    assert first[6] == "dog"
+    # when the clock went on
+    reader.now = people.now + timedelta(minutes=10)
+    # then the change behind the reader's back is seen, though a newer one is known
+    assert reader()[0] == people.labels
+
+
 def test_an_older_copy_replaces_no_newer_one(tmp_path):
     copies = TaskCopyFiles(tmp_path)
-    copies.put(PROJECT, [{"id": 1, "updated_at": "2026-11-02T00:00:00Z", "data": "new"}], NOON)
-    copies.put(PROJECT, [{"id": 1, "updated_at": "2026-11-01T00:00:00Z", "data": "old"}], NOON)
+    copies.put(PROJECT, [_copy(1, "2026-11-02T00:00:00Z", "new")])
+    copies.put(PROJECT, [_copy(1, "2026-11-01T23:59:59.5Z", "old")])
     assert [one["data"] for one in copies.all(PROJECT)] == ["new"]
+    copies.put(PROJECT, [_copy(1, "2026-11-02T00:00:00.5Z", "newer by half a second")])
+    assert [one["data"] for one in copies.all(PROJECT)] == ["newer by half a second"]
+
+
+def test_what_another_process_stored_while_all_were_listed_is_kept(tmp_path):
+    # given copies of two tasks
+    one, other = TaskCopyFiles(tmp_path), TaskCopyFiles(tmp_path)
+    kept, lost = (_copy(task, "2026-11-01T00:00:00Z", "old") for task in (1, 2))
+    known = one.put(PROJECT, [kept, lost])
+
+    def listed():
+        yield kept
+        # when another process stores a change and a new task while this one lists all
+        newer = "2026-11-01T00:00:05Z"
+        other.put(PROJECT, [_copy(1, newer, "new"), _copy(3, newer, "new")])
+
+    replaced = one.replace(PROJECT, listed(), known.newest)
+    # then only what the list lacks and nobody changed is gone
+    assert [(task["id"], task["data"]) for task in one.all(PROJECT)] == [(1, "new"), (3, "new")]
+    # and the next look compares anew
+    assert (replaced.count, replaced.complete_until) == (2, None)
 
 
 def test_a_damaged_file_of_copies_is_made_anew(reader, people, tmp_path):
@@ -165,6 +227,16 @@ def test_a_damaged_file_of_copies_is_made_anew(reader, people, tmp_path):
 
 def test_all_copies_of_a_large_project_are_there_in_order(tmp_path):
     copies = TaskCopyFiles(tmp_path)
-    rows = [{"id": task, "updated_at": "2026-11-02T00:00:00Z"} for task in range(2500)]
-    copies.put(PROJECT, reversed(rows), NOON)
-    assert list(copies.all(PROJECT)) == rows
+    for count in (2500, 3000):
+        rows = [_copy(task, "2026-11-02T00:00:00Z", "") for task in range(count)]
+        copies.put(PROJECT, reversed(rows))
+        assert list(copies.all(PROJECT)) == rows
+
+
+def _copy(task: int, updated: str, data: str) -> dict:
+    return {"id": task, "updated_at": updated, "data": data}
+
+
+def _version_of(file: Path) -> bytes:
+    """The counter in the header of a SQLite file that each transaction increases."""
+    return file.read_bytes()[24:28]
