@@ -9,11 +9,13 @@ from backend.domain.task_lists import ListDraft, TaskList
 from backend.domain.version_names import list_edition, list_edition_of
 from backend.label_studio import labeling_config
 from backend.label_studio.tabs import of_list
+from backend.policies.first_training import MOST_OFFERED
 from connectors.label_studio.client import LabelStudioClient
 
-CLEARED_AT_ONCE = 30
-"""So many markers of earlier editions are deleted at once, because tabs that are ordered by model
-versions or results of predictions take those of markers into account. More wait for a cleanup."""
+CLEARED_AT_ONCE = MOST_OFFERED
+"""So many markers of earlier editions are deleted at once, in a few seconds, because tabs that are
+ordered by model versions or results of predictions take those of markers into account. It is a
+whole wall of what to label first: a training removes it. More wait for a cleanup."""
 
 
 class TaskLists:

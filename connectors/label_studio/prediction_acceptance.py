@@ -3,6 +3,10 @@
 An annotation is ours if the owner of the token made it from a prediction of the given version and
 nobody has submitted or changed it since. Label Studio's bulk deletion is not used: it removes
 whatever a task has when it runs, which may be minutes after it was requested.
+
+Label Studio creates the annotations first and counts them on their tasks last. A call that fails in
+between, as on a locked SQLite, leaves tasks that have an annotation and are listed as unlabeled.
+Such annotations are deleted, which counts again, and made anew.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -16,7 +20,9 @@ from connectors.label_studio.tasks import Tasks
 
 _FIELDS = (
     "id",
+    "total_annotations",
     "annotations",
+    "was_cancelled",
     "parent_prediction",
     "lead_time",
     "updated_by",
@@ -61,12 +67,16 @@ class PredictionAcceptance:
         free = [row["id"] for row in rows if _is_waiting(row, version)]
         if not free:
             return {}
+
+        def send(left: Sequence[int]) -> None:
+            if left is not free:
+                self._keep_one(self._rows(project, left), version)
+            self._calls.action(project, "predictions_to_annotations", left, model_version=version)
+
         self._send_once(
             free,
-            lambda left: self._calls.action(
-                project, "predictions_to_annotations", left, model_version=version
-            ),
-            lambda sent: [row["id"] for row in self._rows(project, sent) if not row["annotations"]],
+            send,
+            lambda sent: [row["id"] for row in self._rows(project, sent) if not _is_done(row)],
         )
         rows = self._rows(project, free)
         _require_parents(rows)
@@ -79,7 +89,7 @@ class PredictionAcceptance:
         working on that call.
         """
         waited, rows = 0.0, self._rows(project, tasks)
-        while waited < RUNS_ON and any(_is_waiting(row, version) for row in rows):
+        while waited < RUNS_ON and not all(_is_settled(row, version) for row in rows):
             self._send_once.pause(BETWEEN_LOOKS)
             waited, rows = waited + BETWEEN_LOOKS, self._rows(project, tasks)
         return self._keep_one(rows, version)
@@ -111,14 +121,18 @@ class PredictionAcceptance:
         return Deletion(frozenset(deleted), frozenset(changed), frozenset(drafted))
 
     def _keep_one(self, rows: Sequence[JsonObject], version: str) -> dict[int, int]:
-        """Keep one annotation of ours a task, and none where somebody else has one."""
+        """Keep one annotation of ours a task, and none where somebody else has one.
+
+        Also none where Label Studio has not counted it.
+        """
         is_ours, kept = self._ours(version), dict[int, int]()
         for row in rows:
             ours = sorted(one["id"] for one in row["annotations"] if is_ours(row, one))
             is_only_ours = len(ours) == len(row["annotations"])
-            for annotation in ours[1:] if is_only_ours else ours:
+            stays = bool(ours) and is_only_ours and _is_counted(row)
+            for annotation in ours[1:] if stays else ours:
                 self._delete(annotation)
-            if ours and is_only_ours:
+            if stays:
                 kept[row["id"]] = ours[0]
         return kept
 
@@ -165,6 +179,20 @@ def _predictions(row: JsonObject, version: str) -> Iterator[int]:
 def _is_waiting(row: JsonObject, version: str) -> bool:
     """Whether a task has a prediction of the version, and no annotation or skip yet."""
     return not row["annotations"] and any(_predictions(row, version))
+
+
+def _is_settled(row: JsonObject, version: str) -> bool:
+    """Whether no call that accepts this task can still be running."""
+    return not _is_waiting(row, version) and _is_counted(row)
+
+
+def _is_done(row: JsonObject) -> bool:
+    return bool(row["annotations"]) and _is_counted(row)
+
+
+def _is_counted(row: JsonObject) -> bool:
+    """Whether Label Studio lists the task as labeled if it has an annotation."""
+    return row["total_annotations"] > 0 or all(one["was_cancelled"] for one in row["annotations"])
 
 
 def _require_parents(rows: Sequence[JsonObject]) -> None:

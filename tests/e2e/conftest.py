@@ -10,7 +10,7 @@ from tests.e2e.digits import LABELS, annotate, new_project
 from tests.e2e.label_studio import binary, new_data_dir, running
 from tests.e2e.label_studio_api import delete_project
 from tests.e2e.label_studio_copy import with_action
-from tests.e2e.rounds import Round, newest_job, shown, start_training
+from tests.e2e.rounds import Round, newest_job, shown, start_training, wall_made
 
 CHOICES = """<View>
   <Image name="image" value="$image"/>
@@ -63,11 +63,15 @@ def first_round(
     autolabel: Autolabel,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Round:
-    """120 digits: connected, eight of each class annotated, "Start training" pressed."""
+    """120 digits: connected, eight of each class annotated, "Start training" pressed.
+
+    What to label first was there before, as it is where people take minutes for the first labels.
+    """
     with LabelStudioClient(label_studio.url, label_studio.token, patience=30) as client:
         project = new_project(client, tmp_path_factory.mktemp("digits"), per_class=30)
         connected = autolabel.run("connect", project.id)
         assert connected.returncode == 0, connected.stderr
+        wall_made(client, project.id)
         chosen = project.some(dict.fromkeys(LABELS, 8))
         annotate(client, project, chosen)
         start_training(client, project.id)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from backend.domain.tab_titles import TabTitle
 from connectors.label_studio.client import LabelStudioClient
 from tests.e2e.digits import DigitProject
 from tests.integration.polling import eventually
@@ -69,6 +70,15 @@ def shown(client: LabelStudioClient, project: int) -> Shown:
             for tab in client.tabs.all(project)
         },
     )
+
+
+def wall_made(client: LabelStudioClient, project: int) -> None:
+    """Wait for the tab of what to label first, which a worker makes once a project is connected."""
+
+    def titles() -> list[str]:
+        return [tab["data"]["title"] for tab in client.tabs.all(project)]
+
+    eventually(lambda: TabTitle.NEXT_PICKS in titles(), 240)
 
 
 def start_training(client: LabelStudioClient, project: int) -> None:

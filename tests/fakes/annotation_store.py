@@ -19,7 +19,7 @@ class FakeAnnotationStore:
 
     `on_action` and `on_delete` are called before an action or a deletion is carried out, the former
     with a function that does it; a reply of theirs is sent instead. `on_list` is called before each
-    listing.
+    listing. Labeled tasks are listed without those that are `uncounted`.
     """
 
     def __init__(self, tasks: Iterable[int], version: str) -> None:
@@ -30,12 +30,18 @@ class FakeAnnotationStore:
         self.on_delete: Callable[[int], Reply | None] = lambda annotation: None
         self.on_list: Callable[[], None] = lambda: None
         self.actions: list[str] = []
+        self.uncounted: set[int] = set()
         self._last = 0
 
     def annotate(self, task: int, **fields: Any) -> int:
         """Annotate a task as a person does in the editor."""
         self._last += 1
-        person = {"completed_by": PERSON, "updated_by": PERSON, "lead_time": 4.2}
+        person = {
+            "completed_by": PERSON,
+            "updated_by": PERSON,
+            "lead_time": 4.2,
+            "was_cancelled": False,
+        }
         self.annotations[task].append(
             {"id": self._last, "parent_prediction": None, **person, **fields}
         )
@@ -99,6 +105,7 @@ class FakeAnnotationStore:
         for task, found in self.annotations.items():
             if any(one["id"] == annotation for one in found):
                 found[:] = [one for one in found if one["id"] != annotation]
+                self.uncounted.discard(task)
                 drafts = self.drafts[task]
                 drafts[:] = [one for one in drafts if one["annotation"] != annotation]
                 return Reply(204)
@@ -111,6 +118,7 @@ class FakeAnnotationStore:
         rows = [
             {
                 "id": task,
+                "total_annotations": 0 if task in self.uncounted else len(found),
                 "annotations": found,
                 "predictions": [{"id": 1000 + task, "model_version": self.version}],
             }

@@ -116,6 +116,37 @@ def test_one_annotation_a_task_is_left_where_the_first_call_ended_after_its_repe
     assert len(store.actions) == 2
 
 
+def test_annotations_that_label_studio_did_not_count_are_made_anew(acceptance, store):
+    """As when its database was locked between the two: the tasks would be listed as unlabeled."""
+
+    def create_and_fail_to_count(run):
+        run()
+        store.uncounted |= {2, 4}
+        return Reply(500)
+
+    store.on_action = once(create_and_fail_to_count)
+
+    made = acceptance.accept(1, VERSION, TASKS)
+
+    assert machine(store) == {task: [one] for task, one in made.items()}
+    assert not store.uncounted
+    assert len(store.actions) == 2
+
+
+def test_annotations_that_are_counted_a_little_later_are_waited_for(acceptance, store, clock):
+    def create_and_give_up(run):
+        run()
+        store.uncounted |= set(TASKS)
+        return Reply(504)
+
+    store.on_action = once(create_and_give_up)
+    store.on_list = lambda: store.uncounted.clear() if clock.now >= 3 else None
+
+    assert set(acceptance.accept(1, VERSION, TASKS)) == set(TASKS)
+
+    assert len(store.actions) == 1
+
+
 def test_a_task_that_somebody_annotated_before_is_left_alone(acceptance, store):
     store.annotate(3)
 
@@ -184,6 +215,15 @@ def test_what_was_never_accepted_is_waited_for_a_minute(acceptance, clock):
     assert acceptance.find(1, VERSION, TASKS) == {}
 
     assert clock.now == 60
+
+
+def test_what_was_never_counted_is_deleted_and_can_be_accepted_again(acceptance, store):
+    store.accepted(TASKS)
+    store.uncounted |= {2}
+
+    assert set(acceptance.find(1, VERSION, TASKS)) == set(TASKS) - {2}
+
+    assert store.annotations[2] == []
 
 
 def test_labels_of_people_and_imports_are_not_ours(acceptance, store):
