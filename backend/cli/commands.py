@@ -15,7 +15,7 @@ from backend.processes import logs
 app = typer.Typer(
     name="autolabel",
     cls=Commands,
-    help="Auto-labeling with active learning for image projects in Label Studio.",
+    help="Auto-labeling with active learning for images and texts in Label Studio.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -27,7 +27,7 @@ app.add_typer(labels.commands, name="labels")
 
 @app.callback()
 def prepare(context: typer.Context) -> None:
-    """Auto-labeling with active learning for image projects in Label Studio."""
+    """Auto-labeling with active learning for images and texts in Label Studio."""
     serves = context.invoked_subcommand in servers.NAMES
     logs.configure(logging.INFO if serves else logging.WARNING)
     if serves:

@@ -15,14 +15,14 @@ WHY = {
     "web": "Label Studio, the commands and the page call it",
     "exposure": "whoever reaches the address can start and undo jobs",
     "device": "models are trained on it",
-    "backbone": "it turns images into what a model learns from",
+    "backbone": "it turns images and texts into what a model learns from",
     "detector": "rectangles cannot be learned without its weights",
-    "disk": "model versions, features and images are kept there",
+    "disk": "model versions, features and fetched files are kept there",
     "labeling config": "it says what is to be learned",
     "connection": "Label Studio asks it for predictions of new tasks, and starts trainings by it",
     "webhook": "it tells of new annotations, which start trainings",
     "switches": "they change what people see of the predictions, and what we learn of their work",
-    "images": "an image that cannot be read is neither learned from nor predicted",
+    "images": "what cannot be read is neither learned from nor predicted",
 }
 """Why each check matters."""
 

@@ -37,7 +37,7 @@ Confidence = Annotated[float, typer.Option(help="Confidence with which --max-err
 LabelsAreRandom = Annotated[
     bool,
     typer.Option(
-        "--labels-are-random", help="Declare that the labeled images were drawn at random."
+        "--labels-are-random", help="Declare that the labeled tasks were drawn at random."
     ),
 ]
 
@@ -60,7 +60,7 @@ def label(
         Mode, typer.Option(help="Train, then label; or label with a chosen model version.")
     ] = DEFAULTS.mode,
     algorithm: Annotated[
-        Algorithm, typer.Option(help="Learn from labeled images only, or from all of them.")
+        Algorithm, typer.Option(help="Learn from labeled tasks only, or from all of them.")
     ] = DEFAULTS.algorithm,
     model: Annotated[
         str | None, typer.Option(help="Version for pre-labeling, such as al-0007-3f9c.")
@@ -104,7 +104,7 @@ def group(
     wait: Wait = True,
     as_json: AsJson = False,
 ) -> None:
-    """Group similar unlabeled images, so that many can be labeled at a time."""
+    """Group similar unlabeled tasks, so that many can be labeled at a time."""
     request = JobRequest(ProjectId(project), mode=Mode.GROUPING, groups=groups)
     _run(context, request, wait=wait, as_json=as_json)
 
@@ -114,12 +114,12 @@ def suggest(
     context: typer.Context,
     project: Project,
     count: Annotated[
-        int, typer.Option(help="Number of images.", min=1, max=MOST_PICKS)
+        int, typer.Option(help="Number of tasks.", min=1, max=MOST_PICKS)
     ] = DEFAULTS.count,
     wait: Wait = True,
     as_json: AsJson = False,
 ) -> None:
-    """Choose the images that are worth labeling next and list them in a tab."""
+    """Choose the tasks that are worth labeling next and list them in a tab."""
     request = JobRequest(ProjectId(project), mode=Mode.SUGGESTING, count=count)
     _run(context, request, wait=wait, as_json=as_json)
 

@@ -76,7 +76,7 @@ def delete(
     wait: Wait = True,
     as_json: AsJson = False,
 ) -> None:
-    """Delete a label with its regions and choices; other labels of the images stay."""
+    """Delete a label with its regions and choices; other labels of the tasks stay."""
     edit = LabelEdit(
         LabelChange.DELETE,
         (Label(label),),

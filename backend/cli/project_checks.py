@@ -58,7 +58,7 @@ def images(settings: Settings, project: ProjectId) -> str:
             files = open_image_files(settings, client, project)
             faults = list(_unreadable(files, some, settings.max_image_megapixels))
     if faults:
-        raise UnreadableImage("; ".join(str(fault) for fault in faults_of(faults)))
+        raise UnreadableImage("; ".join(one.sentence(schema.items) for one in faults_of(faults)))
     return f"{len(some)} {schema.items.plural} fetched and read" if some else "there are none"
 
 

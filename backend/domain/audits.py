@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from backend.domain.answers import Answer, number_of_boxes
 from backend.domain.ids import AuditId, ControlName, ProjectId, TaskId, VersionName
+from backend.domain.items import ItemKind
 
 
 class Promise(StrEnum):
@@ -61,6 +62,7 @@ class Audit:
             which prefixes are tested when the promise is `dataset`.
         stops: sizes of the prefixes of `region` to test, strict to loose.
         stated: the sample was not drawn but labeled before, and stated to be random.
+        items: what the project's tasks show, for what people read about the audit.
         cap: most boxes of one image that count, when the promise is `boxes`: no prediction of
             `region` has more, and missed boxes of one image count up to this number.
     """
@@ -77,6 +79,7 @@ class Audit:
     stops: tuple[int, ...]
     stated: bool = False
     cap: int = 0
+    items: ItemKind = ItemKind.IMAGE
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from backend.domain.answers import NoPrediction
 from backend.domain.ids import TaskId
+from backend.domain.items import ItemKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,10 +16,11 @@ class Fault:
     images: int
     task: TaskId
 
-    def __str__(self) -> str:
+    def sentence(self, items: ItemKind = ItemKind.IMAGE) -> str:
+        """Describe the fault; `items` is what it is a fault of."""
         if self.images == 1:
             return f"task {self.task}: {self.reason}"
-        return f"{self.images:,} images, the first of task {self.task}: {self.reason}"
+        return f"{self.images:,} {items.plural}, the first of task {self.task}: {self.reason}"
 
 
 def faults_of(unreadable: Iterable[NoPrediction]) -> list[Fault]:

@@ -103,7 +103,7 @@ class JobRequest:
         float, Field(ge=0.5, lt=1, description="Confidence with which max_error holds.")
     ] = 0.95
     labels_are_random: Annotated[
-        bool, Field(description="Whether the labeled images are a random sample of the project.")
+        bool, Field(description="Whether the labeled tasks are a random sample of the project.")
     ] = False
     partial: Annotated[
         bool,
@@ -120,7 +120,7 @@ class JobRequest:
         int, Field(ge=FEWEST_GROUPS, le=MOST_GROUPS, description="Groups to form when grouping.")
     ] = 20
     count: Annotated[
-        int, Field(ge=1, le=MOST_PICKS, description="Images to suggest for labeling.")
+        int, Field(ge=1, le=MOST_PICKS, description="Tasks to suggest for labeling.")
     ] = 20
     undoes: JobId | None = None
     edit: LabelEdit | None = None

@@ -30,7 +30,7 @@ class LabelEdit:
         change: rename one label, merge several, delete one, or restore.
         labels: the labels that are no more afterwards; for a merge, `into` may be among them.
         into: the label that they turn into; "" when they are deleted.
-        with_images: delete the images that have no other label, too.
+        with_images: delete the tasks that have no other label, too.
         delete_files: delete their files, too.
         backup: name of the backup to restore.
 
@@ -63,9 +63,9 @@ class LabelEdit:
             case LabelChange.RENAME | LabelChange.MERGE:
                 return f"{self.change.value} {names} to '{self.into}'"
             case LabelChange.DELETE:
-                images = " with its images" if self.with_images else ""
+                tasks = " with its tasks" if self.with_images else ""
                 files = " and their files" if self.delete_files else ""
-                return f"delete {names}{images}{files}"
+                return f"delete {names}{tasks}{files}"
             case LabelChange.RESTORE:  # pragma: no branch - the last of all changes
                 return f"restore {self.backup}"
 
@@ -122,7 +122,7 @@ def _problem(edit: LabelEdit) -> str:
         "the old name is the new one": is_new_name and not edit.mapping,
         f"a {edit.change.value} has no new name": not is_new_name and bool(edit.into),
         "a rename has one old name": edit.change is LabelChange.RENAME and len(edit.labels) > 1,
-        "only a deletion can delete images": edit.with_images and not is_deletion,
-        "files are deleted with their images only": edit.delete_files and not edit.with_images,
+        "only a deletion can delete tasks": edit.with_images and not is_deletion,
+        "files are deleted with their tasks only": edit.delete_files and not edit.with_images,
     }
     return next((problem for problem, broken in rules.items() if broken), "")

@@ -29,8 +29,8 @@ class Step(StrEnum):
 
 _DOING: Mapping[Step, str] = {
     Step.LIST: "listing the tasks",
-    Step.FETCH: "fetching the images",
-    Step.EMBED: "embedding the images",
+    Step.FETCH: "fetching the data",
+    Step.EMBED: "embedding the data",
     Step.TRAIN: "training",
     Step.PREDICT: "predicting",
     Step.PUSH: "writing to Label Studio",

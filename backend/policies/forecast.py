@@ -11,6 +11,8 @@ from math import ceil
 
 import numpy as np
 
+from backend.domain.items import ItemKind
+
 USUAL_POWER = 0.5
 """Prior exponent: rest ~ labels ** -0.5."""
 
@@ -35,29 +37,34 @@ class Forecast:
     reason: str
 
 
-def forecast(rounds: Sequence[Round], images: int) -> Forecast:
+def forecast(rounds: Sequence[Round], images: int, items: ItemKind = ItemKind.IMAGE) -> Forecast:
     """Look one step ahead.
 
     Args:
         rounds: oldest first.
         images: in the project, labeled or not.
+        items: what they are, for the reason.
     """
     now = rounds[-1] if rounds else Round(0, 0)
     rest = max(0, images - now.labels - now.certified)
     step = min(rest, max(FEWEST, ceil(NEXT_SHARE * now.labels)))
     if not rest:
-        return Forecast(0, 0, False, "every image is labeled or certified")
+        return Forecast(0, 0, False, f"every {items.noun} is labeled or certified")
     if not now.certified:
         words = (
-            "nothing is certified yet: label the images of the audit, or more where none is open"
+            f"nothing is certified yet: label the {items.plural} of the audit, or more where none "
+            "is open"
         )
         return Forecast(step, 0, True, words)
     if rest <= FEWEST:
-        words = f"labeling the images that are left, {rest}, by hand costs least"
+        words = f"labeling the {items.plural} that are left, {rest}, by hand costs least"
         return Forecast(rest, 0, False, words)
     left = rest * ((now.labels + step) / now.labels) ** -_power(rounds, images)
     gain = min(rest - step, max(0, round(rest - left - step)))
-    words = f"about {step} more labels would certify about {gain} more of the {rest} images left"
+    words = (
+        f"about {step} more labels would certify about {gain} more of the {rest} {items.plural} "
+        "left"
+    )
     if gain >= step:
         return Forecast(step, gain, True, words)
     return Forecast(step, gain, False, f"{words}: labeling those by hand costs no more")

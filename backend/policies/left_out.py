@@ -6,6 +6,7 @@ from difflib import get_close_matches
 
 from backend.domain.answers import Gap, LabeledImage
 from backend.domain.ids import ControlName, ProjectId, TaskId
+from backend.domain.items import ItemKind
 from backend.domain.projects import LeftOut
 from backend.domain.schema import Control, LabelSchema
 
@@ -17,11 +18,11 @@ MANY_EMPTY = 0.5
 
 CAUSES = {
     Gap.NO_LABEL: "a region or choice without a label. Give it one in Label Studio",
-    Gap.OTHER_IMAGE: "results on another image than its own. Annotate that one, or correct toName "
+    Gap.OTHER_IMAGE: "results on another {item} than its own. Annotate that one, or correct toName "
     "in the labeling config",
     Gap.OTHER_SHAPE: "labels on shapes that are no rectangles, or answers about single regions. "
-    "Draw rectangles, and answer about the whole image",
-    Gap.NO_AREA: "regions without any area inside the image. Draw them again",
+    "Draw rectangles, and answer about the whole {item}",
+    Gap.NO_AREA: "regions without any area inside the {item}. Draw them again",
     Gap.HIDDEN_ANSWERS: "an answer to it, although it is hidden beside the other answers. Submit "
     "the annotation again to remove that answer",
 }
@@ -52,7 +53,11 @@ def warnings(
     found = left_out(schema, images)
     return (
         *(_sentence(one, schema, project, len(images)) for one in found),
-        *(line for control in schema.controls for line in _mostly_empty(control, images)),
+        *(
+            line
+            for control in schema.controls
+            for line in _mostly_empty(control, images, schema.items)
+        ),
     )
 
 
@@ -65,10 +70,13 @@ def _sentence(one: LeftOut, schema: LabelSchema, project: ProjectId, images: int
         Gap.SEVERAL_LABELS: lambda: _several_labels(one),
         Gap.DISAGREEMENT: lambda: _disagreement(one),
     }
-    cause = special[one.gap]() if one.gap in special else CAUSES[one.gap]
+    cause = (
+        special[one.gap]() if one.gap in special else CAUSES[one.gap].format(item=schema.items.noun)
+    )
     teach = "teaches" if one.images == 1 else "teach"
     return (
-        f"{one.images} of {images} labeled images {teach} '{one.control}' nothing, due to {cause}"
+        f"{one.images} of {images} labeled {schema.items.plural} {teach} '{one.control}' nothing, "
+        f"due to {cause}"
     )
 
 
@@ -122,7 +130,9 @@ def _other_questions(one: LeftOut, schema: LabelSchema, images: int) -> str:
     )
 
 
-def _mostly_empty(control: Control, images: Sequence[LabeledImage]) -> Iterable[str]:
+def _mostly_empty(
+    control: Control, images: Sequence[LabeledImage], items: ItemKind
+) -> Iterable[str]:
     """Warn where most answers to a control are empty, and say how they came about."""
     answered = [one for one in images if control.name in one.answers]
     empty = [one for one in answered if not one.answers[control.name].labels]
@@ -135,8 +145,8 @@ def _mostly_empty(control: Control, images: Sequence[LabeledImage]) -> Iterable[
     ]
     what = "no rectangle" if control.is_drawn else "no choice"
     yield (
-        f"{len(empty)} of {len(answered)} images that answer '{control.name}' have {what} and "
-        f"teach that there is nothing: {', '.join(filter(None, ways))}. If that is not meant, "
+        f"{len(empty)} of {len(answered)} {items.plural} that answer '{control.name}' have {what} "
+        f"and teach that there is nothing: {', '.join(filter(None, ways))}. If that is not meant, "
         "annotate them again or delete these annotations"
     )
 

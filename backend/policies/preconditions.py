@@ -259,7 +259,7 @@ def new_labels(schema: LabelSchema, version: ModelVersion) -> tuple[str, ...]:
     """Say which labels came into the config after the version was trained."""
     return tuple(
         f"version {version.name} was trained without {_listed(new)} of '{control.name}': it goes "
-        "on predicting the other labels until a training has images of all"
+        f"on predicting the other labels until a training has {schema.items.plural} of all"
         for control in schema.controls
         if control.name in version.kinds and (new := _unknown_to(control, version))
     )

@@ -5,13 +5,16 @@ from math import inf, sqrt
 
 import numpy as np
 
+from backend.domain.items import ItemKind
 from backend.domain.jobs import Decision
 
 TINY = 1e-9
 """Figures closer than this are equal, so that rounding does not decide."""
 
 
-def decide(new: Sequence[float], current: Sequence[float] | None) -> Decision:
+def decide(
+    new: Sequence[float], current: Sequence[float] | None, items: ItemKind = ItemKind.IMAGE
+) -> Decision:
     """Return yes unless the new version is worse by more than chance explains.
 
     Args:
@@ -22,9 +25,10 @@ def decide(new: Sequence[float], current: Sequence[float] | None) -> Decision:
     if current is None:
         return Decision(True, "the first version for these labels")
     if not new:
-        return Decision(True, "no held-out images to compare on yet")
+        return Decision(True, f"no held-out {items.plural} to compare on yet")
     one, other = float(np.mean(new)), float(np.mean(current))
-    compared = f"agreement {one:.3f} against {other:.3f} on the same {len(new)} held-out images"
+    where = f"on the same {len(new)} held-out {items.plural}"
+    compared = f"agreement {one:.3f} against {other:.3f} {where}"
     if one >= other - TINY:
         return Decision(True, compared)
     error = standard_error(new, current)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 
+from backend.domain.items import ItemKind
 from backend.domain.jobs import Decision
 from backend.policies.learning_curve import PastTraining, power
 
@@ -23,6 +24,7 @@ class Situation:
         quiet: time since the last annotation.
         rested: time since the last training ended.
         waited: time for which only the missing quiet has held a training back.
+        items: what the project's tasks show.
         history: past trainings, oldest first.
         busy: a job of this project is running.
     """
@@ -34,6 +36,7 @@ class Situation:
     history: Sequence[PastTraining] = ()
     busy: bool = False
     waited: float = 0.0
+    items: ItemKind = ItemKind.IMAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ def decide(situation: Situation, policy: RetrainingPolicy | None = None) -> Deci
         (bool(situation.obstacle), situation.obstacle),
         (
             situation.new < wanted,
-            f"{situation.new} of {wanted} new images for the next training",
+            f"{situation.new} of {wanted} new {situation.items.plural} for the next training",
         ),
         (
             situation.quiet < policy.debounce and situation.waited < policy.longest_wait,
@@ -96,7 +99,9 @@ def decide(situation: Situation, policy: RetrainingPolicy | None = None) -> Deci
             return Decision(False, reason)
     if not situation.history:
         return Decision(True, "enough labels for the first training")
-    return Decision(True, f"{situation.new} new images, {wanted} are worth a training")
+    return Decision(
+        True, f"{situation.new} new {situation.items.plural}, {wanted} are worth a training"
+    )
 
 
 def lacks_only_quiet(situation: Situation, policy: RetrainingPolicy) -> bool:

@@ -77,11 +77,12 @@ def confusion_charts(report: Json) -> list[ConfusionChart]:
     """Return the matrix of each control whose training counted one, with at least one mistake."""
     notes = cast("dict[str, Json]", report.get("notes") or {})
     several = len(notes) > 1
-    found = (_chart(control if several else "", about) for control, about in notes.items())
+    items = str(report.get("items", "images"))
+    found = (_chart(control if several else "", about, items) for control, about in notes.items())
     return [chart for chart in found if chart]
 
 
-def _chart(control: str, about: Json) -> ConfusionChart | None:
+def _chart(control: str, about: Json, items: str) -> ConfusionChart | None:
     matrix = cast("list[list[int]]", about.get("confusion") or [])
     rows = cast("list[Json]", about.get("per_label") or [])
     names = [str(row["label"]) for row in rows]
@@ -101,7 +102,7 @@ def _chart(control: str, about: Json) -> ConfusionChart | None:
     ]
     return ConfusionChart(
         control=control,
-        unit="boxes" if rows and "boxes" in rows[0] else "images",
+        unit="boxes" if rows and "boxes" in rows[0] else items,
         labels=[names[at] or NOTHING for at in shown],
         cells=[
             _cell(matrix, names, true, predicted, x, y)

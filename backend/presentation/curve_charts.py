@@ -57,25 +57,26 @@ def curve_charts(report: Json, certificate: Json | None = None) -> list[CurveCha
     `certificate` is the one of the version, if the report has none itself.
     """
     notes = cast("dict[str, Json]", report.get("notes") or {})
+    items = str(report.get("items", "images"))
     certified = cast("Json | None", report.get("certificate")) or certificate
     found = [
-        _coverage(control if len(notes) > 1 else "", about, certified)
+        _coverage(control if len(notes) > 1 else "", about, certified, items)
         for control, about in notes.items()
         if about.get("coverage")
     ]
     curves = cast("list[Json]", report.get("learning_curves") or [])
-    found += [_learning(one, several=len(curves) > 1) for one in curves if one.get("points")]
+    found += [_learning(one, items, several=len(curves) > 1) for one in curves if one.get("points")]
     return found
 
 
-def _coverage(control: str, about: Json, certificate: Json | None) -> CurveChart:
+def _coverage(control: str, about: Json, certificate: Json | None, items: str) -> CurveChart:
     points = [
         (float(one["coverage"]), float(one["precision"]), float(one["threshold"]))
         for one in cast("list[dict[str, float]]", about["coverage"])
     ]
     rows = cast("list[Json]", about.get("per_label") or [])
     boxes = bool(rows) and "boxes" in rows[0]
-    unit = "boxes" if boxes else "images"
+    unit = "boxes" if boxes else items
     marked = None if boxes or certificate is None else _certified(certificate)
     lowest = min(precision for _, precision, _ in points)
     if marked:
@@ -86,7 +87,7 @@ def _coverage(control: str, about: Json, certificate: Json | None) -> CurveChart
         name=f"coverage-{control}",
         title=f"Precision of the surest {unit}{where}",
         description=f"Right among the surest {unit}, for each share of them, measured on "
-        f"{about.get('metrics_from', 'held-out')} images. {_read(points)}",
+        f"{about.get('metrics_from', 'held-out')} {items}. {_read(points)}",
         x_name=f"share of the {unit}, the surest first",
         y_name="right",
         line=area.line([(share, precision) for share, precision, _ in points]),
@@ -120,7 +121,7 @@ def _row(points: Sequence[tuple[float, float, float]], share: float) -> tuple[st
     return f"{covered:.0%}", f"{precision:.1%}", f"{threshold:.2f}"
 
 
-def _learning(curve: Json, *, several: bool) -> CurveChart:
+def _learning(curve: Json, items: str, *, several: bool) -> CurveChart:
     points, ahead = _trainings(curve, "points"), _trainings(curve, "ahead")
     every = [*points, *ahead]
     metric, control = str(curve.get("metric")), str(curve.get("control") or "")
@@ -134,7 +135,7 @@ def _learning(curve: Json, *, several: bool) -> CurveChart:
     name, where = metrics.metric_name(metric), f" of {control}" if several else ""
     words = "one training" if len(points) == 1 else f"{len(points)} trainings"
     forecast = (
-        f" If errors go on falling, {ahead[-1][1]:.1%} with {ahead[-1][0]:,} labeled images."
+        f" If errors go on falling, {ahead[-1][1]:.1%} with {ahead[-1][0]:,} labeled {items}."
         if ahead
         else ""
     )
@@ -142,13 +143,13 @@ def _learning(curve: Json, *, several: bool) -> CurveChart:
         name=f"learning-{control}",
         title=f"Learning curve{where}",
         description=f"{name} after {words}: {points[-1][1]:.1%} with {points[-1][0]:,} labeled "
-        f"images.{forecast}",
-        x_name="labeled images",
+        f"{items}.{forecast}",
+        x_name=f"labeled {items}",
         y_name=name,
         line=area.line(points),
         ticks_x=area.ticks_x(lambda value: f"{value:,.0f}"),
         ticks_y=area.ticks_y(_percent),
-        head=("Labeled images", name, ""),
+        head=(f"Labeled {items}", name, ""),
         rows=[
             *((f"{images:,}", f"{score:.1%}", "measured") for images, score in points),
             *((f"{images:,}", f"{score:.1%}", "forecast") for images, score in ahead),

@@ -19,12 +19,13 @@ METRICS = {
     "ece_equal_width": "calibration error, bins of equal width",
     "log_loss": "log loss",
     "brier": "Brier score",
+    "images": "measured on",
 }
 """Metrics in words; others are shown by their own name."""
 
 NOT_SHARES = ("ece", "log_loss", "loss", "nll", "brier", "edits", "images")
 
-NOT_MEASURED = "not measured: no labeled image could be held out yet"
+NOT_MEASURED = "not measured: too few labels to hold some out"
 
 Figures = Mapping[str, float | None]
 """Metric name to value for one control; None or NaN where it was not measured."""

@@ -36,7 +36,7 @@ def next_step(report: Json) -> NextStep | None:
     if predicted:
         sentence = f"look through {predicted:,} predictions and mark only what is wrong"
         return NextStep(sentence, "Review them", NextPlace.REVIEW_PAGE)
-    if report.get("version") and not _count(report, "unlabeled"):
+    if report.get("version") and report.get("unlabeled") == 0:
         noun = str(report.get("items", "images")).removesuffix("s")
         return NextStep(f"every {noun} has a label", "Export them", NextPlace.LABEL_STUDIO)
     return None

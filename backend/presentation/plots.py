@@ -37,14 +37,15 @@ class Measured:
     """Data of the plots.
 
     `reliability` has (mean confidence, accuracy, images) per bin for each control, measured on
-    `source` images; `histogram` counts predictions in bins of equal width over [0, 1];
-    `thresholds` are the certified thresholds by label; '' stands for all labels.
+    `source` items, which are images or texts; `histogram` counts predictions in bins of equal width
+    over [0, 1]; `thresholds` are the certified thresholds by label; '' stands for all labels.
     """
 
     reliability: Mapping[str, Points] = field(default_factory=dict[str, Points])
     source: str = "held-out"
     histogram: Sequence[int] = ()
     thresholds: Mapping[str, float] = field(default_factory=dict[str, float])
+    items: str = "images"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ def measured(report: Mapping[str, Any]) -> Measured:
         report.get("metrics_from", "held-out"),
         report["confidence_histogram"],
         {"": one["threshold"]} if (one := report.get("certificate")) else {},
+        report.get("items", "images"),
     )
 
 
@@ -113,7 +115,7 @@ def _figures(
 ) -> Iterator[tuple[str, Any]]:
     curves = {name: curve for name, curve in _curves(versions).items() if len(curve) > 1}
     if curves:
-        yield "learning-curve", _learning_curve(curves, theme)
+        yield "learning-curve", _learning_curve(curves, measured.items, theme)
     if measured.reliability:
         yield "reliability", _reliability(measured, theme)
     if any(measured.histogram):
@@ -133,8 +135,10 @@ def _curves(versions: Sequence[ModelVersion]) -> dict[str, list[tuple[int, float
     return curves
 
 
-def _learning_curve(curves: Mapping[str, Sequence[tuple[int, float]]], theme: Theme) -> Figure:
-    figure, axes = _blank("Learning curve", "training images", "quality")
+def _learning_curve(
+    curves: Mapping[str, Sequence[tuple[int, float]]], items: str, theme: Theme
+) -> Figure:
+    figure, axes = _blank("Learning curve", f"training {items}", "quality")
     for (name, curve), (color, marker) in zip(curves.items(), _series(theme), strict=False):
         images, quality = zip(*curve, strict=True)
         style = {"color": color, "marker": marker, "linewidth": 2, "markersize": 6}
@@ -157,7 +161,10 @@ def _learning_curve(curves: Mapping[str, Sequence[tuple[int, float]]], theme: Th
 def _reliability(measured: Measured, theme: Theme) -> Figure:
     figure, axes = _blank("Reliability", "predicted confidence", "accuracy")
     axes.plot([0, 1], [0, 1], "--", color=theme.quiet, linewidth=1.2, label="perfect calibration")
-    several, images = len(measured.reliability) > 1, f"{measured.source} images (area: count)"
+    several, images = (
+        len(measured.reliability) > 1,
+        f"{measured.source} {measured.items} (area: count)",
+    )
     for (control, bins), (color, marker) in zip(
         measured.reliability.items(), _series(theme), strict=False
     ):
@@ -180,7 +187,7 @@ def _reliability(measured: Measured, theme: Theme) -> Figure:
 
 
 def _confidence(measured: Measured, theme: Theme) -> Figure:
-    figure, axes = _blank("Confidence of the predictions", "confidence", "images")
+    figure, axes = _blank("Confidence of the predictions", "confidence", measured.items)
     bins = len(measured.histogram)
     edges = [place / bins for place in range(bins)]
     axes.bar(edges, measured.histogram, 1 / bins, align="edge", color=theme.accent)

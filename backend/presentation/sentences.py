@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from backend.domain.errors import Reason
+from backend.domain.items import ItemKind
 from backend.domain.jobs import Job, JobState
 from backend.domain.projects import LabelCount, ProjectStatus
 from backend.domain.steps import Step
@@ -25,7 +26,7 @@ def sentences(status: ProjectStatus) -> tuple[str, ...]:
         doing(status.job) if status.job else verdict(status),
         *(reason.text for reason in status.reasons),
         *([missing(status)] if status.missing else ()),
-        *_counts(status.labels),
+        *_counts(status.labels, status.items),
         *(sentence(f"Note: {warning}") for warning in status.warnings),
     )
 
@@ -108,7 +109,7 @@ def step(job: Job) -> str:
     return f"{doing}: {job.detail}" if job.detail else doing
 
 
-def _counts(counts: Sequence[LabelCount]) -> Iterable[str]:
+def _counts(counts: Sequence[LabelCount], items: ItemKind) -> Iterable[str]:
     """`Images per label: cat: 12, dog: 3`, one line per control."""
     by_control = {
         control: list(rows) for control, rows in groupby(counts, key=lambda count: count.control)
@@ -117,4 +118,5 @@ def _counts(counts: Sequence[LabelCount]) -> Iterable[str]:
         shown = ", ".join(f"{row.label}: {row.images:,}" for row in rows[:LABELS_SHOWN])
         more = len(rows) - LABELS_SHOWN
         where = f" of '{control}'" if len(by_control) > 1 else ""
-        yield f"Images per label{where}: {shown}" + (f" and {more} more labels" if more > 0 else "")
+        others = f" and {more} more labels" if more > 0 else ""
+        yield f"{items.plural.capitalize()} per label{where}: {shown}{others}"

@@ -84,15 +84,16 @@ class StatusJson:
     warnings: Sequence[str]
     labels: Annotated[Sequence[LabelCount], Field(description="One entry per control and label.")]
     left_out: Annotated[
-        Sequence[LeftOut], Field(description="Labeled images that teach a control nothing.")
+        Sequence[LeftOut], Field(description="Labeled tasks that teach a control nothing.")
     ]
     labeled: Count
     unlabeled: Count
     skipped: Annotated[Count, Field(description="Skipped tasks that nobody labeled.")]
     missing: Annotated[
-        Count, Field(description="Fewest images to label before a training may start.")
+        Count, Field(description="Fewest tasks to label before a training may start.")
     ]
     version: Annotated[VersionName | None, Field(description="The current model version.")]
+    items: Annotated[str, Field(description="What the tasks show: images or texts.")]
     job: JobJson | None
     trigger: Annotated[str | None, Field(description="When the next automatic training is due.")]
     summary: Annotated[Sequence[str], Field(description="The whole status as sentences.")]
@@ -111,6 +112,7 @@ class StatusJson:
             skipped=status.skipped,
             missing=status.missing,
             version=status.version.name if status.version else None,
+            items=status.items.plural,
             job=JobJson.of(status.job) if status.job else None,
             trigger=status.trigger.reason if status.trigger else None,
             summary=sentences.sentences(status),
@@ -152,6 +154,7 @@ class VersionJson:
     promoted: bool
     reason: str
     certificate: AuditCertificate | None
+    items: Annotated[str, Field(description="What it was trained on: images or texts.")]
 
     @classmethod
     def of(cls, version: ModelVersion, current: str) -> Self:
@@ -172,6 +175,7 @@ class VersionJson:
             promoted=version.promoted,
             reason=version.reason,
             certificate=version.certificate,
+            items=version.items.plural,
         )
 
 

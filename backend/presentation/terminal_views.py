@@ -98,7 +98,7 @@ def status_lines(status: StatusAndJobs) -> Iterable[RenderableType]:
     named = len(status.reasons) + bool(status.missing)
     yield from (f"  - {escape(reason)}" for reason in more[:named])
     yield _table(
-        ("control", "label", "images"),
+        ("control", "label", status.items),
         ((row.control, row.label, str(row.images)) for row in status.labels),
     )
     yield from (escape(note) for note in more[len(more) - len(status.warnings) :])
@@ -150,7 +150,7 @@ def versions_lines(body: VersionsJson) -> Iterable[RenderableType]:
                 "*" if card.current else "",
                 card.name,
                 "+".join(dict.fromkeys(card.kinds.values())),
-                f"{card.trained_on.get('images', '?')} images",
+                f"{card.trained_on.get('images', '?')} {card.items}",
                 card.summary,
                 f"{card.created:%Y-%m-%d %H:%M}",
             )

@@ -18,6 +18,7 @@ from backend.domain.audits import (
     Promise,
 )
 from backend.domain.ids import AuditId, ControlName, JobId, ProjectId, TaskId
+from backend.domain.items import ItemKind
 from backend.domain.jobs import Job, JobResult
 from backend.domain.schema import LabelSchema
 from backend.domain.steps import Step
@@ -71,9 +72,9 @@ class Auditing:
             if file is None:
                 labels = self.label_studio.audit_labels(project, schema, audits.sample_of(audit))
                 if left := sum(not one.opened for one in labels.values()):
-                    return JobResult(audits.still_open(opened, left))
+                    return JobResult(audits.still_open(opened, left, schema.items))
                 tasks = project_tasks.take(self.label_studio, project, schema, progress)
-                unclear = _unclear(labels)
+                unclear = _unclear(labels, schema.items)
                 verdict, file = self._test(audit, tasks, labels)
                 if file is None:
                     self._close(project)
@@ -120,6 +121,7 @@ class Auditing:
         sections = {
             "certificate": asdict(file.certificate),
             "verdict": file.certificate.sentence,
+            "items": audit.items.plural,
             "seconds": dict(steps.seconds),
         }
         reason = f"accepted {accepted} labels. {file.certificate.sentence}"
@@ -249,8 +251,8 @@ def _boxes(frozen: FrozenPrediction, given: Mapping[ControlName, Answer]) -> Box
     return BoxCount(frozen.task, matched, missed)
 
 
-def _unclear(labels: Mapping[TaskId, AuditLabels]) -> str:
-    """List the audit images on which people disagree."""
+def _unclear(labels: Mapping[TaskId, AuditLabels], items: ItemKind) -> str:
+    """List the audited tasks on which people disagree."""
     tasks = [
         task
         for task, one in labels.items()
@@ -260,7 +262,10 @@ def _unclear(labels: Mapping[TaskId, AuditLabels]) -> str:
         return ""
     shown = ", ".join(map(str, sorted(tasks)[:UNCLEAR_SHOWN]))
     more = " and more" if len(tasks) > UNCLEAR_SHOWN else ""
-    return f"{len(tasks)} audit images are unclear, because people disagree: tasks {shown}{more}"
+    return (
+        f"{len(tasks)} audit {items.plural} are unclear, because people disagree: "
+        f"tasks {shown}{more}"
+    )
 
 
 def _joined(reason: str, more: str) -> str:
@@ -269,14 +274,15 @@ def _joined(reason: str, more: str) -> str:
 
 def _failed(audit: Audit, verdict: AuditVerdict) -> str:
     """Say why nothing was accepted."""
+    items = audit.items.plural
     if not verdict.tests:
-        return "nothing accepted: no prefix of the audited images could pass the test"
+        return f"nothing accepted: no prefix of the audited {items} could pass the test"
     last = verdict.tests[-1]
     if audit.terms.promise is Promise.BOXES:
         wrong = "have boxes that are wrong or missed, which are too many"
     else:
         wrong = "were predicted wrong"
     return (
-        f"nothing accepted: {last.mistakes} of the {last.sampled} surest audit images {wrong}. "
-        "Their labels teach the next version; label more images, then start again"
+        f"nothing accepted: {last.mistakes} of the {last.sampled} surest audit {items} {wrong}. "
+        f"Their labels teach the next version; label more {items}, then start again"
     )

@@ -15,7 +15,7 @@ from backend.domain.arrays import Floats
 from backend.domain.audits import Audit, AuditTerms, FrozenPrediction, OpenAudit, Promise
 from backend.domain.batches import ProjectPredictions
 from backend.domain.ids import AuditId, ProjectId, TaskId, VersionName
-from backend.domain.jobs import JobRequest
+from backend.domain.items import ItemKind
 from backend.domain.schema import LabelSchema
 from backend.domain.tab_titles import TabTitle
 from backend.domain.versions import Ledger
@@ -30,18 +30,18 @@ from backend.services.project_tasks import ProjectTasks
 
 NO_RISK = (
     "No audit was drawn: the audits of this project have used up its confidence of "
-    "{confidence:.4g} %. Label the remaining images by hand, or ask for a lower confidence."
+    "{confidence:.4g} %. Label the remaining {items} by hand, or ask for a lower confidence."
 )
 NO_BUDGET = (
     "No audit was drawn: {allowed:,} of the labels of this project may already be wrong, which is "
-    "all that {max_error:.4g} % allows. Label the remaining images by hand, or ask for the promise "
-    "'accepted'."
+    "all that {max_error:.4g} % allows. Label the remaining {items} by hand, or ask for the "
+    "promise 'accepted'."
 )
 
 
 STATED = (
-    "{labels} of the labels that were stated to be random are among the surest images and make the "
-    "audit; nothing is accepted where they are too few."
+    "{labels} of the labels that were stated to be random are among the surest {items} and make "
+    "the audit; nothing is accepted where they are too few."
 )
 
 
@@ -115,11 +115,13 @@ class AuditDraw:
         request, ledger = round_.request, self.ledgers.load(round_.project)
         if ledger.open_audit:
             left = self._show(round_.project, ledger, round_.tasks)
-            return DrawnAudit(ledger.withheld, still_open(ledger.open_audit, left))
+            return DrawnAudit(
+                ledger.withheld, still_open(ledger.open_audit, left, round_.schema.items)
+            )
         terms = AuditTerms(request.promise, request.max_error, request.confidence)
         given = risk.risk_of_next_test(ledger.risk, terms.confidence)
         budget = risk.budget(ledger.risk, terms.max_error, tasks_of(round_.tasks))
-        if obstacle := _obstacle(request, ledger, given, budget):
+        if obstacle := _obstacle(round_, ledger, given, budget):
             return DrawnAudit(frozenset(), obstacle)
         number = AuditId(ledger.drawn + 1)
         predicted = predicted.without(self.label_studio.begun(round_.project) - round_.stated)
@@ -141,6 +143,7 @@ class AuditDraw:
             stops=stops,
             stated=bool(round_.stated),
             cap=chosen.cap,
+            items=round_.schema.items,
         )
         return self._open(audit, chosen.sentence, round_.tasks)
 
@@ -154,6 +157,7 @@ class AuditDraw:
         budget: int,
     ) -> _Choice:
         """Choose region and sample; empty where no audit pays."""
+        items = round_.schema.items
         chances = 1 - predicted.score.astype(np.float64)
         boxes = _boxes(predicted, chances) if terms.promise is Promise.BOXES else None
         if round_.stated:
@@ -161,18 +165,19 @@ class AuditDraw:
             rows = _surest(predicted, boxes, cap)[:size]
             tasks = (predicted.images.tasks[row] for row in rows)
             stated = [place for place, task in enumerate(tasks) if task in round_.stated]
-            return _Choice(rows, tuple(stated), STATED.format(labels=len(stated)), cap)
+            words = STATED.format(labels=len(stated), items=items.plural)
+            return _Choice(rows, tuple(stated), words, cap)
         labels = len(round_.dataset.labeled)
         if boxes is None:
             planned = plan(chances, labels, terms, given, budget)
         else:
             planned = plan_boxes(boxes, labels, terms, given)
         if not planned.pays:
-            return _Choice((), (), planned.sentence)
+            return _Choice((), (), planned.sentence(items))
         rng = audit_region.rng_of(self.seed, number)
         sample = audit_region.draw(planned.region, planned.sample, rng)
         rows = _surest(predicted, boxes, planned.cap)[: planned.region]
-        return _Choice(rows, tuple(sample.tolist()), planned.sentence, planned.cap)
+        return _Choice(rows, tuple(sample.tolist()), planned.sentence(items), planned.cap)
 
     def _open(self, audit: Audit, sentence: str, tasks: ProjectTasks) -> DrawnAudit:
         """Write the audit, and only then show which images are to be labeled."""
@@ -207,12 +212,14 @@ def waiting(ledger: Ledger, tasks: ProjectTasks) -> tuple[TaskId, ...]:
     return tuple(ref.task for ref in tasks.unlabeled if ref.task in ledger.withheld)
 
 
-def still_open(audit: OpenAudit, left: int) -> str:
-    """Say how many audit images wait."""
+def still_open(audit: OpenAudit, left: int, items: ItemKind = ItemKind.IMAGE) -> str:
+    """Say how many images, or texts, of an audit wait."""
     if not left:
-        return "All images of the audit are labeled; it is tested when the next job starts."
+        return (
+            f"All {items.plural} of the audit are labeled; it is tested when the next job starts."
+        )
     return (
-        f"Audit {audit.id} waits: {left} of {len(audit.sample)} images in the tab "
+        f"Audit {audit.id} waits: {left} of {len(audit.sample)} {items.plural} in the tab "
         f"'{TabTitle.AUDIT}' are not labeled yet."
     )
 
@@ -251,11 +258,13 @@ def tasks_of(tasks: ProjectTasks) -> int:
     return len(tasks.labeled) + len(tasks.unlabeled)
 
 
-def _obstacle(request: JobRequest, ledger: Ledger, given: float, budget: int) -> str:
+def _obstacle(round_: LabelingRound, ledger: Ledger, given: float, budget: int) -> str:
+    request, items = round_.request, round_.schema.items.plural
     if not given:
-        return NO_RISK.format(confidence=request.confidence * 100)
+        return NO_RISK.format(confidence=request.confidence * 100, items=items)
     if request.promise is Promise.DATASET and budget <= 0:
-        return NO_BUDGET.format(allowed=ledger.risk.allowed, max_error=request.max_error * 100)
+        allowed, max_error = ledger.risk.allowed, request.max_error * 100
+        return NO_BUDGET.format(allowed=allowed, max_error=max_error, items=items)
     return ""
 
 

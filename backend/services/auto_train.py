@@ -5,8 +5,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from backend.domain.ids import ProjectId
+from backend.domain.items import ItemKind
 from backend.domain.jobs import Decision, Events, Job, JobResult, JobState, Mode
 from backend.domain.metrics import Metrics, headline
+from backend.domain.versions import ModelVersion
 from backend.policies import retraining
 from backend.policies.learning_curve import PastTraining
 from backend.policies.retraining import RetrainingPolicy, Situation
@@ -67,14 +69,16 @@ class AutoTrain:
 
     def _situation(self, project: ProjectId, events: Events) -> Situation:
         jobs = self.jobs.history(project, RECENT_JOBS, reports=False)
+        cards = self.versions.all(project)  # newest first
         last = next((job for job in jobs if job.request.mode is Mode.ACTIVE_LEARNING), None)
         return Situation(
             obstacle=_in_vain(last, events, self.now()),
             new=events.count,
             quiet=self._since(events.last),
             rested=self._since(last.ended_at if last else events.trained),
-            history=self._history(project),
+            history=_history(cards),
             busy=any(job.state.is_live for job in jobs),
+            items=cards[0].items if cards else ItemKind.IMAGE,
         )
 
     def _since(self, moment: datetime | None) -> float:
@@ -83,13 +87,14 @@ class AutoTrain:
         past = _past(moment, now)
         return max(0.0, (now - past).total_seconds()) if past else float("inf")
 
-    def _history(self, project: ProjectId) -> Sequence[PastTraining]:
-        """Return the past trainings, oldest first, without versions that were trained elsewhere."""
-        return [
-            PastTraining(card.trained_on["images"], _score(card.metrics))
-            for card in reversed(self.versions.all(project))
-            if card.trained_on.get("images")
-        ]
+
+def _history(cards: Sequence[ModelVersion]) -> Sequence[PastTraining]:
+    """Return the past trainings, oldest first, without versions that were trained elsewhere."""
+    return [
+        PastTraining(card.trained_on["images"], _score(card.metrics))
+        for card in reversed(cards)
+        if card.trained_on.get("images")
+    ]
 
 
 def retraining_policy(settings: Settings) -> RetrainingPolicy:

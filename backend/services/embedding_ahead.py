@@ -77,7 +77,7 @@ class EmbeddingAhead:
         except Stopped:
             log.info("project %s: embedding ahead makes way for a job", project)
             return False
-        log.info("project %s: all %s images are embedded", project, len(refs))
+        log.info("project %s: all %s %s are embedded", project, len(refs), schema.items.plural)
         return True
 
     def _backbones(self, kinds: Collection[TaskKind]) -> Sequence[str]:

@@ -76,12 +76,13 @@ class EncoderUpgrade:
         if missing > max(FEW, MOST_MISSING * len(refs)):
             done = len(refs) - missing
             return None, (
-                f"{self.backbone} has embedded {done:,} of {len(refs):,} images; an idle worker "
-                "goes on, and the first training after that tries it"
+                f"{self.backbone} has embedded {done:,} of {len(refs):,} {self.items.plural}; an "
+                "idle worker goes on, and the first training after that tries it"
             )
         images, lost = self.extractor.extract(refs, progress, self.backbone)
         if lost:
-            return None, f"{self.backbone} was not tried: {len(lost):,} images went away meanwhile"
+            gone = f"{len(lost):,} {self.items.plural} went away meanwhile"
+            return None, f"{self.backbone} was not tried: {gone}"
         return images, ""
 
 

@@ -90,7 +90,7 @@ class FirstWall:
         suggestions.show(self.label_studio, project, None, picks)
         self.walls.remember(project)
         log.info(
-            "project %s: %s images to label first, %s unreadable",
+            "project %s: %s tasks to label first, %s unreadable",
             project,
             len(picks),
             len(unreadable),

@@ -104,7 +104,7 @@ class Collector:
         if current and unreadable:
             refs = [ref for ref in chosen.unlabeled if ref.task not in ledger.withheld]
             known = self._known(current, refs, [one.image.task for one in chosen.labeled])
-            require_known(unreadable, known)
+            require_known(unreadable, known, schema.items)
         not_blind = len(project_tasks.not_blind(tasks.labeled, ledger))
         return LabelingRound(
             job, schema, tasks, ledger, dataset, unreadable, current, stated, not_blind

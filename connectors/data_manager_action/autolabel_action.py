@@ -35,7 +35,7 @@ PROMISE = "If accepted: what is promised"
 CONFIDENCE = "If accepted: confidence, %"
 PARTIAL = "If accepted: go on where some controls are not learned"
 SKIPPED = "Predict skipped tasks, too"
-RANDOM = "If accepted, in active learning: the labeled images were drawn at random"
+RANDOM = "If accepted, in active learning: the labeled tasks were drawn at random"
 """Label Studio cannot hide fields, so a field's name says when it applies. Names of two fields in a
 row are cut after about thirty letters."""
 
@@ -138,8 +138,8 @@ def choices(versions, fields):
         "pre-labeling": "Pre-labeling: label with the model below",
     }
     algorithms = {
-        "fast": "Fast: train on the labeled images",
-        "precise": "Precise: use unlabeled images, too; takes longer",
+        "fast": "Fast: train on the labeled tasks",
+        "precise": "Precise: use unlabeled tasks, too; takes longer",
     }
     rows = [[select("mode", "Type", modes)], [select("algorithm", ALGORITHM, algorithms)]]
     if versions:
@@ -345,7 +345,7 @@ actions = [
         start_form,
         "Auto Labeling",
         90.1,
-        "Train a model on the labeled images and label the others. "
+        "Train a model on the labeled tasks and label the others. "
         "Of the selected tasks, those without a label are predicted.",
     ),
     entry(auto_labeling_status, status_form, "Auto Labeling: status", 90.2, ""),

@@ -74,7 +74,7 @@ _PREFIX: Final = re.compile(
 _SEVERAL: Final = "the task has a list of several images, and is about one image only"
 _ONE_EACH: Final = "Import each image as a task of its own, with value in place of valueList"
 _HINT: Final = (
-    "An image is an upload, a local file, a web address, a data: address, or in a bucket (s3://,"
+    "It may be an upload, a local file, a web address, a data: address, or in a bucket (s3://,"
     " gs://, azure-blob://)"
 )
 

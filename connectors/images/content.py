@@ -79,7 +79,7 @@ def check_size(size: int, max_bytes: int) -> None:
 
 def check_not_empty(size: int) -> None:
     if not size:
-        raise FetchFailed("the file is empty", "Replace it with the image")
+        raise FetchFailed("the file is empty", "Replace it, or correct the task's data")
 
 
 @contextmanager

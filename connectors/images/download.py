@@ -36,7 +36,7 @@ _BROKEN: Final = (httpcore.NetworkError, httpcore.ProtocolError)
 _HEADERS: Final = (
     ("Accept", "image/*,*/*;q=0.8"),
     ("Accept-Encoding", "identity"),
-    ("User-Agent", "label-studio-autolabel (fetches the images of labeling tasks)"),
+    ("User-Agent", "label-studio-autolabel (fetches the files of labeling tasks)"),
 )
 _WEB_PAGE: Final = "Use the address of the image itself, one that needs no login"
 _WEB_PAGE_LABEL_STUDIO: Final = (
@@ -56,11 +56,11 @@ _HINTS_LABEL_STUDIO: Final = {
     424: "Correct the credentials of the project's storage in Label Studio",
 }
 _HINTS_WEB: Final = {
-    401: "Images on the web must be readable without a login",
-    403: "The server refuses programs, or wants a login: put the images where both are allowed",
+    401: "Files on the web must be readable without a login",
+    403: "The server refuses programs, or wants a login: put the files where both are allowed",
     429: "The server limits how often it is asked: lower AUTOLABEL_FETCH_WORKERS",
-    404: "Restore the image, or correct the task's data",
-    410: "Restore the image, or correct the task's data",
+    404: "Restore the file, or correct the task's data",
+    410: "Restore the file, or correct the task's data",
 }
 
 
@@ -224,8 +224,8 @@ class Downloader:
         encoding = _header(response, "content-encoding").strip().lower()
         if encoding not in {"", "identity"}:  # decompressed, it may be of any size
             raise FetchFailed(
-                f"{url.host} sent the image with Content-Encoding {encoding[:50]!r}",
-                "Let the server send images uncompressed; they are compressed already",
+                f"{url.host} sent the file with Content-Encoding {encoding[:50]!r}",
+                "Let the server send files uncompressed: as they are",
             )
         content = save(response.iter_stream(), to, self._limits.size)
         return replace(content, validator=_validator(response))

@@ -179,8 +179,8 @@ def _resolved(host: str, port: int) -> list[str]:
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     if any(is_metadata(address) for address in addresses):
         raise FetchFailed(
-            f"{host} is an address where clouds serve credentials, not images",
-            "Images are never fetched from link-local or cloud metadata addresses",
+            f"{host} is an address where clouds serve credentials, not files",
+            "Files are never fetched from link-local or cloud metadata addresses",
         )
     return addresses
 

@@ -216,7 +216,7 @@ def planning() -> None:
         found = plan(chances, 300, AuditTerms(promise), 0.0375, share_of(ASKED, PLANNED))
         spent, cpu = time.perf_counter() - started, time.process_time() - cpu
         print(f"planning for {PLANNED:,} images, {promise}: {spent:.1f} s ({cpu:.1f} s of CPU)")
-        print(f"  {found.sentence}")
+        print(f"  {found.sentence()}")
 
 
 PARTS = {one.__name__: one for one in (planning, minutes, pools, adversaries)}

@@ -61,7 +61,7 @@ class TestOverview:
         assert "Pets" in page
         assert "al-0001-3f9c" in page
         assert 'value="42"' in page
-        assert "Embedding the images: 4 of 10" in page
+        assert "Embedding the data: 4 of 10" in page
 
     def test_says_what_is_missing_while_label_studio_is_away(self, client, backend, monkeypatch):
         def away():

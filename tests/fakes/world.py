@@ -113,6 +113,10 @@ class World:
 
     def use_cases(self, **changes: Any) -> UseCases:
         """Wire the parts as they are now; `changes` replace some."""
+        return use_cases(self.parts(**changes))
+
+    def parts(self, **changes: Any) -> Parts:
+        """Return the parts as they are now; `changes` replace some."""
         parts = parts_in(
             self.folder,
             self.label_studio,
@@ -125,7 +129,7 @@ class World:
             illustrations=self.illustrations,
             reports=lambda project: self.reports,
         )
-        return use_cases(replace(parts, **changes))
+        return replace(parts, **changes)
 
     def readiness(self, **settings: Any) -> Readiness:
         """Readiness of this world as it is now, under these settings."""

@@ -145,7 +145,7 @@ def test_a_job_is_started_followed_and_seen_to_finish_without_a_reload(page, add
 
     (job,) = backend.jobs.jobs.values()
     backend.jobs.jobs[job.id] = replace(job, state=JobState.RUNNING, progress=0.4, step="embed")
-    page.get_by_text("Embedding the images", exact=True).wait_for()
+    page.get_by_text("Embedding the data", exact=True).wait_for()
     assert page.get_by_role("progressbar").get_attribute("value") == "40"
 
     ended = replace(job, state=JobState.FINISHED, progress=1.0, reason="the first version")
@@ -177,7 +177,7 @@ def test_after_a_refusal_the_page_still_follows_the_jobs(page, address, backend)
     page.get_by_role("button", name="Stop this job").wait_for()
     backend.jobs.jobs[job.id] = replace(job, state=JobState.RUNNING, step="embed")
     page.goto(page.url)
-    page.get_by_text("Embedding the images", exact=True).wait_for()
+    page.get_by_text("Embedding the data", exact=True).wait_for()
 
 
 def test_the_start_form_is_updated_with_versions_and_keeps_what_was_chosen(page, address, backend):
@@ -319,7 +319,7 @@ def test_without_scripts_the_page_reloads_itself(browser, address, backend):
     page.goto(f"{address}/projects/2")
     page.get_by_text("Waiting for a worker").first.wait_for()
     backend.jobs.jobs[job.id] = replace(job, state=JobState.RUNNING, step="embed")
-    page.get_by_text("Embedding the images").wait_for(timeout=60_000)
+    page.get_by_text("Embedding the data").wait_for(timeout=60_000)
     context.close()
 
 

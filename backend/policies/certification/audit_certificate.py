@@ -64,18 +64,18 @@ def problems(file: CertificateFile) -> tuple[str, ...]:
     return tuple(_problems(file))
 
 
-STATED = ", assuming that the labeled images are a random sample of all, as was stated"
+STATED = ", assuming that the labeled {items} are a random sample of all, as was stated"
 
 
 def sentence(audit: Audit, accepted_labels: int, allowed: int, mistakes: int) -> str:
-    """Return the promise about images in words; `mistakes` are those in the whole sample."""
+    """Return the promise about images, or texts, in words; `mistakes` are all in the sample."""
     terms = audit.terms
     sure = f"With {terms.confidence * 100:.4g} % confidence over all audits of this project"
     share = f"{terms.max_error * 100:.4g} %"
     basis = (
         f"({accepted_labels:,} accepted, of which at most {allowed:,} are wrong; audit of "
-        f"{len(audit.sample):,} random images, {mistakes:,} mistakes; labels by people count as "
-        "right)"
+        f"{len(audit.sample):,} random {audit.items.plural}, {mistakes:,} mistakes; labels by "
+        "people count as right)"
     )
     if terms.promise is Promise.DATASET:
         what = "all labels of the finished project"
@@ -96,6 +96,7 @@ def _certificate(
         words = box_certificate.sentence(audit, boxes, predictions)
     else:
         words = sentence(audit, len(predictions), allowed, mistakes)
+    stated = STATED.format(items=audit.items.plural) if audit.stated else ""
     return AuditCertificate(
         audit=audit.id,
         terms=audit.terms,
@@ -106,7 +107,7 @@ def _certificate(
         mistakes=mistakes,
         allowed=allowed,
         risk=audit.risk,
-        sentence=words + (f"{STATED}." if audit.stated else "."),
+        sentence=f"{words}{stated}.",
     )
 
 
@@ -118,7 +119,7 @@ def _problems(file: CertificateFile) -> Iterator[str]:
     sample = np.array(audit.sample)
     rng = rng_of(audit.seed, audit.id)
     if not audit.stated and not np.array_equal(draw(len(audit.region), len(sample), rng), sample):
-        yield "the audit images are not the ones that the seed draws"
+        yield "the audited tasks are not the ones that the seed draws"
     frozen = stops(len(audit.region), sample, audit.terms, audit.risk, audit.budget)
     if frozen != audit.stops:
         yield "the tested prefixes are not the ones that the draw fixes"
@@ -134,13 +135,13 @@ def _malformed(file: CertificateFile) -> str:
     if len(set(tasks)) != len(tasks) or scores != sorted(scores, reverse=True):
         return "the region holds a task twice or is not ordered by score"
     if not audit.sample or not set(audit.sample) <= set(range(len(tasks))):
-        return "the audit images are not in the region"
+        return "the audited tasks are not in the region"
     sampled = {tasks[position] for position in audit.sample}
     left = set(file.left)
     if not set(file.mistakes) <= sampled or not set(file.left_mistakes) <= left:
-        return "mistakes are listed that belong to no audit image and no labeled one"
+        return "mistakes are listed that belong to no audited task and no labeled one"
     if not left <= set(tasks) - sampled:
-        return "images are listed as labeled since the draw that the audit does not know"
+        return "tasks are listed as labeled since the draw that the audit does not know"
     return box_certificate.malformed(file) if audit.terms.promise is Promise.BOXES else ""
 
 

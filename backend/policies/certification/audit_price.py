@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from backend.domain.items import ItemKind
 from backend.domain.tab_titles import TabTitle
 
 BLIND_SECONDS, GRID_SECONDS, CORRECTION_SECONDS = 4.0, 0.5, 3.0
@@ -41,13 +42,12 @@ class AuditPlan:
         """Whether the audit should be drawn now."""
         return self.net > 0 and not self.more_labels
 
-    @property
-    def sentence(self) -> str:
-        """The price and the yield, for people."""
+    def sentence(self, items: ItemKind = ItemKind.IMAGE) -> str:
+        """Say price and yield, for people."""
         if self.net <= 0:
             return (
                 "No audit pays here: it would cost more labels than it saves. Label the remaining "
-                "images by hand, or allow a larger error."
+                f"{items.plural} by hand, or allow a larger error."
             )
         if self.more_labels:
             anyway = (
@@ -56,11 +56,11 @@ class AuditPlan:
                 else "."
             )
             return (
-                f"Label about {self.more_labels:,} more images first: then about {self.accepted:,} "
-                f"could be accepted with an audit of {self.sample}{anyway}"
+                f"Label about {self.more_labels:,} more {items.plural} first: then about "
+                f"{self.accepted:,} could be accepted with an audit of {self.sample}{anyway}"
             )
         return (
-            f"Label these {self.sample} random images (tab '{TabTitle.AUDIT}'), and about "
+            f"Label these {self.sample} random {items.plural} (tab '{TabTitle.AUDIT}'), and about "
             f"{self.accepted:,} others will be accepted. {self._time}"
         )
 

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from backend.domain.ids import ProjectId
+from backend.domain.items import ItemKind
 from backend.domain.jobs import JobRequest
 from backend.policies import forecast
 from backend.policies.forecast import Round
@@ -21,7 +22,9 @@ class Forecasts:
     ledgers: Ledgers
     reports: Callable[[ProjectId], Iterable[Report]]
 
-    def forecast(self, request: JobRequest, tasks: ProjectTasks) -> dict[str, Any]:
+    def forecast(
+        self, request: JobRequest, tasks: ProjectTasks, items: ItemKind = ItemKind.IMAGE
+    ) -> dict[str, Any]:
         """Return the project's `totals` now, and its `forecast`.
 
         The forecast is None if the project has no certificate and the job asks for none.
@@ -30,7 +33,7 @@ class Forecasts:
         by_people = {image.image.task for image in tasks.labeled if not is_of_model(image, ledger)}
         now = Round(labels=len(by_people), certified=len(ledger.accepted - by_people))
         rounds = [*self._earlier(request.project), now]
-        ahead = forecast.forecast(rounds, len(tasks.labeled) + len(tasks.unlabeled))
+        ahead = forecast.forecast(rounds, len(tasks.labeled) + len(tasks.unlabeled), items)
         wanted = request.accept or now.certified
         return {"totals": asdict(now), "forecast": asdict(ahead) if wanted else None}
 

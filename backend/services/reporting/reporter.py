@@ -59,7 +59,7 @@ class Reporter:
             **(
                 training or sections.of_earlier_training(version.name, self.reports(round_.project))
             ),
-            **self.forecasts.forecast(round_.request, round_.tasks),
+            **self.forecasts.forecast(round_.request, round_.tasks, round_.schema.items),
             "learning_curves": learning_curves(
                 self.versions(round_.project),
                 len(round_.tasks.labeled) + len(round_.tasks.unlabeled),

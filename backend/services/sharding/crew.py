@@ -78,7 +78,7 @@ class Crew:
             Shard(job.request.project, job.id, number, tuple(part), backbone, model)
             for number, part in enumerate(parts)
         ]
-        log.info("job %s: %s images in %s shards", job.id, len(left), len(shards))
+        log.info("job %s: %s tasks in %s shards", job.id, len(left), len(shards))
         try:
             self._together(shards, step, work, progress)
         except QueueUnreachable as exc:

@@ -9,6 +9,7 @@ from backend.domain.batches import ImageBatch
 from backend.domain.errors import ImagesUnreachable, UnreadableImage
 from backend.domain.faults import faults_of
 from backend.domain.ids import TaskId
+from backend.domain.items import ItemKind
 from backend.domain.schema import Control, LabelSchema
 from backend.domain.versions import Ledger
 from backend.ports.images import FeatureExtractor
@@ -90,8 +91,10 @@ def load_dataset(
     everything = [*labeled, *tasks.unlabeled]
     images, unreadable = task_images.extract(extractor, schema, everything, progress, backbone)
     if unreadable and not len(images):
-        raise UnreadableImage(f"no image can be read; {_faults(unreadable)}")
-    require_reachable(unreadable, len(everything))
+        raise UnreadableImage(
+            f"no {schema.items.noun} can be read; {_faults(unreadable, schema.items)}"
+        )
+    require_reachable(unreadable, len(everything), schema.items)
     uses = partition(tasks, ledger)
 
     def part(use: ImageUse) -> ImageBatch:
@@ -106,7 +109,9 @@ def load_dataset(
     return dataset, unreadable
 
 
-def require_reachable(unreadable: Sequence[NoPrediction], images: int) -> None:
+def require_reachable(
+    unreadable: Sequence[NoPrediction], images: int, items: ItemKind = ItemKind.IMAGE
+) -> None:
     """Refuse to go on while many images are missing only for now.
 
     A model of the remaining images would replace a better one.
@@ -117,13 +122,17 @@ def require_reachable(unreadable: Sequence[NoPrediction], images: int) -> None:
     missing = [slot for slot in unreadable if slot.transient]
     if len(missing) > MAX_MISSING * images:
         raise ImagesUnreachable(
-            f"{len(missing)} of {images} images cannot be fetched at the moment; "
-            f"{_faults(missing)}",
-            "Nothing was changed. Start the job again when the images can be reached",
+            f"{len(missing)} of {images} {items.plural} cannot be fetched at the moment; "
+            f"{_faults(missing, items)}",
+            f"Nothing was changed. Start the job again when the {items.plural} can be reached",
         )
 
 
-def require_known(unreadable: Sequence[NoPrediction], known: Collection[TaskId]) -> None:
+def require_known(
+    unreadable: Sequence[NoPrediction],
+    known: Collection[TaskId],
+    items: ItemKind = ItemKind.IMAGE,
+) -> None:
     """Refuse to go on without images that an earlier job could read.
 
     Unlike `require_reachable`, this counts images that seem to be gone for good, too: whoever moved
@@ -135,15 +144,16 @@ def require_known(unreadable: Sequence[NoPrediction], known: Collection[TaskId])
     lost = [slot for slot in unreadable if slot.task in known]
     if len(lost) > MAX_MISSING * len(known):
         raise ImagesUnreachable(
-            f"{len(lost)} of {len(known)} images that could be read before cannot be read now; "
-            f"{_faults(lost)}",
+            f"{len(lost)} of {len(known)} {items.plural} that could be read before cannot be read "
+            f"now; {_faults(lost, items)}",
             "Nothing was changed. Make them readable again, or delete their tasks, and start again",
         )
 
 
-def _faults(unreadable: Sequence[NoPrediction]) -> str:
-    """Describe the most frequent faults of images in one sentence."""
-    return "; ".join(str(fault).rstrip(".") for fault in faults_of(unreadable)[:MOST_FAULTS])
+def _faults(unreadable: Sequence[NoPrediction], items: ItemKind) -> str:
+    """Describe the most frequent faults in one sentence."""
+    most = faults_of(unreadable)[:MOST_FAULTS]
+    return "; ".join(fault.sentence(items).rstrip(".") for fault in most)
 
 
 def answered(control: Control, dataset: Dataset) -> tuple[ImageBatch, list[Answer]]:

@@ -33,6 +33,7 @@ class Promotion:
         """Decide whether the new version replaces the current one."""
         if current is None or preconditions.model_fits(schema, current):
             return promotion.decide((), None)
+        held_out = schema.items.plural
         if set(current.kinds) != set(trained.models):
             return Decision(True, "it was trained on other controls than the current version")
         try:
@@ -42,8 +43,8 @@ class Promotion:
         except (BadInput, NoWeights) as exc:
             return Decision(True, f"the current version cannot be used: {exc.message}")
         except UnreadableImage as exc:
-            return Decision(True, f"the versions cannot be compared on the held-out images: {exc}")
-        return promotion.decide(new_scores, old_scores)
+            return Decision(True, f"the versions cannot be compared on held-out {held_out}: {exc}")
+        return promotion.decide(new_scores, old_scores, schema.items)
 
     def _scores(
         self, trained: TrainedModels, models: Mapping[ControlName, Model], progress: Progress

@@ -13,6 +13,7 @@ from jinja2 import UndefinedError
 
 from backend.domain.errors import AutolabelError, NotFound
 from backend.domain.ids import UNTRAINED, JobId, ProjectId
+from backend.domain.items import ItemKind
 from backend.domain.jobs import Job, JobState
 from backend.domain.json import Json
 from backend.domain.metrics import metrics_from_json
@@ -41,7 +42,7 @@ routes = Blueprint(
 )
 
 PLOTS = {
-    "learning-curve": "Learning curve: quality of each version over the number of training images",
+    "learning-curve": "Learning curve: quality of each version over the size of its training set",
     "reliability": "Reliability diagram: accuracy for each predicted confidence",
     "confidence": "Confidence of the predictions, with the certified threshold where there is one",
 }
@@ -51,7 +52,7 @@ DRAWN_INLINE = "learning-curve"
 """The plot that is not shown beside the curve that the page draws from newer reports."""
 
 LABELS_SHOWN = 5
-"""Labels per project on the overview; those with the fewest images are shown."""
+"""Labels per project on the overview; the rarest ones are shown."""
 
 VERSIONS_SHOWN = 3
 """Newest versions; older ones are behind a click."""
@@ -203,6 +204,7 @@ def project_page(
         project=project,
         title=status.project.title if status else f"Project {project}",
         status=status,
+        items=(status.items if status else ItemKind.IMAGE).plural,
         bars=views.label_bars(status.labels, needed) if status else [],
         needed=needed,
         current=next((job for job in jobs if job.state.is_live), None),

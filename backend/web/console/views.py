@@ -65,19 +65,21 @@ class LabelTable:
 
 
 def label_tables(report: Json) -> list[LabelTable]:
-    """Return the metrics of each label, or else its number of images."""
+    """Return the metrics of each label, or else the number of images, or texts, with it."""
     rows = objects(report.get("per_class")) or objects(report.get("labels"))
     by_control: dict[str, list[Json]] = {}
     for row in rows:
         by_control.setdefault(str(row.get("control", "")), []).append(row)
     several = len(by_control) > 1
-    return [_table(name if several else "", own) for name, own in by_control.items()]
+    items = str(report.get("items", "images"))
+    return [_table(name if several else "", own, items) for name, own in by_control.items()]
 
 
-def _table(control: str, rows: Sequence[Json]) -> LabelTable:
+def _table(control: str, rows: Sequence[Json], items: str) -> LabelTable:
     keys = dict.fromkeys(key for row in rows for key in row if key not in {"label", "control"})
     cells = [[str(row["label"]), *(_cell(row.get(key), key) for key in keys)] for row in rows]
-    return LabelTable(control, [metrics.metric_name(key) for key in keys], cells)
+    heads = [items.capitalize() if key == "images" else metrics.metric_name(key) for key in keys]
+    return LabelTable(control, heads, cells)
 
 
 def _cell(value: object, name: str) -> str:

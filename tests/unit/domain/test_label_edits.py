@@ -27,10 +27,10 @@ def test_a_deletion_turns_a_label_into_none():
     ("fields", "words"),
     [
         ({}, "delete 'cat'"),
-        ({"with_images": True}, "delete 'cat' with its images"),
+        ({"with_images": True}, "delete 'cat' with its tasks"),
         (
             {"with_images": True, "delete_files": True},
-            "delete 'cat' with its images and their files",
+            "delete 'cat' with its tasks and their files",
         ),
     ],
 )
@@ -54,7 +54,7 @@ def test_a_restore_names_its_backup():
         (LabelChange.RENAME, (CAT, DOG), {"into": PET}, "one old name"),
         (LabelChange.DELETE, (CAT,), {"into": PET}, "has no new name"),
         (LabelChange.MERGE, (CAT,), {"into": PET, "with_images": True}, "only a deletion"),
-        (LabelChange.DELETE, (CAT,), {"delete_files": True}, "with their images only"),
+        (LabelChange.DELETE, (CAT,), {"delete_files": True}, "with their tasks only"),
     ],
 )
 def test_contradictions_are_refused(change, labels, fields, problem):

@@ -41,8 +41,8 @@ def test_a_share_is_formatted_in_percent_and_an_error_as_it_is(name, value, expe
             "mAP at IoU 0.5 of 'parts' 40.0%",
         ),
         ({"": {"kappa": 0.7, "other": 0.1}}, "Kappa 70.0%"),
-        ({"": {"accuracy": None}}, "Not measured: no labeled image could be held out yet"),
-        ({"": {"map50": math.nan}}, "Not measured: no labeled image could be held out yet"),
+        ({"": {"accuracy": None}}, "Not measured: too few labels to hold some out"),
+        ({"": {"map50": math.nan}}, "Not measured: too few labels to hold some out"),
     ],
 )
 def test_a_version_is_summed_up_by_its_main_figures(metrics, expected):

@@ -28,7 +28,10 @@ def test_an_audit_that_ended_asks_for_nothing_more_than_to_confirm_the_rest():
     assert next_step(report).action == "Review them"
 
 
-@pytest.mark.parametrize("report", [{}, {"predicted": "many"}, {"deleted": 3}])
+@pytest.mark.parametrize(
+    "report",
+    [{}, {"predicted": "many"}, {"deleted": 3}, {"version": "al-0001-aaaa", "certificate": {}}],
+)
 def test_other_reports_ask_for_nothing(report):
     assert next_step(report) is None
 

@@ -7,6 +7,7 @@ const PER_SCREEN = 24;
 const KEPT = 10;
 const SVG = "http://www.w3.org/2000/svg";
 const noun = root?.dataset.noun ?? "image";
+const Noun = `${noun[0].toUpperCase()}${noun.slice(1)}`;
 const percent = (share) => `${Math.round(100 * share)} %`;
 
 const labels = root ? JSON.parse(one("#review-labels").textContent) : [];
@@ -118,7 +119,7 @@ function paint(image) {
   button.dataset.verdict = verdict;
   button.dataset.task = image.task;
   button.setAttribute("aria-pressed", String(verdict === "wrong"));
-  button.setAttribute("aria-label", `${image.text ?? `Image ${image.task}`}: ${words(image)}, ${sureness(image)}${SPOKEN[verdict]}`);
+  button.setAttribute("aria-label", `${image.text ?? `${Noun} ${image.task}`}: ${words(image)}, ${sureness(image)}${SPOKEN[verdict]}`);
   const swatch = square(labelsOf(image, 0)?.[0]);
   button.querySelector(".named").replaceChildren(swatch, words(image));
   button.querySelector(".score").textContent = SEEN[verdict] ?? sureness(image);
@@ -173,7 +174,7 @@ function relabel(image, number) {
   image.verdict = Object.keys(image.changes).length ? "relabeled" : "confirmed";
   paint(image);
   refresh();
-  say(`Image ${image.task}: ${words(image)}`);
+  say(`${Noun} ${image.task}: ${words(image)}`);
 }
 
 function chooseBox(image) {

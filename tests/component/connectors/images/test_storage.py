@@ -145,7 +145,7 @@ def test_a_web_server_that_judges_who_asks_is_told_so(
     with pytest.raises(FetchFailed) as failed:
         fetch(storage_of(elsewhere), elsewhere.url("/1.jpg"), tmp_path / "image")
     assert words in failed.value.hint
-    assert "fetches the images" in elsewhere.asked[0][1]["User-Agent"]
+    assert "fetches the files" in elsewhere.asked[0][1]["User-Agent"]
 
 
 def test_a_file_that_is_left_to_a_proxy_says_which_settings_to_change(

@@ -104,7 +104,7 @@ def test_the_dialog_says_how_far_a_running_job_is(action, project, backend):
     backend.jobs.jobs[job.id] = replace(job, state=JobState.RUNNING, step="embed", progress=0.42)
     for form in (action.start_form, action.status_form, action.stop_form):
         assert sentences_of(form(None, project))[0] == (
-            "A job is running: embedding the images, 42% done."
+            "A job is running: embedding the data, 42% done."
         )
 
 

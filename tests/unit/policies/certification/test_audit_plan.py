@@ -20,8 +20,8 @@ def test_a_good_model_gets_an_audit_that_pays(terms):
     assert found.pays
     assert found.sample <= found.region / 3
     assert found.accepted <= found.region - found.sample
-    assert f"Label these {found.sample} random images" in found.sentence
-    assert f"about {found.accepted:,} others will be accepted" in found.sentence
+    assert f"Label these {found.sample} random images" in found.sentence()
+    assert f"about {found.accepted:,} others will be accepted" in found.sentence()
 
 
 def test_the_whole_data_set_may_hold_more_mistakes_than_the_accepted_part():
@@ -41,7 +41,7 @@ def test_a_model_that_guesses_gets_no_audit(terms):
     found = plan(np.full(400, 0.5), 100, terms, RISK, 25 if terms is DATASET else 0)
     if terms is ACCEPTED:
         assert found.net <= 0
-        assert "No audit pays here" in found.sentence
+        assert "No audit pays here" in found.sentence()
     assert not found.pays or found.accepted <= 25
 
 
@@ -49,8 +49,8 @@ def test_a_weak_model_on_many_images_needs_more_labels_first():
     found = plan(np.linspace(0.03, 0.2, 20_000), 100, ACCEPTED, RISK, 0)
     assert found.more_labels > 0
     assert not found.pays
-    assert f"Label about {found.more_labels:,} more images first" in found.sentence
-    assert found.sentence.endswith(f"with an audit of {found.sample}.")
+    assert f"Label about {found.more_labels:,} more images first" in found.sentence()
+    assert found.sentence().endswith(f"with an audit of {found.sample}.")
 
 
 def test_labels_that_a_finished_data_set_needs_anyway_come_before_its_audit():
@@ -58,7 +58,7 @@ def test_labels_that_a_finished_data_set_needs_anyway_come_before_its_audit():
     found = plan(np.linspace(0.0, 0.5, 1200), 300, DATASET, RISK, 75)
     # then labeling on is advised although those labels are more than the images gained
     assert found.more_labels > found.accepted - found.now > 0
-    assert f"; now about {found.now:,}. A finished data set needs those labels" in found.sentence
+    assert f"; now about {found.now:,}. A finished data set needs those labels" in found.sentence()
 
 
 def test_a_version_that_gains_little_by_more_labels_is_audited_now():
@@ -70,7 +70,7 @@ def test_a_version_that_gains_little_by_more_labels_is_audited_now():
 def test_a_handful_of_images_is_labeled_by_hand(images):
     found = plan(np.full(images, 0.01), 50, DATASET, RISK, 3)
     assert not found.pays
-    assert "by hand" in found.sentence
+    assert "by hand" in found.sentence()
 
 
 def test_a_used_up_budget_draws_nothing():
@@ -83,9 +83,9 @@ def test_the_order_of_the_images_does_not_matter():
 
 
 def test_the_sentence_says_which_way_is_faster_in_minutes():
-    assert "about 8 minutes" in AuditPlan(900, 120, 680, 20).sentence
-    assert "confirming by hand is faster" in AuditPlan(900, 120, 680, 20).sentence
-    assert "the audit is faster" in AuditPlan(9000, 120, 6800, 200).sentence
+    assert "about 8 minutes" in AuditPlan(900, 120, 680, 20).sentence()
+    assert "confirming by hand is faster" in AuditPlan(900, 120, 680, 20).sentence()
+    assert "the audit is faster" in AuditPlan(9000, 120, 6800, 200).sentence()
 
 
 def test_the_yield_is_about_what_the_audit_brings():
