@@ -64,14 +64,15 @@ check: install ## lint, formatting, types, import contracts, layout, documentati
 docs: install ## the documentation as a site, in .cache/site
 	$(MKDOCS) build --strict
 
-# Two files of tests at a time: most wait for other programs. Coverage is measured where no services
-# run: with many threads, Python 3.11 may fail to install the tracer in one of them.
-PARALLEL := --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+# Several files of tests at a time. Those with services wait for each other's answers, and for faults
+# to pass, so three of them keep two processors busy. Coverage is measured where no services run:
+# with many threads, Python 3.11 may fail to install the tracer in one of them.
+PARALLEL := --dist=loadfile --no-loadscope-reorder --numprocesses
 test: check label-studio label-studio-ml ## all checks and all tests, with coverage
-	$(PYTEST) $(PARALLEL) --cov --cov-report= tests/component tests/contract tests/unit
+	$(PYTEST) $(PARALLEL)=2 --cov --cov-report= tests/component tests/contract tests/unit
 	$(BIN)/coverage report --skip-covered --fail-under=88
 	$(BIN)/coverage report --include='backend/domain/*,backend/policies/*' --fail-under=100
-	$(PYTEST) $(PARALLEL) tests/e2e tests/faults tests/integration
+	$(PYTEST) $(PARALLEL)=3 tests/e2e tests/faults tests/integration
 
 unit: install ## pure tests: no process, no socket, no torch
 	$(PYTEST) tests/unit --hypothesis-profile=quick --numprocesses=2

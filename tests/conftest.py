@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 import redis
@@ -13,6 +13,9 @@ from backend.domain.errors import AutolabelError
 from backend.processes.embedded_redis import EmbeddedRedis
 from tests import chromium
 
+if TYPE_CHECKING:
+    from backend.processes.label_studio_server import LabelStudioProcess
+
 with suppress(ModuleNotFoundError):  # the environment of label-studio-ml has no hypothesis
     from hypothesis import HealthCheck, settings
 
@@ -20,6 +23,31 @@ with suppress(ModuleNotFoundError):  # the environment of label-studio-ml has no
     settings.register_profile("thorough", **patient)
     settings.register_profile("quick", **patient, max_examples=20)
     settings.load_profile("thorough")  # `make unit` passes --hypothesis-profile=quick
+
+LONGEST = (
+    "faults/test_faults.py",
+    "e2e/test_databases.py",
+    "e2e/test_main_job.py",
+    "e2e/test_data_manager_action.py",
+    "e2e/test_commands.py",
+    "e2e/test_doctor.py",
+    "e2e/test_trust.py",
+    "e2e/test_boxes.py",
+    "e2e/test_real_projects.py",
+    "e2e/test_tutorial.py",
+    "e2e/test_trouble.py",
+    "e2e/test_groups_and_picks.py",
+    "contract/test_detector_families.py",
+    "contract/test_ultralytics_at_home.py",
+    "contract/test_label_studio_ml_adapter.py",
+)
+"""Files that take longest. They start first: the last one to end leaves processors idle."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the longest files first, and the others in their order."""
+    places = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(LONGEST)))
 
 
 def missing(service: str) -> NoReturn:
@@ -59,3 +87,21 @@ def redis_url(redis_server: str) -> str:
 def no_redis(tmp_path: Path) -> str:
     """The URL of a Redis that does not answer."""
     return f"unix://{tmp_path}/nobody.sock"
+
+
+@pytest.fixture(scope="session")
+def label_studio(
+    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Iterator["LabelStudioProcess"]:
+    """One Label Studio for the whole run; tests keep apart by making projects of their own.
+
+    It has our Data Manager action.
+    """
+    from tests.e2e.label_studio import binary, new_data_dir, running
+    from tests.e2e.label_studio_copy import with_action
+
+    templates = pytestconfig.cache.mkdir("label-studio")
+    data_dir = new_data_dir(tmp_path_factory.mktemp("e2e"), templates)
+    command = with_action(binary(), tmp_path_factory.mktemp("label-studio") / "copy")
+    with running(data_dir, command) as process:
+        yield process

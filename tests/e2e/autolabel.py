@@ -16,6 +16,7 @@ from backend.processes.label_studio_server import LabelStudioProcess, free_port
 from backend.processes.supervisor import Supervisor
 from backend.settings import Settings, environment
 from tests import plain_http
+from tests.e2e.command_server import WIDTH, command_server
 from tests.exported_backbone import shared
 from tests.integration.polling import eventually
 
@@ -83,14 +84,8 @@ class Autolabel:
 
     def run(self, *arguments: object, **changes: str) -> subprocess.CompletedProcess[str]:
         """One command in a process of its own, with some settings changed."""
-        return subprocess.run(
-            [sys.executable, "-m", "backend.cli", *map(str, arguments)],
-            env={**os.environ, **environment(self.settings), **changes, "COLUMNS": "200"},
-            capture_output=True,
-            text=True,
-            timeout=self._patience,
-            check=False,
-        )
+        variables = {**os.environ, **environment(self.settings), **changes, **WIDTH}
+        return command_server().run([*map(str, arguments)], variables, self._patience)
 
     def json(self, *arguments: object, status: int = 0, **changes: str) -> Any:
         """What a command prints with `--json`."""

@@ -7,30 +7,13 @@ from backend.processes.label_studio_server import LabelStudioProcess
 from connectors.label_studio.client import LabelStudioClient
 from tests.e2e.autolabel import Autolabel, settings_for
 from tests.e2e.digits import LABELS, annotate, new_project
-from tests.e2e.label_studio import binary, new_data_dir, running
 from tests.e2e.label_studio_api import delete_project
-from tests.e2e.label_studio_copy import with_action
 from tests.e2e.rounds import Round, newest_job, shown, start_training, wall_made
 
 CHOICES = """<View>
   <Image name="image" value="$image"/>
   <Choices name="kind" toName="image"><Choice value="cat"/><Choice value="dog"/></Choices>
 </View>"""
-
-
-@pytest.fixture(scope="session")
-def label_studio(
-    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
-) -> Iterator[LabelStudioProcess]:
-    """One Label Studio for the whole run; tests keep apart by making projects of their own.
-
-    It has our Data Manager action.
-    """
-    templates = pytestconfig.cache.mkdir("label-studio")
-    data_dir = new_data_dir(tmp_path_factory.mktemp("e2e"), templates)
-    command = with_action(binary(), tmp_path_factory.mktemp("label-studio") / "copy")
-    with running(data_dir, command) as process:
-        yield process
 
 
 @pytest.fixture

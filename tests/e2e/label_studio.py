@@ -18,6 +18,8 @@ PASSWORD = "secret123"
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
 
 REPOSITORY = Path(__file__).parents[2]
+NO_SYNC = {"PYTHONPATH": str(Path(__file__).parent / "label_studio_site")}
+"""For Label Studio's environment: its SQLite does not wait for the disk."""
 
 
 def binary() -> Path:
@@ -44,7 +46,7 @@ def running(
         username=USERNAME,
         password=PASSWORD,
         token=TOKEN,
-        environment=environment,
+        environment={**NO_SYNC, **environment},
     )
     process.start()
     try:

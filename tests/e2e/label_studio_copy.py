@@ -7,7 +7,7 @@ from pathlib import Path
 from backend.processes import action_install
 
 SCRIPT = """#!/bin/sh
-PYTHONPATH={site} exec {command} "$@"
+PYTHONPATH={site}:$PYTHONPATH exec {command} "$@"
 """
 
 

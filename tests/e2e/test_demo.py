@@ -11,12 +11,12 @@ import pytest
 
 from backend.processes.label_studio_server import free_port
 from tests.e2e.digits import write_images
-from tests.e2e.label_studio import binary, new_data_dir
+from tests.e2e.label_studio import NO_SYNC, binary, new_data_dir
 from tests.exported_backbone import shared
 
 ON_A_READY_DATABASE = """#!/bin/sh
 cp -R {template}/. "$LABEL_STUDIO_BASE_DATA_DIR"
-exec {label_studio} "$@"
+PYTHONPATH={site} exec {label_studio} "$@"
 """
 
 
@@ -25,7 +25,9 @@ def label_studio(tmp_path: Path, pytestconfig: pytest.Config) -> Path:
     """A `label-studio` that need not set up its database, which takes a minute."""
     template = new_data_dir(tmp_path, pytestconfig.cache.mkdir("label-studio"))
     command = tmp_path / "label-studio.sh"
-    command.write_text(ON_A_READY_DATABASE.format(template=template, label_studio=binary()))
+    site = NO_SYNC["PYTHONPATH"]
+    script = ON_A_READY_DATABASE.format(template=template, site=site, label_studio=binary())
+    command.write_text(script)
     command.chmod(0o755)
     return command
 

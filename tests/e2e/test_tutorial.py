@@ -12,7 +12,7 @@ from backend.processes.label_studio_server import free_port
 from connectors.label_studio.calls import Calls
 from connectors.label_studio.client import LabelStudioClient
 from tests.e2e.digits import write_images
-from tests.e2e.label_studio import REPOSITORY, TOKEN, binary, new_data_dir
+from tests.e2e.label_studio import NO_SYNC, REPOSITORY, TOKEN, binary, new_data_dir
 from tests.e2e.reader import Terminal, commands_of, fresh_environment, sections
 from tests.e2e.rounds import shown
 from tests.exported_backbone import shared
@@ -67,9 +67,10 @@ def desk(tmp_path: Path, pytestconfig: pytest.Config) -> Terminal:
     database that is set up. Both servers are on free ports.
     """
     home, studio, ours = tmp_path / "home", free_port(), free_port()
+    site = NO_SYNC["PYTHONPATH"]
     commands = {
         "pip": f'echo "$*" >> {home}/pip.log',
-        "label-studio": f'exec {binary()} "$@" --no-browser --port {studio}',
+        "label-studio": f'PYTHONPATH={site} exec {binary()} "$@" --no-browser --port {studio}',
     }
     environment = fresh_environment(
         home,

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.conftest import label_studio  # noqa: F401 - the fixture, also used here
 from tests.faults.site import Site
 
 OUTCOME = "outcome"
@@ -18,7 +17,7 @@ def wants_all() -> bool:
 
 
 @pytest.fixture(scope="session")
-def site(label_studio, tmp_path_factory) -> Iterator[Site]:  # noqa: F811
+def site(label_studio, tmp_path_factory) -> Iterator[Site]:
     with Site(label_studio, tmp_path_factory.mktemp("faults")).running() as site:
         yield site
 
