@@ -20,11 +20,12 @@ from tests.fakes.world import CHOICE, World
 
 PROJECT = ProjectId(1)
 FIRST = AuditId(1)
+IMAGES = 900
 
 
 @pytest.fixture
 def world(tmp_path):
-    return World(tmp_path, images=1500)
+    return World(tmp_path, images=IMAGES)
 
 
 def sample_of(world):
@@ -85,15 +86,15 @@ def test_a_job_that_may_accept_draws_an_audit_and_says_price_and_yield(world):
     assert report["accepted"] == 0
     assert f"Label these {len(sample)} random images (tab 'Audit'), and about" in report["reason"]
     assert "others will be accepted" in report["verdict"]
-    assert set(sample) <= set(range(13, 1501))
+    assert set(sample) <= set(range(13, IMAGES + 1))
 
 
 def test_audit_images_have_no_prediction_before_people_labeled_them(world):
     world.run()
-    assert len(world.label_studio.predictions) == 1488
+    assert len(world.label_studio.predictions) == IMAGES - 12
     sample = set(drawn(world))
     predicted = {task for task, _ in world.label_studio.predictions}
-    assert predicted == set(range(13, 1501)) - sample
+    assert predicted == set(range(13, IMAGES + 1)) - sample
     # nor does a later job give them one
     world.run()
     assert sample.isdisjoint(task for task, _ in world.label_studio.predictions)
@@ -125,7 +126,7 @@ def test_a_labeled_audit_accepts_what_was_frozen_and_its_certificate_holds(world
     ledger = world.ledgers.load(PROJECT)
     assert (ledger.open_audit, sample_of(world)) == (None, ())
     assert ledger.risk.spent == pytest.approx(0.75 * 0.05)
-    assert ledger.risk.allowed == file.certificate.allowed == 75
+    assert ledger.risk.allowed == file.certificate.allowed == 0.05 * IMAGES
     assert audited(world).reason == NONE_OPEN
 
 
@@ -335,7 +336,7 @@ def test_labels_stated_to_be_random_make_an_audit_at_once(world):
     report = stated(world)
     file = world.audits.certificate(PROJECT, JobId("job-1"))
     assert problems(file) == ()
-    assert report["accepted"] == len(file.accepted) > 500
+    assert report["accepted"] == len(file.accepted) > 400
     assert "as was stated" in report["certificate"]["sentence"]
     # and no model learned from its sample
     learned = world.family.training_sets[-1]
@@ -387,7 +388,7 @@ def test_too_few_labels_are_refused_though_they_are_stated_to_be_random(world):
 def test_images_that_somebody_had_begun_to_annotate_are_in_no_region(world):
     # given drafts on every second image, begun while a prediction was on the screen
     world.run()
-    world.label_studio.drafts = {TaskId(task) for task in range(13, 1501, 2)}
+    world.label_studio.drafts = {TaskId(task) for task in range(13, IMAGES + 1, 2)}
     drawn(world)
     region = {one.task for one in world.audits.load(PROJECT, FIRST).region}
     assert region
