@@ -31,6 +31,9 @@ REVIEW_NAME = re.compile(r"reviewed-[0-9a-f]{8}")
 MARKER_PREFIXES = ("group-", "list-")
 """With these begin the model versions of predictions that are no answers."""
 
+RECOUNT = VersionName("list-000000-0001-00")
+"""Name of a marker that no tab uses, so that a cleanup deletes it if it is left."""
+
 _LONGEST = 255
 """Bytes that a file name may have; percent-encoded, a Chinese character takes nine."""
 

@@ -14,7 +14,7 @@ from backend.domain.projects import BackendLink, Project, ProjectActivity
 from backend.domain.schema import LabelSchema
 from backend.domain.tab_titles import WALL, ListOrder, wall_title
 from backend.domain.task_lists import ListDraft, TaskList
-from backend.domain.version_names import MARKER_PREFIXES, is_answer_of_ours
+from backend.domain.version_names import MARKER_PREFIXES, RECOUNT, is_answer_of_ours
 from backend.label_studio import codec
 from backend.label_studio.errors import errors_translated
 from backend.label_studio.groups import TaskGroups
@@ -54,6 +54,7 @@ class LabelStudioGateway:
 
     def labeled(self, project: ProjectId, schema: LabelSchema) -> Iterator[LabeledImage]:
         with errors_translated():
+            self._client.recount(project, RECOUNT)
             for task in self._blind_where_marked(project, self._client.tasks.labeled(project)):
                 image = codec.labeled_image(task, schema)
                 if image:

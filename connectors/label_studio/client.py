@@ -18,6 +18,7 @@ from connectors.label_studio.prediction_acceptance import PredictionAcceptance
 from connectors.label_studio.prediction_import import PredictionImport
 from connectors.label_studio.predictions import Predictions
 from connectors.label_studio.projects import Projects
+from connectors.label_studio.recount import Recount
 from connectors.label_studio.registration import Registration
 from connectors.label_studio.results import Results
 from connectors.label_studio.send_once import SendOnce
@@ -58,6 +59,7 @@ class LabelStudioClient:
         self.prediction_import = PredictionImport(self._calls, self.tasks, self.projects, send_once)
         self.results = Results(self._calls, self.tasks)
         self.markers = Markers(self._calls, self.tasks, self.projects, self.prediction_import)
+        self.recount = Recount(self._calls, self.tasks, self.prediction_import, send_once)
         self.tabs = Tabs(self._calls)
         self.storages = Storages(self._calls)
         self.registration = Registration(self._calls)

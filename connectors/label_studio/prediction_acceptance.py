@@ -4,9 +4,10 @@ An annotation is ours if the owner of the token made it from a prediction of the
 nobody has submitted or changed it since. Label Studio's bulk deletion is not used: it removes
 whatever a task has when it runs, which may be minutes after it was requested.
 
-Label Studio creates the annotations first and counts them on their tasks last. A call that fails in
-between, as on a locked SQLite, leaves tasks that have an annotation and are listed as unlabeled.
-Such annotations are deleted, which counts again, and made anew.
+Label Studio creates the annotations first and counts them on their tasks last. Where SQLite is
+locked in between, it runs the whole call again, which finds nothing left to accept and reports
+success. The tasks then have an annotation and are listed as unlabeled. Such annotations are
+deleted, which counts again, and made anew.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -31,6 +32,10 @@ _FIELDS = (
     "predictions",
     "model_version",
 )
+
+_ATTEMPTS = 3
+_COUNTED_AFTER, _BETWEEN_COUNTS = 12.0, 2.0
+"""Seconds after which an annotation is taken to be forgotten by the counts, and between looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +72,16 @@ class PredictionAcceptance:
         free = [row["id"] for row in rows if _is_waiting(row, version)]
         if not free:
             return {}
-
-        def send(left: Sequence[int]) -> None:
-            if left is not free:
-                self._keep_one(self._rows(project, left), version)
-            self._calls.action(project, "predictions_to_annotations", left, model_version=version)
-
-        self._send_once(
-            free,
-            send,
-            lambda sent: [row["id"] for row in self._rows(project, sent) if not _is_done(row)],
-        )
-        rows = self._rows(project, free)
-        _require_parents(rows)
-        return self._keep_one(rows, version)
+        kept, left = dict[int, int](), free
+        for _ in range(_ATTEMPTS):
+            self._create(project, version, left)
+            rows = self._when_counted(project, left)
+            _require_parents(rows)
+            kept |= self._keep_one(rows, version)
+            left = [row["id"] for row in rows if not _is_counted(row)]
+            if not left:
+                break
+        return kept
 
     def find(self, project: int, version: str, tasks: Collection[int]) -> dict[int, int]:
         """Find what an `accept` that broke off made of these tasks: annotation ids by task.
@@ -119,6 +120,26 @@ class PredictionAcceptance:
         for task in sorted(deleted):
             self._delete(annotations[task])
         return Deletion(frozenset(deleted), frozenset(changed), frozenset(drafted))
+
+    def _create(self, project: int, version: str, tasks: Sequence[int]) -> None:
+        self._send_once(
+            tasks,
+            lambda left: self._calls.action(
+                project, "predictions_to_annotations", left, model_version=version
+            ),
+            lambda sent: [row["id"] for row in self._rows(project, sent) if not row["annotations"]],
+        )
+
+    def _when_counted(self, project: int, tasks: Collection[int]) -> list[JsonObject]:
+        """Return the rows of these tasks once their annotations are counted, or late.
+
+        With a Redis, Label Studio counts in the background.
+        """
+        waited, rows = 0.0, self._rows(project, tasks)
+        while waited < _COUNTED_AFTER and not all(map(_is_counted, rows)):
+            self._send_once.pause(_BETWEEN_COUNTS)
+            waited, rows = waited + _BETWEEN_COUNTS, self._rows(project, tasks)
+        return rows
 
     def _keep_one(self, rows: Sequence[JsonObject], version: str) -> dict[int, int]:
         """Keep one annotation of ours a task, and none where somebody else has one.
@@ -184,10 +205,6 @@ def _is_waiting(row: JsonObject, version: str) -> bool:
 def _is_settled(row: JsonObject, version: str) -> bool:
     """Whether no call that accepts this task can still be running."""
     return not _is_waiting(row, version) and _is_counted(row)
-
-
-def _is_done(row: JsonObject) -> bool:
-    return bool(row["annotations"]) and _is_counted(row)
 
 
 def _is_counted(row: JsonObject) -> bool:

@@ -1,9 +1,11 @@
+import sqlite3
 from datetime import datetime
 
 import httpx
 import pytest
 from PIL import Image
 
+from backend.domain.version_names import RECOUNT
 from connectors.errors import Denied, ResourceNotFound, Unreachable
 from connectors.label_studio.client import LabelStudioClient
 from tests.e2e.label_studio_api import delete_project, delete_tasks, import_tasks
@@ -181,3 +183,23 @@ def test_an_address_where_nobody_listens_is_unreachable_and_names_it():
         pytest.raises(Unreachable, match=r"127\.0\.0\.1:9"),
     ):
         nobody.whoami()
+
+
+def test_an_annotation_that_label_studio_does_not_count_is_found_and_counted(
+    client, project, label_studio
+):
+    """As after an import that recounted the task while somebody submitted it."""
+    first, second, third = import_tasks(client, project, images(3))
+    for task in (first, second):
+        client.annotations.create(task, CAT)
+    assert client.recount(project, RECOUNT) == 0
+    with sqlite3.connect(label_studio.data_dir / "label_studio.sqlite3") as database:
+        database.execute("UPDATE task SET total_annotations = 0 WHERE id = ?", (second,))
+    database.close()
+    assert [one["id"] for one in client.tasks.unlabeled(project)] == [second, third]
+
+    assert client.recount(project, RECOUNT) == 1
+
+    assert [one["id"] for one in client.tasks.unlabeled(project)] == [third]
+    assert [one["id"] for one in client.tasks.labeled(project)] == [first, second]
+    assert client.predictions.versions(project) == {}

@@ -2,7 +2,9 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any
 
 from connectors.label_studio.calls import batches
@@ -38,6 +40,9 @@ class FakePredictionStore:
     def __call__(self, asked: Asked) -> Reply:
         if asked.path.endswith("/import/predictions"):
             return self._import(asked)
+        if asked.path.endswith("/model-versions/"):
+            counts = Counter(chain.from_iterable(self.versions.values()))
+            return Reply(body={version: counts[version] for version in counts if version != GONE})
         if asked.path == "/api/tasks":
             self.on_list()
             return self._tasks(json.loads(asked.query["query"]))

@@ -1,5 +1,7 @@
 """Markers are stored in the faster of two ways; tests/e2e has the real Label Studio."""
 
+from collections import Counter
+
 import pytest
 
 from connectors.label_studio.client import LabelStudioClient
@@ -18,6 +20,8 @@ class Store:
     def __call__(self, asked: Asked) -> Reply:
         if asked.method == "GET" and asked.path == "/api/projects/1/":
             return Reply(body={"task_number": self.tasks})
+        if asked.path == "/api/projects/1/model-versions/":
+            return Reply(body=Counter(self.kept.values()))
         if asked.path == "/api/tasks":
             there = (task for task in range(1, self.tasks + 1) if task not in self.deleted)
             rows = [

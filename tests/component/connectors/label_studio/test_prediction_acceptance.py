@@ -116,21 +116,36 @@ def test_one_annotation_a_task_is_left_where_the_first_call_ended_after_its_repe
     assert len(store.actions) == 2
 
 
-def test_annotations_that_label_studio_did_not_count_are_made_anew(acceptance, store):
+@pytest.mark.parametrize("reply", [None, Reply(500)])
+def test_annotations_that_label_studio_did_not_count_are_made_anew(acceptance, store, reply):
     """As when its database was locked between the two: the tasks would be listed as unlabeled."""
 
     def create_and_fail_to_count(run):
         run()
         store.uncounted |= {2, 4}
-        return Reply(500)
+        return reply or Reply()
 
     store.on_action = once(create_and_fail_to_count)
 
     made = acceptance.accept(1, VERSION, TASKS)
 
     assert machine(store) == {task: [one] for task, one in made.items()}
+    assert set(made) == set(TASKS)
     assert not store.uncounted
     assert len(store.actions) == 2
+
+
+def test_annotations_that_are_never_counted_are_not_kept(acceptance, store):
+    def create_and_fail_to_count(run):
+        run()
+        store.uncounted |= {2}
+        return Reply()
+
+    store.on_action = create_and_fail_to_count
+
+    assert set(acceptance.accept(1, VERSION, TASKS)) == set(TASKS) - {2}
+
+    assert store.annotations[2] == []
 
 
 def test_annotations_that_are_counted_a_little_later_are_waited_for(acceptance, store, clock):

@@ -85,6 +85,20 @@ def test_an_import_whose_answer_was_lost_is_not_stored_twice(client, store, repl
     assert_each_task_has_one(store)
 
 
+def test_an_import_that_label_studio_ran_twice_by_itself_leaves_no_doubles(client, store):
+    """As it does where its database was locked while it counted; it answers with success."""
+
+    def run_again(_):
+        store.store(predictions())
+
+    store.after = run_again
+
+    assert client.prediction_import.store(1, predictions()) == Imported(6)
+
+    assert store.imports == 1
+    assert_each_task_has_one(store)
+
+
 def test_the_import_of_a_process_that_died_is_waited_for(client, store, clock):
     def arrives():
         if clock.now >= 10 and not any(store.versions.values()):

@@ -1,0 +1,72 @@
+"""Find annotations that Label Studio does not count, and make it count anew.
+
+After a bulk import Label Studio recounts the annotations of all tasks: it reads a thousand tasks,
+then writes their numbers. What somebody submits in between is overwritten with the number before.
+A bulk action on a locked SQLite may not count at all. Such tasks have an annotation and are listed
+as unlabeled, until the next import.
+"""
+
+import logging
+
+from connectors.label_studio.calls import Calls, JsonObject
+from connectors.label_studio.filters import where
+from connectors.label_studio.prediction_import import PredictionImport
+from connectors.label_studio.send_once import SendOnce
+from connectors.label_studio.tasks import UNTOUCHED, Tasks
+
+log = logging.getLogger(__name__)
+
+_SETTLED_AFTER = 3.0
+"""Seconds after which a submission that is being stored has been counted."""
+
+_ANNOTATED = where("annotators", "empty", "False")
+
+
+class Recount:
+    """Repairs the counts of a project."""
+
+    def __init__(
+        self,
+        calls: Calls,
+        tasks: Tasks,
+        prediction_import: PredictionImport,
+        send_once: SendOnce,
+    ) -> None:
+        self._calls = calls
+        self._tasks = tasks
+        self._import = prediction_import
+        self._send_once = send_once
+
+    def __call__(self, project: int, version: str) -> int:
+        """Let all tasks be counted if one is wrong; returns how many were.
+
+        Imports an empty prediction of `version`, which makes Label Studio count, and deletes it.
+        """
+        if not self._uncounted(project):
+            return 0
+        self._send_once.pause(_SETTLED_AFTER)
+        if uncounted := self._uncounted(project):
+            log.warning(
+                "project %s: %s annotated tasks were listed as unlabeled", project, len(uncounted)
+            )
+            task = min(uncounted)
+            marker: JsonObject = {
+                "task": task,
+                "model_version": version,
+                "score": None,
+                "result": [],
+            }
+            self._import.store(project, [marker])
+            self._remove(project, task, version)
+        return len(uncounted)
+
+    def _uncounted(self, project: int) -> set[int]:
+        rows = self._tasks.matching(project, [*UNTOUCHED, _ANNOTATED], ("id",))
+        return {row["id"] for row in rows}
+
+    def _remove(self, project: int, task: int, version: str) -> None:
+        fields = ("id", "predictions", "model_version")
+        for row in self._tasks.among(project, [task], fields, "all"):
+            for one in row["predictions"]:
+                if one["model_version"] == version:
+                    self._calls.delete(f"/api/predictions/{one['id']}/")

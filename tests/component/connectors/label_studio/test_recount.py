@@ -1,0 +1,68 @@
+"""Counting anew what Label Studio has lost count of; tests/e2e has the real one."""
+
+import json
+
+import pytest
+
+from connectors.label_studio.client import LabelStudioClient
+from tests.fakes.clock import FakeClock
+from tests.fakes.http_server import Asked, FakeHttpServer, Reply
+
+VERSION = "list-000000-0001-00"
+
+
+class Store:
+    """A project with tasks that have an annotation and are counted as unlabeled."""
+
+    def __init__(self, uncounted: set[int]) -> None:
+        self.uncounted = uncounted
+        self.markers: dict[int, int] = {}
+        self.imports = 0
+
+    def __call__(self, asked: Asked) -> Reply:
+        if asked.path == "/api/projects/1/model-versions/":
+            return Reply(body={VERSION: len(self.markers)} if self.markers else {})
+        if asked.path == "/api/projects/1/import/predictions":
+            self.imports += 1
+            self.markers |= {one["task"]: 900 for one in asked.json}
+            self.uncounted.clear()
+            return Reply(201, {"created": len(asked.json)})
+        if asked.method == "DELETE":
+            self.markers.clear()
+            return Reply(204)
+        filters = json.loads(asked.query["query"])["filters"]["items"]
+        named = {one["filter"].rpartition(":")[2]: one["value"] for one in filters}
+        if "annotators" in named:
+            rows = [{"id": task} for task in sorted(self.uncounted) if task > named["id"]]
+        else:
+            markers = [{"id": one, "model_version": VERSION} for one in self.markers.values()]
+            rows = [{"id": task, "predictions": markers} for task in self.markers]
+        return Reply(body={"tasks": rows, "total": len(rows)})
+
+
+@pytest.fixture
+def clock():
+    return FakeClock()
+
+
+def recounted(store: Store, pause) -> int:
+    with FakeHttpServer(store) as server:
+        return LabelStudioClient(server.url, "f" * 40, pause=pause).recount(1, VERSION)
+
+
+def test_a_project_whose_counts_are_right_costs_one_request(clock):
+    store = Store(set())
+    assert recounted(store, clock.pause) == 0
+    assert (store.imports, clock.now) == (0, 0)
+
+
+def test_uncounted_annotations_are_counted_by_one_import_that_leaves_nothing(clock):
+    store = Store({4, 7})
+    assert recounted(store, clock.pause) == 2
+    assert (store.imports, store.markers) == (1, {})
+
+
+def test_what_is_being_submitted_is_counted_by_label_studio_itself(clock):
+    store = Store({4})
+    assert recounted(store, lambda seconds: store.uncounted.clear()) == 0
+    assert store.imports == 0
