@@ -91,11 +91,13 @@ class _TeacherStudent:
     """One teacher for each fold and one for all, over the labeled images and then the pool.
 
     `heads` and `odds` (n + m, K) hold one entry a fold and one without a fold left out: the
-    calibrated logits of the head, and the log odds of the labels propagated over the graph.
+    calibrated logits of the head, and the log odds of the labels propagated over the graph. All
+    students are fitted in the `space` of all images, since its axes take seconds to compute.
     """
 
     validated: CrossValidated
     images: Floats
+    space: Space
     targets: Targets
     heads: tuple[Floats, ...]
     odds: tuple[Floats, ...]
@@ -111,16 +113,16 @@ class _TeacherStudent:
     ) -> "_TeacherStudent":
         images = np.concatenate([features, pool])
         graph = neighbour_graph(images, NEIGHBOURS, throttled)
-        space, truth = Space.of(features), targets.astype(np.float32)
+        labeled, truth = Space.of(features), targets.astype(np.float32)
         heads: list[Floats] = []
         odds: list[Floats] = []
         for rows in _trainings(validated):
-            head = space.back(
-                fit_known(space.rows[rows], truth[rows], validated.link, validated.c, throttled)
+            head = labeled.back(
+                fit_known(labeled.rows[rows], truth[rows], validated.link, validated.c, throttled)
             )
             heads.append(validated.calibration(head.logits(images)))
             odds.append(_odds(graph, targets, rows, len(images), validated.link))
-        return cls(validated, images, targets, tuple(heads), tuple(odds))
+        return cls(validated, images, Space.of(images), targets, tuple(heads), tuple(odds))
 
     def best_blend(self) -> tuple[float, float]:
         """Return the graph weight of the least out-of-fold log loss, and that loss."""
@@ -159,9 +161,9 @@ class _TeacherStudent:
         targets = np.concatenate([self.targets[rows].astype(np.float32), soft[sure]])
         importance = np.ones(len(targets), dtype=np.float32)
         importance[len(rows) :] = min(1.0, len(rows) / len(sure))
-        space = Space.of(self.images[np.concatenate([rows, len(self.targets) + sure])])
-        return space.back(
-            fit_known(space.rows, targets, self.validated.link, c, throttled, None, importance)
+        study = self.space.rows[np.concatenate([rows, len(self.targets) + sure])]
+        return self.space.back(
+            fit_known(study, targets, self.validated.link, c, throttled, None, importance)
         )
 
     def _left_out(self, logits: Sequence[Floats]) -> Floats:

@@ -41,6 +41,18 @@ def test_coordinates_of_few_images_keep_all_inner_products():
     assert np.allclose(space.rows @ space.rows.T, centred @ centred.T, atol=1e-4)
 
 
+@pytest.mark.parametrize("link", [SOFTMAX, SIGMOID])
+def test_some_images_teach_the_same_in_the_coordinates_of_all(link):
+    features, truth = clusters(images=60, width=80)
+    some, targets = np.arange(0, 60, 2), one_hot(truth, 3)[::2]
+
+    alone = head_of(features[some], targets, link, 10.0)
+    space = Space.of(features)
+    among = space.back(logistic.fit(space.rows[some], targets, link, 10.0, tolerance=1e-7))
+
+    assert np.allclose(alone.logits(features), among.logits(features), atol=5e-3)
+
+
 def test_identical_images_can_be_learned_from():
     features = np.ones((4, 6), dtype=np.float16) / np.sqrt(6)
 
