@@ -287,7 +287,7 @@ class LabelStudioGateway:
 
     def import_tasks(self, project: ProjectId, contents: Sequence[Json]) -> Sequence[TaskId]:
         with errors_translated():
-            return [TaskId(task) for task in self._client.results.import_tasks(project, contents)]
+            return [TaskId(task) for task in self._client.task_import(project, contents)]
 
     def waiting_predictions(
         self,

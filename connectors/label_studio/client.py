@@ -24,6 +24,7 @@ from connectors.label_studio.results import Results
 from connectors.label_studio.send_once import SendOnce
 from connectors.label_studio.storages import Storages
 from connectors.label_studio.tabs import Tabs
+from connectors.label_studio.task_import import TaskImport
 from connectors.label_studio.tasks import Tasks
 
 
@@ -58,6 +59,7 @@ class LabelStudioClient:
         self.predictions = Predictions(self._calls, self.tasks, self.projects)
         self.prediction_import = PredictionImport(self._calls, self.tasks, self.projects, send_once)
         self.results = Results(self._calls, self.tasks)
+        self.task_import = TaskImport(self._calls, self.tasks, self.results)
         self.markers = Markers(self._calls, self.tasks, self.projects, self.prediction_import)
         self.recount = Recount(self._calls, self.tasks, self.prediction_import, send_once)
         self.tabs = Tabs(self._calls)

@@ -10,15 +10,13 @@ from enum import StrEnum
 from typing import Any, cast
 
 from connectors.errors import ResourceNotFound
-from connectors.label_studio.calls import Calls, JsonObject, batches, send_in_parts
+from connectors.label_studio.calls import Calls, JsonObject, batches
 from connectors.label_studio.filters import where
 from connectors.label_studio.tasks import ANNOTATION_FIELDS, Tasks
 
 _DELETED_AT_ONCE = 500
-_IMPORT_SECONDS = 300.0
 
 _FIELDS = ("id", "data", "meta", "predictions", *ANNOTATION_FIELDS, "model_version", "score")
-_IMPORTED = ("result", "was_cancelled", "ground_truth", "lead_time", "completed_by")
 
 
 class ResultKind(StrEnum):
@@ -40,7 +38,7 @@ class Holder:
 
 
 class Results:
-    """Lists and changes results one at a time; deletes and imports whole tasks."""
+    """Lists and changes results one at a time; deletes whole tasks."""
 
     def __init__(self, calls: Calls, tasks: Tasks) -> None:
         self._calls = calls
@@ -85,39 +83,6 @@ class Results:
         for batch in batches(tasks, _DELETED_AT_ONCE):
             self._calls.action(project, "delete_tasks", batch)
 
-    def import_tasks(self, project: int, tasks: Sequence[Mapping[str, Any]]) -> list[int]:
-        """Create tasks from what `tasks` listed; returns their new ids, in order."""
-        rows = [_importable(task) for task in tasks]
-        parts = send_in_parts(rows, lambda some: self._import(project, some)) if rows else ()
-        return [task for part in parts for task in part]
-
-    def _import(self, project: int, rows: Sequence[JsonObject]) -> list[int]:
-        answer = self._calls.object(
-            "POST",
-            f"/api/projects/{project}/import",
-            params={"return_task_ids": "true"},
-            json=list(rows),
-            timeout=_IMPORT_SECONDS,
-        )
-        return [int(task) for task in answer.get("task_ids", ())]
-
 
 def _listed(result: Any) -> Sequence[JsonObject]:
     return cast("list[JsonObject]", result) if isinstance(result, list) else []
-
-
-def _importable(task: Mapping[str, Any]) -> JsonObject:
-    annotations = [
-        {key: one[key] for key in _IMPORTED if one.get(key) is not None}
-        for one in task["annotations"]
-    ]
-    predictions = [
-        {key: one[key] for key in ("model_version", "score", "result") if one.get(key) is not None}
-        for one in task["predictions"]
-    ]
-    return {
-        "data": task["data"],
-        "meta": task.get("meta") or {},
-        "annotations": annotations,
-        "predictions": predictions,
-    }

@@ -84,7 +84,7 @@ class Tasks:
 
     def count_unlabeled(self, project: int) -> int:
         """Count what `unlabeled` would list, in one request."""
-        return self._count(project, UNTOUCHED)
+        return self.count(project, UNTOUCHED)
 
     def skipped(self, project: int) -> Iterator[JsonObject]:
         """Tasks that were skipped and have no other annotation: `id` and `data`."""
@@ -92,7 +92,16 @@ class Tasks:
 
     def count_skipped(self, project: int) -> int:
         """Count what `skipped` would list, in one request."""
-        return self._count(project, _SKIPPED)
+        return self.count(project, _SKIPPED)
+
+    def count(self, project: int, filters: Sequence[JsonObject]) -> int:
+        """Count the tasks that match all filters, in one request."""
+        return int(self._page(project, filters, ("id",), "task_only", 1)["total"])
+
+    def newest(self, project: int) -> int:
+        """The highest task id of the project, 0 without tasks."""
+        rows = self._page(project, (), ("id",), "task_only", 1, "-tasks:id")["tasks"]
+        return int(rows[0]["id"]) if rows else 0
 
     def newest_labeled(self, project: int, most: int = 100) -> tuple[int, list[str]]:
         """Return the number of annotations, and when tasks were last annotated, newest first.
@@ -202,9 +211,6 @@ class Tasks:
             if not page or len(page) >= answer["total"]:
                 return
             last = page[-1]["id"]
-
-    def _count(self, project: int, filters: Sequence[JsonObject]) -> int:
-        return int(self._page(project, filters, ("id",), "task_only", 1)["total"])
 
     def _page(
         self,

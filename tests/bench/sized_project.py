@@ -72,7 +72,5 @@ def _imported(
     client: LabelStudioClient, project: int, contents: Sequence[dict[str, object]]
 ) -> list[int]:
     return [
-        task
-        for batch in batches(contents, BATCH)
-        for task in client.results.import_tasks(project, batch)
+        task for batch in batches(contents, BATCH) for task in client.task_import(project, batch)
     ]
