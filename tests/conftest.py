@@ -27,6 +27,7 @@ with suppress(ModuleNotFoundError):  # the environment of label-studio-ml has no
 LONGEST = (
     "faults/test_faults.py",
     "e2e/test_databases.py",
+    "integration/test_jobs_with_workers.py",  # while Label Studio's databases are set up
     "e2e/test_main_job.py",
     "e2e/test_data_manager_action.py",
     "e2e/test_commands.py",
@@ -41,7 +42,7 @@ LONGEST = (
     "contract/test_ultralytics_at_home.py",
     "contract/test_label_studio_ml_adapter.py",
 )
-"""Files that take longest. They start first: the last one to end leaves processors idle."""
+"""Files that start first, the longest ones: the last to end leaves processors idle."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

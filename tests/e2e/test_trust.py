@@ -83,6 +83,20 @@ def test_an_audit_says_price_and_yield_and_waits_in_its_tab_without_predictions(
     assert {one["task"] for one in accepted.drawn.predictions}.isdisjoint(sample)
 
 
+def test_predictions_are_scored_and_their_lists_are_in_order(accepted: Accepted):
+    drawn, waiting = accepted.drawn, accepted.trained["predicted"]
+    assert drawn.model_version == accepted.asked["version"]
+    assert len(drawn.predictions) == len(drawn.tabs["To be confirmed"]) == waiting
+    scores = {one["task"]: one["score"] for one in drawn.predictions}
+    assert {task: score for task, score in drawn.by_score if score is not None} == pytest.approx(
+        scores
+    )
+    hardness = {one["task"]: one["result"][0]["id"] for one in drawn.predictions}
+    listed = [hardness[task] for task in drawn.tabs["Hard examples"]]
+    assert listed
+    assert listed == sorted(listed, reverse=True)
+
+
 def test_the_last_label_of_an_audit_starts_the_job_that_accepts(accepted: Accepted, autolabel):
     assert accepted.job["mode"] == "auditing"
     assert accepted.job["state"] == "finished", accepted.job["reason"]

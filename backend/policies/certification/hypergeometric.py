@@ -9,17 +9,28 @@ import numpy as np
 from backend.domain.arrays import Floats, Rows
 
 _SMALL = 20
-"""Stirling's series is exact to 1e-13 from here on; smaller factorials come from a table."""
+"""Stirling's series is exact to 1e-13 from here on; smaller factorials are multiplied out."""
 
-_TABLE = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, _SMALL + 1)))])
+_TABULATED = 4096
+"""Looking a factorial up takes a tenth of the time that the series takes."""
+
+
+def _stirling(n: Rows) -> Floats:
+    """Return ln(n!) for integers n >= `_SMALL`."""
+    x = n.astype(np.float64)
+    series = 1 / (12 * x) - 1 / (360 * x**3) + 1 / (1260 * x**5)
+    return x * np.log(x) - x + 0.5 * np.log(2 * np.pi * x) + series
+
+
+_MULTIPLIED = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, _SMALL)))])
+_TABLE = np.concatenate([_MULTIPLIED, _stirling(np.arange(_SMALL, _TABULATED))])
 
 
 def log_factorial(n: Rows) -> Floats:
     """Return ln(n!) for integers n >= 0."""
-    x = np.maximum(n, _SMALL).astype(np.float64)
-    series = 1 / (12 * x) - 1 / (360 * x**3) + 1 / (1260 * x**5)
-    stirling = x * np.log(x) - x + 0.5 * np.log(2 * np.pi * x) + series
-    return np.where(n < _SMALL, _TABLE[np.minimum(n, _SMALL)], stirling)
+    if np.max(n, initial=0) < _TABULATED:
+        return _TABLE[n]
+    return np.where(n < _SMALL, _TABLE[np.minimum(n, _SMALL)], _stirling(np.maximum(n, _SMALL)))
 
 
 def cdf(most: Rows, population: Rows, wrong: Rows, drawn: Rows) -> Floats:

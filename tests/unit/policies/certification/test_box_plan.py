@@ -23,7 +23,7 @@ def test_a_good_detector_gets_an_audit_that_pays_though_most_images_need_an_edit
     assert planned.pays
     assert pool.edit.mean() > 0.2
     assert planned.accepted > 300
-    assert f"about {planned.accepted:,} others will be accepted" in planned.sentence
+    assert f"about {planned.accepted:,} others will be accepted" in planned.sentence()
 
 
 def test_images_with_many_more_boxes_than_others_are_left_out():
