@@ -7,6 +7,9 @@ import os
 from importlib import import_module
 from typing import Any
 
+VERSION_CARD = "autolabel"
+"""Key of the metadata by which an exported version says what it is, as JSON."""
+
 
 def runtime() -> Any:
     """Return the package. Importing it starts threads, so call this after a fork."""

@@ -9,12 +9,10 @@ from typing import Any
 import numpy as np
 
 from backend.models.classification.head import Head
+from backend.models.embedding.onnx_runtime import VERSION_CARD
 from backend.models.link_functions import SOFTMAX
 
 _NONE: Mapping[str, int] = {}
-
-METADATA = "autolabel"
-"""Key of the metadata that says what the model is, as JSON."""
 
 
 def write(encoders: Sequence[Path], head: Head, about: Mapping[str, Any], target: Path) -> None:
@@ -49,7 +47,7 @@ def write(encoders: Sequence[Path], head: Head, about: Mapping[str, Any], target
     shape = ["n", len(head.labels)]
     answer = helper.make_tensor_value_info("probabilities", floats, shape)
     model.graph.output.append(answer)
-    facts = {"names": list(head.labels), METADATA: dict(about), "task": "classify"}
+    facts = {"names": list(head.labels), VERSION_CARD: dict(about), "task": "classify"}
     for name, value in facts.items():
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         entry = model.metadata_props.add()

@@ -20,6 +20,7 @@ from backend.models.detection import label_powerset
 from backend.models.detection.detector import CARD as DETECTOR
 from backend.models.embedding.backbones import JOINT, Backbone, backbones, named
 from backend.models.embedding.encoders import export_path, open_encoder
+from backend.models.embedding.onnx_runtime import VERSION_CARD
 from backend.settings import Settings
 
 _CHECKPOINT = "weights.pt"
@@ -141,8 +142,7 @@ class ModelWriter:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of torch's exporter about itself
                 made = model.export(format="onnx", imgsz=size, simplify=False, verbose=False)
-            if renamed:
-                _name_classes(Path(made), facts["classes"])
+            _describe(Path(made), facts, about)
             Path(made).replace(target)
 
 
@@ -159,12 +159,16 @@ def _detector_facts(folder: Path, renamed: Mapping[Label, Label]) -> Mapping[str
     }
 
 
-def _name_classes(path: Path, classes: Sequence[Label]) -> None:
-    """Give the classes of an ONNX file the names of now, as Ultralytics writes them."""
+def _describe(path: Path, facts: Mapping[str, Any], about: Json) -> None:
+    """Give the classes of an ONNX file the names of now, as Ultralytics writes them, and a card."""
     onnx = importlib.import_module("onnx")
     model = onnx.load(path)
-    names = {entry.key: entry.value for entry in model.metadata_props}
-    onnx.helper.set_model_props(model, {**names, "names": str(dict(enumerate(classes)))})
+    known = {entry.key: entry.value for entry in model.metadata_props}
+    if facts:
+        classes: Sequence[str] = facts["classes"]
+        known["names"] = str(dict(enumerate(classes)))
+    known[VERSION_CARD] = json.dumps({**about, **facts}, ensure_ascii=False)
+    onnx.helper.set_model_props(model, known)
     onnx.save(model, path)
 
 

@@ -39,6 +39,7 @@ class ImportedCard:
         image_size: the longer side of a detector's images.
         architecture: of a `torch` file, such as `timm:resnet18`.
         scaling: of a classifier's pixels; None where the library does it.
+        thresholds: scores from which a class counts, by its name; those of our own exports.
     """
 
     format: str
@@ -50,6 +51,7 @@ class ImportedCard:
     image_size: int = 640
     architecture: str = ""
     scaling: PixelScaling | None = None
+    thresholds: Mapping[str, float] = field(default_factory=dict["str", "float"])
 
     @property
     def known(self) -> tuple[Label, ...]:

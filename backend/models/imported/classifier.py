@@ -23,15 +23,33 @@ from backend.ports.progress import Progress
 
 BATCH = 16
 _CHOSEN = 0.5
-"""Probability from which one of several labels is chosen."""
+"""Probability from which one of several labels is chosen, unless the file gives another."""
 
 
 class ClassProbabilities(Protocol):
-    """Runs a classifier."""
+    """Runs a classifier on files."""
+
+    def __call__(self, files: Sequence[Path]) -> Floats:
+        """Return (n, classes) for image files of any kind. Raises UnreadableImage."""
+        ...
+
+
+class PixelProbabilities(Protocol):
+    """Runs a classifier on pixels."""
 
     def __call__(self, images: Sequence[Pixels]) -> Floats:
         """Return (n, classes) for upright BGR images of any size."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class OfPixels:
+    """Implements `ClassProbabilities` by a classifier of pixels."""
+
+    classify: PixelProbabilities
+
+    def __call__(self, files: Sequence[Path]) -> Floats:
+        return self.classify([_read(path) for path in files])
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +73,7 @@ class ImportedClassifier:
         for start in range(0, len(images), BATCH):
             progress(Step.PREDICT, start, len(images))
             files = [fetch(ref) for ref in images.refs[start : start + BATCH]]
-            rows.append(self._of_labels(self.probabilities([_read(path) for path in files])))
+            rows.append(self._of_labels(self.probabilities(files)))
         return self._answered(np.concatenate(rows))
 
     def calibrated_on(
@@ -88,10 +106,21 @@ class ImportedClassifier:
                 combined[:, place] = merge(combined[:, place], own[:, column])
         return np.clip(combined, 0, 1)
 
+    def _thresholds(self) -> Floats:
+        """Return those (labels,) that the file gives the class of a label; `_CHOSEN` otherwise."""
+        known = self.card.labels
+        of_label = [[name for name in known if known[name] == one] for one in self.control.labels]
+        return np.array(
+            [
+                self.card.thresholds.get(names[0], _CHOSEN) if len(names) == 1 else _CHOSEN
+                for names in of_label
+            ]
+        )
+
     def _answered(self, probabilities: Floats) -> PredictionBatch:
         labels = self.control.labels
         if self.control.kind is TaskKind.MULTI:
-            chosen = probabilities >= _CHOSEN
+            chosen = probabilities >= self._thresholds()
             confidence = np.where(chosen, probabilities, 1 - probabilities).prod(axis=1)
         else:
             chosen = probabilities == probabilities.max(axis=1, keepdims=True, initial=0)

@@ -93,7 +93,9 @@ def imported_detector(
     labels = [card.labels.get(name, Label("")) for name in card.names]
     places = tuple(place.get(label, -1) for label in labels)
     identity = ScoreCalibration()
-    confidence = BoxConfidence(dict.fromkeys(control.labels, DEFAULT), identity, identity, 1.0)
+    usual = dict.fromkeys(control.labels, DEFAULT)
+    given = {card.labels[name]: one for name, one in card.thresholds.items() if name in card.labels}
+    confidence = BoxConfidence({**usual, **given}, identity, identity, 1.0)
     notes = {"imported": card.source, "calibrated_on": 0}
     selected = SelectedClasses(network, places)
     return ImportedDetector(

@@ -11,7 +11,7 @@ from backend.models.calibration import ScoreCalibration
 from backend.models.detection.engine import Network
 from backend.models.imported import card as cards
 from backend.models.imported.card import ImportedCard, PixelScaling
-from backend.models.imported.classifier import ClassProbabilities, ImportedClassifier
+from backend.models.imported.classifier import ClassProbabilities, ImportedClassifier, OfPixels
 from backend.ports.model_family import Family, Model, TrainingSet
 from backend.settings import Settings
 
@@ -72,16 +72,19 @@ class ImportedModels:
     def _classifier(self, card: ImportedCard, folder: Path) -> ClassProbabilities:
         if card.format == "onnx":
             from backend.models.imported.onnx_files import OnnxClassifier, OnnxSession  # noqa: PLC0415 - imports OpenCV
+            from backend.models.imported.own_exports import OwnClassifier  # noqa: PLC0415 - imports OpenCV
 
             session = OnnxSession.open(folder / card.file)
-            return OnnxClassifier(session, card.scaling or PixelScaling())
+            if session.wants_bytes:
+                return OwnClassifier(session, self.settings.max_image_megapixels)
+            return OfPixels(OnnxClassifier(session, card.scaling or PixelScaling()))
         from backend.models.imported import torch_files  # noqa: PLC0415 - imports torch
 
         if card.format == "torch":
-            return torch_files.open_classifier(card, folder, self.device)
+            return OfPixels(torch_files.open_classifier(card, folder, self.device))
         from backend.models.detection.ultralytics_engine import setup  # noqa: PLC0415 - Ultralytics
 
         setup.import_configured(self.settings.data_dir / "ultralytics")
         library = importlib.import_module("ultralytics")
         model = library.YOLO(str(folder / card.file), task="classify")
-        return torch_files.UltralyticsClassifier(model, self.device)
+        return OfPixels(torch_files.UltralyticsClassifier(model, self.device))

@@ -32,7 +32,7 @@ _NO_NAMES = "Put the names of its classes beside it, one a line, in a file FILE.
 
 @dataclass(frozen=True, slots=True)
 class OnnxSession:
-    """An open ONNX model with one input of images."""
+    """An open ONNX model of images; one that this program exported may have several inputs."""
 
     session: Any
 
@@ -74,6 +74,15 @@ class OnnxSession:
     def wants_bytes(self) -> bool:
         """Whether it takes (n, height, width, 3) RGB bytes and prepares them itself."""
         return bool(self.session.get_inputs()[0].type == "tensor(uint8)")
+
+    @property
+    def sides(self) -> Mapping[str, int]:
+        """Of the square images that each input takes, where these are (n, side, side, 3)."""
+        return {one.name: int(one.shape[1]) for one in self.session.get_inputs()}
+
+    def answer(self, given: Mapping[str, Floats | Pixels]) -> Floats:
+        """Return the first output for batches of images by the name of their input."""
+        return np.asarray(self.session.run(None, dict(given))[0], dtype=np.float64)
 
     def run(self, images: Floats | Pixels) -> Floats:
         """Return the first output for images that are ready; one at a time if it takes one."""
@@ -170,25 +179,14 @@ def _suppressed(boxes: Floats, scores: Floats, groups: Any) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class OnnxClassifier:
-    """Implements `ClassProbabilities`."""
+    """Implements `PixelProbabilities`."""
 
     onnx: OnnxSession
     scaling: PixelScaling = field(default_factory=PixelScaling)
 
     def __call__(self, images: Sequence[Pixels]) -> Floats:
-        if self.onnx.wants_bytes:
-            side = self.scaling.side
-            return self.onnx.run(np.stack([squeezed(image, side) for image in images]))
         output = self.onnx.run(np.stack([scaled(image, self.scaling) for image in images]))
         return as_probabilities(output)
-
-
-def squeezed(image: Pixels, side: int) -> Pixels:
-    """Squeeze a whole BGR image into a square, as our own exports take it: (side, side, 3) RGB."""
-    is_smaller = min(image.shape[:2]) < side
-    how = cv2.INTER_CUBIC if is_smaller else cv2.INTER_AREA
-    resized = cv2.resize(image, (side, side), interpolation=how)
-    return np.ascontiguousarray(resized[..., ::-1]).astype(np.uint8)
 
 
 def scaled(image: Pixels, scaling: PixelScaling) -> Floats:

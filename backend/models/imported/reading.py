@@ -11,6 +11,7 @@ from typing import Any, cast
 from backend.domain.errors import BadInput, NotFound
 from backend.domain.ids import Label
 from backend.models.detection.ultralytics_engine.detector import UltralyticsEngine
+from backend.models.embedding.onnx_runtime import VERSION_CARD
 from backend.models.imported import card as cards
 from backend.models.imported.card import ImportedCard, PixelScaling
 from backend.models.imported.checkpoint_safety import require_harmless
@@ -138,8 +139,22 @@ def _onnx(path: Path) -> OpenedModel:
         names,
         image_size=side or 640,
         scaling=None if is_detector else _scaling(metadata, side or 224),
+        thresholds=_thresholds(metadata),
     )
     return OpenedModel(card, path)
+
+
+def _thresholds(metadata: Mapping[str, str]) -> Mapping[str, float]:
+    """Return the scores from which classes count, of our own exports; none of other files."""
+    try:
+        about: Mapping[str, Any] = json.loads(metadata.get(VERSION_CARD, "{}"))
+    except ValueError:
+        return {}
+    given: object = about.get("thresholds", {})
+    if isinstance(given, list):  # of a classifier, in the order of its labels
+        labels = cast("list[str]", about["labels"])
+        return dict(zip(labels, cast("list[float]", given), strict=True))
+    return cast("Mapping[str, float]", given)
 
 
 def _size(text: str) -> int:

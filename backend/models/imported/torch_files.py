@@ -31,7 +31,7 @@ TIMM, TORCHVISION = "timm:", "torchvision:"
 
 @dataclass(frozen=True, slots=True)
 class TorchClassifier:
-    """Implements `ClassProbabilities` for a network of timm or torchvision."""
+    """Implements `PixelProbabilities` for a network of timm or torchvision."""
 
     network: Any
     scaling: PixelScaling
@@ -46,7 +46,7 @@ class TorchClassifier:
 
 @dataclass(frozen=True, slots=True)
 class UltralyticsClassifier:
-    """Implements `ClassProbabilities` for a checkpoint of Ultralytics."""
+    """Implements `PixelProbabilities` for a checkpoint of Ultralytics."""
 
     model: Any
     device: str

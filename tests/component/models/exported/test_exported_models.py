@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -13,18 +14,23 @@ import torch
 from PIL import Image
 from safetensors import safe_open
 
+from backend.domain.answers import ImageRef
+from backend.domain.batches import ImageBatch
 from backend.domain.errors import BadInput, NotFound
-from backend.domain.ids import ControlName, Label, ProjectId, VersionName
+from backend.domain.ids import ControlName, Label, ProjectId, TaskId, VersionName
 from backend.domain.schema import Control, TaskKind
 from backend.domain.version_names import control_folder
 from backend.models.calibration import Calibration, ScoreCalibration
 from backend.models.classification.decision_rule import Rule
 from backend.models.classification.head import Head, write
 from backend.models.classification.logistic import Linear
+from backend.models.detection.family import DetectorFamily
 from backend.models.detection.ultralytics_engine import setup
+from backend.models.detection.ultralytics_engine.detector import UltralyticsEngine
 from backend.models.embedding.backbones import backbone, backbones
 from backend.models.embedding.encoders import open_encoder
 from backend.models.images.thumbnails import decode
+from backend.models.imported.family import FamilyWithImports, ImportedModels
 from backend.models.imported.onnx_files import OnnxSession
 from backend.models.imported.reading import ModelFiles
 from backend.models.link_functions import SIGMOID, SOFTMAX
@@ -34,10 +40,13 @@ from backend.stores.versions import VersionStore
 from backend.wiring import model_export
 from tests.exported_backbone import shared
 from tests.fakes.domain import a_version
+from tests.fakes.models import ParityFamily
+from tests.fakes.steps import quiet
 
 DOCS = Path(__file__).parents[4] / "docs" / "models.md"
 ALONE = "assert {'torch', 'onnx', 'backend'}.isdisjoint(sys.modules)\n"
 PROJECT, CONTROL = ProjectId(2), ControlName("c")
+THRESHOLDS = np.array([0.01, 0.5, 0.99])
 LABELS = (Label("Katze 猫"), Label("dog"), Label("bird"))
 
 
@@ -56,7 +65,7 @@ class Scene:
             LABELS,
             Linear(rng.normal(0, 9, (width or self.encoder.width, 3)), rng.normal(size=3)),
             Calibration(np.array([0.5, 0.8, 1.1]), np.array([0.1, 0.0, -0.1])),
-            Rule(link, np.full(3, 0.5), ScoreCalibration()),
+            Rule(link, THRESHOLDS, ScoreCalibration()),
         )
 
         def save(draft):
@@ -69,13 +78,16 @@ class Scene:
         return self.versions.publish(PROJECT, lambda name: card, save).name
 
     def probabilities(self, path, kind=TaskKind.SINGLE, encoders=()):
+        return self.answer(path, kind, encoders).probabilities[0]
+
+    def answer(self, path, kind, encoders=()):
         """The answer of the version itself."""
         used = encoders or (self.encoder,)
         parts = [one.embed(decode(path, one.side, 80).pixels[None]) for one in used]
         joined = np.concatenate([part * len(parts) ** -0.5 for part in parts], axis=1)
         logits = self.head.linear.logits(joined)
         control = Control(CONTROL, "img", kind, LABELS)
-        return self.head.answer(control, logits).probabilities[0]
+        return self.head.answer(control, logits)
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +144,45 @@ def test_joined_encoders_are_one_file_with_an_input_for_each(scene, tmp_path):
     assert starts == {"0", "1"}
 
 
+def imported(scene, model, kind, folder, labels=LABELS):
+    """Open the file as `import-model` does in another project, and load it as a job does."""
+    folder.mkdir()
+    opened = ModelFiles(scene.settings).open(str(model), trust=False)
+    opened.write(folder, dict(zip(opened.names, labels, strict=True)))
+    family = FamilyWithImports(ParityFamily(), ImportedModels(scene.settings, "cpu"))
+    return family.load(folder, Control(CONTROL, "img", kind, tuple(labels)))
+
+
+def batch_of(paths):
+    """The images, and what fetches their files."""
+    refs = tuple(ImageRef(TaskId(number), str(path)) for number, path in enumerate(paths))
+    images = ImageBatch(refs, np.zeros((len(refs), 4)), np.zeros((len(refs), 6)))
+    return images, lambda ref: Path(ref.uri)
+
+
+@pytest.mark.parametrize(
+    ("name", "link", "kind"),
+    [
+        ("efficientnet_lite0", SOFTMAX, TaskKind.SINGLE),
+        ("efficientnet_lite0+efficientnet_lite2", SIGMOID, TaskKind.MULTI),
+    ],
+    ids=["one encoder, one label", "joined encoders, several labels"],
+)
+def test_an_exported_classifier_answers_alike_once_imported_elsewhere(
+    scene, tmp_path, name, link, kind
+):
+    encoders = [open_encoder(one, "cpu", scene.settings) for one in backbones(name, scene.settings)]
+    version = scene.publish(link, kind, encoder=name, width=sum(one.width for one in encoders))
+    (model,) = scene.export(PROJECT, version, ExportFormat.ONNX, tmp_path)
+    paths = [photo(tmp_path / f"{n}.jpg", width, 900) for n, width in enumerate((300, 1700, 4000))]
+    images, fetch = batch_of(paths)
+    found = imported(scene, model, kind, tmp_path / "other").predict(images, fetch, quiet)
+    own = [scene.answer(path, kind, encoders) for path in paths]
+    expected = np.concatenate([one.probabilities for one in own])
+    assert found.probabilities == pytest.approx(expected, abs=1e-3)
+    assert [one.labels for one in found.answers] == [one.answers[0].labels for one in own]
+
+
 def test_safetensors_hold_encoder_head_and_card(scene, tmp_path):
     version = scene.publish()
     (path,) = scene.export(PROJECT, version, ExportFormat.SAFETENSORS, tmp_path)
@@ -153,6 +204,19 @@ def test_renamed_labels_are_those_of_now(scene, tmp_path):
         assert json.loads(file.metadata()["autolabel"])["labels"] == ["cat", "dog", "bird"]
 
 
+def spread_scores(network):
+    """Let features and scores differ from place to place, as a training would."""
+    norms = [one for one in network.modules() if isinstance(one, torch.nn.BatchNorm2d)]
+    for one in norms:
+        one.momentum = None  # takes the plain average of what it sees
+    with torch.no_grad():
+        network.train()(torch.rand(8, 3, 64, 64))
+        for branch in network.model[-1].cv3:
+            branch[-1].weight.normal_(0, 0.3)
+            branch[-1].bias.fill_(-1.0)
+    network.eval()
+
+
 class Boxes:
     """Versions of an untrained detector of the project's labels."""
 
@@ -162,6 +226,7 @@ class Boxes:
         networks = importlib.import_module("ultralytics.nn.tasks")
         torch.manual_seed(0)
         self.network = networks.DetectionModel("yolo11n.yaml", nc=3, verbose=False)
+        spread_scores(self.network)
         self.network.names = dict(enumerate(LABELS))
         self.network.args = {"imgsz": 64, "task": "detect"}
 
@@ -171,8 +236,11 @@ class Boxes:
             own.mkdir()
             content = {"model": self.network, "train_args": {"imgsz": 64}, "epoch": -1}
             torch.save(content, own / "weights.pt")
-            confidence = {"thresholds": dict.fromkeys(LABELS, 0.25)}
-            about = {"labels": LABELS, "confidence": confidence}
+            identity = asdict(ScoreCalibration())
+            confidence = {"thresholds": dict.fromkeys(LABELS, 0.25), "complete": 1.0}
+            confidence |= {"box": identity, "answer": identity}
+            about = {"labels": LABELS, "confidence": confidence, "start": "yolo11n.pt"}
+            about |= {"metrics": {}, "notes": {}}
             (own / "detector.json").write_text(json.dumps(about))
 
         kinds = {CONTROL: TaskKind.DETECTION}
@@ -199,7 +267,25 @@ def test_an_exported_detector_answers_as_its_checkpoint_in_the_labels_of_now(
     images = np.random.default_rng(0).random((1, 3, 64, 64), dtype=np.float32)
     with torch.inference_mode():
         own = boxes.network.eval()(torch.tensor(images))[0].numpy()
-    assert OnnxSession.open(path).run(images) == pytest.approx(own, abs=1e-3)
+    assert OnnxSession.open(path).run(images) == pytest.approx(own, abs=1e-3, rel=1e-4)
+
+
+def test_an_exported_detector_finds_the_same_boxes_once_imported_elsewhere(scene, boxes, tmp_path):
+    version = boxes.publish()
+    own = scene.versions.folder(PROJECT, version, CONTROL)
+    engine = UltralyticsEngine("yolo11n.pt", scene.settings.data_dir, "cpu")
+    control = Control(CONTROL, "img", TaskKind.DETECTION, LABELS)
+    before = DetectorFamily(engine).load(own, control)
+    (model,) = scene.export(PROJECT, version, ExportFormat.ONNX, tmp_path)
+    after = imported(scene, model, TaskKind.DETECTION, tmp_path / "other")
+    images, fetch = batch_of([photo(tmp_path / f"{n}.png", 200, 200) for n in range(2)])
+    expected = before.predict(images, fetch, quiet)
+    found = after.predict(images, fetch, quiet)
+    assert any(answer.regions for answer in expected.answers)
+    assert [len(one.regions) for one in found.answers] == [
+        len(one.regions) for one in expected.answers
+    ]
+    assert found.probabilities == pytest.approx(expected.probabilities, abs=1e-3)
 
 
 def test_a_detector_is_written_as_its_checkpoint(scene, boxes, tmp_path):
