@@ -50,24 +50,12 @@ class TorchvisionEngine:
     def train(
         self, training_set: TrainingSet, plan: TrainingPlan, previous: Path | None
     ) -> TrainedNetwork:
-        from backend.models.detection.held_out_fitness import fitness  # noqa: PLC0415  imports OpenCV
-        from backend.models.detection.letterboxed_dataset import LetterboxedDataset, augmentation  # noqa: PLC0415  imports torch
+        from backend.models.detection.fine_tuning import fine_tune  # noqa: PLC0415  imports torch
         from backend.models.detection.torchvision_engine.training import RECIPE, loss, scaling  # noqa: PLC0415
-        from backend.models.detection.training_loop import Training  # noqa: PLC0415
 
         network = self._network(len(training_set.control.labels), plan.image_size, previous)
-        RECIPE.freeze(network.module, plan.frozen)
-        training = Training(
-            network.module,
-            RECIPE,
-            plan,
-            partial(loss, network.module, device=self.device),
-            fitness(network, training_set),
-            training_set.progress,
-            training_set.seed,
-        )
-        dataset = LetterboxedDataset(training_set, plan.image_size, augmentation(scaling()))
-        return TrainedNetwork(network, training.run(dataset))
+        losses = partial(loss, network.module, device=self.device)
+        return fine_tune(network, training_set, plan, RECIPE, losses, scaling())
 
     def load(self, folder: Path) -> "TorchvisionNetwork":
         return self._loaded(folder, None)
