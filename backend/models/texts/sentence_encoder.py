@@ -31,9 +31,13 @@ class SentenceEncoder:
 
     @property
     def width(self) -> int:
-        return int(self._network.get_sentence_embedding_dimension())
+        network = self._network
+        ask = getattr(network, "get_embedding_dimension", None)  # None in older releases
+        return int((ask or network.get_sentence_embedding_dimension)())
 
     def embed(self, texts: Sequence[str]) -> Vectors:
+        if not texts:
+            return np.empty((0, self.width), np.float16)
         vectors = self._network.encode(
             list(texts), batch_size=AT_ONCE, normalize_embeddings=True, show_progress_bar=False
         )

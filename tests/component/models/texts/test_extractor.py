@@ -1,6 +1,5 @@
 """The extractor of texts: what it reads, and which encoder it uses."""
 
-import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -121,9 +120,8 @@ def test_a_published_encoder_is_cached_by_text(tmp_path, monkeypatch):
     assert models.uncached([text_ref(77)], first.backbone) == 1
 
 
-def test_a_missing_package_is_named_with_the_command_that_installs_it():
-    if importlib.util.find_spec("sentence_transformers"):
-        pytest.skip("sentence-transformers is installed here")
+def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatch):
+    monkeypatch.setattr(sentence_encoder, "find_spec", lambda name: None)
     with pytest.raises(NoWeights) as refusal:
         availability.check("sentence-transformers:some/model")
     assert "needs the package sentence-transformers" in refusal.value.message
