@@ -68,6 +68,9 @@ docs: install ## the documentation as a site, in .cache/site
 # to pass, so three of them keep two processors busy. Coverage is measured where no services run:
 # with many threads, Python 3.11 may fail to install the tracer in one of them.
 PARALLEL := --dist=loadfile --no-loadscope-reorder --numprocesses
+# Threads of OpenMP that wait for each other keep a processor busy: training a detector beside other
+# tests took four times as long with two of them. Measurements use as many threads as users get.
+test unit component contract integration e2e faults: export OMP_NUM_THREADS ?= 1
 test: check label-studio label-studio-ml ## all checks and all tests, with coverage
 	$(PYTEST) $(PARALLEL)=2 --cov --cov-report= tests/component tests/contract tests/unit
 	$(BIN)/coverage report --skip-covered --fail-under=88

@@ -90,7 +90,7 @@ def start_training(client: LabelStudioClient, project: int) -> None:
 def newest_job(api: Any, project: int) -> str:
     """The id of the project's newest job, as soon as there is one."""
     path = f"/api/projects/{project}/jobs"
-    return eventually(lambda: api.call("GET", path).json()["jobs"])[0]["id"]
+    return eventually(lambda: api.call("GET", path).json()["jobs"], 240)[0]["id"]
 
 
 def _listed(client: LabelStudioClient, **which: Any) -> list[dict[str, Any]]:
