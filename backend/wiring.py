@@ -16,6 +16,7 @@ from backend.jobs.cleanup_queue import CleanupQueue
 from backend.jobs.redis_client import QUICK, RedisClient
 from backend.jobs.redis_keys import RedisKeys
 from backend.jobs.shard_queue import ShardQueue
+from backend.jobs.workforce import WorkerWatch
 from backend.label_studio.gateway import LabelStudioGateway
 from backend.label_studio.image_folder import open_folder
 from backend.policies.preconditions import Minimum
@@ -89,6 +90,7 @@ def application(parts: Parts) -> Application:
         job_folder=lambda job: files.folder(job.request.project, job.id),
         origins=parts.origins,
         queue_answers=RedisClient(url, quick=True).answers,
+        workers=WorkerWatch(url, settings.data_dir),
     )
 
 

@@ -8,23 +8,22 @@ from collections.abc import Callable
 from functools import partial
 from urllib.parse import urlsplit
 
-from rq import Worker
-
 from backend import real_parts
 from backend.cli import project_checks
 from backend.cli.diagnosis import SEE_LOG, WHY, CheckResult, Diagnosis
 from backend.domain.errors import AutolabelError, BadInput, NotFound, OutOfSpace, Unavailable
 from backend.domain.ids import ProjectId
 from backend.domain.schema import LabelSchema, TaskKind
-from backend.jobs.board import JobBoard
+from backend.domain.shards import WorkerQueue
 from backend.jobs.redis_client import RedisClient
-from backend.jobs.shard_queue import ShardQueue
+from backend.jobs.workforce import WorkerWatch
 from backend.label_studio import labeling_config as schema
 from backend.label_studio.errors import errors_translated
 from backend.models.embedding import backbones, encoders
 from backend.models.embedding.encoder_choice import choose
 from backend.models.embedding.licences import restriction
 from backend.models.embedding.machine import this_machine
+from backend.presentation.workforce import NO_WORKER, START_ONE, summary
 from backend.processes import exposure
 from backend.processes.embedded_redis import redis_url
 from backend.services.connecting import POLLING_HINT
@@ -94,18 +93,10 @@ def redis(settings: Settings) -> str:
 
 
 def worker(settings: Settings) -> str:
-    url = partial(redis_url, settings)
-    with RedisClient(url).reach() as connection:
-        queue = JobBoard(url, settings.data_dir).records.queue(connection)
-        shards = ShardQueue(url, settings.data_dir).queue(connection)
-        found, helping = (
-            len(Worker.all(queue=one))  # pyright: ignore[reportUnknownMemberType] - rq types half
-            for one in (queue, shards)
-        )
-    if not found:
-        hint = "Run `autolabel up`, or `autolabel worker` with `jobs` among its AUTOLABEL_QUEUES"
-        raise Unavailable("no worker takes jobs", hint)
-    return f"{found} running, {helping} help with the jobs of others"
+    found = WorkerWatch(partial(redis_url, settings), settings.data_dir).look()
+    if not found.takers(WorkerQueue.JOBS):
+        raise Unavailable(NO_WORKER, START_ONE)
+    return summary(found)
 
 
 def web(settings: Settings) -> str:

@@ -9,6 +9,7 @@ from backend.domain.ids import ControlName, Label, ProjectId, TaskId, VersionNam
 from backend.domain.items import ItemKind
 from backend.domain.jobs import Decision, Job
 from backend.domain.versions import ModelVersion
+from backend.domain.workers import Workforce
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,8 @@ class ProjectStatus:
     """The status of a project: whether a job may start and, if not, every reason.
 
     `skipped` counts tasks that somebody skipped and nobody labeled; they are not in `unlabeled`.
-    `missing` is the least number of images to label before a training may start.
+    `missing` is the least number of images to label before a training may start. `workforce` is
+    that of the installation, None if it is unknown.
     """
 
     project: Project
@@ -120,6 +122,7 @@ class ProjectStatus:
     skipped: int = 0
     missing: int = 0
     items: ItemKind = ItemKind.IMAGE
+    workforce: Workforce | None = None
 
     @property
     def ready(self) -> bool:

@@ -9,6 +9,7 @@ from backend.domain.jobs import Job, JobRequest
 from backend.domain.label_edits import LabelEdit, LabelEditPlan, LabelUse
 from backend.domain.projects import Project, ProjectStatus
 from backend.domain.versions import ModelVersion
+from backend.domain.workers import Workforce
 from backend.ports.jobs import Jobs
 from backend.ports.label_studio import BackendRegistry, ProjectReader
 from backend.ports.reviews import ReviewPage
@@ -137,6 +138,10 @@ class Backend(Protocol):
         Plots are `<plot>-light.svg` and `<plot>-dark.svg`, the hardest images
         `task-<task id>.jpg`.
         """
+        ...
+
+    def workforce(self) -> Workforce:
+        """Return what the workers do and what waits for them. Raises QueueUnreachable."""
         ...
 
     def health(self) -> Mapping[str, Any]:

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from backend.domain.ids import JobId, ProjectId
 from backend.domain.jobs import Events, Job, JobRequest
+from backend.domain.workers import Workforce
 
 
 class Jobs(Protocol):
@@ -34,6 +35,14 @@ class Jobs(Protocol):
 
     def stop(self, job: JobId) -> Job:
         """Ask a job to stop; a queued one stops at once."""
+        ...
+
+
+class Workers(Protocol):
+    """Knows the workers."""
+
+    def look(self) -> Workforce:
+        """Return what runs and what waits, in milliseconds. Raises QueueUnreachable."""
         ...
 
 

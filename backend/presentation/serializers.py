@@ -22,6 +22,7 @@ from backend.domain.projects import LabelCount, LeftOut, ProjectStatus
 from backend.domain.schema import TaskKind
 from backend.domain.versions import ModelVersion
 from backend.presentation import metrics, sentences
+from backend.presentation.workforce import WorkforceJson
 
 Count = Annotated[int, Field(ge=0)]
 Figures = Mapping[str, float | None]
@@ -96,6 +97,9 @@ class StatusJson:
     items: Annotated[str, Field(description="What the tasks show: images or texts.")]
     job: JobJson | None
     trigger: Annotated[str | None, Field(description="When the next automatic training is due.")]
+    workforce: Annotated[
+        WorkforceJson | None, Field(description="Null while Redis does not answer.")
+    ]
     summary: Annotated[Sequence[str], Field(description="The whole status as sentences.")]
 
     @classmethod
@@ -115,6 +119,7 @@ class StatusJson:
             items=status.items.plural,
             job=JobJson.of(status.job) if status.job else None,
             trigger=status.trigger.reason if status.trigger else None,
+            workforce=WorkforceJson.of(status.workforce) if status.workforce else None,
             summary=sentences.sentences(status),
         )
 

@@ -103,6 +103,8 @@ def status_lines(status: StatusAndJobs) -> Iterable[RenderableType]:
     )
     yield from (escape(note) for note in more[len(more) - len(status.warnings) :])
     yield f"Current version: {status.version or 'none yet'}"
+    if status.workforce:
+        yield f"Workers: {escape(status.workforce.summary)}"
     if status.trigger:
         yield f"Automatic retraining: {escape(status.trigger)}"
     if forecast := newest_forecast(status.jobs):

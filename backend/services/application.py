@@ -5,14 +5,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from backend.domain.errors import Refused
+from backend.domain.errors import QueueUnreachable, Refused
 from backend.domain.ids import UNTRAINED, JobId, ProjectId, VersionName
 from backend.domain.jobs import Job, JobRequest, Mode
 from backend.domain.label_edits import LabelChange, LabelEdit, LabelEditPlan, LabelUse
 from backend.domain.projects import ProjectStatus
 from backend.domain.versions import ModelVersion
+from backend.domain.workers import Workforce
 from backend.ports.application import ConnectableProjects
-from backend.ports.jobs import AnnotationChanges, Jobs
+from backend.ports.jobs import AnnotationChanges, Jobs, Workers
 from backend.ports.stores import ProjectOrigins, Versions
 from backend.services.auditing import Auditing
 from backend.services.auto_accept import AutoAccept
@@ -49,6 +50,7 @@ class Application:
     job_folder: Callable[[Job], Path]
     queue_answers: Callable[[], bool]
     origins: ProjectOrigins
+    workers: Workers
     watch_failures: WatchFailures = field(default_factory=WatchFailures)
     webhooks: WebhookLog = field(default_factory=WebhookLog)
 
@@ -74,8 +76,18 @@ class Application:
         current = status.version.name if status.version else None
         notes = self.label_studio.warnings(found, current)
         status = replace(status, warnings=(*status.warnings, *notes))
+        status = replace(status, workforce=self._known_workforce())
         obstacle = status.reasons[0].message if status.reasons else ""
         return replace(status, trigger=self.auto_train.decide(project, lambda: obstacle))
+
+    def workforce(self) -> Workforce:
+        return self.workers.look()
+
+    def _known_workforce(self) -> Workforce | None:
+        try:
+            return self.workers.look()
+        except QueueUnreachable:
+            return None
 
     def start(self, request: JobRequest, *, count: bool = True) -> tuple[Job, bool]:
         running = self.jobs.live(request.project)

@@ -11,6 +11,7 @@ from backend.domain.jobs import Decision, Job, JobRequest, Mode
 from backend.domain.label_edits import LabelChange, LabelEdit, LabelEditPlan, LabelUse
 from backend.domain.projects import LabelCount, ProjectStatus
 from backend.domain.versions import ModelVersion
+from backend.domain.workers import Workforce
 from backend.ports.reviews import ReviewPage
 from backend.services.webhook_log import WebhookLog
 from tests.fakes.jobs import FakeJobs
@@ -45,6 +46,7 @@ class FakeBackend:
     webhooks: WebhookLog = field(default_factory=WebhookLog)
     other_creation: int = -1
     review: ReviewPage = field(default_factory=no_review)
+    staff: Workforce = field(default_factory=Workforce)
 
     def _may_fail(self) -> None:
         if self.failure:
@@ -71,6 +73,7 @@ class FakeBackend:
             version=self.versions.current(project),
             job=self.jobs.live(project),
             trigger=self.trigger,
+            workforce=self.staff,
         )
 
     def start(self, request: JobRequest, *, count: bool = True) -> tuple[Job, bool]:
@@ -146,6 +149,10 @@ class FakeBackend:
 
     def report_folder(self, job: Job) -> Path:
         return self.reports / job.id
+
+    def workforce(self) -> Workforce:
+        self._may_fail()
+        return self.staff
 
     def health(self) -> Mapping[str, Any]:
         return {

@@ -18,7 +18,9 @@ from rq.exceptions import StopRequested
 from backend.domain.errors import AutolabelError
 from backend.domain.ids import JobId, ProjectId
 from backend.domain.jobs import Job, JobRequest, JobState
+from backend.domain.shards import WorkerQueue
 from backend.jobs.board import JobBoard
+from backend.jobs.workforce import WorkerWatch
 from backend.processes.embedded_redis import EmbeddedRedis
 from backend.processes.worker import JobWorker, Pace, run_worker
 from backend.services.resuming.restarting import Restarting
@@ -103,6 +105,29 @@ def test_other_projects_wait_behind_the_running_job(
     assert board.get(second.id).state is JobState.QUEUED
     board.stop(first.id)
     assert ended(board, second).state is JobState.FINISHED
+
+
+def test_what_workers_do_and_what_waits_is_told(
+    board: JobBoard, start_worker: Callable[[], Worker], redis_url: str, tmp_path: Path
+):
+    look = WorkerWatch(redis_url, tmp_path).look
+    # given a job and an idle work, and no worker
+    job = submitted(board, job_worker.WAITS)
+    job_worker.cleanup_queue(redis_url, tmp_path).request(ProjectId(9))
+    assert look().is_missed
+    # when a worker comes
+    start_worker()
+    in_state(board, job, JobState.RUNNING)
+    second = submitted(board, job_worker.FINISHES)
+    # then it is told with its job, and what waits
+    (busy,) = look().workers
+    assert (busy.doing, busy.project, busy.job) == (WorkerQueue.JOBS, job_worker.WAITS, job.id)
+    assert look().waiting == {WorkerQueue.JOBS: 1, WorkerQueue.SHARDS: 0, WorkerQueue.IDLE: 1}
+    assert not look().is_missed
+    # and that it is idle once all is done
+    board.stop(job.id)
+    ended(board, second)
+    eventually(lambda: not any(look().waiting.values()) and look().workers[0].doing is None)
 
 
 def test_twenty_starts_at_once_make_one_job(board: JobBoard):

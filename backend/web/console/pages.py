@@ -23,6 +23,7 @@ from backend.presentation import metrics, sentences
 from backend.presentation.confusion_chart import confusion_charts
 from backend.presentation.curve_charts import curve_charts
 from backend.presentation.next_step import next_step
+from backend.presentation.workforce import summary
 from backend.settings import without_login
 from backend.web.console import csrf, event_stream, formats, views
 from backend.web.console.number_fields import number_fields
@@ -89,6 +90,7 @@ def template_values() -> dict[str, Any]:
         "verdict": sentences.verdict,
         "missing": sentences.missing,
         "no_version": sentences.NO_VERSION,
+        "workers": summary,
     }
 
 
@@ -106,8 +108,14 @@ def overview() -> str:
     for job in jobs:
         newest.setdefault(job.request.project, job)
     versions = {project.id: _current(project.id, troubles) for project in projects}
+    workforce = _or_trouble(backend().workforce, None, troubles)
     return render_template(
-        "overview.html", projects=projects, newest=newest, versions=versions, troubles=troubles
+        "overview.html",
+        projects=projects,
+        newest=newest,
+        versions=versions,
+        troubles=troubles,
+        workforce=workforce,
     )
 
 
