@@ -11,10 +11,11 @@ heavy = runtimes | {{"cv2", "matplotlib"}}
 print(*heavy & sys.modules.keys())
 """
 PRELOAD = """
-import pathlib, sys
+import os, pathlib, sys
 from backend import rq_entry, settings
 rq_entry.preload(settings.Settings(data_dir=pathlib.Path(sys.argv[1])))
 assert {"matplotlib", "scipy"} <= sys.modules.keys()
+assert int(os.environ["GOMP_SPINCOUNT"]) <= 10_000
 runtimes = {"torch", "torchvision", "ultralytics", "transformers", "onnxruntime"}
 print(*runtimes & sys.modules.keys())
 """
