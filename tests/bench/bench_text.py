@@ -40,7 +40,8 @@ from backend.ports.model_family import TrainingSet
 
 PACKAGES = ("matplotlib", "networkx", "numpy", "scipy", "sklearn", "torch")
 A_CLASS, SHOTS, SEEDS = 300, (5, 20, 60), (0, 1, 2)
-MANY = 100_000
+MANY, WORDS = 100_000, 20
+"""Texts of a large project, and words of each."""
 
 _NAMES = re.compile(rf"\b({'|'.join(PACKAGES)}|scikit|learn|np|plt|nx|mpl|Tensor|sp)\b", re.I)
 
@@ -115,7 +116,7 @@ def many(found: list[str]) -> None:
     rng = np.random.default_rng(0)
     words = [text.split() for text in found]
     mixed = [
-        " ".join(rng.permutation(words[number % len(words)])) + f" {number}"
+        " ".join(rng.choice(words[number % len(words)], WORDS)) + f" {number}"
         for number in range(MANY)
     ]
     project = refs(mixed)
