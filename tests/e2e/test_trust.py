@@ -197,6 +197,13 @@ def test_undo_gives_the_accepted_tasks_back_and_nothing_of_the_risk(accepted, au
     assert (before.allowed > 0, after.allowed) == (True, 0)
 
 
+def test_suggestions_among_predicted_images_are_listed_in_their_order(accepted, autolabel, client):
+    suggested = autolabel.json("suggest", accepted.project.id, "--count", 12)
+    picks = [one["task"] for one in suggested["report"]["picks"]]
+    assert len(picks) == 12
+    assert list(shown(client, accepted.project.id).tabs["Label next"]) == picks
+
+
 def risk_of(autolabel: Autolabel, accepted: Accepted) -> RiskLedger:
     ledgers = LedgerFiles(autolabel.settings.data_dir)
     return ledgers.load(ProjectId(accepted.project.id)).risk
