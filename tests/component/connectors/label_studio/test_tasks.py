@@ -75,6 +75,14 @@ def test_small_tasks_come_in_large_pages_after_the_first_one():
     assert [int(one.query["page_size"]) for one in server.asked] == [20, 1000, 1000]
 
 
+def test_tasks_with_their_annotations_come_in_shorter_pages():
+    with FakeHttpServer(answering(1000, set(TASKS[:24]))) as server:
+        client = LabelStudioClient(server.url, "f" * 40)
+        for _ in range(2):
+            assert len(list(client.results.tasks(1))) == 24
+    assert [int(one.query["page_size"]) for one in server.asked] == [20, 400, 400]
+
+
 def test_tasks_are_looked_up_by_id_in_requests_of_few_terms():
     terms = []
 
