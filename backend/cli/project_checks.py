@@ -11,6 +11,7 @@ from backend.domain.answers import ImageRef, NoPrediction
 from backend.domain.errors import AutolabelError, Unavailable, UnreadableImage
 from backend.domain.faults import faults_of
 from backend.domain.ids import ProjectId
+from backend.domain.versions import relabeled_from
 from backend.label_studio import labeling_config
 from backend.label_studio.images import open_image_files, open_text_files
 from backend.models.images.decoding import require_decodable
@@ -30,8 +31,9 @@ def switches(settings: Settings, project: ProjectId) -> str:
     link = parts.label_studio.link(project, settings.public_url)
     if settings.poll_seconds:
         link = replace(link, webhook=None, payload=None, unreported=())
+    same = relabeled_from(current, lambda: parts.versions.all(project))
     notes = [
-        *shown_wrongly(found, current.name if current else None),
+        *shown_wrongly(found, current.name if current else None, same),
         *switched_off(found, link),
     ]
     if notes:

@@ -1,6 +1,6 @@
 """Model versions, and the record of the labels that jobs accepted."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -156,3 +156,20 @@ class ModelVersion:
             for name, names in renamed.items()
         }
         return replace(self, labels=labels, renamed=renamed)
+
+
+def relabeled_from(
+    version: ModelVersion | None, known: Callable[[], Iterable[ModelVersion]]
+) -> frozenset[VersionName]:
+    """Return the versions that became this one by edits of labels, not by training.
+
+    Label Studio keeps their names on the predictions, whose labels were edited in place. `known`
+    reads all versions of the project.
+    """
+    if version is None or not version.renamed:
+        return frozenset()
+    cards, found = {card.name: card for card in known()}, set[VersionName]()
+    while version and version.renamed and version.parent:
+        found.add(version.parent)
+        version = cards.get(version.parent)
+    return frozenset(found)

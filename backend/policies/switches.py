@@ -1,6 +1,6 @@
 """Name the switches of Label Studio that change what our work means to people."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from backend.domain.ids import VersionName
 from backend.domain.projects import BackendLink, Project
@@ -12,8 +12,13 @@ SHOWING = "Settings > Annotation > Prelabeling"
 """Where Label Studio's page has the switch and the choice of the version."""
 
 
-def shown_wrongly(project: Project, current: VersionName | None) -> Iterator[str]:
-    """Yield why annotators do not see the predictions of the current version."""
+def shown_wrongly(
+    project: Project, current: VersionName | None, same: Collection[VersionName] = ()
+) -> Iterator[str]:
+    """Yield why annotators do not see the predictions of the current version.
+
+    Those of the versions in `same` were relabeled with it, and keep their old name.
+    """
     if not project.shows_predictions:
         yield (
             "predictions are hidden from annotators; to show them, switch on 'Use predictions to"
@@ -24,15 +29,15 @@ def shown_wrongly(project: Project, current: VersionName | None) -> Iterator[str
             "predictions are revealed only where an annotator draws around them; to show them at"
             f" once, switch off 'Reveal pre-annotations interactively' under {SHOWING}"
         )
-    if project.shows_predictions and current and _is_other(project, current):
+    if project.shows_predictions and current and _is_other(project, {current, *same}):
         yield (
             f"Label Studio shows the predictions of '{project.model_version}', while {current} is"
             f" the current model version; select it under {SHOWING}"
         )
 
 
-def _is_other(project: Project, current: VersionName) -> bool:
-    return project.model_version not in {"", current, BACKEND_TITLE}
+def _is_other(project: Project, wanted: Collection[str]) -> bool:
+    return project.model_version not in {"", BACKEND_TITLE, *wanted}
 
 
 def switched_off(project: Project, link: BackendLink) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """The interface that the web process and the command line call."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,8 +19,16 @@ from backend.ports.stores import Versions
 class ConnectableProjects(ProjectReader, BackendRegistry, Protocol):
     """Reads projects, and connects them to this backend."""
 
-    def warnings(self, project: Project, current: VersionName | None) -> Sequence[str]:
-        """Return what is switched off in Label Studio, for a person to know; does not raise."""
+    def warnings(
+        self,
+        project: Project,
+        current: VersionName | None,
+        same: Collection[VersionName] = (),
+    ) -> Sequence[str]:
+        """Return what is switched off in Label Studio, for a person to know; does not raise.
+
+        `same` are versions whose predictions were relabeled to those of the current one.
+        """
         ...
 
 

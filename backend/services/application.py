@@ -10,7 +10,7 @@ from backend.domain.ids import UNTRAINED, JobId, ProjectId, VersionName
 from backend.domain.jobs import Job, JobRequest, Mode
 from backend.domain.label_edits import LabelChange, LabelEdit, LabelEditPlan, LabelUse
 from backend.domain.projects import ProjectStatus
-from backend.domain.versions import ModelVersion
+from backend.domain.versions import ModelVersion, relabeled_from
 from backend.domain.workers import Workforce
 from backend.ports.application import ConnectableProjects
 from backend.ports.jobs import AnnotationChanges, Jobs, Workers
@@ -74,7 +74,8 @@ class Application:
             self.origins.claim(found)
         status = self.readiness.of(found)
         current = status.version.name if status.version else None
-        notes = self.label_studio.warnings(found, current)
+        same = relabeled_from(status.version, lambda: self.versions.all(project))
+        notes = self.label_studio.warnings(found, current, same)
         status = replace(status, warnings=(*status.warnings, *notes))
         status = replace(status, workforce=self._known_workforce())
         obstacle = status.reasons[0].message if status.reasons else ""

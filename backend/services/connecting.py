@@ -1,7 +1,7 @@
 """Connect projects to this backend, also where Label Studio may not call it."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -76,7 +76,12 @@ class Connecting:
     def link(self, project: ProjectId, backend_url: str) -> BackendLink:
         return self.label_studio.link(project, backend_url)
 
-    def warnings(self, project: Project, current: VersionName | None) -> Sequence[str]:
+    def warnings(
+        self,
+        project: Project,
+        current: VersionName | None,
+        same: Collection[VersionName] = (),
+    ) -> Sequence[str]:
         try:
             link = self.link(project.id, self.public_url)
         except AutolabelError as exc:
@@ -84,7 +89,8 @@ class Connecting:
             link = BackendLink()
         if self.poll_seconds:
             link = replace(link, webhook=None, payload=None, unreported=())
-        return (*switches.shown_wrongly(project, current), *switches.switched_off(project, link))
+        shown = switches.shown_wrongly(project, current, same)
+        return (*shown, *switches.switched_off(project, link))
 
     def disconnect(self, project: ProjectId, backend_url: str) -> None:
         self.label_studio.disconnect(project, backend_url)

@@ -61,7 +61,9 @@ class FakeProjects:
     def link(self, project: ProjectId, backend_url: str) -> BackendLink:
         return self.links.get(project, BackendLink())
 
-    def warnings(self, project: Project, current: VersionName | None) -> Sequence[str]:
+    def warnings(
+        self, project: Project, current: VersionName | None, same: Collection[VersionName] = ()
+    ) -> Sequence[str]:
         return ()
 
     def disconnect(self, project: ProjectId, backend_url: str) -> None:

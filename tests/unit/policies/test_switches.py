@@ -30,6 +30,11 @@ def test_another_selected_version_is_named():
     assert CURRENT in note
 
 
+def test_a_version_that_was_relabeled_to_the_current_one_needs_no_words():
+    before = VersionName("al-0001-aaaa")
+    assert list(shown_wrongly(a_project(before), CURRENT, {before})) == []
+
+
 @pytest.mark.parametrize("selected", ["", CURRENT, BACKEND_TITLE])
 def test_what_shows_the_current_version_needs_no_words(selected: str):
     assert list(shown_wrongly(a_project(selected), CURRENT)) == []
