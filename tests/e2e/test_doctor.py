@@ -59,7 +59,7 @@ def test_all_is_well_while_everything_runs(first_round, autolabel):
 
     words = autolabel.run("doctor", first_round.project.id)
     assert words.returncode == 0
-    assert "ok   worker: 1 running" in words.stdout
+    assert "ok   worker: 1 worker (" in words.stdout
 
 
 def test_another_web_server_is_distinguished_from_label_studio(settings, autolabel):
