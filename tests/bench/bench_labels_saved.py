@@ -42,7 +42,7 @@ import matplotlib.pyplot as plt
 
 PROJECT = ProjectId(1)
 STEP, ACCEPT_FROM, ASKED = 150, 300, 0.05
-SEEDS = range(3)
+SEEDS = range(5)
 
 
 @dataclass(frozen=True)
