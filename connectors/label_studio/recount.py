@@ -7,6 +7,7 @@ as unlabeled, until the next import.
 """
 
 import logging
+from collections.abc import Collection
 
 from connectors.label_studio.calls import Calls, JsonObject
 from connectors.label_studio.filters import where
@@ -40,7 +41,8 @@ class Recount:
     def __call__(self, project: int, version: str) -> int:
         """Let all tasks be counted if one is wrong; returns how many were.
 
-        Imports an empty prediction of `version`, which makes Label Studio count, and deletes it.
+        Imports an empty prediction of `version` on each of these tasks, which makes Label Studio
+        count, and deletes them. By a switch of its own, it counts the tasks of the import only.
         """
         if not self._uncounted(project):
             return 0
@@ -49,24 +51,22 @@ class Recount:
             log.warning(
                 "project %s: %s annotated tasks were listed as unlabeled", project, len(uncounted)
             )
-            task = min(uncounted)
-            marker: JsonObject = {
-                "task": task,
-                "model_version": version,
-                "score": None,
-                "result": [],
-            }
-            self._import.store(project, [marker])
-            self._remove(project, task, version)
+            rows = [_marker(task, version) for task in sorted(uncounted)]
+            self._import.store(project, rows)
+            self._remove(project, uncounted, version)
         return len(uncounted)
 
     def _uncounted(self, project: int) -> set[int]:
         rows = self._tasks.matching(project, [*UNTOUCHED, _ANNOTATED], ("id",))
         return {row["id"] for row in rows}
 
-    def _remove(self, project: int, task: int, version: str) -> None:
+    def _remove(self, project: int, tasks: Collection[int], version: str) -> None:
         fields = ("id", "predictions", "model_version")
-        for row in self._tasks.among(project, [task], fields, "all"):
+        for row in self._tasks.among(project, tasks, fields, "all"):
             for one in row["predictions"]:
                 if one["model_version"] == version:
                     self._calls.delete(f"/api/predictions/{one['id']}/")
+
+
+def _marker(task: int, version: str) -> JsonObject:
+    return {"task": task, "model_version": version, "score": None, "result": []}

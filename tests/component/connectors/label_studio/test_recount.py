@@ -24,19 +24,24 @@ class Store:
             return Reply(body={VERSION: len(self.markers)} if self.markers else {})
         if asked.path == "/api/projects/1/import/predictions":
             self.imports += 1
-            self.markers |= {one["task"]: 900 for one in asked.json}
-            self.uncounted.clear()
+            sent = {one["task"] for one in asked.json}
+            self.markers |= {task: 900 + task for task in sent}
+            self.uncounted -= sent
             return Reply(201, {"created": len(asked.json)})
         if asked.method == "DELETE":
-            self.markers.clear()
+            number = int(asked.path.strip("/").rpartition("/")[2])
+            del self.markers[number - 900]
             return Reply(204)
         filters = json.loads(asked.query["query"])["filters"]["items"]
         named = {one["filter"].rpartition(":")[2]: one["value"] for one in filters}
         if "annotators" in named:
             rows = [{"id": task} for task in sorted(self.uncounted) if task > named["id"]]
         else:
-            markers = [{"id": one, "model_version": VERSION} for one in self.markers.values()]
-            rows = [{"id": task, "predictions": markers} for task in self.markers]
+            rows = [
+                {"id": task, "predictions": [{"id": number, "model_version": VERSION}]}
+                for task, number in self.markers.items()
+                if task > named["id"]
+            ]
         return Reply(body={"tasks": rows, "total": len(rows)})
 
 
@@ -59,7 +64,7 @@ def test_a_project_whose_counts_are_right_costs_one_request(clock):
 def test_uncounted_annotations_are_counted_by_one_import_that_leaves_nothing(clock):
     store = Store({4, 7})
     assert recounted(store, clock.pause) == 2
-    assert (store.imports, store.markers) == (1, {})
+    assert (store.imports, store.markers, store.uncounted) == (1, {}, set())
 
 
 def test_what_is_being_submitted_is_counted_by_label_studio_itself(clock):
