@@ -16,7 +16,7 @@ NO_WORKER = "no worker takes jobs"
 _WAITING = {
     WorkerQueue.JOBS: ("job", "jobs"),
     WorkerQueue.SHARDS: ("part of a job", "parts of jobs"),
-    WorkerQueue.IDLE: ("idle work", "idle works"),
+    WorkerQueue.IDLE: ("background task", "background tasks"),
 }
 
 
@@ -78,7 +78,7 @@ def activity(worker: WorkerActivity) -> str:
 
 
 def waiting(found: Workforce) -> str:
-    """Return what waits: `2 jobs and 1 idle work wait`."""
+    """Return what waits: `2 jobs and 1 background task wait`."""
     parts = [
         f"{count} {_WAITING[queue][count > 1]}"
         for queue in WorkerQueue

@@ -22,7 +22,7 @@ def test_each_worker_is_told_with_what_it_does():
     )
     assert found.summary == (
         "4 workers (job-1 of project 3, helps with job-1 of project 3,"
-        " cleaning up or embedding ahead in project 3, idle); 2 jobs and 1 idle work wait"
+        " cleaning up or embedding ahead in project 3, idle); 2 jobs and 1 background task wait"
     )
     assert [one.doing for one in found.workers] == ["jobs", "shards", "idle-work", "idle"]
     assert (found.jobs_waiting, found.shards_waiting, found.idle_work_waiting) == (2, 0, 1)
