@@ -11,6 +11,7 @@ from backend.label_studio import labeling_config
 from backend.label_studio.tabs import of_list
 from backend.policies.first_training import MOST_OFFERED
 from connectors.label_studio.client import LabelStudioClient
+from connectors.label_studio.markers import marker_row
 
 CLEARED_AT_ONCE = MOST_OFFERED
 """So many markers of earlier editions are deleted at once, in a few seconds, because tabs that are
@@ -94,8 +95,4 @@ def _filter_values(tab: Mapping[str, Any]) -> Iterator[str]:
 
 def marker_rows(drafts: Sequence[ListDraft]) -> list[dict[str, Any]]:
     """Return the markers of these lists, as predictions to import."""
-    return [
-        {"task": task, "model_version": name, "score": None, "result": []}
-        for draft in drafts
-        for task, name in draft.markers
-    ]
+    return [marker_row(int(task), name) for draft in drafts for task, name in draft.markers]

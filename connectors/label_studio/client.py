@@ -57,11 +57,13 @@ class LabelStudioClient:
         self.annotations = Annotations(self._calls)
         self.acceptance = PredictionAcceptance(self._calls, self.tasks, send_once)
         self.predictions = Predictions(self._calls, self.tasks, self.projects)
-        self.prediction_import = PredictionImport(self._calls, self.tasks, self.projects, send_once)
+        self.prediction_import = PredictionImport(
+            self._calls, self.tasks, self.projects, self.predictions, send_once
+        )
         self.results = Results(self._calls, self.tasks)
         self.task_import = TaskImport(self._calls, self.tasks, self.results)
         self.markers = Markers(self._calls, self.tasks, self.projects, self.prediction_import)
-        self.recount = Recount(self._calls, self.tasks, self.prediction_import, send_once)
+        self.recount = Recount(self.tasks, self.predictions, self.prediction_import, send_once)
         self.tabs = Tabs(self._calls)
         self.storages = Storages(self._calls)
         self.registration = Registration(self._calls)

@@ -37,7 +37,7 @@ class Markers:
         """Store markers, in bulk or one by one, whichever is faster. Skips deleted tasks."""
         if not markers:
             return
-        rows = [_prediction(*marker) for marker in markers]
+        rows = [marker_row(*marker) for marker in markers]
         total = int(self._projects.get(project).get("task_number") or 0)
         left = self._store_singly(project, rows) if len(rows) * _TASKS_PER_CALL < total else rows
         self._import.store(project, left)
@@ -88,7 +88,8 @@ class Markers:
         return ()
 
 
-def _prediction(task: int, version: str, score: float | None) -> dict[str, Any]:
+def marker_row(task: int, version: str, score: float | None = None) -> dict[str, Any]:
+    """Return a marker as a prediction to import."""
     return {"task": task, "model_version": version, "score": score, "result": []}
 
 

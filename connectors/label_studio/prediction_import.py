@@ -6,6 +6,7 @@ from typing import Any
 
 from connectors.errors import Rejected, TooLarge
 from connectors.label_studio.calls import Calls, batches, send_in_parts
+from connectors.label_studio.predictions import Predictions
 from connectors.label_studio.projects import Projects
 from connectors.label_studio.send_once import BETWEEN_LOOKS, RUNS_ON, SendOnce
 from connectors.label_studio.tasks import Tasks
@@ -45,10 +46,18 @@ class PredictionImport:
     batch_size = 11_000
     batch_regions = 50_000
 
-    def __init__(self, calls: Calls, tasks: Tasks, projects: Projects, send_once: SendOnce) -> None:
+    def __init__(
+        self,
+        calls: Calls,
+        tasks: Tasks,
+        projects: Projects,
+        predictions: Predictions,
+        send_once: SendOnce,
+    ) -> None:
         self._calls = calls
         self._tasks = tasks
         self._projects = projects
+        self._predictions = predictions
         self._send_once = send_once
         self._most = self.batch_size
 
@@ -140,8 +149,8 @@ class PredictionImport:
 
     def _count(self, project: int, sent: Sequence[Prediction]) -> int:
         """Count the project's predictions of these versions."""
-        stored = self._calls.object("GET", f"/api/projects/{project}/model-versions/")
-        return sum(int(stored.get(version, 0)) for version in _versions(sent))
+        stored = self._predictions.versions(project)
+        return sum(stored.get(version, 0) for version in _versions(sent))
 
     def _stored(self, project: int, sent: Sequence[Prediction]) -> set[tuple[int, str]]:
         """Return the tasks and versions of those that are stored."""
@@ -167,7 +176,7 @@ class PredictionImport:
                 by_version.setdefault(one["model_version"], []).append(one["id"])
             for version in versions & by_version.keys():
                 for double in sorted(by_version[version])[1:]:
-                    self._calls.delete(f"/api/predictions/{double}/")
+                    self._predictions.delete(double)
 
     def _outcome(
         self, project: int, sent: Sequence[Prediction], deleted: Collection[int]

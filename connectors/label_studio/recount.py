@@ -7,11 +7,11 @@ as unlabeled, until the next import.
 """
 
 import logging
-from collections.abc import Collection
 
-from connectors.label_studio.calls import Calls, JsonObject
 from connectors.label_studio.filters import where
+from connectors.label_studio.markers import marker_row
 from connectors.label_studio.prediction_import import PredictionImport
+from connectors.label_studio.predictions import Predictions
 from connectors.label_studio.send_once import SendOnce
 from connectors.label_studio.tasks import UNTOUCHED, Tasks
 
@@ -28,13 +28,13 @@ class Recount:
 
     def __init__(
         self,
-        calls: Calls,
         tasks: Tasks,
+        predictions: Predictions,
         prediction_import: PredictionImport,
         send_once: SendOnce,
     ) -> None:
-        self._calls = calls
         self._tasks = tasks
+        self._predictions = predictions
         self._import = prediction_import
         self._send_once = send_once
 
@@ -51,22 +51,10 @@ class Recount:
             log.warning(
                 "project %s: %s annotated tasks were listed as unlabeled", project, len(uncounted)
             )
-            rows = [_marker(task, version) for task in sorted(uncounted)]
-            self._import.store(project, rows)
-            self._remove(project, uncounted, version)
+            self._import.store(project, [marker_row(task, version) for task in sorted(uncounted)])
+            self._predictions.delete_of_tasks(project, uncounted, lambda name: name == version)
         return len(uncounted)
 
     def _uncounted(self, project: int) -> set[int]:
         rows = self._tasks.matching(project, [*UNTOUCHED, _ANNOTATED], ("id",))
         return {row["id"] for row in rows}
-
-    def _remove(self, project: int, tasks: Collection[int], version: str) -> None:
-        fields = ("id", "predictions", "model_version")
-        for row in self._tasks.among(project, tasks, fields, "all"):
-            for one in row["predictions"]:
-                if one["model_version"] == version:
-                    self._calls.delete(f"/api/predictions/{one['id']}/")
-
-
-def _marker(task: int, version: str) -> JsonObject:
-    return {"task": task, "model_version": version, "score": None, "result": []}
