@@ -1,11 +1,11 @@
 """Copies of labeled tasks, so that only those that changed are read from Label Studio again."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from backend.domain.ids import ProjectId
+from backend.domain.ids import ProjectId, TaskId
 from backend.domain.json import Json
 
 
@@ -46,6 +46,10 @@ class TaskCopies(Protocol):
 
     def complete(self, project: ProjectId, until: datetime) -> None:
         """Note that all changes up to this moment are among the copies."""
+        ...
+
+    def changes(self, project: ProjectId, since: datetime) -> Mapping[TaskId, datetime]:
+        """Return the `updated_at` of the copies of tasks that changed after this moment."""
         ...
 
     def all(self, project: ProjectId) -> Iterator[Json]:

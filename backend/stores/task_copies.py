@@ -7,12 +7,12 @@ The file is a cache: a damaged one is renamed, and its tasks are read from Label
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from backend.domain.ids import ProjectId
+from backend.domain.ids import ProjectId, TaskId
 from backend.domain.json import Json
 from backend.ports.task_copies import CopiedTasks
 from backend.stores.atomic_files import room_for
@@ -30,6 +30,7 @@ SELECT COUNT(*), MAX(updated), (SELECT until FROM complete) FROM tasks
 """
 _PAGE = "SELECT task, content FROM tasks WHERE task > ? ORDER BY task LIMIT ?"
 _PAGE_SIZE = 1000
+_CHANGES = "SELECT task, updated FROM tasks WHERE updated > ?"
 _PUT = """
 INSERT INTO tasks VALUES (?, ?, ?) ON CONFLICT (task) DO UPDATE
 SET updated = excluded.updated, content = excluded.content
@@ -78,6 +79,12 @@ class TaskCopyFiles:
 
     def complete(self, project: ProjectId, until: datetime) -> None:
         self._run(project, lambda database: database.execute(_COMPLETE, (_text(until),)))
+
+    def changes(self, project: ProjectId, since: datetime) -> Mapping[TaskId, datetime]:
+        rows = self._run(
+            project, lambda database: database.execute(_CHANGES, (_text(since),)).fetchall()
+        )
+        return {TaskId(task): datetime.fromisoformat(updated) for task, updated in rows}
 
     def all(self, project: ProjectId) -> Iterator[Json]:
         last, is_full = -1, True

@@ -63,14 +63,24 @@ class Tasks:
         self._calls = calls
         self._sizes: dict[int, int] = {}
 
-    def labeled(self, project: int, since: datetime | None = None) -> Iterator[JsonObject]:
+    def labeled(
+        self, project: int, since: datetime | None = None, ids: Collection[int] | None = None
+    ) -> Iterator[JsonObject]:
         """Tasks with an annotation that is not a skip: `id`, `data` and complete `annotations`.
 
-        And `updated_at`. `since` limits them to tasks that changed after that moment.
+        And `updated_at`. `since` limits them to tasks that changed after that moment, `ids` to
+        these tasks.
         """
-        changed = [where("updated_at", "greater", since)] if since else []
+        filters = [_LABELED, *_changed_after(since)]
         fields = ("id", "data", *ANNOTATION_FIELDS)
-        return self.matching(project, [_LABELED, *changed], fields, "all")
+        if ids is None:
+            return self.matching(project, filters, fields, "all")
+        return self.among(project, ids, fields, "all", filters)
+
+    def labeled_changes(self, project: int, since: datetime) -> dict[int, datetime]:
+        """When each task that `labeled` would list changed, without its annotations."""
+        rows = self.matching(project, [_LABELED, *_changed_after(since)], ("id", "updated_at"))
+        return {row["id"]: datetime.fromisoformat(row["updated_at"]) for row in rows}
 
     def newest_change(self, project: int) -> tuple[int, datetime | None]:
         """Count what `labeled` would list, and tell when one of them last changed. One request."""
@@ -263,6 +273,10 @@ def _part(path: Path, opened: ExitStack) -> tuple[str, Any, str]:
     except OSError as exc:
         raise FetchFailed(f"{path} cannot be read: {exc.strerror}") from exc
     return path.name, content, mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+
+
+def _changed_after(moment: datetime | None) -> list[JsonObject]:
+    return [where("updated_at", "greater", moment)] if moment else []
 
 
 def _moment(annotation: JsonObject) -> str:

@@ -112,8 +112,10 @@ def test_labeled_tasks_are_listed_since_a_moment_and_a_deleted_label_changes_the
     # then both changed
     changed = list(client.tasks.labeled(project, then))
     assert [task["id"] for task in changed] == [first, second]
-    newest, *_ = (datetime.fromisoformat(task["updated_at"]) for task in changed)
-    assert client.tasks.newest_change(project) == (2, newest)
+    moments = {task["id"]: datetime.fromisoformat(task["updated_at"]) for task in changed}
+    assert client.tasks.newest_change(project) == (2, moments[first])
+    assert client.tasks.labeled_changes(project, then) == moments
+    assert list(client.tasks.labeled(project, then, [second])) == changed[1:]
     # and so do a task that lost one of two annotations, and the number of tasks with any
     now = datetime.fromisoformat(list(client.tasks.labeled(project, then))[1]["updated_at"])
     client.http.request_json("DELETE", f"/api/annotations/{again['id']}/")

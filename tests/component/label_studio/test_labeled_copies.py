@@ -23,7 +23,7 @@ NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 @dataclass
 class People:
-    """Labels by task, and when each last changed. `listed` counts the tasks that were read."""
+    """Labels by task, and when each last changed. `listed` counts those read with annotations."""
 
     labels: dict[int, str] = field(default_factory=dict)
     changed: dict[int, datetime] = field(default_factory=dict)
@@ -45,20 +45,22 @@ class People:
     def __call__(self, asked) -> Reply:
         self.calls.append(asked)
         rules = json.loads(asked.query["query"])["filters"]["items"]
-        wanted = {rule["filter"].removeprefix("filter:tasks:"): rule["value"] for rule in rules}
-        is_list = asked.query["fields"] == "all"
-        if is_list:
+        wanted = {(rule["filter"], rule["operator"]): rule["value"] for rule in rules}
+        is_newest_first = "-tasks:updated_at" in asked.query["query"]
+        if not is_newest_first:
             self.during_list()
-        since = wanted.get("updated_at", "")
+        since = wanted.get(("filter:tasks:updated_at", "greater"), "")
+        last = wanted.get(("filter:tasks:id", "greater"), 0)
+        ids = wanted.get(("filter:tasks:id", "in_list"), self.labels)
         found = [
             self._task(task)
             for task in sorted(self.labels)
-            if task > wanted.get("id", 0) and _text(self.changed[task]) > since
+            if task > last and task in ids and _text(self.changed[task]) > since
         ]
-        if "-tasks:updated_at" in asked.query["query"]:
+        if is_newest_first:
             found.sort(key=lambda task: task["updated_at"], reverse=True)
         page = found[: min(int(asked.query["page_size"]), self.page_size)]
-        self.listed += len(page) if is_list else 0
+        self.listed += len(page) if asked.query["fields"] == "all" else 0
         return Reply(body={"tasks": page, "total": len(found)})
 
     def _task(self, task: int) -> dict:
@@ -112,19 +114,36 @@ def reader(tmp_path, people):
 
 def test_all_labeled_tasks_are_read_once_and_then_only_those_that_changed(reader, people):
     assert reader() == (people.labels, 6)
-    # the newest is looked at again, since a change may appear later than its time says
-    assert reader() == (people.labels, 1)
+    assert reader() == (people.labels, 0)
     people.label(2, "dog")
     people.label(7, "dog")
-    assert reader() == ({1: "cat", 2: "dog", 3: "cat", 4: "cat", 5: "cat", 6: "cat", 7: "dog"}, 3)
+    assert reader() == ({1: "cat", 2: "dog", 3: "cat", 4: "cat", 5: "cat", 6: "cat", 7: "dog"}, 2)
 
 
-def test_labels_that_arrived_at_one_moment_are_not_read_again_after_a_while(reader, people):
+def test_labels_that_arrived_at_one_moment_are_read_once(reader, people):
     people.changed = dict.fromkeys(people.changed, people.now)
     assert reader()[1] == 6
-    assert reader()[1] == 6
-    reader.now += timedelta(minutes=5)
-    assert reader()[1] == 6
+    assert reader() == (people.labels, 0)
+    # when one of them changes while the others still count as new
+    people.changed[3] += timedelta(seconds=1)
+    people.labels[3] = "dog"
+    # then it alone is read
+    assert reader() == (people.labels, 1)
+
+
+def test_a_change_that_appears_later_than_its_time_says_is_read(reader, people):
+    reader()
+    people.changed[3] = people.now - timedelta(seconds=30)  # older than the newest
+    people.labels[3] = "dog"
+    assert reader() == (people.labels, 1)
+
+
+def test_of_many_changes_each_is_read_once(reader, people):
+    reader()
+    for task in range(100, 300):
+        people.label(task, "dog")
+    reader.now = people.now
+    assert reader() == (people.labels, 201)  # with the newest of before, whose time is listed, too
     assert reader() == (people.labels, 0)
 
 
