@@ -1,4 +1,4 @@
-"""The functions that RQ calls: for a job, for a shard of one, and for a cleanup."""
+"""The functions that RQ calls: for a job, for shards of one, and for a cleanup."""
 
 import logging
 import os
@@ -43,14 +43,14 @@ def run_job(job: str) -> None:
     wiring.runner(configured)(JobId(job))
 
 
-def run_shard(project: int, job: str, number: int) -> None:
-    """Do a part of a job that another worker runs; what fails is left to that one."""
+def run_shards(project: int, job: str) -> None:
+    """Do parts of a job that another worker runs; what fails is left to that one."""
     configured = settings.load()
     preload(configured)
     try:
-        wiring.shard_runner(configured)(ProjectId(project), JobId(job), number)
+        wiring.shard_runner(configured)(ProjectId(project), JobId(job))
     except AutolabelError as exc:
-        log.warning("shard %s of job %s is left to its job: %s", number, job, exc)
+        log.warning("a shard of job %s is left to its job: %s", job, exc)
 
 
 def run_cleanup(project: int) -> None:

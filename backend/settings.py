@@ -211,7 +211,7 @@ class Settings(BaseSettings):
         "other workers' jobs, which embed; idle: cleanups, and embedding ahead",
     )
     fan_out_seconds: float = Field(
-        60, ge=0, description="seconds of work from which on a job is divided; 0: never"
+        20, ge=0, description="seconds of work from which on a job is divided; 0: never"
     )
     restarts: int = Field(
         2, ge=0, description="how often a job whose process died starts again by itself; 0: never"

@@ -6,7 +6,7 @@ from functools import partial
 
 from backend.domain.ids import JobId, ProjectId
 from backend.domain.jobs import Job, JobResult
-from backend.domain.shards import Shard
+from backend.domain.shards import WorkerQueue
 from backend.domain.side_cars import SyncReport
 from backend.domain.steps import Step
 from backend.jobs import boundary
@@ -20,7 +20,7 @@ from backend.jobs.workforce import WorkerWatch
 from backend.label_studio.gateway import LabelStudioGateway
 from backend.label_studio.image_folder import open_folder
 from backend.policies.preconditions import Minimum
-from backend.ports.progress import Progress, Steps
+from backend.ports.progress import Steps
 from backend.processes import warm_up
 from backend.processes.auto_train_loop import AutoTrainLoop
 from backend.processes.embedded_redis import redis_url
@@ -38,7 +38,7 @@ from backend.services.model_import import ModelImport
 from backend.services.polling import Polling
 from backend.services.publishing.deferred_cleanup import DeferredCleanup
 from backend.services.resuming.restarting import Restarting
-from backend.services.sharding.shard_work import take_shard
+from backend.services.sharding.shard_work import take_shards
 from backend.services.synchronize import Synchronization
 from backend.settings import Settings
 from backend.stores.first_walls import FirstWallFiles
@@ -199,15 +199,21 @@ def runner(settings: Settings) -> Callable[[JobId], None]:
     return run
 
 
-def shard_runner(settings: Settings) -> Callable[[ProjectId, JobId, int], None]:
-    """Return the function that does one shard of a job of a project, in the work horse."""
-    shards = ShardQueue(partial(redis_url, settings), settings.data_dir)
+def shard_runner(settings: Settings) -> Callable[[ProjectId, JobId], None]:
+    """Return the function that does shards of a job of a project, in the work horse.
 
-    def work(shard: Shard, progress: Progress) -> None:
-        parts = real_parts(settings, settings.label_studio_patience, project=shard.project)
-        use_cases(parts).shard_work()(shard, progress)
+    It ends for a job that waits for this worker.
+    """
+    url = partial(redis_url, settings)
+    shards, cleanups = ShardQueue(url, settings.data_dir), CleanupQueue(url, settings.data_dir)
+    takes_jobs = WorkerQueue.JOBS in settings.queues.split(",")
 
-    return partial(take_shard, shards, work)
+    def run(project: ProjectId, job: JobId) -> None:
+        parts = real_parts(settings, settings.label_studio_patience, project=project)
+        work = use_cases(parts).shard_work()
+        take_shards(shards, work, project, job, lambda: takes_jobs and cleanups.jobs_wait())
+
+    return run
 
 
 def cleaner(settings: Settings) -> Callable[[ProjectId], None]:

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from backend.domain.answers import ImageRef
 from backend.domain.ids import ControlName, JobId, ProjectId
+from backend.domain.steps import Step
 
 
 class WorkerQueue(StrEnum):
@@ -44,3 +45,8 @@ class Shard:
     refs: tuple[ImageRef, ...]
     backbone: str = ""
     model: PredictingModel | None = None
+
+    @property
+    def step(self) -> Step:
+        """The step of the job that this is a part of."""
+        return Step.PREDICT if self.model else Step.EMBED

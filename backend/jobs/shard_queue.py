@@ -3,6 +3,10 @@
 For each job that offers shards there is a hash: `open` as long as they are wanted, and by number
 who has a shard: `claimed` or `done`. Who works on a shard renews a key that expires, so the shard
 of a dead worker is not waited for.
+
+A worker that takes an entry off the queue of RQ does one shard after the other, in the process that
+has loaded the model, until there are no more. So an entry says only that a job has shards, and
+there are as many as shards, since each process does one at least.
 """
 
 import logging
@@ -24,19 +28,23 @@ from backend.stores.shards import ShardFiles
 
 log = logging.getLogger(__name__)
 
-SHARD_ENTRY = "backend.rq_entry.run_shard"
-"""Called by a worker with the numbers of project and shard, and the id of the job."""
+SHARD_ENTRY = "backend.rq_entry.run_shards"
+"""Called by a worker with the number of the project and the id of the job."""
 
 HEARTBEAT = 60
 """Seconds after its last sign of life for which a worker counts as alive."""
 
 _LONGEST = 24 * 3600
 
-_CLAIM = """
-if redis.call('HEXISTS', KEYS[1], 'open') == 0 then return 0 end
-if redis.call('HSETNX', KEYS[1], ARGV[1], 'claimed') == 0 then return 0 end
-redis.call('SET', KEYS[2], '', 'EX', ARGV[2])
-return 1
+_TAKE = """
+local offered = tonumber(redis.call('HGET', KEYS[1], 'open') or 0)
+for number = 0, offered - 1 do
+    if redis.call('HSETNX', KEYS[1], number, 'claimed') == 1 then
+        redis.call('SET', KEYS[1] .. ':' .. number, '', 'EX', ARGV[1])
+        return number
+    end
+end
+return -1
 """
 _FINISH = """
 redis.call('DEL', KEYS[2])
@@ -84,20 +92,26 @@ class ShardQueue:
             for shard in shards:
                 self.queue(redis).enqueue_call(
                     self._entry,
-                    args=(shard.project, job, shard.number),
+                    args=(shard.project, job),
                     job_id=_name(job, shard.number),
                     timeout=_LONGEST,
                     result_ttl=0,
                     failure_ttl=0,
                 )
 
-    def load(self, project: ProjectId, job: JobId, number: int) -> Shard | None:
-        return self._files.load(project, job, number)
+    def take(self, project: ProjectId, job: JobId) -> Shard | None:
+        while (number := self._claimed(job)) is not None:
+            if shard := self._files.load(project, job, number):
+                return shard
+            self._finished(job, number)  # it was withdrawn, or its file is damaged
+        return None
 
-    def claim(self, shard: Shard) -> bool:
-        keys = self._keys.shards(shard.job), self._beat(shard)
+    def _claimed(self, job: JobId) -> int | None:
         with self._client.reach() as redis:
-            return bool(redis.eval(_CLAIM, 2, *keys, shard.number, self._heartbeat))
+            number = int(redis.eval(_TAKE, 1, self._keys.shards(job), self._heartbeat))
+            if number < 0:
+                self._withdraw_entries(redis, job)
+            return number if number >= 0 else None
 
     def is_wanted(self, shard: Shard) -> bool:
         with self._client.reach() as redis:
@@ -107,9 +121,12 @@ class ShardQueue:
             return bool(pipe.execute()[0])
 
     def finish(self, shard: Shard) -> None:
-        keys = self._keys.shards(shard.job), self._beat(shard)
+        self._finished(shard.job, shard.number)
+
+    def _finished(self, job: JobId, number: int) -> None:
+        keys = self._keys.shards(job), self._keys.shard_beat(job, number)
         with self._client.reach() as redis:
-            redis.eval(_FINISH, 2, *keys, shard.number)
+            redis.eval(_FINISH, 2, *keys, number)
 
     def running(self, job: JobId) -> int:
         with self._client.reach() as redis:
@@ -121,18 +138,22 @@ class ShardQueue:
     def withdraw(self, project: ProjectId, job: JobId) -> None:
         self._files.forget(project, job)
         with suppress(QueueUnreachable), self._client.reach() as redis:
-            offered, queue = redis.hget(self._keys.shards(job), "open"), self.queue(redis)
+            self._withdraw_entries(redis, job)
             redis.delete(self._keys.shards(job))
-            for number in range(int(offered or 0)):
-                name = _name(job, number)
-                # RQ fails at the end of a job that was deleted while a worker is at it
-                if queue.remove(name) and (waiting := queue.fetch_job(name)):
-                    waiting.delete()
+
+    def _withdraw_entries(self, redis: Any, job: JobId) -> None:
+        """Remove the entries that no worker has taken: each would start a process in vain."""
+        offered, queue = redis.hget(self._keys.shards(job), "open"), self.queue(redis)
+        for number in range(int(offered or 0) if queue.count else 0):
+            name = _name(job, number)
+            # RQ fails at the end of a job that was deleted while a worker is at it
+            if queue.remove(name) and (waiting := queue.fetch_job(name)):
+                waiting.delete()
 
     def _beat(self, shard: Shard) -> str:
         return self._keys.shard_beat(shard.job, shard.number)
 
 
 def _name(job: JobId, number: int) -> str:
-    """Return the id that RQ knows a shard by."""
+    """Return the id that RQ knows an entry by."""
     return f"{job}-shard-{number}"

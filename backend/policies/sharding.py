@@ -1,33 +1,44 @@
 """When work is divided among workers, and into how many shards."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import TypeVar
 
 LARGEST = 2000
 """Images in a shard: what a lost worker costs at most."""
 
-A_WORKER = 4
-"""Shards that each worker gets at least, so that a slow one does not keep the others waiting."""
+A_WORKER = 3
+"""Each shard is this part of what every worker would get of the rest. So the first ones are large,
+and the last ones so small that all workers end at about the same time, however fast each is
+(Polychronopoulos and Kuck 1987, "Guided self-scheduling")."""
 
-SMALLEST = 200
-"""Images in a shard at least: a process starts for each, and loads the model."""
+SMALLEST = 64
+"""Images in a shard at least; the last one may be larger by as much. Asking for one takes some tens
+of milliseconds."""
+
+WORTH_DIVIDING = 200
+"""Images from which on other workers are asked: each starts a process, and loads the model."""
 
 Item = TypeVar("Item")
 
 
-def pays(images: int, seconds_each: float, least: float, helpers: int) -> bool:
-    """Return whether to divide: others are idle, and alone it would take `least` seconds.
+def may_pay(images: int, least: float, helpers: int) -> bool:
+    """Return whether to divide if this takes one worker `least` seconds; 0 where never to."""
+    return helpers > 0 and least > 0 and images > WORTH_DIVIDING
 
-    `least` is 0 where work is never to be divided.
-    """
-    return helpers > 0 and least > 0 and images > SMALLEST and images * seconds_each >= least
+
+def pays(images: int, seconds_each: float, least: float) -> bool:
+    """Return whether one worker would need `least` seconds for all of it."""
+    return images * seconds_each >= least
 
 
 def divide(items: Sequence[Item], workers: int) -> list[Sequence[Item]]:
-    """Return the items in shards of about equal size, for so many workers."""
-    fair = -(-len(items) // (A_WORKER * workers))
-    size = min(LARGEST, max(SMALLEST, fair))
-    shards = -(-len(items) // size)
-    bounds = [len(items) * number // shards for number in range(shards + 1)] if shards else [0]
-    return [items[start:end] for start, end in pairwise(bounds)]
+    """Return the items in shards for so many workers, the largest ones first."""
+    shards: list[Sequence[Item]] = []
+    start = 0
+    while left := len(items) - start:
+        size = min(LARGEST, max(SMALLEST, left // (A_WORKER * workers)))
+        if left - size < SMALLEST:
+            size = left
+        shards.append(items[start : start + size])
+        start += size
+    return shards

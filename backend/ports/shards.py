@@ -21,12 +21,12 @@ class Shards(Protocol):
         """Let workers take these shards, of one job. Raises QueueUnreachable, OutOfSpace."""
         ...
 
-    def load(self, project: ProjectId, job: JobId, number: int) -> Shard | None:
-        """Return a shard that was offered; None if it was withdrawn."""
-        ...
+    def take(self, project: ProjectId, job: JobId) -> Shard | None:
+        """Claim the next shard of a job; None if all have been, or were withdrawn.
 
-    def claim(self, shard: Shard) -> bool:
-        """Take a shard; False if somebody has it, or it was withdrawn. Raises QueueUnreachable."""
+        Raises:
+            QueueUnreachable: when Redis does not answer.
+        """
         ...
 
     def is_wanted(self, shard: Shard) -> bool:

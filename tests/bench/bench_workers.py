@@ -32,13 +32,13 @@ from backend.ports.progress import Progress, Steps
 from backend.processes.embedded_redis import EmbeddedRedis
 from backend.processes.worker import JobWorker, Pace
 from backend.services.sharding.crew import Crew
-from backend.services.sharding.shard_work import take_shard
+from backend.services.sharding.shard_work import take_shards
 from backend.settings import load
 from tests.exported_backbone import shared
 from tests.fakes.image_files import FakeImageFiles
 from tests.integration.polling import eventually
 
-JOBS, SHARDS = (f"tests.bench.bench_workers.{name}" for name in ("run_job", "run_shard"))
+JOBS, SHARDS = (f"tests.bench.bench_workers.{name}" for name in ("run_job", "run_shards"))
 PATIENCE = 3600.0
 
 
@@ -72,11 +72,13 @@ def run_job(job: str) -> None:
     boundary.run(JobBoard(url(), folder(), entry=JOBS), JobId(job), work)
 
 
-def run_shard(project: int, job: str, number: int) -> None:
-    def work(shard: Shard, progress: Progress) -> None:
-        extractor().extract(shard.refs, progress, shard.backbone)
+def run_shards(project: int, job: str) -> None:
+    own = extractor()
 
-    take_shard(shard_queue(), work, ProjectId(project), JobId(job), number)
+    def work(shard: Shard, progress: Progress) -> None:
+        own.extract(shard.refs, progress, shard.backbone)
+
+    take_shards(shard_queue(), work, ProjectId(project), JobId(job), lambda: False)
 
 
 def worker() -> None:

@@ -11,12 +11,12 @@ from backend.domain.shards import Shard
 class FakeShards:
     """Implements `backend.ports.shards.Shards`; without `workers` nobody helps.
 
-    `take` is called with each shard that is offered, as a worker would be, and returns whether it
+    `help` is called with each shard that is offered, as a worker would be, and returns whether it
     did it. `lost` are claimed by workers that died, `busy` says for how many looks others work on.
     """
 
     workers: int = 0
-    take: Callable[[Shard], bool] = field(default=lambda _: False)
+    help: Callable[[Shard], bool] = field(default=lambda _: False)
     lost: set[int] = field(default_factory=set)
     busy: int = 0
     offered: list[Shard] = field(default_factory=list)
@@ -29,17 +29,15 @@ class FakeShards:
 
     def offer(self, shards: Sequence[Shard]) -> None:
         self.offered += shards
-        self.claimed = {shard.number for shard in shards if self.take(shard)} | self.lost
+        self.claimed = {shard.number for shard in shards if self.help(shard)} | self.lost
 
-    def load(self, project: ProjectId, job: JobId, number: int) -> Shard | None:
-        return next((one for one in self.offered if one.number == number), None)
-
-    def claim(self, shard: Shard) -> bool:
-        if shard.number in self.claimed:
-            return False
-        self.claimed.add(shard.number)
-        self.own.append(shard.number)
-        return True
+    def take(self, project: ProjectId, job: JobId) -> Shard | None:
+        wanted = () if job in self.withdrawn else self.offered
+        shard = next((one for one in wanted if one.number not in self.claimed), None)
+        if shard:
+            self.claimed.add(shard.number)
+            self.own.append(shard.number)
+        return shard
 
     def is_wanted(self, shard: Shard) -> bool:
         return shard.job not in self.withdrawn

@@ -28,14 +28,14 @@ from backend.ports.progress import Progress, Steps
 from backend.processes.worker import JobWorker, Pace
 from backend.services.resuming.resumable import Resumable
 from backend.services.sharding.crew import Crew
-from backend.services.sharding.shard_work import take_shard
+from backend.services.sharding.shard_work import take_shards
 from backend.stores.unfinished import UnfinishedJobFiles
 from tests.fakes.models import FakeFeatureExtractor
 
 FINISHES, WAITS, CRASHES, HAS_NO_WEIGHTS, IS_KILLED, IGNORES_STOP, RESUMES, DIVIDES = range(1, 9)
 ENTRY = "tests.integration.job_worker.run_job"
 CLEANUP_ENTRY = "tests.integration.job_worker.run_cleanup"
-SHARD_ENTRY = "tests.integration.job_worker.run_shard"
+SHARD_ENTRY = "tests.integration.job_worker.run_shards"
 IMAGES = 1400
 PACE = Pace(look=1, lease=8, grace=5)
 LAST_LEASE = 4
@@ -130,6 +130,10 @@ def _resumable() -> Resumable:
 class NotingExtractor(FakeFeatureExtractor):
     """Takes 10 ms for an image, and notes who embedded it: a file with process ids for each."""
 
+    def uncached(self, refs: Sequence[ImageRef], backbone: str) -> int:
+        folder = Path(os.environ["DATA_DIR_UNDER_TEST"], "embedded")
+        return sum(not (folder / str(ref.task)).exists() for ref in refs)
+
     def extract(
         self, refs: Sequence[ImageRef], progress: Progress, backbone: str = ""
     ) -> tuple[ImageBatch, Sequence[NoPrediction]]:
@@ -155,11 +159,11 @@ def _divide(job: Job, steps: Steps) -> JobResult:
     return JobResult("done")
 
 
-def run_shard(project: int, job: str, number: int) -> None:
+def run_shards(project: int, job: str) -> None:
     def work(shard: Shard, progress: Progress) -> None:
         NotingExtractor().extract(shard.refs, progress, shard.backbone)
 
-    take_shard(_shard_queue(), work, ProjectId(project), JobId(job), number)
+    take_shards(_shard_queue(), work, ProjectId(project), JobId(job), lambda: False)
 
 
 def shard_queue(url: str, data_dir: Path) -> ShardQueue:

@@ -144,20 +144,33 @@ def test_a_shard_is_claimed_once_and_only_while_it_is_wanted(redis_url: str, tmp
     refs = (ImageRef(TaskId(1), "/1.png"),)
     one, two = (Shard(ProjectId(1), job, number, refs, "lite0") for number in range(2))
     queue.offer([one, two])
-    assert queue.load(ProjectId(1), job, 1) == two
-    assert queue.claim(one)
-    assert not queue.claim(one)
+    assert queue.take(ProjectId(1), job) == one
     assert queue.running(job) == 1
     assert queue.is_wanted(one)
     queue.finish(one)
     assert queue.running(job) == 0
-    assert not queue.claim(one), "it is done"
-    queue.withdraw(ProjectId(1), job)
-    assert not queue.is_wanted(one)
-    assert not queue.claim(two)
-    assert queue.load(ProjectId(1), job, 1) is None
     with redis.Redis.from_url(redis_url) as client:
-        assert queue.queue(client).count == 0
+        assert queue.queue(client).count == 2
+        assert queue.take(ProjectId(1), job) == two
+        assert queue.take(ProjectId(1), job) is None
+        assert queue.queue(client).count == 0, "no process is started in vain"
+    assert queue.is_wanted(two)
+    queue.withdraw(ProjectId(1), job)
+    assert not queue.is_wanted(two)
+    assert queue.take(ProjectId(1), job) is None
+
+
+def test_a_shard_whose_file_is_damaged_is_left_to_its_job(redis_url: str, tmp_path: Path):
+    queue = job_worker.shard_queue(redis_url, tmp_path)
+    job = JobId("job-20261128-120000-0abcd1234")
+    refs = (ImageRef(TaskId(1), "/1.png"),)
+    queue.offer([Shard(ProjectId(1), job, number, refs) for number in range(2)])
+    (damaged,) = tmp_path.rglob("0.json")
+    damaged.write_text("{")
+    shard = queue.take(ProjectId(1), job)
+    assert shard
+    assert shard.number == 1
+    assert queue.running(job) == 1, "nobody waits for the damaged one"
 
 
 def test_a_worker_fills_the_feature_cache_by_the_function_that_rq_calls(
@@ -172,7 +185,7 @@ def test_a_worker_fills_the_feature_cache_by_the_function_that_rq_calls(
     refs = (ImageRef(TaskId(1), uri), ImageRef(TaskId(2), "data:image/png;base64,AAAA"))
     with shared(tmp_path):
         queue.offer([Shard(ProjectId(1), job, 0, refs, "efficientnet_lite0")])
-        rq_entry.run_shard(1, job, 0)
+        rq_entry.run_shards(1, job)
     (cache,) = (tmp_path / "features").glob("*.sqlite")
     assert FeatureCache(cache).width()
     assert queue.running(job) == 0

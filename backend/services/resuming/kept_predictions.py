@@ -92,7 +92,7 @@ class KeptPredictions:
             self.kept.keep_predictions(self.model, control.name, some.refs, made)
 
         wanted = PredictingModel(control.name, self.kept.key, self.model)
-        crew.divide(job, list(missing), Step.PREDICT, work, progress, model=wanted)
+        crew.predict(job, list(missing), wanted, work, progress)
 
 
 def _share(progress: Progress, before: int, of: int) -> Progress:

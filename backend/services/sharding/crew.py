@@ -8,7 +8,7 @@ done twice or be wrong about what is missing, and the result is the same.
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from backend.domain.answers import ImageRef
 from backend.domain.errors import QueueUnreachable
@@ -22,10 +22,13 @@ from backend.ports.shards import Shards
 
 log = logging.getLogger(__name__)
 
-PROBE = 200
-"""Images by which the pace is measured: known ones take no time worth dividing."""
+SAMPLE = 48
+"""Images that are looked up in the feature cache, to estimate how many are new."""
 
-LOOK_EVERY = 0.5
+OPENING, MEASURED = 8, 24
+"""Images with which the model is opened, and by which the pace is measured then."""
+
+LOOK_EVERY = 0.2
 """Seconds between two looks at the shards of others."""
 
 Work = Callable[[Sequence[ImageRef], Progress], object]
@@ -33,7 +36,11 @@ Work = Callable[[Sequence[ImageRef], Progress], object]
 
 @dataclass(frozen=True, slots=True)
 class Crew:
-    """Divides the steps of jobs that would take one worker at least `least` seconds."""
+    """Divides the steps of jobs that would take one worker at least `least` seconds.
+
+    Others are asked at once, since each needs seconds to start. If the pace then turns out to be so
+    quick that one worker is enough, the shards are withdrawn.
+    """
 
     shards: Shards
     extractor: FeatureExtractor
@@ -47,80 +54,81 @@ class Crew:
         Raises:
             Stopped: from `progress`; the shards of others are withdrawn.
         """
+        if not self._may_pay(len(refs)):
+            return
+        sample = refs[:: len(refs) // SAMPLE]
+        new = len(refs) * self.extractor.uncached(sample, backbone) // len(sample)
+        if self._may_pay(new):
+            whole = Shard(job.request.project, job.id, 0, tuple(refs), backbone)
+            self._divide(
+                whole, lambda some, shown: self.extractor.extract(some, shown, backbone), progress
+            )
 
-        def work(some: Sequence[ImageRef], shown: Progress) -> object:
-            return self.extractor.extract(some, shown, backbone)
-
-        self.divide(job, refs, Step.EMBED, work, progress, backbone=backbone)
-
-    def divide(
+    def predict(
         self,
         job: Job,
         refs: Sequence[ImageRef],
-        step: Step,
+        model: PredictingModel,
         work: Work,
         progress: Progress,
-        *,
-        backbone: str = "",
-        model: PredictingModel | None = None,
     ) -> None:
-        """Do `work` on these images, with others if that pays; the rest of it may be left."""
-        helpers = self.shards.helpers() if len(refs) > PROBE else 0
-        if not helpers:
-            return
-        shown = _within(progress, step, 0, len(refs))
-        probe, left = _sample(refs)
-        seconds = self._seconds(lambda: work(probe, shown))
-        if not sharding.pays(len(left), seconds / len(probe), self.least, helpers):
-            return
-        parts = sharding.divide(left, helpers + 1)
-        shards = [
-            Shard(job.request.project, job.id, number, tuple(part), backbone, model)
-            for number, part in enumerate(parts)
-        ]
-        log.info("job %s: %s tasks in %s shards", job.id, len(left), len(shards))
-        try:
-            self._together(shards, step, work, progress)
-        except QueueUnreachable as exc:
-            log.warning("job %s goes on without other workers: %s", job.id, exc)
-        finally:
-            self.shards.withdraw(job.request.project, job.id)
+        """Do `work`, which keeps predictions of these images, if others can help.
 
-    def _together(
-        self, shards: Sequence[Shard], step: Step, work: Work, progress: Progress
-    ) -> None:
-        """Take shards from the end, while others take them from the beginning."""
-        self.shards.offer(shards)
-        job, total = shards[0].job, sum(len(shard.refs) for shard in shards)
-        done = 0
-        for shard in reversed(shards):
-            if self.shards.claim(shard):
-                work(shard.refs, _within(progress, step, done, total))
-                self.shards.finish(shard)
-            done += len(shard.refs)
-        while running := self.shards.running(job):
-            left = sum(len(shard.refs) for shard in shards[:running])
-            progress(step, total - left, total, "waiting for other workers")
+        Raises:
+            Stopped: from `progress`; the shards of others are withdrawn.
+        """
+        if self._may_pay(len(refs)):
+            whole = Shard(job.request.project, job.id, 0, tuple(refs), model=model)
+            self._divide(whole, work, progress)
+
+    def _may_pay(self, images: int) -> bool:
+        if not sharding.may_pay(images, self.least, helpers=1):
+            return False
+        return sharding.may_pay(images, self.least, self.shards.helpers())
+
+    def _divide(self, whole: Shard, work: Work, progress: Progress) -> None:
+        """Do the work with others if that pays; the rest of it may be left."""
+        parts = sharding.divide(whole.refs, self.shards.helpers() + 1)
+        shards = [replace(whole, number=at, refs=tuple(part)) for at, part in enumerate(parts)]
+        log.info("job %s: %s tasks in %s shards", whole.job, len(whole.refs), len(shards))
+        try:
+            self.shards.offer(shards)
+            self._together(shards, work, progress)
+        except QueueUnreachable as exc:
+            log.warning("job %s goes on without other workers: %s", whole.job, exc)
+        finally:
+            self.shards.withdraw(whole.project, whole.job)
+
+    def _together(self, shards: Sequence[Shard], work: Work, progress: Progress) -> None:
+        """Take one shard after the other, as the other workers do, and wait for theirs."""
+        whole, total = shards[0], sum(len(shard.refs) for shard in shards)
+        measured = False
+        while shard := self.shards.take(whole.project, whole.job):
+            shown = _within(progress, sum(len(one.refs) for one in shards[: shard.number]), total)
+            left = shard.refs
+            if not measured:
+                measured, left = True, left[OPENING + MEASURED :]
+                pace = self._pace(shard.refs[: OPENING + MEASURED], work, shown)
+                if not sharding.pays(total, pace, self.least):
+                    return
+            work(left, shown)
+            self.shards.finish(shard)
+        while self.shards.running(whole.job):
+            progress(whole.step, total, total, "waiting for other workers")
             self.pause(LOOK_EVERY)
 
-    def _seconds(self, work: Callable[[], object]) -> float:
+    def _pace(self, refs: Sequence[ImageRef], work: Work, shown: Progress) -> float:
+        """Return the seconds for an image, once the model is open."""
+        work(refs[:OPENING], shown)
         begun = self.clock()
-        work()
-        return self.clock() - begun
+        work(refs[OPENING:], shown)
+        return (self.clock() - begun) / len(refs[OPENING:])
 
 
-def _sample(refs: Sequence[ImageRef]) -> tuple[Sequence[ImageRef], Sequence[ImageRef]]:
-    """Return images from everywhere, since those in front may be known, and the others."""
-    step = len(refs) // PROBE
-    probed = frozenset(range(0, step * PROBE, step))
-    others = [ref for place, ref in enumerate(refs) if place not in probed]
-    return [refs[place] for place in sorted(probed)], others
-
-
-def _within(progress: Progress, step: Step, before: int, of: int) -> Progress:
+def _within(progress: Progress, before: int, of: int) -> Progress:
     """Report the progress of a part as that of the whole."""
 
-    def report(_step: Step, done: int, _of: int, detail: str = "") -> None:
+    def report(step: Step, done: int, _of: int, detail: str = "") -> None:
         progress(step, min(of, before + done), of, detail)
 
     return report

@@ -1,10 +1,11 @@
-"""Do a shard of a job that another worker runs."""
+"""Do shards of a job that another worker runs."""
 
 import logging
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -35,13 +36,17 @@ ASK_EVERY = 1.0
 
 @dataclass(frozen=True, slots=True)
 class ShardWork:
-    """Embeds or predicts the images of a shard. An image that cannot be read costs only itself."""
+    """Embeds or predicts the images of a shard. An image that cannot be read costs only itself.
+
+    What was loaded for one shard, encoder or model, serves the next.
+    """
 
     label_studio: ProjectReader
     extractor: FeatureExtractor
     trainer: Callable[[], Trainer]
     versions: Versions
     unfinished: UnfinishedJobs
+    _models: dict[PredictingModel, Model] = field(default_factory=dict[PredictingModel, Model])
 
     def __call__(self, shard: Shard, progress: Progress) -> None:
         """Do the shard.
@@ -57,7 +62,9 @@ class ShardWork:
             self.extractor.extract(shard.refs[start : start + AT_ONCE], progress, shard.backbone)
 
     def _predict(self, shard: Shard, wanted: PredictingModel, progress: Progress) -> None:
-        model = self._model(shard.project, wanted)
+        if wanted not in self._models:
+            self._models[wanted] = self._model(shard.project, wanted)
+        model = self._models[wanted]
         refs = [ref for ref in shard.refs if self._is_readable(ref)]
         for start in range(0, len(refs), AT_ONCE):
             some = tuple(refs[start : start + AT_ONCE])
@@ -94,27 +101,27 @@ def bare(refs: tuple[ImageRef, ...]) -> ImageBatch:
     return ImageBatch(refs, np.zeros((count, 0), np.float16), stats)
 
 
-def take_shard(
+def take_shards(
     shards: Shards,
     work: Callable[[Shard, Progress], None],
     project: ProjectId,
     job: JobId,
-    number: int,
+    must_stop: Callable[[], bool],
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Do one shard, unless somebody else has it or it was withdrawn.
+    """Do one shard of a job after the other, until none is left or `must_stop`.
 
     Raises what the work raises, except Stopped; the job of the shard does what is missing.
     """
-    shard = shards.load(project, job, number)
-    if shard is None or not shards.claim(shard):
-        return
-    try:
-        work(shard, heartbeat(lambda: shards.is_wanted(shard), clock))
-    except Stopped:
-        log.info("job %s withdrew its shard %s", job, number)
-    finally:
-        shards.finish(shard)
+    while shard := shards.take(project, job):
+        try:
+            work(shard, heartbeat(partial(shards.is_wanted, shard), clock))
+        except Stopped:
+            log.info("job %s withdrew its shard %s", job, shard.number)
+        finally:
+            shards.finish(shard)
+        if must_stop():
+            return
 
 
 def heartbeat(

@@ -1,6 +1,7 @@
 """A job divides its large steps among workers, and needs none of them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from backend.domain.ids import ControlName, Label, ProjectId, TaskId
 from backend.domain.schema import Control, TaskKind
 from backend.domain.shards import PredictingModel, Shard
 from backend.domain.steps import Step
+from backend.policies.sharding import WORTH_DIVIDING
 from backend.ports.images import Fetch
 from backend.ports.progress import Progress
 from backend.services.resuming.kept_predictions import KeptPredictions
-from backend.services.sharding.crew import PROBE, Crew
-from backend.services.sharding.shard_work import ShardWork, bare, heartbeat, take_shard
+from backend.services.sharding.crew import MEASURED, OPENING, Crew
+from backend.services.sharding.shard_work import ShardWork, bare, heartbeat, take_shards
 from backend.stores.unfinished import KeptFiles
 from tests.fakes.models import FakeFeatureExtractor, ParityModel
 from tests.fakes.shards import FakeShards
@@ -38,6 +40,9 @@ class SlowExtractor(FakeFeatureExtractor):
 
     def clock(self) -> float:
         return self.now
+
+    def uncached(self, refs: Sequence[ImageRef], backbone: str) -> int:
+        return sum(ref.task not in self.done for ref in refs)
 
     def extract(
         self, refs: Sequence[ImageRef], progress: Progress, backbone: str = ""
@@ -79,10 +84,31 @@ def test_known_images_are_not_worth_dividing(tmp_path: Path):
     assert embedding.shards.offered == []
 
 
-def test_few_images_are_not_even_probed(tmp_path: Path):
+def test_few_images_are_not_divided(tmp_path: Path):
     embedding = Embedding(tmp_path, FakeShards(workers=3))
-    embedding.refs = embedding.refs[:PROBE]
+    embedding.refs = embedding.refs[:WORTH_DIVIDING]
     assert embedding.run() == []
+    assert embedding.shards.offered == []
+
+
+def test_others_are_asked_before_the_job_opens_the_encoder(tmp_path: Path):
+    shards, embedding = FakeShards(workers=1), Embedding(tmp_path, FakeShards())
+
+    def help_first(shard: Shard) -> bool:
+        assert not embedding.extractor.done
+        return True
+
+    shards.help = help_first
+    embedding.crew = Crew(shards, embedding.extractor, 60, embedding.extractor.clock)
+    assert embedding.run() == []
+    assert shards.offered
+
+
+def test_what_one_worker_does_quickly_is_withdrawn_from_the_others(tmp_path: Path):
+    embedding = Embedding(tmp_path, FakeShards(workers=3), least=0.1 * IMAGES + 1)
+    assert len(embedding.run()) == OPENING + MEASURED
+    assert embedding.shards.offered
+    assert embedding.shards.withdrawn == ["job-1"]
 
 
 def test_dividing_may_be_switched_off(tmp_path: Path):
@@ -92,14 +118,13 @@ def test_dividing_may_be_switched_off(tmp_path: Path):
 
 
 def test_others_do_what_they_take_and_the_job_the_rest(tmp_path: Path):
-    shards = FakeShards(workers=2, take=lambda shard: shard.number < 5)
+    shards = FakeShards(workers=2, help=lambda shard: shard.number < 5)
     done = Embedding(tmp_path, shards).run()
     offered = [ref.task for shard in shards.offered for ref in shard.refs]
-    assert len(offered) == IMAGES - PROBE
+    assert len(offered) == IMAGES
     taken = [ref.task for shard in shards.offered[:5] for ref in shard.refs]
     assert sorted([*done, *taken]) == list(range(1, IMAGES + 1))
     assert {shard.backbone for shard in shards.offered} == {"lite0"}
-    assert shards.own == sorted(shards.own, reverse=True), "from the other end"
     assert shards.withdrawn == ["job-1"]
 
 
@@ -118,7 +143,7 @@ def test_a_stop_withdraws_all_shards(tmp_path: Path):
     embedding = Embedding(tmp_path, shards)
 
     def stop(_step: Step, done: int, _of: int, _detail: str = "") -> None:
-        if done > 2 * PROBE:
+        if done > WORTH_DIVIDING:
             raise Stopped
 
     with pytest.raises(Stopped):
@@ -132,7 +157,7 @@ def test_a_job_goes_on_alone_when_redis_is_lost(tmp_path: Path):
             raise QueueUnreachable("gone")
 
     embedding = Embedding(tmp_path, Lost(workers=2))
-    assert len(embedding.run()) == PROBE
+    assert embedding.run() == []
     assert embedding.shards.withdrawn
 
 
@@ -187,32 +212,35 @@ def test_a_worker_leaves_a_shard_of_a_control_that_is_gone(tmp_path: Path, versi
         helping.work(helping.shard(gone), quiet)
 
 
-def test_a_shard_that_somebody_has_or_that_was_withdrawn_is_left(tmp_path: Path):
+def test_a_worker_does_all_shards_that_nobody_has_unless_a_job_waits(tmp_path: Path):
     helping, shards, done = Helping(tmp_path), FakeShards(), list[Shard]()
     shard = helping.shard()
 
-    def take(number: int = 0) -> None:
-        take_shard(shards, lambda one, _: done.append(one), PROJECT, shard.job, number)
+    def take(must_stop: bool = False) -> None:
+        take_shards(shards, lambda one, _: done.append(one), PROJECT, shard.job, lambda: must_stop)
 
     take()
-    shards.offer([shard])
+    assert done == []
+    shards.offer([replace(shard, number=number) for number in range(4)])
+    take(must_stop=True)
+    assert [one.number for one in done] == [0], "a job waits for this worker"
+    shards.claimed.add(2)
     take()
     take()
-    assert done == [shard]
+    assert [one.number for one in done] == [0, 1, 3]
 
 
 def test_work_that_is_not_wanted_any_more_ends(tmp_path: Path):
     helping, shards = Helping(tmp_path), FakeShards()
     shard = helping.shard()
     shards.offer([shard])
-    shards.withdraw(PROJECT, shard.job)
-    take_shard(
-        shards,
-        lambda _, progress: progress(Step.EMBED, 0, 1),
-        ProjectId(PROJECT),
-        shard.job,
-        0,
-    )
+
+    def work(_: Shard, progress: Progress) -> None:
+        shards.withdraw(PROJECT, shard.job)
+        progress(Step.EMBED, 0, 1)
+        raise AssertionError("it goes on")
+
+    take_shards(shards, work, ProjectId(PROJECT), shard.job, lambda: False)
     assert shards.claimed == {0}
 
 
@@ -251,7 +279,7 @@ def test_rectangles_are_predicted_together_and_none_twice(tmp_path: Path):
     images, _ = FakeFeatureExtractor().extract(embedding.refs, quiet)
     other, own = SlowModel(embedding.extractor), SlowModel(embedding.extractor)
 
-    def take(shard: Shard) -> bool:
+    def help_with(shard: Shard) -> bool:
         assert shard.model == PredictingModel(CHOICE, "some-key", "al-0001-aaaa")
         if shard.number % 2:
             return False
@@ -259,7 +287,7 @@ def test_rectangles_are_predicted_together_and_none_twice(tmp_path: Path):
         kept.keep_predictions("al-0001-aaaa", CHOICE, shard.refs, made)
         return True
 
-    embedding.shards.take = take
+    embedding.shards.help = help_with
     keep = KeptPredictions(kept, "al-0001-aaaa", embedding.crew, embedding.job)
     made = keep.predict(control, own, images, embedding.extractor.fetch, quiet)
     assert other.asked
