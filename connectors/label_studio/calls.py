@@ -45,9 +45,15 @@ class Calls:
     def action(self, project: int, name: str, tasks: Sequence[int], **fields: Any) -> JsonObject:
         """Run a Data Manager action on these tasks.
 
-        The request is never repeated when the connection breaks: no action is idempotent while
-        people work on the same tasks. `SendOnce` looks before it sends another one.
+        `filters` among the fields limit it to those that match when it runs. The request is never
+        repeated when the connection breaks: no action is idempotent while people work on the same
+        tasks. `SendOnce` looks before it sends another one.
+
+        Raises:
+            ValueError: without tasks. Label Studio would take all tasks of the project.
         """
+        if not tasks:
+            raise ValueError(f"no tasks for {name}")
         return self.object(
             "POST",
             "/api/dm/actions",

@@ -1,8 +1,7 @@
 """Accept predictions as annotations, and delete such annotations again.
 
 An annotation is ours if the owner of the token made it from a prediction of the given version and
-nobody has submitted or changed it since. Label Studio's bulk deletion is not used: it removes
-whatever a task has when it runs, which may be minutes after it was requested.
+nobody has submitted or changed it since.
 
 Label Studio creates the annotations first and counts them on their tasks last. Where SQLite is
 locked in between, it runs the whole call again, which finds nothing left to accept and reports
@@ -18,6 +17,7 @@ from connectors.label_studio.calls import Calls, JsonObject
 from connectors.label_studio.filters import where
 from connectors.label_studio.send_once import BETWEEN_LOOKS, RUNS_ON, SendOnce
 from connectors.label_studio.tasks import Tasks
+from connectors.label_studio.untouched_annotations import UntouchedAnnotations
 
 _FIELDS = (
     "id",
@@ -58,6 +58,7 @@ class PredictionAcceptance:
         self._calls = calls
         self._tasks = tasks
         self._send_once = send_once
+        self._untouched = UntouchedAnnotations(calls)
 
     def accept(self, project: int, version: str, tasks: Collection[int]) -> dict[int, int]:
         """Turn predictions into annotations that refer to them; returns their ids by task.
@@ -101,24 +102,23 @@ class PredictionAcceptance:
         """Delete annotations, given by task; one that does not exist any more is ignored.
 
         An annotation that a user has changed, or has a draft of, is kept. So is whatever else the
-        task has. `ours` are the times, by annotation, of changes that no user made.
+        task has. `ours` are the times, by annotation, of changes that no user made. Most are
+        deleted in one call, those with anything special about them by id.
         """
-        own = ours or {}
-        found = {
-            row["id"]: one
-            for row in self._rows(project, annotations)
-            for one in row["annotations"]
-            if one["id"] == annotations[row["id"]]
-        }
+        rows = self._rows(project, annotations)
+        before = set(_standing(rows, annotations))
+        if self._untouched.delete(project, rows, annotations):
+            rows = self._rows(project, annotations)
+        standing, own = _standing(rows, annotations), ours or {}
         changed = {
             task
-            for task, one in found.items()
+            for task, one in standing.items()
             if one["updated_by"] and own.get(one["id"]) != one.get("updated_at", "")
         }
-        drafted = self._drafted(project, {task: annotations[task] for task in found}) - changed
-        deleted = set(found) - changed - drafted
-        for task in sorted(deleted):
+        drafted = self._drafted(project, {task: annotations[task] for task in standing}) - changed
+        for task in sorted(set(standing) - changed - drafted):
             self._delete(annotations[task])
+        deleted = before - changed - drafted
         return Deletion(frozenset(deleted), frozenset(changed), frozenset(drafted))
 
     def _create(self, project: int, version: str, tasks: Sequence[int]) -> None:
@@ -191,6 +191,16 @@ class PredictionAcceptance:
 
     def _delete(self, annotation: int) -> None:
         self._calls.delete(f"/api/annotations/{annotation}/")
+
+
+def _standing(rows: Sequence[JsonObject], annotations: Mapping[int, int]) -> dict[int, JsonObject]:
+    """Those of the annotations, by task, that exist."""
+    return {
+        row["id"]: one
+        for row in rows
+        for one in row["annotations"]
+        if one["id"] == annotations[row["id"]]
+    }
 
 
 def _predictions(row: JsonObject, version: str) -> Iterator[int]:

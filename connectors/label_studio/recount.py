@@ -1,9 +1,9 @@
-"""Find annotations that Label Studio does not count, and make it count anew.
+"""Find tasks whose annotations Label Studio has miscounted, and make it count anew.
 
 After a bulk import Label Studio recounts the annotations of all tasks: it reads a thousand tasks,
 then writes their numbers. What somebody submits in between is overwritten with the number before.
 A bulk action on a locked SQLite may not count at all. Such tasks have an annotation and are listed
-as unlabeled, until the next import.
+as unlabeled, or have none and are listed as labeled, until the next import.
 """
 
 import logging
@@ -20,7 +20,10 @@ log = logging.getLogger(__name__)
 _SETTLED_AFTER = 3.0
 """Seconds after which a submission that is being stored has been counted."""
 
-_ANNOTATED = where("annotators", "empty", "False")
+_MISCOUNTED = (
+    [*UNTOUCHED, where("annotators", "empty", "False")],
+    [where("total_annotations", "greater", 0), where("annotators", "empty", "True")],
+)
 
 
 class Recount:
@@ -44,17 +47,18 @@ class Recount:
         Imports an empty prediction of `version` on each of these tasks, which makes Label Studio
         count, and deletes them. By a switch of its own, it counts the tasks of the import only.
         """
-        if not self._uncounted(project):
+        if not self._miscounted(project):
             return 0
         self._send_once.pause(_SETTLED_AFTER)
-        if uncounted := self._uncounted(project):
-            log.warning(
-                "project %s: %s annotated tasks were listed as unlabeled", project, len(uncounted)
-            )
-            self._import.store(project, [marker_row(task, version) for task in sorted(uncounted)])
-            self._predictions.delete_of_tasks(project, uncounted, lambda name: name == version)
-        return len(uncounted)
+        if miscounted := self._miscounted(project):
+            log.warning("project %s: %s tasks were miscounted", project, len(miscounted))
+            self._import.store(project, [marker_row(task, version) for task in sorted(miscounted)])
+            self._predictions.delete_of_tasks(project, miscounted, lambda name: name == version)
+        return len(miscounted)
 
-    def _uncounted(self, project: int) -> set[int]:
-        rows = self._tasks.matching(project, [*UNTOUCHED, _ANNOTATED], ("id",))
-        return {row["id"] for row in rows}
+    def _miscounted(self, project: int) -> set[int]:
+        return {
+            row["id"]
+            for filters in _MISCOUNTED
+            for row in self._tasks.matching(project, filters, ("id",))
+        }

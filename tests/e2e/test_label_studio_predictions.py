@@ -3,7 +3,9 @@ import sqlite3
 import pytest
 
 from connectors.errors import Rejected
+from connectors.label_studio.calls import Calls
 from connectors.label_studio.prediction_import import DELETED
+from connectors.label_studio.untouched_annotations import FIELDS, UntouchedAnnotations
 from tests.e2e.label_studio_api import create_prediction, delete_tasks, import_tasks, set_sampling
 
 OLD, NEW = "al-0001-aaaa", "al-0002-bbbb"
@@ -194,6 +196,34 @@ def test_undo_leaves_the_draft_of_somebody_else(client, project, tasks, label_st
     drafted = "SELECT count(*) FROM tasks_annotationdraft WHERE task_id IN (?, ?)"
     assert database.execute(drafted, tasks[:2]).fetchone() == (2,)
     database.close()
+
+
+def test_undo_of_many_at_once_spares_what_people_did_since_their_tasks_were_listed(client, project):
+    """Label Studio itself has to look at what the call must not touch, when it runs."""
+    tasks = import_tasks(client, project, [{"image": f"/{number}.jpg"} for number in range(24)])
+    client.prediction_import.store(project, [prediction(task) for task in tasks])
+    ours = client.acceptance.accept(project, NEW, tasks)
+    fields = (*FIELDS, "was_cancelled")
+    listed = list(client.tasks.among(project, tasks, fields, "all"))
+    by_script, in_editor, another, skipped, drafted, begun, replaced = tasks[:7]
+    send, wrong = client.http.request_json, {"result": choice("dog")}
+    send("PATCH", f"/api/annotations/{ours[by_script]}/", json=wrong)
+    send("PATCH", f"/api/annotations/{ours[in_editor]}/", json={**wrong, "lead_time": 2.5})
+    client.annotations.create(another, choice("dog"))
+    client.annotations.create(skipped, [], was_cancelled=True)
+    send("POST", f"/api/tasks/{drafted}/annotations/{ours[drafted]}/drafts", json=wrong)
+    send("POST", f"/api/tasks/{begun}/drafts", json=wrong)
+    send("DELETE", f"/api/annotations/{ours[replaced]}/")
+    client.annotations.create(replaced, choice("dog"))
+
+    assert UntouchedAnnotations(Calls(client.http)).delete(project, listed, ours)
+
+    rows = {row["id"]: row for row in client.tasks.among(project, tasks, fields, "all")}
+    assert [task for task in tasks if rows[task]["annotations"]] == tasks[:7]
+    assert [len(rows[task]["annotations"]) for task in (another, skipped)] == [2, 2]
+    for task in (drafted, begun):
+        assert len(client.http.request_json("GET", f"/api/tasks/{task}/drafts")) == 1
+    assert {row["total_annotations"] for task, row in rows.items() if task not in tasks[:7]} == {0}
 
 
 def test_what_somebody_annotated_or_skipped_meanwhile_is_not_accepted(client, project, tasks):

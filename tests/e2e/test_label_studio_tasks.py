@@ -187,7 +187,7 @@ def test_an_address_where_nobody_listens_is_unreachable_and_names_it():
         nobody.whoami()
 
 
-def test_an_annotation_that_label_studio_does_not_count_is_found_and_counted(
+def test_tasks_whose_annotations_label_studio_miscounted_are_found_and_counted(
     client, project, label_studio
 ):
     """As after an import that recounted the task while somebody submitted it."""
@@ -197,10 +197,11 @@ def test_an_annotation_that_label_studio_does_not_count_is_found_and_counted(
     assert client.recount(project, RECOUNT) == 0
     with sqlite3.connect(label_studio.data_dir / "label_studio.sqlite3") as database:
         database.execute("UPDATE task SET total_annotations = 0 WHERE id = ?", (second,))
+        database.execute("UPDATE task SET total_annotations = 1 WHERE id = ?", (third,))
     database.close()
-    assert [one["id"] for one in client.tasks.unlabeled(project)] == [second, third]
+    assert [one["id"] for one in client.tasks.unlabeled(project)] == [second]
 
-    assert client.recount(project, RECOUNT) == 1
+    assert client.recount(project, RECOUNT) == 2
 
     assert [one["id"] for one in client.tasks.unlabeled(project)] == [third]
     assert [one["id"] for one in client.tasks.labeled(project)] == [first, second]

@@ -5,7 +5,8 @@ Written after `data_manager/actions` of Label Studio 1.23.
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.fakes.http_server import Asked, Reply
@@ -32,6 +33,8 @@ class FakeAnnotationStore:
         self.actions: list[str] = []
         self.uncounted: set[int] = set()
         self._last = 0
+        self._changed = dict.fromkeys(self.annotations, 0)
+        self._changes = 0
 
     def annotate(self, task: int, **fields: Any) -> int:
         """Annotate a task as a person does in the editor."""
@@ -45,7 +48,13 @@ class FakeAnnotationStore:
         self.annotations[task].append(
             {"id": self._last, "parent_prediction": None, **person, **fields}
         )
+        self._touch(task)
         return self._last
+
+    def change(self, task: int, **fields: Any) -> None:
+        """Change the first annotation of a task, as a person does; the editor sends `lead_time`."""
+        self.annotations[task][0].update(updated_by=PERSON, **fields)
+        self._touch(task)
 
     def draft(self, task: int, annotation: int | None) -> None:
         """Autosave changes to an annotation, or a new one, as a person's editor does."""
@@ -86,25 +95,53 @@ class FakeAnnotationStore:
 
     def _action(self, asked: Asked) -> Reply:
         self.actions.append(asked.query["id"])
+        filters = asked.json.get("filters", {"items": []})["items"]
         tasks = asked.json["selectedItems"]["included"]
         run = {
             "predictions_to_annotations": lambda: self.accepted(tasks),
-            "delete_tasks_annotations": lambda: self._clear(tasks),
+            "delete_tasks_annotations": lambda: self._clear(tasks, filters),
         }[asked.query["id"]]
         if instead := self.on_action(run):
             return instead
         run()
         return Reply(body={"processed_items": len(tasks)})
 
-    def _clear(self, tasks: Iterable[int]) -> None:
-        for task in tasks:
+    def _clear(self, tasks: Iterable[int], filters: list[dict[str, Any]]) -> None:
+        for task in [task for task in tasks if all(self._matches(task, one) for one in filters)]:
             self.annotations[task], self.drafts[task] = [], []
+            self._touch(task)
+
+    def _matches(self, task: int, one: Mapping[str, Any]) -> bool:
+        """Whether a task matches a filter of those that limit a deletion."""
+        found, value = self.annotations[task], one["value"]
+        match one["filter"].rpartition(":")[2], one["operator"]:
+            case "updated_at", "less_or_equal":
+                return self._updated_at(task) <= value
+            case "total_annotations", "equal":
+                return len(found) == value
+            case "draft_exists", "equal":
+                return bool(self.drafts[task]) == value
+            case "avg_lead_time", "empty":
+                return all(one["lead_time"] is None for one in found) == value
+            case "annotations_ids", "not_in":
+                return not any(value["min"] <= one["id"] <= value["max"] for one in found)
+            case column:
+                raise AssertionError(f"an unknown filter {column}")
+
+    def _touch(self, task: int) -> None:
+        self._changes += 1
+        self._changed[task] = self._changes
+
+    def _updated_at(self, task: int) -> str:
+        moment = datetime(2026, 11, 1, tzinfo=UTC) + timedelta(milliseconds=self._changed[task])
+        return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
     def delete(self, annotation: int) -> Reply:
         """Delete an annotation, and with it the drafts of it."""
         for task, found in self.annotations.items():
             if any(one["id"] == annotation for one in found):
                 found[:] = [one for one in found if one["id"] != annotation]
+                self._touch(task)
                 self.uncounted.discard(task)
                 drafts = self.drafts[task]
                 drafts[:] = [one for one in drafts if one["annotation"] != annotation]
@@ -118,6 +155,7 @@ class FakeAnnotationStore:
         rows = [
             {
                 "id": task,
+                "updated_at": self._updated_at(task),
                 "total_annotations": 0 if task in self.uncounted else len(found),
                 "annotations": found,
                 "predictions": [{"id": 1000 + task, "model_version": self.version}],

@@ -1,8 +1,12 @@
 """Accepting and taking back while people work and connections break; tests/e2e has the real one."""
 
+import re
+
 import pytest
 
 from connectors.errors import Rejected, Unreachable
+from connectors.http import HttpClient
+from connectors.label_studio.calls import Calls
 from connectors.label_studio.client import LabelStudioClient
 from connectors.label_studio.prediction_acceptance import Deletion
 from tests.fakes.annotation_store import PERSON, FakeAnnotationStore
@@ -11,6 +15,7 @@ from tests.fakes.http_server import FakeHttpServer, Reply
 
 VERSION = "al-0001-aaaa"
 TASKS = range(1, 6)
+MANY = range(1, 16)
 NONE: frozenset[int] = frozenset()
 LOST = [Reply(broken=True), Reply(502), Reply(504)]
 
@@ -325,3 +330,115 @@ def test_other_annotations_of_the_same_task_are_kept(acceptance, store):
 
     assert store.of_people() == {2}
     assert machine(store)[3] == [imported]
+
+
+# --- taking back many at once ---------------------------------------------------------------------
+
+
+def deletions_by_id(server):
+    found = (re.fullmatch(r"/api/annotations/(\d+)/", asked.path) for asked in server.asked)
+    return [int(one[1]) for one in found if one]
+
+
+def included_in_last_action(server):
+    *_, last = (asked for asked in server.asked if asked.path == "/api/dm/actions")
+    return last.json["selectedItems"]["included"]
+
+
+@pytest.fixture
+def many():
+    return FakeAnnotationStore(MANY, VERSION)
+
+
+@pytest.fixture
+def server(many):
+    with FakeHttpServer(many) as running:
+        yield running
+
+
+@pytest.fixture
+def bulk(server, clock):
+    client = LabelStudioClient(server.url, "f" * 40, pause=clock.pause, clock=clock)
+    return client.acceptance
+
+
+def test_many_untouched_annotations_are_deleted_in_one_call(bulk, many, server):
+    made = bulk.accept(1, VERSION, MANY)
+
+    assert bulk.take_back(1, made) == Deletion(frozenset(MANY), NONE, NONE)
+
+    assert not any(many.annotations.values())
+    assert many.actions == ["predictions_to_annotations", "delete_tasks_annotations"]
+    assert deletions_by_id(server) == []
+
+
+def test_that_call_spares_what_people_do_until_it_runs(bulk, many, server):
+    made = bulk.accept(1, VERSION, MANY)
+
+    def work(_):
+        many.change(1, lead_time=3.0)  # in the editor
+        many.change(2)  # by a script
+        many.annotate(3)
+        many.annotate(4, completed_by=1, was_cancelled=True)
+        many.draft(5, None)
+        many.draft(6, made[6])
+
+    many.on_action = once(work)
+    done = bulk.take_back(1, made)
+
+    assert done == Deletion(frozenset(MANY) - {1, 2, 6}, frozenset({1, 2}), frozenset({6}))
+    assert many.of_people() == {1, 2, 3, 4}
+    assert len(many.drafts[5]) == len(many.drafts[6]) == 1
+    assert set(deletions_by_id(server)) == {made[3], made[4], made[5]}
+
+
+@pytest.mark.parametrize("special", ["another", "uncounted", "confirmed"])
+def test_a_task_with_anything_special_is_not_in_that_call(bulk, many, server, special):
+    made = bulk.accept(1, VERSION, MANY)
+    match special:
+        case "another":
+            many.annotate(1)
+        case "uncounted":
+            many.uncounted.add(1)
+        case _:
+            many.change(1)
+
+    bulk.take_back(1, made)
+
+    assert included_in_last_action(server) == [task for task in MANY if task != 1]
+
+
+@pytest.mark.parametrize("reply", [Reply(403, body={"detail": "no"}), Reply(500), *LOST])
+def test_annotations_are_deleted_by_id_where_that_call_fails(bulk, many, server, reply):
+    made = bulk.accept(1, VERSION, MANY)
+    many.on_action = once(lambda _: reply)
+
+    assert bulk.take_back(1, made) == Deletion(frozenset(MANY), NONE, NONE)
+
+    assert not any(many.annotations.values())
+    assert len(deletions_by_id(server)) == len(MANY)
+
+
+def test_such_a_call_that_runs_late_deletes_nothing_of_people(bulk, many):
+    made, late = bulk.accept(1, VERSION, MANY), []
+
+    def give_up(run):
+        late.append(run)
+        return Reply(504)
+
+    many.on_action = once(give_up)
+    bulk.take_back(1, made)
+    for task in MANY:
+        many.annotate(task)
+    late.pop()()
+
+    assert many.of_people() == set(MANY)
+
+
+def test_an_action_without_tasks_is_not_sent_since_it_would_take_all_of_the_project(server):
+    calls = Calls(HttpClient(server.url, "f" * 40))
+
+    with pytest.raises(ValueError, match="no tasks"):
+        calls.action(1, "delete_tasks_annotations", [])
+
+    assert server.asked == []

@@ -1,6 +1,7 @@
 """Counting anew what Label Studio has lost count of; tests/e2e has the real one."""
 
 import json
+from collections.abc import Iterable
 
 import pytest
 
@@ -12,10 +13,14 @@ VERSION = "list-000000-0001-00"
 
 
 class Store:
-    """A project with tasks that have an annotation and are counted as unlabeled."""
+    """A project with tasks that have an annotation and are counted as unlabeled.
 
-    def __init__(self, uncounted: set[int]) -> None:
+    And with tasks that have none and are counted as labeled.
+    """
+
+    def __init__(self, uncounted: set[int], overcounted: Iterable[int] = ()) -> None:
         self.uncounted = uncounted
+        self.overcounted = set(overcounted)
         self.markers: dict[int, int] = {}
         self.imports = 0
 
@@ -27,6 +32,7 @@ class Store:
             sent = {one["task"] for one in asked.json}
             self.markers |= {task: 900 + task for task in sent}
             self.uncounted -= sent
+            self.overcounted -= sent
             return Reply(201, {"created": len(asked.json)})
         if asked.method == "DELETE":
             number = int(asked.path.strip("/").rpartition("/")[2])
@@ -35,7 +41,8 @@ class Store:
         filters = json.loads(asked.query["query"])["filters"]["items"]
         named = {one["filter"].rpartition(":")[2]: one["value"] for one in filters}
         if "annotators" in named:
-            rows = [{"id": task} for task in sorted(self.uncounted) if task > named["id"]]
+            found = self.overcounted if named["annotators"] == "True" else self.uncounted
+            rows = [{"id": task} for task in sorted(found) if task > named["id"]]
         else:
             rows = [
                 {"id": task, "predictions": [{"id": number, "model_version": VERSION}]}
@@ -55,7 +62,7 @@ def recounted(store: Store, pause) -> int:
         return LabelStudioClient(server.url, "f" * 40, pause=pause).recount(1, VERSION)
 
 
-def test_a_project_whose_counts_are_right_costs_one_request(clock):
+def test_a_project_whose_counts_are_right_costs_two_requests(clock):
     store = Store(set())
     assert recounted(store, clock.pause) == 0
     assert (store.imports, clock.now) == (0, 0)
@@ -65,6 +72,13 @@ def test_uncounted_annotations_are_counted_by_one_import_that_leaves_nothing(clo
     store = Store({4, 7})
     assert recounted(store, clock.pause) == 2
     assert (store.imports, store.markers, store.uncounted) == (1, {}, set())
+
+
+def test_deleted_annotations_that_are_still_counted_are_counted_too(clock):
+    store = Store({4}, {7})
+    assert recounted(store, clock.pause) == 2
+    assert (store.imports, store.markers) == (1, {})
+    assert store.uncounted == store.overcounted == set()
 
 
 def test_what_is_being_submitted_is_counted_by_label_studio_itself(clock):
