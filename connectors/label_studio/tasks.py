@@ -16,6 +16,9 @@ from connectors.label_studio.task_size import fitting
 _IDS_PER_QUERY = 90
 """Leaves terms for other filters, and the URL within the 8 kB that proxies often allow."""
 
+_IDS_PER_RANGE = 400
+"""Ids that one request may ask for by their range, where hardly any other tasks lie between."""
+
 _FIRST_PAGE = 20
 """Tasks of the first page, which tells how large their data is."""
 
@@ -202,9 +205,10 @@ class Tasks:
         filters: Sequence[JsonObject] = (),
     ) -> Iterator[JsonObject]:
         """Like `matching`, limited to the tasks with these ids, however many."""
-        for batch in batches(sorted(set(ids)), _IDS_PER_QUERY):
-            limited = [*filters, where("id", "in_list", list(batch))]
-            yield from self.matching(project, limited, fields, depth)
+        for wanted, limit in _id_filters(sorted(set(ids))):
+            for row in self.matching(project, [*filters, limit], fields, depth):
+                if row["id"] in wanted:
+                    yield row
 
     def matching(
         self,
@@ -264,6 +268,21 @@ class Tasks:
             timeout=_IMPORT_SECONDS,
         )
         return [int(task) for task in answer.get("task_ids", ())]
+
+
+def _id_filters(ids: Sequence[int]) -> Iterator[tuple[Collection[int], JsonObject]]:
+    """Yield sets of these sorted ids, each with a filter that matches few other tasks.
+
+    A range where at least half of its numbers are wanted, else a list.
+    """
+    start = 0
+    while start < len(ids):
+        many = ids[start : start + _IDS_PER_RANGE]
+        is_dense = len(many) > _IDS_PER_QUERY and many[-1] - many[0] < 2 * len(many)
+        part = many if is_dense else many[:_IDS_PER_QUERY]
+        bounds = {"min": part[0], "max": part[-1]}
+        yield set(part), where("id", "in", bounds) if is_dense else where("id", "in_list", part)
+        start += len(part)
 
 
 def _part(path: Path, opened: ExitStack) -> tuple[str, Any, str]:

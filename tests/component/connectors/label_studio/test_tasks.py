@@ -97,7 +97,25 @@ def test_tasks_are_looked_up_by_id_in_requests_of_few_terms():
 
     with FakeHttpServer(reply) as server:
         client = LabelStudioClient(server.url, "f" * 40)
-        found = [task["id"] for task in client.tasks.by_id(1, range(1, 1001))]
+        found = [task["id"] for task in client.tasks.by_id(1, range(1, 3001, 3))]
 
-    assert found == list(range(1, 1001))
+    assert found == list(range(1, 3001, 3))
     assert max(terms) <= MOST_TERMS
+
+
+def test_tasks_whose_ids_are_close_to_each_other_are_looked_up_by_range():
+    wanted = [task for task in range(1, 1001) if task % 5]
+
+    def reply(asked):
+        rules = json.loads(asked.query["query"])["filters"]["items"]
+        (limit,) = (rule["value"] for rule in rules if rule["operator"] == "in")
+        after = max(rules[-1]["value"], limit["min"] - 1)
+        rows = [{"id": task, "data": {}} for task in range(after + 1, limit["max"] + 1)]
+        return Reply(body={"tasks": rows, "total": len(rows)})
+
+    with FakeHttpServer(reply) as server:
+        client = LabelStudioClient(server.url, "f" * 40)
+        found = [task["id"] for task in client.tasks.by_id(1, wanted)]
+
+    assert found == wanted
+    assert len(server.asked) == 2
