@@ -20,7 +20,7 @@ class AuditPlan:
         accepted: others expected to be accepted.
         mistakes: expected among those.
         more_labels: labels to give first, where that brings more than an audit now.
-        now: what an audit would accept without those labels, where they are needed anyway.
+        now: images that an audit would accept without those labels.
         cap: most boxes of an image in the region, for the promise `boxes`.
     """
 
@@ -34,8 +34,8 @@ class AuditPlan:
 
     @property
     def net(self) -> int:
-        """Accepted images less the labels that they cost."""
-        return self.accepted - self.sample - self.more_labels
+        """Accepted images less the labels of the audit."""
+        return self.accepted - self.sample
 
     @property
     def pays(self) -> bool:

@@ -23,6 +23,7 @@ from backend.policies.certification.audit_plan import (
     MISJUDGED,
     SAMPLES,
     advise,
+    worth,
 )
 from backend.policies.certification.audit_price import AuditPlan
 from backend.policies.certification.betting import CAP
@@ -68,9 +69,9 @@ def plan_boxes(images: BoxChances, labels: int, terms: AuditTerms, risk: float) 
     def best(more: int, factor: float) -> AuditPlan:
         left = len(edits) - more
         plans = _plans(edits[:left] * factor, found[:left], terms, risk)
-        return max(plans, key=lambda one: one.net, default=AuditPlan())
+        return max(plans, key=worth, default=AuditPlan())
 
-    return advise(len(edits), labels, terms.promise, best)
+    return advise(len(edits), labels, best)
 
 
 def region_of(images: BoxChances, terms: AuditTerms) -> tuple[int, int]:

@@ -66,10 +66,23 @@ def most_mistakes(population: Rows, drawn: Rows, allowed: Rows, risk: float) -> 
     The sample is `drawn` from a prefix of size `population`; -1 where no number rejects. The
     p-value rises with the mistakes, so bisection finds the limit.
     """
-    low, high = np.full(len(population), -1), drawn + 1
+    low, high = np.full(len(population), -1), _too_many(population, drawn, allowed, risk)
     while np.any(high - low > 1):
         middle = (low + high) // 2
         most = np.maximum(middle, 0)
         rejects = (cdf(most, population, most + allowed + 1, drawn) <= risk) & (middle >= 0)
         low, high = np.where(rejects, middle, low), np.where(rejects, high, middle)
     return low
+
+
+def _too_many(population: Rows, drawn: Rows, allowed: Rows, risk: float) -> Rows:
+    """Return numbers of mistakes that do not reject, as small as is known without a tail.
+
+    The median of a hypergeometric variable is less than 1 from its mean, so from k = mean + 1 on
+    P(X <= k) is at least one half. The mean is itself drawn (k + allowed + 1) / population.
+    """
+    if risk >= 0.5:
+        return drawn + 1
+    unseen = np.maximum(population - drawn, 1)
+    above_median = -(-(drawn * (allowed + 1) + population) // unseen)
+    return np.clip(above_median, 0, drawn + 1)

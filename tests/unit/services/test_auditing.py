@@ -42,6 +42,12 @@ def drawn(world, **changes):
     return sample_of(world)
 
 
+def drawn_of_the_accepted(world):
+    """Draw an audit for the promise `accepted`, once labeling on brings little more."""
+    world.label(range(13, 73))
+    return drawn(world, promise=Promise.ACCEPTED)
+
+
 def audited(world, progress=quiet, number=9):
     """Run the auditing job; returns its result."""
     job = replace(world.job(mode=Mode.AUDITING), id=JobId(f"job-{number}"))
@@ -172,7 +178,7 @@ def test_the_labels_of_the_audit_teach_and_accepted_ones_do_not(world):
 
 def test_a_model_that_is_wrong_accepts_nothing_but_what_may_be_wrong(world):
     wrong(world)
-    world.label(drawn(world, promise=Promise.ACCEPTED))
+    world.label(drawn_of_the_accepted(world))
     result = audited(world)
     assert result.accepted == 0
     assert "nothing accepted" in result.reason
@@ -196,7 +202,7 @@ def spoil(world, tasks, how):
 
 @pytest.mark.parametrize("how", ["skipped", "deleted", "made from a prediction", "disputed"])
 def test_audit_images_that_are_not_labeled_blind_and_of_one_mind_count_as_wrong(world, how):
-    sample = drawn(world, promise=Promise.ACCEPTED)
+    sample = drawn_of_the_accepted(world)
     world.label(sample)
     spoil(world, sample[:40], how)
     ended = audited(world)

@@ -16,7 +16,7 @@ def chances(size=3000, sure=3.0, seed=0):
 
 @pytest.mark.parametrize("terms", [DATASET, ACCEPTED])
 def test_a_good_model_gets_an_audit_that_pays(terms):
-    found = plan(chances(), 300, terms, RISK, 165)
+    found = plan(chances(), 0, terms, RISK, 165)
     assert found.pays
     assert found.sample <= found.region / 3
     assert found.accepted <= found.region - found.sample
@@ -36,6 +36,12 @@ def test_an_audit_takes_labels_that_a_finished_data_set_needs_anyway():
     assert found.accepted > 780
 
 
+def test_a_large_pool_gets_a_sample_that_is_likely_to_pass():
+    # an audit of 400 would accept 1,150 images less
+    found = plan(chances(20_000), 0, ACCEPTED, RISK, 0)
+    assert found.sample > 400
+
+
 @pytest.mark.parametrize("terms", [DATASET, ACCEPTED])
 def test_a_model_that_guesses_gets_no_audit(terms):
     found = plan(np.full(400, 0.5), 100, terms, RISK, 25 if terms is DATASET else 0)
@@ -50,12 +56,18 @@ def test_a_weak_model_on_many_images_needs_more_labels_first():
     assert found.more_labels > 0
     assert not found.pays
     assert f"Label about {found.more_labels:,} more images first" in found.sentence()
+
+
+def test_where_only_more_labels_make_an_audit_pay_the_sentence_promises_nothing_now():
+    found = plan(np.linspace(0.05, 0.3, 20_000), 100, ACCEPTED, RISK, 0)
+    assert found.now == 0
     assert found.sentence().endswith(f"with an audit of {found.sample}.")
 
 
-def test_labels_that_a_finished_data_set_needs_anyway_come_before_its_audit():
-    # given a version that is still unsure of most images
-    found = plan(np.linspace(0.0, 0.5, 1200), 300, DATASET, RISK, 75)
+@pytest.mark.parametrize("terms", [DATASET, ACCEPTED])
+def test_labels_that_a_finished_data_set_needs_anyway_come_before_its_audit(terms):
+    # given a version that is unsure of many images
+    found = plan(np.linspace(0.0, 0.15, 1200), 300, terms, RISK, 75)
     # then labeling on is advised although those labels are more than the images gained
     assert found.more_labels > found.accepted - found.now > 0
     assert f"; now about {found.now:,}. A finished data set needs those labels" in found.sentence()

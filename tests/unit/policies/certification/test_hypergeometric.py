@@ -53,7 +53,7 @@ def test_no_rows_give_no_probabilities():
 def test_the_limit_is_the_last_number_of_mistakes_that_rejects(population, data):
     drawn = data.draw(st.integers(1, population))
     allowed = data.draw(st.integers(0, population))
-    risk = data.draw(st.sampled_from([0.01, 0.05, 0.2]))
+    risk = data.draw(st.sampled_from([0.01, 0.05, 0.2, 0.6]))
     limit = int(most_mistakes(column(population), column(drawn), column(allowed), risk)[0])
 
     def rejects(mistakes):
