@@ -11,7 +11,7 @@ import httpx
 
 from connectors.certificates import tls_context
 from connectors.errors import ConnectorError, Rejected, Unreachable
-from connectors.http_errors import decoded, raise_for, translated
+from connectors.http_errors import decoded, lacks_database, raise_for, translated
 from connectors.retry import Backoff, with_retries
 from connectors.tokens import TokenAuth
 from connectors.transport import ProxiedTransport
@@ -21,7 +21,7 @@ _SERVER_DOWN: Final = frozenset({429, 502, 503, 504})
 """Statuses of a server that is away or busy, and worth waiting for."""
 
 _ATTEMPTS_AFTER_500: Final = 3
-"""A few, because SQLite's "database is locked" passes, while a bug does not."""
+"""A few, because a lock of SQLite passes, while a bug does not."""
 
 _BACKOFF: Final = Backoff(first=0.2, factor=2, longest=2.0)
 _CONNECT_SECONDS: Final = 10.0
@@ -34,10 +34,10 @@ Pause = Callable[[float], None]
 class HttpClient:
     """Sends requests to one Label Studio, signed with its token. Safe for several threads.
 
-    Idempotent requests are repeated for `patience` seconds while the server does not answer or
-    answers 429, 502, 503 or 504; other requests only while no connection can be made. Paths are
-    relative to `base_url`, which may have a path itself. `ca_bundle` has certificate authorities
-    that are trusted besides the usual ones.
+    Idempotent requests are repeated for `patience` seconds while the server does not answer,
+    answers 429, 502, 503 or 504, or its database is locked; other requests only while no connection
+    can be made. Paths are relative to `base_url`, which may have a path itself. `ca_bundle` has
+    certificate authorities that are trusted besides the usual ones.
 
     Every method raises Unreachable, Denied, ResourceNotFound or Rejected, and no error of httpx.
     """
@@ -190,6 +190,6 @@ def _may_repeat(exc: Unreachable, attempts: int, repeatable: bool) -> bool:
     cause = exc.__cause__
     if isinstance(cause, httpx.HTTPStatusError):
         status = cause.response.status_code
-        transient = status in _SERVER_DOWN or (status == 500 and attempts < _ATTEMPTS_AFTER_500)
-        return repeatable and transient
+        is_away = status in _SERVER_DOWN or lacks_database(cause.response)
+        return repeatable and (is_away or (status == 500 and attempts < _ATTEMPTS_AFTER_500))
     return repeatable or isinstance(cause, _NEVER_SENT)

@@ -31,6 +31,10 @@ HINT_ON_SIZE = (
 HINT_ON_PROXY = (
     "Correct HTTP_PROXY and HTTPS_PROXY (user and password too), or add the host to NO_PROXY"
 )
+HINT_ON_DATABASE = (
+    "Its database may be locked or away: on SQLite, a large import or deletion locks it for as long"
+    " as it takes. Try again when that is done; PostgreSQL does not lock"
+)
 _BY_STATUS: Mapping[int, tuple[type[ConnectorError], str]] = {
     401: (Denied, HINT_ON_DENIAL),
     403: (Denied, HINT_ON_DENIAL),
@@ -114,8 +118,19 @@ def _for_status(exc: httpx.HTTPStatusError) -> ConnectorError:
     if exc.response.has_redirect_location:
         place = _place(exc.response.next_request.url if exc.response.next_request else request.url)
         return Rejected(f"{what} by a redirect to {place}", "Set LABEL_STUDIO_URL to that address")
+    if lacks_database(exc.response):
+        return Unreachable(what, HINT_ON_DATABASE)
     error, hint = _BY_STATUS.get(status, (Unreachable if status >= 500 else Rejected, ""))
     return error(what, hint)
+
+
+def lacks_database(response: httpx.Response) -> bool:
+    """Whether Label Studio could not even find out who asks, since its database did not answer.
+
+    It then sends a page instead of JSON. On SQLite, that happens after five seconds of a lock.
+    """
+    is_page = response.headers.get("Content-Type", "").startswith("text/html")
+    return response.status_code == 500 and is_page
 
 
 def _is_of_proxy(response: httpx.Response) -> bool:

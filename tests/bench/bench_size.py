@@ -7,6 +7,7 @@ memory, and what failed. Ends with status 1 if anything failed.
 """
 
 import argparse
+import math
 import os
 import sys
 import tempfile
@@ -136,7 +137,12 @@ def bare_calls(at: Site) -> None:
         "bare: import predictions",
         lambda: at.bare.import_predictions(project, rows, AT_ONCE),
     )
-    at.report.step("bare: delete", lambda: at.client.predictions.delete_version(project, "bare"))
+    path = f"/api/projects/{project}/model-versions/"
+    version = {"model_version": "bare"}
+    at.report.step(
+        "bare: delete",
+        lambda: at.client.http.request_json("DELETE", path, json=version, timeout=PATIENCE),
+    )
 
 
 def settle(at: Site) -> None:
@@ -155,7 +161,7 @@ def settle(at: Site) -> None:
 def rounds(at: Site) -> float:
     """All jobs that need no person; returns the seconds that the second round itself reports."""
     project, step = at.project.id, at.report.step
-    first = step("label, first round", lambda: at.job("label", project))
+    first = step("label, first round", lambda: at.job("label", project)) or {"version": "none"}
     step("idle work after it", lambda: settle(at))
     bare_calls(at)
     second = step("label, second round", lambda: at.job("label", project))
@@ -164,13 +170,15 @@ def rounds(at: Site) -> float:
     step("label, pre-labeling", lambda: at.job("label", project, *version))
     step("suggest", lambda: at.job("suggest", project, "--count", 100))
     step("group", lambda: at.job("group", project, "--groups", 50))
-    return sum(second["report"]["seconds"].values())
+    return sum(second["report"]["seconds"].values()) if second else math.nan
 
 
 def audited(at: Site) -> None:
     """Draw an audit, label it, wait for the job that accepts, and undo that."""
     project, step = at.project.id, at.report.step
     drawn = step("label --accept", lambda: at.job("label", project, *ACCEPT))
+    if not drawn:
+        return
     title = "Audit"
     (tab,) = [tab for tab in at.client.tabs.all(project) if tab["data"]["title"] == title]
     query = {"view": tab["id"], "page_size": 1000, "resolve_uri": "false"}

@@ -82,6 +82,18 @@ def test_an_inner_error_is_tried_three_times_only(clock):
     assert len(server.asked) == 3
 
 
+def test_a_locked_database_is_waited_for_like_a_server_that_is_away(clock):
+    locked = Reply(500, b"<!doctype html>", {"Content-Type": "text/html; charset=utf-8"})
+    with FakeHttpServer(in_turn(*[locked] * 5, Reply(body={"ok": 1}))) as server:
+        assert client(server, clock).request_json("GET", "/") == {"ok": 1}
+    with (
+        FakeHttpServer(in_turn(locked)) as server,
+        pytest.raises(Unreachable) as error,
+    ):
+        client(server, clock, patience=0).request_json("GET", "/")
+    assert "database may be locked" in error.value.hint
+
+
 @pytest.mark.parametrize("reply", [Reply(502), Reply(503), Reply(500), Reply(broken=True)])
 def test_a_post_that_may_have_arrived_is_not_repeated(clock, reply):
     with FakeHttpServer(in_turn(reply, Reply())) as server, pytest.raises(Unreachable):
