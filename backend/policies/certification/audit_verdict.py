@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backend.domain.arrays import Rows, Targets
+from backend.domain.arrays import Floats, Rows, Targets
 from backend.domain.audits import Audit, BoxCount, Promise, StopTest
 from backend.domain.ids import TaskId
 from backend.policies.certification import box_losses
@@ -115,13 +115,17 @@ def _tests(audit: Audit, found: AuditFindings, budget: int) -> Iterator[StopTest
     if audit.terms.promise is Promise.BOXES:
         yield from _box_tests(audit, found, totals)
         return
-    for size in audit.stops:
-        sampled, mistakes, left, left_mistakes = (int(total[size]) for total in totals)
-        allowed = budget
-        if audit.terms.promise is Promise.ACCEPTED:
-            allowed = share_of(audit.terms.max_error, size - sampled - left)
-        counts = size, sampled, mistakes, left, left_mistakes, allowed
-        yield StopTest(*counts, _p_value(*counts))
+    sizes = np.array(audit.stops, dtype=np.intp)
+    sampled, mistakes, left, left_mistakes = (total[sizes] for total in totals)
+    allowed = np.full(len(sizes), budget)
+    if audit.terms.promise is Promise.ACCEPTED:
+        rest = (sizes - sampled - left).tolist()
+        allowed = np.array([share_of(audit.terms.max_error, labels) for labels in rest])
+    counts = sizes, sampled, mistakes, left, left_mistakes, allowed.astype(np.intp)
+    rows = np.stack(counts, axis=1).tolist()
+    for row, p_value in zip(rows, _p_values(*counts).tolist(), strict=True):
+        size, audited, wrong, gone, gone_wrong, most = row
+        yield StopTest(size, audited, wrong, gone, gone_wrong, most, p_value)
 
 
 def _box_tests(audit: Audit, found: AuditFindings, totals: Sequence[Rows]) -> Iterator[StopTest]:
@@ -136,14 +140,11 @@ def _box_tests(audit: Audit, found: AuditFindings, totals: Sequence[Rows]) -> It
         yield StopTest(size, sampled, mistakes, left, left_mistakes, allowed, p_value)
 
 
-def _p_value(
-    size: int, sampled: int, mistakes: int, left: int, left_mistakes: int, allowed: int
-) -> float:
-    """Return the probability of so few mistakes in the sample if just too many remained."""
-    if allowed < 0:
-        return 1.0
-    if size - sampled - left <= allowed:
-        return 0.0  # all that remain may be wrong
-    wrong = mistakes + left_mistakes + allowed + 1
-    values = (np.array([value]) for value in (mistakes, size, wrong, sampled))
-    return float(cdf(*values)[0])
+def _p_values(
+    sizes: Rows, sampled: Rows, mistakes: Rows, left: Rows, left_mistakes: Rows, allowed: Rows
+) -> Floats:
+    """Return the probabilities of so few mistakes in the sample if just too many remained."""
+    wrong = mistakes + left_mistakes + np.maximum(allowed, 0) + 1
+    tails = cdf(mistakes, sizes, wrong, sampled)
+    all_may_be_wrong = sizes - sampled - left <= allowed
+    return np.where(allowed < 0, 1.0, np.where(all_may_be_wrong, 0.0, tails))

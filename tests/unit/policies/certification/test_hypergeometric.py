@@ -68,3 +68,12 @@ def test_the_limit_is_the_last_number_of_mistakes_that_rejects(population, data)
         )
 
     assert [rejects(k) for k in range(drawn + 1)] == [k <= limit for k in range(drawn + 1)]
+
+
+@pytest.mark.parametrize("risk", [0.49, 0.6])
+def test_a_high_risk_is_bisected_to_the_same_limit(risk):
+    sizes, drawn, allowed = column(100, 1000, 300), column(10, 200, 40), column(4, 50, 0)
+    limits = most_mistakes(sizes, drawn, allowed, risk)
+    for k in (0, 1):  # the limit rejects, one more does not
+        tails = cdf(limits + k, sizes, limits + k + allowed + 1, drawn)
+        assert ((tails <= risk) == (k == 0)).all()
