@@ -18,7 +18,8 @@ class Project:
 
     `created_at` tells projects of one number apart; None if Label Studio does not say.
     `shows_predictions` says whether annotators see predictions, `reveals_slowly` whether they see
-    each one only once they draw around it.
+    each one only once they draw around it, `samples_by_uncertainty` whether the labeling stream
+    begins with low scores, of one cluster after the other.
     """
 
     id: ProjectId
@@ -28,6 +29,7 @@ class Project:
     created_at: datetime | None = None
     shows_predictions: bool = True
     reveals_slowly: bool = False
+    samples_by_uncertainty: bool = False
 
     @property
     def created_seconds(self) -> int | None:

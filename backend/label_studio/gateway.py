@@ -25,6 +25,7 @@ from backend.label_studio.tabs import TABS, of_answer
 from backend.label_studio.task_lists import TaskLists, marker_rows
 from backend.policies.switches import BACKEND_TITLE
 from backend.ports.label_studio import Pushed, ResultOf, StoredResult, TakenBack, TaskResults
+from connectors.errors import Rejected
 from connectors.label_studio.client import LabelStudioClient
 from connectors.label_studio.registration import unreported_by
 from connectors.label_studio.results import Holder, ResultKind
@@ -154,8 +155,11 @@ class LabelStudioGateway:
 
     def show_version(self, project: ProjectId, version: VersionName) -> None:
         with errors_translated():
-            if version in self._client.predictions.versions(project):
+            try:
                 self._client.projects.set_model_version(project, version)
+            except Rejected:
+                if version in self._client.predictions.versions(project):
+                    raise
 
     def forget_versions(
         self,
@@ -202,9 +206,9 @@ class LabelStudioGateway:
         with errors_translated():
             return self._lists.draft(project, lists)
 
-    def show_list(self, project: ProjectId, draft: ListDraft) -> None:
+    def show_list(self, project: ProjectId, draft: ListDraft, *, tidy: bool = True) -> None:
         with errors_translated():
-            self._lists.show(project, draft)
+            self._lists.show(project, draft, tidy=tidy)
 
     def show_walls(
         self,
@@ -376,6 +380,7 @@ def _project(row: dict[str, Any]) -> Project:
         created_at=_moment(row.get("created_at")),
         shows_predictions=row.get("show_collab_predictions") is not False,
         reveals_slowly=bool(row.get("reveal_preannotations_interactively")),
+        samples_by_uncertainty=row.get("sampling") == "Uncertainty sampling",
     )
 
 

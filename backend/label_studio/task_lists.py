@@ -36,8 +36,10 @@ class TaskLists:
             project, [(int(task), name, None) for task, name in draft.markers]
         )
 
-    def show(self, project: ProjectId, draft: ListDraft) -> None:
+    def show(self, project: ProjectId, draft: ListDraft, *, tidy: bool = True) -> None:
         """Let the tab list the marked tasks in place of earlier ones; without any, delete it.
+
+        Unless it is to `tidy`, the markers of earlier editions are left to a cleanup.
 
         What to label next is a wall of images: nothing is known of them yet that a table could
         show. Texts make no wall.
@@ -49,7 +51,8 @@ class TaskLists:
             self._client.tabs.ensure(project, [tab])
         else:
             self._client.tabs.remove(project, title)
-        self._clear_earlier(project, draft)
+        if tidy:
+            self._clear_earlier(project, draft)
 
     def _has_images(self, project: ProjectId) -> bool:
         config = self._client.projects.get(project)["label_config"]

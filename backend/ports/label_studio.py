@@ -230,8 +230,12 @@ class TabEditor(Protocol):
         """Name a new edition of each list, to be marked by `push` and shown by `show_list`."""
         ...
 
-    def show_list(self, project: ProjectId, draft: ListDraft) -> None:
-        """Let the tab of the list show an edition whose tasks are marked."""
+    def show_list(self, project: ProjectId, draft: ListDraft, *, tidy: bool = True) -> None:
+        """Let the tab of the list show an edition whose tasks are marked.
+
+        Markers of earlier editions, which disturb the order of tabs, are deleted; if they are many,
+        or it is not to `tidy`, they are left to `delete_superseded`, which begins with them.
+        """
         ...
 
 

@@ -38,7 +38,7 @@ class Markers:
         if not markers:
             return
         rows = [marker_row(*marker) for marker in markers]
-        total = int(self._projects.get(project).get("task_number") or 0)
+        total = self._projects.count_tasks(project)
         left = self._store_singly(project, rows) if len(rows) * _TASKS_PER_CALL < total else rows
         self._import.store(project, left)
 

@@ -56,7 +56,11 @@ class Tabs:
 
         If the project has no tab yet, a "Default" tab is created first, as Label Studio would.
         """
-        existing = self.all(project)
+        return self._ensure(project, wanted, self.all(project))
+
+    def _ensure(
+        self, project: int, wanted: Sequence[Tab], existing: Sequence[JsonObject]
+    ) -> list[int]:
         if not existing:
             self._create(project, {"title": "Default"})
         ours = filter(_is_ours, reversed(existing))
@@ -75,13 +79,15 @@ class Tabs:
 
     def replace(self, project: int, prefix: str, wanted: Sequence[Tab]) -> None:
         """Keep of our tabs whose titles begin with `prefix` only these. Safe to repeat."""
-        titles = {tab.title for tab in wanted}
+        titles, kept = {tab.title for tab in wanted}, list[JsonObject]()
         for tab in self.all(project):
             title = str(tab["data"].get("title"))
             if _is_ours(tab) and title.startswith(prefix) and title not in titles:
                 self.delete(tab["id"])
+            else:
+                kept.append(tab)
         if wanted:
-            self.ensure(project, wanted)
+            self._ensure(project, wanted, kept)
 
     def delete(self, tab: int) -> None:
         self._calls.delete(f"/api/dm/views/{tab}/")

@@ -325,7 +325,7 @@ class LabelStudioContract:
         assert (pushed.created, pushed.dropped) == (2, ())
         assert "Chosen" not in scene.tab_titles()
         for draft in drafts:
-            port.show_list(scene.project, draft)
+            port.show_list(scene.project, draft, tidy=False)
         assert set(scene.listed("Chosen")) == {second, first}
         assert "None" not in scene.tab_titles()
 

@@ -91,6 +91,8 @@ class FakeLabelStudio(FakeProjects):
         self.marked: set[str] = set()
         """Editions of lists whose markers are stored."""
         self.lists: dict[str, tuple[TaskId, ...]] = {}
+        self.tidied: list[bool] = []
+        """Of each list that was shown: whether the markers of earlier ones were to be deleted."""
         self.walls: dict[str, tuple[VersionName, Answers]] = {}
         self.replaced: dict[tuple[TaskId, VersionName], Sequence[Json]] = {}
         self.clusters: dict[tuple[TaskId, VersionName], int] = {}
@@ -292,7 +294,8 @@ class FakeLabelStudio(FakeProjects):
     def draft_lists(self, project: ProjectId, lists: Sequence[TaskList]) -> Sequence[ListDraft]:
         return [ListDraft(one, self._edition(one.title)) for one in lists]
 
-    def show_list(self, project: ProjectId, draft: ListDraft) -> None:
+    def show_list(self, project: ProjectId, draft: ListDraft, *, tidy: bool = True) -> None:
+        self.tidied.append(tidy)
         assert draft.edition in self.marked, "its markers come first"
         self._list(draft.tasks.title, draft.tasks.tasks)
 

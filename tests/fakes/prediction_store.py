@@ -73,6 +73,8 @@ class FakePredictionStore:
             {
                 "id": task,
                 "data": {},
+                "total_annotations": 0,
+                "cancelled_annotations": 0,
                 "predictions_model_versions": ",".join(versions),
                 "predictions": [
                     {"id": 100 * task + place, "model_version": version}
@@ -81,6 +83,11 @@ class FakePredictionStore:
                 ],
             }
             for task, versions in self.versions.items()
-            if (wanted is None or task in wanted) and (not version or version[0] in versions)
+            if (wanted is None or task in wanted)
+            and (not version or _any_contains(versions, version))
         ]
         return Reply(body={"tasks": rows, "total": len(rows)})
+
+
+def _any_contains(versions: Sequence[str], parts: Sequence[str]) -> bool:
+    return any(part in version for version in versions for part in parts)

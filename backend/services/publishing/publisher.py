@@ -109,7 +109,7 @@ class Publisher:
             keep.add(opened.version)
         keep |= self.reviews.unsaved_versions(round_.project)
         self._clean_up(round_, version.name, keep, assessment, cleanup)
-        cleanup("listing the chosen tasks", lambda: self._show_lists(round_.project, drafts))
+        cleanup("listing the chosen tasks", lambda: self._show_lists(round_, drafts))
         return Publication(version.name, pushed, cleanup)
 
     def _push(
@@ -179,9 +179,13 @@ class Publisher:
         cleanup("refreshing the tabs", lambda: self.label_studio.refresh_tabs(project))
         cleanup("updating what can be confirmed", lambda: self._offer(round_, version))
 
-    def _show_lists(self, project: ProjectId, drafts: Sequence[ListDraft]) -> None:
+    def _show_lists(self, round_: LabelingRound, drafts: Sequence[ListDraft]) -> None:
+        """Show the lists; only the first training deletes the markers of earlier ones itself.
+
+        These are of a whole wall, whose images people are about to see among the predicted ones.
+        """
         for draft in drafts:
-            self.label_studio.show_list(project, draft)
+            self.label_studio.show_list(round_.project, draft, tidy=round_.current is None)
 
     def _offer(self, round_: LabelingRound, version: VersionName) -> None:
         """Offer all predictions of the version, of this job and of earlier ones, to be confirmed.

@@ -21,6 +21,7 @@ from backend.domain.jobs import Algorithm, Mode
 from backend.domain.schema import TaskKind
 from backend.domain.tab_titles import TabTitle
 from tests.fakes.domain import CHOICES
+from tests.fakes.label_studio import FIRST
 from tests.fakes.models import ParityFamily, ParityModel
 from tests.fakes.world import CHOICE, PROJECT, World
 
@@ -288,11 +289,30 @@ def test_chosen_tasks_alone_are_labeled(world):
     assert report["predicted"] == 2
 
 
-def test_a_round_lists_what_to_label_next_and_spreads_it_over_clusters(world):
+def test_a_round_lists_what_to_label_next(world):
     world.run()
     listed = world.label_studio.lists["Label next"]
     assert len(listed) == 20
     assert set(listed) <= set(range(13, 41))
+
+
+@pytest.mark.parametrize("by_uncertainty", [False, True])
+def test_it_is_spread_over_clusters_where_label_studio_samples_by_them(world, by_uncertainty):
+    """Each cluster takes Label Studio a request."""
+    project = world.label_studio.known[FIRST]
+    world.label_studio.known[FIRST] = replace(project, samples_by_uncertainty=by_uncertainty)
+    version = world.run()["version"]
+    listed = world.label_studio.lists["Label next"]
+    spread = {task for task, made_by in world.label_studio.clusters if made_by == version}
+    assert spread == (set(listed) if by_uncertainty else set())
+
+
+def test_only_the_first_round_waits_for_the_deletion_of_earlier_markers(world):
+    world.run()
+    assert all(world.label_studio.tidied)
+    world.label_studio.tidied.clear()
+    world.run()
+    assert not any(world.label_studio.tidied)
 
 
 def test_the_algorithm_reaches_the_model_family(world):
