@@ -75,10 +75,10 @@ class ActiveLearning:
             issues = self.label_issues.find(trained, round_.current, progress)
         version, is_new = self._publish(round_, trained, trials, promoted, kept)
         shown = round_.current if round_.current and not promoted.yes else version
-        assessment = self.audit_draw.apply(round_, shown.name, assessment)
-        picks = self._picks(round_, assessment)
-        lists = [label_issues.listed(issues), *([suggestions.listed(picks)] if picks else [])]
         with steps(Step.PUSH) as progress:
+            assessment = self.audit_draw.apply(round_, shown.name, assessment, progress)
+            picks = self._picks(round_, assessment)
+            lists = [label_issues.listed(issues), *([suggestions.listed(picks)] if picks else [])]
             publication = self.publisher.publish(
                 round_,
                 shown,

@@ -17,16 +17,21 @@ from backend.domain.batches import ProjectPredictions
 from backend.domain.ids import AuditId, ProjectId, TaskId, VersionName
 from backend.domain.items import ItemKind
 from backend.domain.schema import LabelSchema
+from backend.domain.steps import Step
 from backend.domain.tab_titles import TabTitle
 from backend.domain.versions import Ledger
 from backend.policies.certification import audit_region, risk
 from backend.policies.certification.audit_plan import plan, region_size
 from backend.policies.certification.box_plan import BoxChances, plan_boxes, region_of
 from backend.ports.label_studio import DraftReader, PredictionEditor, TabEditor
+from backend.ports.progress import Progress
 from backend.ports.stores import Audits, Ledgers
 from backend.services.assessment import Assessment
 from backend.services.labeling_round import LabelingRound
 from backend.services.project_tasks import ProjectTasks
+
+FORGOTTEN_AT_ONCE = 100
+"""Tasks whose predictions are deleted between two reports of progress, in a few seconds."""
 
 NO_RISK = (
     "No audit was drawn: the audits of this project have used up its confidence of "
@@ -86,14 +91,22 @@ class AuditDraw:
     seed: int
 
     def apply(
-        self, round_: LabelingRound, version: VersionName, assessment: Assessment
+        self,
+        round_: LabelingRound,
+        version: VersionName,
+        assessment: Assessment,
+        progress: Progress,
     ) -> Assessment:
-        """Draw an audit if the job asks for it; returns the assessment without its sample."""
+        """Draw an audit if the job asks for it; returns the assessment without its sample.
+
+        Raises:
+            Stopped: while predictions are deleted; the audit is open then.
+        """
         if not round_.request.accept:
             return assessment
         if missing := unlearned(round_.schema, assessment.predicted):
             return replace(assessment, verdict=PARTIAL.format(controls=", ".join(missing)))
-        drawn = self.draw(round_, version, assessment.predicted)
+        drawn = self.draw(round_, version, assessment.predicted, progress)
         left_out = drawn.withheld | round_.stated
         sentences = [drawn.sentence]
         if round_.request.labels_are_random:
@@ -101,7 +114,11 @@ class AuditDraw:
         return replace(assessment.without(left_out), verdict=" ".join(sentences))
 
     def draw(
-        self, round_: LabelingRound, version: VersionName, predicted: ProjectPredictions
+        self,
+        round_: LabelingRound,
+        version: VersionName,
+        predicted: ProjectPredictions,
+        progress: Progress,
     ) -> DrawnAudit:
         """Draw an audit, unless one is open, none pays, or nothing is left to spend.
 
@@ -111,13 +128,11 @@ class AuditDraw:
             round_: of the job.
             version: whose predictions are frozen.
             predicted: of all images that might be accepted.
+            progress: of deleting the predictions of the sample.
         """
         request, ledger = round_.request, self.ledgers.load(round_.project)
-        if ledger.open_audit:
-            left = self._show(round_.project, ledger, round_.tasks)
-            return DrawnAudit(
-                ledger.withheld, still_open(ledger.open_audit, left, round_.schema.items)
-            )
+        if opened := ledger.open_audit:
+            return self._still_open(round_, ledger, opened, progress)
         terms = AuditTerms(request.promise, request.max_error, request.confidence)
         given = risk.risk_of_next_test(ledger.risk, terms.confidence)
         budget = risk.budget(ledger.risk, terms.max_error, tasks_of(round_.tasks))
@@ -145,7 +160,13 @@ class AuditDraw:
             cap=chosen.cap,
             items=round_.schema.items,
         )
-        return self._open(audit, chosen.sentence, round_.tasks)
+        return self._open(audit, chosen.sentence, round_.tasks, progress)
+
+    def _still_open(
+        self, round_: LabelingRound, ledger: Ledger, opened: OpenAudit, progress: Progress
+    ) -> DrawnAudit:
+        left = self._show(round_.project, ledger, round_.tasks, progress)
+        return DrawnAudit(ledger.withheld, still_open(opened, left, round_.schema.items))
 
     def _choose(
         self,
@@ -179,7 +200,9 @@ class AuditDraw:
         rows = _surest(predicted, boxes, planned.cap)[: planned.region]
         return _Choice(rows, tuple(sample.tolist()), planned.sentence(items), planned.cap)
 
-    def _open(self, audit: Audit, sentence: str, tasks: ProjectTasks) -> DrawnAudit:
+    def _open(
+        self, audit: Audit, sentence: str, tasks: ProjectTasks, progress: Progress
+    ) -> DrawnAudit:
         """Write the audit, and only then show which images are to be labeled."""
         self.audits.save(audit)
         sample = frozenset(sample_of(audit))
@@ -187,16 +210,20 @@ class AuditDraw:
         ledger = self.ledgers.change(
             audit.project, lambda now: replace(now, drawn=audit.id, open_audit=opened)
         )
-        self._show(audit.project, ledger, tasks)
+        self._show(audit.project, ledger, tasks, progress)
         return DrawnAudit(sample, sentence)
 
-    def _show(self, project: ProjectId, ledger: Ledger, tasks: ProjectTasks) -> int:
+    def _show(
+        self, project: ProjectId, ledger: Ledger, tasks: ProjectTasks, progress: Progress
+    ) -> int:
         """List the audit images that wait, without predictions; returns how many.
 
         Safe to repeat: a job may have died between the ledger and Label Studio.
         """
         left = waiting(ledger, tasks)
-        self.label_studio.forget_predictions(project, left)
+        for start in range(0, len(left), FORGOTTEN_AT_ONCE):
+            progress(Step.PUSH, start, len(left), "predictions of the audit are deleted")
+            self.label_studio.forget_predictions(project, left[start : start + FORGOTTEN_AT_ONCE])
         self.label_studio.list_in_tab(project, TabTitle.AUDIT, left)
         return len(left)
 

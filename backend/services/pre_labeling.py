@@ -77,8 +77,8 @@ class PreLabeling:
             crew = self.crew if is_as_loaded else None
             keep = KeptPredictions(kept, version.name, crew, round_.job)
             assessment = self.assessor.assess(round_, models, version.augmentations, progress, keep)
-        assessment = self.audit_draw.apply(round_, version.name, assessment)
         with steps(Step.PUSH) as progress:
+            assessment = self.audit_draw.apply(round_, version.name, assessment, progress)
             publication = self.publisher.publish(
                 round_, version, assessment, progress, kept=kept, activate=False
             )

@@ -109,6 +109,21 @@ def test_some_tasks_lose_the_predictions_of_some_versions(client, project, tasks
     assert client.tasks.predicted_ids(project, "theirs") == set(tasks)
 
 
+def test_predictions_of_many_tasks_are_deleted_without_those_of_others(client, project):
+    tasks = import_tasks(client, project, [{"image": f"/{number}.jpg"} for number in range(14)])
+    rows = [prediction(task, OLD) for task in tasks]
+    others = [prediction(tasks[0], "theirs"), prediction(tasks[1], NEW)]
+    client.prediction_import.store(project, [*rows, *others])
+
+    client.predictions.delete_of_tasks(project, tasks[:13], lambda version: version != "theirs")
+
+    assert client.predictions.versions(project) == {OLD: 1, "theirs": 1}
+    assert client.tasks.predicted_ids(project, "theirs") == {tasks[0]}
+    listed = client.tasks.matching(project, (), ("id", "total_predictions"))
+    counts = {row["id"]: row["total_predictions"] for row in listed}
+    assert counts == {**dict.fromkeys(tasks[1:13], 0), tasks[0]: 1, tasks[13]: 1}
+
+
 def test_a_version_without_predictions_cannot_be_shown(client, project):
     with pytest.raises(Rejected):
         client.projects.set_model_version(project, "al-9999-ffff")

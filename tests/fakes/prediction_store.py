@@ -20,7 +20,8 @@ class FakePredictionStore:
     `before` and `after` are called with the number of the import, starting at 1, before and after
     it is stored; a reply of theirs is sent instead of the real one. `on_list` is called before each
     listing. With `part`, so many predictions are stored before the next ones are checked, as with
-    Label Studio's flag for memory-efficient imports.
+    Label Studio's flag for memory-efficient imports. `on_action` is called before a deletion of all
+    predictions of tasks; a reply of its is sent instead.
     """
 
     def __init__(self, tasks: range) -> None:
@@ -28,6 +29,7 @@ class FakePredictionStore:
         self.before: Callable[[int], Reply | None] = lambda number: None
         self.after: Callable[[int], Reply | None] = lambda number: None
         self.on_list: Callable[[], None] = lambda: None
+        self.on_action: Callable[[], Reply | None] = lambda: None
         self.part: int | None = None
         self.imports = 0
         self.sizes: list[int] = []
@@ -50,7 +52,20 @@ class FakePredictionStore:
             task, place = divmod(int(found[1]), 100)
             self.versions[task][place] = GONE
             return Reply(204)
+        if asked.query.get("id") == "delete_tasks_predictions":
+            return self.on_action() or self._clear(asked.json)
         return Reply(404)
+
+    def _clear(self, body: dict[str, Any]) -> Reply:
+        """Delete the predictions of the tasks that have exactly one, as the filter says."""
+        (rule,) = body["filters"]["items"]
+        given = (rule["filter"], rule["operator"], rule["value"])
+        assert given == ("filter:tasks:total_predictions", "equal", 1)
+        for task in body["selectedItems"]["included"]:
+            left = [version for version in self.versions[task] if version != GONE]
+            if len(left) == 1:
+                self.versions[task] = [GONE] * len(self.versions[task])
+        return Reply()
 
     def _import(self, asked: Asked) -> Reply:
         self.imports += 1
@@ -69,6 +84,7 @@ class FakePredictionStore:
         }
         wanted = filters.get(("filter:tasks:id", "in_list"))
         version = filters.get(("filter:tasks:predictions_model_versions", "contains"))
+        counted = ("filter:tasks:total_predictions", "greater") in filters
         rows = [
             {
                 "id": task,
@@ -85,6 +101,7 @@ class FakePredictionStore:
             for task, versions in self.versions.items()
             if (wanted is None or task in wanted)
             and (not version or _any_contains(versions, version))
+            and (not counted or set(versions) - {GONE})
         ]
         return Reply(body={"tasks": rows, "total": len(rows)})
 
