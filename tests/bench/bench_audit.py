@@ -12,20 +12,21 @@ Without a name it does all four. `bench_audit_rounds` has projects of several ro
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from backend.domain.audits import AuditTerms, Promise, RiskLedger
+from backend.domain.audits import Audit, AuditTerms, Promise, RiskLedger
+from backend.domain.ids import AuditId, ProjectId, VersionName
 from backend.policies.certification.audit_plan import plan
 from backend.policies.certification.audit_price import AuditPlan
 from backend.policies.certification.audit_region import draw, stops
 from backend.policies.certification.audit_verdict import AuditFindings, accepted, judge
 from backend.policies.certification.risk import risk_of_next_test, share_of
-from tests.fakes.audited_projects import PEOPLE, drawn_audit, live
+from tests.fakes.audited_projects import PEOPLE, live
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -93,16 +94,22 @@ def pool(answers: Scored, size: int, rng: np.random.Generator) -> Pool:
 
 def by_audit(one: Pool, planned: AuditPlan, terms: AuditTerms, rng: np.random.Generator):
     """Return the positions that an audit accepts."""
-    region, budget = planned.region, one.budget()
-    audit = drawn_audit(np.linspace(1, 0, region), planned.sample, terms, budget=budget)
-    positions = draw(region, planned.sample, rng)
-    frozen = stops(region, positions, terms, audit.risk, budget)
-    audit = replace(audit, sample=tuple(positions.tolist()), stops=frozen)
-    sampled = np.zeros(region, dtype=bool)
+    given = risk_of_next_test(RiskLedger(), terms.confidence)
+    positions = draw(planned.region, planned.sample, rng)
+    return tested(one.wrong[: planned.region], positions, terms, given, one.budget())
+
+
+def tested(wrong: np.ndarray, positions: np.ndarray, terms: AuditTerms, given: float, budget: int):
+    """Return the positions of a region that the product's test accepts, given its mistakes."""
+    frozen = stops(len(wrong), positions, terms, given, budget)
+    audit = Audit(
+        AuditId(1), ProjectId(1), VersionName(""), terms, given, 0, (), (), budget, frozen
+    )
+    sampled = np.zeros(len(wrong), dtype=bool)
     sampled[positions] = True
-    found = AuditFindings(sampled, np.zeros(region, bool), sampled & one.wrong[:region])
+    found = AuditFindings(sampled, np.zeros(len(wrong), bool), sampled & wrong)
     passed = judge(audit, found, budget).passed
-    return list(accepted(found, passed.size)) if passed else []
+    return np.array(accepted(found, passed.size) if passed else (), dtype=int)
 
 
 def by_threshold(one: Pool, planned: AuditPlan, terms: AuditTerms, rng: np.random.Generator):
@@ -136,6 +143,9 @@ def simulate(answers: Scored, size: int, terms: AuditTerms, rule: Callable) -> R
     return Result(saved, broken)
 
 
+RULES: dict[str, Callable] = {"audit": by_audit, "naive": by_threshold}
+
+
 def oracle(answers: Scored, size: int, terms: AuditTerms) -> float:
     """The most that could be accepted if every mistake were known."""
     one = pool(answers, size, np.random.default_rng(size))
@@ -147,23 +157,25 @@ def oracle(answers: Scored, size: int, terms: AuditTerms) -> float:
 
 
 def pools() -> None:
-    print("share of all images saved | runs that broke the promise | runs that accepted nothing")
+    print(f"{DRAWS} draws a cell; share of all images saved | runs that broke the promise", end="")
+    print(" | runs that accepted nothing")
     figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained", sharey=True)
     for axis, name in zip(axes, ("imagenet", "imagenetv2"), strict=True):
         answers = load(name)
         for promise in (Promise.DATASET, Promise.ACCEPTED):
             terms = AuditTerms(promise, ASKED)
-            print(f"\n{name}, promise {promise}: N = {SIZES}")
-            saved = {}
-            for label, rule in (("audit", by_audit), ("naive", by_threshold)):
-                found = [simulate(answers, size, terms, rule) for size in SIZES]
-                print(f"  {label:7}" + "".join(f"{one!s:^26}" for one in found), flush=True)
-                saved[label] = [one.saved.mean() for one in found]
-                axis.plot(SIZES, saved[label], "o-", label=f"{promise}, {label}")
-            best = [oracle(answers, size, terms) for size in SIZES]
-            ratios = np.divide(saved["audit"], best)
-            print("  oracle " + "".join(f"{share:^26.1%}" for share in best), flush=True)
-            print("  ratio  " + "".join(f"{ratio:^26.2f}" for ratio in ratios), flush=True)
+            print(f"\n{name}, promise {promise}")
+            saved = {label: list[float]() for label in RULES}
+            for size in SIZES:
+                print(f"  N = {size:6,}", flush=True)
+                for label, rule in RULES.items():
+                    found = simulate(answers, size, terms, rule)
+                    print(f"    {label:7} {found}", flush=True)
+                    saved[label].append(found.saved.mean())
+                best = oracle(answers, size, terms)
+                print(f"    oracle  {best:6.1%}, ratio {saved['audit'][-1] / best:.2f}", flush=True)
+            for label, shares in saved.items():
+                axis.plot(SIZES, shares, "o-", label=f"{promise}, {label}")
         axis.set(title=name, xscale="log", xlabel="images in the project", ylim=(0, 1))
     axes[0].set_ylabel("share saved")
     axes[1].legend(fontsize=8)
@@ -193,20 +205,17 @@ def adversaries() -> None:
     )
     for promise in (Promise.DATASET, Promise.ACCEPTED):
         for ranking in ("calibrated", "constant", "backward"):
-            rng, total = np.random.default_rng(11), 0
-            cells = []
+            rng, broken = np.random.default_rng(11), list[bool]()
             for people in PEOPLE:
                 lived = [
                     live(rng, AuditTerms(promise), people, ranking, size=300, sample=80)
-                    for _ in range(PROJECTS // len(PEOPLE))
+                    for _ in range(-(-PROJECTS // len(PEOPLE)))
                 ]
-                total += sum(project.broken for project in lived)
-                share = np.mean([project.broken for project in lived])
+                broken += [project.broken for project in lived]
                 mean = np.mean([project.accepted_labels for project in lived])
-                cells.append(f"{people.__name__} {share:.1%}, {mean:.0f}")
-            print(
-                f"  {promise}, {ranking}: {total / PROJECTS:.1%} ({'; '.join(cells)})", flush=True
-            )
+                share = np.mean(broken[-len(lived) :])
+                print(f"    {people.__name__:26} {share:5.1%}, {mean:.0f}", flush=True)
+            print(f"  {promise}, {ranking}: {np.mean(broken):.1%} of {len(broken):,}", flush=True)
 
 
 def planning() -> None:
