@@ -18,6 +18,7 @@ from backend.models.embedding.encoder import Encoder
 from backend.models.embedding.encoders import compute_device, cpu_threads, open_encoder
 from backend.models.embedding.feature_cache import Entry, FeatureCache
 from backend.models.embedding.pipeline import EmbeddingTools, embed
+from backend.models.images.thumbnails import PREPARATION
 from backend.ports.images import ImageFiles
 from backend.ports.progress import Progress
 from backend.settings import Settings
@@ -32,7 +33,8 @@ def open_cached(settings: Settings, files: ImageFiles, chosen: Backbone) -> "Cac
     Raises:
         NoWeights: when the weights file that the settings name does not exist.
     """
-    cache = FeatureCache(settings.data_dir / "features" / f"{chosen.slug}.sqlite")
+    name = f"{chosen.slug}-{PREPARATION}.sqlite"
+    cache = FeatureCache(settings.data_dir / "features" / name)
     return CachingExtractor(settings, files, chosen, cache)
 
 

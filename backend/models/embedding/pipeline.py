@@ -18,6 +18,7 @@ from backend.domain.steps import Step
 from backend.models.embedding.backlog import Backlog, Outcome, PendingImage
 from backend.models.embedding.encoder import Encoder
 from backend.models.embedding.feature_cache import Entry, FeatureCache
+from backend.models.embedding.feature_writer import FeatureWriter
 from backend.models.embedding.thread_clock import ThreadClock
 from backend.models.embedding.workers import (
     BatchResult,
@@ -67,12 +68,14 @@ def embed(
     """
     stop = threading.Event()
     with ThreadPoolExecutor(1, "fetch") as fetcher, open_workers(tools.threads) as pool:
+        writer = FeatureWriter(tools.cache)
         try:
             arrivals = _fetched(refs, tools.files, fetcher, stop)
-            yield from _embedded(arrivals, tools, pool, stop, seconds)
+            yield from _embedded(arrivals, tools, writer, pool, stop, seconds)
         finally:
             stop.set()
             pool.shutdown(cancel_futures=True)
+            writer.flush()
 
 
 def _fetched(
@@ -134,6 +137,7 @@ def _gathered(arrived: Queue[Arrival | None]) -> tuple[Sequence[Arrival], bool]:
 def _embedded(
     arrivals: Iterator[Sequence[Arrival]],
     tools: EmbeddingTools,
+    writer: FeatureWriter,
     pool: ThreadPoolExecutor,
     stop: threading.Event,
     seconds: MutableMapping[Step, float],
@@ -143,16 +147,16 @@ def _embedded(
     clock = ThreadClock(tools.threads)
     started = monotonic()
     for group in _waited_for(arrivals, clock, seconds):
-        yield _looked_up(group, tools.cache, backlog)
+        yield _looked_up(group, writer, backlog)
         if backlog and not worker:
             encoder = yield from _opened(pool.submit(tools.encoder))
             worker = EmbeddingWorker(tools.files, encoder, tools.max_megapixels, stop, clock)
         if worker:
-            yield from _submitted(worker, backlog, running, tools.cache)
-            yield _stored(running.finished(0), tools.cache, backlog)
+            yield from _submitted(worker, backlog, running, writer)
+            yield _stored(running.finished(0), writer, backlog)
     while worker and (running or backlog):
-        yield _stored(running.finished(_HEARTBEAT), tools.cache, backlog)
-        yield from _submitted(worker, backlog, running, tools.cache)
+        yield _stored(running.finished(_HEARTBEAT), writer, backlog)
+        yield from _submitted(worker, backlog, running, writer)
     seconds[Step.EMBED] += monotonic() - started - seconds[Step.FETCH]
 
 
@@ -168,7 +172,7 @@ def _waited_for(
 
 
 def _looked_up(
-    group: Sequence[Arrival], cache: FeatureCache, backlog: Backlog
+    group: Sequence[Arrival], writer: FeatureWriter, backlog: Backlog
 ) -> Sequence[Outcome]:
     """Return the outcomes that are known already; the other images join the backlog."""
     outcomes: list[Outcome] = [
@@ -177,7 +181,7 @@ def _looked_up(
     images = [
         PendingImage(row, *found) for row, found in group if not isinstance(found, NoPrediction)
     ]
-    known = dict(cache.get(list({image.digest: None for image in images})))
+    known = writer.get(list({image.digest: None for image in images}))
     outcomes += [(image.row, known[image.digest]) for image in images if image.digest in known]
     backlog.add(image for image in images if image.digest not in known)
     return outcomes
@@ -191,21 +195,19 @@ def _opened(loading: Future[Encoder]) -> Generator[Sequence[Outcome], None, Enco
 
 
 def _submitted(
-    worker: EmbeddingWorker, backlog: Backlog, running: RunningBatches, cache: FeatureCache
+    worker: EmbeddingWorker, backlog: Backlog, running: RunningBatches, writer: FeatureWriter
 ) -> Iterator[Sequence[Outcome]]:
     """Submit the whole backlog; yields what is finished while all threads are busy."""
     while backlog:
         if size := running.next_size(len(backlog), worker.encoder.batch):
             running.submit(worker, backlog.take(size))
         else:
-            yield _stored(running.finished(_HEARTBEAT), cache, backlog)
+            yield _stored(running.finished(_HEARTBEAT), writer, backlog)
 
 
-def _stored(results: BatchResult, cache: FeatureCache, backlog: Backlog) -> Sequence[Outcome]:
-    """Keep new entries in the cache, then turn the results into the outcomes of their rows."""
-    fresh = {image.digest: entry for image, entry in results if isinstance(entry, Entry)}
-    if fresh:
-        cache.put(fresh)
+def _stored(results: BatchResult, writer: FeatureWriter, backlog: Backlog) -> Sequence[Outcome]:
+    """Keep new entries, and turn the results into the outcomes of their rows."""
+    writer.add({image.digest: entry for image, entry in results if isinstance(entry, Entry)})
     outcomes: list[Outcome] = []
     for image, result in results:
         if isinstance(result, Entry):

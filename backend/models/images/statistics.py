@@ -49,27 +49,27 @@ def _saturation(red: Channel, green: Channel, blue: Channel) -> float:
 def _colorfulness(red: Channel, green: Channel, blue: Channel) -> float:
     """Compute M^(3) of Hasler & Suesstrunk (2003), "Measuring colourfulness in natural images".
 
-    Integers on twice the yellow-blue axis are exact, and twice as fast as floating-point numbers.
+    Its axes are red - green and (red + green) / 2 - blue. Their mean squares follow from those of
+    the differences of two channels, which take OpenCV a tenth of the time that the axes would.
     """
-    red_green = cv2.subtract(red, green, dtype=cv2.CV_16S)
-    yellow = cv2.add(red, green, dtype=cv2.CV_16S)
-    twice_blue = cv2.add(blue, blue, dtype=cv2.CV_16S)
-    mean_rg, deviation_rg = _mean_and_deviation(red_green)
-    mean_yb, deviation_yb = _mean_and_deviation(cv2.subtract(yellow, twice_blue))
-    deviation = math.hypot(deviation_rg, deviation_yb / 2)
-    return deviation + 0.3 * math.hypot(mean_rg, mean_yb / 2)
+    red_green, red_blue, green_blue = (
+        cv2.norm(one, other, cv2.NORM_L2SQR) / red.size
+        for one, other in ((red, green), (red, blue), (green, blue))
+    )
+    mean_red, mean_green, mean_blue = _mean(red), _mean(green), _mean(blue)
+    mean_rg = mean_red - mean_green
+    mean_yb = (mean_red + mean_green) / 2 - mean_blue
+    squares = red_green + (2 * red_blue + 2 * green_blue - red_green) / 4
+    variance = squares - mean_rg**2 - mean_yb**2
+    return math.sqrt(max(0.0, variance)) + 0.3 * math.hypot(mean_rg, mean_yb)
 
 
 def _sharpness(gray: Channel) -> float:
     """Return the variance of the Laplacian (Pech-Pacheco et al. 2000)."""
-    return _mean_and_deviation(cv2.Laplacian(gray, cv2.CV_16S))[1] ** 2
+    laplacian = cv2.Laplacian(gray, cv2.CV_16S)
+    return cv2.norm(laplacian, cv2.NORM_L2SQR) / laplacian.size - _mean(laplacian) ** 2
 
 
 def _mean(channel: Channel) -> float:
     of_channels = cast(Sequence[float], cv2.mean(channel))  # declared as one float
     return of_channels[0]
-
-
-def _mean_and_deviation(channel: Channel) -> tuple[float, float]:
-    mean, deviation = cv2.meanStdDev(channel)
-    return float(mean[0, 0]), float(deviation[0, 0])

@@ -5,6 +5,7 @@ import struct
 import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
@@ -12,6 +13,7 @@ from PIL import Image, ImageOps
 from backend.domain.batches import IMAGE_STATS
 from backend.domain.errors import UnreadableImage
 from backend.models.images.notes import Note
+from backend.models.images.statistics import measure
 from backend.models.images.thumbnails import decode
 from backend.models.images.upright import reading
 
@@ -258,3 +260,28 @@ def test_statistics_distinguish_gray_from_colour_dark_from_bright_and_blurred_fr
     assert image_stats["red"]["colorfulness"] > 80
     assert image_stats["gray"]["sharpness"] == 0
     assert image_stats["noise"]["sharpness"] > 10_000
+
+
+def test_colourfulness_and_sharpness_are_those_of_their_definitions(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    coarse = Image.fromarray(rng.integers(0, 256, (30, 30, 3), dtype=np.uint8))
+    path = saved(coarse.resize((SIDE, SIDE), Image.Resampling.BICUBIC), tmp_path / "a.png")
+    pixels = decode(path, SIDE, 80).pixels
+
+    found = dict(zip(IMAGE_STATS, measure(pixels, SIDE, SIDE), strict=True))
+
+    red, green, blue = pixels.astype(float).transpose(2, 0, 1)
+    axes = np.stack([red - green, (red + green) / 2 - blue]).reshape(2, -1)
+    colorfulness = np.hypot(*axes.std(axis=1)) + 0.3 * np.hypot(*axes.mean(axis=1))
+    assert found["colorfulness"] == pytest.approx(colorfulness, rel=1e-5)
+    laplacian = cv2.Laplacian(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), cv2.CV_64F)
+    assert found["sharpness"] == pytest.approx(laplacian.var(), rel=1e-5)
+
+
+@pytest.mark.parametrize("size", [(225, 800), (448, 300), (500, 700), (895, 336), (2000, 700)])
+def test_any_size_shrinks_to_the_same_picture(tmp_path: Path, size: tuple[int, int]) -> None:
+    image = photo(size=size)
+
+    pixels = decode(saved(image, tmp_path / "a.png"), SIDE, 80).pixels
+
+    assert difference(pixels, image) < 1
