@@ -11,7 +11,7 @@ A_WORKER = 3
 and the last ones so small that all workers end at about the same time, however fast each is
 (Polychronopoulos and Kuck 1987, "Guided self-scheduling")."""
 
-SMALLEST = 64
+SMALLEST = 32
 """Images in a shard at least; the last one may be larger by as much. Asking for one takes some tens
 of milliseconds."""
 

@@ -5,20 +5,28 @@ Run: nice -n 5 python -m tests.bench.bench_workers [IMAGES]
 Makes images of 320 x 240 pixels on disk, starts a Redis and one or two real workers, and lets a job
 embed them with an empty cache. Each worker has one thread, so the ratio is that of the workers and
 not of the cores. The exported encoder is shared, see `tests.exported_backbone`.
+
+Also prints the processor time of all processes together, which other programs disturb less than the
+clock, and when each worker was busy, in seconds since the job was submitted.
 """
 
 import os
+import resource
 import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from typing_extensions import override
 
-from backend.domain.answers import ImageRef
+from backend.domain.answers import ImageRef, NoPrediction
+from backend.domain.batches import ImageBatch
 from backend.domain.ids import JobId, ProjectId, TaskId
 from backend.domain.jobs import Job, JobRequest, JobResult
 from backend.domain.shards import Shard
@@ -27,13 +35,15 @@ from backend.jobs import boundary
 from backend.jobs.board import JobBoard
 from backend.jobs.redis_client import connect
 from backend.jobs.shard_queue import ShardQueue
-from backend.models.embedding.extractors import EncoderExtractors, open_extractor
+from backend.models.embedding.extractors import EncoderExtractors
+from backend.models.embedding.feature_extractor import open_cached
 from backend.ports.progress import Progress, Steps
 from backend.processes.embedded_redis import EmbeddedRedis
 from backend.processes.worker import JobWorker, Pace
+from backend.rq_entry import preload
 from backend.services.sharding.crew import Crew
 from backend.services.sharding.shard_work import take_shards
-from backend.settings import load
+from backend.settings import Settings, load
 from tests.exported_backbone import shared
 from tests.fakes.image_files import FakeImageFiles
 from tests.integration.polling import eventually
@@ -50,8 +60,28 @@ def url() -> str:
     return os.environ["REDIS_URL_UNDER_TEST"]
 
 
+def settings() -> Settings:
+    return load(data_dir=folder(), threads=1, device="cpu")
+
+
+class NotingExtractor(EncoderExtractors):
+    """Notes in a file when each call began and ended."""
+
+    @override
+    def extract(
+        self, refs: Sequence[ImageRef], progress: Progress, backbone: str = ""
+    ) -> tuple[ImageBatch, Sequence[NoPrediction]]:
+        began = time.time()
+        try:
+            return super().extract(refs, progress, backbone)
+        finally:
+            with (folder() / "timeline").open("a") as notes:
+                notes.write(f"{os.getpid()} {began} {time.time()}\n")
+
+
 def extractor() -> EncoderExtractors:
-    return open_extractor(load(data_dir=folder(), threads=1, device="cpu"), FakeImageFiles())
+    used, files = settings(), FakeImageFiles()
+    return NotingExtractor(used, files, lambda one: open_cached(used, files, one))
 
 
 def shard_queue() -> ShardQueue:
@@ -83,6 +113,7 @@ def run_shards(project: int, job: str) -> None:
 
 def worker() -> None:
     board = JobBoard(url(), folder(), entry=JOBS)
+    preload(settings())
     redis = connect(url(), socket_timeout=None)
     JobWorker(board, redis, Pace(), shards=shard_queue()).work()
 
@@ -96,8 +127,38 @@ def make_images(target: Path, images: int) -> None:
         image.save(target / f"{number:06}.jpg", quality=85)
 
 
-def seconds(workers: int, made: Path) -> float:
-    """Return the seconds from the start of the job to its end."""
+def timeline(submitted: float) -> str:
+    """Tell when each process was at an image, from the notes of `NotingExtractor`."""
+    calls: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for line in (folder() / "timeline").read_text().splitlines():
+        process, began, ended = line.split()
+        calls[process].append((float(began) - submitted, float(ended) - submitted))
+    return ", ".join(
+        f"{min(began for began, _ in spans):.1f} to {max(ended for _, ended in spans):.1f} "
+        f"(busy {sum(ended - began for began, ended in spans):.1f})"
+        for spans in calls.values()
+    )
+
+
+def processor_seconds() -> float:
+    """Return those of all processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def measured(workers: int, made: Path) -> float:
+    """Return the seconds from the start of the job to its end, and print the rest."""
+    before = processor_seconds()
+    took, busy = seconds(workers, made)
+    spent = processor_seconds() - before
+    print(
+        f"{workers} workers {took:.1f} s, {spent:.1f} s of processor time; busy {busy}", flush=True
+    )
+    return took
+
+
+def seconds(workers: int, made: Path) -> tuple[float, str]:
+    """Return the seconds from the start of the job to its end, and when each worker was busy."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as ending:
         data = Path(name)
         (data / "made").symlink_to(made)
@@ -113,12 +174,12 @@ def seconds(workers: int, made: Path) -> float:
             ending.callback(process.terminate)
         eventually(lambda: shard_queue().helpers() == workers, 120)
         board = JobBoard(url(), data, entry=JOBS)
-        started = time.perf_counter()
+        started, submitted = time.perf_counter(), time.time()
         job, _ = board.submit(JobRequest(ProjectId(1)))
         eventually(lambda: not board.get(job.id).state.is_live, PATIENCE)
         took = time.perf_counter() - started
         assert board.get(job.id).reason == "done", board.get(job.id).reason
-        return took
+        return took, timeline(submitted)
 
 
 def main() -> None:
@@ -126,7 +187,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         made = Path(name, "images")
         make_images(made, images)
-        one, two = seconds(1, made), seconds(2, made)
+        one, two = measured(1, made), measured(2, made)
     print(
         f"{images} images  one worker {one:.1f} s  two workers {two:.1f} s  {one / two:.2f} times"
     )

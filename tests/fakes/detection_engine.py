@@ -17,7 +17,7 @@ from backend.ports.model_family import TrainingSet
 class ColourNetwork:
     """Red is a square, blue a disc; `blind_to` labels it misses, `score` it gives to the rest.
 
-    `calls_squares`: the class under which it knows squares.
+    `calls_squares`: the class under which it knows squares. `callers` as in `Network`.
     """
 
     image_size: int = 160
@@ -25,6 +25,7 @@ class ColourNetwork:
     blind_to: frozenset[int] = frozenset()
     calls_squares: int = 0
     batches: list[tuple[int, ...]] = field(default_factory=list)
+    callers: int = 0
 
     def detect(self, batch: PixelBatch, min_score: float) -> Sequence[Detections]:
         self.batches.append(batch.shape)

@@ -43,6 +43,11 @@ class Network(Protocol):
         """The longer side of a letterboxed image, in pixels, without padding."""
         ...
 
+    @property
+    def callers(self) -> int:
+        """How many threads call `detect`, each with one image; 0 where batches are quicker."""
+        ...
+
     def detect(self, batch: PixelBatch, min_score: float) -> Sequence[Detections]:
         """Detect boxes with this score or more; one result per image, in order."""
         ...

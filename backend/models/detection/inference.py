@@ -1,10 +1,14 @@
-"""Run a network on image files: read ahead, batch by shape, return boxes as fractions."""
+"""Run a network on image files: read ahead, batch by shape, return boxes as fractions.
+
+A network that several threads call gets no batches: each thread reads an image and runs it.
+"""
 
 import os
 from collections import defaultdict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -28,6 +32,8 @@ AHEAD = 4 * BATCH
 Positioned = tuple[int, Letterboxed]
 """An image with its position among those asked for."""
 
+Found = TypeVar("Found")
+
 
 def detect(
     network: Network,
@@ -46,8 +52,11 @@ def detect(
         UnreadableImage: for the first image that cannot be fetched or decoded.
         Stopped: when `progress` raises it.
     """
+    if network.callers:
+        return _one_by_one(network, refs, fetch, labels, min_score, progress)
     results: dict[int, Regions] = {}
-    for batch in _batches(_images(refs, fetch, network.image_size)):
+    images = enumerate(_in_threads(refs, fetch, READERS, lambda path: _open(path, network)))
+    for batch in _batches(images):
         progress(Step.PREDICT, len(results), len(refs), "finding boxes")
         pixels = np.stack([image.pixels for _, image in batch])
         detections = _detect(network, pixels, min_score)
@@ -57,27 +66,49 @@ def detect(
     return [results[position] for position in range(len(refs))]
 
 
-def _images(refs: Sequence[ImageRef], fetch: Fetch, size: int) -> Iterator[Positioned]:
-    """Fetch in order, decode in threads, and yield in order."""
-    reading: deque[Future[Letterboxed]] = deque()
-    position = 0
-    with ThreadPoolExecutor(READERS) as readers:
+def _one_by_one(
+    network: Network,
+    refs: Sequence[ImageRef],
+    fetch: Fetch,
+    labels: Sequence[Label],
+    min_score: float,
+    progress: Progress,
+) -> list[Regions]:
+    """Let each thread take an image from its file to its boxes: none waits for the others."""
+
+    def work(path: Path) -> Regions:
+        image = _open(path, network)
+        (detected,) = network.detect(image.pixels[np.newaxis], min_score)
+        return _regions(image, detected, labels)
+
+    results: list[Regions] = []
+    for found in _in_threads(refs, fetch, network.callers, work):
+        progress(Step.PREDICT, len(results), len(refs), "finding boxes")
+        results.append(found)
+    progress(Step.PREDICT, len(results), len(refs), "finding boxes")
+    return results
+
+
+def _in_threads(
+    refs: Sequence[ImageRef], fetch: Fetch, threads: int, work: Callable[[Path], Found]
+) -> Iterator[Found]:
+    """Fetch in order, work on the files in threads, and yield in order."""
+    ahead: deque[Future[Found]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
         try:
             for ref in refs:
-                reading.append(readers.submit(_open, fetch(ref), size))
-                if len(reading) >= AHEAD:
-                    yield position, reading.popleft().result()
-                    position += 1
-            while reading:
-                yield position, reading.popleft().result()
-                position += 1
+                ahead.append(pool.submit(work, fetch(ref)))
+                if len(ahead) >= AHEAD:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
         finally:
-            readers.shutdown(cancel_futures=True)
+            pool.shutdown(cancel_futures=True)
 
 
-def _open(path: Path, size: int) -> Letterboxed:
+def _open(path: Path, network: Network) -> Letterboxed:
     with reading(path) as pixels:
-        return letterbox(pixels, size)
+        return letterbox(pixels, network.image_size)
 
 
 def _batches(images: Iterator[Positioned]) -> Iterator[list[Positioned]]:

@@ -41,6 +41,10 @@ class SelectedClasses:
     def image_size(self) -> int:
         return self.network.image_size
 
+    @property
+    def callers(self) -> int:
+        return self.network.callers
+
     def detect(self, batch: PixelBatch, min_score: float) -> Sequence[Detections]:
         return [self._selected(found) for found in self.network.detect(batch, min_score)]
 

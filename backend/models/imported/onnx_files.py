@@ -134,6 +134,10 @@ class OnnxDetector:
     image_size: int
     across_labels: bool = False
 
+    @property
+    def callers(self) -> int:
+        return 0
+
     def detect(self, batch: PixelBatch, min_score: float) -> Sequence[Detections]:
         images = self._padded(batch)[..., ::-1].transpose(0, 3, 1, 2).astype(np.float32) / 255
         return [

@@ -111,7 +111,8 @@ class Crew:
                 pace = self._pace(shard.refs[: OPENING + MEASURED], work, shown)
                 if not sharding.pays(total, pace, self.least):
                     return
-            work(left, shown)
+            if left:
+                work(left, shown)
             self.shards.finish(shard)
         while self.shards.running(whole.job):
             progress(whole.step, total, total, "waiting for other workers")

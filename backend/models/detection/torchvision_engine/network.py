@@ -46,6 +46,10 @@ class TorchvisionNetwork:
     device: str
     across_labels: bool
 
+    @property
+    def callers(self) -> int:
+        return 0
+
     def detect(self, batch: PixelBatch, min_score: float) -> Sequence[Detections]:
         _set_min_score(self.module, min_score)
         self.module.eval()

@@ -50,6 +50,10 @@ class TransformersNetwork:
     device: str
     across_labels: bool
 
+    @property
+    def callers(self) -> int:
+        return 0
+
     def detect(self, batch: PixelBatch, min_score: float) -> Sequence[Detections]:
         pixels = stacked(list(to_tensor(batch)), self.module.config).to(self.device)
         self.module.eval()

@@ -182,6 +182,10 @@ class UltralyticsNetwork:
     exported: bytes | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
+    @property
+    def callers(self) -> int:
+        return 0
+
     def detect(self, batch: PixelBatch, min_score: float) -> Sequence[Detections]:
         with self._lock:
             results = self.model.predict(

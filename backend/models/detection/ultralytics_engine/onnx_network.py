@@ -1,13 +1,14 @@
 """A YOLO network in ONNX Runtime, for CPUs: neither torch nor Ultralytics is imported.
 
-Every thread runs images of its own, one at a time. Without barriers between the layers, that is
+Every caller runs an image of its own in its thread. Without barriers between the layers, that is
 faster than all threads sharing each layer, and the activations of one image stay in the cache: a
-batch of eight takes a tenth more processor time. A single image is shared by all threads.
+batch of eight takes a tenth more processor time. An image that is alone is shared by all threads.
 """
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+import threading
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -42,11 +43,32 @@ def session(exported: bytes, threads: int) -> Any:
     return onnxruntime.InferenceSession(exported, options, providers=["CPUExecutionProvider"])
 
 
+class Callers:
+    """Counts the calls that run."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running = 0
+
+    @contextmanager
+    def one_more(self) -> Generator[bool]:
+        """Count the block; yields whether no other call runs."""
+        with self._lock:
+            is_first = not self._running
+            self._running += 1
+        try:
+            yield is_first
+        finally:
+            with self._lock:
+                self._running -= 1
+
+
 @dataclass(frozen=True, slots=True)
 class OnnxNetwork:
     """An exported network, and the checkpoint that training continues from.
 
-    `alone` runs in the calling thread, `shared` in `threads` threads.
+    `alone` runs in the calling thread, `shared` in `threads` threads. May be called by several
+    threads at once.
     """
 
     alone: Any
@@ -56,6 +78,11 @@ class OnnxNetwork:
     across_labels: bool
     exported: bytes
     checkpoint: bytes
+    _running: Callers = field(default_factory=Callers, repr=False, compare=False)
+
+    @property
+    def callers(self) -> int:
+        return self.threads
 
     @classmethod
     def of(cls, exported: bytes, checkpoint: bytes, threads: int, *, across_labels: bool) -> Self:
@@ -66,19 +93,16 @@ class OnnxNetwork:
         return cls(alone, shared, threads, size, across_labels, exported, checkpoint)
 
     def detect(self, batch: PixelBatch, min_score: float) -> Sequence[Detections]:
-        images = [batch[at : at + 1] for at in range(len(batch))]
-        if len(images) == 1:
-            return [self._detect(self.shared, images[0], min_score)]
-        with ThreadPoolExecutor(self.threads) as threads:
-            futures = [threads.submit(self._detect, self.alone, one, min_score) for one in images]
-            return [future.result() for future in futures]
+        return [self._detect(batch[at : at + 1], min_score) for at in range(len(batch))]
 
     def save(self, folder: Path) -> None:
         (folder / CHECKPOINT).write_bytes(self.checkpoint)
         (folder / EXPORTED).write_bytes(self.exported)
 
-    def _detect(self, network: Any, image: PixelBatch, min_score: float) -> Detections:
-        (found,) = network.run(None, {"images": image})
+    def _detect(self, image: PixelBatch, min_score: float) -> Detections:
+        with self._running.one_more() as is_first:
+            network = self.shared if is_first else self.alone
+            (found,) = network.run(None, {"images": image})
         return suppressed(*decode(found[0]), min_score, across_labels=self.across_labels)
 
 

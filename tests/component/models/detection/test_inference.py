@@ -20,9 +20,10 @@ def found(
     return detect(network, refs, fetch, CONTROL.labels, 0.05, recorded or RecordedProgress())
 
 
-def test_every_image_gets_its_own_answer_in_order(tmp_path: Path):
+@pytest.mark.parametrize("callers", [0, 3])
+def test_every_image_gets_its_own_answer_in_order(tmp_path: Path, callers: int):
     seen, truths = shapes(tmp_path, 40, seed=1)
-    answers = found(ColourNetwork(), seen.refs)
+    answers = found(ColourNetwork(callers=callers), seen.refs)
     work = [
         edits(answer, truth, iou=0.8).total for answer, truth in zip(answers, truths, strict=True)
     ]
@@ -40,6 +41,15 @@ def test_only_images_of_one_shape_share_a_batch(tmp_path: Path):
     assert len(found(network, tuple(refs))) == 50
     assert sorted(shape[0] for shape in network.batches) == [1, 1, BATCH, BATCH, BATCH]
     assert {shape[1:3] for shape in network.batches} == {(128, 160), (160, 128), (160, 160)}
+
+
+def test_a_network_with_several_callers_gets_single_images(tmp_path: Path):
+    seen, _ = shapes(tmp_path, 20, seed=1)
+    network, recorded = ColourNetwork(callers=2), RecordedProgress()
+    found(network, seen.refs, recorded)
+    assert {shape[0] for shape in network.batches} == {1}
+    with pytest.raises(Stopped):
+        found(network, seen.refs, RecordedProgress(stop_in="finding", after=5))
 
 
 def test_boxes_land_where_the_shapes_are_whatever_the_exif_orientation(tmp_path: Path):

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
@@ -68,6 +69,17 @@ def test_onnx_and_torch_find_the_same_boxes(
     for ours, theirs in results:
         assert len(ours.scores) >= 3
         assert np.allclose(in_order(ours), in_order(theirs), atol=1e-2)
+
+
+def test_callers_in_several_threads_find_what_one_finds(version: Path):
+    network = UltralyticsEngine(str(YOLO), version, threads=2).load(version)
+    assert network.callers == 2
+    batch = photo("zidane.jpg", 1)
+    (alone,) = network.detect(batch, 0.05)
+    with ThreadPoolExecutor(4) as callers:
+        results = list(callers.map(lambda _: network.detect(batch, 0.05), range(8)))
+    for (found,) in results:
+        assert np.allclose(in_order(found), in_order(alone), atol=1e-3)
 
 
 def test_a_version_without_an_onnx_file_predicts_with_torch(version: Path, tmp_path: Path):
