@@ -1,8 +1,9 @@
-"""Predictions of ours that newer ones superseded, and the two ways to delete them.
+"""Predictions of ours that newer ones superseded, and the ways to delete them.
 
 Label Studio 1.23 updates the counters of a task before it deletes each of its predictions. By
 version that takes 10 ms of processor time each, in one transaction; by id 40 ms, in one each. The
-first is for few predictions, the second for many: nobody can submit annotations meanwhile.
+first is for few predictions, the second for many: nobody can submit annotations meanwhile. Many
+that are the only ones of their tasks, which have labels, are deleted by task, 50 in a transaction.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from backend.domain.ids import ProjectId, TaskId
 from backend.domain.version_names import VERSION_NAME, list_edition_of
 from connectors.label_studio.calls import batches
 from connectors.label_studio.client import LabelStudioClient
+from connectors.label_studio.predictions import ONLY_AT_ONCE
 
 _NAMES_AT_ONCE = 90
 """Model versions that one filter may name."""
@@ -48,17 +50,41 @@ class Superseded:
         withheld: Collection[TaskId],
         unused: Sequence[str],
     ) -> Iterator[int]:
-        """Delete markers named in `unused`, then predictions, by their ids; yields their number.
+        """Delete markers named in `unused`, then predictions; yields their number.
 
-        Markers come first, since they disturb the order of tabs that people look at.
+        Markers come first, since they disturb the order of tabs that people look at. Predictions
+        that are the only ones of their tasks are deleted some at once, the others by their ids.
         """
         deleted = 0
         for stale in (set(unused), set(self.versions(project, keep))):
-            for task in self._with_any(project, stale):
-                for prediction in _doomed(task, keep, withheld, stale):
+            for count in self._delete(project, stale, keep, withheld):
+                deleted += count
+                yield deleted
+
+    def _delete(
+        self,
+        project: ProjectId,
+        stale: Collection[str],
+        keep: Collection[str],
+        withheld: Collection[TaskId],
+    ) -> Iterator[int]:
+        """Delete what is stale; yields the number of each deletion."""
+        only = dict[int, int]()
+        for task in self._with_any(project, stale):
+            doomed = _doomed(task, keep, withheld, stale)
+            if len(doomed) == len(task["predictions"]) == 1:
+                only[task["id"]] = doomed[0]
+            else:
+                for prediction in doomed:
                     self._predictions.delete(prediction)
-                    deleted += 1
-                    yield deleted
+                    yield 1
+            if len(only) == ONLY_AT_ONCE:
+                self._predictions.delete_only(project, only)
+                yield len(only)
+                only = {}
+        if only:
+            self._predictions.delete_only(project, only)
+            yield len(only)
 
     def _with_any(self, project: ProjectId, stale: Collection[str]) -> Iterator[Mapping[str, Any]]:
         """Yield the tasks with a prediction of these versions."""

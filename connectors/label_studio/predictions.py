@@ -16,7 +16,7 @@ _DELETE_SECONDS = 300.0
 _FEWEST = 10
 """Tasks from which on one call is quicker than as many deletions by id."""
 
-_CLEARED_AT_ONCE = 50
+ONLY_AT_ONCE = 50
 """Tasks whose predictions one call deletes, in one transaction: a second, while nobody can submit
 annotations of them, nor of any task on SQLite."""
 
@@ -87,9 +87,9 @@ class Predictions:
         wanted = set(tasks)
         rows = self._predicted(project, wanted)
         single = [(row["id"], row["predictions"][0]) for row in rows if _has_one(row)]
-        bare = [task for task, only in single if unwanted(_version(only))]
-        if len(bare) >= _FEWEST:
-            self._clear(project, bare)
+        only = {task: one["id"] for task, one in single if unwanted(_version(one))}
+        if len(only) >= _FEWEST:
+            self.delete_only(project, only)
             rows = self._predicted(project, wanted)
         for row in rows:
             for prediction in row["predictions"]:
@@ -101,19 +101,27 @@ class Predictions:
         predicted = [where("total_predictions", "greater", 0)]
         return list(self._tasks.among(project, tasks, ("id", "predictions"), "all", predicted))
 
-    def _clear(self, project: int, tasks: Sequence[int]) -> None:
-        """Delete the predictions of those of the tasks that still have one.
+    def delete_only(self, project: int, predictions: Mapping[int, int]) -> None:
+        """Delete predictions, given by task, each of which was the only one of its task.
 
-        Label Studio would miscount those with several: it sets the number of each to one less than
-        it was, and counts anew what it finds no more. What it refuses, or does not do in time, is
-        left.
+        Those of tasks that have another one by now are left. Many are deleted 50 at once. Tasks
+        with several would be miscounted: Label Studio sets the number of each to one less than it
+        was, and counts anew what it finds no more.
         """
         single = joined([where("total_predictions", "equal", 1)])
-        for part in batches(tasks, _CLEARED_AT_ONCE):
-            try:
-                self._calls.action(project, "delete_tasks_predictions", part, filters=single)
-            except ConnectorError as exc:
-                log.warning("project %s: deleting by id instead: %s", project, exc.message)
+        for part in batches(list(predictions), ONLY_AT_ONCE):
+            if len(part) < _FEWEST or not self._clear(project, part, single):
+                for task in part:
+                    self.delete(predictions[task])
+
+    def _clear(self, project: int, tasks: Sequence[int], filters: JsonObject) -> bool:
+        """Delete all predictions of those tasks that match; False if Label Studio did not do it."""
+        try:
+            self._calls.action(project, "delete_tasks_predictions", tasks, filters=filters)
+        except ConnectorError as exc:
+            log.warning("project %s: predictions are deleted by id: %s", project, exc.message)
+            return False
+        return True
 
     def of_tasks_with(self, project: int, versions: Sequence[str]) -> Iterator[JsonObject]:
         """The tasks with a prediction whose model version contains one of these strings.

@@ -31,6 +31,7 @@ class FakePredictionStore:
         self.on_list: Callable[[], None] = lambda: None
         self.on_action: Callable[[], Reply | None] = lambda: None
         self.part: int | None = None
+        self.labeled: set[int] = set()
         self.imports = 0
         self.sizes: list[int] = []
         """The number of predictions of each import."""
@@ -89,7 +90,7 @@ class FakePredictionStore:
             {
                 "id": task,
                 "data": {},
-                "total_annotations": 0,
+                "total_annotations": int(task in self.labeled),
                 "cancelled_annotations": 0,
                 "predictions_model_versions": ",".join(versions),
                 "predictions": [
