@@ -181,7 +181,7 @@ class PredictionEditor(Protocol):
     def delete_superseded(
         self, project: ProjectId, keep: Iterable[str], withheld: Collection[TaskId]
     ) -> Iterator[int]:
-        """Delete the same one by one, and unused markers; yields their number after each deletion.
+        """Delete unused markers, then the same, few at a time; yields their number in between.
 
         A task that nobody labeled keeps its newest prediction if it has none of those to keep,
         unless it is `withheld`. The consumer may end the iteration at any time.

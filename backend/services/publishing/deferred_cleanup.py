@@ -1,7 +1,7 @@
 """Deferred cleanup: delete superseded predictions and unused markers once nobody waits for a job.
 
 Label Studio deletes 20 to 100 predictions a second, so that a job which waited for it would take
-several times as long. Each is deleted by its own id and in its own transaction: deleting a version
+several times as long. A transaction deletes one, or some tens of labeled tasks: deleting a version
 at once locks SQLite, and the tasks of the version on PostgreSQL, until the last one is gone, while
 annotators cannot submit.
 """
