@@ -213,7 +213,11 @@ def test_weights_that_cannot_be_downloaded_say_which_setting_takes_a_file(
 
 @pytest.mark.parametrize(
     ("name", "width"),
-    [("mobilenet_v3_small", 1024), ("resnet18", 512), ("shufflenet_v2_x0_5", 1024)],
+    [
+        ("mobilenet_v3_small", 1024),
+        pytest.param("resnet18", 512, marks=pytest.mark.no_cover),
+        pytest.param("shufflenet_v2_x0_5", 1024, marks=pytest.mark.no_cover),
+    ],
 )
 def test_torchvision_models_lose_their_head_and_are_exported(
     tmp_path: Path, name: str, width: int
@@ -241,7 +245,10 @@ def timm_weights(tmp_path: Path, name: str) -> Path:
 
 @pytest.mark.parametrize(
     ("name", "side", "width"),
-    [("mobilenetv3_small_050", 224, 1024), ("vit_small_patch14_dinov2", 224, 384)],
+    [
+        ("mobilenetv3_small_050", 224, 1024),
+        pytest.param("vit_small_patch14_dinov2", 224, 384, marks=pytest.mark.no_cover),
+    ],
 )
 def test_timm_models_lose_their_head_and_are_exported(
     tmp_path: Path, name: str, side: int, width: int

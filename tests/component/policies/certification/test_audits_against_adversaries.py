@@ -12,6 +12,8 @@ import pytest
 from backend.domain.audits import AuditTerms, Promise
 from tests.fakes.audited_projects import PEOPLE, confirms_what_is_right, honest, live
 
+pytestmark = pytest.mark.no_cover  # what it runs is measured in tests/unit
+
 PROJECTS = 20
 
 CASES = [

@@ -3,8 +3,11 @@
 from math import sqrt
 
 import numpy as np
+import pytest
 
 from tests.fakes.audited_boxes import BOX_PEOPLE, simulated_boxes
+
+pytestmark = pytest.mark.no_cover  # what it runs is measured in tests/unit
 
 PROJECTS, RISK = 2000, 0.3
 
