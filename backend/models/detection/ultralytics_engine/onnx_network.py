@@ -103,23 +103,28 @@ class OnnxNetwork:
         with self._running.one_more() as is_first:
             network = self.shared if is_first else self.alone
             (found,) = network.run(None, {"images": image})
-        return suppressed(*decode(found[0]), min_score, across_labels=self.across_labels)
+        return suppressed(*decode(found[0], min_score), min_score, across_labels=self.across_labels)
 
 
-def decode(found: Floats) -> tuple[Floats, NDArray[np.intp], Floats]:
+def decode(found: Floats, min_score: float) -> tuple[Floats, NDArray[np.intp], Floats]:
     """Return corners (m, 4) in pixels, label positions (m,) and scores (m,) of a raw output.
+
+    Most boxes score far below `min_score`; they are left out before anything else is computed.
 
     Args:
         found: of one image, either (4 + labels, m): center, size and a score for each label; or,
             from networks without non-maximum suppression such as YOLO26, (m, 6): corners, score,
             label.
+        min_score: of the boxes to return.
     """
     if found.shape[-1] == _END_TO_END:
+        found = found[found[:, 4] > min_score]
         return found[:, :4], found[:, 5].astype(np.intp), found[:, 4]
-    center, size, scores = found[:2], found[2:4], found[4:]
-    labels = np.argmax(scores, axis=0)
-    best = np.take_along_axis(scores, labels[None], axis=0)[0]
-    return np.concatenate([center - size / 2, center + size / 2]).T, labels, best
+    best = found[4:].max(axis=0)
+    enough = np.flatnonzero(best > min_score)
+    center, size, scores = found[:2, enough], found[2:4, enough], found[4:, enough]
+    corners = np.concatenate([center - size / 2, center + size / 2]).T
+    return corners, np.argmax(scores, axis=0), best[enough]
 
 
 _END_TO_END = 6

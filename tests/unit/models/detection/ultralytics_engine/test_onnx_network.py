@@ -13,13 +13,15 @@ APART = np.array([[0, 0, 10, 10], [20, 20, 40, 40], [21, 20, 41, 40], [60, 0, 70
 def test_raw_outputs_are_centers_sizes_and_a_score_for_each_label():
     found = np.zeros((4 + 2, 21))
     found[:, 3] = [15, 30, 10, 20, 0.2, 0.7]
-    corners, labels, scores = decode(found)
-    assert corners[3].tolist() == [10, 20, 20, 40]
-    assert (labels[3], scores[3]) == (1, 0.7)
+    found[:, 7] = [15, 30, 10, 20, 0.04, 0.05]
+    corners, labels, scores = decode(found, 0.05)
+    assert corners.tolist() == [[10, 20, 20, 40]]
+    assert (labels.tolist(), scores.tolist()) == ([1], [0.7])
 
 
 def test_end_to_end_networks_give_corners_score_and_label():
-    corners, labels, scores = decode(np.array([[10, 20, 30, 40, 0.9, 1], [0, 0, 5, 5, 0.1, 0]]))
+    raw = np.array([[10, 20, 30, 40, 0.9, 1], [0, 0, 5, 5, 0.1, 0], [0, 0, 5, 5, 0.01, 0]])
+    corners, labels, scores = decode(raw, 0.05)
     assert corners.tolist() == [[10, 20, 30, 40], [0, 0, 5, 5]]
     assert (labels.tolist(), scores.tolist()) == ([1, 0], [0.9, 0.1])
 
@@ -41,6 +43,8 @@ def test_boxes_of_one_label_that_overlap_are_one():
 
 
 def test_nothing_found_is_no_error():
+    corners, labels, scores = decode(np.zeros((4 + 2, 21)), 0.05)
+    assert (corners.shape, len(labels), len(scores)) == ((0, 4), 0, 0)
     found = suppressed(APART, np.zeros(4, int), np.zeros(4), 0.05, across_labels=False)
     assert (found.boxes.shape, len(found.scores)) == ((0, 4), 0)
 
