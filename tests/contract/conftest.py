@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 from backend.settings import Settings
 from backend.web.app import create_app
 from tests.fakes.backend import FakeBackend
+from tests.fakes.compiled_pages import compiled_once
 from tests.fakes.domain import a_project, a_version
 from tests.fakes.label_studio import FakeProjects
 from tests.fakes.versions import FakeVersions
@@ -30,4 +31,4 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def client(backend: FakeBackend, settings: Settings) -> FlaskClient:
-    return create_app(backend, settings).test_client()
+    return compiled_once(create_app(backend, settings)).test_client()
