@@ -22,7 +22,7 @@ PYTHONPATH={site} exec {label_studio} "$@"
 
 @pytest.fixture
 def label_studio(tmp_path: Path, pytestconfig: pytest.Config) -> Path:
-    """A `label-studio` that need not set up its database, which takes a minute."""
+    """A `label-studio` that need not set up its database."""
     template = new_data_dir(tmp_path, pytestconfig.cache.mkdir("label-studio"))
     command = tmp_path / "label-studio.sh"
     site = NO_SYNC["PYTHONPATH"]

@@ -24,7 +24,7 @@ def connect(*arguments, **options):
 sqlite3.connect = sqlite3.dbapi2.connect = connect
 
 # each start reads 600 feature flags, for a second with the parser in Python
-yaml.SafeLoader = yaml.CSafeLoader
+yaml.SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 # classes of models by the thousand, each of them a cycle, are looked at again and again
 gc.set_threshold(100_000, 50, 100)
