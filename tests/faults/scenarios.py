@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import httpx
 
-from tests.faults.site import JOB_SECONDS, Digits, Site, label_config
+from tests.faults.site import JOB_SECONDS, LABELS, Digits, Site, label_config
 from tests.integration.polling import eventually
 
 Arm = Callable[[], object]
@@ -92,10 +92,12 @@ class PreLabeling:
 class Accepting:
     """A job that accepts what a test on random labels allows; then it is taken back."""
 
+    accepted: int = 16
     is_job: bool = True
 
     def project(self, site: Site) -> Digits:
-        return site.new_project(per_label=26, labeled=18)
+        labeled = 18
+        return site.new_project(labeled + self.accepted // len(LABELS), labeled)
 
     def run(self, site: Site, digits: Digits, arm: Arm) -> Ending:
         terms = {"max_error": 0.5, "confidence": 0.5, "labels_are_random": True}
@@ -112,13 +114,15 @@ class Accepting:
 
 @dataclass(frozen=True)
 class Undoing:
-    """A job that takes back what another one accepted."""
+    """A job that takes back what another one accepted: by id where that is less than ten labels."""
 
+    accepted: int = 16
     is_job: bool = True
 
     def project(self, site: Site) -> Digits:
-        digits = Accepting().project(site)
-        ending = Accepting().run(site, digits, lambda: None)
+        accepting = Accepting(self.accepted)
+        digits = accepting.project(site)
+        ending = accepting.run(site, digits, lambda: None)
         assert ending.completed, ending.said
         assert site.ledger(digits).accepted, ending.said
         return digits

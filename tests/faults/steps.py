@@ -16,7 +16,7 @@ from tests.faults.scenarios import (
 )
 
 TRAINING = Training()
-PROJECT = r"^/api/projects/\d+/?$"
+PROJECT = r"^/api/projects/\d+/?(\?|$)"
 IMAGE = r"^/data/upload/"
 PUSH = r"/import/predictions"
 
@@ -56,7 +56,8 @@ STEPS = (
     Step("read tabs", "GET", r"^/api/dm/views"),
     Step("write tabs", "POST", r"^/api/dm/views"),
     Step("accept", "POST", r"id=predictions_to_annotations", scenario=Accepting()),
-    Step("undo", "DELETE", r"^/api/annotations/\d+", scenario=Undoing()),
+    Step("undo", "POST", r"id=delete_tasks_annotations", scenario=Undoing()),
+    Step("undo a few", "DELETE", r"^/api/annotations/\d+", scenario=Undoing(accepted=8)),
     Step("pre-label", "POST", PUSH, scenario=PreLabeling()),
     Step("/predict", "GET", IMAGE, scenario=Predicting()),
     Step("/webhook", "GET", PROJECT, scenario=StartTraining()),
