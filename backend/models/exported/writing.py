@@ -25,8 +25,8 @@ from backend.settings import Settings
 
 _CHECKPOINT = "weights.pt"
 _RESIZE = (
-    "turn upright, squeeze the whole image into a square of `side` pixels, averaging areas;"
-    " see docs/models.md"
+    "turn upright, squeeze the whole image into a square of `side` pixels: bilinearly to the"
+    " nearest multiple, then averaged; see docs/models.md"
 )
 _NOT_HERE = "Only detectors that Ultralytics trained can be written so; copy the version's folder"
 

@@ -126,9 +126,10 @@ def _resized(image: Image.Image, side: int) -> Pixels:
 def _shrunk(pixels: Pixels, side: int) -> Pixels:
     """Shrink both directions: bilinearly to the nearest multiples, of which pixels are averaged.
 
-    OpenCV averages whole pixels ten times as fast as parts of them.
+    OpenCV averages whole pixels ten times as fast as parts of them. Its exact interpolation is the
+    one that docs/models.md can repeat without it.
     """
     height, width = pixels.shape[:2]
     multiples = (side * round(width / side), side * round(height / side))
-    near = cv2.resize(pixels, multiples, interpolation=cv2.INTER_LINEAR)
+    near = cv2.resize(pixels, multiples, interpolation=cv2.INTER_LINEAR_EXACT)
     return cv2.resize(near, (side, side), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
