@@ -1,7 +1,8 @@
 """Processes of the demo: a separate Label Studio and a backend, on free ports."""
 
+import signal
 import socket
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,6 +14,21 @@ from backend.processes.supervisor import Supervisor
 from backend.settings import Settings
 
 USERNAME = "demo@localhost.local"
+ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def _held(numbers: Sequence[signal.Signals]) -> Generator[None]:
+    """Deliver these signals after the block: a process that is just being started would be lost."""
+    came = list[int]()
+    before = {one: signal.signal(one, lambda number, _: came.append(number)) for one in numbers}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+    for number in came[:1]:
+        signal.raise_signal(number)
 
 
 @contextmanager
@@ -20,8 +36,9 @@ def label_studio(binary: Path, folder: Path) -> Generator[LabelStudioProcess]:
     port = _port(8080, "Label Studio")
     studio = LabelStudioProcess(binary, folder / "label-studio", port, username=USERNAME)
     with terminal.waiting("Starting Label Studio (the first start takes up to a minute)"):
-        studio.start()
         try:
+            with _held(ENDING_SIGNALS):
+                studio.start()
             studio.wait()
         except BaseException:
             studio.stop()

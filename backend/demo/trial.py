@@ -83,7 +83,7 @@ def run(settings: Settings, plan: Plan) -> int:
     if binary == BESIDE.absolute():
         action_install.install(binary)
         terminal.say("Added 'Auto Labeling' to the actions menu of the Label Studio in this clone")
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in processes.ENDING_SIGNALS:
         signal.signal(number, signal.default_int_handler)  # what runs is stopped on the way out
     with ExitStack() as running:
         running.enter_context(_alone(folder))
