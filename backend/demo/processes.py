@@ -18,7 +18,7 @@ ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def _held(numbers: Sequence[signal.Signals]) -> Generator[None]:
+def held(numbers: Sequence[signal.Signals]) -> Generator[None]:
     """Deliver these signals after the block: a process that is just being started would be lost."""
     came = list[int]()
     before = {one: signal.signal(one, lambda number, _: came.append(number)) for one in numbers}
@@ -37,7 +37,7 @@ def label_studio(binary: Path, folder: Path) -> Generator[LabelStudioProcess]:
     studio = LabelStudioProcess(binary, folder / "label-studio", port, username=USERNAME)
     with terminal.waiting("Starting Label Studio (the first start takes up to a minute)"):
         try:
-            with _held(ENDING_SIGNALS):
+            with held(ENDING_SIGNALS):
                 studio.start()
             studio.wait()
         except BaseException:

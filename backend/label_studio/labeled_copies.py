@@ -22,6 +22,7 @@ from backend.label_studio.errors import errors_translated
 from backend.label_studio.inline_images import task_without_content
 from backend.ports.task_copies import CopiedTasks, TaskCopies
 from connectors.label_studio.client import LabelStudioClient
+from connectors.label_studio.tasks import IDS_PER_QUERY
 
 MARGIN = timedelta(minutes=3)
 """A change appears when its transaction ends, which may be long after its `updated_at`. And clocks
@@ -29,10 +30,6 @@ differ."""
 
 LOOKS = 2
 """Before all tasks are read anew: people may label between the count and the list."""
-
-FEW = 90
-"""Tasks that one request names by their ids; of more, a list of all that changed is cheaper, unless
-it has four times as many."""
 
 
 class LabeledCopies:
@@ -89,7 +86,8 @@ class LabeledCopies:
         changes = tasks.labeled_changes(project, since)
         copied = self._copies.changes(project, since)
         unknown = [task for task, moment in changes.items() if copied.get(TaskId(task)) != moment]
-        are_few = len(unknown) <= max(FEW, len(changes) // 4)
+        # as many as one request names, or so few that naming them takes no more requests
+        are_few = len(unknown) <= max(IDS_PER_QUERY, len(changes) // 4)
         listed = tasks.labeled(project, since, unknown if are_few else None)
         return self._copied(project, listed)
 

@@ -1,17 +1,23 @@
 """Send requests to one Label Studio and check the shape of its JSON."""
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar, cast
 
-from connectors.errors import ResourceNotFound, TooLarge, Unreachable
+from connectors.errors import ConnectorError, ResourceNotFound, TooLarge, Unreachable
 from connectors.http import HttpClient
+
+log = logging.getLogger(__name__)
 
 JsonObject = dict[str, Any]
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 _ACTION_SECONDS = 300.0
+
+FEWEST_AT_ONCE = 10
+"""Tasks from which on an action is quicker than as many deletions by id."""
 
 
 class Calls:
@@ -61,6 +67,20 @@ class Calls:
             json={"selectedItems": {"all": False, "included": list(tasks)}, **fields},
             timeout=_ACTION_SECONDS,
         )
+
+    def delete_at_once(
+        self, project: int, name: str, tasks: Sequence[int], filters: JsonObject
+    ) -> bool:
+        """Run an action that deletes from those of these tasks that match when it runs.
+
+        False if it failed: what is left may be deleted by id.
+        """
+        try:
+            self.action(project, name, tasks, filters=filters)
+        except ConnectorError as exc:
+            log.warning("project %s: %s, so deletions go by id", project, exc.message)
+            return False
+        return True
 
 
 def batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:

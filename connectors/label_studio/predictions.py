@@ -1,20 +1,15 @@
 """Predictions of Label Studio, by their model version."""
 
-import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
-from connectors.errors import ConnectorError, ResourceNotFound
-from connectors.label_studio.calls import Calls, JsonObject, batches
+from connectors.errors import ResourceNotFound
+from connectors.label_studio.calls import FEWEST_AT_ONCE, Calls, JsonObject, batches
 from connectors.label_studio.filters import joined, where
 from connectors.label_studio.projects import Projects
 from connectors.label_studio.tasks import UNTOUCHED, Tasks
 
-log = logging.getLogger(__name__)
-
 _DELETE_SECONDS = 300.0
-_FEWEST = 10
-"""Tasks from which on one call is quicker than as many deletions by id."""
 
 ONLY_AT_ONCE = 50
 """Tasks whose predictions one call deletes, in one transaction: a second, while nobody can submit
@@ -88,7 +83,7 @@ class Predictions:
         rows = self._predicted(project, wanted)
         single = [(row["id"], row["predictions"][0]) for row in rows if _has_one(row)]
         only = {task: one["id"] for task, one in single if unwanted(_version(one))}
-        if len(only) >= _FEWEST:
+        if len(only) >= FEWEST_AT_ONCE:
             self.delete_only(project, only)
             rows = self._predicted(project, wanted)
         for row in rows:
@@ -109,19 +104,12 @@ class Predictions:
         was, and counts anew what it finds no more.
         """
         single = joined([where("total_predictions", "equal", 1)])
+        action = "delete_tasks_predictions"
         for part in batches(list(predictions), ONLY_AT_ONCE):
-            if len(part) < _FEWEST or not self._clear(project, part, single):
+            are_many = len(part) >= FEWEST_AT_ONCE
+            if not (are_many and self._calls.delete_at_once(project, action, part, single)):
                 for task in part:
                     self.delete(predictions[task])
-
-    def _clear(self, project: int, tasks: Sequence[int], filters: JsonObject) -> bool:
-        """Delete all predictions of those tasks that match; False if Label Studio did not do it."""
-        try:
-            self._calls.action(project, "delete_tasks_predictions", tasks, filters=filters)
-        except ConnectorError as exc:
-            log.warning("project %s: predictions are deleted by id: %s", project, exc.message)
-            return False
-        return True
 
     def of_tasks_with(self, project: int, versions: Sequence[str]) -> Iterator[JsonObject]:
         """The tasks with a prediction whose model version contains one of these strings.

@@ -2,8 +2,9 @@
 
 After a bulk import Label Studio recounts the annotations of all tasks: it reads a thousand tasks,
 then writes their numbers. What somebody submits in between is overwritten with the number before.
-A bulk action on a locked SQLite may not count at all. Such tasks have an annotation and are listed
-as unlabeled, or have none and are listed as labeled, until the next import.
+A bulk action on a locked SQLite may not count at all, and a process in which a project was deleted
+no longer counts what is deleted (docs/decisions/deferred-cleanup.md). Such tasks have an annotation
+and are listed as unlabeled, or have none and are listed as labeled, until the next import.
 """
 
 import logging

@@ -13,8 +13,9 @@ from connectors.label_studio.calls import Calls, JsonObject, batches, send_in_pa
 from connectors.label_studio.filters import joined, where
 from connectors.label_studio.task_size import fitting
 
-_IDS_PER_QUERY = 90
-"""Leaves terms for other filters, and the URL within the 8 kB that proxies often allow."""
+IDS_PER_QUERY = 90
+"""Tasks that one request names: leaves terms for other filters, and the URL within the 8 kB that
+proxies often allow."""
 
 _IDS_PER_RANGE = 400
 """Ids that one request may ask for by their range, where hardly any other tasks lie between."""
@@ -170,7 +171,7 @@ class Tasks:
     ) -> set[tuple[int, str]]:
         """Each task with each of these versions that it has a prediction of."""
         found = set[tuple[int, str]]()
-        for part in batches(sorted(versions), _IDS_PER_QUERY):
+        for part in batches(sorted(versions), IDS_PER_QUERY):
             filters = [where("predictions_model_versions", "contains", list(part))]
             if between:
                 filters.append(where("id", "in", {"min": between[0], "max": between[1]}))
@@ -278,8 +279,8 @@ def _id_filters(ids: Sequence[int]) -> Iterator[tuple[Collection[int], JsonObjec
     start = 0
     while start < len(ids):
         many = ids[start : start + _IDS_PER_RANGE]
-        is_dense = len(many) > _IDS_PER_QUERY and many[-1] - many[0] < 2 * len(many)
-        part = many if is_dense else many[:_IDS_PER_QUERY]
+        is_dense = len(many) > IDS_PER_QUERY and many[-1] - many[0] < 2 * len(many)
+        part = many if is_dense else many[:IDS_PER_QUERY]
         bounds = {"min": part[0], "max": part[-1]}
         yield set(part), where("id", "in", bounds) if is_dense else where("id", "in_list", part)
         start += len(part)

@@ -14,21 +14,14 @@ checks this in the statement that reads what to delete:
 A change that is stored while that statement runs is lost, as with a deletion by id.
 """
 
-import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from connectors.errors import ConnectorError
-from connectors.label_studio.calls import Calls, JsonObject
+from connectors.label_studio.calls import FEWEST_AT_ONCE, Calls, JsonObject
 from connectors.label_studio.filters import joined, where
-
-log = logging.getLogger(__name__)
 
 FIELDS = ("id", "updated_at", "total_annotations", "annotations", "lead_time", "updated_by")
 """What the rows of `UntouchedAnnotations.delete` must contain."""
-
-_FEWEST = 10
-"""Tasks from which on one call is quicker than as many deletions by id."""
 
 _HIGHEST_ID = 2**53
 
@@ -49,16 +42,13 @@ class UntouchedAnnotations:
         refuses or does not answer, the annotations may be deleted by id.
         """
         chosen = [row for row in rows if _is_untouched(row, annotations)]
-        if len(chosen) < _FEWEST:
+        if len(chosen) < FEWEST_AT_ONCE:
             return False
         tasks = [row["id"] for row in chosen]
         newest = max(annotations[task] for task in tasks)
         listed = max(datetime.fromisoformat(row["updated_at"]) for row in chosen)
         filters = joined(_still_untouched(newest, listed))
-        try:
-            self._calls.action(project, "delete_tasks_annotations", tasks, filters=filters)
-        except ConnectorError as exc:
-            log.warning("project %s: annotations are deleted by id: %s", project, exc.message)
+        self._calls.delete_at_once(project, "delete_tasks_annotations", tasks, filters)
         return True
 
 

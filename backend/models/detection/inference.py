@@ -32,6 +32,9 @@ AHEAD = 4 * BATCH
 Positioned = tuple[int, Letterboxed]
 """An image with its position among those asked for."""
 
+Searched = tuple[int, Letterboxed, Detections]
+"""The same with what the network found in it."""
+
 Found = TypeVar("Found")
 
 
@@ -52,41 +55,38 @@ def detect(
         UnreadableImage: for the first image that cannot be fetched or decoded.
         Stopped: when `progress` raises it.
     """
-    if network.callers:
-        return _one_by_one(network, refs, fetch, labels, min_score, progress)
+    find = _one_by_one if network.callers else _batch_by_batch
     results: dict[int, Regions] = {}
-    images = enumerate(_in_threads(refs, fetch, READERS, lambda path: _open(path, network)))
-    for batch in _batches(images):
+    progress(Step.PREDICT, 0, len(refs), "finding boxes")
+    for position, image, detected in find(network, refs, fetch, min_score):
+        results[position] = _regions(image, detected, labels)
         progress(Step.PREDICT, len(results), len(refs), "finding boxes")
-        pixels = np.stack([image.pixels for _, image in batch])
-        detections = _detect(network, pixels, min_score)
-        for (position, image), detected in zip(batch, detections, strict=True):
-            results[position] = _regions(image, detected, labels)
-    progress(Step.PREDICT, len(results), len(refs), "finding boxes")
     return [results[position] for position in range(len(refs))]
 
 
+def _batch_by_batch(
+    network: Network, refs: Sequence[ImageRef], fetch: Fetch, min_score: float
+) -> Iterator[Searched]:
+    """Read ahead, and give the network batches of one shape."""
+    images = enumerate(_in_threads(refs, fetch, READERS, lambda path: _open(path, network)))
+    for batch in _batches(images):
+        detections = _detect(network, np.stack([image.pixels for _, image in batch]), min_score)
+        for (position, image), detected in zip(batch, detections, strict=True):
+            yield position, image, detected
+
+
 def _one_by_one(
-    network: Network,
-    refs: Sequence[ImageRef],
-    fetch: Fetch,
-    labels: Sequence[Label],
-    min_score: float,
-    progress: Progress,
-) -> list[Regions]:
+    network: Network, refs: Sequence[ImageRef], fetch: Fetch, min_score: float
+) -> Iterator[Searched]:
     """Let each thread take an image from its file to its boxes: none waits for the others."""
 
-    def work(path: Path) -> Regions:
+    def work(path: Path) -> tuple[Letterboxed, Detections]:
         image = _open(path, network)
         (detected,) = network.detect(image.pixels[np.newaxis], min_score)
-        return _regions(image, detected, labels)
+        return image, detected
 
-    results: list[Regions] = []
-    for found in _in_threads(refs, fetch, network.callers, work):
-        progress(Step.PREDICT, len(results), len(refs), "finding boxes")
-        results.append(found)
-    progress(Step.PREDICT, len(results), len(refs), "finding boxes")
-    return results
+    for position, found in enumerate(_in_threads(refs, fetch, network.callers, work)):
+        yield position, *found
 
 
 def _in_threads(
