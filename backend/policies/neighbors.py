@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain.arrays import Floats
+from backend.domain.arrays import Floats, Rows
 
 CHUNK_CELLS = 16_000_000
 """Similarities held at once: 64 MB of float32."""
@@ -17,8 +17,17 @@ CHUNK_CELLS = 16_000_000
 NEAR_IDENTICAL = 0.98
 """Least cosine at which two images look the same to an annotator."""
 
-CELL = 5000
+CELL = 16_000
 """Larger sets are split into cells of at most this many vectors before searching twins."""
+
+DIRECTIONS, SAMPLE = 128, 256
+"""How many main directions of how many vectors bound the cosines."""
+
+ROUNDING = 2e-3
+"""Largest error of a bound: vectors are stored as float16."""
+
+MOST_CANDIDATES = 20
+"""Pairs for each vector up to which they are looked at one by one."""
 
 
 def nearest(
@@ -61,23 +70,84 @@ def similarities(queries: Floats, keys: Floats) -> Iterator[tuple[slice, NDArray
 
 
 def twins(vectors: Floats, count: int) -> tuple[NDArray[np.intp], Floats]:
-    """Return (n, count) the nearest other vectors and their cosines, best first; -1 if none.
+    """Return (n, count) the nearest near-identical others and their cosines, best first.
 
-    Exact up to CELL vectors. Larger sets are halved along their main direction until they fit, so
-    a pair on both sides of a cut may be missed.
+    -1 where there are no more. Exact up to CELL vectors. Larger sets are halved along their main
+    direction until they fit, so a pair on both sides of a cut may be missed.
     """
     near = np.full((len(vectors), count), -1, dtype=np.intp)
     cosine = np.full((len(vectors), count), -1.0)
     for rows in _cells(vectors, np.arange(len(vectors))):
-        found, how_near = nearest(vectors[rows], vectors[rows], count, skip_self=True)
-        near[rows, : found.shape[1]] = rows[found]
-        cosine[rows, : found.shape[1]] = how_near
+        cell = vectors[rows]
+        if (pairs := _candidates(cell)) is None:
+            found, how_near = nearest(cell, cell, count, skip_self=True)
+        else:
+            found, how_near = _nearest_of(cell, *pairs, count)
+        which, rank = np.nonzero(how_near >= NEAR_IDENTICAL)
+        near[rows[which], rank] = rows[found[which, rank]]
+        cosine[rows[which], rank] = how_near[which, rank]
+    return near, cosine
+
+
+def _candidates(vectors: Floats) -> tuple[Rows, Rows] | None:
+    """Return pairs of different rows, among them all that are near-identical; None if too many.
+
+    With x = p + r and y = q + s, where p and q lie in a few directions and r and s are orthogonal
+    to these, the cosine x y is at most p q + |r| |s| (Cauchy-Schwarz): a product of far shorter
+    vectors.
+    """
+    short = _shortened(vectors)
+    found = list[tuple[Rows, Rows]]()
+    for rows, bound in similarities(short, short):
+        bound[np.arange(len(bound)), np.arange(rows.start, rows.stop)] = -np.inf
+        one, other = np.nonzero(bound >= NEAR_IDENTICAL - ROUNDING)
+        if len(one) > MOST_CANDIDATES * len(bound):
+            return None
+        found.append((one + rows.start, other))
+    ones, others = zip(*found, strict=True)
+    return np.concatenate(ones), np.concatenate(others)
+
+
+def _shortened(vectors: Floats) -> Floats:
+    """Return (n, DIRECTIONS + 1): components along the main directions, and the length left."""
+    some = vectors[:: max(1, len(vectors) // SAMPLE)].astype(np.float64)
+    strength, mixture = np.linalg.eigh(some @ some.T)
+    main = strength[-DIRECTIONS:] > 1e-6 * strength[-1]
+    basis = some.T @ (mixture[:, -DIRECTIONS:][:, main] / np.sqrt(strength[-DIRECTIONS:][main]))
+    directions = np.linalg.qr(basis)[0].astype(np.float32)
+    short = np.empty((len(vectors), directions.shape[1] + 1), dtype=np.float32)
+    for start in range(0, len(vectors), CELL // 4):
+        part = vectors[start : start + CELL // 4].astype(np.float32)
+        inside = part @ directions
+        left = np.square(part).sum(axis=1) - np.square(inside).sum(axis=1)
+        short[start : start + len(part)] = np.column_stack([inside, np.sqrt(left.clip(0))])
+    return short
+
+
+def _nearest_of(
+    vectors: Floats, one: Rows, other: Rows, count: int
+) -> tuple[NDArray[np.intp], Floats]:
+    """Return what `nearest` does, only among these pairs of rows; -1 where there are no more."""
+    cosines = np.empty(len(one), dtype=np.float32)
+    for start in range(0, len(one), CELL // 4):
+        pair = slice(start, start + CELL // 4)
+        left, right = (vectors[side[pair]].astype(np.float32) for side in (one, other))
+        cosines[pair] = np.einsum("ij,ij->i", left, right)
+    order = np.lexsort((-cosines, one))
+    one, other, cosines = one[order], other[order], cosines[order]
+    rank = np.arange(len(one)) - np.searchsorted(one, one)
+    best = rank < count
+    near = np.full((len(vectors), count), -1, dtype=np.intp)
+    cosine = np.full((len(vectors), count), -1, dtype=np.float32)
+    near[one[best], rank[best]] = other[best]
+    cosine[one[best], rank[best]] = cosines[best]
     return near, cosine
 
 
 def _cells(vectors: Floats, rows: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
     if len(rows) <= CELL:
-        yield rows
+        if len(rows) > 1:
+            yield rows
         return
     direction = _main_direction(vectors[rows[:CELL]])
     parts = (rows[start : start + CELL] for start in range(0, len(rows), CELL))

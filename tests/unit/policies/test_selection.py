@@ -9,7 +9,7 @@ from backend.domain.schema import TaskKind
 from backend.policies import neighbors
 from backend.policies.grouping import group
 from backend.policies.kmeans import kmeans
-from backend.policies.neighbors import nearest
+from backend.policies.neighbors import NEAR_IDENTICAL, nearest
 from backend.policies.selection import select
 
 DIMENSIONS = 16
@@ -187,6 +187,29 @@ def test_twins_are_found_in_large_sets_too(monkeypatch):
 def test_a_vector_alone_has_no_twin():
     found = neighbors.twins(np.ones((1, 3)), 2)
     assert [array.tolist() for array in found] == [[[-1, -1]], [[-1, -1]]]
+    assert len(neighbors.twins(np.ones((0, 3)), 2)[0]) == 0
+
+
+def test_twins_are_all_near_identical_vectors_of_a_full_comparison():
+    # given three copies of each vector, each copy with some noise, in more directions than bound
+    vectors = np.repeat(rng().normal(size=(200, 400)), 3, axis=0)
+    vectors += rng().normal(size=vectors.shape) * rng().uniform(0, 0.3, (600, 1))
+    features = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16)
+    full = features.astype(np.float32) @ features.T.astype(np.float32) - 2 * np.eye(600)
+    expected = np.sort(full, axis=1)[:, :-4:-1]
+    expected[expected < NEAR_IDENTICAL] = -1
+    near, cosine = neighbors.twins(features, 3)
+    assert 300 < (near >= 0).sum() < 1200
+    assert cosine == pytest.approx(expected, abs=1e-6)
+    one, rank = np.nonzero(near >= 0)
+    assert full[one, near[one, rank]] == pytest.approx(cosine[one, rank], abs=1e-6)
+
+
+def test_twins_are_found_where_all_vectors_are_the_same():
+    near, cosine = neighbors.twins(np.full((100, 4), 0.5), 5)
+    assert cosine == pytest.approx(np.ones((100, 5)))
+    assert all(row not in found and len(set(found)) == 5 for row, found in enumerate(near.tolist()))
+    assert (neighbors.twins(np.zeros((100, 3)), 5)[0] == -1).all()
 
 
 def test_of_many_images_a_shortlist_is_weighed_which_holds_the_most_uncertain():
