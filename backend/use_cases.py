@@ -45,6 +45,7 @@ from backend.services.grouping import Grouping
 from backend.services.label_edits.editing import LabelEditing
 from backend.services.label_edits.plan import LabelPlanner
 from backend.services.label_edits.restoring import LabelRestore
+from backend.services.label_edits.results_in_use import ResultsInUse
 from backend.services.labeling_round import Collector
 from backend.services.model_import import ModelImport
 from backend.services.pre_labeling import PreLabeling
@@ -53,6 +54,7 @@ from backend.services.prediction.box_statistics import BoxStatistics
 from backend.services.prediction.consistency import ConsistencyCheck
 from backend.services.prediction.hard_examples import HardExamples, weighting
 from backend.services.prediction.inference import Predictor
+from backend.services.publishing.kept_versions import KeptVersions
 from backend.services.publishing.publisher import Publisher
 from backend.services.publishing.versions import VersionPublisher
 from backend.services.readiness import Labeled, Readiness
@@ -199,7 +201,12 @@ def _readiness(parts: Parts) -> Readiness:
 
 def _label_planner(parts: Parts) -> LabelPlanner:
     return LabelPlanner(
-        parts.label_studio, parts.versions, parts.ledgers, parts.backups, parts.source_files
+        parts.label_studio,
+        parts.versions,
+        parts.ledgers,
+        parts.backups,
+        parts.source_files,
+        _results_in_use(parts),
     )
 
 
@@ -215,7 +222,13 @@ def _relabeling(parts: Parts) -> LabelEditing:
         LabelRestore(
             parts.label_studio, parts.versions, parts.ledgers, parts.backups, parts.changes
         ),
+        _results_in_use(parts),
     )
+
+
+def _results_in_use(parts: Parts) -> ResultsInUse:
+    kept = KeptVersions(parts.label_studio, parts.versions, parts.ledgers, parts.reviews)
+    return ResultsInUse(parts.label_studio, kept)
 
 
 def _review_saving(parts: Parts) -> ReviewSaving:

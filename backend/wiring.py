@@ -37,6 +37,7 @@ from backend.services.model_export import ModelExport
 from backend.services.model_import import ModelImport
 from backend.services.polling import Polling
 from backend.services.publishing.deferred_cleanup import DeferredCleanup
+from backend.services.publishing.kept_versions import KeptVersions
 from backend.services.resuming.restarting import Restarting
 from backend.services.sharding.shard_work import take_shards
 from backend.services.synchronize import Synchronization
@@ -232,9 +233,8 @@ def cleaner(settings: Settings) -> Callable[[ProjectId], None]:
         parts = real_parts(settings, settings.label_studio_patience, project=project)
         parts.origins.require(parts.label_studio.project(project))
         first_wall = _first_wall(parts, cleanups.jobs_wait)
-        cleanup = DeferredCleanup(
-            parts.label_studio, parts.versions, parts.ledgers, parts.reviews, must_wait
-        )
+        kept = KeptVersions(parts.label_studio, parts.versions, parts.ledgers, parts.reviews)
+        cleanup = DeferredCleanup(parts.label_studio, kept, parts.ledgers, must_wait)
         embed = EmbeddingAhead(
             parts.label_studio,
             parts.extractor,

@@ -1,6 +1,7 @@
 """Every command over a project of real size, on a real Label Studio, beside bare calls.
 
     python -m tests.bench.bench_size [TASKS] [--database sqlite|postgresql] [--images N]
+        [--skip STEP]... [--label-studio NAME=VALUE]...
 
 Prints for each command its seconds and the slowest request to Label Studio, then the peaks of
 memory, and what failed. Ends with status 1 if anything failed.
@@ -81,15 +82,27 @@ class Site:
         assert answer.is_success, f"{answer.status_code} {answer.text[:300]}"
 
 
+@dataclass(frozen=True)
+class Size:
+    """What to measure: `skipped` begins of names of steps, `environment` is Label Studio's."""
+
+    tasks: int
+    labeled: int
+    images: int
+    database: str
+    skipped: tuple[str, ...]
+    environment: Mapping[str, str]
+
+
 @contextmanager
-def site(folder: Path, tasks: int, labeled: int, images: int, database: str) -> Iterator[Site]:
+def site(folder: Path, size: Size) -> Iterator[Site]:
     templates = REPOSITORY / ".pytest_cache" / "d" / "label-studio"
     templates.mkdir(parents=True, exist_ok=True)
-    is_sqlite = database == "sqlite"
+    is_sqlite = size.database == "sqlite"
     data = new_data_dir(folder, templates) if is_sqlite else folder / "label-studio"
     with (
         nullcontext(dict[str, str]()) if is_sqlite else postgresql.running() as variables,
-        label_studio_on(data, **variables) as studio,
+        label_studio_on(data, **variables, **size.environment) as studio,
         RecordingProxy(studio.url).running() as proxy,
         LabelStudioClient(studio.url, studio.token, patience=60) as client,
     ):
@@ -99,10 +112,11 @@ def site(folder: Path, tasks: int, labeled: int, images: int, database: str) -> 
             "embed_ahead": False,  # it would list tasks beside the bare calls
         }
         settings = settings_for(studio, folder / "data", **changes)
-        report = StepReport(proxy.requests, running("label-studio start"))
+        report = StepReport(proxy.requests, running("label-studio start"), size.skipped)
+        root = studio.files_root
         made = report.step(
             "bare: import tasks",
-            lambda: new_project(client, studio.files_root, tasks, labeled, images),
+            lambda: new_project(client, root, size.tasks, size.labeled, size.images),
         )
         with Autolabel(settings, patience=PATIENCE).running() as ours:
             yield Site(client, Bare(studio.url, studio.token), ours, made, report)
@@ -264,14 +278,20 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--images", type=int, help="different images; as many as tasks by default")
     parser.add_argument("--labeled", type=int, help="labeled tasks; a twelfth by default")
+    parser.add_argument("--skip", action="append", default=[], help="begin of a step's name")
+    parser.add_argument("--label-studio", action="append", default=[], metavar="NAME=VALUE")
     wanted = parser.parse_args(arguments)
     load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
     print(f"{wanted.tasks} tasks, {wanted.database}, {os.cpu_count()} cores, load average {load}")
-    labeled, images = wanted.labeled or wanted.tasks // 12, wanted.images or wanted.tasks
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        site(Path(folder), wanted.tasks, labeled, images, wanted.database) as at,
-    ):
+    size = Size(
+        wanted.tasks,
+        wanted.labeled or wanted.tasks // 12,
+        wanted.images or wanted.tasks,
+        wanted.database,
+        tuple(wanted.skip),
+        dict(pair.split("=", 1) for pair in wanted.label_studio),
+    )
+    with tempfile.TemporaryDirectory() as folder, site(Path(folder), size) as at:
         measure(at)
     print("\n".join(at.report.failures) or "nothing failed")
     return bool(at.report.failures)

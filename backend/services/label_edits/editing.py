@@ -33,6 +33,7 @@ from backend.services.label_edits.plan import (
     require_no_audit,
 )
 from backend.services.label_edits.restoring import LabelRestore, Restored
+from backend.services.label_edits.results_in_use import ResultsInUse
 
 AT_ONCE = 200
 """Tasks whose results are backed up together, before they are changed one by one."""
@@ -53,6 +54,7 @@ class LabelEditing:
     changes: AnnotationChanges
     files: SourceFiles
     restore: LabelRestore
+    in_use: ResultsInUse
 
     def __call__(self, job: Job, steps: Steps) -> JobResult:
         """Run the job.
@@ -141,7 +143,7 @@ class LabelEditing:
         """Back up and change what has a label of the operation; returns the numbers, by kind."""
         config = self.label_studio.project(project).label_config
         schema, counts, seen = labeling_config.parse(config), Counter[str](), 0
-        for batch in _batches(self.label_studio.task_results(project)):
+        for batch in _batches(self.in_use(project)):
             seen += len(batch)
             progress(Step.RELABEL, 0, 1, f"{seen} tasks")
             doomed = [one for one in batch if edit.with_images and has_no_other_label(one, edit)]

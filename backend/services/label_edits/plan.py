@@ -15,6 +15,7 @@ from backend.label_studio import codec, label_config_edit, labeling_config, resu
 from backend.ports.images import SourceFiles
 from backend.ports.label_studio import LabelEditor, ResultOf, TaskResults
 from backend.ports.stores import LabelBackups, Ledgers, PublishedVersions
+from backend.services.label_edits.results_in_use import ResultsInUse
 
 
 @dataclass(slots=True)
@@ -33,12 +34,13 @@ class LabelPlanner:
     ledgers: Ledgers
     backups: LabelBackups
     files: SourceFiles
+    in_use: ResultsInUse
 
     def used(self, project: ProjectId, progress: Callable[[int], None]) -> Sequence[LabelUse]:
         """Return the use of each label: first those of the config, then those it does not have."""
         config = self.label_studio.project(project).label_config
         counts = {kind: Counter[Label]() for kind in ResultOf}
-        for done, task in enumerate(self.label_studio.task_results(project), 1):
+        for done, task in enumerate(self.in_use(project), 1):
             progress(done)
             for one in task.results:
                 counts[one.of].update({*result_edit.labels_of(one.result)})
@@ -69,7 +71,7 @@ class LabelPlanner:
             return self._restored(project, edit)
         config, continues = self.check(project, edit), self._continues(project, edit)
         schema, tally = labeling_config.parse(config), _Tally()
-        for done, task in enumerate(self.label_studio.task_results(project), 1):
+        for done, task in enumerate(self.in_use(project), 1):
             progress(done)
             self._count(task, edit, schema, tally)
         drafts = self.label_studio.draft_results(project)

@@ -13,8 +13,8 @@ from typing import Protocol
 
 from backend.domain.ids import ProjectId
 from backend.ports.label_studio import PredictionEditor, ProjectReader
-from backend.ports.reviews import ReviewDecisions
-from backend.ports.stores import Ledgers, Versions
+from backend.ports.stores import Ledgers
+from backend.services.publishing.kept_versions import KeptVersions
 
 log = logging.getLogger(__name__)
 
@@ -32,24 +32,17 @@ class DeferredCleanup:
     """
 
     label_studio: CleanedProject
-    versions: Versions
+    kept: KeptVersions
     ledgers: Ledgers
-    reviews: ReviewDecisions
     must_wait: Callable[[ProjectId], bool]
 
     def __call__(self, project: ProjectId) -> bool:
         """Clean up; False if it had to make way before it was done."""
         if self.must_wait(project):
             return False
-        keep = {self.label_studio.project(project).model_version}
-        if current := self.versions.current(project):
-            keep.add(current.name)
-        ledger = self.ledgers.load(project)
-        if ledger.open_audit:  # its predictions are accepted once people have labeled the sample
-            keep.add(ledger.open_audit.version)
-        keep |= self.reviews.unsaved_versions(project)
+        keep, withheld = self.kept(project), self.ledgers.load(project).withheld
         deleted = 0
-        for deleted in self.label_studio.delete_superseded(project, keep, ledger.withheld):
+        for deleted in self.label_studio.delete_superseded(project, keep, withheld):
             if self.must_wait(project):
                 log.info("project %s: %s deletions, the rest waits", project, deleted)
                 return False

@@ -191,6 +191,21 @@ class TestRename:
         assert scene.labels_of(scene.skipped) == ["cat", "bird"]
         assert scene.labels_of(dog) == ["dog"]
 
+    def test_predictions_that_wait_for_their_deletion_are_neither_changed_nor_counted(self, scene):
+        shown, old = scene.publish().name, "al-0000-aaaa"
+        for version in (old, shown, "of a colleague"):
+            scene.label_studio.predict(scene.drafted, chosen("cat"), version)
+        scene.label_studio.predict(scene.cat, chosen("cat"), old)
+
+        planned = scene.plan(RENAME)
+        report = scene.run(RENAME)
+
+        left = scene.label_studio.contents[scene.drafted]["predictions"]
+        assert [one["result"] for one in left] == [chosen("cat"), chosen("Cat"), chosen("Cat")]
+        assert scene.labels_of(scene.cat) == ["Cat", "cat"]
+        assert scene.labels_of(scene.predicted) == ["Cat"]  # it has no other
+        assert report["labels_changed"]["predictions"] == planned.predictions == 3
+
     def test_the_drafts_are_counted_anew_where_some_changed(self, scene):
         scene.run(RENAME)
         assert scene.label_studio.recounts == 1

@@ -10,6 +10,7 @@ from backend.domain.ids import AuditId, ControlName, Label, ProjectId, TaskId, V
 from backend.domain.reviews import ReviewDecision, ReviewScreen, ReviewVerdict
 from backend.domain.versions import Ledger
 from backend.services.publishing.deferred_cleanup import DeferredCleanup
+from backend.services.publishing.kept_versions import KeptVersions
 from backend.services.publishing.publisher import FORGET_AT_ONCE
 from tests.fakes.world import PROJECT, World
 
@@ -35,9 +36,8 @@ def predict(world: World, version: VersionName, copies: int = 1) -> None:
 def cleanup(
     world: World, must_wait: Callable[[ProjectId], bool] = lambda _: False
 ) -> DeferredCleanup:
-    return DeferredCleanup(
-        world.label_studio, world.versions, world.ledgers, world.reviews, must_wait
-    )
+    kept = KeptVersions(world.label_studio, world.versions, world.ledgers, world.reviews)
+    return DeferredCleanup(world.label_studio, kept, world.ledgers, must_wait)
 
 
 def versions(world: World) -> set[VersionName]:
