@@ -69,10 +69,8 @@ class TaskLists:
         }
         if not 0 < sum(earlier.values()) <= CLEARED_AT_ONCE:
             return
-        for task in self._client.predictions.of_tasks_with(project, [stem]):
-            for one in task["predictions"]:
-                if one["model_version"] in earlier:
-                    self._client.predictions.delete(one["id"])
+        marked = [task["id"] for task in self._client.predictions.of_tasks_with(project, [stem])]
+        self._client.predictions.delete_of_tasks(project, marked, earlier.__contains__)
 
     def unused(self, project: ProjectId) -> list[VersionName]:
         """Return the model versions of markers by which no tab filters any more."""

@@ -1,11 +1,10 @@
 """One active-learning round: train on human labels, predict the rest, show hard examples."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from backend.domain.errors import NotFound, Refused
-from backend.domain.ids import ProjectId, TaskId, VersionName
 from backend.domain.jobs import Decision, Job, JobResult
 from backend.domain.schema import LabelSchema
 from backend.domain.steps import Step
@@ -182,13 +181,6 @@ class ActiveLearning:
             round_.dataset, assessment.predicted, count, self.settings.seed, waiting
         )
 
-    def _spread(
-        self, project: ProjectId, version: VersionName, clusters: Mapping[TaskId, int]
-    ) -> None:
-        """Set the clusters where Label Studio uses them; each takes a request."""
-        if self.label_studio.project(project).samples_by_uncertainty:
-            self.label_studio.set_clusters(project, version, clusters)
-
     def _finish(
         self,
         round_: LabelingRound,
@@ -196,14 +188,10 @@ class ActiveLearning:
         picks: Sequence[Pick],
         publication: Publication,
     ) -> None:
-        cleanup, project, clusters = (
-            publication.cleanup,
-            round_.project,
-            suggestions.clusters_of(picks),
-        )
+        cleanup, project = publication.cleanup, round_.project
         cleanup(
             "spreading what to label next",
-            lambda: self._spread(project, shown.name, clusters),
+            lambda: suggestions.spread(self.label_studio, project, shown.name, picks),
         )
         cleanup(
             "deleting the oldest versions",

@@ -87,7 +87,7 @@ class FirstWall:
         )
         count = images_offered(schema, self.minimum)
         picks = suggestions.choose(dataset, None, count, self.seed)
-        suggestions.show(self.label_studio, project, None, picks)
+        suggestions.show(self.label_studio, project, picks)
         self.walls.remember(project)
         log.info(
             "project %s: %s tasks to label first, %s unreadable",

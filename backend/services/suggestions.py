@@ -1,6 +1,6 @@
 """Suggest what to label next: typical images before the first model, then by its predictions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Protocol
@@ -19,7 +19,7 @@ from backend.label_studio import labeling_config
 from backend.policies import preconditions
 from backend.policies.selection import Pick, select
 from backend.ports.images import ReportedExtractor
-from backend.ports.label_studio import ClusterEditor, ProjectContents, TabEditor
+from backend.ports.label_studio import ClusterEditor, ProjectContents, ProjectReader, TabEditor
 from backend.ports.progress import Progress, Steps
 from backend.ports.stores import Ledgers, Versions
 from backend.services import audits, project_tasks
@@ -32,11 +32,11 @@ RANDOM_SHARE = 0.2
 """Share of the picks that are unlabeled images of the audit sample, while there are any."""
 
 
-class PickEditor(TabEditor, ClusterEditor, Protocol):
-    """Lists picks in a tab, and spreads them over clusters."""
+class ClusteredProject(ProjectReader, ClusterEditor, Protocol):
+    """A project whose predictions are spread over clusters."""
 
 
-class SuggestingProject(ProjectContents, PickEditor, Protocol):
+class SuggestingProject(ProjectContents, TabEditor, ClusterEditor, Protocol):
     """A project whose tasks are read, and some of them listed to be labeled next."""
 
 
@@ -73,7 +73,9 @@ class Suggestions:
             chosen = choose(dataset, predicted, request.count, self.seed, waiting)
         with steps(Step.PUSH):
             name = version.name if version else None
-            show(self.label_studio, request.project, name, chosen)
+            show(self.label_studio, request.project, chosen)
+            if name:
+                spread(self.label_studio, request.project, name, chosen)
         return sections.of_selection_job(
             self.extractor,
             reason=f"{len(chosen)} {schema.items.plural} to label next",
@@ -129,26 +131,26 @@ def choose(
     return (*useful, *(Pick(task, last + 1, random=True) for task in random))
 
 
-def show(
-    label_studio: PickEditor,
-    project: ProjectId,
-    version: VersionName | None,
-    picks: Sequence[Pick],
-) -> None:
-    """List the picks in their tab, and set their clusters on the predictions of `version`."""
+def show(label_studio: TabEditor, project: ProjectId, picks: Sequence[Pick]) -> None:
+    """List the picks in their tab."""
     label_studio.list_in_tab(project, TabTitle.NEXT_PICKS, listed(picks).tasks)
-    if version:
-        label_studio.set_clusters(project, version, clusters_of(picks))
+
+
+def spread(
+    label_studio: ClusteredProject, project: ProjectId, version: VersionName, picks: Sequence[Pick]
+) -> None:
+    """Set the clusters of the picks on predictions of a version, where Label Studio uses them.
+
+    Each takes a request, and only uncertainty sampling reads them. Random picks have none.
+    """
+    if label_studio.project(project).samples_by_uncertainty:
+        clusters = {pick.task: pick.cluster for pick in picks if not pick.random}
+        label_studio.set_clusters(project, version, clusters)
 
 
 def listed(picks: Sequence[Pick]) -> TaskList:
     """Return the list of the picks for their tab."""
     return TaskList(TabTitle.NEXT_PICKS, tuple(pick.task for pick in picks))
-
-
-def clusters_of(picks: Sequence[Pick]) -> Mapping[TaskId, int]:
-    """Return the cluster of each pick that was not drawn at random."""
-    return {pick.task: pick.cluster for pick in picks if not pick.random}
 
 
 def _asking(dataset: Dataset, predicted: ProjectPredictions | None) -> Sequence[Control]:

@@ -11,6 +11,7 @@ from backend.label_studio import labeling_config
 from backend.label_studio.gateway import LabelStudioGateway
 from connectors.label_studio.client import LabelStudioClient
 from tests.e2e.digits import LABELS, annotate, new_project
+from tests.e2e.label_studio_api import set_sampling
 from tests.e2e.rounds import shown
 from tests.integration.polling import eventually
 
@@ -120,8 +121,11 @@ def test_grouping_again_replaces_the_groups_and_nothing_else(trained, digits, au
     assert now.tabs["To be confirmed"] == before.tabs["To be confirmed"]
 
 
-def test_suggestions_are_a_tab_and_clusters_in_the_predictions(trained, digits, autolabel, client):
+def test_suggestions_are_a_tab_and_clusters_for_uncertainty_sampling(
+    trained, digits, autolabel, client
+):
     trained_job, _ = trained
+    set_sampling(client, digits.id, "Uncertainty sampling")
     job = autolabel.json("suggest", digits.id, "--count", 12)
     assert job["state"] == "finished", job["reason"]
     picks = {one["task"]: one["cluster"] for one in job["report"]["picks"]}

@@ -1,6 +1,7 @@
 """Grouping and suggesting, the jobs that only look at images, with everything outside faked."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -96,7 +97,16 @@ def test_before_any_label_typical_images_are_suggested(world):
     assert "10 images in" in in_words(report, SUGGESTED)
 
 
-def test_with_a_model_the_picks_get_their_cluster_in_its_predictions(world):
+def test_with_a_model_no_clusters_are_set_that_label_studio_does_not_use(world):
+    version = world.run()["version"]
+    world.label_studio.clusters.clear()
+    assert suggested(world)["chosen_by"] == version
+    assert world.label_studio.clusters == {}
+
+
+def test_where_label_studio_samples_by_them_the_picks_get_their_cluster(world):
+    project = world.label_studio.known[PROJECT]
+    world.label_studio.known[PROJECT] = replace(project, samples_by_uncertainty=True)
     version = world.run()["version"]
     world.label_studio.clusters.clear()
     report = suggested(world)
