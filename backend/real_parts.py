@@ -41,7 +41,7 @@ from backend.stores.thumbnails import ThumbnailFolder
 from backend.stores.unfinished import UnfinishedJobFiles
 from backend.stores.versions import VersionStore
 from backend.use_cases import Parts, utc_now
-from connectors.certificates import share
+from connectors.certificates import share, tls_context
 from connectors.http import HttpClient, Pause
 from connectors.label_studio.client import LabelStudioClient
 
@@ -110,11 +110,14 @@ def real_parts(
 def trust_authorities(settings: Settings) -> None:
     """Let the libraries that download weights or read buckets trust what the settings name.
 
+    A worker does so before it forks: reading all authorities takes up to half a second.
+
     Raises:
         BadInput: naming the setting whose file cannot be read.
     """
     with errors_translated():
         share(settings.ca_bundle, settings.data_dir / "certificates")
+        tls_context(settings.ca_bundle)
 
 
 def _annotation_counter(settings: Settings) -> AnnotationCounter:

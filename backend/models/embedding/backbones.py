@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -170,5 +170,12 @@ def _packaged(chosen: Backbone) -> Path:
 
 
 def _digest(path: Path) -> str:
+    state = path.stat()
+    return _digest_of(path, state.st_size, state.st_mtime_ns)
+
+
+@cache
+def _digest_of(path: Path, _size: int, _changed: int) -> str:
+    """Read a file again only if it has changed; a worker's jobs inherit what it has read."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
