@@ -13,7 +13,7 @@ from backend.domain.ids import ProjectId, TaskId
 from backend.domain.version_names import VERSION_NAME, list_edition_of
 from connectors.label_studio.calls import batches
 from connectors.label_studio.client import LabelStudioClient
-from connectors.label_studio.predictions import ONLY_AT_ONCE
+from connectors.label_studio.predictions import AT_ONCE
 
 _NAMES_AT_ONCE = 90
 """Model versions that one filter may name."""
@@ -69,21 +69,21 @@ class Superseded:
         withheld: Collection[TaskId],
     ) -> Iterator[int]:
         """Delete what is stale; yields the number of each deletion."""
-        only = dict[int, int]()
+        only = dict[int, Sequence[int]]()
         for task in self._with_any(project, stale):
             doomed = _doomed(task, keep, withheld, stale)
             if len(doomed) == len(task["predictions"]) == 1:
-                only[task["id"]] = doomed[0]
+                only[task["id"]] = doomed
             else:
                 for prediction in doomed:
                     self._predictions.delete(prediction)
                     yield 1
-            if len(only) == ONLY_AT_ONCE:
-                self._predictions.delete_only(project, only)
+            if len(only) == AT_ONCE:
+                self._predictions.delete_all(project, only)
                 yield len(only)
                 only = {}
         if only:
-            self._predictions.delete_only(project, only)
+            self._predictions.delete_all(project, only)
             yield len(only)
 
     def _with_any(self, project: ProjectId, stale: Collection[str]) -> Iterator[Mapping[str, Any]]:

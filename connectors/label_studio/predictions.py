@@ -11,9 +11,9 @@ from connectors.label_studio.tasks import UNTOUCHED, Tasks
 
 _DELETE_SECONDS = 300.0
 
-ONLY_AT_ONCE = 50
-"""Tasks whose predictions one call deletes, in one transaction: a second, while nobody can submit
-annotations of them, nor of any task on SQLite."""
+AT_ONCE = 50
+"""Predictions that one call deletes, in one transaction: a second, while nobody can submit
+annotations of their tasks, nor of any task on SQLite."""
 
 _INNER = ("id", "data", "predictions", "result", "score", "model_version")
 """Label Studio applies `include` to nested objects too."""
@@ -76,15 +76,19 @@ class Predictions:
     ) -> None:
         """Delete the predictions of these tasks whose version is `unwanted`.
 
-        Those of tasks that have one prediction are deleted together, which costs a third. Skips
-        tasks and predictions that no longer exist.
+        Those of tasks that have no others are deleted together, which costs a third. Label Studio
+        then shows too high a number for tasks that had several, until the next import. Skips tasks
+        and predictions that no longer exist.
         """
         wanted = set(tasks)
         rows = self._predicted(project, wanted)
-        single = [(row["id"], row["predictions"][0]) for row in rows if _has_one(row)]
-        only = {task: one["id"] for task, one in single if unwanted(_version(one))}
-        if len(only) >= FEWEST_AT_ONCE:
-            self.delete_only(project, only)
+        whole = {
+            row["id"]: _ids(row)
+            for row in rows
+            if row["predictions"] and all(map(unwanted, _versions(row)))
+        }
+        if len(whole) >= FEWEST_AT_ONCE:
+            self.delete_all(project, whole)
             rows = self._predicted(project, wanted)
         for row in rows:
             for prediction in row["predictions"]:
@@ -96,20 +100,23 @@ class Predictions:
         predicted = [where("total_predictions", "greater", 0)]
         return list(self._tasks.among(project, tasks, ("id", "predictions"), "all", predicted))
 
-    def delete_only(self, project: int, predictions: Mapping[int, int]) -> None:
-        """Delete predictions, given by task, each of which was the only one of its task.
+    def delete_all(self, project: int, predictions: Mapping[int, Sequence[int]]) -> None:
+        """Delete these predictions, given by task, which were all that each of the tasks had.
 
-        Those of tasks that have another one by now are left. Many are deleted 50 at once. Tasks
-        with several would be miscounted: Label Studio sets the number of each to one less than it
-        was, and counts anew what it finds no more.
+        Tasks with equally many are deleted in one call, and their number is a filter that Label
+        Studio checks, so a task that has another one by now is left. Label Studio sets the number
+        of each to one less than it was, and counts anew what it finds no more: nothing.
         """
-        single = joined([where("total_predictions", "equal", 1)])
         action = "delete_tasks_predictions"
-        for part in batches(list(predictions), ONLY_AT_ONCE):
-            are_many = len(part) >= FEWEST_AT_ONCE
-            if not (are_many and self._calls.delete_at_once(project, action, part, single)):
-                for task in part:
-                    self.delete(predictions[task])
+        for count in sorted({len(ids) for ids in predictions.values()}):
+            unchanged = joined([where("total_predictions", "equal", count)])
+            tasks = [task for task, ids in predictions.items() if len(ids) == count]
+            for part in batches(tasks, max(AT_ONCE // count, 1)):
+                are_many = len(part) * count >= FEWEST_AT_ONCE
+                if not (are_many and self._calls.delete_at_once(project, action, part, unchanged)):
+                    for task in part:
+                        for prediction in predictions[task]:
+                            self.delete(prediction)
 
     def of_tasks_with(self, project: int, versions: Sequence[str]) -> Iterator[JsonObject]:
         """The tasks with a prediction whose model version contains one of these strings.
@@ -127,7 +134,7 @@ class Predictions:
     def versions_of_tasks(self, project: int, tasks: Iterable[int]) -> Iterator[set[str]]:
         """The versions of the predictions of each of these tasks that has a prediction."""
         for row in self._predicted(project, tasks):
-            yield set(map(_version, row["predictions"]))
+            yield set(_versions(row))
 
     def delete_version(self, project: int, version: str) -> int:
         """Delete all predictions of one version and return how many there were.
@@ -145,8 +152,12 @@ class Predictions:
         return int(answer["deleted_predictions"])
 
 
-def _has_one(row: JsonObject) -> bool:
-    return len(row["predictions"]) == 1
+def _ids(row: JsonObject) -> list[int]:
+    return [int(one["id"]) for one in row["predictions"]]
+
+
+def _versions(row: JsonObject) -> list[str]:
+    return [_version(one) for one in row["predictions"]]
 
 
 def _version(prediction: JsonObject) -> str:

@@ -110,19 +110,20 @@ def test_some_tasks_lose_the_predictions_of_some_versions(client, project, tasks
 
 
 def test_predictions_of_many_tasks_are_deleted_without_those_of_others(client, project):
-    tasks = import_tasks(client, project, [{"image": f"/{number}.jpg"} for number in range(14)])
+    tasks = import_tasks(client, project, [{"image": f"/{number}.jpg"} for number in range(18)])
     rows = [prediction(task, OLD) for task in tasks]
-    others = [prediction(tasks[0], "theirs"), prediction(tasks[1], NEW)]
+    second = [prediction(task, NEW) for task in tasks[1:6]]
+    others = [prediction(tasks[0], "theirs"), *second]
     client.prediction_import.store(project, [*rows, *others])
 
-    client.predictions.delete_of_tasks(project, tasks[:13], lambda version: version != "theirs")
+    client.predictions.delete_of_tasks(project, tasks[:17], lambda version: version != "theirs")
 
     assert client.predictions.versions(project) == {OLD: 1, "theirs": 1}
     assert client.tasks.predicted_ids(project, "theirs") == {tasks[0]}
     # and Label Studio's own counts are not asked: once a project was deleted, it forgets to count
     listed = client.tasks.matching(project, (), ("id", "predictions"), "all")
     left = {(row["id"], one["model_version"]) for row in listed for one in row["predictions"]}
-    assert left == {(tasks[0], "theirs"), (tasks[13], OLD)}
+    assert left == {(tasks[0], "theirs"), (tasks[17], OLD)}
 
 
 def test_a_version_without_predictions_cannot_be_shown(client, project):

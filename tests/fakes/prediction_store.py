@@ -58,13 +58,12 @@ class FakePredictionStore:
         return Reply(404)
 
     def _clear(self, body: dict[str, Any]) -> Reply:
-        """Delete the predictions of the tasks that have exactly one, as the filter says."""
+        """Delete all predictions of the tasks that have as many as the filter says."""
         (rule,) = body["filters"]["items"]
-        given = (rule["filter"], rule["operator"], rule["value"])
-        assert given == ("filter:tasks:total_predictions", "equal", 1)
+        assert (rule["filter"], rule["operator"]) == ("filter:tasks:total_predictions", "equal")
         for task in body["selectedItems"]["included"]:
             left = [version for version in self.versions[task] if version != GONE]
-            if len(left) == 1:
+            if len(left) == rule["value"]:
                 self.versions[task] = [GONE] * len(self.versions[task])
         return Reply()
 

@@ -35,22 +35,36 @@ def test_the_predictions_of_many_tasks_are_deleted_in_one_call():
     assert left(store) == {**{task: set() for task in TASKS}, 15: {OLD}}
 
 
-def test_tasks_with_several_predictions_are_not_in_that_call():
-    """Label Studio would delete all of them, those of others too, and count them wrong."""
+def test_tasks_with_predictions_of_others_are_not_in_that_call():
+    """Label Studio would delete all of them."""
     store = store_of(OLD)
-    store.store([{"task": 3, "model_version": THEIRS}, {"task": 4, "model_version": NEW}])
-    assert delete_ours(store) == (3, 1)
+    store.store([{"task": 3, "model_version": THEIRS}])
+    assert delete_ours(store) == (1, 1)
     assert left(store) == {task: {THEIRS} if task == 3 else set() for task in TASKS}
 
 
-def test_what_others_predict_meanwhile_is_kept():
-    store = store_of(OLD)
+def test_tasks_with_equally_many_predictions_are_deleted_together():
+    store = store_of(OLD, NEW)
+    store.store([{"task": task, "model_version": "al-0003-cccc"} for task in TASKS[:4]])
+    assert delete_ours(store) == (0, 2)
+    assert not any(left(store).values())
+
+
+def test_a_call_deletes_no_more_predictions_of_tasks_with_several():
+    store = store_of(*(f"al-000{number}-aaaa" for number in range(1, 6)))
+    assert delete_ours(store) == (0, 2)
+    assert not any(left(store).values())
+
+
+@pytest.mark.parametrize("versions", [[OLD], [OLD, NEW]])
+def test_what_others_predict_meanwhile_is_kept(versions):
+    store = store_of(*versions)
 
     def predict():
         store.store([{"task": 3, "model_version": THEIRS}])
 
     store.on_action = predict
-    assert delete_ours(store) == (1, 1)
+    assert delete_ours(store) == (len(versions), 1)
     assert left(store)[3] == {THEIRS}
 
 
