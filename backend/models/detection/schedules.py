@@ -38,8 +38,13 @@ class Schedule(ABC):
 
     @property
     def share(self) -> float:
-        """Share of the training that is done, 0 to 1."""
-        return min(1.0, max(self.step / self.steps, (self.clock() - self.started) / self.seconds))
+        """Share of the training that is done, 0 to 1.
+
+        Time counts in whole steps: the clock changes nothing, and a training repeats exactly,
+        unless time runs short.
+        """
+        due = math.floor(self.steps * (self.clock() - self.started) / self.seconds)
+        return min(1.0, max(self.step, due) / self.steps)
 
     @property
     def is_over(self) -> bool:

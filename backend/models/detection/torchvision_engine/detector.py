@@ -5,6 +5,9 @@ torchvision publishes for NAME: a detector trained on COCO, else a backbone trai
 `torchvision:NAME@PATH` starts from a file.
 """
 
+# pyright: reportUnknownMemberType=false
+# Torch leaves some of its arguments without types.
+
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -53,7 +56,7 @@ class TorchvisionEngine:
         from backend.models.detection.fine_tuning import fine_tune  # noqa: PLC0415  imports torch
         from backend.models.detection.torchvision_engine.training import RECIPE, loss, scaling  # noqa: PLC0415
 
-        network = self._network(len(training_set.control.labels), plan.image_size, previous)
+        network = self._network(training_set, plan.image_size, previous)
         losses = partial(loss, network.module, device=self.device)
         return fine_tune(network, training_set, plan, RECIPE, losses, scaling())
 
@@ -69,12 +72,20 @@ class TorchvisionEngine:
 
         return load(folder, self.device, across_labels=self.across_labels, image_size=size)
 
-    def _network(self, classes: int, size: int, previous: Path | None) -> "TorchvisionNetwork":
-        from backend.models.detection.torchvision_engine.network import from_pretrained  # noqa: PLC0415  imports torch
-
+    def _network(
+        self, training_set: TrainingSet, size: int, previous: Path | None
+    ) -> "TorchvisionNetwork":
+        """Build the network to train; the seed decides the weights of new heads."""
         if previous:
             return self._loaded(previous, size)
         self.check()
-        return from_pretrained(
-            self._weights, classes, size, self.device, across_labels=self.across_labels
-        )
+        import torch  # noqa: PLC0415 - takes seconds
+
+        from backend.models.detection.torchvision_engine.network import from_pretrained  # noqa: PLC0415  imports torch
+
+        classes = len(training_set.control.labels)
+        with torch.random.fork_rng():
+            torch.manual_seed(training_set.seed)
+            return from_pretrained(
+                self._weights, classes, size, self.device, across_labels=self.across_labels
+            )

@@ -52,6 +52,15 @@ def test_the_warm_up_ends_in_time_although_few_steps_fit(kind: type[Schedule]):
     assert slow.rate > 0.9
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_clock_changes_nothing_unless_time_runs_short(kind: type[Schedule]):
+    quick, less_quick = schedule(kind), schedule(kind)
+    for step in range(100):
+        quick.step = less_quick.step = step
+        less_quick.clock.now = 10 * step + 9.0
+        assert less_quick.rate == quick.rate
+
+
 def test_the_rate_drops_when_nothing_is_gained_and_only_then():
     improving, stuck = schedule(PlateauSchedule), schedule(PlateauSchedule)
     for step in range(1, 51):
