@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
+from backend.domain.batches import ProjectPredictions
 from backend.domain.errors import NotFound, Refused
 from backend.domain.jobs import Decision, Job, JobResult
 from backend.domain.schema import LabelSchema
@@ -29,6 +31,7 @@ from backend.services.resuming.kept_predictions import KeptPredictions
 from backend.services.resuming.keys import training_key
 from backend.services.resuming.round_training import RoundTraining
 from backend.services.sharding.crew import Crew
+from backend.services.side_work import beside
 from backend.services.suggestions import SuggestingProject
 from backend.services.training import label_issues
 from backend.services.training.dataset import readable
@@ -70,13 +73,15 @@ class ActiveLearning:
             promoted = self.promotion.decide(round_.schema, trained, round_.current, progress)
         with steps(Step.PREDICT) as progress:
             trials = self.assessor.trials(trained, progress)
-            assessment = self._assess(round_, trained, trials, promoted, progress, kept)
+            assessment, picks = self._assess(round_, trained, trials, promoted, progress, kept)
             issues = self.label_issues.find(trained, round_.current, progress)
         version, is_new = self._publish(round_, trained, trials, promoted, kept)
+        training = sections.of_training(trained, issues)
         shown = round_.current if round_.current and not promoted.yes else version
         with steps(Step.PUSH) as progress:
             assessment = self.audit_draw.apply(round_, shown.name, assessment, progress)
-            picks = self._picks(round_, assessment)
+            if round_.request.accept:  # none of the sample may be picked for its prediction
+                picks = self._picks(round_, assessment.predicted)
             lists = [label_issues.listed(issues), *([suggestions.listed(picks)] if picks else [])]
             publication = self.publisher.publish(
                 round_,
@@ -87,6 +92,7 @@ class ActiveLearning:
                 activate=promoted.yes,
                 is_new=promoted.yes and is_new,
                 lists=lists,
+                illustrate=partial(self.reporter.illustrate, round_, assessment, training),
             )
             self._finish(round_, shown, picks, publication)
         return self.reporter.report(
@@ -96,7 +102,7 @@ class ActiveLearning:
             publication,
             steps.seconds,
             reason=assessment.verdict or promoted.reason,
-            training=sections.of_training(trained, issues),
+            training=training,
         )
 
     def _collect(self, job: Job, steps: Steps) -> tuple[LabelingRound, KeptWork]:
@@ -162,24 +168,32 @@ class ActiveLearning:
         promoted: Decision,
         progress: Progress,
         kept: KeptWork,
-    ) -> Assessment:
-        """Assess the images by the version that people will see: the better one."""
-        if promoted.yes or round_.current is None:
-            keep = KeptPredictions(kept, crew=self.crew, job=round_.job)
-            return self.assessor.assess(round_, trained.models, trials, progress, keep)
-        models = self.trainer.load(round_.schema, round_.current, self.versions)
-        keep = KeptPredictions(kept, round_.current.name, self.crew, round_.job)
-        return self.assessor.assess(round_, models, round_.current.augmentations, progress, keep)
+    ) -> tuple[Assessment, Sequence[Pick]]:
+        """Assess the images by the version that people will see: the better one.
 
-    def _picks(self, round_: LabelingRound, assessment: Assessment) -> Sequence[Pick]:
+        Meanwhile what to label next is chosen, unless an audit may still be drawn of the images.
+        """
+        models, shown = trained.models, ""
+        if round_.current and not promoted.yes:
+            models = self.trainer.load(round_.schema, round_.current, self.versions)
+            trials, shown = round_.current.augmentations, round_.current.name
+        keep = KeptPredictions(kept, shown, self.crew, round_.job)
+        easy = self.assessor.predict(round_, models, progress, keep)
+
+        def picks() -> Sequence[Pick]:
+            return () if round_.request.accept else self._picks(round_, easy.predicted)
+
+        with beside(picks) as picked:
+            assessment = self.assessor.find_hard(round_, easy, models, trials, progress)
+        return assessment, picked.result()
+
+    def _picks(self, round_: LabelingRound, predicted: ProjectPredictions) -> Sequence[Pick]:
         """Choose what people should label next, as many as the settings say."""
         count = self.settings.next_picks
         if not count:
             return ()
         waiting = audits.waiting(round_.ledger, round_.tasks)
-        return suggestions.choose(
-            round_.dataset, assessment.predicted, count, self.settings.seed, waiting
-        )
+        return suggestions.choose(round_.dataset, predicted, count, self.settings.seed, waiting)
 
     def _finish(
         self,

@@ -54,9 +54,31 @@ class Assessor:
         keep: KeptPredictions | None = None,
     ) -> Assessment:
         """Predict all unlabeled images that nobody has to label blind, and find the hard ones."""
+        easy = self.predict(round_, models, progress, keep)
+        return self.find_hard(round_, easy, models, trials, progress)
+
+    def predict(
+        self,
+        round_: LabelingRound,
+        models: Models,
+        progress: Progress,
+        keep: KeptPredictions | None = None,
+    ) -> Assessment:
+        """Predict these images, as if none of them was hard."""
         dataset = round_.dataset
         predicted, unreadable = self.predictor.predict(
             dataset.schema, models, dataset.unlabeled, progress, keep
         )
-        hard = self.hard_examples.find(dataset, predicted, models, trials, progress)
-        return Assessment(predicted, hard, unreadable)
+        return Assessment(predicted, {}, unreadable)
+
+    def find_hard(
+        self,
+        round_: LabelingRound,
+        easy: Assessment,
+        models: Models,
+        trials: Trials,
+        progress: Progress,
+    ) -> Assessment:
+        """Find the hard ones among the predicted images."""
+        hard = self.hard_examples.find(round_.dataset, easy.predicted, models, trials, progress)
+        return replace(easy, hard=hard)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from backend.domain.errors import Refused
@@ -79,12 +80,24 @@ class PreLabeling:
             assessment = self.assessor.assess(round_, models, version.augmentations, progress, keep)
         with steps(Step.PUSH) as progress:
             assessment = self.audit_draw.apply(round_, version.name, assessment, progress)
+            training = self.reporter.earlier_training(round_.project, version.name)
             publication = self.publisher.publish(
-                round_, version, assessment, progress, kept=kept, activate=False
+                round_,
+                version,
+                assessment,
+                progress,
+                kept=kept,
+                activate=False,
+                illustrate=partial(self.reporter.illustrate, round_, assessment, training),
             )
-        reason = assessment.verdict or "done"
         return self.reporter.report(
-            round_, version, assessment, publication, steps.seconds, reason=reason
+            round_,
+            version,
+            assessment,
+            publication,
+            steps.seconds,
+            reason=assessment.verdict or "done",
+            training=training,
         )
 
     def _version(self, request: JobRequest, schema: LabelSchema) -> ModelVersion:

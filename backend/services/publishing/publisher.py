@@ -4,7 +4,7 @@ Everything is pushed before anything is switched, so a job that ends early leave
 it was.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -28,11 +28,11 @@ from backend.ports.unfinished import KeptWork
 from backend.services.assessment import Assessment
 from backend.services.labeling_round import LabelingRound
 from backend.services.publishing.cleanup import Cleanup
+from backend.services.side_work import beside
 
 BATCH = 10_000
 """Predictions in one bulk import: Label Studio recounts the whole project at each call. Together
 with the marks of lists they fit into a single request of the connector."""
-
 
 FORGET_AT_ONCE = 300
 """Superseded predictions that a job deletes itself, in a few seconds."""
@@ -83,26 +83,33 @@ class Publisher:
         activate: bool,
         is_new: bool = False,
         lists: Sequence[TaskList] = (),
+        illustrate: Callable[[], None] = lambda: None,
     ) -> Publication:
         """Push all, then switch, then clean up.
 
         `activate` makes the version the current one. One that `is_new` has no predictions in Label
         Studio, also none of a job that broke off, about which `kept` knows. `lists` are shown in
-        tabs of their own.
+        tabs of their own. `illustrate` draws the plots of the report while Label Studio stores the
+        predictions.
 
         Raises:
             BadInput: when the labeling config changed since the job read it.
         """
+        cleanup = Cleanup()
         if any(control.kind is not TaskKind.SINGLE for control in round_.schema.controls):
             empty = TaskList(TabTitle.HARD_AND_EMPTY, tuple(hard_and_empty(assessment)))
             lists = (*lists, empty)
         drafts = self.label_studio.draft_lists(round_.project, lists)
-        pushed = self._push(round_, version.name, assessment, progress, drafts, kept, is_new=is_new)
+        with beside(lambda: cleanup("drawing plots and thumbnails", illustrate)) as drawn:
+            pushed = self._push(
+                round_, version.name, assessment, progress, drafts, kept, is_new=is_new
+            )
+        drawn.result()
         if activate:
             self.versions.activate(round_.project, version.name)
         self.label_studio.show_version(round_.project, version.name)
         # read again: a person may have activated another version while the job ran
-        current, cleanup = self.versions.current(round_.project), Cleanup()
+        current = self.versions.current(round_.project)
         keep = {version.name, current.name} if current else {version.name}
         opened = self.ledgers.load(round_.project).open_audit
         if opened:  # its predictions are accepted once people have labeled the sample

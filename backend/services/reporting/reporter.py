@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from backend.domain.ids import ProjectId
+from backend.domain.ids import ProjectId, VersionName
 from backend.domain.jobs import JobResult
 from backend.domain.json import Json
 from backend.domain.schema import TaskKind
@@ -32,6 +32,15 @@ class Reporter:
     reports: Callable[[ProjectId], Iterable[Report]]
     versions: Callable[[ProjectId], Sequence[ModelVersion]]
 
+    def earlier_training(self, project: ProjectId, version: VersionName) -> Json:
+        """Return the sections about the training of a version, from the report of its job."""
+        return sections.of_earlier_training(version, self.reports(project))
+
+    def illustrate(self, round_: LabelingRound, assessment: Assessment, training: Json) -> None:
+        """Draw the plots and thumbnails of a report; they need nothing that pushing tells."""
+        shown = {**sections.of_confidence(assessment, round_.schema.items), **training}
+        self.illustrations.draw(round_.job, shown, sections.hardest(assessment))
+
     def report(
         self,
         round_: LabelingRound,
@@ -41,7 +50,7 @@ class Reporter:
         seconds: Mapping[Step, float],
         *,
         reason: str,
-        training: Json | None = None,
+        training: Json,
     ) -> JobResult:
         """Build the result of a round.
 
@@ -52,13 +61,11 @@ class Reporter:
             publication: what arrived in Label Studio.
             seconds: spent in each step, but for those of the extractor.
             reason: how the job ended, in words.
-            training: sections about the training; without, those of the job that trained `version`.
+            training: sections about the training of `version`.
         """
         report = {
             **sections.of_round(round_, version, assessment, publication),
-            **(
-                training or sections.of_earlier_training(version.name, self.reports(round_.project))
-            ),
+            **training,
             **self.forecasts.forecast(round_.request, round_.tasks, round_.schema.items),
             "learning_curves": learning_curves(
                 self.versions(round_.project),
@@ -68,10 +75,6 @@ class Reporter:
             "changed_images": dict(self.extractor.notes()),
             "remarks": [*round_.remarks, *self.extractor.remarks(_encoder_of(version))],
         }
-        publication.cleanup(
-            "drawing plots and thumbnails",
-            lambda: self.illustrations.draw(round_.job, report, sections.hardest(assessment)),
-        )
         report["skipped_cleanup"] = [asdict(one) for one in publication.cleanup.skipped_cleanup]
         return JobResult(reason, version.name, sections=report)
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from backend.domain.answers import HardExample, ImageRef, LabeledImage, NoPrediction
-from backend.domain.arrays import Floats
 from backend.domain.faults import faults_of
 from backend.domain.ids import TaskId, VersionName
 from backend.domain.items import ItemKind
@@ -50,7 +49,7 @@ def of_round(
     """
     return {
         "shown": publication.shown,
-        "items": round_.schema.items.plural,
+        **of_confidence(assessment, round_.schema.items),
         "task_kind": "+".join(dict.fromkeys(kind.value for kind in version.kinds.values())),
         **_of_dataset(round_.dataset, version),
         "left_out": _left_out(round_),
@@ -94,8 +93,13 @@ def _of_predictions(
         "hard_reasons": hard_reasons(assessment.hard, items),
         "withheld": len(assessment.predicted.images),
         "dropped": [_slot(slot) for slot in publication.predictions.dropped],
-        "confidence_histogram": _histogram(assessment.predicted.score),
     }
+
+
+def of_confidence(assessment: Assessment, items: ItemKind) -> JsonObject:
+    """Count the predictions by their confidence."""
+    counts = np.histogram(assessment.predicted.score, HISTOGRAM_BINS, (0, 1))[0]
+    return {"items": items.plural, "confidence_histogram": counts.tolist()}
 
 
 def of_selection_job(
@@ -184,10 +188,6 @@ def _augmentations(version: ModelVersion) -> list[JsonObject]:
         for control, trials in version.augmentations.items()
         for trial in trials
     ]
-
-
-def _histogram(scores: Floats) -> list[int]:
-    return np.histogram(scores, HISTOGRAM_BINS, (0, 1))[0].tolist()
 
 
 def _worst(hard: Mapping[TaskId, HardExample]) -> list[HardExample]:

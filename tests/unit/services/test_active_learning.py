@@ -269,9 +269,19 @@ def test_a_stop_after_the_switch_ends_the_cleanup_and_keeps_the_round(world):
     world.label_studio.refresh_tabs = stop
     report = world.run()
     assert world.versions.current(PROJECT).name == report["version"]
-    assert [one["reason"] for one in report["skipped_cleanup"]] == ["stopped on request"] * 6
+    assert [one["reason"] for one in report["skipped_cleanup"]] == ["stopped on request"] * 5
     assert "Label next" not in world.label_studio.lists
-    assert world.illustrations.shown == {}
+
+
+def test_a_report_that_cannot_be_illustrated_for_want_of_space_switches_nothing(world):
+    def fail(*_):
+        raise OutOfSpace("the disk is full")
+
+    world.illustrations.draw, before = fail, world.label_studio.model_version
+    with pytest.raises(OutOfSpace):
+        world.run()
+    assert world.label_studio.model_version == before
+    assert world.versions.current(PROJECT) is None
 
 
 @pytest.mark.parametrize("fatal", [OutOfSpace("the disk is full"), QueueUnreachable("lost")])

@@ -1,0 +1,19 @@
+"""Work in a second thread while the first one waits for Label Studio, or has a core to itself."""
+
+from collections.abc import Callable, Generator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+Result = TypeVar("Result")
+
+
+@contextmanager
+def beside(work: Callable[[], Result]) -> Generator[Future[Result]]:
+    """Do `work` while the block runs, and wait for it at the end; `result()` raises what it raised.
+
+    It gains time where it computes in NumPy or draws, not where it runs Python code or reports
+    progress: signals and stops reach the main thread only.
+    """
+    with ThreadPoolExecutor(1, "side-work") as thread:
+        yield thread.submit(work)
