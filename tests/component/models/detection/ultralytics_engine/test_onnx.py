@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 
 from backend.models.detection.engine import Detections
@@ -69,6 +71,14 @@ def test_onnx_and_torch_find_the_same_boxes(
     for ours, theirs in results:
         assert len(ours.scores) >= 3
         assert np.allclose(in_order(ours), in_order(theirs), atol=1e-2)
+
+
+def test_onnx_runtime_gets_no_layers_that_it_runs_slowly(version: Path):
+    graph: Any = onnx.load(version / "weights.onnx").graph
+    kinds = Counter(node.op_type for node in graph.node)
+    assert kinds["Softmax"] == 1, "that of the attention; boxes are placed without one"
+    assert kinds["Slice"] == 2, "of the head; no block cuts its channels"
+    assert not {"/Div", "/Gather"} & {node.name for node in graph.node}, "pixels come as they are"
 
 
 def test_callers_in_several_threads_find_what_one_finds(version: Path):
