@@ -308,6 +308,5 @@ def _is_skip(annotation: JsonObject) -> bool:
 
 
 def _versions(row: JsonObject) -> list[str]:
-    """The model versions of a row: SQLite joins them with commas, PostgreSQL returns a list."""
-    versions: str | list[str] | None = row.get("predictions_model_versions")
-    return versions.split(",") if isinstance(versions, str) else versions or []
+    """The model versions of a row: joined with commas on SQLite, `, ` on PostgreSQL."""
+    return [name.strip() for name in (row.get("predictions_model_versions") or "").split(",")]

@@ -78,6 +78,9 @@ def test_connect_predict_list_in_order_accept_and_undo(
     picks = [one["task"] for one in suggested["report"]["picks"]]
     # PostgreSQL adds up the model versions of a task, which order the list, in any order
     assert sorted(shown(client, digits.id).tabs["Label next"]) == sorted(picks)
+    # and joins them in its own way: the picks have a prediction and a marker
+    predicted = client.tasks.predicted_ids(digits.id, drawn["version"])
+    assert predicted == {one["task"] for one in now.predictions}
 
     annotate(client, digits, audit)
     # the last label of an audit starts the job that accepts

@@ -119,3 +119,14 @@ def test_tasks_whose_ids_are_close_to_each_other_are_looked_up_by_range():
 
     assert found == wanted
     assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize("joined", ["al-0001-aaaa,al-0002-bbbb", "al-0001-aaaa, al-0002-bbbb"])
+def test_every_model_version_of_a_task_is_found_however_the_database_joins_them(joined):
+    rows = [{"id": 1, "predictions_model_versions": joined}]
+    reply = Reply(body={"tasks": rows, "total": 1})
+    with FakeHttpServer(lambda asked: reply) as server:
+        client = LabelStudioClient(server.url, "f" * 40)
+        found = [client.tasks.predicted_ids(1, f"al-000{name}") for name in ("1-aaaa", "2-bbbb")]
+
+    assert found == [{1}, {1}]
