@@ -1,6 +1,7 @@
 """Translate between the domain and Label Studio: JSON and errors of the connectors."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -188,6 +189,11 @@ class LabelStudioGateway:
     def refresh_tabs(self, project: ProjectId) -> None:
         with errors_translated():
             self._client.tabs.ensure(project, TABS)
+
+    @contextmanager
+    def changing_tabs(self, project: ProjectId) -> Generator[None]:
+        with self._client.tabs.read_once(project):
+            yield
 
     def list_in_tab(
         self,

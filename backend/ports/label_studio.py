@@ -5,6 +5,7 @@ LabelStudioDenied, or NotFound for a project that does not exist.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -211,6 +212,10 @@ class TabEditor(Protocol):
 
         A tab that a person made or renamed is left alone, whatever its title.
         """
+        ...
+
+    def changing_tabs(self, project: ProjectId) -> AbstractContextManager[None]:
+        """Several changes of tabs follow, in this thread: read them once for all."""
         ...
 
     def list_in_tab(

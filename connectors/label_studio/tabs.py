@@ -6,7 +6,9 @@ Manager, that sends back only the fields that it knows, and of these only `colum
 entries of its own (Label Studio 1.18 to 1.23, `serialize` of the View model).
 """
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,6 +18,7 @@ from connectors.label_studio.filters import joined
 
 _MODES = ("explore", "labeling")
 _MARK = "autolabel"
+_TABS, _COLUMNS = "tabs", "columns"
 TASK_DATA = "data.*"
 """All columns of the task's data, which a table shows anyway and a grid if this names them."""
 
@@ -47,9 +50,24 @@ class Tabs:
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
+        self._kept = _Kept()
+
+    @contextmanager
+    def read_once(self, project: int) -> Generator[None]:
+        """Ask for the tabs and columns of a project only once while the block runs, in this thread.
+
+        What others change meanwhile may be overwritten, as between any two requests.
+        """
+        self._kept.project = project
+        try:
+            yield
+        finally:
+            self._kept.forget()
 
     def all(self, project: int) -> list[JsonObject]:
-        return self._calls.array("/api/dm/views/", params={"project": project})
+        """All tabs of the project, in the order of the tab bar."""
+        path, params = "/api/dm/views/", {"project": project}
+        return self._kept.read(_TABS, project, lambda: self._calls.array(path, params=params))
 
     def ensure(self, project: int, wanted: Sequence[Tab]) -> list[int]:
         """Create or update our tabs, matched by title, and return their ids. Safe to repeat.
@@ -91,27 +109,62 @@ class Tabs:
 
     def delete(self, tab: int) -> None:
         self._calls.delete(f"/api/dm/views/{tab}/")
+        self._kept.replace(tab)
 
     def columns(self, project: int) -> list[JsonObject]:
         """All columns that a tab of the project can show; parents are listed before children."""
-        answer = self._calls.object("GET", "/api/dm/columns", params={"project": project})
-        return answer["columns"]
+
+        def ask() -> list[JsonObject]:
+            answer = self._calls.object("GET", "/api/dm/columns", params={"project": project})
+            return answer["columns"]
+
+        return self._kept.read(_COLUMNS, project, ask)
 
     def _ensure_one(self, project: int, existing: JsonObject | None, data: JsonObject) -> int:
         if existing is None:
             return self._create(project, {**data, "columnsWidth": {_MARK: 1}})
         if not data.items() <= existing["data"].items():
             body = {"data": {**existing["data"], **data}}
-            self._calls.object("PATCH", f"/api/dm/views/{existing['id']}/", json=body)
+            changed = self._calls.object("PATCH", f"/api/dm/views/{existing['id']}/", json=body)
+            self._kept.replace(existing["id"], changed)
         return int(existing["id"])
 
     def _create(self, project: int, data: JsonObject) -> int:
         body = {"project": project, "data": data}
-        return int(self._calls.object("POST", "/api/dm/views/", json=body)["id"])
+        created = self._calls.object("POST", "/api/dm/views/", json=body)
+        self._kept.replace(created["id"], created)
+        return int(created["id"])
 
 
 def _is_ours(tab: JsonObject) -> bool:
     return _MARK in (tab["data"].get("columnsWidth") or {})
+
+
+class _Kept(threading.local):
+    """What a thread has read of a project's tabs and columns, with its own changes."""
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        self.project: int | None = None
+        self._answers: dict[str, list[JsonObject]] = {}
+
+    def read(
+        self, what: str, project: int, ask: Callable[[], list[JsonObject]]
+    ) -> list[JsonObject]:
+        """Ask, unless the answer is kept."""
+        if project != self.project:
+            return ask()
+        if what not in self._answers:
+            self._answers[what] = ask()
+        return list(self._answers[what])
+
+    def replace(self, tab: int, *now: JsonObject) -> None:
+        """Keep a tab as it is now, a new one last; one that is gone is dropped."""
+        tabs = self._answers.get(_TABS, [])
+        place = next((place for place, one in enumerate(tabs) if one["id"] == tab), len(tabs))
+        tabs[place : place + 1] = now
 
 
 class _ColumnNames:

@@ -1,6 +1,7 @@
 """A Label Studio in memory."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -273,6 +274,9 @@ class FakeLabelStudio(FakeProjects):
 
     def refresh_tabs(self, project: ProjectId) -> None:
         self.has_tabs = True
+
+    def changing_tabs(self, project: ProjectId) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def list_in_tab(
         self,

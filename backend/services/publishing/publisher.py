@@ -115,8 +115,9 @@ class Publisher:
         if opened:  # its predictions are accepted once people have labeled the sample
             keep.add(opened.version)
         keep |= self.reviews.unsaved_versions(round_.project)
-        self._clean_up(round_, version.name, keep, assessment, cleanup)
-        cleanup("listing the chosen tasks", lambda: self._show_lists(round_, drafts))
+        with self.label_studio.changing_tabs(round_.project):
+            self._clean_up(round_, version.name, keep, assessment, cleanup)
+            cleanup("listing the chosen tasks", lambda: self._show_lists(round_, drafts))
         return Publication(version.name, pushed, cleanup)
 
     def _push(

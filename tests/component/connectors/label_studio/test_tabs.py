@@ -20,8 +20,10 @@ class Views:
     def __init__(self) -> None:
         self.kept: dict[int, dict[str, Any]] = {}
         self.columns: list[str] = []
+        self.asked: list[str] = []
 
     def __call__(self, asked: Asked) -> Reply:
+        self.asked.append(asked.method)
         if asked.path.startswith("/api/dm/columns"):
             return Reply(body={"columns": [_column(name) for name in self.columns]})
         number = int(asked.path.rstrip("/").rpartition("/")[2] or 0) if self._one(asked) else 0
@@ -122,3 +124,28 @@ def test_replacing_tabs_deletes_only_ours_of_the_same_prefix(tabs: Tabs, views: 
     tabs.replace(PETS, "Confirm: ", [])
     titles = [view["title"] for view in views.kept.values()]
     assert titles == ["Confirm: by hand", "Labeled"]
+
+
+def test_several_changes_read_tabs_and_columns_once_and_see_each_other(tabs: Tabs, views: Views):
+    # given a tab of a wall that is superseded, and one of our own that stays
+    views.columns = ["id", "data.image"]
+    wall = Tab("Wall: dog", columns=("id",))
+    tabs.ensure(PETS, [Tab("Wall: cat", columns=("id",)), LABELED])
+    views.asked.clear()
+    with tabs.read_once(PETS):
+        tabs.replace(PETS, "Wall", [wall])
+        tabs.ensure(PETS, [LABELED, wall])
+        tabs.ensure(PETS, [Tab("Labeled", ordering="tasks:id")])
+        tabs.ensure(PETS, [Tab("Labeled", ordering="-tasks:id")])
+        tabs.remove(PETS, "Wall: dog")
+    assert sorted(views.asked) == ["DELETE"] * 2 + ["GET"] * 2 + ["PATCH"] * 2 + ["POST"]
+    assert [data["title"] for data in views.kept.values()] == ["Default", "Labeled"]
+    assert views.kept[3]["ordering"] == ["-tasks:id"]
+
+
+def test_after_several_changes_tabs_are_read_anew(tabs: Tabs, views: Views):
+    with tabs.read_once(PETS):
+        tabs.ensure(PETS, [LABELED])
+    views.kept.clear()
+    tabs.ensure(PETS, [LABELED])
+    assert [data["title"] for data in views.kept.values()] == ["Default", "Labeled"]
