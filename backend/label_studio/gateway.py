@@ -131,7 +131,7 @@ class LabelStudioGateway:
     ) -> Pushed:
         rows = [{"task": one.image.task, **codec.serialize(one, schema)} for one in predictions]
         with errors_translated():
-            done = self._client.prediction_import.store(project, [*rows, *marker_rows(lists)])
+            done = self._client.prediction_creation.store(project, [*rows, *marker_rows(lists)])
         for version in {prediction.version for prediction in predictions}:
             self.set_clusters(project, version, _clusters(predictions, version))
         tasks = {prediction.image.task for prediction in predictions}

@@ -15,6 +15,7 @@ from connectors.label_studio.annotations import Annotations
 from connectors.label_studio.calls import Calls, JsonObject, unexpected_json
 from connectors.label_studio.markers import Markers
 from connectors.label_studio.prediction_acceptance import PredictionAcceptance
+from connectors.label_studio.prediction_creation import PredictionCreation
 from connectors.label_studio.prediction_import import PredictionImport
 from connectors.label_studio.predictions import Predictions
 from connectors.label_studio.projects import Projects
@@ -62,7 +63,10 @@ class LabelStudioClient:
         )
         self.results = Results(self._calls, self.tasks)
         self.task_import = TaskImport(self._calls, self.tasks, self.results)
-        self.markers = Markers(self._calls, self.tasks, self.projects, self.prediction_import)
+        self.prediction_creation = PredictionCreation(
+            self._calls, self.projects, self.prediction_import
+        )
+        self.markers = Markers(self.tasks, self.prediction_creation)
         self.recount = Recount(self.tasks, self.predictions, self.prediction_import, send_once)
         self.tabs = Tabs(self._calls)
         self.storages = Storages(self._calls)

@@ -7,16 +7,9 @@ mistake one for an answer, and they do not change the scores of a project's sele
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from connectors.errors import Rejected
-from connectors.label_studio.calls import Calls
 from connectors.label_studio.filters import where
-from connectors.label_studio.prediction_import import PredictionImport
-from connectors.label_studio.projects import Projects
+from connectors.label_studio.prediction_creation import PredictionCreation
 from connectors.label_studio.tasks import Tasks
-
-_TASKS_PER_CALL = 50
-"""Label Studio recounts all tasks of the project after a bulk import; so many of them take as long
-as creating one prediction by a call of its own."""
 
 Marker = tuple[int, str, float | None]
 """Task, model version and score; without a score it changes no average."""
@@ -25,22 +18,13 @@ Marker = tuple[int, str, float | None]
 class Markers:
     """Create markers, and find them again."""
 
-    def __init__(
-        self, calls: Calls, tasks: Tasks, projects: Projects, prediction_import: PredictionImport
-    ) -> None:
-        self._calls = calls
+    def __init__(self, tasks: Tasks, creation: PredictionCreation) -> None:
         self._tasks = tasks
-        self._projects = projects
-        self._import = prediction_import
+        self._creation = creation
 
     def store(self, project: int, markers: Sequence[Marker]) -> None:
-        """Store markers, in bulk or one by one, whichever is faster. Skips deleted tasks."""
-        if not markers:
-            return
-        rows = [marker_row(*marker) for marker in markers]
-        total = self._projects.count_tasks(project)
-        left = self._store_singly(project, rows) if len(rows) * _TASKS_PER_CALL < total else rows
-        self._import.store(project, left)
+        """Store markers. Skips deleted tasks."""
+        self._creation.store(project, [marker_row(*marker) for marker in markers])
 
     def without_parents(
         self, project: int, tasks: Iterable[Mapping[str, Any]], prefixes: Sequence[str]
@@ -71,21 +55,6 @@ class Markers:
             for prediction in task["predictions"]
             if (prediction["model_version"] or "").startswith(tuple(prefixes))
         )
-
-    def _store_singly(
-        self, project: int, rows: Sequence[dict[str, Any]]
-    ) -> Sequence[dict[str, Any]]:
-        """Create predictions one by one; returns those from the first refused one on.
-
-        The import finds out which of their tasks were deleted.
-        """
-        for place, row in enumerate(rows):
-            try:
-                body = {**row, "project": project}
-                self._calls.object("POST", "/api/predictions/", json=body)
-            except Rejected:
-                return rows[place:]
-        return ()
 
 
 def marker_row(task: int, version: str, score: float | None = None) -> dict[str, Any]:

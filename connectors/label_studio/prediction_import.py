@@ -1,6 +1,7 @@
 """Import predictions in bulk: none lost, none stored twice, and a reason for each refused one."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,6 +76,14 @@ class PredictionImport:
         for batch in self._batches(predictions):
             total += self._store_batch(project, batch)
         return total
+
+    @contextmanager
+    def without_doubles(self, project: int, predictions: Sequence[Prediction]) -> Generator[None]:
+        """Delete doubles of predictions that are stored in the block by other calls."""
+        before = self._count(project, predictions)
+        yield
+        if self._count(project, predictions) > before + len(predictions):
+            self._delete_doubles(project, predictions)
 
     def await_late(self, project: int, version: str, tasks: Collection[int]) -> None:
         """Wait until these tasks have a prediction of a version, for up to a minute.

@@ -81,24 +81,23 @@ class Predictions:
         and predictions that no longer exist.
         """
         wanted = set(tasks)
-        rows = self._predicted(project, wanted)
-        whole = {
-            row["id"]: _ids(row)
-            for row in rows
-            if row["predictions"] and all(map(unwanted, _versions(row)))
-        }
+        rows = self._with_predictions(project, wanted)
+        whole = {row["id"]: _ids(row) for row in rows if all(map(unwanted, _versions(row)))}
         if len(whole) >= FEWEST_AT_ONCE:
             self.delete_all(project, whole)
-            rows = self._predicted(project, wanted)
+            rows = self._with_predictions(project, wanted)
         for row in rows:
             for prediction in row["predictions"]:
                 if unwanted(_version(prediction)):
                     self.delete(prediction["id"])
 
-    def _predicted(self, project: int, tasks: Iterable[int]) -> list[JsonObject]:
-        """Those of the tasks that have predictions: `id`, `predictions`."""
-        predicted = [where("total_predictions", "greater", 0)]
-        return list(self._tasks.among(project, tasks, ("id", "predictions"), "all", predicted))
+    def _with_predictions(self, project: int, tasks: Iterable[int]) -> list[JsonObject]:
+        """Those of the tasks that have predictions: `id`, `predictions`.
+
+        Label Studio's own count is not asked, since it may have missed some.
+        """
+        rows = self._tasks.among(project, tasks, ("id", "predictions"), "all")
+        return [row for row in rows if row["predictions"]]
 
     def delete_all(self, project: int, predictions: Mapping[int, Sequence[int]]) -> None:
         """Delete these predictions, given by task, which were all that each of the tasks had.
@@ -133,7 +132,8 @@ class Predictions:
 
     def versions_of_tasks(self, project: int, tasks: Iterable[int]) -> Iterator[set[str]]:
         """The versions of the predictions of each of these tasks that has a prediction."""
-        for row in self._predicted(project, tasks):
+        predicted = [where("total_predictions", "greater", 0)]
+        for row in self._tasks.among(project, tasks, ("id", "predictions"), "all", predicted):
             yield set(_versions(row))
 
     def delete_version(self, project: int, version: str) -> int:
