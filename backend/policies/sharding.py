@@ -6,14 +6,15 @@ from typing import TypeVar
 LARGEST = 2000
 """Images in a shard: what a lost worker costs at most."""
 
-A_WORKER = 3
+A_WORKER = 2
 """Each shard is this part of what every worker would get of the rest. So the first ones are large,
 and the last ones so small that all workers end at about the same time, however fast each is
-(Polychronopoulos and Kuck 1987, "Guided self-scheduling")."""
+(Hummel, Schonberg and Flynn 1992, "Factoring"). Thirds mean half as many shards again, each of
+which costs its worker some tens of milliseconds."""
 
-SMALLEST = 32
-"""Images in a shard at least; the last one may be larger by as much. Asking for one takes some tens
-of milliseconds."""
+SMALLEST = 16
+"""Images in a shard at least; the last one may be larger by as much. For that long a worker may
+have to wait for the other ones in the end."""
 
 WORTH_DIVIDING = 200
 """Images from which on other workers are asked: each starts a process, and loads the model."""

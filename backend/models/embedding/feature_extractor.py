@@ -165,7 +165,8 @@ class _BatchBuilder:
             self._features = np.zeros((self._rows, len(entry.vector)), np.float16)
         self._features[row] = entry.vector
         self._image_stats[row] = entry.image_stats
-        self.notes.update(note.name.lower() for note in entry.notes if note.name)
+        if entry.notes:  # few images have any, and to iterate over none takes as long as the rest
+            self.notes.update(note.name.lower() for note in entry.notes if note.name)
 
     def unreadable(self) -> Sequence[NoPrediction]:
         return [slot for _, slot in sorted(self._unreadable.items())]

@@ -38,6 +38,9 @@ _HEARTBEAT = 0.5
 _GATHER = 0.02
 """Seconds in which arrivals are gathered, so that one query asks the cache for many images."""
 
+_GATHER_FIRST = 0.002
+"""The same for the first images: no thread has anything to embed before they are looked up."""
+
 Arrival = tuple[int, tuple[ImageRef, str] | NoPrediction]
 """A row, with its image and the digest of its content or the reason why there is none."""
 
@@ -84,10 +87,11 @@ def _fetched(
     """Yield arrivals in groups; fetching runs in a thread of its own, since a file may be slow."""
     arrived: Queue[Arrival | None] = Queue(_AHEAD)
     fetching = fetcher.submit(_fetch, refs, files, arrived, stop)
-    more = True
+    more, seconds = True, _GATHER_FIRST
     while more:
-        group, more = _gathered(arrived)
+        group, more = _gathered(arrived, seconds)
         yield group
+        seconds = _GATHER
     fetching.result()
 
 
@@ -117,8 +121,8 @@ def _put(arrived: Queue[Arrival | None], item: Arrival | None, stop: threading.E
     return False
 
 
-def _gathered(arrived: Queue[Arrival | None]) -> tuple[Sequence[Arrival], bool]:
-    """Return a group of arrivals, and whether more may come."""
+def _gathered(arrived: Queue[Arrival | None], seconds: float) -> tuple[Sequence[Arrival], bool]:
+    """Return the arrivals of so many seconds from the first one on, and whether more may come."""
     group: list[Arrival] = []
     deadline = monotonic() + _HEARTBEAT
     while len(group) < _AHEAD:
@@ -129,7 +133,7 @@ def _gathered(arrived: Queue[Arrival | None]) -> tuple[Sequence[Arrival], bool]:
         if item is None:
             return group, False
         if not group:
-            deadline = monotonic() + _GATHER
+            deadline = monotonic() + seconds
         group.append(item)
     return group, True
 
