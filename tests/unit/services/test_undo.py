@@ -54,7 +54,12 @@ class Eventful(FakeLabelStudio):
     after_accept: Callable[[], object] = staticmethod(nothing)
     before_delete: Callable[[], object] = staticmethod(nothing)
 
+    def __init__(self, **fields):
+        super().__init__(**fields)
+        self.batches: list[list[TaskId]] = []
+
     def accept(self, project, version, tasks):
+        self.batches.append([*tasks])
         self.before_accept()
         made = super().accept(project, version, tasks)
         self.changes.changed(project, len(made))
@@ -62,6 +67,7 @@ class Eventful(FakeLabelStudio):
         return made
 
     def take_back(self, project, annotations, relabeled=None):
+        self.batches.append([*annotations])
         self.before_delete()
         done = super().take_back(project, annotations, relabeled)
         self.changes.changed(project, len(done.deleted))
@@ -152,6 +158,15 @@ def test_undo_gives_the_images_back_to_people_once(scene):
     assert scene.unlabeled == set(TASKS)
     with pytest.raises(NotFound, match="nothing that could be undone"):
         scene.undo()
+
+
+def test_calls_are_about_neighbors_whichever_predictions_are_surest(scene):
+    """Label Studio lists a range of tasks in one request, and single ones 90 at a time."""
+    scene.accept(tasks=[*TASKS[::2], *TASKS[1::2]])
+    scene.undo()
+    accepted = [[*TASKS[:ACCEPTED_AT_ONCE]], [*TASKS[ACCEPTED_AT_ONCE:]]]
+    undone = [[*TASKS[start : start + DELETED_AT_ONCE]] for start in (0, 150, 300)]
+    assert scene.label_studio.batches == accepted + undone
 
 
 def test_undo_gives_the_mistakes_back_and_none_of_the_risk(scene):
