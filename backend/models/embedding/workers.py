@@ -17,6 +17,8 @@ from backend.models.embedding.thread_clock import ThreadClock
 from backend.models.images.thumbnails import Thumbnail, decode
 from backend.ports.images import ImageFiles
 
+_NICENESS = 5
+
 BatchResult = Sequence[tuple[PendingImage, Entry | str]]
 """The features of each image of a batch, or the reason why it could not be read."""
 
@@ -96,5 +98,8 @@ def open_workers(threads: int) -> ThreadPoolExecutor:
 
 
 def _lower_priority() -> None:
+    """Lower the priority of this thread; one that is lower already stays, as raising is denied."""
     if sys.platform == "linux":  # where a priority belongs to a thread
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 5)
+        thread = threading.get_native_id()
+        niceness = max(_NICENESS, os.getpriority(os.PRIO_PROCESS, thread))
+        os.setpriority(os.PRIO_PROCESS, thread, niceness)
