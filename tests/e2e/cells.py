@@ -5,7 +5,7 @@ camera held on its side stores it: turned pixels, and a tag that says so.
 """
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from PIL import Image
 from backend.demo import box_datasets
 from backend.domain.answers import Regions
 from connectors.label_studio.client import LabelStudioClient
+from tests.e2e.label_studio_api import upload_annotated
 
 SHARED = Path(__file__).parents[3] / "shared"
 IMAGES = SHARED / "data" / "bccd"
@@ -45,8 +46,10 @@ class CellProject:
     sideways: frozenset[int]
 
 
-def new_project(client: LabelStudioClient, folder: Path, images: int) -> CellProject:
-    """A project with so many uploaded images, nothing annotated."""
+def new_project(
+    client: LabelStudioClient, folder: Path, images: int, annotated: int = 0
+) -> CellProject:
+    """A project with so many uploaded images, the first of them annotated as a person would."""
     if not (IMAGES.is_dir() and WEIGHTS.is_file()):
         pytest.skip(f"the shared images and weights are not in {SHARED}")
     folder.mkdir(parents=True, exist_ok=True)
@@ -59,16 +62,11 @@ def new_project(client: LabelStudioClient, folder: Path, images: int) -> CellPro
     ]
     options = "".join(f'<Label value="{label}"/>' for label in LABELS)
     project = client.projects.create("cells", CONFIG.format(options))["id"]
-    empty, *tasks = client.tasks.upload_images(project, [_slide(folder), *paths])
-    truth = dict(zip(tasks, (regions for _, regions in chosen), strict=True))
-    sideways = frozenset(task for task, turn in zip(tasks, turned, strict=True) if turn)
-    return CellProject(project, {empty: Regions(()), **truth}, empty, sideways)
-
-
-def annotate(client: LabelStudioClient, project: CellProject, tasks: Iterable[int]) -> None:
-    """Draw every box of these tasks, as a person would."""
-    for task in tasks:
-        client.annotations.create(task, drawn(project.truth[task]))
+    truth = [Regions(()), *(regions for _, regions in chosen)]
+    results = [drawn(regions) if place < annotated else None for place, regions in enumerate(truth)]
+    tasks = upload_annotated(client, project, [_slide(folder), *paths], results)
+    sideways = frozenset(task for task, turn in zip(tasks[1:], turned, strict=True) if turn)
+    return CellProject(project, dict(zip(tasks, truth, strict=True)), tasks[0], sideways)
 
 
 def drawn(regions: Regions) -> list[dict[str, Any]]:

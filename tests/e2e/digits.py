@@ -12,6 +12,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from connectors.label_studio.client import LabelStudioClient
+from tests.e2e.label_studio_api import upload_annotated
 
 LABELS = ("0", "1", "2", "3")
 CONFIG = """<View>
@@ -42,18 +43,35 @@ class DigitProject:
 
 
 def new_project(
-    client: LabelStudioClient, folder: Path, per_class: int, labels: Sequence[str] = LABELS
+    client: LabelStudioClient,
+    folder: Path,
+    per_class: int,
+    labels: Sequence[str] = LABELS,
+    labeled: Mapping[str, int] | None = None,
+    wrong: int = 0,
 ) -> DigitProject:
-    """A project with `per_class` uploaded images of each label, nothing annotated."""
+    """A project with `per_class` uploaded images of each label.
+
+    Those come annotated that `some(labeled)` draws, the first of them wrongly; Label Studio tells
+    no webhook of them.
+    """
     options = "".join(f'<Choice value="{label}"/>' for label in labels)
     project = client.projects.create("digits", CONFIG.format(options))["id"]
     images = write_images(folder, per_class, labels)
-    tasks = client.tasks.upload_images(project, [path for path, _ in images])
-    return DigitProject(project, dict(zip(tasks, (label for _, label in images), strict=True)))
+    paths, truth = [path for path, _ in images], [label for _, label in images]
+    if labeled:
+        chosen = DigitProject(project, dict(enumerate(truth))).some(labeled)
+        said = {place: truth[place] for place in chosen}
+        said |= {place: labels[labels.index(truth[place]) - 1] for place in chosen[:wrong]}
+        results = [answer(said[place]) if place in said else None for place in range(len(truth))]
+        tasks = upload_annotated(client, project, paths, results)
+    else:
+        tasks = client.tasks.upload_images(project, paths)
+    return DigitProject(project, dict(zip(tasks, truth, strict=True)))
 
 
 def annotate(client: LabelStudioClient, project: DigitProject, tasks: Iterable[int]) -> None:
-    """Label these tasks rightly."""
+    """Label these tasks rightly, one by one, as people do."""
     for task in tasks:
         client.annotations.create(task, answer(project.truth[task]))
 

@@ -66,7 +66,9 @@ def shown(client: LabelStudioClient, project: int) -> Shown:
             if task["total_annotations"] == 0
         ],
         tabs={
-            tab["data"]["title"]: [task["id"] for task in _listed(client, view=tab["id"])]
+            tab["data"]["title"]: [
+                task["id"] for task in _listed(client, view=tab["id"], include="id")
+            ]
             for tab in client.tabs.all(project)
         },
     )
@@ -94,5 +96,6 @@ def newest_job(api: Any, project: int) -> str:
 
 
 def _listed(client: LabelStudioClient, **which: Any) -> list[dict[str, Any]]:
+    """List tasks; `include` names the columns, as all of them cost five times as much."""
     page = {"page_size": 1000, "resolve_uri": "false", **which}
     return client.http.request_json("GET", "/api/tasks", params=page)["tasks"]

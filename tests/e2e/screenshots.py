@@ -16,7 +16,7 @@ from tests import chromium
 from tests.e2e import page_screenshots
 from tests.e2e.autolabel import Autolabel, settings_for
 from tests.e2e.data_manager import DataManager, a_browser
-from tests.e2e.digits import LABELS, DigitProject, annotate, new_project
+from tests.e2e.digits import LABELS, DigitProject, new_project
 from tests.e2e.label_studio import PASSWORD, USERNAME, binary, new_data_dir, running
 from tests.e2e.label_studio_copy import with_action
 
@@ -25,18 +25,16 @@ SIZE = {"width": 1280, "height": 900}
 
 def ready_project(client: LabelStudioClient, ours: Autolabel, folder: Path) -> DigitProject:
     """Digits with a first version, and its predictions waiting for confirmation."""
-    project = new_project(client, folder, per_class=60)
+    project = new_project(client, folder, per_class=60, labeled=dict.fromkeys(LABELS, 12))
     ours.run("connect", project.id)
-    annotate(client, project, project.some(dict.fromkeys(LABELS, 12)))
     ours.json("label", project.id)
     return project
 
 
 def short_project(client: LabelStudioClient, ours: Autolabel, folder: Path) -> DigitProject:
     """Of class 1, only three images are labeled."""
-    project = new_project(client, folder, per_class=8, labels=("0", "1"))
+    project = new_project(client, folder, 8, labels=("0", "1"), labeled={"0": 5, "1": 3})
     ours.run("connect", project.id)
-    annotate(client, project, project.some({"0": 5, "1": 3}))
     return project
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from connectors.label_studio.client import LabelStudioClient
 from tests.e2e.autolabel import Autolabel, settings_for
-from tests.e2e.cells import LABELS, SIZE, WEIGHTS, CellProject, annotate, matched_overlaps
+from tests.e2e.cells import LABELS, SIZE, WEIGHTS, CellProject, matched_overlaps
 from tests.e2e.cells import new_project as new_cells
 from tests.e2e.label_studio_api import delete_project
 from tests.e2e.rounds import Shown, shown
@@ -54,8 +54,7 @@ class BoxRound:
 @pytest.fixture(scope="module")
 def cells(label_studio, tmp_path_factory):
     with LabelStudioClient(label_studio.url, label_studio.token, patience=30) as client:
-        project = new_cells(client, tmp_path_factory.mktemp("cells"), IMAGES)
-        annotate(client, project, list(project.truth)[:ANNOTATED])
+        project = new_cells(client, tmp_path_factory.mktemp("cells"), IMAGES, ANNOTATED)
         yield project
         delete_project(client, project.id)
 

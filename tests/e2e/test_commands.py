@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.digits import annotate, new_project
+from tests.e2e.digits import new_project
 from tests.e2e.label_studio import REPOSITORY
 from tests.e2e.label_studio_api import import_tasks
 from tests.e2e.reader import python_blocks
@@ -138,8 +138,7 @@ def test_stopping_a_job_that_ended_leaves_it_as_it_was(first_round, autolabel):
 def test_label_without_waiting_prints_the_queued_job_and_with_waiting_its_end(
     autolabel, client, tmp_path
 ):
-    project = new_project(client, tmp_path, per_class=7, labels=("0", "1"))
-    annotate(client, project, project.some({"0": 5, "1": 5}))
+    project = new_project(client, tmp_path, 7, labels=("0", "1"), labeled={"0": 5, "1": 5})
 
     job = autolabel.json("label", project.id, "--no-wait")
     assert job["state"] in {"queued", "running"}

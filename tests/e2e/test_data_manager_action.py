@@ -5,7 +5,7 @@ import pytest
 from backend.processes.label_studio_server import LabelStudioProcess
 from connectors.label_studio.tabs import Tab
 from tests.e2e.autolabel import Autolabel
-from tests.e2e.digits import LABELS, annotate, new_project
+from tests.e2e.digits import LABELS, new_project
 from tests.e2e.label_studio_api import delete_project, import_tasks
 from tests.e2e.rounds import newest_job
 from tests.integration.polling import eventually
@@ -48,9 +48,8 @@ def status(autolabel: Autolabel, project):
 @pytest.fixture
 def digits(client, autolabel: Autolabel, tmp_path):
     """Eighty digits, connected, eight of each class annotated."""
-    project = new_project(client, tmp_path, per_class=20)
+    project = new_project(client, tmp_path, 20, labeled=dict.fromkeys(LABELS, 8))
     assert autolabel.run("connect", project.id).returncode == 0
-    annotate(client, project, project.some(dict.fromkeys(LABELS, 8)))
     yield project
     delete_project(client, project.id)
 
@@ -58,9 +57,8 @@ def digits(client, autolabel: Autolabel, tmp_path):
 @pytest.fixture
 def short(client, autolabel, tmp_path):
     """Of class 1, only three images are annotated."""
-    project = new_project(client, tmp_path, per_class=8, labels=("0", "1"))
+    project = new_project(client, tmp_path, 8, labels=("0", "1"), labeled={"0": 5, "1": 3})
     assert autolabel.run("connect", project.id).returncode == 0
-    annotate(client, project, project.some({"0": 5, "1": 3}))
     yield project
     delete_project(client, project.id)
 
@@ -93,7 +91,7 @@ def confirm_a_wall(data_manager, client, project) -> int:
 
 def shown_in(client, tab) -> list[int]:
     """The tasks of a tab, in order."""
-    page = {"view": tab, "page_size": 1000, "resolve_uri": "false"}
+    page = {"view": tab, "page_size": 1000, "resolve_uri": "false", "include": "id"}
     return [
         task["id"] for task in client.http.request_json("GET", "/api/tasks", params=page)["tasks"]
     ]

@@ -47,9 +47,8 @@ def client(site: Site) -> Iterator[LabelStudioClient]:
 @pytest.fixture
 def digits(client: LabelStudioClient, tmp_path_factory: pytest.TempPathFactory) -> DigitProject:
     """A project of digits, some of each class annotated."""
-    project = new_project(client, tmp_path_factory.mktemp("databases"), PER_CLASS)
-    annotate(client, project, project.some(dict.fromkeys(LABELS, ANNOTATED)))
-    return project
+    folder = tmp_path_factory.mktemp("databases")
+    return new_project(client, folder, PER_CLASS, labeled=dict.fromkeys(LABELS, ANNOTATED))
 
 
 def test_connect_predict_list_in_order_accept_and_undo(

@@ -11,7 +11,7 @@ from backend.jobs.annotation_counter import AnnotationCounter
 from backend.jobs.redis_keys import RedisKeys
 from backend.processes.embedded_redis import redis_url
 from connectors.label_studio.client import LabelStudioClient
-from tests.e2e.digits import LABELS, annotate, new_project
+from tests.e2e.digits import LABELS, new_project
 from tests.e2e.label_studio_api import import_tasks
 from tests.e2e.rounds import Round, newest_job, shown, start_training
 from tests.fakes.texts import TEXTS, sentence
@@ -36,10 +36,10 @@ def confirmed_round(first_round, label_studio, autolabel, tmp_path_factory):
     Returns the changes counted before and after confirming, and the round before and after.
     """
     with LabelStudioClient(label_studio.url, label_studio.token, patience=30) as client:
-        project = new_project(client, tmp_path_factory.mktemp("confirmed"), per_class=30)
+        folder, labeled = tmp_path_factory.mktemp("confirmed"), dict.fromkeys(LABELS, 8)
+        project = new_project(client, folder, per_class=30, labeled=labeled)
+        chosen = project.some(labeled)
         assert autolabel.run("connect", project.id).returncode == 0
-        chosen = project.some(dict.fromkeys(LABELS, 8))
-        annotate(client, project, chosen)
         job = autolabel.json("label", project.id)
         before = Round(project, frozenset(chosen), job, shown(client, project.id))
         counted = changes(autolabel, project)
@@ -180,12 +180,13 @@ def test_pre_labeling_shows_an_earlier_version_again(confirmed_round, autolabel,
 def test_texts_are_labeled_like_images_and_listed_in_tables(autolabel, client):
     """A second project in the same scenario: texts in the data, half of them about dogs."""
     project = client.projects.create("texts", TEXTS)["id"]
-    tasks = import_tasks(client, project, [{"text": sentence(number)} for number in range(40)])
-    about = {task: ("cat", "dog")[number % 2] for number, task in enumerate(tasks)}
+    data = [{"text": sentence(number)} for number in range(40)]
+    animals = [("cat", "dog")[number % 2] for number in range(40)]
+    head = {"from_name": "c", "to_name": "t", "type": "choices"}
+    given = [{"result": [{**head, "value": {"choices": [animal]}}]} for animal in animals[:16]]
+    tasks = import_tasks(client, project, data, given)
+    about = dict(zip(tasks, animals, strict=True))
     assert autolabel.run("connect", project).returncode == 0
-    for task in tasks[:16]:
-        head = {"from_name": "c", "to_name": "t", "type": "choices"}
-        client.annotations.create(task, [{**head, "value": {"choices": [about[task]]}}])
 
     job = autolabel.json("label", project)
 
@@ -210,9 +211,8 @@ def test_texts_are_labeled_like_images_and_listed_in_tables(autolabel, client):
 
 
 def test_a_class_short_of_images_is_refused_with_the_reason(autolabel, client, tmp_path):
-    project = new_project(client, tmp_path, per_class=8, labels=("0", "1"))
+    project = new_project(client, tmp_path, 8, labels=("0", "1"), labeled={"0": 5, "1": 3})
     assert autolabel.run("connect", project.id).returncode == 0
-    annotate(client, project, project.some({"0": 5, "1": 3}))
 
     pressed = {"action": "START_TRAINING", "project": {"id": project.id}}
     answer = autolabel.call("POST", "/webhook", pressed)
@@ -233,9 +233,8 @@ def test_a_class_short_of_images_is_refused_with_the_reason(autolabel, client, t
 def test_a_second_start_joins_the_job_and_stop_ends_it_with_nothing_changed(
     autolabel, client, tmp_path
 ):
-    project = new_project(client, tmp_path, per_class=10, labels=("0", "1"))
+    project = new_project(client, tmp_path, 10, labels=("0", "1"), labeled={"0": 6, "1": 6})
     assert autolabel.run("connect", project.id).returncode == 0
-    annotate(client, project, project.some({"0": 6, "1": 6}))
 
     jobs = f"/api/projects/{project.id}/jobs"
     first = autolabel.call("POST", jobs, {})

@@ -73,12 +73,9 @@ def street(client: LabelStudioClient) -> Iterator[int]:
     ]
     many = sum(count for count, _ in ways)
     data = [{"image": picture(90, 90, 90, seed)} for seed in range(many + 5)]
-    tasks = iter(import_tasks(client, project, data))
-    for count, result in ways:
-        for _ in range(count):
-            client.annotations.create(next(tasks), result)
-    for _ in range(3):
-        client.annotations.create(next(tasks), [], was_cancelled=True)
+    given = [{"result": result} for count, result in ways for _ in range(count)]
+    skipped = {"result": [], "was_cancelled": True}
+    import_tasks(client, project, data, [*given, skipped, skipped, skipped])
     yield project
     delete_project(client, project)
 
@@ -125,12 +122,13 @@ def roads(client: LabelStudioClient) -> Iterator[tuple[int, Mapping[int, tuple[s
         {"photos": {"front": picture(*COLORS[one], n), "side": picture(*COLORS[other], 100 + n)}}
         for n, (one, other) in enumerate(truths)
     ]
-    truth = dict(zip(import_tasks(client, project, data), truths, strict=True))
-    for n, (task, (kind, light)) in enumerate(list(truth.items())[:24]):
+    given = []
+    for n, (kind, light) in enumerate(truths[:24]):
         lanes = [chose("lanes", str(1 + n // 2 % 2), "front")] if kind == "road" else []
-        given = [chose("type", kind, "front"), *lanes, chose("LIGHT", light, "side")]
-        client.annotations.create(task, given)
-    yield project, truth
+        result = [chose("type", kind, "front"), *lanes, chose("LIGHT", light, "side")]
+        given.append({"result": result})
+    tasks = import_tasks(client, project, data, given)
+    yield project, dict(zip(tasks, truths, strict=True))
     delete_project(client, project)
 
 
@@ -189,14 +187,21 @@ def company(
 
 @pytest.fixture
 def published(client: LabelStudioClient, tmp_path: Path) -> Iterator[tuple[int, Mapping[int, str]]]:
-    """Digits whose addresses begin with the path under which Label Studio is published."""
+    """Digits whose addresses begin with the path under which Label Studio is published.
+
+    Every second one is labeled.
+    """
     uploaded = new_project(client, tmp_path / "digits", per_class=12, labels=("0", "1"))
     config = client.projects.get(uploaded.id)["label_config"]
     project = client.projects.create("published", config)["id"]
     found = {task["id"]: task["data"]["image"] for task in client.tasks.unlabeled(uploaded.id)}
     heads = ("/label-studio", PUBLIC)
     data = [{"image": heads[n % 2] + found[task]} for n, task in enumerate(uploaded.truth)]
-    truth = dict(zip(import_tasks(client, project, data), uploaded.truth.values(), strict=True))
+    labels = uploaded.truth.values()
+    given = [
+        None if n % 2 else {"result": [chose("digit", label)]} for n, label in enumerate(labels)
+    ]
+    truth = dict(zip(import_tasks(client, project, data, given), labels, strict=True))
     yield project, truth
     delete_project(client, project)
     delete_project(client, uploaded.id)
@@ -208,8 +213,6 @@ def test_a_network_of_a_company_is_no_obstacle(
     client: LabelStudioClient,
 ):
     (autolabel, proxy), (project, truth) = company, published
-    for task in [*truth][::2]:
-        client.annotations.create(task, [chose("digit", truth[task])])
     large = proxy.arm(
         lambda asked: "/import" in asked.path and len(asked.body) > 2_000,
         lambda _: TOO_LARGE,
@@ -228,9 +231,9 @@ def test_rectangles_are_counted_over_all_their_tags(
     """One label is enough where that is allowed, and two tags of one label each always."""
     project = client.projects.create("boxes", config)["id"]
     labels = {"find": "gauge"} if "gauge" in config else {"tools": "helmet", "people": "worker"}
-    tasks = import_tasks(client, project, [{"image": picture(9, 9, 9, n)} for n in range(6)])
-    for task in tasks[:5]:
-        client.annotations.create(task, [drew(label, name) for name, label in labels.items()])
+    data = [{"image": picture(9, 9, 9, n)} for n in range(6)]
+    given = {"result": [drew(label, name) for name, label in labels.items()]}
+    import_tasks(client, project, data, [given] * 5)
     status = autolabel.json("status", project, AUTOLABEL_MIN_LABELS=fewest)
     delete_project(client, project)
     assert {one["label"]: one["images"] for one in status["labels"]} == dict.fromkeys(

@@ -15,7 +15,7 @@ from backend.processes.embedded_redis import redis_binary
 from backend.processes.label_studio_server import LabelStudioProcess, free_port
 from connectors.label_studio.client import LabelStudioClient
 from tests.e2e.autolabel import Autolabel, settings_for
-from tests.e2e.digits import annotate, new_project
+from tests.e2e.digits import new_project
 from tests.e2e.label_studio import TOKEN
 from tests.e2e.label_studio_api import import_tasks
 from tests.fakes.http_server import Asked, FakeHttpServer, Reply
@@ -108,8 +108,8 @@ def shown(label_studio: LabelStudioProcess, tmp_path_factory) -> dict[str, str]:
             Autolabel(settings).running() as ours,
             LabelStudioClient(label_studio.url, label_studio.token, patience=30) as client,
         ):
-            project = new_project(client, folder / "images", per_class=8, labels=("0", "1"))
-            annotate(client, project, project.some({"0": 6, "1": 6}))
+            digits = {"labels": ("0", "1"), "labeled": {"0": 6, "1": 6}}
+            project = new_project(client, folder / "images", per_class=8, **digits)
             outputs = failures(ours, proxy, project.id, add_bad_images(client, project.id, host))
         outputs["log of web and worker"] = "\n".join(ours.lines)
         outputs["log of Redis"] = redis_log.read_text("utf-8")

@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from connectors.http import HttpClient
 from tests.e2e.autolabel import Autolabel, settings_for
-from tests.e2e.digits import annotate, new_project
+from tests.e2e.digits import new_project
 from tests.e2e.rounds import Round
 
 HOUR = 3600.0
@@ -24,8 +24,8 @@ def personal(client):
 def test_a_job_runs_on_a_personal_access_token_and_logs_none(
     personal, label_studio, client, tmp_path
 ):
-    project = new_project(client, tmp_path / "digits", per_class=8, labels=("0", "1"))
-    annotate(client, project, project.some({"0": 5, "1": 5}))
+    labeled = {"0": 5, "1": 5}
+    project = new_project(client, tmp_path / "digits", 8, labels=("0", "1"), labeled=labeled)
     key = SecretStr(personal)
     settings = settings_for(label_studio, tmp_path / "data", label_studio_api_key=key)
 

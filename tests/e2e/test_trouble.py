@@ -4,7 +4,7 @@ import pytest
 
 from backend.processes.label_studio_server import LabelStudioProcess
 from tests.e2e.autolabel import Autolabel, settings_for
-from tests.e2e.digits import CONFIG, annotate, new_project
+from tests.e2e.digits import CONFIG, new_project
 from tests.e2e.label_studio_api import delete_project, delete_tasks
 from tests.fakes.gate import Gate
 from tests.integration.polling import eventually
@@ -34,8 +34,7 @@ def behind(gate, label_studio, tmp_path_factory):
 @pytest.fixture
 def digits(client, tmp_path):
     """Sixteen digits, ten of them annotated."""
-    project = new_project(client, tmp_path, per_class=8, labels=("0", "1"))
-    annotate(client, project, project.some({"0": 5, "1": 5}))
+    project = new_project(client, tmp_path, 8, labels=("0", "1"), labeled={"0": 5, "1": 5})
     yield project
     delete_project(client, project.id)
 

@@ -11,8 +11,9 @@ from backend.domain.ids import ProjectId
 from backend.stores.ledgers import LedgerFiles
 from connectors.label_studio.client import LabelStudioClient
 from tests.e2e.autolabel import JOB_SECONDS, Autolabel
-from tests.e2e.digits import LABELS, DigitProject, annotate, answer, new_project
+from tests.e2e.digits import LABELS, DigitProject, annotate, new_project
 from tests.e2e.label_studio import REPOSITORY
+from tests.e2e.label_studio_api import upload_annotated
 from tests.e2e.rounds import Shown, newest_job, shown
 from tests.integration.polling import eventually
 
@@ -56,14 +57,10 @@ class Accepted:
 def accepted(label_studio, autolabel, tmp_path_factory) -> Accepted:
     """160 digits: 15 of each class annotated, four of them wrongly, then the audit."""
     with LabelStudioClient(label_studio.url, label_studio.token, patience=30) as client:
-        project = new_project(client, tmp_path_factory.mktemp("trust"), per_class=40)
+        folder, labeled = tmp_path_factory.mktemp("trust"), dict.fromkeys(LABELS, 15)
+        project = new_project(client, folder, per_class=40, labeled=labeled, wrong=4)
+        mislabeled = project.some(labeled)[:4]
         assert autolabel.run("connect", project.id).returncode == 0
-        chosen = project.some(dict.fromkeys(LABELS, 15))
-        mislabeled, others = chosen[:4], chosen[4:]
-        for task in mislabeled:
-            wrong = LABELS[LABELS.index(project.truth[task]) - 1]
-            client.annotations.create(task, answer(wrong))
-        annotate(client, project, others)
         asked = autolabel.json("label", project.id, *ACCEPT)
         drawn = shown(client, project.id)
         audit = list(drawn.tabs["Audit"])
@@ -224,10 +221,10 @@ def annotations_of_the_machine(
 def test_several_labels_an_image_are_learned_and_predicted(autolabel, client):
     truth = photos(50)
     project = client.projects.create("several labels", SEVERAL)["id"]
-    tasks = client.tasks.upload_images(project, [COCO / "images" / name for name in truth])
+    paths = [COCO / "images" / name for name in truth]
+    results = [choices(labels) for labels in truth.values()][:40]
+    tasks = upload_annotated(client, project, paths, results)
     said = dict(zip(tasks, truth.values(), strict=True))
-    for task in tasks[:40]:
-        client.annotations.create(task, choices(said[task]))
 
     job = autolabel.json("label", project)
 

@@ -18,9 +18,11 @@ from backend.processes.embedded_redis import EmbeddedRedis
 from backend.processes.label_studio_server import LabelStudioProcess
 from backend.processes.supervisor import Supervisor
 from backend.stores.ledgers import LedgerFiles
+from connectors.label_studio.client import LabelStudioClient
 from tests import plain_http
 from tests.e2e.autolabel import Autolabel, settings_for
 from tests.e2e.digits import answer, write_images
+from tests.e2e.label_studio_api import upload_annotated
 from tests.exported_backbone import shared
 from tests.faults.clock import ShiftedClock
 from tests.faults.disk import SmallDisk
@@ -130,11 +132,7 @@ class Site:
         """Images of two digits, `labeled` of each labeled."""
         body = {"title": "faults", "label_config": label_config()}
         digits = Digits(self.call("POST", "/api/projects/", json=body)["id"], per_label)
-        self._upload(digits, range(per_label))
-        for label in LABELS:
-            of_label = [task for task, truth in digits.truth.items() if truth == label]
-            for task in of_label[:labeled]:
-                self.label(digits, task)
+        self._upload(digits, range(per_label), labeled)
         return digits
 
     def add_images(self, digits: Digits) -> set[int]:
@@ -143,23 +141,34 @@ class Site:
         self._upload(digits, range(digits.per_label, digits.per_label + SPARE))
         return set(digits.truth) - before
 
-    def _upload(self, digits: Digits, which: range) -> None:
-        """Upload images of each label, those at these places in the data set."""
-        folder = self._folder / "digits"
-        images = write_images(folder, which.stop, LABELS)
-        chosen = [
-            pair
-            for label in LABELS
-            for pair in [one for one in images if one[1] == label][which.start :]
-        ]
-        before = set(digits.truth)
-        files = [(path.name, (path.name, path.read_bytes(), "image/png")) for path, _ in chosen]
-        self.call("POST", f"/api/projects/{digits.id}/import", files=files)
-        tasks = sorted({task["id"] for task in self.tasks(digits.id)} - before)
-        digits.truth.update(zip(tasks, (label for _, label in chosen), strict=True))
+    def _upload(self, digits: Digits, which: range, labeled: int = 0) -> None:
+        """Upload images of each label, those at these places in the data set.
+
+        The first ones of each come `labeled`.
+        """
+        images = write_images(self._folder / "digits", which.stop, LABELS)
+        paths, truth, results = list[Path](), list[str](), list[list[dict[str, Any]] | None]()
+        for label in LABELS:
+            chosen = [path for path, shown in images if shown == label][which.start :]
+            paths += chosen
+            truth += [label] * len(chosen)
+            results += [answer(label) if place < labeled else None for place in range(len(chosen))]
+        with LabelStudioClient(self.studio.url, self.studio.token) as client:
+            tasks = upload_annotated(client, digits.id, paths, results)
+        said = dict(zip(tasks, truth, strict=True))
+        digits.truth.update(said)
+        given = (task for task, result in zip(tasks, results, strict=True) if result)
+        digits.annotations.update((task, said[task]) for task in given)
 
     def tasks(self, project: int) -> list[dict[str, Any]]:
-        page = {"project": project, "page_size": 1000, "fields": "all", "resolve_uri": "false"}
+        """What the checks look at; the other columns cost Label Studio as much again."""
+        page = {
+            "project": project,
+            "page_size": 1000,
+            "fields": "all",
+            "include": "id,data,annotations,result,parent_prediction,predictions,model_version",
+            "resolve_uri": "false",
+        }
         return self.call("GET", "/api/tasks", params=page)["tasks"]
 
     def label(self, digits: Digits, task: int) -> None:
