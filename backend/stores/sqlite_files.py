@@ -1,6 +1,7 @@
 """SQLite files of the data folder: one transaction a call, and caches that survive damage."""
 
 import logging
+import shutil
 import sqlite3
 from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
@@ -17,6 +18,9 @@ log = logging.getLogger(__name__)
 
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
 """SQLITE_ERROR: the table has other columns, so the file is of another program or version."""
+
+_SHARED_MEMORY = 32_768
+"""Bytes that a write-ahead log needs at least, see sqlite.org/walformat.html."""
 
 Result = TypeVar("Result")
 
@@ -45,9 +49,20 @@ def transaction(
             with database:
                 yield database
         except sqlite3.OperationalError as exc:
-            if exc.sqlite_errorcode != sqlite3.SQLITE_FULL:
+            if not _is_disk_full(exc, path.parent):
                 raise
             raise OutOfSpace(f"the disk is full: cannot write {path}", "Free some space") from exc
+
+
+def _is_disk_full(error: sqlite3.OperationalError, folder: Path) -> bool:
+    """Whether an error means that the disk of a folder is full.
+
+    Even who only reads needs room for the memory that a write-ahead log shares: without it SQLite
+    reports an input or output error.
+    """
+    if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_IOERR:
+        return shutil.disk_usage(folder).free < _SHARED_MEMORY
+    return error.sqlite_errorcode == sqlite3.SQLITE_FULL
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 from backend.domain.errors import OutOfSpace
 from backend.stores.ledgers import LedgerFiles
 from backend.stores.predictions import PredictionStore
+from backend.stores.sqlite_files import transaction
 from tests.fakes.world import PROJECT, World
 
 
@@ -20,6 +21,16 @@ def fill(filler: Path) -> None:
     with suppress(OSError), filler.open("wb", buffering=0) as file:
         while file.write(bytes(4096)):
             pass
+
+
+def read(database: Path) -> str:
+    """Read a database with a write-ahead log; returns why that failed."""
+    try:
+        with transaction(database, "CREATE TABLE IF NOT EXISTS labels (name)") as opened:
+            opened.execute("SELECT name FROM labels").fetchall()
+    except OutOfSpace as exc:
+        return str(exc)
+    return ""
 
 
 def seen(world: World, folder: Path) -> dict[str, object]:
@@ -39,6 +50,7 @@ def main(folder: Path) -> None:
     world = World(folder, ledgers=LedgerFiles(folder), stored=PredictionStore(folder))
     first = world.run()["version"]
     before = seen(world, folder)
+    database = [read(folder / "labels.sqlite3")]
     fill(folder / "filler")
     try:
         world.run()
@@ -46,9 +58,11 @@ def main(folder: Path) -> None:
     except OutOfSpace as exc:
         error = str(exc)
     after = seen(world, folder)
+    database.append(read(folder / "labels.sqlite3"))
     (folder / "filler").unlink()
     second = world.run()["version"]
-    print(json.dumps({"error": error, "before": before, "after": after, "rounds": [first, second]}))
+    rounds = {"rounds": [first, second], "database": database}
+    print(json.dumps({"error": error, "before": before, "after": after, **rounds}))
 
 
 if __name__ == "__main__":

@@ -36,6 +36,13 @@ def test_a_round_on_a_full_disk_leaves_everything_as_it_was(rounds):
     assert rounds["after"] == rounds["before"]
 
 
+def test_a_database_that_cannot_even_be_read_on_a_full_disk_says_so(rounds):
+    with_room, without = rounds["database"]
+    assert with_room == ""
+    assert "the disk is full: cannot write" in without
+    assert "labels.sqlite3" in without
+
+
 def test_a_round_with_room_again_succeeds(rounds):
     first, second = rounds["rounds"]
     assert first != second
