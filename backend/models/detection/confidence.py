@@ -68,9 +68,10 @@ class BoxConfidence:
         """Tell which boxes people see, (len(candidates),)."""
         return _shown(candidates, self.thresholds)
 
-    def show(self, candidates: Regions) -> Regions:
-        """Keep the boxes that people see."""
-        pairs = zip(candidates.regions, self.shown(candidates.regions), strict=True)
+    def show(self, candidates: Regions, calibrated: Regions | None = None) -> Regions:
+        """Keep the boxes that people see, as they are in `calibrated` if that is given."""
+        boxes = (calibrated or candidates).regions
+        pairs = zip(boxes, self.shown(candidates.regions), strict=True)
         return Regions(tuple(box for box, shown in pairs if shown))
 
     def confidence(self, candidates: Sequence[Regions]) -> Floats:

@@ -48,9 +48,8 @@ class Detector:
     def predict(self, images: ImageBatch, fetch: Fetch, progress: Progress) -> PredictionBatch:
         candidates = detect(self.network, images.refs, fetch, self.classes, CANDIDATE, progress)
         calibrated = [self.confidence.calibrated(image) for image in candidates]
-        shown = [self.confidence.show(image) for image in candidates]
         return PredictionBatch(
-            tuple(self.confidence.calibrated(image) for image in shown),
+            tuple(map(self.confidence.show, candidates, calibrated)),
             self.confidence.confidence(candidates),
             np.array([self._best(image) for image in calibrated]).reshape(-1, len(self.labels)),
         )
@@ -68,10 +67,10 @@ class Detector:
 
     def _best(self, candidates: Regions) -> list[float]:
         """Return the best score of each label in an image; 0 where it has no candidate."""
-        return [
-            max((score(box) for box in candidates.regions if box.label == label), default=0.0)
-            for label in self.labels
-        ]
+        best = dict.fromkeys(self.labels, 0.0)
+        for box in candidates.regions:
+            best[box.label] = max(best.get(box.label, 0.0), score(box))
+        return [best[label] for label in self.labels]
 
 
 def detect(
