@@ -65,6 +65,12 @@ class ItemModels:
     ) -> tuple[ImageBatch, Sequence[NoPrediction]]:
         return self.images.extract_augmented(refs, augmentation, progress, backbone)
 
+    def without_features(
+        self, refs: Sequence[ImageRef], progress: Progress
+    ) -> tuple[ImageBatch, Sequence[NoPrediction]]:
+        """Return images only: no model of texts does without features."""
+        return self.images.without_features(refs, progress)
+
     def fetch(self, ref: ImageRef) -> Path:
         return self._about(ref.kind).fetch(ref)
 

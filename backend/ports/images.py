@@ -90,6 +90,24 @@ class FeatureExtractor(ImageFetcher, Protocol):
         ...
 
 
+class SizeReader(Protocol):
+    """Reads no more of images than models of rectangles need."""
+
+    def without_features(
+        self, refs: Sequence[ImageRef], progress: Progress
+    ) -> tuple[ImageBatch, Sequence[NoPrediction]]:
+        """Return images as `FeatureExtractor.extract` does, but decode and embed none.
+
+        They have no features, and of all statistics only width and height. One whose pixels turn
+        out to be damaged may be among them.
+        """
+        ...
+
+
+class PredictingExtractor(FeatureExtractor, SizeReader, Protocol):
+    """Reads images for models of any kind."""
+
+
 class AugmentedExtractor(Protocol):
     """Augmentations of images: blurred (19), mirrored (20) or cropped (21) copies."""
 
@@ -174,6 +192,7 @@ class ExtractionLog(Protocol):
 
 class ImageModels(
     FeatureExtractor,
+    SizeReader,
     AugmentedExtractor,
     BoxMeasurer,
     Previewer,

@@ -3,20 +3,23 @@
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from backend.domain.answers import ImageRef
-from backend.domain.errors import AutolabelError, Stopped
+from backend.domain.answers import ImageRef, NoPrediction
+from backend.domain.batches import ProjectPredictions
+from backend.domain.errors import AutolabelError, Stopped, UnreadableImage
 from backend.domain.ids import ProjectId
 from backend.domain.json import Json
-from backend.domain.schema import LabelSchema
+from backend.domain.schema import LabelSchema, TaskKind
 from backend.domain.steps import Step
 from backend.domain.versions import ModelVersion
 from backend.label_studio import codec, labeling_config
 from backend.label_studio.inline_images import without_content
 from backend.policies import preconditions
-from backend.ports.images import FeatureExtractor
+from backend.ports.images import PredictingExtractor
+from backend.ports.progress import Progress
 from backend.ports.stores import Ledgers, StoredPredictions, Versions
 from backend.services import task_images
 from backend.services.prediction.inference import Predictor
@@ -42,7 +45,7 @@ class Predict:
     ledgers: Ledgers
     stored: StoredPredictions
     model_cache: ModelCache
-    extractor: Callable[[], FeatureExtractor]
+    extractor: Callable[[], PredictingExtractor]
     seconds: float
     clock: Callable[[], float] = field(default=time.monotonic)
 
@@ -96,11 +99,37 @@ class Predict:
             if self.clock() > deadline:
                 raise Stopped
 
-        extractor = self.extractor()
-        images, unreadable = task_images.extract(extractor, schema, refs, in_time, version.backbone)
-        predicted, gone = Predictor(extractor).predict(schema, models, images, in_time)
-        for slot in (*unreadable, *gone):
+        predicted, gone = self._predicted(schema, models, refs, version.backbone, in_time)
+        for slot in gone:
             log.info("task %s: no prediction: %s", slot.task, slot.reason)
         rows = range(len(predicted.images))
         predictions = [predicted.prediction(row, version.name) for row in rows]
         return {prediction.image: codec.serialize(prediction, schema) for prediction in predictions}
+
+    def _predicted(
+        self,
+        schema: LabelSchema,
+        models: Models,
+        refs: Sequence[ImageRef],
+        backbone: str,
+        progress: Progress,
+    ) -> tuple[ProjectPredictions, Sequence[NoPrediction]]:
+        """Predict images, embedded only where a model other than of rectangles looks at them.
+
+        If an image turns out to be damaged, all are embedded, which says what each one lacks.
+        """
+        extractor = self.extractor()
+        predictor = Predictor(extractor)
+        if _need_no_features(schema, models):
+            with suppress(UnreadableImage):
+                images, unreadable = task_images.without_features(extractor, schema, refs, progress)
+                predicted, gone = predictor.predict(schema, models, images, progress)
+                return predicted, (*unreadable, *gone)
+        images, unreadable = task_images.extract(extractor, schema, refs, progress, backbone)
+        predicted, gone = predictor.predict(schema, models, images, progress)
+        return predicted, (*unreadable, *gone)
+
+
+def _need_no_features(schema: LabelSchema, models: Models) -> bool:
+    kinds = {control.kind for control in schema.controls if control.name in models}
+    return kinds == {TaskKind.DETECTION}

@@ -1,14 +1,17 @@
-"""Extract the features of all images of each task that some control is about."""
+"""Read all images of each task that some control is about, with or without their features."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from backend.domain.answers import ImageRef, NoPrediction
 from backend.domain.batches import ImageBatch
 from backend.domain.ids import TaskId
 from backend.domain.schema import LabelSchema
-from backend.ports.images import FeatureExtractor
+from backend.ports.images import FeatureExtractor, SizeReader
 from backend.ports.progress import Progress
+
+Read = tuple[ImageBatch, Sequence[NoPrediction]]
+"""Images that can be read, and the reason for each of the others."""
 
 
 def extract(
@@ -17,16 +20,36 @@ def extract(
     refs: Sequence[ImageRef],
     progress: Progress,
     backbone: str = "",
-) -> tuple[ImageBatch, Sequence[NoPrediction]]:
+) -> Read:
     """Return the first image of each task, with the others row by row, and the unreadable tasks.
 
     A task of which any image cannot be read is left out: an answer to it would be incomplete.
     """
-    images, unreadable = extractor.extract(refs, progress, backbone)
+    used = backbone
+
+    def read(some: Sequence[ImageRef]) -> Read:
+        nonlocal used
+        images, unreadable = extractor.extract(some, progress, used)
+        used = images.backbone  # one that was fitted to the first texts serves the others, too
+        return images, unreadable
+
+    return _of_each_task(read, schema, refs)
+
+
+def without_features(
+    reader: SizeReader, schema: LabelSchema, refs: Sequence[ImageRef], progress: Progress
+) -> Read:
+    """Return the same, read as `SizeReader` says."""
+    return _of_each_task(lambda some: reader.without_features(some, progress), schema, refs)
+
+
+def _of_each_task(
+    read: Callable[[Sequence[ImageRef]], Read], schema: LabelSchema, refs: Sequence[ImageRef]
+) -> Read:
+    images, unreadable = read(refs)
     others: dict[str, ImageBatch] = {}
-    backbone = images.backbone  # one that was fitted to the first texts serves the others, too
     for position, tag in enumerate(schema.images[1:], start=1):
-        more, lost = extractor.extract([ref.at(position) for ref in refs], progress, backbone)
+        more, lost = read([ref.at(position) for ref in refs])
         others[tag.name] = more
         unreadable = (*unreadable, *lost)
     if not others:

@@ -82,6 +82,20 @@ def test_nothing_asked_is_nothing_answered(extractor: ImageModels):
 
 
 @OF_IMAGES
+def test_where_no_features_are_needed_only_the_sizes_are_read(
+    extractor: ImageModels, refs: Sequence[ImageRef]
+):
+    embedded, _ = extractor.extract(refs, quiet)
+    images, unreadable = extractor.without_features(refs, quiet)
+    assert images.refs == embedded.refs
+    assert [one.task for one in unreadable] == [GONE]
+    assert [images.size(row) for row in range(4)] == [embedded.size(row) for row in range(4)]
+    assert images.features.shape == (4, 0)
+    nothing, none = extractor.without_features([], quiet)
+    assert (len(nothing), list(none)) == (0, [])
+
+
+@OF_IMAGES
 def test_augmented_copies_come_in_the_same_order(extractor: ImageModels, refs: Sequence[ImageRef]):
     images, unreadable = extractor.extract_augmented(refs, BLURRED, quiet)
     assert images.tasks == (4, 1, 3, 5)

@@ -25,11 +25,14 @@ from backend.ports.progress import Progress
 class FakeFeatureExtractor:
     """Every image is a unit vector made from its task id; `bad` ones cannot be read.
 
+    Those that are `damaged` can be fetched, and not be decoded.
+
     While `server_down` is set they are only missing for now. `precise` trains on the encoder of
     that name, if there is one; `extracted` lists the encoders that were asked for.
     """
 
     bad: dict[TaskId, str] = field(default_factory=dict)
+    damaged: dict[TaskId, str] = field(default_factory=dict)
     server_down: bool = False
     augmented: list[tuple[int, tuple[TaskId, ...]]] = field(default_factory=list)
     backbone: str = "fake"
@@ -54,18 +57,31 @@ class FakeFeatureExtractor:
     ) -> tuple[ImageBatch, Sequence[NoPrediction]]:
         self.extracted.append(backbone or self.backbone)
         progress(Step.EMBED, 0, len(refs))
-        good = [ref for ref in refs if ref.task not in self.bad]
+        return self._read(refs, self.bad | self.damaged, self.extracted[-1])
+
+    def without_features(
+        self, refs: Sequence[ImageRef], progress: Progress
+    ) -> tuple[ImageBatch, Sequence[NoPrediction]]:
+        progress(Step.FETCH, 0, len(refs))
+        images, bad = self._read(refs, self.bad, "")
+        stats = images.image_stats * np.array([1, 1, 0, 0, 0, 0], dtype=np.float32)
+        return replace(images, features=images.features[:, :0], image_stats=stats), bad
+
+    def _read(
+        self, refs: Sequence[ImageRef], reasons: Mapping[TaskId, str], backbone: str
+    ) -> tuple[ImageBatch, Sequence[NoPrediction]]:
+        good = [ref for ref in refs if ref.task not in reasons]
         features = np.array([_unit_vector(ref.task) for ref in good], dtype=np.float16)
         image_stats = np.tile(
             np.array([64, 48, 0.5, 0.5, 10, 100], dtype=np.float32), (len(good), 1)
         )
         bad = [
-            NoPrediction(ref.task, self.bad[ref.task], self.server_down)
+            NoPrediction(ref.task, reasons[ref.task], self.server_down)
             for ref in refs
-            if ref.task in self.bad
+            if ref.task in reasons
         ]
         features = features.reshape(len(good), 4)
-        return ImageBatch(tuple(good), features, image_stats, self.extracted[-1]), bad
+        return ImageBatch(tuple(good), features, image_stats, backbone), bad
 
     def augments(self, items: ItemKind) -> bool:
         return True

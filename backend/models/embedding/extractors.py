@@ -23,6 +23,7 @@ from backend.models.embedding.joined_extractor import EncoderFeatures, JoinedExt
 from backend.models.embedding.licences import restriction
 from backend.models.embedding.machine import this_machine
 from backend.models.embedding.remarks import on_encoder, on_files
+from backend.models.images import sizes
 from backend.models.images.box_statistics import brightness_and_sharpness
 from backend.models.images.decoding import require_decodable
 from backend.models.images.previews import write_preview
@@ -133,6 +134,13 @@ class EncoderExtractors:
         """
         extractor = self.named(backbone or self.backbone)
         return extractor.extract_augmented(refs, augmentation, progress)
+
+    def without_features(
+        self, refs: Sequence[ImageRef], progress: Progress
+    ) -> tuple[ImageBatch, Sequence[NoPrediction]]:
+        return sizes.without_features(
+            refs, self._files, self._settings.max_image_megapixels, progress
+        )
 
     def fetch(self, ref: ImageRef) -> Path:
         return require_decodable(self._files.path(ref), self._settings.max_image_megapixels)

@@ -63,6 +63,8 @@ def orientation_of(image: Image.Image) -> int:
 
 def upright_size(image: Image.Image) -> tuple[int, int]:
     """Return width and height in pixels of the upright image."""
+    if image.format == "TIFF" and orientation_of(image) >= 5:
+        image.load()  # which turns it; some versions of Pillow turn its size before
     return (image.height, image.width) if orientation_of(image) >= 5 else image.size
 
 

@@ -2,16 +2,22 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from backend.domain.answers import Choices
+from backend.domain.answers import Choices, Region, Regions
 from backend.domain.audits import OpenAudit
-from backend.domain.ids import AuditId, ProjectId, TaskId, VersionName
+from backend.domain.batches import PredictionBatch
+from backend.domain.errors import UnreadableImage
+from backend.domain.geometry import Box
+from backend.domain.ids import AuditId, ControlName, Label, ProjectId, TaskId, VersionName
+from backend.domain.schema import TaskKind
+from backend.domain.version_names import control_folder
 from backend.label_studio import codec, labeling_config
 from backend.label_studio.inline_images import without_content
 from backend.services.predict import BATCH
 from backend.settings import Settings
-from tests.fakes.domain import CHOICES
+from tests.fakes.domain import CHOICES, a_version
 from tests.fakes.world import World
 
 PROJECT = ProjectId(1)
@@ -114,6 +120,63 @@ def test_an_unreadable_image_gets_an_empty_element_and_shifts_nothing(world):
     predict, _ = predictor(world)
     results = predict(PROJECT, CHOICES, [raw_task(101), raw_task(102), raw_task(103)])
     assert [bool(result) for result in results] == [True, False, True]
+
+
+class OneCat:
+    """Finds one cat in each image, unless it cannot be decoded."""
+
+    def __init__(self, damaged):
+        self.damaged = damaged
+
+    def predict(self, images, fetch, progress):
+        if lost := set(images.tasks) & self.damaged.keys():
+            raise UnreadableImage(self.damaged[lost.pop()])
+        found = Regions((Region(Box(0.25, 0.25, 0.5, 0.5), Label("cat"), 0.9),))
+        count = len(images)
+        return PredictionBatch(
+            (found,) * count, np.full(count, 0.9), np.tile([0.9, 0.0], (count, 1))
+        )
+
+
+class Rectangles:
+    """The family of rectangles, and a version of them that is the current one."""
+
+    def __init__(self, world):
+        self.world, control = world, ControlName("c")
+        world.families = {**world.families, TaskKind.DETECTION: self}
+        card = a_version(project=1, kinds={control: TaskKind.DETECTION})
+        made = world.versions.publish(
+            PROJECT,
+            lambda name: replace(card, name=name),
+            lambda folder: control_folder(folder, control).mkdir(),
+        )
+        world.versions.activate(PROJECT, made.name)
+
+    def load(self, folder, control):
+        return OneCat(self.world.extractor.damaged)
+
+    def predict(self, *tasks):
+        return predictor(self.world)[0](PROJECT, BOXES, [raw_task(task) for task in tasks])
+
+
+class TestRectangles:
+    def test_they_are_found_in_images_that_are_not_embedded(self, world):
+        results = Rectangles(world).predict(101, 102)
+        assert [one["result"][0]["value"]["rectanglelabels"] for one in results] == [["cat"]] * 2
+        assert results[0]["result"][0]["original_width"] == 64
+        assert results[0]["result"][0]["original_height"] == 48
+        assert world.extractor.extracted == []
+
+    def test_choices_need_features(self, world):
+        world.run()
+        world.extractor.extracted.clear()
+        predictor(world)[0](PROJECT, CHOICES, [raw_task(101)])
+        assert world.extractor.extracted
+
+    def test_an_image_that_turns_out_to_be_damaged_costs_only_itself(self, world):
+        rectangles = Rectangles(world)
+        world.extractor.damaged[TaskId(102)] = "the file is damaged"
+        assert [bool(one) for one in rectangles.predict(101, 102, 103)] == [True, False, True]
 
 
 def test_what_does_not_fit_into_the_time_is_left_for_later(world):
