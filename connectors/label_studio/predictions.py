@@ -107,7 +107,7 @@ class Predictions:
         of each to one less than it was, and counts anew what it finds no more: nothing.
         """
         action = "delete_tasks_predictions"
-        for count in sorted({len(ids) for ids in predictions.values()}):
+        for count in sorted({len(ids) for ids in predictions.values() if ids}):
             unchanged = joined([where("total_predictions", "equal", count)])
             tasks = [task for task, ids in predictions.items() if len(ids) == count]
             for part in batches(tasks, max(AT_ONCE // count, 1)):
