@@ -62,7 +62,7 @@ class Calls:
             raise ValueError(f"no tasks for {name}")
         return self.object(
             "POST",
-            "/api/dm/actions",
+            "/api/dm/actions/",
             params={"id": name, "project": project},
             json={"selectedItems": {"all": False, "included": list(tasks)}, **fields},
             timeout=_ACTION_SECONDS,

@@ -45,7 +45,7 @@ class Registration:
 
     def backends(self, project: int) -> list[JsonObject]:
         """The project's ML backends. Label Studio checks the health of each for this list."""
-        return self._calls.array("/api/ml", params={"project": project})
+        return self._calls.array("/api/ml/", params={"project": project})
 
     def webhooks(self, project: int) -> list[JsonObject]:
         return self._calls.array("/api/webhooks/", params={"project": project})
@@ -120,7 +120,7 @@ class Registration:
         existing = existing or next((one for one in known if title == one["title"]), None)
         try:
             if existing is None:
-                return self._checked("POST", "/api/ml", body)["id"], _CREATED
+                return self._checked("POST", "/api/ml/", body)["id"], _CREATED
             self._checked("PATCH", f"/api/ml/{existing['id']}", body)
         except (Denied, Rejected) as exc:
             raise _refusal(exc, url, _MUST_ANSWER) from exc

@@ -115,7 +115,7 @@ class Tabs:
         """All columns that a tab of the project can show; parents are listed before children."""
 
         def ask() -> list[JsonObject]:
-            answer = self._calls.object("GET", "/api/dm/columns", params={"project": project})
+            answer = self._calls.object("GET", "/api/dm/columns/", params={"project": project})
             return answer["columns"]
 
         return self._kept.read(_COLUMNS, project, ask)

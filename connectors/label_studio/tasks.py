@@ -248,7 +248,7 @@ class Tasks:
         query = {"filters": joined(filters), "ordering": [ordering]}
         return self._calls.object(
             "GET",
-            "/api/tasks",
+            "/api/tasks/",
             params={
                 "project": project,
                 "query": json.dumps(query, separators=(",", ":")),

@@ -34,7 +34,7 @@ class Bare:
         params |= {"page_size": 1000, "resolve_uri": "false"}
         count, page = 0, 1
         while True:
-            answer = self.http.get("/api/tasks", params={**params, "page": page}).json()
+            answer = self.http.get("/api/tasks/", params={**params, "page": page}).json()
             count += len(answer["tasks"])
             if count >= answer["total"]:
                 return count

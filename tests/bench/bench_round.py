@@ -196,7 +196,7 @@ def many(client: LabelStudioClient, folder: Path) -> DigitProject:
     """Tasks that share the uploaded images, ten to each, so that the upload does not take hours."""
     project = few(client, folder)
     page = {"project": project.id, "page_size": 1000, "resolve_uri": "false"}
-    tasks = client.http.request_json("GET", "/api/tasks", params=page)["tasks"]
+    tasks = client.http.request_json("GET", "/api/tasks/", params=page)["tasks"]
     addresses = [task["data"]["image"] for task in tasks] * (TASKS // len(tasks) - 1)
     import_tasks(client, project.id, [{"image": address} for address in addresses])
     ids = [*project.truth, *(row["id"] for row in client.tasks.unlabeled(project.id))]

@@ -196,7 +196,7 @@ def audited(at: Site) -> None:
     title = "Audit"
     (tab,) = [tab for tab in at.client.tabs.all(project) if tab["data"]["title"] == title]
     query = {"view": tab["id"], "page_size": 1000, "resolve_uri": "false"}
-    tasks = at.client.http.request_json("GET", "/api/tasks", params=query)["tasks"]
+    tasks = at.client.http.request_json("GET", "/api/tasks/", params=query)["tasks"]
 
     def label() -> None:
         for task in tasks:

@@ -39,6 +39,8 @@ def import_tasks(
             timeout=300,
         )
         ids += answer["task_ids"]
+    if annotations:  # where others wrote to its SQLite meanwhile, it may not have counted them
+        client.recount(project, "recount")
     return ids
 
 

@@ -98,4 +98,4 @@ def newest_job(api: Any, project: int) -> str:
 def _listed(client: LabelStudioClient, **which: Any) -> list[dict[str, Any]]:
     """List tasks; `include` names the columns, as all of them cost five times as much."""
     page = {"page_size": 1000, "resolve_uri": "false", **which}
-    return client.http.request_json("GET", "/api/tasks", params=page)["tasks"]
+    return client.http.request_json("GET", "/api/tasks/", params=page)["tasks"]

@@ -93,7 +93,7 @@ def shown_in(client, tab) -> list[int]:
     """The tasks of a tab, in order."""
     page = {"view": tab, "page_size": 1000, "resolve_uri": "false", "include": "id"}
     return [
-        task["id"] for task in client.http.request_json("GET", "/api/tasks", params=page)["tasks"]
+        task["id"] for task in client.http.request_json("GET", "/api/tasks/", params=page)["tasks"]
     ]
 
 

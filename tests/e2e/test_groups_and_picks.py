@@ -185,5 +185,5 @@ def in_groups(client, project):
     """(task, column "Prediction model versions") as the tab lists them."""
     (tab,) = [tab for tab in client.tabs.all(project) if tab["data"]["title"] == "Groups"]
     page = {"view": tab["id"], "page_size": 1000, "resolve_uri": "false"}
-    found = client.http.request_json("GET", "/api/tasks", params=page)["tasks"]
+    found = client.http.request_json("GET", "/api/tasks/", params=page)["tasks"]
     return [(task["id"], task["predictions_model_versions"]) for task in found]

@@ -25,7 +25,7 @@ def files(label_studio: LabelStudioProcess, project: int) -> Sequence[Path]:
 
 def addresses(client: LabelStudioClient, project: int) -> Sequence[tuple[int, str]]:
     page = client.http.request_json(
-        "GET", "/api/tasks", params={"project": project, "resolve_uri": "false", "page_size": 100}
+        "GET", "/api/tasks/", params={"project": project, "resolve_uri": "false", "page_size": 100}
     )
     return [(task["id"], task["data"]["image"]) for task in page["tasks"]]
 

@@ -58,7 +58,7 @@ class RealScene:
             one for one in self.client.tabs.all(self.project) if one["data"]["title"] == title
         ]
         page = {"view": tab["id"], "page_size": 100, "resolve_uri": "false"}
-        found = self.client.http.request_json("GET", "/api/tasks", params=page)["tasks"]
+        found = self.client.http.request_json("GET", "/api/tasks/", params=page)["tasks"]
         return [TaskId(one["id"]) for one in found]
 
     def tab_titles(self) -> set[str]:

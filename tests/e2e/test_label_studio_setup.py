@@ -59,7 +59,7 @@ def test_a_tab_shows_the_tasks_of_its_filters_in_its_order(client, project):
     unsure = where("predictions_score", "less", 0.6)
     (tab,) = client.tabs.ensure(project, [Tab("Unsure", [unsure], "tasks:predictions_score")])
 
-    shown = client.http.request_json("GET", "/api/tasks", params={"view": tab})["tasks"]
+    shown = client.http.request_json("GET", "/api/tasks/", params={"view": tab})["tasks"]
     assert [task["id"] for task in shown] == [tasks[1], tasks[2]]
 
 
@@ -112,7 +112,7 @@ def test_credentials_reach_setup_and_the_webhook(client, project, backend):
 
 def test_a_webhook_that_label_studio_made_for_everything_is_narrowed(client, project, backend):
     body = {"project": project, "url": backend.url, "title": "Autolabel"}
-    client.http.request_json("POST", "/api/ml", json=body)
+    client.http.request_json("POST", "/api/ml/", json=body)
     assert client.registration.webhooks(project)[0]["send_for_all_actions"] is True
 
     done = client.registration.connect(project, backend.url, "Autolabel", "me", "secret")

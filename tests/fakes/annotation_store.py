@@ -75,10 +75,10 @@ class FakeAnnotationStore:
         return {task: self.accept_one(task) for task in free}
 
     def __call__(self, asked: Asked) -> Reply:
-        if asked.path == "/api/tasks":
+        if asked.path == "/api/tasks/":
             self.on_list()
             return self._listing(json.loads(asked.query["query"])["filters"]["items"])
-        if asked.path == "/api/dm/actions":
+        if asked.path == "/api/dm/actions/":
             return self._action(asked)
         if asked.path == "/api/current-user/whoami":
             return Reply(body={"id": OWNER})

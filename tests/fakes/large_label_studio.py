@@ -57,14 +57,14 @@ def large_label_studio(tasks: int) -> Answer:
 
     routes: tuple[tuple[str, Any], ...] = (
         (r"GET /data/upload/\d+.png", lambda asked: Reply(body=_image(asked.path))),
-        (r"GET /api/tasks", listed),
+        (r"GET /api/tasks/", listed),
         (r"POST /api/projects/1/import/predictions", imported),
         (r"PATCH /api/predictions/\d+/", lambda asked: Reply(body=asked.json)),
         (r"GET /api/projects/1/model-versions/", lambda _: Reply(body=dict(versions))),
         (r"DELETE /api/projects/1/model-versions/", deleted),
         (r"GET /api/dm/views/", lambda _: Reply(body=[])),
-        (r"POST /api/dm/views/", lambda _: Reply(body={"id": 1})),
-        (r"GET /api/dm/columns", lambda _: Reply(body={"columns": []})),
+        (r"POST /api/dm/views/", lambda asked: Reply(body={"id": 1, **asked.json})),
+        (r"GET /api/dm/columns/", lambda _: Reply(body={"columns": []})),
         (r"(GET|PATCH) /api/projects/1/", lambda _: Reply(body=project)),
     )
 

@@ -46,7 +46,7 @@ class FakePredictionStore:
         if asked.path.endswith("/model-versions/"):
             counts = Counter(chain.from_iterable(self.versions.values()))
             return Reply(body={version: counts[version] for version in counts if version != GONE})
-        if asked.path == "/api/tasks":
+        if asked.path == "/api/tasks/":
             self.on_list()
             return self._tasks(json.loads(asked.query["query"]))
         if found := re.fullmatch(r"/api/predictions/(\d+)/", asked.path):

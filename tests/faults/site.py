@@ -169,7 +169,7 @@ class Site:
             "include": "id,data,annotations,result,parent_prediction,predictions,model_version",
             "resolve_uri": "false",
         }
-        return self.call("GET", "/api/tasks", params=page)["tasks"]
+        return self.call("GET", "/api/tasks/", params=page)["tasks"]
 
     def label(self, digits: Digits, task: int) -> None:
         body = {"result": answer(digits.truth[task])}

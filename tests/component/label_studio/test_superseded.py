@@ -39,7 +39,7 @@ def test_old_predictions_that_are_the_only_ones_of_labeled_tasks_are_deleted_50_
         deletions = LabelStudioGateway(client).delete_superseded(ProjectId(1), {NEW}, ())
         assert list(deletions) == [1, 51, 101, 129]
 
-    assert server.paths().count("/api/dm/actions") == 3
+    assert server.paths().count("/api/dm/actions/") == 3
     assert store.versions[1] == [GONE, NEW]
     assert store.versions[2] == [OLD], "nobody labeled it, and it has nothing newer"
     assert {tuple(store.versions[task]) for task in tasks[2:]} == {(GONE,)}

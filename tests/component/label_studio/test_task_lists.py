@@ -30,5 +30,5 @@ def test_markers_that_are_the_only_predictions_of_their_tasks_are_deleted_50_at_
         1: [GONE, PREDICTED],
         **{task: [GONE] for task in TASKS[1:]},
     }
-    assert server.paths().count("/api/dm/actions") == 2
+    assert server.paths().count("/api/dm/actions/") == 2
     assert len(server.asked) < 12

@@ -22,7 +22,7 @@ class Store:
             return Reply(body={"task_number": self.tasks})
         if asked.path == "/api/projects/1/model-versions/":
             return Reply(body=Counter(self.kept.values()))
-        if asked.path == "/api/tasks":
+        if asked.path == "/api/tasks/":
             there = (task for task in range(1, self.tasks + 1) if task not in self.deleted)
             rows = [
                 {"id": task, "predictions_model_versions": self.kept.get(task)} for task in there

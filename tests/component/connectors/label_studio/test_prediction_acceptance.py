@@ -341,7 +341,7 @@ def deletions_by_id(server):
 
 
 def included_in_last_action(server):
-    *_, last = (asked for asked in server.asked if asked.path == "/api/dm/actions")
+    *_, last = (asked for asked in server.asked if asked.path == "/api/dm/actions/")
     return last.json["selectedItems"]["included"]
 
 

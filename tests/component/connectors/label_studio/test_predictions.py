@@ -22,7 +22,7 @@ def delete_ours(store, tasks=TASKS):
     with FakeHttpServer(store) as server, LabelStudioClient(server.url, "f" * 40) as client:
         client.predictions.delete_of_tasks(1, tasks, lambda version: version != THEIRS)
     by_id = [asked.path for asked in server.asked if asked.method == "DELETE"]
-    return len(by_id), server.paths().count("/api/dm/actions")
+    return len(by_id), server.paths().count("/api/dm/actions/")
 
 
 def left(store):

@@ -29,7 +29,7 @@ class Site:
         self.webhooks: list[dict[str, Any]] = []
 
     def __call__(self, asked: Asked) -> Reply:
-        stored = self.backends if asked.path.startswith("/api/ml") else self.webhooks
+        stored = self.backends if asked.path.startswith("/api/ml/") else self.webhooks
         if asked.method == "GET":
             return Reply(body=stored)
         if asked.method == "DELETE":

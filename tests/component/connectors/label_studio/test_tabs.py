@@ -24,7 +24,7 @@ class Views:
 
     def __call__(self, asked: Asked) -> Reply:
         self.asked.append(asked.method)
-        if asked.path.startswith("/api/dm/columns"):
+        if asked.path.startswith("/api/dm/columns/"):
             return Reply(body={"columns": [_column(name) for name in self.columns]})
         number = int(asked.path.rstrip("/").rpartition("/")[2] or 0) if self._one(asked) else 0
         match asked.method:

@@ -23,7 +23,7 @@ class Store:
             created = [self._add([row["data"] for row in asked.json]) for _ in range(self.runs)]
             self._add(self.foreign)
             return Reply(201, {"task_ids": created[-1]})
-        if asked.path == "/api/dm/actions":
+        if asked.path == "/api/dm/actions/":
             for task in asked.json["selectedItems"]["included"]:
                 del self.tasks[task]
             return Reply(body={"processed_items": 1})
