@@ -24,23 +24,23 @@ def import_tasks(
     `annotations` has the annotation of each task, or None. Label Studio imports forty of them in
     the time that one takes alone, and tells no webhook of them.
     """
-    by_people = {"ground_truth": False}  # as the editor sends them; imported ones are true else
-    tasks = [
-        {"data": dict(one), "annotations": [by_people | given] if given else []}
-        for one, given in zip_longest(data, annotations)
-    ]
+    if annotations:
+        by_people = {"ground_truth": False}  # as the editor sends them; imported ones are true else
+        tasks = [
+            {"data": one, "annotations": [by_people | given] if given else [], "predictions": []}
+            for one, given in zip_longest(data, annotations)
+        ]
+        return client.task_import(project, tasks)
     ids: list[int] = []
-    for batch in batches(tasks, _IMPORT_SIZE):
+    for batch in batches(data, _IMPORT_SIZE):
         answer = Calls(client.http).object(
             "POST",
             f"/api/projects/{project}/import",
             params={"return_task_ids": "true"},
-            json=batch,
+            json=[{"data": dict(one)} for one in batch],
             timeout=300,
         )
         ids += answer["task_ids"]
-    if annotations:  # where others wrote to its SQLite meanwhile, it may not have counted them
-        client.recount(project, "recount")
     return ids
 
 
