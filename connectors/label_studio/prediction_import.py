@@ -37,14 +37,15 @@ class PredictionImport:
 
     A batch is large because Label Studio recounts the whole project after each import, 0.9 ms of
     processor time a task, while a prediction itself takes 0.25 ms. It is not larger because SQLite
-    takes no other write while a batch is stored, and gives up on one after 5 s. Its regions are
-    limited too, since Label Studio checks each before it stores anything.
+    takes no other write while a batch is stored, and gives up on one after 5 s. In projects of more
+    than 50,000 tasks it is larger, up to twice as large. Its regions are limited too, since Label
+    Studio checks each before it stores anything.
 
     Label Studio stores the predictions first and recounts last. Where SQLite is locked in between,
     it runs the whole call again and reports success. So it is asked for its numbers.
     """
 
-    batch_size = 11_000
+    batch_size, largest_batch = 11_000, 21_000
     batch_regions = 50_000
 
     def __init__(
@@ -60,7 +61,7 @@ class PredictionImport:
         self._projects = projects
         self._predictions = predictions
         self._send_once = send_once
-        self._most = self.batch_size
+        self._most = self.largest_batch
 
     def store(self, project: int, predictions: Sequence[Prediction]) -> Imported:
         """Store predictions; an invalid one is dropped and does not affect the others.
@@ -72,8 +73,11 @@ class PredictionImport:
             TooLarge: when a proxy refuses the body of a single prediction.
             Rejected: when Label Studio refuses a batch and none of its tasks was deleted.
         """
-        total = Imported()
-        for batch in self._batches(predictions):
+        total, most = Imported(), self.batch_size
+        if len(predictions) > most:
+            wanted = self._projects.count_tasks(project) // 4
+            most = min(max(most, wanted), self.largest_batch)
+        for batch in self._batches(predictions, most):
             total += self._store_batch(project, batch)
         return total
 
@@ -98,11 +102,13 @@ class PredictionImport:
             self._send_once.pause(BETWEEN_LOOKS)
             waited += BETWEEN_LOOKS
 
-    def _batches(self, predictions: Sequence[Prediction]) -> Iterator[Sequence[Prediction]]:
+    def _batches(
+        self, predictions: Sequence[Prediction], most: int
+    ) -> Iterator[Sequence[Prediction]]:
         batch, regions = list[Prediction](), 0
         for one in predictions:
             more = len(one["result"])
-            if batch and (len(batch) == self.batch_size or regions + more > self.batch_regions):
+            if batch and (len(batch) == most or regions + more > self.batch_regions):
                 yield batch
                 batch, regions = [], 0
             batch.append(one)

@@ -116,6 +116,18 @@ def test_an_import_that_died_with_its_process_is_waited_for_only_a_minute(client
     assert store.imports == 0
 
 
+@pytest.mark.parametrize(
+    ("tasks", "sizes"), [(20, [4, 4]), (28, [7, 1]), (100, [8])], ids=["small", "large", "huge"]
+)
+def test_a_large_project_is_recounted_after_fewer_imports(client, store, tasks, sizes):
+    store.versions = {task: [] for task in range(1, tasks + 1)}
+    client.prediction_import.batch_size, client.prediction_import.largest_batch = 4, 8
+
+    assert client.prediction_import.store(1, predictions(range(1, 9))) == Imported(8)
+
+    assert store.sizes == sizes
+
+
 def test_an_import_that_breaks_off_in_its_second_batch_is_completed(client, store):
     client.prediction_import.batch_size = 4
     store.after = only(2, BROKEN)
