@@ -117,7 +117,7 @@ def test_an_import_that_died_with_its_process_is_waited_for_only_a_minute(client
 
 
 @pytest.mark.parametrize(
-    ("tasks", "sizes"), [(20, [4, 4]), (28, [7, 1]), (100, [8])], ids=["small", "large", "huge"]
+    ("tasks", "sizes"), [(16, [4, 4]), (28, [7, 1]), (100, [8])], ids=["small", "large", "huge"]
 )
 def test_a_large_project_is_recounted_after_fewer_imports(client, store, tasks, sizes):
     store.versions = {task: [] for task in range(1, tasks + 1)}
