@@ -55,9 +55,8 @@ class FakePredictionStore:
             task, place = divmod(int(found[1]), 100)
             self.versions[task][place] = GONE
             return Reply(204)
-        if asked.query.get("id") == "delete_tasks_predictions":
-            return self.on_action() or self._clear(asked.json)
-        return Reply(404)
+        is_clearing = asked.query.get("id") == "delete_tasks_predictions"
+        return (self.on_action() or self._clear(asked.json)) if is_clearing else Reply(404)
 
     def _clear(self, body: dict[str, Any]) -> Reply:
         """Delete all predictions of the tasks that have as many as the filter says."""
