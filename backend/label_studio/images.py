@@ -60,13 +60,14 @@ def _files(
         patience=settings.label_studio_patience,
         task_data=client.tasks.data,
     )
-    cache = ImageCache(
-        root,
-        storage,
-        max_bytes=int(settings.image_cache_gigabytes * 1e9),
-        workers=settings.fetch_workers,
-        journal=journal_mode(settings.data_dir),
-    )
+    with errors_translated():  # the disk may be full
+        cache = ImageCache(
+            root,
+            storage,
+            max_bytes=int(settings.image_cache_gigabytes * 1e9),
+            workers=settings.fetch_workers,
+            journal=journal_mode(settings.data_dir),
+        )
     return GatewayFiles(cache)
 
 

@@ -10,9 +10,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from backend.domain.errors import OutOfSpace
+from backend.label_studio.images import open_image_files
+from backend.settings import Settings
 from backend.stores.ledgers import LedgerFiles
 from backend.stores.predictions import PredictionStore
 from backend.stores.sqlite_files import transaction
+from connectors.label_studio.client import LabelStudioClient
 from tests.fakes.world import PROJECT, World
 
 
@@ -21,6 +24,17 @@ def fill(filler: Path) -> None:
     with suppress(OSError), filler.open("wb", buffering=0) as file:
         while file.write(bytes(4096)):
             pass
+
+
+def open_images(folder: Path) -> str:
+    """Open the cache of images; returns why that failed."""
+    try:
+        open_image_files(
+            Settings(data_dir=folder), LabelStudioClient("http://127.0.0.1:1", "token")
+        )
+    except OutOfSpace as exc:
+        return str(exc)
+    return ""
 
 
 def read(database: Path) -> str:
@@ -59,9 +73,10 @@ def main(folder: Path) -> None:
         error = str(exc)
     after = seen(world, folder)
     database.append(read(folder / "labels.sqlite3"))
+    images = open_images(folder)
     (folder / "filler").unlink()
     second = world.run()["version"]
-    rounds = {"rounds": [first, second], "database": database}
+    rounds = {"rounds": [first, second], "database": database, "images": images}
     print(json.dumps({"error": error, "before": before, "after": after, **rounds}))
 
 

@@ -43,6 +43,10 @@ def test_a_database_that_cannot_even_be_read_on_a_full_disk_says_so(rounds):
     assert "labels.sqlite3" in without
 
 
+def test_a_cache_of_images_that_cannot_be_opened_says_so(rounds):
+    assert "index.sqlite is full" in rounds["images"]
+
+
 def test_a_round_with_room_again_succeeds(rounds):
     first, second = rounds["rounds"]
     assert first != second
