@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from connectors.errors import Rejected
+from connectors.errors import Rejected, Unreachable
 from connectors.label_studio.calls import Calls
 from connectors.label_studio.prediction_import import Imported, Prediction, PredictionImport
 from connectors.label_studio.projects import Projects
@@ -40,17 +40,18 @@ class PredictionCreation:
             return self._import.store(project, predictions)
         with self._import.without_doubles(project, predictions):
             left = self._create(project, predictions)
-        return Imported(count - len(left)) + self._import.store(project, left)
+            return Imported(count - len(left)) + self._import.store(project, left)
 
     def _create(self, project: int, predictions: Sequence[Prediction]) -> Sequence[Prediction]:
-        """Create predictions one by one; returns those from the first refused one on.
+        """Create predictions one by one; returns those from the first failed one on.
 
-        The import finds out which of their tasks were deleted.
+        The import finds out which of their tasks were deleted, and waits for a Label Studio that is
+        away. What a call that broke off has stored is stored twice then.
         """
         for place, prediction in enumerate(predictions):
             body: dict[str, Any] = {**prediction, "project": project}
             try:
                 self._calls.object("POST", "/api/predictions/", json=body)
-            except Rejected:
+            except (Rejected, Unreachable):
                 return predictions[place:]
         return ()

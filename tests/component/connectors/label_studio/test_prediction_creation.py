@@ -8,7 +8,7 @@ import pytest
 from connectors.label_studio.client import LabelStudioClient
 from connectors.label_studio.prediction_import import DELETED
 from tests.fakes.http_server import Asked, FakeHttpServer, Reply
-from tests.fakes.prediction_store import FakePredictionStore
+from tests.fakes.prediction_store import BROKEN, GONE, FakePredictionStore
 
 VERSION = "al-0001-aaaa"
 
@@ -22,6 +22,9 @@ class LargeProject:
         self.singly = 0
         self.copies = 1
         """Predictions that Label Studio stores at a single call: 2 where it runs it again."""
+        self.breaks_at = 0
+        """The number of the single call whose connection breaks."""
+        self.stores_first = True
 
     def __call__(self, asked: Asked) -> Reply:
         if asked.path == "/api/projects/1/":
@@ -34,8 +37,11 @@ class LargeProject:
         if sent["task"] not in self.store.versions:
             return Reply(400, {"task": ["Invalid pk"]})
         self.singly += 1
+        breaks = self.singly == self.breaks_at
+        if breaks and not self.stores_first:
+            return BROKEN
         self.store.store([sent] * self.copies)
-        return Reply(201, {"id": 1})
+        return BROKEN if breaks else Reply(201, {"id": 1})
 
 
 def create(project: LargeProject, tasks: range):
@@ -70,3 +76,13 @@ def test_what_label_studio_stored_twice_is_deleted_once():
     create(project, range(1, 3))
     left = json.dumps(project.store.versions)
     assert left.count(VERSION) == 2
+
+
+@pytest.mark.parametrize("stores_first", [True, False])
+def test_after_a_connection_that_broke_each_task_has_one_prediction(stores_first):
+    project = LargeProject(1000, kept=3)
+    project.breaks_at, project.stores_first = 2, stores_first
+    done = create(project, range(1, 4))
+    assert (done.created, done.dropped) == (3, ())
+    left = [[one for one in made if one != GONE] for made in project.store.versions.values()]
+    assert left == [[VERSION]] * 3
