@@ -56,9 +56,12 @@ class Tasks:
     because Label Studio can limit it (`TASK_API_PAGE_SIZE_MAX`).
     """
 
-    page_size = 1000
+    page_size = 2500
+    """Tasks in a page. Label Studio counts all matching tasks, and their annotations and predictions,
+    for each page: two pages of 2,500 took 2.3 to 3.0 s where five of 1,000 took 3.6."""
+
     page_characters = 16_000_000
-    """Of the data in a page; an image in it, as base64, may have millions."""
+    """Characters of data in a page; an image in it, as base64, may have millions."""
 
     nested_size = 400
     """Tasks in a page with annotations and predictions; Label Studio takes 3 to 8 ms for each."""
