@@ -67,6 +67,7 @@ from backend.services.reviewing import Reviewing
 from backend.services.sharding.crew import Crew
 from backend.services.sharding.shard_work import ShardWork
 from backend.services.suggestions import Suggestions
+from backend.services.training.early_training import EarlyTrainer
 from backend.services.training.label_issues import LabelIssues
 from backend.services.training.model_cache import ModelCache
 from backend.services.training.promotion import Promotion
@@ -265,6 +266,7 @@ def _labeling_jobs(parts: Parts, auditing: Auditing, trainer: Trainer) -> Mappin
             label_studio=parts.label_studio,
             collector=collector,
             trainer=trainer,
+            early_trainer=EarlyTrainer(extractor, parts.ledgers, parts.versions, trainer),
             training=_training(parts, extractor, trainer),
             promotion=Promotion(trainer, parts.versions),
             assessor=assessor,

@@ -35,6 +35,7 @@ from backend.services.side_work import beside
 from backend.services.suggestions import SuggestingProject
 from backend.services.training import label_issues
 from backend.services.training.dataset import readable
+from backend.services.training.early_training import EarlyTrainer, EarlyTraining
 from backend.services.training.label_issues import LabelIssues
 from backend.services.training.promotion import Promotion
 from backend.services.training.train import TrainedModels, Trainer
@@ -48,6 +49,7 @@ class ActiveLearning:
     label_studio: SuggestingProject
     collector: Collector
     trainer: Trainer
+    early_trainer: EarlyTrainer
     training: RoundTraining
     promotion: Promotion
     assessor: Assessor
@@ -67,9 +69,12 @@ class ActiveLearning:
         Raises:
             Refused: when the preconditions do not hold any more.
         """
-        round_, kept = self._collect(job, steps)
+        schema = self._schema(job)
+        with EarlyTraining(self.early_trainer, job.request, schema) as early:
+            round_, kept = self._collect(job, schema, early, steps)
+            with steps(Step.TRAIN) as progress:
+                round_, trained = self.training(round_, kept, early, progress)
         with steps(Step.TRAIN) as progress:
-            round_, trained = self.training(round_, kept, progress)
             promoted = self.promotion.decide(round_.schema, trained, round_.current, progress)
         with steps(Step.PREDICT) as progress:
             trials = self.assessor.trials(trained, progress)
@@ -105,16 +110,20 @@ class ActiveLearning:
             training=training,
         )
 
-    def _collect(self, job: Job, steps: Steps) -> tuple[LabelingRound, KeptWork]:
+    def _schema(self, job: Job) -> LabelSchema:
+        return labeling_config.parse(self.label_studio.project(job.request.project).label_config)
+
+    def _collect(
+        self, job: Job, schema: LabelSchema, early: EarlyTraining, steps: Steps
+    ) -> tuple[LabelingRound, KeptWork]:
         request = job.request
-        schema = labeling_config.parse(self.label_studio.project(request.project).label_config)
 
         def choose(tasks: ProjectTasks, ledger: Ledger) -> ProjectTasks:
             chosen = tasks.only(request.task_ids) if request.task_ids else tasks
             self._require_enough(schema, chosen, ledger)
             return chosen
 
-        round_ = self.collector.collect(job, schema, choose, steps)
+        round_ = self.collector.collect(job, schema, choose, steps, begin=early.begin)
         self._require_enough(schema, readable(round_.tasks, round_.unreadable), round_.ledger)
         return self._as_begun(round_)
 

@@ -79,17 +79,19 @@ class Collector:
         choose: Choose,
         steps: Steps,
         version: ModelVersion | None = None,
+        begin: Callable[[ProjectTasks, int], None] = lambda _, __: None,
     ) -> LabelingRound:
         """Return the round, of the tasks that `choose` picks.
 
         The images are embedded by the encoder of `version`; without, by the one to train on.
+        `begin` is told the labeled tasks and the number of the others before these are listed.
 
         Raises:
             ImagesUnreachable: when many images are missing that could be read before.
         """
         project = job.request.project
         with steps(Step.LIST) as progress:
-            tasks = project_tasks.take(self.label_studio, project, schema, progress)
+            tasks = project_tasks.take(self.label_studio, project, schema, progress, begin)
             if job.request.skipped:
                 tasks = tasks.and_also(self.label_studio.skipped_tasks(project, schema))
             ledger = self.ledgers.load(project)

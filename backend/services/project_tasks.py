@@ -66,14 +66,22 @@ class ProjectTasks:
 
 
 def take(
-    label_studio: TaskReader, project: ProjectId, schema: LabelSchema, progress: Progress
+    label_studio: TaskReader,
+    project: ProjectId,
+    schema: LabelSchema,
+    progress: Progress,
+    begin: Callable[[ProjectTasks, int], None] = lambda _, __: None,
 ) -> ProjectTasks:
-    """List every task; `progress` may stop it between pages."""
+    """List every task; `progress` may stop it between pages.
+
+    `begin` is told the labeled tasks and the number of the others before these are listed.
+    """
     left = label_studio.count_unlabeled(project)
     labeled = _listed(
         label_studio.labeled(project, schema),
         lambda done: progress(Step.LIST, done, done + left),
     )
+    begin(ProjectTasks.of(labeled), left)
     unlabeled = _listed(
         label_studio.unlabeled(project, schema),
         lambda done: progress(Step.LIST, len(labeled) + done, len(labeled) + left),

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from backend.domain.answers import Answer
 from backend.domain.batches import ImageBatch
 from backend.domain.errors import BadInput, NoWeights
-from backend.domain.ids import ControlName, TaskId
+from backend.domain.ids import TaskId
 from backend.domain.steps import Step
 from backend.domain.unfinished import KeptControl, KeptTraining
 from backend.ports.model_family import TrainingSet
@@ -18,7 +17,8 @@ from backend.services.encoder_upgrade import EncoderUpgrade
 from backend.services.labeling_round import LabelingRound
 from backend.services.resuming import kept_models
 from backend.services.training.dataset import Dataset
-from backend.services.training.train import Previous, TrainedModels, Trainer
+from backend.services.training.early_training import EarlyTraining
+from backend.services.training.train import TrainedModels, Trainer, previous_folders
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,26 +30,31 @@ class RoundTraining:
     versions: VersionFolders
 
     def __call__(
-        self, round_: LabelingRound, kept: KeptWork, progress: Progress
+        self, round_: LabelingRound, kept: KeptWork, early: EarlyTraining, progress: Progress
     ) -> tuple[LabelingRound, TrainedModels]:
-        """Return the round on the encoder that was chosen, and its models."""
+        """Return the round on the encoder that was chosen, and its models.
+
+        What `early` trained while the tasks were listed is used where it fits.
+        """
         found = self._restored(round_, kept, progress)
         if found is None:
-            found = self._trained(round_, kept, progress)
+            found = self._trained(round_, kept, early, progress)
         else:
             kept.reuse(Step.TRAIN)
         round_, trained = found
         return replace(round_, unreadable=(*round_.unreadable, *trained.unreadable)), trained
 
     def _trained(
-        self, round_: LabelingRound, kept: KeptWork, progress: Progress
+        self, round_: LabelingRound, kept: KeptWork, early: EarlyTraining, progress: Progress
     ) -> tuple[LabelingRound, TrainedModels]:
-        def train(dataset: Dataset) -> TrainedModels:
-            algorithm, previous = round_.request.algorithm, self._previous(round_)
-            return self.trainer.train(dataset, algorithm, previous, progress)
+        previous = previous_folders(round_.current, self.versions)
 
-        known = len(round_.remarks)
-        round_, trained = self.upgrade.better(round_, train(round_.dataset), train, progress)
+        def train(dataset: Dataset) -> TrainedModels:
+            return self.trainer.train(dataset, round_.request.algorithm, previous, progress)
+
+        known, dataset = len(round_.remarks), round_.dataset
+        models = early.models(dataset, previous, progress) or train(dataset)
+        round_, trained = self.upgrade.better(round_, models, train, progress)
         return round_, kept_models.keep(kept, round_, trained, round_.remarks[known:])
 
     def _restored(
@@ -72,7 +77,7 @@ class RoundTraining:
         self, round_: LabelingRound, kept: KeptWork, training: KeptTraining, progress: Progress
     ) -> TrainedModels:
         """Raises KeyError where a task of the training is gone, and what loading a model raises."""
-        previous = self._previous(round_)
+        previous = previous_folders(round_.current, self.versions)
         plain = self.trainer.training_sets(
             round_.dataset, round_.request.algorithm, previous, progress
         )
@@ -89,15 +94,6 @@ class RoundTraining:
             for name, one in training.controls.items()
         }
         return TrainedModels(sets, models, training.unreadable)
-
-    def _previous(self, round_: LabelingRound) -> Previous:
-        current, previous = round_.current, dict[ControlName, Path]()
-        if current:
-            previous = {
-                control: self.versions.folder(round_.project, current.name, control)
-                for control in current.kinds
-            }
-        return previous
 
 
 def _as_kept(training_set: TrainingSet, kept: KeptControl) -> TrainingSet:

@@ -32,6 +32,16 @@ Previous = Mapping[ControlName, Path]
 """Folders of the controls in the current version of the project."""
 
 
+def previous_folders(current: ModelVersion | None, versions: VersionFolders) -> Previous:
+    """Return the folders of the version to start from; none without such a version."""
+    if current is None:
+        return {}
+    return {
+        control: versions.folder(current.project, current.name, control)
+        for control in current.kinds
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class TrainedModels:
     """The models of a round, and the training sets that they were fitted to, by control.
