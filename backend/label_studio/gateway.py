@@ -95,6 +95,10 @@ class LabelStudioGateway:
             found = self._blind_where_marked(project, listed)
             return {TaskId(task["id"]): codec.audit_labels(task, schema) for task in found}
 
+    def any_waiting(self, project: ProjectId, tasks: Sequence[TaskId]) -> bool:
+        with errors_translated():
+            return self._client.tasks.any_untouched(project, tasks)
+
     def begun(self, project: ProjectId) -> frozenset[TaskId]:
         with errors_translated():
             found = self._client.tasks.drafted_ids(project)

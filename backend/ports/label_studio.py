@@ -115,6 +115,10 @@ class TaskReader(Protocol):
         """Return what people did to these tasks, without those that do not exist any more."""
         ...
 
+    def any_waiting(self, project: ProjectId, tasks: Sequence[TaskId]) -> bool:
+        """Whether nobody has labeled or skipped one of these tasks, found without reading them."""
+        ...
+
     def refs(
         self, project: ProjectId, schema: LabelSchema, tasks: Sequence[TaskId]
     ) -> Iterator[ImageRef]:

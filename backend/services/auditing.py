@@ -91,7 +91,10 @@ class Auditing:
         schema = labeling_config.parse(self.label_studio.project(project).label_config)
         if schema.unlearned:  # nothing can be accepted, so there is nothing to test
             return False
-        labels = self.label_studio.audit_labels(project, schema, sorted(opened.sample))
+        sample = sorted(opened.sample)
+        if self.label_studio.any_waiting(project, sample):  # asked after each change
+            return False
+        labels = self.label_studio.audit_labels(project, schema, sample)
         if not all(one.opened for one in labels.values()):
             return False
         return self.ledgers.load(project).open_audit == opened  # a job may have closed it meanwhile

@@ -135,6 +135,8 @@ class LabelStudioContract:
             waiting: AuditLabels(),
         }
         assert [task for task, one in found.items() if one.opened] == [labeled, skipped]
+        assert port.any_waiting(scene.project, (gone, labeled, waiting))
+        assert not port.any_waiting(scene.project, (labeled, skipped, gone))
 
     def test_tasks_are_looked_up_by_id_labeled_or_not(self, scene, port, schema):
         labeled, skipped, deleted, unlabeled, *_ = scene.tasks

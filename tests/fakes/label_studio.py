@@ -190,6 +190,10 @@ class FakeLabelStudio(FakeProjects):
 
         return {task: labels(task) for task in tasks if task in self.people}
 
+    def any_waiting(self, project: ProjectId, tasks: Sequence[TaskId]) -> bool:
+        waiting = {task for task, answers in self.people.items() if answers is None}
+        return bool((waiting - self.skipped).intersection(tasks))
+
     def begun(self, project: ProjectId) -> frozenset[TaskId]:
         return frozenset(self.drafts | self.drafted)
 

@@ -1,6 +1,7 @@
 """Audits of a project, from the draw to the acceptance and its undo."""
 
 from dataclasses import replace
+from unittest.mock import patch
 
 import pytest
 
@@ -155,6 +156,16 @@ def test_an_audit_that_a_job_closes_while_its_labels_are_read_is_not_tested_agai
 
     studio.audit_labels = closing
     assert not auditing.is_answered(PROJECT)
+
+
+def test_while_some_of_an_audit_waits_its_labels_are_not_read(world):
+    sample = drawn(world)
+    world.label(sample[:-1])
+    studio, auditing = world.label_studio, world.use_cases().auditing
+    with patch.object(studio, "audit_labels", side_effect=AssertionError("reads the sample")):
+        assert not auditing.is_answered(PROJECT)
+    world.label(sample[-1:])
+    assert auditing.is_answered(PROJECT)
 
 
 def test_pre_labeling_draws_audits_too(world):
