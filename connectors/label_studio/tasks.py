@@ -57,8 +57,8 @@ class Tasks:
     """
 
     page_size = 2500
-    """Tasks in a page. Label Studio counts all matching tasks, their annotations and predictions for
-    each page: two pages of 2,500 took 2.3 to 3.0 s where five of 1,000 took 3.6."""
+    """Tasks in a page. For each, Label Studio counts all matching tasks, their annotations and
+    predictions: two pages of 2,500 took 2.3 to 3.0 s where five of 1,000 took 3.6."""
 
     page_characters = 16_000_000
     """Characters of data in a page; an image in it, as base64, may have millions."""
