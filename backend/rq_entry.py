@@ -14,8 +14,14 @@ from backend.settings import Settings
 
 log = logging.getLogger(__name__)
 
-_SLOW_TO_LOAD: Final = ("matplotlib.figure", "scipy.optimize", "PIL.Image")
-"""Needed by every job. Nothing that loads torch: a CUDA context does not survive a fork."""
+_SLOW_TO_LOAD: Final = (
+    "matplotlib.figure",
+    "scipy.optimize",
+    "PIL.Image",
+    "backend.models.embedding.extractors",
+    "backend.models.classification.family",
+)
+"""Needed by nearly every job. Nothing that loads torch: a CUDA context does not survive a fork."""
 
 _SPINS: Final = "10000"
 """Rounds that a thread of OpenMP waits in a loop before it sleeps: some ten microseconds.
