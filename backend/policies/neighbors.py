@@ -26,7 +26,10 @@ DIRECTIONS, SAMPLE = 128, 256
 ROUNDING = 2e-3
 """Largest error of a bound: vectors are stored as float16."""
 
-MOST_CANDIDATES = 20
+BOUNDED = 256
+"""Vectors whose cosines are bounded at once: their bounds fit into a processor's cache."""
+
+MOST_CANDIDATES = 10
 """Pairs for each vector up to which they are looked at one by one."""
 
 
@@ -47,26 +50,44 @@ def nearest(
     k = max(0, min(count, len(keys) - skip_self))
     positions = np.zeros((len(queries), k), dtype=np.intp)
     cosines = np.zeros((len(queries), k), dtype=np.float32)
-    if not k:
-        return positions, cosines
-    for rows, similarity in similarities(queries, keys):
-        if skip_self:
-            similarity[np.arange(len(similarity)), np.arange(rows.start, rows.stop)] = -np.inf
-        top = np.argpartition(similarity, -k, axis=1)[:, -k:]
-        found = np.take_along_axis(similarity, top, axis=1)
-        order = np.argsort(-found, axis=1, kind="stable")
-        positions[rows] = np.take_along_axis(top, order, axis=1)
-        cosines[rows] = np.take_along_axis(found, order, axis=1)
+    if k:
+        for rows, similarity in similarities(queries, keys, skip_self):
+            positions[rows], cosines[rows] = largest(similarity, k)
     return positions, cosines
 
 
-def similarities(queries: Floats, keys: Floats) -> Iterator[tuple[slice, NDArray[np.float32]]]:
-    """Yield the cosines of a few queries to all keys; the caller may overwrite the array."""
+def similarities(
+    queries: Floats, keys: Floats, skip_self: bool = False
+) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    """Yield the cosines of a few queries to all keys; the caller may overwrite the array.
+
+    `skip_self`: `keys` are the `queries`, and the cosine of each to itself is -inf.
+    """
     columns = np.ascontiguousarray(keys.astype(np.float32).T)
     step = max(1, CHUNK_CELLS // max(1, len(keys)))
     for start in range(0, len(queries), step):
         rows = slice(start, min(start + step, len(queries)))
-        yield rows, queries[rows].astype(np.float32) @ columns
+        similarity = queries[rows].astype(np.float32) @ columns
+        if skip_self:
+            similarity[np.arange(len(similarity)), np.arange(rows.start, rows.stop)] = -np.inf
+        yield rows, similarity
+
+
+def largest(
+    values: NDArray[np.float32], count: int
+) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Return columns and values (n, count) of the largest of each row, best first.
+
+    Overwrites `values` (n, m), m at least `count`. A few passes take less time than a partition.
+    """
+    columns = np.empty((len(values), count), dtype=np.intp)
+    found = np.empty((len(values), count), dtype=np.float32)
+    rows = np.arange(len(values))
+    for rank in range(count):
+        column = values.argmax(axis=1)
+        columns[:, rank], found[:, rank] = column, values[rows, column]
+        values[rows, column] = -np.inf
+    return columns, found
 
 
 def twins(vectors: Floats, count: int) -> tuple[NDArray[np.intp], Floats]:
@@ -90,21 +111,25 @@ def twins(vectors: Floats, count: int) -> tuple[NDArray[np.intp], Floats]:
 
 
 def _candidates(vectors: Floats) -> tuple[Rows, Rows] | None:
-    """Return pairs of different rows, among them all that are near-identical; None if too many.
+    """Return pairs of rows, each once, among them all that are near-identical; None if too many.
 
     With x = p + r and y = q + s, where p and q lie in a few directions and r and s are orthogonal
     to these, the cosine x y is at most p q + |r| |s| (Cauchy-Schwarz): a product of far shorter
     vectors.
     """
     short = _shortened(vectors)
-    found = list[tuple[Rows, Rows]]()
-    for rows, bound in similarities(short, short):
-        bound[np.arange(len(bound)), np.arange(rows.start, rows.stop)] = -np.inf
-        one, other = np.nonzero(bound >= NEAR_IDENTICAL - ROUNDING)
-        if len(one) > MOST_CANDIDATES * len(bound):
+    columns = np.ascontiguousarray(short.T)
+    ones, others, many = list[Rows](), list[Rows](), 0
+    for start in range(0, len(short), BOUNDED):
+        bound = short[start : start + BOUNDED] @ columns[:, start:]  # pairs with rows before: done
+        high = np.flatnonzero(bound >= NEAR_IDENTICAL - ROUNDING)
+        one, other = np.divmod(high, bound.shape[1])
+        later = other > one
+        ones.append(one[later] + start)
+        others.append(other[later] + start)
+        many += len(ones[-1])
+        if many > MOST_CANDIDATES * len(vectors):
             return None
-        found.append((one + rows.start, other))
-    ones, others = zip(*found, strict=True)
     return np.concatenate(ones), np.concatenate(others)
 
 
@@ -116,8 +141,8 @@ def _shortened(vectors: Floats) -> Floats:
     basis = some.T @ (mixture[:, -DIRECTIONS:][:, main] / np.sqrt(strength[-DIRECTIONS:][main]))
     directions = np.linalg.qr(basis)[0].astype(np.float32)
     short = np.empty((len(vectors), directions.shape[1] + 1), dtype=np.float32)
-    for start in range(0, len(vectors), CELL // 4):
-        part = vectors[start : start + CELL // 4].astype(np.float32)
+    for start in range(0, len(vectors), BOUNDED):
+        part = vectors[start : start + BOUNDED].astype(np.float32)
         inside = part @ directions
         left = np.square(part).sum(axis=1) - np.square(inside).sum(axis=1)
         short[start : start + len(part)] = np.column_stack([inside, np.sqrt(left.clip(0))])
@@ -133,6 +158,8 @@ def _nearest_of(
         pair = slice(start, start + CELL // 4)
         left, right = (vectors[side[pair]].astype(np.float32) for side in (one, other))
         cosines[pair] = np.einsum("ij,ij->i", left, right)
+    one, other = np.concatenate([one, other]), np.concatenate([other, one])
+    cosines = np.tile(cosines, 2)
     order = np.lexsort((-cosines, one))
     one, other, cosines = one[order], other[order], cosines[order]
     rank = np.arange(len(one)) - np.searchsorted(one, one)
@@ -162,7 +189,8 @@ def _main_direction(vectors: Floats) -> Floats:
     """Approximate the direction of largest variance by a few steps of the power method."""
     centered = vectors.astype(np.float32)
     centered -= centered.mean(axis=0)
-    direction = centered[np.abs(centered).sum(axis=1).argmax()]
+    parts = np.array_split(centered, 16)  # so that only a small copy is held
+    direction = centered[np.concatenate([np.abs(part).sum(axis=1) for part in parts]).argmax()]
     for _ in range(5):
         direction = centered.T @ (centered @ direction)
         direction /= max(float(np.linalg.norm(direction)), 1e-12)

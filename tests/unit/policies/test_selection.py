@@ -6,7 +6,7 @@ from backend.domain.batches import ImageBatch, PredictionBatch
 from backend.domain.geometry import Box
 from backend.domain.ids import Label, TaskId
 from backend.domain.schema import TaskKind
-from backend.policies import neighbors
+from backend.policies import herding, neighbors
 from backend.policies.grouping import group
 from backend.policies.kmeans import kmeans
 from backend.policies.neighbors import NEAR_IDENTICAL, nearest
@@ -50,6 +50,16 @@ def test_before_any_label_each_group_of_images_gives_one_pick():
     pool = images(islands([50, 30, 20, 10]))
     picks = tasks(select(TaskKind.SINGLE, pool, None, NONE, 4, rng()))
     assert sorted(np.searchsorted([50, 80, 100], picks, side="right")) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("reference", [30, 100, 5000], ids=["a few", "as many", "more"])
+def test_of_any_number_of_images_to_cover_each_group_gives_one_pick(monkeypatch, reference):
+    # given a hundred images in four groups, of which so many at most are to be covered
+    monkeypatch.setattr(herding, "REFERENCE", reference)
+    pool, labeled = images(islands([25] * 4)), images(islands([0, 0, 0, 0, 5]), 1000)
+    doubt = predictions(np.full(100, 0.5))
+    picks = tasks(select(TaskKind.SINGLE, pool, doubt, labeled, 4, rng()))
+    assert sorted(task // 25 for task in picks) == [0, 1, 2, 3]
 
 
 def test_the_largest_group_comes_first():
@@ -184,6 +194,10 @@ def test_twins_are_found_in_large_sets_too(monkeypatch):
     assert cosine[found] == pytest.approx(1, abs=0.01)
 
 
+def unit_rows(vectors):
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16)
+
+
 def test_a_vector_alone_has_no_twin():
     found = neighbors.twins(np.ones((1, 3)), 2)
     assert [array.tolist() for array in found] == [[[-1, -1]], [[-1, -1]]]
@@ -194,7 +208,7 @@ def test_twins_are_all_near_identical_vectors_of_a_full_comparison():
     # given three copies of each vector, each copy with some noise, in more directions than bound
     vectors = np.repeat(rng().normal(size=(200, 400)), 3, axis=0)
     vectors += rng().normal(size=vectors.shape) * rng().uniform(0, 0.3, (600, 1))
-    features = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16)
+    features = unit_rows(vectors)
     full = features.astype(np.float32) @ features.T.astype(np.float32) - 2 * np.eye(600)
     expected = np.sort(full, axis=1)[:, :-4:-1]
     expected[expected < NEAR_IDENTICAL] = -1
@@ -203,6 +217,16 @@ def test_twins_are_all_near_identical_vectors_of_a_full_comparison():
     assert cosine == pytest.approx(expected, abs=1e-6)
     one, rank = np.nonzero(near >= 0)
     assert full[one, near[one, rank]] == pytest.approx(cosine[one, rank], abs=1e-6)
+
+
+def test_twins_of_one_long_burst_are_found_among_many_different_images():
+    # given forty copies of one image, one after the other, among images that differ
+    vectors = rng().normal(size=(1000, 400))
+    vectors[300:340] = vectors[300]
+    near, cosine = neighbors.twins(unit_rows(vectors), 5)
+    assert ((near[300:340] >= 300) & (near[300:340] < 340)).all()
+    assert all(row not in found for row, found in enumerate(near.tolist()))
+    assert (cosine >= NEAR_IDENTICAL).sum() == 40 * 5
 
 
 def test_twins_are_found_where_all_vectors_are_the_same():
