@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -11,16 +12,18 @@ from backend.domain.batches import ImageBatch, PredictionBatch
 from backend.domain.items import ItemKind
 from backend.domain.schema import Control
 from backend.domain.targets import multi_hot
+from backend.policies.hard_examples.neighborhood import Neighborhood, neighborhood
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Evidence:
     """A model's answers to n images, and the m labeled images to compare them with.
 
     `views` are the answers to augmented copies of the same images, by reason number
     (`consistency.AUGMENTATIONS`); the caller maps boxes back to the original image.
     `crops` (n, 2) and `labeled_crops` (m, 2) are the mean brightness of an image's boxes and
-    log1p of their mean sharpness, NaN for images without boxes.
+    log1p of their mean sharpness, NaN for images without boxes. What several criteria need is
+    computed once, when the first of them asks.
     """
 
     control: Control
@@ -37,15 +40,26 @@ class Evidence:
         """What is compared: `images` or `texts`."""
         return self.images.refs[0].kind.plural if self.images.refs else ItemKind.IMAGE.plural
 
-    @property
+    @cached_property
     def predicted(self) -> Targets:
         """(n, K) multi-hot labels of the predictions."""
         return multi_hot(self.predictions.answers, self.control.labels)
 
-    @property
+    @cached_property
     def given(self) -> Targets:
         """(m, K) multi-hot labels of the annotations."""
         return multi_hot(self.labeled_answers, self.control.labels)
+
+    @cached_property
+    def near_labeled(self) -> Neighborhood:
+        """The labeled images near each image."""
+        return neighborhood(self.images.features, self.labeled.features, self.given)
+
+    @cached_property
+    def among_labeled(self) -> Neighborhood:
+        """The other labeled images near each labeled one."""
+        features = self.labeled.features
+        return neighborhood(features, features, self.given, skip_self=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from backend.domain.arrays import Floats, Rows, Targets
 from backend.domain.schema import TaskKind
 from backend.policies.certification.correctness import agreement
 from backend.policies.hard_examples.evidence import Evidence, HardReason, ramp, robust_z, summary
-from backend.policies.neighbors import NEAR_IDENTICAL, nearest, twins
+from backend.policies.hard_examples.neighborhood import NEIGHBORS
+from backend.policies.neighbors import NEAR_IDENTICAL, twins
 
-NEIGHBORS = 5
 TWINS = 5
 """Nearest near-identical images to compare with; a burst of photos may have hundreds."""
 
@@ -20,7 +20,7 @@ FAR, VERY_FAR = 3.0, 6.0
 
 def differs_from_neighbors(evidence: Evidence) -> Iterable[HardReason]:
     """Score how many of the nearest labeled images differ (ModelArts' clustering_mining, 2)."""
-    near, _ = nearest(evidence.images.features, evidence.labeled.features, NEIGHBORS)
+    near = evidence.near_labeled.positions
     if near.shape[1] < NEIGHBORS:
         return
     votes = evidence.given[near].mean(axis=1)
@@ -59,12 +59,13 @@ def _strongest_objection(votes: Floats, predicted: Targets, exclusive: bool) -> 
 def unlike_its_label(evidence: Evidence) -> Iterable[HardReason]:
     """Score the distance to images with the predicted label (image_similarity_mining, 3)."""
     predicted, given = evidence.predicted, evidence.given
+    outside, inside = evidence.near_labeled.to_label, evidence.among_labeled.to_label
     strength = np.zeros(len(predicted))
     label = np.zeros(len(predicted), dtype=np.intp)
     for k in range(predicted.shape[1]):
         rows, keys = np.flatnonzero(predicted[:, k]), np.flatnonzero(given[:, k])
         if len(rows) and len(keys) >= NEIGHBORS:
-            far = _farness(evidence.images.features[rows], evidence.labeled.features[keys])
+            far = _farness(outside[rows, k], inside[keys, k])
             label[rows] = np.where(far > strength[rows], k, label[rows])
             strength[rows] = np.maximum(strength[rows], far)
     labels = evidence.control.labels
@@ -75,7 +76,7 @@ def unlike_its_label(evidence: Evidence) -> Iterable[HardReason]:
 def far_from_all(evidence: Evidence) -> Iterable[HardReason]:
     """Score the distance to every labeled image (ModelArts' anomaly_detection_mining, 30)."""
     if len(evidence.labeled) > NEIGHBORS:
-        strength = _farness(evidence.images.features, evidence.labeled.features)
+        strength = _farness(evidence.near_labeled.to_any, evidence.among_labeled.to_any)
         yield HardReason(30, strength, lambda _: f"far from all labeled {evidence.items}")
 
 
@@ -96,8 +97,11 @@ def differs_from_its_twin(evidence: Evidence) -> Iterable[HardReason]:
     )
 
 
-def _farness(queries: Floats, keys: Floats) -> Floats:
-    """Return (n,) how unusual the distance to the nearest key is among the keys' own distances."""
-    inside = nearest(keys, keys, 1, skip_self=True)[1][:, 0]
-    outside = nearest(queries, keys, 1)[1][:, 0]
+def _farness(outside: Floats, inside: Floats) -> Floats:
+    """Return (n,) how unusual the cosine to the nearest labeled image is.
+
+    Args:
+        outside: (n,) cosines of the images.
+        inside: (m,) cosines of the labeled images, each to its nearest other.
+    """
     return ramp(-robust_z(outside, inside, floor=0.02), FAR, VERY_FAR)
