@@ -24,7 +24,7 @@ def distinct_first(features: Floats, order: Iterable[int], seen: Floats, count: 
         if len(distinct) == count:
             break
         vector = features[row].astype(np.float32)
-        if _looks_like(vector, known) or _looks_like(vector, taken[: len(distinct)]):
+        if looks_like(vector, known) or looks_like(vector, taken[: len(distinct)]):
             put_off.append(row)
             continue
         taken[len(distinct)] = vector
@@ -32,5 +32,6 @@ def distinct_first(features: Floats, order: Iterable[int], seen: Floats, count: 
     return [*distinct, *put_off[: count - len(distinct)]]
 
 
-def _looks_like(vector: Floats, others: Floats) -> bool:
+def looks_like(vector: Floats, others: Floats) -> bool:
+    """Return whether a vector (d,) is near-identical to one of the `others` (n, d)."""
     return bool(len(others)) and float((others @ vector).max()) >= NEAR_IDENTICAL
