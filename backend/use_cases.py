@@ -289,6 +289,7 @@ def _labeling_jobs(parts: Parts, auditing: Auditing, trainer: Trainer) -> Mappin
             publisher,
             reporter,
             parts.versions,
+            parts.stored,
             parts.unfinished,
             crew,
             _model_import(parts).once,

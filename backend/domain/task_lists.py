@@ -9,11 +9,15 @@ from backend.domain.version_names import list_place
 
 @dataclass(frozen=True, slots=True)
 class TaskList:
-    """The tasks of a tab, in order; an empty list means no tab."""
+    """The tasks of a tab, in order; an empty list means no tab.
+
+    A `wall` shows the images side by side in place of a table, until they are labeled.
+    """
 
     title: str
     tasks: tuple[TaskId, ...]
     order: ListOrder = ListOrder.AS_GIVEN
+    wall: bool = False
 
 
 @dataclass(frozen=True, slots=True)

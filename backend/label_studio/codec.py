@@ -7,6 +7,7 @@ it. `results` reads a single annotation, `annotators` those of several people.
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, cast
 
 from backend.domain import texts
@@ -21,13 +22,14 @@ from backend.domain.answers import (
 )
 from backend.domain.audits import AuditLabels
 from backend.domain.geometry import Box, to_percent
-from backend.domain.ids import ControlName, TaskId, VersionName
+from backend.domain.ids import ControlName, Label, TaskId, VersionName
 from backend.domain.items import ItemKind
 from backend.domain.json import Json
 from backend.domain.schema import Control, ControlTag, ImageTag, LabelSchema
 from backend.label_studio import task_data
 from backend.label_studio.annotators import combined, counted, is_blind, is_by_person
 from backend.label_studio.results import items, read
+from backend.ports.label_studio import SerializedPrediction
 
 # --- tasks -------------------------------------------------------------------------------------
 
@@ -118,6 +120,13 @@ def serialize(prediction: Prediction, schema: LabelSchema) -> dict[str, Any]:
         for later, part in enumerate(parts)
     ]
     return {"model_version": prediction.version, "score": prediction.score, "result": result}
+
+
+def serialized(
+    predictions: Iterable[Prediction], schema: LabelSchema
+) -> list[SerializedPrediction]:
+    """Return each prediction with its JSON, to be pushed and stored."""
+    return [SerializedPrediction(one, serialize(one, schema)) for one in predictions]
 
 
 def results(
@@ -232,10 +241,17 @@ def _drawn(tag: ControlTag, place: Json, labels: Sequence[str]) -> Iterable[dict
 
 def answer_key(version: VersionName, answers: Mapping[ControlName, Answer]) -> str:
     """Return ten hexadecimal digits that stand for all labels of a version's answers."""
-    labels = {
-        control: sorted(answer.labels) for control, answer in answers.items() if answer.labels
-    }
-    text = json.dumps([version, labels], sort_keys=True)
+    labels = ((control, answer.labels) for control, answer in answers.items())
+    return _key_of_labels(version, tuple((control, found) for control, found in labels if found))
+
+
+@lru_cache(maxsize=4096)
+def _key_of_labels(
+    version: VersionName, labels: tuple[tuple[ControlName, tuple[Label, ...]], ...]
+) -> str:
+    """Return the key of these labels by control; many predictions have the same."""
+    ordered = {control: sorted(found) for control, found in labels}
+    text = json.dumps([version, ordered], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=5).hexdigest()
 
 

@@ -25,7 +25,14 @@ from backend.label_studio.superseded import Superseded
 from backend.label_studio.tabs import TABS, of_answer
 from backend.label_studio.task_lists import TaskLists, marker_rows
 from backend.policies.switches import BACKEND_TITLE
-from backend.ports.label_studio import Pushed, ResultOf, StoredResult, TakenBack, TaskResults
+from backend.ports.label_studio import (
+    Pushed,
+    ResultOf,
+    SerializedPrediction,
+    StoredResult,
+    TakenBack,
+    TaskResults,
+)
 from connectors.errors import Rejected
 from connectors.label_studio.client import LabelStudioClient
 from connectors.label_studio.registration import unreported_by
@@ -126,19 +133,21 @@ class LabelStudioGateway:
         with errors_translated():
             self._client.prediction_import.await_late(project, version, tasks)
 
+    def most_at_once(self, tasks: int) -> int:
+        return self._client.prediction_import.most_at_once(tasks)
+
     def push(
         self,
         project: ProjectId,
-        schema: LabelSchema,
-        predictions: Sequence[Prediction],
+        predictions: Sequence[SerializedPrediction],
         lists: Sequence[ListDraft] = (),
     ) -> Pushed:
-        rows = [{"task": one.image.task, **codec.serialize(one, schema)} for one in predictions]
+        rows = [{"task": one.task, **one.content} for one in predictions]
         with errors_translated():
             done = self._client.prediction_creation.store(project, [*rows, *marker_rows(lists)])
-        for version in {prediction.version for prediction in predictions}:
+        for version in {one.prediction.version for one in predictions}:
             self.set_clusters(project, version, _clusters(predictions, version))
-        tasks = {prediction.image.task for prediction in predictions}
+        tasks = {one.task for one in predictions}
         dropped = tuple(
             NoPrediction(TaskId(task), reason) for task, reason in done.dropped if task in tasks
         )
@@ -205,8 +214,9 @@ class LabelStudioGateway:
         title: str,
         tasks: Sequence[TaskId],
         order: ListOrder = ListOrder.AS_GIVEN,
+        wall: bool = False,
     ) -> None:
-        chosen = TaskList(title, tuple(tasks), order)
+        chosen = TaskList(title, tuple(tasks), order, wall)
         with errors_translated():
             for draft in self._lists.draft(project, [chosen]):
                 self._lists.mark(project, draft)
@@ -369,10 +379,13 @@ class LabelStudioGateway:
             self._client.registration.disconnect(project, backend_url)
 
 
-def _clusters(predictions: Sequence[Prediction], version: VersionName) -> dict[TaskId, int]:
+def _clusters(
+    predictions: Sequence[SerializedPrediction], version: VersionName
+) -> dict[TaskId, int]:
+    found = (one.prediction for one in predictions)
     return {
         one.image.task: one.cluster
-        for one in predictions
+        for one in found
         if one.version == version and one.cluster is not None
     }
 

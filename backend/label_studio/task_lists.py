@@ -4,10 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from backend.domain.ids import ProjectId, VersionName
-from backend.domain.tab_titles import TabTitle
 from backend.domain.task_lists import ListDraft, TaskList
 from backend.domain.version_names import list_edition, list_edition_of
-from backend.label_studio import labeling_config
 from backend.label_studio.tabs import of_list
 from backend.policies.first_training import MOST_OFFERED
 from connectors.label_studio.client import LabelStudioClient
@@ -40,23 +38,15 @@ class TaskLists:
         """Let the tab list the marked tasks in place of earlier ones; without any, delete it.
 
         Unless it is to `tidy`, the markers of earlier editions are left to a cleanup.
-
-        What to label next is a wall of images: nothing is known of them yet that a table could
-        show. Texts make no wall.
         """
-        title, tasks = draft.tasks.title, draft.tasks.tasks
-        if tasks:
-            wall = title == TabTitle.NEXT_PICKS and self._has_images(project)
-            tab = of_list(title, draft.edition, draft.tasks.order, wall=wall)
+        shown = draft.tasks
+        if shown.tasks:
+            tab = of_list(shown.title, draft.edition, shown.order, wall=shown.wall)
             self._client.tabs.ensure(project, [tab])
         else:
-            self._client.tabs.remove(project, title)
+            self._client.tabs.remove(project, shown.title)
         if tidy:
             self._clear_earlier(project, draft)
-
-    def _has_images(self, project: ProjectId) -> bool:
-        config = self._client.projects.get(project)["label_config"]
-        return not labeling_config.parse(config).items.is_text
 
     def _clear_earlier(self, project: ProjectId, draft: ListDraft) -> None:
         """Delete the markers of earlier editions if they are few."""

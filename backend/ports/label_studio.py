@@ -21,6 +21,18 @@ from backend.domain.task_lists import ListDraft, TaskList
 
 
 @dataclass(frozen=True, slots=True)
+class SerializedPrediction:
+    """A prediction, and the JSON that Label Studio stores of it, as `codec.serialized` makes it."""
+
+    prediction: Prediction
+    content: Json
+
+    @property
+    def task(self) -> TaskId:
+        return self.prediction.image.task
+
+
+@dataclass(frozen=True, slots=True)
 class Pushed:
     """The outcome of a bulk import: predictions stored, and those that Label Studio dropped."""
 
@@ -150,11 +162,14 @@ class PredictionEditor(Protocol):
         """
         ...
 
+    def most_at_once(self, tasks: int) -> int:
+        """Return how many predictions a `push` takes best, in a project of so many tasks."""
+        ...
+
     def push(
         self,
         project: ProjectId,
-        schema: LabelSchema,
-        predictions: Sequence[Prediction],
+        predictions: Sequence[SerializedPrediction],
         lists: Sequence[ListDraft] = (),
     ) -> Pushed:
         """Store predictions; drops only those that are invalid or whose task was deleted.
@@ -228,6 +243,7 @@ class TabEditor(Protocol):
         title: str,
         tasks: Sequence[TaskId],
         order: ListOrder = ListOrder.AS_GIVEN,
+        wall: bool = False,
     ) -> None:
         """Make a tab that lists exactly these tasks, however many; an empty list removes it.
 

@@ -87,7 +87,9 @@ class ActiveLearning:
             assessment = self.audit_draw.apply(round_, shown.name, assessment, progress)
             if round_.request.accept:  # none of the sample may be picked for its prediction
                 picks = self._picks(round_, assessment.predicted)
-            lists = [label_issues.listed(issues), *([suggestions.listed(picks)] if picks else [])]
+            lists = [label_issues.listed(issues)]
+            if picks:
+                lists.append(suggestions.listed(picks, round_.schema.items))
             publication = self.publisher.publish(
                 round_,
                 shown,
@@ -214,7 +216,7 @@ class ActiveLearning:
         cleanup, project = publication.cleanup, round_.project
         cleanup(
             "spreading what to label next",
-            lambda: suggestions.spread(self.label_studio, project, shown.name, picks),
+            lambda: suggestions.spread(self.label_studio, publication.project, shown.name, picks),
         )
         cleanup(
             "deleting the oldest versions",

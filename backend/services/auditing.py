@@ -24,7 +24,7 @@ from backend.domain.schema import LabelSchema
 from backend.domain.steps import Step
 from backend.domain.tab_titles import TabTitle
 from backend.domain.versions import Ledger
-from backend.label_studio import labeling_config
+from backend.label_studio import codec, labeling_config
 from backend.policies.certification import audit_certificate, audit_verdict, risk
 from backend.policies.certification.audit_verdict import AuditFindings, AuditVerdict
 from backend.policies.certification.correctness import is_right, pairs
@@ -140,7 +140,7 @@ class Auditing:
                 Prediction(ImageRef(one.task, ""), one.answers, one.score, version, one.size)
                 for one in missing[start : start + BATCH]
             ]
-            self.label_studio.push(project, schema, batch)
+            self.label_studio.push(project, codec.serialized(batch, schema))
 
     def _close(self, project: ProjectId) -> None:
         self.label_studio.list_in_tab(project, TabTitle.AUDIT, ())

@@ -87,7 +87,7 @@ class FirstWall:
         )
         count = images_offered(schema, self.minimum)
         picks = suggestions.choose(dataset, None, count, self.seed)
-        suggestions.show(self.label_studio, project, picks)
+        suggestions.show(self.label_studio, project, picks, schema.items)
         self.walls.remember(project)
         log.info(
             "project %s: %s tasks to label first, %s unreadable",

@@ -16,7 +16,7 @@ from backend.label_studio import labeling_config
 from backend.policies import preconditions
 from backend.ports.label_studio import PredictionEditor, ProjectReader
 from backend.ports.progress import Steps
-from backend.ports.stores import Versions
+from backend.ports.stores import StoredPredictions, Versions
 from backend.ports.unfinished import UnfinishedJobs
 from backend.services.assessment import Assessor
 from backend.services.audits import AuditDraw
@@ -49,6 +49,7 @@ class PreLabeling:
     publisher: Publisher
     reporter: Reporter
     versions: Versions
+    stored: StoredPredictions
     unfinished: UnfinishedJobs
     crew: Crew
     imported: Callable[[ProjectId, str], ModelVersion]
@@ -112,12 +113,16 @@ class PreLabeling:
     def _to_predict(
         self, request: JobRequest, version: ModelVersion, tasks: ProjectTasks
     ) -> ProjectTasks:
-        """Leave out tasks that have a prediction of this version: a repeat sends none twice.
+        """Leave out tasks that have a prediction of this version.
 
-        With `accept` they stay, because what was predicted before may be accepted now.
+        One that is not stored is made again, though not sent twice: a job broke off before it was
+        stored. With `accept` all stay, because what was predicted before may be accepted now.
         """
         if request.task_ids:
             tasks = tasks.only(request.task_ids)
         if request.accept:
             return tasks
-        return tasks.without(self.label_studio.predicted(request.project, version.name))
+        there = self.label_studio.predicted(request.project, version.name)
+        refs = [ref for ref in tasks.unlabeled if ref.task in there]
+        stored = self.stored.get(request.project, version.name, refs)
+        return tasks.without(ref.task for ref in stored)

@@ -13,7 +13,7 @@ from backend.domain.ids import ProjectId, TaskId, VersionName
 from backend.domain.json import Json
 from backend.domain.reviews import OPEN, ReviewVerdict, UnsavedReview, corrected
 from backend.domain.schema import LabelSchema
-from backend.label_studio import labeling_config
+from backend.label_studio import codec, labeling_config
 from backend.label_studio.reviewed_predictions import marked_wrong
 from backend.ports.reviews import ReviewProject, Reviews
 from backend.ports.stores import Ledgers, ProjectOrigins, StoredPredictions
@@ -133,7 +133,7 @@ class ReviewSaving:
                 for one in batch
                 if one.task in found and one.task not in there
             ]
-            self.label_studio.push(project, schema, new)
+            self.label_studio.push(project, codec.serialized(new, schema))
             made = dict(self.label_studio.find_accepted(project, name, list(there)))
             rest = [task for task in tasks if task not in made]
             made |= self.label_studio.accept(project, name, rest)

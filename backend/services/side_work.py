@@ -12,8 +12,8 @@ Result = TypeVar("Result")
 def beside(work: Callable[[], Result]) -> Generator[Future[Result]]:
     """Do `work` while the block runs, and wait for it at the end; `result()` raises what it raised.
 
-    It gains time where it computes in NumPy or draws, not where it runs Python code or reports
-    progress: signals and stops reach the main thread only.
+    Beside a block that computes, it gains time where it computes in NumPy or draws, not where it
+    runs Python code. It must not report progress: signals and stops reach the main thread only.
     """
     with ThreadPoolExecutor(1, "side-work") as thread:
         yield thread.submit(work)

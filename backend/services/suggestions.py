@@ -9,7 +9,9 @@ import numpy as np
 
 from backend.domain.batches import ProjectPredictions
 from backend.domain.ids import ProjectId, TaskId, VersionName
+from backend.domain.items import ItemKind
 from backend.domain.jobs import Job, JobRequest, JobResult
+from backend.domain.projects import Project
 from backend.domain.schema import Control, LabelSchema, TaskKind
 from backend.domain.steps import Step
 from backend.domain.tab_titles import TabTitle
@@ -19,7 +21,7 @@ from backend.label_studio import labeling_config
 from backend.policies import preconditions
 from backend.policies.selection import Pick, select
 from backend.ports.images import ReportedExtractor
-from backend.ports.label_studio import ClusterEditor, ProjectContents, ProjectReader, TabEditor
+from backend.ports.label_studio import ClusterEditor, ProjectContents, TabEditor
 from backend.ports.progress import Progress, Steps
 from backend.ports.stores import Ledgers, Versions
 from backend.services import audits, project_tasks
@@ -30,10 +32,6 @@ from backend.services.training.train import Models, Trainer
 
 RANDOM_SHARE = 0.2
 """Share of the picks that are unlabeled images of the audit sample, while there are any."""
-
-
-class ClusteredProject(ProjectReader, ClusterEditor, Protocol):
-    """A project whose predictions are spread over clusters."""
 
 
 class SuggestingProject(ProjectContents, TabEditor, ClusterEditor, Protocol):
@@ -73,9 +71,10 @@ class Suggestions:
             chosen = choose(dataset, predicted, request.count, self.seed, waiting)
         with steps(Step.PUSH):
             name = version.name if version else None
-            show(self.label_studio, request.project, chosen)
+            show(self.label_studio, request.project, chosen, schema.items)
             if name:
-                spread(self.label_studio, request.project, name, chosen)
+                project = self.label_studio.project(request.project)
+                spread(self.label_studio, project, name, chosen)
         return sections.of_selection_job(
             self.extractor,
             reason=f"{len(chosen)} {schema.items.plural} to label next",
@@ -131,26 +130,33 @@ def choose(
     return (*useful, *(Pick(task, last + 1, random=True) for task in random))
 
 
-def show(label_studio: TabEditor, project: ProjectId, picks: Sequence[Pick]) -> None:
+def show(
+    label_studio: TabEditor, project: ProjectId, picks: Sequence[Pick], items: ItemKind
+) -> None:
     """List the picks in their tab."""
-    label_studio.list_in_tab(project, TabTitle.NEXT_PICKS, listed(picks).tasks)
+    chosen = listed(picks, items)
+    label_studio.list_in_tab(project, chosen.title, chosen.tasks, wall=chosen.wall)
 
 
 def spread(
-    label_studio: ClusteredProject, project: ProjectId, version: VersionName, picks: Sequence[Pick]
+    label_studio: ClusterEditor, project: Project, version: VersionName, picks: Sequence[Pick]
 ) -> None:
     """Set the clusters of the picks on predictions of a version, where Label Studio uses them.
 
     Each takes a request, and only uncertainty sampling reads them. Random picks have none.
     """
-    if label_studio.project(project).samples_by_uncertainty:
+    if project.samples_by_uncertainty:
         clusters = {pick.task: pick.cluster for pick in picks if not pick.random}
-        label_studio.set_clusters(project, version, clusters)
+        label_studio.set_clusters(project.id, version, clusters)
 
 
-def listed(picks: Sequence[Pick]) -> TaskList:
-    """Return the list of the picks for their tab."""
-    return TaskList(TabTitle.NEXT_PICKS, tuple(pick.task for pick in picks))
+def listed(picks: Sequence[Pick], items: ItemKind) -> TaskList:
+    """Return the list of the picks for their tab.
+
+    It is a wall of images: nothing is known of them yet that a table could show. Texts make none.
+    """
+    tasks = tuple(pick.task for pick in picks)
+    return TaskList(TabTitle.NEXT_PICKS, tasks, wall=not items.is_text)
 
 
 def _asking(dataset: Dataset, predicted: ProjectPredictions | None) -> Sequence[Control]:

@@ -41,11 +41,14 @@ class PredictionImport:
     than 50,000 tasks it is larger, up to twice as large. Its regions are limited too, since Label
     Studio checks each before it stores anything.
 
+    A caller that sends batches of its own asks how large one should be (`most_at_once`), and may
+    add the marks of some lists to it, for which there is `room`.
+
     Label Studio stores the predictions first and recounts last. Where SQLite is locked in between,
     it runs the whole call again and reports success. So it is asked for its numbers.
     """
 
-    batch_size, largest_batch = 11_000, 21_000
+    batch_size, largest_batch, room = 10_000, 20_000, 1_000
     batch_regions = 50_000
 
     def __init__(
@@ -61,7 +64,11 @@ class PredictionImport:
         self._projects = projects
         self._predictions = predictions
         self._send_once = send_once
-        self._most = self.largest_batch
+        self._most = self.largest_batch + self.room
+
+    def most_at_once(self, tasks: int) -> int:
+        """Return how many predictions to store at once: a fifth of the tasks, within the limits."""
+        return min(max(self.batch_size, tasks // 5), self.largest_batch)
 
     def store(self, project: int, predictions: Sequence[Prediction]) -> Imported:
         """Store predictions; an invalid one is dropped and does not affect the others.
@@ -73,10 +80,9 @@ class PredictionImport:
             TooLarge: when a proxy refuses the body of a single prediction.
             Rejected: when Label Studio refuses a batch and none of its tasks was deleted.
         """
-        total, most = Imported(), self.batch_size
+        total, most = Imported(), self.most_at_once(0) + self.room
         if len(predictions) > most:
-            wanted = self._projects.count_tasks(project) // 4
-            most = min(max(most, wanted), self.largest_batch)
+            most = self.most_at_once(self._projects.count_tasks(project)) + self.room
         for batch in self._batches(predictions, most):
             total += self._store_batch(project, batch)
         return total

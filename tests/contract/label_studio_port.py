@@ -16,7 +16,7 @@ from backend.domain.ids import ControlName, Label, ProjectId, TaskId, VersionNam
 from backend.domain.schema import LabelSchema
 from backend.domain.task_lists import TaskList
 from backend.domain.version_names import review_name
-from backend.label_studio import labeling_config
+from backend.label_studio import codec, labeling_config
 from backend.ports.label_studio import LabelStudio, TakenBack
 
 OLD, NEW = VersionName("al-0001-aaaa"), VersionName("al-0002-bbbb")
@@ -93,7 +93,7 @@ class LabelStudioContract:
         predictions = [
             Prediction(ImageRef(task, f"{task}.png"), answers, 0.5, version) for task in tasks
         ]
-        scene.label_studio.push(scene.project, schema, predictions)
+        scene.label_studio.push(scene.project, codec.serialized(predictions, schema))
 
     def test_projects_are_read_with_their_labeling_config(self, scene, port, schema):
         project = port.project(scene.project)
@@ -160,7 +160,7 @@ class LabelStudioContract:
         predictions = [
             Prediction(ImageRef(task, "1.png"), {control: CAT}, 0.5, NEW) for task in scene.tasks
         ]
-        pushed = port.push(scene.project, schema, predictions)
+        pushed = port.push(scene.project, codec.serialized(predictions, schema))
         assert pushed.created == 5
         assert [one.task for one in pushed.dropped] == [scene.tasks[0]]
         assert port.predicted(scene.project, NEW) == set(scene.tasks[1:])
@@ -323,7 +323,7 @@ class LabelStudioContract:
         predictions = [
             Prediction(ImageRef(task, "1.png"), answers, 0.5, NEW) for task in (first, third)
         ]
-        pushed = port.push(scene.project, schema, predictions, drafts)
+        pushed = port.push(scene.project, codec.serialized(predictions, schema), drafts)
         assert (pushed.created, pushed.dropped) == (2, ())
         assert "Chosen" not in scene.tab_titles()
         for draft in drafts:

@@ -7,7 +7,7 @@ import pytest
 from backend.domain.answers import Choices, ImageRef, Prediction
 from backend.domain.ids import ControlName, Label, ProjectId, TaskId, VersionName
 from backend.domain.version_names import GROUP_NAME, list_edition_of
-from backend.label_studio import labeling_config
+from backend.label_studio import codec, labeling_config
 from backend.label_studio.gateway import LabelStudioGateway
 from connectors.label_studio.client import LabelStudioClient
 from tests.e2e.digits import LABELS, annotate, new_project
@@ -162,7 +162,7 @@ def test_a_prediction_pushed_with_a_cluster_keeps_it(client, tmp_path):
         Prediction(ImageRef(TaskId(task), ""), answers, 0.5, version, cluster=place or None)
         for place, task in enumerate(project.truth)
     ]
-    LabelStudioGateway(client).push(ProjectId(project.id), schema, predictions)
+    LabelStudioGateway(client).push(ProjectId(project.id), codec.serialized(predictions, schema))
     found = {
         one["task"]: one["cluster"] for one in client.predictions.of_version(project.id, version)
     }

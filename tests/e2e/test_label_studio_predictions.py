@@ -72,7 +72,7 @@ def test_an_invalid_prediction_costs_only_itself_and_says_why(client, project, t
 
 
 def test_more_predictions_than_one_batch_all_arrive(client, project, tasks):
-    client.prediction_import.batch_size = 4
+    client.prediction_import.batch_size, client.prediction_import.room = 4, 0
 
     done = client.prediction_import.store(project, [prediction(task) for task in tasks])
 

@@ -29,7 +29,7 @@ from backend.domain.version_names import (
     list_edition,
     list_place,
 )
-from backend.ports.label_studio import Pushed, TakenBack
+from backend.ports.label_studio import Pushed, SerializedPrediction, TakenBack
 from tests.fakes.domain import CHOICES
 
 FIRST = ProjectId(1)
@@ -88,6 +88,8 @@ class FakeLabelStudio(FakeProjects):
         self.people = {} if people is None else people
         self.skipped = set(skipped)
         self.predictions: dict[tuple[TaskId, VersionName], Prediction] = {}
+        self.at_once = 10_000
+        """Predictions that a bulk import should have."""
         self.has_tabs = False
         self.marked: set[str] = set()
         """Editions of lists whose markers are stored."""
@@ -217,16 +219,19 @@ class FakeLabelStudio(FakeProjects):
         self.predictions |= late
         self.awaited.append(frozenset(tasks))
 
+    def most_at_once(self, tasks: int) -> int:
+        return self.at_once
+
     def push(
         self,
         project: ProjectId,
-        schema: LabelSchema,
-        predictions: Sequence[Prediction],
+        predictions: Sequence[SerializedPrediction],
         lists: Sequence[ListDraft] = (),
     ) -> Pushed:
         self.marked |= {draft.edition for draft in lists}
-        there = [one for one in predictions if one.image.task in self.people]
-        gone = [one for one in predictions if one.image.task not in self.people]
+        sent = [one.prediction for one in predictions]
+        there = [one for one in sent if one.image.task in self.people]
+        gone = [one for one in sent if one.image.task not in self.people]
         self.predictions |= {(one.image.task, one.version): one for one in there}
         dropped = tuple(NoPrediction(one.image.task, "the task was deleted") for one in gone)
         return Pushed(len(there), dropped)
@@ -288,6 +293,7 @@ class FakeLabelStudio(FakeProjects):
         title: str,
         tasks: Sequence[TaskId],
         order: ListOrder = ListOrder.AS_GIVEN,
+        wall: bool = False,
     ) -> None:
         if tasks:
             self.marked.add(self._edition(title))

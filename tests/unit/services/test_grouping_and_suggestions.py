@@ -10,11 +10,13 @@ from backend.domain.answers import Choices, Regions
 from backend.domain.audits import OpenAudit
 from backend.domain.errors import Refused
 from backend.domain.ids import AuditId, JobId, TaskId, VersionName
+from backend.domain.items import ItemKind
 from backend.domain.jobs import Job, JobRequest, JobState, Mode
 from backend.domain.tab_titles import TabTitle
 from backend.domain.versions import Ledger
 from backend.presentation import terminal_views
 from backend.presentation.serializers import JobJson
+from backend.services import suggestions
 from tests.fakes.world import PROJECT, World
 
 GROUPED, SUGGESTED = Mode.GROUPING, Mode.SUGGESTING
@@ -165,3 +167,8 @@ def test_grouping_and_suggesting_need_images_but_no_labels(mode, world):
     world.label_studio.label_config = "<View/>"
     with pytest.raises(Refused):
         ready.require(JobRequest(PROJECT, mode))
+
+
+def test_what_to_label_next_is_a_wall_of_images_and_a_table_of_texts():
+    walls = {kind: suggestions.listed((), kind).wall for kind in ItemKind}
+    assert walls == {kind: kind is ItemKind.IMAGE for kind in ItemKind}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from backend.domain.answers import Answer, Prediction
+from backend.domain.answers import Answer
 from backend.domain.errors import (
     AutolabelError,
     BadInput,
@@ -18,10 +18,10 @@ from backend.domain.errors import (
 )
 from backend.domain.ids import ControlName, JobId, ProjectId, TaskId, VersionName
 from backend.domain.jobs import Algorithm, Job, JobRequest, JobState, Mode
-from backend.domain.schema import LabelSchema, TaskKind
+from backend.domain.schema import TaskKind
 from backend.domain.steps import Step
 from backend.domain.task_lists import ListDraft
-from backend.ports.label_studio import Pushed
+from backend.ports.label_studio import Pushed, SerializedPrediction
 from backend.services.resuming.restarting import Restarting
 from backend.stores.unfinished import UnfinishedJobFiles
 from tests.fakes.domain import CHOICES
@@ -52,13 +52,12 @@ class HalfPushing(FakeLabelStudio):
     def push(
         self,
         project: ProjectId,
-        schema: LabelSchema,
-        predictions: Sequence[Prediction],
+        predictions: Sequence[SerializedPrediction],
         lists: Sequence[ListDraft] = (),
     ) -> Pushed:
         whole = predictions if self.die is None else predictions[: len(predictions) // 2]
-        self.pushed += [one.image.task for one in whole]
-        result = super().push(project, schema, whole, () if self.die else lists)
+        self.pushed += [one.task for one in whole]
+        result = super().push(project, whole, () if self.die else lists)
         if self.die:
             self.die()
         return result

@@ -117,11 +117,12 @@ def test_an_import_that_died_with_its_process_is_waited_for_only_a_minute(client
 
 
 @pytest.mark.parametrize(
-    ("tasks", "sizes"), [(16, [4, 4]), (28, [7, 1]), (100, [8])], ids=["small", "large", "huge"]
+    ("tasks", "sizes"), [(20, [4, 4]), (35, [7, 1]), (100, [8])], ids=["small", "large", "huge"]
 )
 def test_a_large_project_is_recounted_after_fewer_imports(client, store, tasks, sizes):
     store.versions = {task: [] for task in range(1, tasks + 1)}
-    client.prediction_import.batch_size, client.prediction_import.largest_batch = 4, 8
+    imports = client.prediction_import
+    imports.batch_size, imports.largest_batch, imports.room = 4, 8, 0
 
     assert client.prediction_import.store(1, predictions(range(1, 9))) == Imported(8)
 
@@ -129,7 +130,7 @@ def test_a_large_project_is_recounted_after_fewer_imports(client, store, tasks, 
 
 
 def test_an_import_that_breaks_off_in_its_second_batch_is_completed(client, store):
-    client.prediction_import.batch_size = 4
+    client.prediction_import.batch_size, client.prediction_import.room = 4, 0
     store.after = only(2, BROKEN)
 
     assert client.prediction_import.store(1, predictions()) == Imported(6)

@@ -1,0 +1,105 @@
+"""Push the predictions of a version in large batches.
+
+Label Studio works for seconds on each. Meanwhile a second thread stores what was sent, for the
+backend's own answers, and prepares what is offered later.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from backend.domain.answers import ImageRef, NoPrediction
+from backend.domain.ids import ProjectId, TaskId, VersionName
+from backend.domain.schema import LabelSchema
+from backend.domain.steps import Step
+from backend.domain.task_lists import ListDraft
+from backend.label_studio import codec
+from backend.ports.label_studio import PredictionEditor, SerializedPrediction
+from backend.ports.progress import Progress
+from backend.ports.stores import StoredPredictions
+from backend.ports.unfinished import KeptWork
+from backend.services.assessment import Assessment
+from backend.services.labeling_round import LabelingRound
+from backend.services.publishing.offering import Offer, Offers, offers_of
+from backend.services.side_work import beside
+
+
+@dataclass(frozen=True, slots=True)
+class PushedPredictions:
+    """Predictions in Label Studio, earlier ones included, and those that it dropped."""
+
+    predicted: int
+    dropped: tuple[NoPrediction, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pushing:
+    """Pushes predictions, and stores the same."""
+
+    label_studio: PredictionEditor
+    stored: StoredPredictions
+
+    def __call__(
+        self,
+        round_: LabelingRound,
+        version: VersionName,
+        assessment: Assessment,
+        progress: Progress,
+        drafts: Sequence[ListDraft],
+        kept: KeptWork,
+        *,
+        is_new: bool,
+    ) -> tuple[PushedPredictions, Offers]:
+        """Push the predictions that are not there yet, in large batches; the last marks the lists.
+
+        Returns what is there now, and what to offer of all predictions of the assessment. A version
+        that `is_new` has none yet, which saves a pass through the whole project.
+
+        Raises:
+            OutOfSpace: when the predictions cannot be stored; Label Studio may have them.
+        """
+        project, schema, predicted = round_.project, round_.schema, assessment.predicted
+        there = frozenset[TaskId]() if is_new else self._there(project, version, kept)
+        tasks, total = predicted.images.tasks, len(predicted.images)
+        count, dropped = sum(task in there for task in tasks), list[NoPrediction]()
+        offers = dict[ImageRef, Offer]()
+        at_once = self.label_studio.most_at_once(
+            len(round_.tasks.labeled) + len(round_.tasks.unlabeled)
+        )
+        for start in range(0, max(total, 1), at_once):
+            progress(Step.PUSH, start, total)
+            rows = range(start, min(start + at_once, total))
+            made = (
+                predicted.prediction(row, version, assessment.hard.get(tasks[row])) for row in rows
+            )
+            batch = codec.serialized(made, schema)
+            new = [one for one in batch if one.task not in there]
+            lists = drafts if start + at_once >= total else ()
+            kept.keep_pushing([one.task for one in new])
+            with beside(partial(self._store, project, version, batch, schema)) as stored:
+                pushed = self.label_studio.push(project, new, lists)
+                kept.keep_pushing(())
+            offers |= stored.result()
+            count += pushed.created
+            dropped += pushed.dropped
+        progress(Step.PUSH, total, total)
+        return PushedPredictions(count, tuple(dropped)), offers
+
+    def _store(
+        self,
+        project: ProjectId,
+        version: VersionName,
+        batch: Sequence[SerializedPrediction],
+        schema: LabelSchema,
+    ) -> dict[ImageRef, Offer]:
+        """Store a batch; returns what to offer of it."""
+        contents = {one.prediction.image: one.content for one in batch}
+        self.stored.put(project, version, contents)
+        return offers_of(contents, schema)
+
+    def _there(self, project: ProjectId, version: VersionName, kept: KeptWork) -> frozenset[TaskId]:
+        """Return the tasks that have a prediction, once a call of a dead process has ended."""
+        if late := kept.pushing():
+            self.label_studio.await_late(project, version, late)
+            kept.keep_pushing(())
+        return self.label_studio.predicted(project, version)
