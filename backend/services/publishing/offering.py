@@ -18,6 +18,7 @@ from backend.ports.label_studio import WallEditor
 from backend.ports.reviews import Reviews
 from backend.ports.stores import Ledgers, StoredPredictions
 from backend.services.labeling_round import LabelingRound
+from backend.services.side_work import beside
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,11 @@ class Offering:
     reviews: Reviews
 
     def offer(self, round_: LabelingRound, version: VersionName, prepared: Offers) -> None:
-        """Offer them all; those that are not `prepared` are read from the store."""
+        """Offer them all; those that are not `prepared` are read from the store.
+
+        Raises:
+            OutOfSpace: when the review page cannot list them.
+        """
         project, schema = round_.project, round_.schema
         withheld = self.ledgers.load(project).withheld
         refs = [ref for ref in round_.tasks.unlabeled if ref.task not in withheld]
@@ -57,9 +62,11 @@ class Offering:
         earlier = [ref for ref in refs if ref not in prepared]
         known = {**prepared, **offers_of(self.stored.get(project, version, earlier), schema)}
         offers = [known[ref] for ref in refs if ref in known]
-        self.reviews.index(project, version, (one.image for one in offers))
-        walls = choose_walls(schema, (one.answers for one in offers))
-        self.label_studio.show_walls(project, schema, version, walls)
+        images = [one.image for one in offers]
+        with beside(lambda: self.reviews.index(project, version, images)) as indexed:
+            walls = choose_walls(schema, (one.answers for one in offers))
+            self.label_studio.show_walls(project, schema, version, walls)
+        indexed.result()
 
 
 def _offer(ref: ImageRef, stored: Json, schema: LabelSchema) -> Offer:

@@ -12,6 +12,7 @@ from backend.domain.ids import ControlName, ProjectId, TaskId, VersionName
 from backend.domain.json import Json
 from backend.domain.task_lists import ListDraft
 from backend.ports.label_studio import Pushed, SerializedPrediction
+from backend.stores.reviews import ReviewFiles
 from tests.fakes.label_studio import FakeLabelStudio
 from tests.fakes.stored_predictions import FakeStoredPredictions
 from tests.fakes.world import PROJECT, World
@@ -168,6 +169,17 @@ def test_pre_labeling_stores_what_a_job_sent_that_died_before_it_was_stored(worl
     assert world.stored_tasks(version) == WAITING
     assert world.store.get(PROJECT, version, refs[:1]) == known, "not made again"
     assert report["predicted"] == len(WAITING) - 1
+
+
+def test_a_job_fails_whose_predictions_the_review_page_cannot_list(
+    world: Watched, monkeypatch: pytest.MonkeyPatch
+):
+    def is_full(*_: object) -> None:
+        raise OutOfSpace("the disk is full", "Free some space")
+
+    monkeypatch.setattr(ReviewFiles, "index", is_full)
+    with pytest.raises(OutOfSpace):
+        world.run()
 
 
 def test_only_predictions_of_earlier_jobs_are_read_to_be_offered(world: Watched):
