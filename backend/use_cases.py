@@ -257,8 +257,7 @@ def _auto_train(parts: Parts) -> AutoTrain:
 def _labeling_jobs(parts: Parts, auditing: Auditing, trainer: Trainer) -> Mapping[Mode, Work]:
     """Return the jobs that publish predictions."""
     extractor = parts.extractor()
-    assessor = Assessor(Predictor(extractor), _hard_examples(parts.settings, extractor))
-    draw = AuditDraw(parts.label_studio, parts.ledgers, parts.audits, parts.settings.seed)
+    assessor, draw = _assessor(parts, extractor), _audit_draw(parts)
     publisher, crew = _publisher(parts), _crew(parts, extractor)
     collector, reporter = _collector(parts, extractor, crew), _reporter(parts, extractor)
     jobs: Mapping[Mode, Work] = {
@@ -315,6 +314,14 @@ def _model_import(parts: Parts) -> ModelImport:
     return ModelImport(
         parts.label_studio, parts.versions, parts.foreign_models, parts.packages, parts.now
     )
+
+
+def _assessor(parts: Parts, extractor: ImageModels) -> Assessor:
+    return Assessor(Predictor(extractor), _hard_examples(parts.settings, extractor))
+
+
+def _audit_draw(parts: Parts) -> AuditDraw:
+    return AuditDraw(parts.label_studio, parts.ledgers, parts.audits, parts.settings.seed)
 
 
 def _publisher(parts: Parts) -> Publisher:
