@@ -81,8 +81,7 @@ class Control:
     @property
     def own_tags(self) -> tuple[ControlTag, ...]:
         """The tags that its results may name; at least one."""
-        plain = ControlTag(self.name, {label: (label,) for label in self.labels})
-        return self.tags or (plain,)
+        return self.tags or (ControlTag(self.name, {label: (label,) for label in self.labels}),)
 
     @property
     def is_drawn(self) -> bool:

@@ -59,6 +59,19 @@ def read(results: Sequence[Json], schema: LabelSchema, *, looked: bool = False) 
     return ReadAnnotation(answers, unanswered, +repairs)
 
 
+def labels_of(result: Json, schema: LabelSchema) -> frozenset[Label]:
+    """Return the labels of a single result, wherever it is drawn and whether its question shows."""
+    name = result.get("from_name")
+    for control in schema.controls:
+        for tag in control.own_tags:
+            if tag.name == name and control.is_drawn:
+                return frozenset(label for _, label in _known(tag, result) if label is not None)
+            if tag.name == name:
+                answer = _choices(control, [result])
+                return frozenset(answer.labels if isinstance(answer, Choices) else ())
+    return frozenset()
+
+
 def _seen(answer: Answer | Unanswered, looked: bool) -> Answer | Unanswered:
     is_nothing = isinstance(answer, Unanswered) and answer.gap is Gap.OTHER_QUESTIONS
     return Regions(()) if looked and is_nothing else answer

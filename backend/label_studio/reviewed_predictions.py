@@ -9,7 +9,7 @@ from backend.domain.ids import ControlName, Label, VersionName
 from backend.domain.json import Json
 from backend.domain.schema import LabelSchema
 from backend.label_studio import codec
-from backend.label_studio.results import items
+from backend.label_studio.results import items, labels_of
 
 MARKED_WRONG = "hard 1.00: marked as wrong by a person"
 _FIRST = "1000-0000000000"
@@ -64,9 +64,8 @@ def label_confidence(prediction: Json, answers: Answers, schema: LabelSchema) ->
         return dict.fromkeys(labels, _number(results[0], "score", whole))
     scores: dict[Label, list[float]] = {label: [] for label in labels}
     for one in results:
-        for answer in codec.answers([one], schema).values():
-            for label in set(answer.labels) & scores.keys():
-                scores[label].append(_number(one, "score", whole))
+        for label in labels_of(one, schema) & scores.keys():
+            scores[label].append(_number(one, "score", whole))
     return {label: sum(found or [whole]) / len(found or [whole]) for label, found in scores.items()}
 
 

@@ -52,6 +52,21 @@ def test_the_confidence_in_a_label_is_the_mean_over_its_regions():
     assert label_confidence(sent, {"r": regions}, BOXES) == {"a": 0.75, "b": 0.25}
 
 
+def test_the_confidence_in_a_label_is_that_of_its_rectangles_where_a_choice_must_show_them():
+    schema = labeling_config.parse(
+        '<View><Image name="img" value="$image"/>'
+        '<Choices name="c" toName="img"><Choice value="cat"/><Choice value="dog"/></Choices>'
+        '<Rectangle name="r" toName="img"/>'
+        '<Labels name="l" toName="img" visibleWhen="choice-selected" whenTagName="c">'
+        '<Label value="ear"/></Labels></View>'
+    )
+    given = {"c": Choices(("cat",)), "l": Regions((Region(Box(0, 0, 1, 1), "ear", 0.25),))}
+    sent = codec.serialize(Prediction(ImageRef(7, "x"), given, 0.5, "v"), schema)
+    assert [one["from_name"] for one in sent["result"]] == ["c", "r", "l"]
+    answers = codec.answers(sent["result"], schema)
+    assert label_confidence(sent, answers, schema) == {"cat": 0.5, "ear": 0.25}
+
+
 def test_the_confidence_in_a_choice_is_its_own_or_else_that_of_the_whole_answer():
     given = {"c": Choices(("cat",))}
     choice = {"from_name": "c", "to_name": "img", "type": "choices", "value": {"choices": ["cat"]}}
