@@ -55,6 +55,7 @@ class HttpClient:
     ) -> None:
         self.tls = tls_context(ca_bundle)
         self._base = _parsed(base_url.rstrip("/"))
+        self._base_url = str(self._base).rstrip("/")
         self._has_token = bool(api_key.strip())
         self._timeout = timeout
         self._patience = patience
@@ -69,7 +70,7 @@ class HttpClient:
     @property
     def base_url(self) -> str:
         """Without a trailing slash."""
-        return str(self._base).rstrip("/")
+        return self._base_url
 
     def auth_headers(self) -> dict[str, str]:
         """Return the headers that authenticate a request, valid for at least half a minute.

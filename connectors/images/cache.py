@@ -25,6 +25,7 @@ from connectors.errors import FetchFailed, TransientError
 from connectors.images.addresses import Address, Place
 from connectors.images.content import Content, digest_of
 from connectors.images.index import ImageIndex
+from connectors.images.local_files import LinkedFolders, LocalFile, state
 from connectors.images.object_store import ObjectStore
 from connectors.images.storage import ImageRequest, Source
 
@@ -50,7 +51,7 @@ class _Image:
 
     address: Address
     key: bytes
-    local: Path | None
+    local: LocalFile | None
 
 
 class ImageCache:
@@ -101,6 +102,18 @@ class ImageCache:
             cancelled.set()
             pool.shutdown(cancel_futures=True)
 
+    def known(self, items: Sequence[Item]) -> list[str | None]:
+        """Return the digest of each image that is trusted without a request, else None.
+
+        Raises:
+            DiskFull: when the index cannot be read for lack of room.
+        """
+        return [
+            content.digest if content else None
+            for start in range(0, len(items), _WINDOW)
+            for _, content in self._looked_up(items[start : start + _WINDOW])
+        ]
+
     def path(self, task: int, uri: str) -> Path:
         """Return the image's file, fetched again if it was evicted.
 
@@ -110,18 +123,18 @@ class ImageCache:
             FetchFailed: when this image cannot be fetched, or changed since `digests` read it.
             DiskFull, Unreachable, Denied: when no image can.
         """
-        image = self._image(task, uri)
+        image = self._image(task, uri, {})
         with self._locked(image.key):
             known = self._index.known([image.key]).get(image.key)
             if image.local and known and self._is_fresh(image, known):
-                return image.local
+                return Path(image.local.path)
             if known and (kept := self._objects.find(known.digest, known.size)):
                 return kept
             request = ImageRequest(image.address, task)
             content = self._read(image.local) if image.local else self._download(request)
             self._require_same(image, known, content)
             self._index.learn(image.key, content)
-            return image.local or self._objects.place(content.digest)
+            return Path(image.local.path) if image.local else self._objects.place(content.digest)
 
     def close(self) -> None:
         self._index.close()
@@ -137,24 +150,35 @@ class ImageCache:
         self, items: Sequence[Item], pool: ThreadPoolExecutor, cancelled: threading.Event
     ) -> Iterator[Slot | Future[Slot]]:
         """Yield known images and failures at once; the others are being fetched by the pool."""
-        images = [self._image_or_failure(task, uri) for task, uri in items]
-        known = self._index.known([one.key for one in images if isinstance(one, _Image)])
-        for (task, _), image in zip(items, images, strict=True):
+        for (task, _), (image, content) in zip(items, self._looked_up(items), strict=True):
             if isinstance(image, FetchFailed):
                 yield image
-            elif (content := known.get(image.key)) and self._is_fresh(image, content):
+            elif content:
                 yield content
             else:
                 request = ImageRequest(image.address, task, cancelled=cancelled)
                 yield pool.submit(self._fetch, image, request)
 
-    def _image(self, task: int, uri: str) -> _Image:
-        address = self._storage.address(uri)
-        return _Image(address, _key(address, task), self._storage.local(address))
+    def _looked_up(
+        self, items: Sequence[Item]
+    ) -> Iterator[tuple[_Image | FetchFailed, Content | None]]:
+        """Yield each image or why it can never be fetched, and its content if that is fresh."""
+        folders: LinkedFolders = {}
+        images = [self._image_or_failure(task, uri, folders) for task, uri in items]
+        known = self._index.known([one.key for one in images if isinstance(one, _Image)])
+        for image in images:
+            content = known.get(image.key) if isinstance(image, _Image) else None
+            yield image, content if content and self._is_fresh(image, content) else None
 
-    def _image_or_failure(self, task: int, uri: str) -> _Image | FetchFailed:
+    def _image(self, task: int, uri: str, folders: LinkedFolders) -> _Image:
+        address = self._storage.address(uri)
+        return _Image(address, _key(address, task), self._storage.local(address, folders))
+
+    def _image_or_failure(
+        self, task: int, uri: str, folders: LinkedFolders
+    ) -> _Image | FetchFailed:
         try:
-            return self._image(task, uri)
+            return self._image(task, uri, folders)
         except FetchFailed as exc:
             return exc
 
@@ -174,21 +198,19 @@ class ImageCache:
     def _is_fresh(self, image: _Image, known: Content) -> bool:
         """Return whether the known content can be trusted without a request."""
         if image.local:
-            try:
-                return known.validator == _state(image.local)
-            except OSError:
-                return False
+            return known.validator == image.local.state
         if image.address.is_constant:
             return known.checked > 0
         return -_SKEW_SECONDS < self._clock() - known.checked < TRUSTED_SECONDS
 
-    def _read(self, local: Path) -> Content:
+    def _read(self, local: LocalFile) -> Content:
+        path = Path(local.path)
         try:
-            state = _state(local)
-            return Content(digest_of(local), local.stat().st_size, state, self._clock())
+            before = state(path.stat())
+            return Content(digest_of(path), path.stat().st_size, before, self._clock())
         except OSError as exc:
             raise FetchFailed(
-                f"{local} cannot be read ({exc.strerror})", "May this user read the file?"
+                f"{path} cannot be read ({exc.strerror})", "May this user read the file?"
             ) from exc
 
     def _update(self, request: ImageRequest, known: Content | None) -> Content:
@@ -228,11 +250,6 @@ def _key(address: Address, task: int) -> bytes:
     whose = f" {task}" if address.place is Place.CLOUD else ""
     name = f"{address.place} {address.at}{whose}"
     return hashlib.blake2b(name.encode(), digest_size=16).digest()
-
-
-def _state(path: Path) -> str:
-    status = path.stat()
-    return f"{status.st_mtime_ns} {status.st_size}"
 
 
 def _is_done(slot: Slot | Future[Slot]) -> bool:

@@ -17,8 +17,6 @@
 import base64
 import binascii
 import logging
-import os
-import stat
 import threading
 from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
@@ -29,9 +27,11 @@ from urllib.parse import unquote_to_bytes
 
 from connectors.errors import ConnectorError, FetchFailed, TransientError, Unreachable
 from connectors.http import HttpClient
+from connectors.images import local_files
 from connectors.images.addresses import Address, Place, file_path, likely_base, parse, server_path
 from connectors.images.content import Content, Limits, check_not_empty, check_size, save
 from connectors.images.download import Downloader, ServerDown
+from connectors.images.local_files import LinkedFolders, LocalFile
 from connectors.images.network import Deadline
 from connectors.images.task_content import long_address, project_of
 from connectors.retry import with_retries
@@ -48,8 +48,10 @@ class Source(Protocol):
         """Parse an address. Raises FetchFailed if it can never be fetched."""
         ...
 
-    def local(self, address: Address) -> Path | None:
+    def local(self, address: Address, folders: LinkedFolders) -> LocalFile | None:
         """Return the image's file if it is on this machine, to be read in place.
+
+        Give the same `folders` for many images, at first empty.
 
         Raises:
             FetchFailed: when the file is empty or too large.
@@ -128,7 +130,7 @@ class Storage:
         self._downloader = Downloader(label_studio, self._limits, patience=patience)
         self._names = tuple(names)
         self._roots = {
-            place: root.resolve()
+            place: str(root.resolve())
             for place, root in ((Place.LOCAL, local_root), (Place.UPLOAD, media_root))
             if root
         }
@@ -139,7 +141,7 @@ class Storage:
     def address(self, uri: str) -> Address:
         return parse(uri, self._label_studio.base_url, self._names)
 
-    def local(self, address: Address) -> Path | None:
+    def local(self, address: Address, folders: LinkedFolders) -> LocalFile | None:
         """Return the file on this machine, if it exists and no link leads out of its folder.
 
         Raises:
@@ -148,18 +150,12 @@ class Storage:
         root = self._roots.get(address.place)
         if root is None:
             return None
-        try:
-            path = Path(os.path.realpath(f"{root}/{file_path(address)}", strict=True))
-            status = path.stat()
-        except (OSError, ValueError):  # ValueError: a null byte in a name
-            return None
-        inside = str(path).startswith(f"{root}{os.sep}")
-        if not inside or not stat.S_ISREG(status.st_mode):
-            return None
-        with _naming(address):
-            check_not_empty(status.st_size)
-            check_size(status.st_size, self._limits.size)
-        return path
+        file = local_files.find(root, file_path(address), folders)
+        if file:
+            with _naming(address):
+                check_not_empty(file.size)
+                check_size(file.size, self._limits.size)
+        return file
 
     def fetch(self, request: ImageRequest, to: Path) -> Content | None:
         with _naming(request.address):

@@ -237,11 +237,12 @@ def test_a_local_file_is_read_in_place_only_when_it_is_inside_the_folder(
     (root / "loop.jpg").symlink_to(root / "loop.jpg")
     storage = storage_of(label_studio, local_root=root)
 
-    def local(relative: str) -> Path | None:
-        return storage.local(storage.address(f"/data/local-files/?d={relative}"))
+    def local(relative: str) -> str | None:
+        found = storage.local(storage.address(f"/data/local-files/?d={relative}"), {})
+        return found and found.path
 
-    assert local("cats/1.jpg") == local("inner.jpg") == root / "cats" / "1.jpg"
-    assert local("/../cats/1.jpg") == root / "cats" / "1.jpg"
+    assert local("cats/1.jpg") == local("inner.jpg") == str(root / "cats" / "1.jpg")
+    assert local("/../cats/1.jpg") == str(root / "cats" / "1.jpg")
     for outside in ("leak.jpg", "loop.jpg", "cats", "none.jpg", "a" * 300):
         assert local(outside) is None
     with pytest.raises(FetchFailed, match="not inside"):
@@ -258,16 +259,17 @@ def test_an_upload_is_read_in_place_only_when_it_is_inside_the_folder(
     (media / "upload" / "3" / "leak.jpg").symlink_to(tmp_path / "secret.jpg")
     storage = storage_of(label_studio, media_root=media)
 
-    def local(uri: str) -> Path | None:
-        return storage.local(storage.address(uri))
+    def local(uri: str) -> str | None:
+        found = storage.local(storage.address(uri), {})
+        return found and found.path
 
-    found = media / "upload" / "3" / "a b.jpg"
+    found = str(media / "upload" / "3" / "a b.jpg")
     assert local("/data/upload/3/a%20b.jpg") == local("/data/upload/3/a b.jpg") == found
     assert local(label_studio.url("/data/upload/3/a%20b.jpg")) == found
     for outside in ("leak.jpg", "none.jpg", "..%2f..%2f..%2fsecret.jpg", "%00", "a" * 300):
         assert local(f"/data/upload/3/{outside}") is None
     assert local("/data/local-files/?d=upload/3/a b.jpg") is None, "that is another folder"
-    assert storage_of(label_studio).local(storage.address("/data/upload/3/a b.jpg")) is None
+    assert storage_of(label_studio).local(storage.address("/data/upload/3/a b.jpg"), {}) is None
 
 
 def test_an_empty_or_oversized_local_file_says_so(
@@ -278,7 +280,7 @@ def test_an_empty_or_oversized_local_file_says_so(
     storage = storage_of(label_studio, local_root=tmp_path)
     for name, reason in (("empty.jpg", "empty"), ("large.jpg", "larger than")):
         with pytest.raises(FetchFailed, match=reason):
-            storage.local(storage.address(f"/data/local-files/?d={name}"))
+            storage.local(storage.address(f"/data/local-files/?d={name}"), {})
 
 
 # --- what servers do ---------------------------------------------------------------------------
