@@ -114,6 +114,10 @@ class GatewayFiles:
                 else:
                     yield ref, slot.digest
 
+    def known(self, refs: Sequence[ImageRef]) -> Sequence[str | None]:
+        with errors_translated():
+            return self._cache.known([(ref.task, ref.uri) for ref in refs])
+
     def path(self, ref: ImageRef) -> Path:
         with errors_translated():
             return self._cache.path(ref.task, ref.uri)

@@ -39,6 +39,10 @@ class ImageFiles(Protocol):
         """Yield a digest of each image's content, in order; fetches missing ones concurrently."""
         ...
 
+    def known(self, refs: Sequence[ImageRef]) -> Sequence[str | None]:
+        """Return the digests that `digests` has at once, without a request; None for the others."""
+        ...
+
     def path(self, ref: ImageRef) -> Path:
         """Return the local file, fetched again if the cache dropped it. Raises UnreadableImage."""
         ...

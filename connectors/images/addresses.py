@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
-from urllib.parse import SplitResult, parse_qs, quote, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from connectors.errors import FetchFailed
 from connectors.images.task_content import SCHEME
@@ -107,7 +107,7 @@ def parse(uri: str, server: str, names: Collection[str] = ()) -> Address:
         if uri.startswith("//"):  # in a browser, with the scheme of Label Studio's page
             uri = f"{bases[-1].scheme}:{uri}"
         parts = urlsplit(uri)
-        _ = parts.port
+        _ = parts.netloc and parts.port
     except ValueError as exc:
         raise FetchFailed("not an address that can be read", _HINT, image=_quoted(uri)) from exc
     if uri.startswith(_CLOUD_SCHEMES):
@@ -118,10 +118,10 @@ def parse(uri: str, server: str, names: Collection[str] = ()) -> Address:
         return Address(Place.TASK, uri)
     if parts.scheme in {"http", "https"} and parts.netloc:
         ours = [base for base in bases if _host(parts) == _host(base)]
-        return (_on_server(parts, ours) if ours else None) or Address(Place.WEB, uri)
+        found = _on_server(parts.path, parts.query, ours) if ours else None
+        return found or Address(Place.WEB, uri)
     if not parts.scheme and not parts.netloc:
-        path = parts._replace(path="/" + parts.path.lstrip("/"))
-        if found := _on_server(path, bases):
+        if found := _on_server("/" + parts.path.lstrip("/"), parts.query, bases):
             return found
         if uri.startswith("/"):
             return Address(Place.WEB, server + _below(urlsplit(server), uri))
@@ -176,10 +176,10 @@ def _host(parts: SplitResult) -> tuple[str, int]:
     return ("localhost" if name in _LOOPBACK else name), 443 if port == 80 else port
 
 
-def _on_server(parts: SplitResult, bases: Sequence[SplitResult]) -> Address | None:
+def _on_server(path: str, query: str, bases: Sequence[SplitResult]) -> Address | None:
     """Return the address if the Label Studio at these bases serves files under this path."""
-    for path in _relative(parts.path, bases):
-        if found := _served(path, parts.query):
+    for relative in _relative(path, bases):
+        if found := _served(relative, query):
             return found
     return None
 
@@ -194,18 +194,22 @@ def _relative(path: str, bases: Sequence[SplitResult]) -> Iterator[str]:
         yield path.removeprefix(found["prefix"])
 
 
-def _served(path: str, query_string: str) -> Address | None:
+def _served(path: str, query: str) -> Address | None:
     """Return the address if Label Studio serves files under this path, else None."""
-    query = {name: values[-1] for name, values in parse_qs(query_string).items()}
-    if path.rstrip("/") == "/data/local-files" and "d" in query:
-        return Address(Place.LOCAL, _inside_folder(query["d"]))
+    if path.rstrip("/") == "/data/local-files" and (relative := _parameter(query, "d")):
+        return Address(Place.LOCAL, _inside_folder(relative))
     if not _SERVED.fullmatch(path) or ".." in unquote(path).split("/"):
         return None
-    if _RESOLVED.fullmatch(path) and (uri := _decoded(query.get("fileuri", ""))):
+    if _RESOLVED.fullmatch(path) and (uri := _decoded(_parameter(query, "fileuri"))):
         return Address(Place.CLOUD, uri)
     if _UPLOAD.fullmatch(path):
         return Address(Place.UPLOAD, path)
-    return Address(Place.SERVER, f"{path}?{query_string}" if query_string else path)
+    return Address(Place.SERVER, f"{path}?{query}" if query else path)
+
+
+def _parameter(query: str, name: str) -> str:
+    """Return the last value of a parameter; "" if there is none."""
+    return dict(parse_qsl(query)).get(name, "")
 
 
 def _below(base: SplitResult, path: str) -> str:

@@ -167,8 +167,11 @@ class ImageCache:
         images = [self._image_or_failure(task, uri, folders) for task, uri in items]
         known = self._index.known([one.key for one in images if isinstance(one, _Image)])
         for image in images:
-            content = known.get(image.key) if isinstance(image, _Image) else None
-            yield image, content if content and self._is_fresh(image, content) else None
+            if isinstance(image, FetchFailed):
+                yield image, None
+            else:
+                content = known.get(image.key)
+                yield image, content if content and self._is_fresh(image, content) else None
 
     def _image(self, task: int, uri: str, folders: LinkedFolders) -> _Image:
         address = self._storage.address(uri)

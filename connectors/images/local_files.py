@@ -4,13 +4,11 @@ import os
 import stat
 from collections.abc import MutableMapping
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
 
 LinkedFolders = MutableMapping[str, str]
 """Where folders are once all links are followed. Keep it for one look at many files only, because
 links change."""
-
-_REGULAR: Final = stat.S_IFREG
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +32,8 @@ def find(root: str, relative: str, folders: LinkedFolders) -> LocalFile | None:
         path, status = _resolved(f"{root}{os.sep}{relative}", folders)
     except (OSError, ValueError):  # ValueError: a null byte in a name
         return None
-    inside = path.startswith(root + os.sep)
-    if not inside or stat.S_IFMT(status.st_mode) != _REGULAR:
+    inside = path.startswith(f"{root}{os.sep}")
+    if not inside or not stat.S_ISREG(status.st_mode):
         return None
     return LocalFile(path, status.st_size, state(status))
 
@@ -55,4 +53,4 @@ def _resolved(path: str, folders: LinkedFolders) -> tuple[str, os.stat_result]:
     if not stat.S_ISLNK(status.st_mode):
         return path, status
     path = os.path.realpath(path, strict=True)
-    return path, os.stat(path)
+    return path, Path(path).stat()

@@ -152,9 +152,11 @@ class Storage:
             return None
         file = local_files.find(root, file_path(address), folders)
         if file:
-            with _naming(address):
+            try:
                 check_not_empty(file.size)
                 check_size(file.size, self._limits.size)
+            except FetchFailed as exc:
+                raise _named(exc, address) from exc
         return file
 
     def fetch(self, request: ImageRequest, to: Path) -> Content | None:
@@ -231,11 +233,15 @@ def _naming(address: Address) -> Generator[None, None, None]:
     """Put the address of the image in front of the message of a failure."""
     try:
         yield
-    except TransientError as exc:
-        hint = _hint(address, exc)
-        raise TransientError(exc.message, hint, exc.retry_after, image=str(address)) from exc
     except FetchFailed as exc:
-        raise FetchFailed(exc.message, _hint(address, exc), image=str(address)) from exc
+        raise _named(exc, address) from exc
+
+
+def _named(exc: FetchFailed, address: Address) -> FetchFailed:
+    hint = _hint(address, exc)
+    if isinstance(exc, TransientError):
+        return TransientError(exc.message, hint, exc.retry_after, image=str(address))
+    return FetchFailed(exc.message, hint, image=str(address))
 
 
 def _hint(address: Address, exc: FetchFailed) -> str:

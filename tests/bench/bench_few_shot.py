@@ -46,6 +46,9 @@ class Folder:
         for ref in refs:
             yield ref, hashlib.sha256(self.path(ref).read_bytes()).hexdigest()
 
+    def known(self, refs):
+        return [None] * len(refs)
+
     def path(self, ref: ImageRef) -> Path:
         return self.paths[ref.task]
 

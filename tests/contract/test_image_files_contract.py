@@ -66,6 +66,13 @@ def test_an_image_that_cannot_be_fetched_costs_its_own_slot_only(
     assert [first[0], last[0]] == refs[:2]
 
 
+def test_what_was_read_and_did_not_change_is_known(files: ImageFiles, refs: list[ImageRef]):
+    first, second, third = refs
+    assert list(files.known(refs)) == [None] * 3
+    digests = [slot[1] for slot in files.digests([first, second]) if isinstance(slot, tuple)]
+    assert list(files.known([second, GONE, first, third])) == [digests[1], None, digests[0], None]
+
+
 def test_a_path_leads_to_the_content(files: ImageFiles, refs: list[ImageRef]):
     assert files.path(refs[1]).read_bytes() == b"two"
 

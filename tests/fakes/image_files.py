@@ -18,6 +18,7 @@ class FakeImageFiles:
     def __init__(self, gone: Sequence[str] = ()) -> None:
         self.gone = set(gone)
         self.decoded: list[str] = []
+        self._digests: dict[str, str] = {}
         self.gate = threading.Event()
         self.gate.set()
 
@@ -28,10 +29,24 @@ class FakeImageFiles:
             if ref.uri in self.gone:
                 yield NoPrediction(ref.task, "404")
             else:
-                yield ref, hashlib.sha256(Path(ref.uri).read_bytes()).hexdigest()
+                self._digests[ref.uri] = _digest(ref)
+                yield ref, self._digests[ref.uri]
+
+    def known(self, refs: Sequence[ImageRef]) -> Sequence[str | None]:
+        """Know the files that were read before and did not change since."""
+        return [
+            self._digests[ref.uri]
+            if ref.uri not in self.gone and self._digests.get(ref.uri) == _digest(ref)
+            else None
+            for ref in refs
+        ]
 
     def path(self, ref: ImageRef) -> Path:
         if ref.uri in self.gone:
             raise UnreadableImage("404")
         self.decoded.append(ref.uri)
         return Path(ref.uri)
+
+
+def _digest(ref: ImageRef) -> str:
+    return hashlib.sha256(Path(ref.uri).read_bytes()).hexdigest()

@@ -92,7 +92,14 @@ class AugmentedFiles:
                 yield found
             else:
                 ref, digest = found
-                yield ref, f"{digest}/{self.augmentation}"
+                yield ref, self._of_copy(digest)
+
+    def known(self, refs: Sequence[ImageRef]) -> Sequence[str | None]:
+        digests = self.files.known(refs)
+        return [None if digest is None else self._of_copy(digest) for digest in digests]
 
     def path(self, ref: ImageRef) -> Path:
         return self.files.path(ref)
+
+    def _of_copy(self, digest: str) -> str:
+        return f"{digest}/{self.augmentation}"

@@ -35,6 +35,7 @@ CREATE TABLE features (
 )"""
 
 Result = TypeVar("Result")
+Number = TypeVar("Number", np.float16, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,16 @@ class Entry:
     vector: NDArray[np.float16]
     image_stats: NDArray[np.float32]
     notes: Note
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """Entries of n images: `vectors` (n, d), `image_stats` (n, s), and notes as numbers."""
+
+    digests: Sequence[str]
+    vectors: NDArray[np.float16]
+    image_stats: NDArray[np.float32]
+    notes: Sequence[int]
 
 
 class _Unusable(Exception):
@@ -58,18 +69,28 @@ class FeatureCache:
 
     def get(self, digests: Sequence[str]) -> Iterator[tuple[str, Entry]]:
         """Yield the known entries in any order, read in chunks of 1,000."""
-        for start in range(0, len(digests), _AT_ONCE):
-            wanted = digests[start : start + _AT_ONCE]
-            rows = self._with_database(lambda db, some=wanted: _select(db, some))
-            for digest, vector, image_stats, notes in rows:
-                yield digest, _entry(vector, image_stats, notes)
+        for some in _chunks(digests):
+            found = self.read(some)
+            notes = map(Note, found.notes)
+            entries = map(Entry, found.vectors, found.image_stats, notes)
+            yield from zip(found.digests, entries, strict=True)
+
+    def read(self, digests: Sequence[str]) -> Entries:
+        """Return the known entries of at most 1,000 different digests, in any order."""
+        rows = self._with_database(lambda db: _select(db, digests))
+        return Entries(
+            [row[0] for row in rows],
+            _array([row[1] for row in rows], np.float16),
+            _array([row[2] for row in rows], np.float32),
+            [row[3] for row in rows],
+        )
 
     def count(self, digests: Sequence[str]) -> int:
-        """Return how many of these different digests are known; reads no vector."""
-        return sum(
-            self._with_database(lambda db, some=digests[start : start + _AT_ONCE]: _count(db, some))
-            for start in range(0, len(digests), _AT_ONCE)
-        )
+        """Return how many of these digests are known, equal ones included; reads no vector."""
+        known = set[str]()
+        for some in _chunks(list(dict.fromkeys(digests))):
+            known |= self._with_database(lambda db, some=some: _known(db, some))
+        return sum(digest in known for digest in digests)
 
     def put(self, entries: Mapping[str, Entry]) -> None:
         """Store all entries in one transaction. Raises OutOfSpace."""
@@ -150,6 +171,10 @@ class FeatureCache:
         return FileLock(self._path.with_suffix(".lock"))
 
 
+def _chunks(digests: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (digests[start : start + _AT_ONCE] for start in range(0, len(digests), _AT_ONCE))
+
+
 def _is_ours(database: sqlite3.Connection) -> bool:
     (application,) = database.execute("PRAGMA application_id").fetchone()
     (version,) = database.execute("PRAGMA user_version").fetchone()
@@ -177,10 +202,10 @@ def _select(
     return database.execute(query, digests).fetchall()
 
 
-def _count(database: sqlite3.Connection, digests: Sequence[str]) -> int:
+def _known(database: sqlite3.Connection, digests: Sequence[str]) -> set[str]:
     marks = ",".join("?" * len(digests))
-    query = f"SELECT count(*) FROM features WHERE digest IN ({marks})"  # noqa: S608
-    return database.execute(query, digests).fetchone()[0]
+    query = f"SELECT digest FROM features WHERE digest IN ({marks})"  # noqa: S608
+    return {digest for (digest,) in database.execute(query, digests)}
 
 
 def _insert(database: sqlite3.Connection, rows: Iterable[tuple[str, bytes, bytes, int]]) -> None:
@@ -203,10 +228,10 @@ def _drop_oldest(database: sqlite3.Connection, excess: int) -> int:
     return database.execute(f"DELETE FROM features WHERE rowid IN ({oldest})", (count,)).rowcount  # noqa: S608
 
 
-def _entry(vector: bytes, image_stats: bytes, notes: int) -> Entry:
-    return Entry(
-        np.frombuffer(vector, np.float16), np.frombuffer(image_stats, np.float32), Note(notes)
-    )
+def _array(rows: Sequence[bytes], dtype: type[Number]) -> NDArray[Number]:
+    """Return a read-only array with these rows, which have the same length."""
+    width = len(rows[0]) // np.dtype(dtype).itemsize if rows else 0
+    return np.frombuffer(b"".join(rows), dtype).reshape(len(rows), width)
 
 
 def _is_damage(error: Exception) -> bool:

@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backend.domain.answers import ImageRef, NoPrediction
 from backend.domain.batches import IMAGE_STATS, ImageBatch
@@ -17,7 +18,9 @@ from backend.models.embedding.backlog import Outcome
 from backend.models.embedding.encoder import Encoder
 from backend.models.embedding.encoders import compute_device, cpu_threads, open_encoder
 from backend.models.embedding.feature_cache import Entry, FeatureCache
+from backend.models.embedding.lookup import CachedRows, look_up
 from backend.models.embedding.pipeline import EmbeddingTools, embed
+from backend.models.images.notes import Note
 from backend.models.images.thumbnails import PREPARATION
 from backend.ports.images import ImageFiles
 from backend.ports.progress import Progress
@@ -74,14 +77,13 @@ class CachingExtractor:
 
     def uncached(self, refs: Sequence[ImageRef]) -> int:
         """Count the images that are not in the cache, or cannot be fetched."""
-        digests = [
-            found[1] for found in self._files.digests(refs) if not isinstance(found, NoPrediction)
+        digests = self._files.known(refs)
+        rest = [ref for ref, digest in zip(refs, digests, strict=True) if digest is None]
+        fetched = [
+            found[1] for found in self._files.digests(rest) if not isinstance(found, NoPrediction)
         ]
-        different = list(dict.fromkeys(digests))
-        if self._cache.count(different) == len(different):
-            return len(refs) - len(digests)
-        known = {digest for digest, _ in self._cache.get(different)}
-        return len(refs) - sum(digest in known for digest in digests)
+        known = [digest for digest in digests if digest is not None]
+        return len(refs) - self._cache.count([*known, *fetched])
 
     def extract_augmented(
         self, refs: Sequence[ImageRef], augmentation: int, progress: Progress
@@ -118,9 +120,13 @@ class CachingExtractor:
         )
         seconds = {Step.FETCH: 0.0, Step.EMBED: 0.0}
         try:
-            with closing(embed(refs, tools, seconds)) as outcomes:
+            for found in look_up(refs, files, self._cache, seconds):
+                batch.add_cached(found)
+                progress(Step.EMBED, batch.filled, len(refs))
+            rows = batch.missing()
+            with closing(embed([refs[row] for row in rows], tools, seconds)) as outcomes:
                 for group in outcomes:
-                    batch.add(group)
+                    batch.add((rows[place], outcome) for place, outcome in group)
                     progress(Step.EMBED, batch.filled, len(refs))
         finally:
             for step, spent in seconds.items():
@@ -142,31 +148,55 @@ class CachingExtractor:
 
 
 class _BatchBuilder:
-    """An `ImageBatch` that is filled row by row, in any order."""
+    """An `ImageBatch` whose rows are filled in any order."""
 
     def __init__(self, rows: int) -> None:
-        self.filled = 0
         self.notes = Counter[str]()
         self._rows = rows
         self._features: np.ndarray[tuple[int, int], np.dtype[np.float16]] | None = None
         self._image_stats = np.zeros((rows, len(IMAGE_STATS)), np.float32)
+        self._is_filled = np.zeros(rows, np.bool_)
         self._unreadable: dict[int, NoPrediction] = {}
+
+    @property
+    def filled(self) -> int:
+        return int(np.count_nonzero(self._is_filled))
+
+    def missing(self) -> Sequence[int]:
+        """Return the rows that are not filled yet."""
+        return np.flatnonzero(~self._is_filled).tolist()
 
     def add(self, outcomes: Iterable[Outcome]) -> None:
         for row, outcome in outcomes:
-            self.filled += 1
             if isinstance(outcome, Entry):
-                self._add(row, outcome)
+                self._fill(row, outcome.vector, outcome.image_stats)
+                self._add_notes(outcome.notes)
             else:
                 self._unreadable[row] = outcome
+                self._is_filled[row] = True
 
-    def _add(self, row: int, entry: Entry) -> None:
+    def add_cached(self, found: CachedRows) -> None:
+        if found.rows:
+            entries, places = found.entries, found.places
+            self._fill(found.rows, entries.vectors[places], entries.image_stats[places])
+            for place in places:
+                self._add_notes(entries.notes[place])
+
+    def _fill(
+        self,
+        rows: int | Sequence[int],
+        vectors: NDArray[np.float16],
+        image_stats: NDArray[np.float32],
+    ) -> None:
         if self._features is None:
-            self._features = np.zeros((self._rows, len(entry.vector)), np.float16)
-        self._features[row] = entry.vector
-        self._image_stats[row] = entry.image_stats
-        if entry.notes:  # few images have any, and to iterate over none takes as long as the rest
-            self.notes.update(note.name.lower() for note in entry.notes if note.name)
+            self._features = np.zeros((self._rows, vectors.shape[-1]), np.float16)
+        self._features[rows] = vectors
+        self._image_stats[rows] = image_stats
+        self._is_filled[rows] = True
+
+    def _add_notes(self, notes: int) -> None:
+        if notes:  # few images have any, and to iterate over none takes as long as the rest
+            self.notes.update(note.name.lower() for note in Note(notes) if note.name)
 
     def unreadable(self) -> Sequence[NoPrediction]:
         return [slot for _, slot in sorted(self._unreadable.items())]

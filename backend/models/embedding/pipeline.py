@@ -149,7 +149,7 @@ def _embedded(
     backlog, running = Backlog(), RunningBatches(pool, tools.threads)
     worker: EmbeddingWorker | None = None
     clock = ThreadClock(tools.threads)
-    started = monotonic()
+    started, fetched = monotonic(), seconds[Step.FETCH]
     for group in _waited_for(arrivals, clock, seconds):
         yield _looked_up(group, writer, backlog)
         if backlog and not worker:
@@ -161,7 +161,7 @@ def _embedded(
     while worker and (running or backlog):
         yield _stored(running.finished(_HEARTBEAT), writer, backlog)
         yield from _submitted(worker, backlog, running, writer)
-    seconds[Step.EMBED] += monotonic() - started - seconds[Step.FETCH]
+    seconds[Step.EMBED] += monotonic() - started - (seconds[Step.FETCH] - fetched)
 
 
 def _waited_for(

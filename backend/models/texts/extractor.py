@@ -84,12 +84,10 @@ class TextExtractor:
         """Count the texts that this encoder has not embedded; 0 for one that needs no cache."""
         if backbone.startswith(TFIDF):
             return 0
-        cache, known = self._encoders.get(backbone, list).cache, set[str]()
+        cache = self._encoders.get(backbone, list).cache
         found = [one for group in self._reader.groups(refs) for _, one in group]
         digests = [digest(one) for one in found if isinstance(one, str)]
-        if cache is not None:
-            known = {key for key, _ in cache.get(list(dict.fromkeys(digests)))}
-        return len(refs) - sum(key in known for key in digests)
+        return len(refs) - (cache.count(digests) if cache is not None else 0)
 
     def fetch(self, ref: ImageRef) -> Path:
         """Return the file of a text that is fetched. Raises UnreadableImage."""

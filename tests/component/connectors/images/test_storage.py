@@ -249,6 +249,29 @@ def test_a_local_file_is_read_in_place_only_when_it_is_inside_the_folder(
         local("../secret.jpg")
 
 
+def test_a_folder_whose_link_leads_out_is_not_followed_for_any_of_its_files(
+    label_studio: ImageServer, tmp_path: Path
+) -> None:
+    for folder in ("root/cats", "outside"):
+        (tmp_path / folder).mkdir(parents=True)
+        for number in range(2):
+            (tmp_path / folder / f"{number}.jpg").write_bytes(IMAGE)
+    (tmp_path / "root" / "leak").symlink_to(tmp_path / "outside")
+    (tmp_path / "root" / "kept").symlink_to(tmp_path / "root" / "cats")
+    storage = storage_of(label_studio, local_root=tmp_path / "root")
+    folders: dict[str, str] = {}
+
+    def local(relative: str) -> str | None:
+        found = storage.local(storage.address(f"/data/local-files/?d={relative}"), folders)
+        return found and found.path
+
+    for number in range(2):
+        inside = tmp_path / "root" / "cats" / f"{number}.jpg"
+        assert local(f"cats/{number}.jpg") == local(f"kept/{number}.jpg") == str(inside)
+        assert local(f"leak/{number}.jpg") is None
+        assert local(f"none/{number}.jpg") is None
+
+
 def test_an_upload_is_read_in_place_only_when_it_is_inside_the_folder(
     label_studio: ImageServer, tmp_path: Path
 ) -> None:

@@ -45,8 +45,29 @@ def test_what_was_put_is_got_bit_by_bit(cache: FeatureCache) -> None:
     assert cache.width() == WIDTH
 
 
+def test_many_are_read_as_arrays(cache: FeatureCache) -> None:
+    kept = entries(5)
+    cache.put(kept)
+
+    found = cache.read([*reversed(kept), "unknown"])
+
+    assert set(found.digests) == set(kept)
+    assert (found.vectors.shape, found.image_stats.shape) == ((5, WIDTH), (5, 6))
+    for place, digest in enumerate(found.digests):
+        assert (found.vectors[place] == kept[digest].vector).all()
+        assert (found.image_stats[place] == kept[digest].image_stats).all()
+        assert found.notes[place] == kept[digest].notes
+
+
+def test_equal_digests_are_counted_each(cache: FeatureCache) -> None:
+    cache.put(entries(1200))
+    known = list(entries(1200))
+    assert cache.count([*known, "unknown", known[0], "unknown"]) == 1201
+
+
 def test_an_empty_cache_has_no_entries(cache: FeatureCache) -> None:
     assert dict(cache.get(["a"])) == {}
+    assert len(cache.read(["a"]).vectors) == len(cache.read([]).vectors) == cache.count([]) == 0
     assert cache.width() is None
 
 

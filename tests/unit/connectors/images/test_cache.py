@@ -117,6 +117,25 @@ def test_an_upload_is_trusted_for_ever(tmp_path: Path) -> None:
     assert source.fetched == [upload]
 
 
+def test_known_are_the_digests_that_take_no_request(tmp_path: Path, local_root: Path) -> None:
+    upload = "/data/upload/1/a.jpg"
+    source = FakeSource({web(1): b"one", upload: b"two"}, local_root)
+    clock = Clock()
+    cache = cache_of(tmp_path / "cache", source, clock=clock)
+    items = [(1, web(1)), (2, upload), (3, LOCAL), (4, "no address"), (5, web(5))]
+    assert cache.known(items) == [None] * 5
+    first = seen(cache.digests(items))
+    asked = len(source.fetched)
+    assert cache.known([*items, (6, LOCAL)]) == [*first, first[2]]
+    clock.now += TRUSTED_SECONDS
+    assert cache.known(items) == [None, *first[1:]]
+    os.utime(local_root / "1.jpg", ns=(0, 12345))
+    assert cache.known(items) == [None, first[1], None, None, None]
+    (local_root / "1.jpg").unlink()
+    assert cache.known([(3, LOCAL)] * 600) == [None] * 600
+    assert len(source.fetched) == asked
+
+
 def test_one_address_is_fetched_once_however_many_ask_at_once(tmp_path: Path) -> None:
     source = FakeSource({web(1): b"one"})
     source.gate.clear()
