@@ -38,7 +38,7 @@ from backend.services.training.dataset import readable
 from backend.services.training.early_training import EarlyTrainer, EarlyTraining
 from backend.services.training.label_issues import LabelIssues
 from backend.services.training.promotion import Promotion
-from backend.services.training.train import TrainedModels, Trainer
+from backend.services.training.train import Models, TrainedModels, Trainer
 from backend.settings import Settings
 
 
@@ -77,10 +77,14 @@ class ActiveLearning:
         with steps(Step.TRAIN) as progress:
             promoted = self.promotion.decide(round_.schema, trained, round_.current, progress)
         with steps(Step.PREDICT) as progress:
-            trials = self.assessor.trials(trained, progress)
-            assessment, picks = self._assess(round_, trained, trials, promoted, progress, kept)
-            issues = self.label_issues.find(trained, round_.current, progress)
-        version, is_new = self._publish(round_, trained, trials, promoted, kept)
+            models, easy = self._predict(round_, trained, promoted, progress, kept)
+            with beside(lambda: self._early_picks(round_, easy.predicted)) as picked:
+                trials = self.assessor.trials(trained, progress)
+                shown_trials = self._trials_of_shown(round_, trials, promoted)
+                assessment = self.assessor.find_hard(round_, easy, models, shown_trials, progress)
+                issues = self.label_issues.find(trained, round_.current, progress)
+                version, is_new = self._publish(round_, trained, trials, promoted, kept)
+            picks = picked.result()
         training = sections.of_training(trained, issues)
         shown = round_.current if round_.current and not promoted.yes else version
         with steps(Step.PUSH) as progress:
@@ -171,32 +175,31 @@ class ActiveLearning:
         kept.keep_version(version.name)
         return version, True
 
-    def _assess(
+    def _predict(
         self,
         round_: LabelingRound,
         trained: TrainedModels,
-        trials: Trials,
         promoted: Decision,
         progress: Progress,
         kept: KeptWork,
-    ) -> tuple[Assessment, Sequence[Pick]]:
-        """Assess the images by the version that people will see: the better one.
-
-        Meanwhile what to label next is chosen, unless an audit may still be drawn of the images.
-        """
+    ) -> tuple[Models, Assessment]:
+        """Predict by the version that people will see, the better one; returns its models too."""
         models, shown = trained.models, ""
         if round_.current and not promoted.yes:
             models = self.trainer.load(round_.schema, round_.current, self.versions)
-            trials, shown = round_.current.augmentations, round_.current.name
+            shown = round_.current.name
         keep = KeptPredictions(kept, shown, self.crew, round_.job)
-        easy = self.assessor.predict(round_, models, progress, keep)
+        return models, self.assessor.predict(round_, models, progress, keep)
 
-        def picks() -> Sequence[Pick]:
-            return () if round_.request.accept else self._picks(round_, easy.predicted)
+    def _trials_of_shown(self, round_: LabelingRound, trials: Trials, promoted: Decision) -> Trials:
+        """Return the trials of the version that people will see; `trials` are the new one's."""
+        if round_.current and not promoted.yes:
+            return round_.current.augmentations
+        return trials
 
-        with beside(picks) as picked:
-            assessment = self.assessor.find_hard(round_, easy, models, trials, progress)
-        return assessment, picked.result()
+    def _early_picks(self, round_: LabelingRound, predicted: ProjectPredictions) -> Sequence[Pick]:
+        """Choose what to label next, unless an audit may still be drawn of the images."""
+        return () if round_.request.accept else self._picks(round_, predicted)
 
     def _picks(self, round_: LabelingRound, predicted: ProjectPredictions) -> Sequence[Pick]:
         """Choose what people should label next, as many as the settings say."""
