@@ -7,6 +7,7 @@ import httpx
 
 from connectors.http_errors import PROXY
 from connectors.proxies import Proxies, shown, unusable
+from connectors.quick_acks import QuickTransport
 
 
 class ProxiedTransport(httpx.BaseTransport):
@@ -42,6 +43,6 @@ class ProxiedTransport(httpx.BaseTransport):
 
     def _opened(self, proxy: str) -> httpx.HTTPTransport:
         try:
-            return httpx.HTTPTransport(verify=self._context, proxy=proxy or None)
+            return QuickTransport(self._context, proxy or None)
         except (ImportError, ValueError, httpx.InvalidURL) as exc:
             raise unusable(proxy, str(exc)) from exc

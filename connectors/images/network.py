@@ -25,6 +25,7 @@ import httpcore
 
 from connectors.errors import FetchFailed, Rejected
 from connectors.proxies import Proxies, unusable
+from connectors.quick_acks import QuickAcks
 
 _METADATA: Final = tuple(
     ipaddress.ip_network(network)
@@ -144,7 +145,7 @@ class _Fenced(httpcore.NetworkBackend):
     """Resolves names, refuses metadata addresses, and connects to the address it checked."""
 
     def __init__(self) -> None:
-        self._backend = httpcore.SyncBackend()
+        self._backend = QuickAcks()
 
     def connect_tcp(
         self,

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socket import IPPROTO_TCP, TCP_QUICKACK
 from urllib.parse import urlsplit
 
 HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "date"})
@@ -79,6 +80,7 @@ def _handler(target: str, requests: list[Request]) -> type[BaseHTTPRequestHandle
             headers = {k: v for k, v in self.headers.items() if k.lower() != "connection"}
             try:
                 connection.request(self.command, self.path, body, headers)
+                connection.sock.setsockopt(IPPROTO_TCP, TCP_QUICKACK, 1)  # as connectors do
                 answer = connection.getresponse()
                 return answer.status, answer.getheaders(), answer.read()
             except OSError:
