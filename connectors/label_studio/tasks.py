@@ -56,9 +56,10 @@ class Tasks:
     because Label Studio can limit it (`TASK_API_PAGE_SIZE_MAX`).
     """
 
-    page_size = 2500
+    page_size = 2000
     """Tasks in a page. For each, Label Studio counts all matching tasks, their annotations and
-    predictions: two pages of 2,500 took 2.3 to 3.0 s where five of 1,000 took 3.6."""
+    predictions: two pages of 2,500 took 2.3 to 3.0 s where five of 1,000 took 3.6. It reads all
+    predictions of the tasks, too, so pages with many versions are slow."""
 
     page_characters = 16_000_000
     """Characters of data in a page; an image in it, as base64, may have millions."""

@@ -72,7 +72,7 @@ def test_small_tasks_come_in_large_pages_after_the_first_one():
         client = LabelStudioClient(server.url, "f" * 40)
         for _ in range(2):
             assert len(list(client.tasks.unlabeled(1))) == 24
-    assert [int(one.query["page_size"]) for one in server.asked] == [20, 2500, 2500]
+    assert [int(one.query["page_size"]) for one in server.asked] == [20, 2000, 2000]
 
 
 def test_tasks_with_their_annotations_come_in_shorter_pages():
