@@ -51,7 +51,12 @@ class JobSteps:
             self.progress(step, 0, 1)
             yield self.progress
         finally:
-            self.seconds[step] = self.seconds.get(step, 0.0) + self._clock() - start
+            self.spent({step: self._clock() - start})
+
+    def spent(self, seconds: Mapping[Step, float]) -> None:
+        """Add the seconds of steps that were measured elsewhere."""
+        for step, more in seconds.items():
+            self.seconds[step] = self.seconds.get(step, 0.0) + more
 
     def progress(self, step: Step, done: int, of: int, detail: str = "") -> None:
         """Pass on at most five reports a second, and one for each step that begins.

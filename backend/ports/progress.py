@@ -37,6 +37,10 @@ class Steps(Protocol):
         """Seconds spent in each step so far."""
         ...
 
+    def spent(self, seconds: Mapping[Step, float]) -> None:
+        """Add the seconds of steps that overlap, such as FETCH and EMBED, measured elsewhere."""
+        ...
+
     def __call__(self, step: Step) -> AbstractContextManager[Progress]:
         """Begin a step, and count the time until the block ends.
 

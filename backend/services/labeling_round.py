@@ -11,7 +11,7 @@ from backend.domain.schema import LabelSchema
 from backend.domain.steps import Step
 from backend.domain.versions import Ledger, ModelVersion
 from backend.policies.certification import held_out
-from backend.ports.images import FeatureExtractor
+from backend.ports.images import ReportedExtractor
 from backend.ports.label_studio import TaskReader
 from backend.ports.progress import Progress, Steps
 from backend.ports.stores import Ledgers, StoredPredictions, Versions
@@ -65,7 +65,7 @@ class Collector:
     """Collects a round: lists the tasks, extracts the features."""
 
     label_studio: TaskReader
-    extractor: FeatureExtractor
+    extractor: ReportedExtractor
     ledgers: Ledgers
     versions: Versions
     stored: StoredPredictions
@@ -99,10 +99,13 @@ class Collector:
             stated = self._stated(job.request, tasks, ledger, current)
             chosen, stated = _choose_beside(stated, tasks, choose, ledger)
         backbone = version.backbone if version else self._to_train_on(job.request, schema)
+        before = self.extractor.timings()
         self._divide(job, schema, chosen, backbone, steps.progress)
         dataset, unreadable = load_dataset(
             self.extractor, schema, chosen, ledger, steps.progress, backbone
         )
+        after = self.extractor.timings()
+        steps.spent({step: after[step] - before[step] for step in after})
         if current and unreadable:
             refs = [ref for ref in chosen.unlabeled if ref.task not in ledger.withheld]
             known = self._known(current, refs, [one.image.task for one in chosen.labeled])

@@ -1,6 +1,6 @@
 """The steps of a job that no queue watches."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -19,8 +19,12 @@ class FakeSteps:
     progress: Progress = quiet
     seconds: dict[Step, float] = field(default_factory=dict)
 
+    def spent(self, seconds: Mapping[Step, float]) -> None:
+        for step, more in seconds.items():
+            self.seconds[step] = self.seconds.get(step, 0.0) + more
+
     @contextmanager
     def __call__(self, step: Step) -> Generator[Progress]:
-        self.seconds[step] = self.seconds.get(step, 0.0) + 1
+        self.spent({step: 1})
         self.progress(step, 0, 1)
         yield self.progress

@@ -59,7 +59,7 @@ class Reporter:
             version: the one that the job made or chose.
             assessment: of the images, by the version that people see.
             publication: what arrived in Label Studio.
-            seconds: spent in each step, but for those of the extractor.
+            seconds: spent in each step.
             reason: how the job ended, in words.
             training: sections about the training of `version`.
         """
@@ -71,7 +71,7 @@ class Reporter:
                 self.versions(round_.project),
                 len(round_.tasks.labeled) + len(round_.tasks.unlabeled),
             ),
-            "seconds": sections.seconds({**seconds, **self.extractor.timings()}),
+            "seconds": sections.seconds(seconds),
             "changed_images": dict(self.extractor.notes()),
             "remarks": [*round_.remarks, *self.extractor.remarks(_encoder_of(version))],
         }

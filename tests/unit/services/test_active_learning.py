@@ -19,10 +19,12 @@ from backend.domain.errors import (
 from backend.domain.ids import TaskId
 from backend.domain.jobs import Algorithm, Mode
 from backend.domain.schema import TaskKind
+from backend.domain.steps import Step
 from backend.domain.tab_titles import TabTitle
+from backend.settings import Settings
 from tests.fakes.domain import CHOICES
 from tests.fakes.label_studio import FIRST
-from tests.fakes.models import ParityFamily, ParityModel
+from tests.fakes.models import FakeFeatureExtractor, ParityFamily, ParityModel
 from tests.fakes.world import CHOICE, PROJECT, World
 
 
@@ -405,3 +407,19 @@ def test_hard_examples_on_which_nothing_was_found_have_a_tab_of_their_own(world)
     hardness = {example["task"]: example["coefficient"] for example in report["hardest"]}
     found = [hardness[task] for task in listed if task in hardness]
     assert found == sorted(found, reverse=True)
+
+
+class TimedExtractor(FakeFeatureExtractor):
+    """Each call of `extract` takes a second, those for augmented copies included."""
+
+    def timings(self):
+        return {Step.FETCH: 0.0, Step.EMBED: float(len(self.extracted))}
+
+
+def test_copies_that_are_embedded_to_predict_count_as_predicting_only(tmp_path):
+    world = World(tmp_path, extractor=TimedExtractor())
+    settings = Settings(data_dir=tmp_path, augmented_images=20)
+    job = world.use_cases(settings=settings).jobs()[Mode.ACTIVE_LEARNING]
+    report = world.report(job, world.job())
+    assert world.extractor.augmented
+    assert report["seconds"]["embed"] == 1
