@@ -50,9 +50,8 @@ def nearest(
     k = max(0, min(count, len(keys) - skip_self))
     positions = np.zeros((len(queries), k), dtype=np.intp)
     cosines = np.zeros((len(queries), k), dtype=np.float32)
-    if k:
-        for rows, similarity in similarities(queries, keys, skip_self):
-            positions[rows], cosines[rows] = largest(similarity, k)
+    for rows, similarity in similarities(queries, keys, skip_self):
+        positions[rows], cosines[rows] = largest(similarity, k)
     return positions, cosines
 
 
