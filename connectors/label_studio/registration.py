@@ -70,7 +70,8 @@ class Registration:
             existing = self.backends(project)
             body = {"project": project, "url": url, "title": title, **_login(user, password)}
             body["is_interactive"] = False  # there are no suggestions while a person draws
-            backend, backend_change = self._ensure_backend(body, existing)
+            backend_change = self._ensure_backend(body, existing)
+            backend = self._only(project, url)
         except ConnectorError:
             if webhook_change == _CREATED:
                 self._calls.delete(f"/api/webhooks/{webhook}/")
@@ -113,20 +114,32 @@ class Registration:
             raise _refusal(exc, url, _DOTTED_HOST) from exc
         return existing["id"], _UPDATED
 
-    def _ensure_backend(self, body: JsonObject, known: Sequence[JsonObject]) -> tuple[int, str]:
-        """Create or update the backend, matched by address, then by title; id and what was done."""
+    def _only(self, project: int, url: str) -> int:
+        """Delete all backends with this address but the first, which is asked; returns its id.
+
+        0 if somebody deleted it meanwhile. Label Studio stores a second one where SQLite was
+        locked: it then runs the whole call again.
+        """
+        same = sorted(one["id"] for one in self.backends(project) if one["url"].rstrip("/") == url)
+        for double in same[1:]:
+            self._calls.delete(f"/api/ml/{double}")
+        return same[0] if same else 0
+
+    def _ensure_backend(self, body: JsonObject, known: Sequence[JsonObject]) -> str:
+        """Create or update the backend, matched by address, then by title; says what was done."""
         url, title = body["url"], body["title"]
         existing = next((one for one in known if url == one["url"].rstrip("/")), None)
         existing = existing or next((one for one in known if title == one["title"]), None)
         try:
             if existing is None:
-                return self._checked("POST", "/api/ml/", body)["id"], _CREATED
+                self._checked("POST", "/api/ml/", body)
+                return _CREATED
             self._checked("PATCH", f"/api/ml/{existing['id']}", body)
         except (Denied, Rejected) as exc:
             raise _refusal(exc, url, _MUST_ANSWER) from exc
         if (old := existing["url"].rstrip("/")) != url:
             self._delete_webhook(body["project"], old)
-        return existing["id"], _UPDATED
+        return _UPDATED
 
     def _checked(self, method: str, path: str, body: JsonObject) -> JsonObject:
         """Send a backend, again while Label Studio finds it unhealthy or slow, up to _CHECKS times.

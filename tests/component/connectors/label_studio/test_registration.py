@@ -19,12 +19,16 @@ SLOW_SETUP = (
 
 
 class Site:
-    """Stores backends and webhooks as Label Studio does, after `refusals` refused attempts."""
+    """Stores backends and webhooks as Label Studio does, after `refusals` refused attempts.
+
+    It runs each call that stores a backend `copies` times, as it may where SQLite is locked.
+    """
 
     def __init__(self) -> None:
         self.refusals = 0
         self.refusal = UNHEALTHY
         self.attempts = 0
+        self.copies = 1
         self.backends: list[dict[str, Any]] = []
         self.webhooks: list[dict[str, Any]] = []
 
@@ -33,14 +37,16 @@ class Site:
         if asked.method == "GET":
             return Reply(body=stored)
         if asked.method == "DELETE":
-            stored.clear()
+            number = int(asked.path.rstrip("/").rpartition("/")[2])
+            stored[:] = [one for one in stored if one["id"] != number]
             return Reply(204)
         if stored is self.backends:
             self.attempts += 1
             if self.attempts <= self.refusals:
                 errors = {"non_field_errors": [self.refusal]}
                 return Reply(400, {"detail": "Validation error", "validation_errors": errors})
-        stored.append({**asked.json, "id": len(stored) + 1})
+        for _ in range(self.copies if stored is self.backends else 1):
+            stored.append({**asked.json, "id": len(stored) + 1})
         return Reply(201, stored[-1])
 
 
@@ -87,3 +93,14 @@ def test_any_other_refusal_is_not_repeated(site: Site, client: LabelStudioClient
         client.registration.connect(1, BACKEND, "Autolabel")
 
     assert site.attempts == 1
+
+
+def test_a_backend_that_label_studio_stored_twice_is_left_once(
+    site: Site, client: LabelStudioClient
+) -> None:
+    site.copies = 2
+
+    done = client.registration.connect(1, BACKEND, "Autolabel")
+
+    assert done == "backend created, webhook created"
+    assert [one["id"] for one in site.backends] == [1]
