@@ -76,17 +76,18 @@ class ActiveLearning:
                 round_, trained = self.training(round_, kept, early, progress)
         with steps(Step.TRAIN) as progress:
             promoted = self.promotion.decide(round_.schema, trained, round_.current, progress)
+        stays = None if promoted.yes else round_.current
         with steps(Step.PREDICT) as progress:
-            models, easy = self._predict(round_, trained, promoted, progress, kept)
+            models, easy = self._predict(round_, trained, stays, progress, kept)
             with beside(lambda: self._early_picks(round_, easy.predicted)) as picked:
                 trials = self.assessor.trials(trained, progress)
-                shown_trials = self._trials_of_shown(round_, trials, promoted)
-                assessment = self.assessor.find_hard(round_, easy, models, shown_trials, progress)
+                of_shown = stays.augmentations if stays else trials
+                assessment = self.assessor.find_hard(round_, easy, models, of_shown, progress)
                 issues = self.label_issues.find(trained, round_.current, progress)
                 version, is_new = self._publish(round_, trained, trials, promoted, kept)
             picks = picked.result()
         training = sections.of_training(trained, issues)
-        shown = round_.current if round_.current and not promoted.yes else version
+        shown = stays or version
         with steps(Step.PUSH) as progress:
             assessment = self.audit_draw.apply(round_, shown.name, assessment, progress)
             if round_.request.accept:  # none of the sample may be picked for its prediction
@@ -179,23 +180,17 @@ class ActiveLearning:
         self,
         round_: LabelingRound,
         trained: TrainedModels,
-        promoted: Decision,
+        stays: ModelVersion | None,
         progress: Progress,
         kept: KeptWork,
     ) -> tuple[Models, Assessment]:
-        """Predict by the version that people will see, the better one; returns its models too."""
-        models, shown = trained.models, ""
-        if round_.current and not promoted.yes:
-            models = self.trainer.load(round_.schema, round_.current, self.versions)
-            shown = round_.current.name
-        keep = KeptPredictions(kept, shown, self.crew, round_.job)
-        return models, self.assessor.predict(round_, models, progress, keep)
+        """Predict by the version that `stays` because it is better, else by what was trained.
 
-    def _trials_of_shown(self, round_: LabelingRound, trials: Trials, promoted: Decision) -> Trials:
-        """Return the trials of the version that people will see; `trials` are the new one's."""
-        if round_.current and not promoted.yes:
-            return round_.current.augmentations
-        return trials
+        Returns these models, too.
+        """
+        models = self.trainer.load(round_.schema, stays, self.versions) if stays else trained.models
+        keep = KeptPredictions(kept, stays.name if stays else "", self.crew, round_.job)
+        return models, self.assessor.predict(round_, models, progress, keep)
 
     def _early_picks(self, round_: LabelingRound, predicted: ProjectPredictions) -> Sequence[Pick]:
         """Choose what to label next, unless an audit may still be drawn of the images."""
