@@ -10,6 +10,7 @@ from backend.domain.errors import NotFound, Refused
 from backend.domain.jobs import Decision, Job, JobResult
 from backend.domain.schema import LabelSchema
 from backend.domain.steps import Step
+from backend.domain.tab_titles import TabTitle
 from backend.domain.versions import Ledger, ModelVersion
 from backend.label_studio import labeling_config
 from backend.policies import preconditions
@@ -40,6 +41,9 @@ from backend.services.training.label_issues import LabelIssues
 from backend.services.training.promotion import Promotion
 from backend.services.training.train import Models, TrainedModels, Trainer
 from backend.settings import Settings
+
+LISTS = (TabTitle.LABEL_ISSUES, TabTitle.NEXT_PICKS)
+"""Titles of what a round lists beside its predictions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +83,19 @@ class ActiveLearning:
         stays = None if promoted.yes else round_.current
         with steps(Step.PREDICT) as progress:
             models, easy = self._predict(round_, trained, stays, progress, kept)
-            with beside(lambda: self._early_picks(round_, easy.predicted)) as picked:
+            with (
+                beside(lambda: self._early_picks(round_, easy.predicted)) as picked,
+                beside(lambda: self.publisher.look(round_, LISTS)) as looked,
+            ):
                 trials = self.assessor.trials(trained, progress)
                 of_shown = stays.augmentations if stays else trials
                 assessment = self.assessor.find_hard(round_, easy, models, of_shown, progress)
                 issues = self.label_issues.find(trained, round_.current, progress)
                 version, is_new = self._publish(round_, trained, trials, promoted, kept)
-            picks = picked.result()
+                shown = stays or version
+                first = self.publisher.first_batch(round_, shown.name, assessment)
+            picks, target = picked.result(), looked.result()
         training = sections.of_training(trained, issues)
-        shown = stays or version
         with steps(Step.PUSH) as progress:
             assessment = self.audit_draw.apply(round_, shown.name, assessment, progress)
             if round_.request.accept:  # none of the sample may be picked for its prediction
@@ -104,6 +112,8 @@ class ActiveLearning:
                 activate=promoted.yes,
                 is_new=promoted.yes and is_new,
                 lists=lists,
+                target=target,
+                first=first,
                 illustrate=partial(self.reporter.illustrate, round_, assessment, training),
             )
             self._finish(round_, shown, picks, publication)

@@ -4,8 +4,8 @@ Everything is pushed before anything is switched, so a job that ends early leave
 it was.
 """
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from backend.domain.errors import BadInput
@@ -16,7 +16,13 @@ from backend.domain.tab_titles import TabTitle
 from backend.domain.task_lists import ListDraft, TaskList
 from backend.domain.versions import ModelVersion
 from backend.label_studio import labeling_config
-from backend.ports.label_studio import PredictionEditor, ProjectReader, TabEditor, WallEditor
+from backend.ports.label_studio import (
+    PredictionEditor,
+    ProjectReader,
+    SerializedPrediction,
+    TabEditor,
+    WallEditor,
+)
 from backend.ports.progress import Progress
 from backend.ports.reviews import Reviews
 from backend.ports.stores import Ledgers, StoredPredictions, Versions
@@ -34,6 +40,17 @@ FORGET_AT_ONCE = 300
 
 class PublishedProject(ProjectReader, PredictionEditor, TabEditor, WallEditor, Protocol):
     """A project whose predictions and tabs are kept up to date."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The project before a push, and an empty draft of each list by its title."""
+
+    project: Project
+    drafts: Mapping[str, ListDraft]
+
+    def draft(self, chosen: TaskList) -> ListDraft:
+        return replace(self.drafts[chosen.title], tasks=chosen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +77,28 @@ class Publisher:
     versions: Versions
     reviews: Reviews
 
+    def look(self, round_: LabelingRound, titles: Sequence[str] = ()) -> Target:
+        """Ask Label Studio for what a push must know; `titles` are those of the lists to show.
+
+        Raises:
+            BadInput: when the labeling config changed since the job read it.
+        """
+        titles = (*titles, TabTitle.HARD_AND_EMPTY) if _may_be_empty(round_.schema) else titles
+        lists = [TaskList(title, ()) for title in titles]
+        drafts = self.label_studio.draft_lists(round_.project, lists)
+        found = self._same_config(round_.project, round_.schema)
+        return Target(found, {draft.tasks.title: draft for draft in drafts})
+
+    def first_batch(
+        self, round_: LabelingRound, version: VersionName, assessment: Assessment
+    ) -> Sequence[SerializedPrediction]:
+        """Serialize what is pushed first; nothing yet where an audit may be drawn of it."""
+        return () if round_.request.accept else self._pushing.batch(round_, version, assessment, 0)
+
+    @property
+    def _pushing(self) -> Pushing:
+        return Pushing(self.label_studio, self.stored)
+
     def publish(
         self,
         round_: LabelingRound,
@@ -71,28 +110,30 @@ class Publisher:
         activate: bool,
         is_new: bool = False,
         lists: Sequence[TaskList] = (),
+        target: Target | None = None,
+        first: Sequence[SerializedPrediction] = (),
         illustrate: Callable[[], None] = lambda: None,
     ) -> Publication:
         """Push all, then switch, then clean up.
 
         `activate` makes the version the current one. One that `is_new` has no predictions in Label
         Studio, also none of a job that broke off, about which `kept` knows. `lists` are shown in
-        tabs of their own. `illustrate` draws the plots of the report while Label Studio stores the
+        tabs of their own. `target` is what `look` found, `first` the first batch, where they are
+        there already. `illustrate` draws the plots of the report while Label Studio stores the
         predictions.
 
         Raises:
             BadInput: when the labeling config changed since the job read it.
         """
         cleanup = Cleanup()
-        if any(control.kind is not TaskKind.SINGLE for control in round_.schema.controls):
+        target = target or self.look(round_, [one.title for one in lists])
+        if _may_be_empty(round_.schema):
             empty = TaskList(TabTitle.HARD_AND_EMPTY, tuple(hard_and_empty(assessment)))
             lists = (*lists, empty)
-        drafts = self.label_studio.draft_lists(round_.project, lists)
-        found = self._same_config(round_.project, round_.schema)
-        push = Pushing(self.label_studio, self.stored)
+        drafts = [target.draft(one) for one in lists]
         with beside(lambda: cleanup("drawing plots and thumbnails", illustrate)) as drawn:
-            pushed, offers = push(
-                round_, version.name, assessment, progress, drafts, kept, is_new=is_new
+            pushed, offers = self._pushing(
+                round_, version.name, assessment, progress, drafts, kept, first, is_new=is_new
             )
         drawn.result()
         if activate:
@@ -108,7 +149,7 @@ class Publisher:
         with self.label_studio.changing_tabs(round_.project):
             self._clean_up(round_, version.name, keep, assessment, offers, cleanup)
             cleanup("listing the chosen tasks", lambda: self._show_lists(round_, drafts))
-        return Publication(found, version.name, pushed, cleanup)
+        return Publication(target.project, version.name, pushed, cleanup)
 
     def _clean_up(
         self,
@@ -156,6 +197,11 @@ class Publisher:
         if (now.images, now.controls) != (schema.images, schema.controls):
             raise BadInput("the labeling config changed while the job ran", "Start the job again")
         return found
+
+
+def _may_be_empty(schema: LabelSchema) -> bool:
+    """Whether a prediction may have no label at all."""
+    return any(control.kind is not TaskKind.SINGLE for control in schema.controls)
 
 
 def unpredicted(round_: LabelingRound, assessment: Assessment) -> list[TaskId]:

@@ -47,13 +47,15 @@ class Pushing:
         progress: Progress,
         drafts: Sequence[ListDraft],
         kept: KeptWork,
+        first: Sequence[SerializedPrediction] = (),
         *,
         is_new: bool,
     ) -> tuple[PushedPredictions, Offers]:
         """Push the predictions that are not there yet, in large batches; the last marks the lists.
 
-        Returns what is there now, and what to offer of all predictions of the assessment. A version
-        that `is_new` has none yet, which saves a pass through the whole project.
+        Returns what is there now, and what to offer of all predictions of the assessment. `first`
+        is the first batch, if that was serialized already. A version that `is_new` has none yet,
+        which saves a pass through the whole project.
 
         Raises:
             OutOfSpace: when the predictions cannot be stored; Label Studio may have them.
@@ -63,16 +65,11 @@ class Pushing:
         tasks, total = predicted.images.tasks, len(predicted.images)
         count, dropped = sum(task in there for task in tasks), list[NoPrediction]()
         offers = dict[ImageRef, Offer]()
-        at_once = self.label_studio.most_at_once(
-            len(round_.tasks.labeled) + len(round_.tasks.unlabeled)
-        )
+        at_once = self._most_at_once(round_)
         for start in range(0, max(total, 1), at_once):
             progress(Step.PUSH, start, total)
-            rows = range(start, min(start + at_once, total))
-            made = (
-                predicted.prediction(row, version, assessment.hard.get(tasks[row])) for row in rows
-            )
-            batch = codec.serialized(made, schema)
+            batch = first or self.batch(round_, version, assessment, start)
+            first = ()
             new = [one for one in batch if one.task not in there]
             lists = drafts if start + at_once >= total else ()
             kept.keep_pushing([one.task for one in new])
@@ -84,6 +81,20 @@ class Pushing:
             dropped += pushed.dropped
         progress(Step.PUSH, total, total)
         return PushedPredictions(count, tuple(dropped)), offers
+
+    def batch(
+        self, round_: LabelingRound, version: VersionName, assessment: Assessment, start: int
+    ) -> Sequence[SerializedPrediction]:
+        """Serialize the batch that begins with a row of the predictions."""
+        predicted, hard = assessment.predicted, assessment.hard
+        tasks = predicted.images.tasks
+        rows = range(start, min(start + self._most_at_once(round_), len(tasks)))
+        made = (predicted.prediction(row, version, hard.get(tasks[row])) for row in rows)
+        return codec.serialized(made, round_.schema)
+
+    def _most_at_once(self, round_: LabelingRound) -> int:
+        tasks = round_.tasks
+        return self.label_studio.most_at_once(len(tasks.labeled) + len(tasks.unlabeled))
 
     def _store(
         self,
