@@ -20,6 +20,11 @@ _SLOW_TO_LOAD: Final = (
     "PIL.Image",
     "backend.models.embedding.extractors",
     "backend.models.classification.family",
+    "backend.models.detection.family",
+    "backend.models.detection.ultralytics_engine.detector",
+    "backend.models.imported.family",
+    "backend.models.items",
+    "backend.models.texts.extractor",
 )
 """Needed by nearly every job. Nothing that loads torch: a CUDA context does not survive a fork."""
 
