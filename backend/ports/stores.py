@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from backend.domain.answers import ImageRef
 from backend.domain.audits import Audit, CertificateFile
-from backend.domain.ids import AuditId, ControlName, JobId, Label, ProjectId, VersionName
+from backend.domain.ids import AuditId, ControlName, JobId, Label, ProjectId, TaskId, VersionName
 from backend.domain.jobs import Job
 from backend.domain.json import Json
 from backend.domain.label_edits import LabelEdit
@@ -132,6 +132,12 @@ class StoredPredictions(Protocol):
         self, project: ProjectId, version: VersionName, refs: Sequence[ImageRef]
     ) -> Mapping[ImageRef, Json]:
         """Return the stored predictions of those tasks that still show the same image."""
+        ...
+
+    def known(
+        self, project: ProjectId, version: VersionName, refs: Sequence[ImageRef]
+    ) -> frozenset[TaskId]:
+        """Return the tasks of which `get` would return a prediction; reads none."""
         ...
 
     def relabel(

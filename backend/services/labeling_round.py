@@ -157,9 +157,8 @@ class Collector:
         self, version: ModelVersion, unlabeled: Sequence[ImageRef], labeled: Sequence[TaskId]
     ) -> frozenset[TaskId]:
         """Return the tasks whose images an earlier job could read."""
-        predicted = self.stored.get(version.project, version.name, unlabeled)
         learned = seen_tasks.of_version(self.versions, version).intersection(labeled)
-        return learned.union(ref.task for ref in predicted)
+        return learned | self.stored.known(version.project, version.name, unlabeled)
 
 
 def _choose_beside(

@@ -124,5 +124,4 @@ class PreLabeling:
             return tasks
         there = self.label_studio.predicted(request.project, version.name)
         refs = [ref for ref in tasks.unlabeled if ref.task in there]
-        stored = self.stored.get(request.project, version.name, refs)
-        return tasks.without(ref.task for ref in stored)
+        return tasks.without(self.stored.known(request.project, version.name, refs))

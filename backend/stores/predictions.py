@@ -11,10 +11,10 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from backend.domain.answers import ImageRef
-from backend.domain.ids import ProjectId, VersionName
+from backend.domain.ids import ProjectId, TaskId, VersionName
 from backend.domain.json import Json
 from backend.stores.atomic_files import room_for
 from backend.stores.sqlite_files import SqliteCache
@@ -31,6 +31,11 @@ _OF_VERSION = "SELECT task, uri, prediction FROM predictions WHERE version = ?"
 _GET = """
 SELECT * FROM predictions
 WHERE version = ? AND task IN (SELECT value FROM json_each(?))
+"""
+_KNOWN = """
+SELECT task, uri FROM predictions
+WHERE version = ? AND task IN (SELECT value FROM json_each(?))
+    AND CASE WHEN json_valid(prediction) THEN json_type(prediction) = 'object' END
 """
 
 
@@ -66,16 +71,28 @@ class PredictionStore:
         self, project: ProjectId, version: VersionName, refs: Sequence[ImageRef]
     ) -> Mapping[ImageRef, Json]:
         """The stored predictions of those tasks that still show the same image."""
-        if not refs or not self._path(project).is_file():
-            return {}
-        tasks = json.dumps([ref.task for ref in refs])
-        rows = self._run(
-            project, lambda database: database.execute(_GET, (version, tasks)).fetchall()
-        )
+        rows = self._rows(_GET, project, version, refs)
         stored = {(task, uri): prediction for _, task, uri, prediction in rows}
         keys = {ref: (ref.task, _digest(ref)) for ref in refs}
         found = {ref: _parsed(stored[key]) for ref, key in keys.items() if key in stored}
         return {ref: prediction for ref, prediction in found.items() if prediction is not None}
+
+    def known(
+        self, project: ProjectId, version: VersionName, refs: Sequence[ImageRef]
+    ) -> frozenset[TaskId]:
+        """The tasks of which `get` would return a prediction; reads none."""
+        stored = set(self._rows(_KNOWN, project, version, refs))
+        return frozenset(ref.task for ref in refs if (ref.task, _digest(ref)) in stored)
+
+    def _rows(
+        self, query: str, project: ProjectId, version: VersionName, refs: Sequence[ImageRef]
+    ) -> list[tuple[Any, ...]]:
+        if not refs or not self._path(project).is_file():
+            return []
+        tasks = json.dumps([ref.task for ref in refs])
+        return self._run(
+            project, lambda database: database.execute(query, (version, tasks)).fetchall()
+        )
 
     def relabel(
         self,

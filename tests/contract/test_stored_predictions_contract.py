@@ -24,6 +24,8 @@ def stored(request: pytest.FixtureRequest, tmp_path: Path) -> StoredPredictions:
 def test_what_was_put_comes_back_and_nothing_else(stored: StoredPredictions):
     stored.put(PETS, OLD, {CAT: SAID})
     assert stored.get(PETS, OLD, [DOG, CAT]) == {CAT: SAID}
+    assert stored.known(PETS, OLD, [DOG, CAT]) == {CAT.task}
+    assert stored.known(PETS, NEW, [CAT]) == stored.known(PETS, OLD, []) == frozenset()
     assert stored.get(PETS, NEW, [CAT]) == {}
     assert stored.get(CARS, OLD, [CAT]) == {}
     assert stored.get(PETS, OLD, []) == {}
@@ -31,7 +33,9 @@ def test_what_was_put_comes_back_and_nothing_else(stored: StoredPredictions):
 
 def test_a_task_that_shows_another_image_now_has_no_stored_prediction(stored: StoredPredictions):
     stored.put(PETS, OLD, {CAT: SAID})
-    assert stored.get(PETS, OLD, [ImageRef(CAT.task, "/data/other.jpg")]) == {}
+    moved = ImageRef(CAT.task, "/data/other.jpg")
+    assert stored.get(PETS, OLD, [moved]) == {}
+    assert stored.known(PETS, OLD, [moved]) == frozenset()
 
 
 def test_an_address_that_is_no_valid_unicode_is_an_address_too(stored: StoredPredictions):

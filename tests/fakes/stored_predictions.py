@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from backend.domain.answers import ImageRef
-from backend.domain.ids import ProjectId, VersionName
+from backend.domain.ids import ProjectId, TaskId, VersionName
 from backend.domain.json import Json
 
 
@@ -27,6 +27,11 @@ class FakeStoredPredictions:
     ) -> Mapping[ImageRef, Json]:
         keys = {ref: (project, version, ref) for ref in refs}
         return {ref: self._stored[key] for ref, key in keys.items() if key in self._stored}
+
+    def known(
+        self, project: ProjectId, version: VersionName, refs: Sequence[ImageRef]
+    ) -> frozenset[TaskId]:
+        return frozenset(ref.task for ref in self.get(project, version, refs))
 
     def relabel(
         self,

@@ -77,3 +77,13 @@ def test_a_damaged_file_is_set_aside_and_an_empty_one_takes_its_place(tmp_path: 
     store.put(PETS, VERSION, dict.fromkeys(some(0, 3), SAID))
     assert len(store.get(PETS, VERSION, some(0, 10))) == 3
     assert path.with_name("damaged-predictions.sqlite").is_file()
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", "1"])
+def test_a_damaged_row_is_neither_returned_nor_known(tmp_path: Path, damage: str):
+    store = PredictionStore(tmp_path)
+    store.put(PETS, VERSION, dict.fromkeys(some(0, 2), SAID))
+    with sqlite3.connect(tmp_path / "projects" / "1" / "predictions.sqlite") as database:
+        database.execute("UPDATE predictions SET prediction = ? WHERE task = 0", [damage])
+    assert {ref.task for ref in store.get(PETS, VERSION, some(0, 2))} == {1}
+    assert store.known(PETS, VERSION, some(0, 2)) == {1}
