@@ -162,17 +162,22 @@ class Publisher:
     ) -> None:
         """Remove the predictions of all versions but those to keep, and update the tabs."""
         project = round_.project
-        cleanup(
-            "removing the predictions of other versions",
-            lambda: self._forget_versions(round_, keep, assessment),
-        )
-        cleanup(
-            "removing the stored predictions of other versions",
-            lambda: self.stored.prune(project, keep),
-        )
-        cleanup("refreshing the tabs", lambda: self.label_studio.refresh_tabs(project))
-        offering = Offering(self.label_studio, self.stored, self.ledgers, self.reviews)
-        cleanup("updating what can be confirmed", lambda: offering.offer(round_, version, offers))
+
+        def prune() -> None:
+            name = "removing the stored predictions of other versions"
+            cleanup(name, lambda: self.stored.prune(project, keep))
+
+        with beside(prune) as pruned:
+            cleanup(
+                "removing the predictions of other versions",
+                lambda: self._forget_versions(round_, keep, assessment),
+            )
+            cleanup("refreshing the tabs", lambda: self.label_studio.refresh_tabs(project))
+            offering = Offering(self.label_studio, self.stored, self.ledgers, self.reviews)
+            cleanup(
+                "updating what can be confirmed", lambda: offering.offer(round_, version, offers)
+            )
+        pruned.result()
 
     def _show_lists(self, round_: LabelingRound, drafts: Sequence[ListDraft]) -> None:
         """Show the lists; only the first training deletes the markers of earlier ones itself.
