@@ -265,7 +265,9 @@ def _labeling_jobs(parts: Parts, auditing: Auditing, trainer: Trainer) -> Mappin
             label_studio=parts.label_studio,
             collector=collector,
             trainer=trainer,
-            early_trainer=EarlyTrainer(extractor, parts.ledgers, parts.versions, trainer),
+            early_trainer=EarlyTrainer(
+                extractor, parts.ledgers, parts.versions, trainer, assessor.trials
+            ),
             training=_training(parts, extractor, trainer),
             promotion=Promotion(trainer, parts.versions),
             assessor=assessor,

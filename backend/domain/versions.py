@@ -109,6 +109,10 @@ class AugmentationTrial:
     used: bool
 
 
+Trials = Mapping[ControlName, tuple[AugmentationTrial, ...]]
+"""Of the augmentations, by control."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelVersion:
     """A published model: the content of its `card.json`.
@@ -133,9 +137,7 @@ class ModelVersion:
     packages: Mapping[str, str]
     promoted: bool = True
     reason: str = ""
-    augmentations: Mapping[ControlName, tuple[AugmentationTrial, ...]] = field(
-        default_factory=dict[ControlName, tuple[AugmentationTrial, ...]]
-    )
+    augmentations: Trials = field(default_factory=dict[ControlName, tuple[AugmentationTrial, ...]])
     certificate: AuditCertificate | None = None
     renamed: Mapping[ControlName, Mapping[Label, Label]] = field(
         default_factory=dict["ControlName", "Mapping[Label, Label]"]

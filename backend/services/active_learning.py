@@ -11,7 +11,7 @@ from backend.domain.jobs import Decision, Job, JobResult
 from backend.domain.schema import LabelSchema
 from backend.domain.steps import Step
 from backend.domain.tab_titles import TabTitle
-from backend.domain.versions import Ledger, ModelVersion
+from backend.domain.versions import Ledger, ModelVersion, Trials
 from backend.label_studio import labeling_config
 from backend.policies import preconditions
 from backend.policies.selection import Pick
@@ -22,7 +22,6 @@ from backend.services import audits, project_tasks, suggestions
 from backend.services.assessment import Assessment, Assessor
 from backend.services.audits import AuditDraw
 from backend.services.labeling_round import Collector, LabelingRound
-from backend.services.prediction.hard_examples import Trials
 from backend.services.project_tasks import ProjectTasks
 from backend.services.publishing.publisher import Publication, Publisher
 from backend.services.publishing.versions import VersionPublisher

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from backend.domain.answers import HardExample, NoPrediction
 from backend.domain.batches import ProjectPredictions
 from backend.domain.ids import TaskId
+from backend.domain.versions import Trials
 from backend.ports.progress import Progress
 from backend.services.labeling_round import LabelingRound
-from backend.services.prediction.hard_examples import HardExamples, Trials
+from backend.services.prediction.hard_examples import HardExamples
 from backend.services.prediction.inference import Predictor
 from backend.services.resuming.kept_predictions import KeptPredictions
 from backend.services.training.train import Models, TrainedModels
@@ -42,8 +43,9 @@ class Assessor:
     hard_examples: HardExamples
 
     def trials(self, trained: TrainedModels, progress: Progress) -> Trials:
-        """Find out which augmentations keep the meaning of the images."""
-        return self.hard_examples.trials(trained, progress)
+        """Find out which augmentations keep the meaning of the images, unless that is known."""
+        known = trained.trials
+        return self.hard_examples.trials(trained, progress) if known is None else known
 
     def assess(
         self,

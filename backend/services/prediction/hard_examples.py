@@ -7,9 +7,9 @@ import numpy as np
 
 from backend.domain.answers import HardExample
 from backend.domain.batches import ProjectPredictions
-from backend.domain.ids import ControlName, TaskId
+from backend.domain.ids import TaskId
 from backend.domain.schema import Control, TaskKind
-from backend.domain.versions import AugmentationTrial
+from backend.domain.versions import Trials
 from backend.policies.hard_examples.coefficient import (
     DEFAULT_WEIGHTING,
     MODELARTS_WEIGHTS,
@@ -23,9 +23,6 @@ from backend.services.prediction.consistency import ConsistencyCheck
 from backend.services.training.dataset import Dataset, answered
 from backend.services.training.train import Models, TrainedModels
 from backend.settings import Settings
-
-Trials = Mapping[ControlName, tuple[AugmentationTrial, ...]]
-"""Of the augmentations, by control."""
 
 
 @dataclass(frozen=True, slots=True)

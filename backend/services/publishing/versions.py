@@ -8,11 +8,10 @@ from pathlib import Path
 from backend.domain.ids import VersionName
 from backend.domain.jobs import Decision
 from backend.domain.version_names import control_folder
-from backend.domain.versions import ModelVersion
+from backend.domain.versions import ModelVersion, Trials
 from backend.ports.images import FeatureExtractor
 from backend.ports.stores import Versions
 from backend.services.labeling_round import LabelingRound
-from backend.services.prediction.hard_examples import Trials
 from backend.services.training import seen_tasks
 from backend.services.training.dataset import trained_on
 from backend.services.training.train import TrainedModels

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,7 @@ def keep(
         name: KeptModel(model, kept.model(name), model.metrics, model.notes, model.out_of_fold)
         for name, model in models.items()
     }
-    return TrainedModels(trained.training_sets, wrapped, trained.unreadable)
+    return replace(trained, models=wrapped)
 
 
 def restored(kept: KeptWork, name: ControlName, model: Model, control: KeptControl) -> KeptModel:

@@ -5,6 +5,7 @@ meanwhile is used if the job turns out to train on the same labels; else it trai
 """
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from types import TracebackType
@@ -14,6 +15,7 @@ from backend.domain.errors import Stopped
 from backend.domain.jobs import Algorithm, JobRequest
 from backend.domain.schema import LabelSchema, TaskKind
 from backend.domain.steps import Step
+from backend.domain.versions import Trials
 from backend.ports.images import FeatureExtractor
 from backend.ports.progress import Progress
 from backend.ports.stores import Ledgers, Versions
@@ -57,6 +59,7 @@ class EarlyTrainer:
     ledgers: Ledgers
     versions: Versions
     trainer: Trainer
+    trials: Callable[[TrainedModels, Progress], Trials]
 
     def fits(self, request: JobRequest, schema: LabelSchema) -> bool:
         """Whether a training needs nothing but the labels, all of them, and some seconds.
@@ -74,7 +77,9 @@ class EarlyTrainer:
     def train(
         self, request: JobRequest, schema: LabelSchema, tasks: ProjectTasks, progress: Progress
     ) -> EarlyModels | None:
-        """Train on the labeled tasks; None if some of their images are not embedded yet.
+        """Train on the labeled tasks, and try augmentations on those that are held out.
+
+        None if some of their images are not embedded yet.
 
         Raises:
             AutolabelError: where the training of the job will raise the same.
@@ -90,6 +95,7 @@ class EarlyTrainer:
         current = self.versions.current(request.project)
         previous = previous_folders(current, self.versions)
         trained = self.trainer.train(dataset, request.algorithm, previous, progress)
+        trained = replace(trained, trials=self.trials(trained, progress))
         return EarlyModels(trained, dataset, previous)
 
 

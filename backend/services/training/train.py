@@ -9,7 +9,7 @@ from backend.domain.ids import ControlName
 from backend.domain.jobs import Algorithm
 from backend.domain.schema import Control, LabelSchema, TaskKind
 from backend.domain.steps import Step
-from backend.domain.versions import ModelVersion
+from backend.domain.versions import ModelVersion, Trials
 from backend.policies.certification import held_out
 from backend.ports.images import Fetch
 from backend.ports.model_family import Calibratable, Family, Model, TrainingSet
@@ -46,12 +46,14 @@ def previous_folders(current: ModelVersion | None, versions: VersionFolders) -> 
 class TrainedModels:
     """The models of a round, and the training sets that they were fitted to, by control.
 
-    `unreadable` are labeled images that were lost while the models were trained.
+    `unreadable` are labeled images that were lost while the models were trained. `trials` are those
+    of augmentations; None if nobody tried them yet.
     """
 
     training_sets: Mapping[ControlName, TrainingSet]
     models: Models
     unreadable: tuple[NoPrediction, ...] = ()
+    trials: Trials | None = None
 
     @property
     def held_out(self) -> int:

@@ -9,11 +9,13 @@ import pytest
 from backend.domain.answers import ImageRef
 from backend.domain.errors import BadInput, Stopped
 from backend.domain.ids import ProjectId, TaskId
-from backend.domain.jobs import Algorithm
+from backend.domain.jobs import Algorithm, Mode
 from backend.domain.schema import LabelSchema
 from backend.domain.steps import Step
 from backend.ports.model_family import TrainingSet
+from backend.services.prediction.consistency import OF_IMAGES
 from backend.services.training.early_training import LONG_LIST
+from backend.settings import Settings
 from tests.fakes.label_studio import FakeLabelStudio
 from tests.fakes.models import ParityFamily, ParityModel
 from tests.fakes.world import PROJECT, World
@@ -87,6 +89,26 @@ def test_each_round_trains_once_and_starts_from_the_version_before(world):
     assert world.signaling.attempts == 2
     assert world.signaling.training_sets[1].previous == world.versions.folder(PROJECT, first, "c")
     assert world.versions.get(PROJECT, second).parent == first
+
+
+def test_augmentations_are_tried_once_and_before_the_unlabeled_tasks_are_listed(world, monkeypatch):
+    settings = Settings(data_dir=world.folder, augmented_images=20)
+    work = world.use_cases(settings=settings).jobs()[Mode.ACTIVE_LEARNING]
+    extract, tried = world.extractor.extract_augmented, Event()
+
+    def extract_augmented(refs, augmentation, progress, backbone=""):
+        found = extract(refs, augmentation, progress, backbone)
+        if augmentation == OF_IMAGES[-1]:
+            tried.set()
+        return found
+
+    monkeypatch.setattr(world.extractor, "extract_augmented", extract_augmented)
+    world.label_studio.learned = tried
+    world.report(work, world.job())
+    assert world.label_studio.waited
+    held_out = world.signaling.training_sets[0].held_out.tasks
+    of_held_out = [number for number, tasks in world.extractor.augmented if tasks == held_out]
+    assert of_held_out == list(OF_IMAGES)
 
 
 def test_what_was_learned_does_not_depend_on_when(tmp_path):
