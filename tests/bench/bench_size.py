@@ -225,7 +225,6 @@ def others(at: Site) -> None:
     version = at.command("models", project)["versions"][0]["name"]
     to = ("--to", at.project.folder.parent.parent)
     step("export-model", lambda: at.done("export-model", project, version, *to))
-    step(f"{EVENTS} webhooks", lambda: burst(at))
     look(at, "at the end")
 
 
@@ -258,6 +257,8 @@ def measure(at: Site) -> None:
         at.report.step("connect", lambda: at.done("connect", at.project.id))
         look(at, "before")
         second = rounds(at)
+        at.report.step(f"{EVENTS} webhooks", lambda: burst(at))
+        look(at, "after webhooks")
         audited(at)
         others(at)
     peak = megabytes(web, "VmHWM")
