@@ -56,6 +56,14 @@ class ItemModels:
     def uncached(self, refs: Sequence[ImageRef], backbone: str) -> int:
         return self._named(backbone).uncached(refs, backbone)
 
+    def look_ahead(self, refs: Sequence[ImageRef], progress: Progress, backbone: str) -> None:
+        """Look up images; of texts nothing is kept."""
+        if not is_text_encoder(backbone):
+            self.images.look_ahead(refs, progress, backbone)
+
+    def forget_ahead(self) -> None:
+        self.images.forget_ahead()
+
     def augments(self, items: ItemKind) -> bool:
         """Return whether items have altered copies; of a text, none is known to mean the same."""
         return not items.is_text

@@ -94,6 +94,24 @@ class FeatureExtractor(ImageFetcher, Protocol):
         ...
 
 
+class AheadExtractor(FeatureExtractor, Protocol):
+    """Looks up features before they are asked for, while there is nothing else to do."""
+
+    def look_ahead(self, refs: Sequence[ImageRef], progress: Progress, backbone: str) -> None:
+        """Keep cached features of these images until `extract` asks for them. May keep none.
+
+        Fetches and embeds nothing. Call `forget_ahead` before the images may have changed.
+
+        Raises:
+            Stopped: from `progress`.
+        """
+        ...
+
+    def forget_ahead(self) -> None:
+        """Forget the features that `extract` did not ask for."""
+        ...
+
+
 class SizeReader(Protocol):
     """Reads no more of images than models of rectangles need."""
 
@@ -195,7 +213,7 @@ class ExtractionLog(Protocol):
 
 
 class ImageModels(
-    FeatureExtractor,
+    AheadExtractor,
     SizeReader,
     AugmentedExtractor,
     BoxMeasurer,
@@ -209,3 +227,7 @@ class ImageModels(
 
 class ReportedExtractor(FeatureExtractor, ExtractionLog, Protocol):
     """A feature extractor whose figures appear in a report."""
+
+
+class CollectingExtractor(AheadExtractor, ReportedExtractor, Protocol):
+    """Extracts the features of all images of a project."""

@@ -11,12 +11,13 @@ from backend.domain.schema import LabelSchema
 from backend.domain.steps import Step
 from backend.domain.versions import Ledger, ModelVersion
 from backend.policies.certification import held_out
-from backend.ports.images import ReportedExtractor
+from backend.ports.images import CollectingExtractor
 from backend.ports.label_studio import TaskReader
 from backend.ports.progress import Progress, Steps
 from backend.ports.stores import Ledgers, StoredPredictions, Versions
 from backend.services import project_tasks
-from backend.services.project_tasks import ProjectTasks, is_of_model
+from backend.services.look_ahead import LookAhead
+from backend.services.project_tasks import LONG_LIST, ProjectTasks, is_of_model
 from backend.services.sharding.crew import Crew
 from backend.services.training import seen_tasks
 from backend.services.training.dataset import Dataset, load_dataset, require_known
@@ -65,7 +66,7 @@ class Collector:
     """Collects a round: lists the tasks, extracts the features."""
 
     label_studio: TaskReader
-    extractor: ReportedExtractor
+    extractor: CollectingExtractor
     ledgers: Ledgers
     versions: Versions
     stored: StoredPredictions
@@ -90,22 +91,25 @@ class Collector:
             ImagesUnreachable: when many images are missing that could be read before.
         """
         project = job.request.project
-        with steps(Step.LIST) as progress:
-            tasks = project_tasks.take(self.label_studio, project, schema, progress, begin)
-            if job.request.skipped:
-                tasks = tasks.and_also(self.label_studio.skipped_tasks(project, schema))
-            ledger = self.ledgers.load(project)
-            current = self.versions.current(project)
-            stated = self._stated(job.request, tasks, ledger, current)
-            chosen, stated = _choose_beside(stated, tasks, choose, ledger)
-        backbone = version.backbone if version else self._to_train_on(job.request, schema)
-        before = self.extractor.timings()
-        self._divide(job, schema, chosen, backbone, steps.progress)
-        dataset, unreadable = load_dataset(
-            self.extractor, schema, chosen, ledger, steps.progress, backbone
-        )
-        after = self.extractor.timings()
-        steps.spent({step: after[step] - before[step] for step in after})
+
+        def backbone() -> str:
+            return version.backbone if version else self._to_train_on(job.request, schema)
+
+        with LookAhead(self.extractor, backbone) as ahead:
+            with steps(Step.LIST) as progress:
+                tasks = self._list(job.request, schema, progress, begin, ahead)
+                ledger = self.ledgers.load(project)
+                current = self.versions.current(project)
+                stated = self._stated(job.request, tasks, ledger, current)
+                chosen, stated = _choose_beside(stated, tasks, choose, ledger)
+                ahead.end()
+            before = self.extractor.timings()
+            self._divide(job, schema, chosen, backbone(), steps.progress)
+            dataset, unreadable = load_dataset(
+                self.extractor, schema, chosen, ledger, steps.progress, backbone()
+            )
+            after = self.extractor.timings()
+            steps.spent({step: after[step] - before[step] for step in after})
         if current and unreadable:
             refs = [ref for ref in chosen.unlabeled if ref.task not in ledger.withheld]
             known = self._known(current, refs, [one.image.task for one in chosen.labeled])
@@ -114,6 +118,29 @@ class Collector:
         return LabelingRound(
             job, schema, tasks, ledger, dataset, unreadable, current, stated, not_blind
         )
+
+    def _list(
+        self,
+        request: JobRequest,
+        schema: LabelSchema,
+        progress: Progress,
+        begin: Callable[[ProjectTasks, int], None],
+        ahead: LookAhead,
+    ) -> ProjectTasks:
+        """List all tasks; where many will be extracted, look ahead at the unlabeled ones."""
+        project = request.project
+
+        def begin_both(labeled: ProjectTasks, unlabeled: int) -> None:
+            begin(labeled, unlabeled)
+            if unlabeled >= LONG_LIST and not request.task_ids:
+                ahead.begin()
+
+        tasks = project_tasks.take(
+            self.label_studio, project, schema, progress, begin_both, ahead.look
+        )
+        if request.skipped:
+            return tasks.and_also(self.label_studio.skipped_tasks(project, schema))
+        return tasks
 
     def _divide(
         self,

@@ -1,7 +1,7 @@
 """The tasks of a project, as Label Studio lists them."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -19,6 +19,10 @@ Item = TypeVar("Item")
 
 REPORT_EVERY = 500
 """Tasks between two progress calls while listing."""
+
+LONG_LIST = 1000
+"""Unlabeled tasks from which on listing them takes so long, half a second, that something else is
+worth doing meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +75,12 @@ def take(
     schema: LabelSchema,
     progress: Progress,
     begin: Callable[[ProjectTasks, int], None] = lambda _, __: None,
+    look: Callable[[Sequence[ImageRef]], None] = lambda _: None,
 ) -> ProjectTasks:
     """List every task; `progress` may stop it between pages.
 
-    `begin` is told the labeled tasks and the number of the others before these are listed.
+    `begin` is told the labeled tasks and the number of the others before these are listed; `look`
+    is shown them by `REPORT_EVERY` while the list goes on.
     """
     left = label_studio.count_unlabeled(project)
     labeled = _listed(
@@ -85,16 +91,22 @@ def take(
     unlabeled = _listed(
         label_studio.unlabeled(project, schema),
         lambda done: progress(Step.LIST, len(labeled) + done, len(labeled) + left),
+        look,
     )
     progress(Step.LIST, 1, 1)
     return ProjectTasks.of(labeled, unlabeled)
 
 
-def _listed(items: Iterable[Item], report: Callable[[int], None]) -> tuple[Item, ...]:
+def _listed(
+    items: Iterable[Item],
+    report: Callable[[int], None],
+    look: Callable[[Sequence[Item]], None] = lambda _: None,
+) -> tuple[Item, ...]:
     listed: list[Item] = []
     for item in items:
         if len(listed) % REPORT_EVERY == 0:
             report(len(listed))
+            look(listed[-REPORT_EVERY:])
         listed.append(item)
     return tuple(listed)
 

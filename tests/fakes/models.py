@@ -40,9 +40,17 @@ class FakeFeatureExtractor:
     precise: str = ""
     extracted: list[str] = field(default_factory=list)
     not_embedded: int = 0
+    looked_ahead: list[TaskId] = field(default_factory=list)
 
     def uncached(self, refs: Sequence[ImageRef], backbone: str) -> int:
         return self.not_embedded
+
+    def look_ahead(self, refs: Sequence[ImageRef], progress: Progress, backbone: str) -> None:
+        self.looked_ahead += [ref.task for ref in refs]
+        progress(Step.EMBED, 0, len(refs))
+
+    def forget_ahead(self) -> None:
+        self.looked_ahead.clear()
 
     def remarks(self, backbone: str) -> Sequence[str]:
         return [f"embedded by {backbone or 'nobody'}"]

@@ -111,6 +111,13 @@ class EncoderExtractors:
     def uncached(self, refs: Sequence[ImageRef], backbone: str) -> int:
         return self.named(backbone).uncached(refs)
 
+    def look_ahead(self, refs: Sequence[ImageRef], progress: Progress, backbone: str) -> None:
+        self.named(backbone).look_ahead(refs, progress)
+
+    def forget_ahead(self) -> None:
+        for one in list(self._opened.values()):
+            one.forget_ahead()
+
     def augments(self, items: ItemKind) -> bool:
         return items is ItemKind.IMAGE
 

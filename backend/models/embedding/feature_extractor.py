@@ -18,6 +18,7 @@ from backend.models.embedding.backlog import Outcome
 from backend.models.embedding.encoder import Encoder
 from backend.models.embedding.encoders import compute_device, cpu_threads, open_encoder
 from backend.models.embedding.feature_cache import Entry, FeatureCache
+from backend.models.embedding.found_ahead import FoundAhead
 from backend.models.embedding.lookup import CachedRows, look_up
 from backend.models.embedding.pipeline import EmbeddingTools, embed
 from backend.models.images.notes import Note
@@ -53,7 +54,8 @@ class CachingExtractor:
         self._cache = cache
         self._loading = threading.Lock()
         self._encoder: Encoder | None = None
-        self._seconds = {Step.FETCH: 0.0, Step.EMBED: 0.0}
+        self._ahead = FoundAhead()
+        self._seconds = _no_seconds()
         self._notes = Counter[str]()
 
     @property
@@ -71,9 +73,29 @@ class CachingExtractor:
             OutOfSpace: when there is no room for images or features.
         """
         batch = _BatchBuilder(len(refs))
+        for found in self._ahead.take(refs):
+            batch.add_cached(found)
+            progress(Step.EMBED, batch.filled, len(refs))
         self._embed(refs, self._files, self.encoder, progress, batch)
         self._notes.update(batch.notes)
         return self._batch(batch, refs, 0), batch.unreadable()
+
+    def look_ahead(self, refs: Sequence[ImageRef], progress: Progress) -> None:
+        """Keep the cached features of these images until `extract` asks for them.
+
+        Its seconds do not count, because no job waits for it.
+
+        Raises:
+            Stopped: from `progress`.
+            OutOfSpace: when there is no room for the caches.
+        """
+        some = refs[: self._ahead.room]
+        for found in look_up(some, self._files, self._cache, _no_seconds()):
+            self._ahead.keep(some, found)
+            progress(Step.EMBED, 0, len(refs))
+
+    def forget_ahead(self) -> None:
+        self._ahead.forget()
 
     def uncached(self, refs: Sequence[ImageRef]) -> int:
         """Count the images that are not in the cache, or cannot be fetched."""
@@ -118,10 +140,11 @@ class CachingExtractor:
         tools = EmbeddingTools(
             files, self._cache, encoder, cpu_threads(settings), settings.max_image_megapixels
         )
-        seconds = {Step.FETCH: 0.0, Step.EMBED: 0.0}
+        seconds = _no_seconds()
         try:
-            for found in look_up(refs, files, self._cache, seconds):
-                batch.add_cached(found)
+            rows = batch.missing()
+            for found in look_up([refs[row] for row in rows], files, self._cache, seconds):
+                batch.add_cached(found.among(rows))
                 progress(Step.EMBED, batch.filled, len(refs))
             rows = batch.missing()
             with closing(embed([refs[row] for row in rows], tools, seconds)) as outcomes:
@@ -145,6 +168,10 @@ class CachingExtractor:
                 device = compute_device(self._settings.device)
                 self._encoder = open_encoder(self._backbone, device, self._settings)
             return self._encoder
+
+
+def _no_seconds() -> dict[Step, float]:
+    return {Step.FETCH: 0.0, Step.EMBED: 0.0}
 
 
 class _BatchBuilder:

@@ -24,6 +24,10 @@ class EncoderFeatures(Protocol):
 
     def uncached(self, refs: Sequence[ImageRef]) -> int: ...
 
+    def look_ahead(self, refs: Sequence[ImageRef], progress: Progress) -> None: ...
+
+    def forget_ahead(self) -> None: ...
+
     def extract_augmented(
         self, refs: Sequence[ImageRef], augmentation: int, progress: Progress
     ) -> tuple[ImageBatch, Sequence[NoPrediction]]: ...
@@ -51,6 +55,14 @@ class JoinedExtractor:
     def uncached(self, refs: Sequence[ImageRef]) -> int:
         """Return the largest count of any encoder."""
         return max(part.uncached(refs) for part in self.parts)
+
+    def look_ahead(self, refs: Sequence[ImageRef], progress: Progress) -> None:
+        for turn, part in enumerate(self.parts):
+            part.look_ahead(refs, _turn(progress, turn, len(self.parts)))
+
+    def forget_ahead(self) -> None:
+        for part in self.parts:
+            part.forget_ahead()
 
     def extract_augmented(
         self, refs: Sequence[ImageRef], augmentation: int, progress: Progress

@@ -30,9 +30,13 @@ class CachedRows:
     Rows of equal images have the same place.
     """
 
-    rows: Sequence[int]
-    places: Sequence[int]
+    rows: list[int]
+    places: list[int]
     entries: Entries
+
+    def among(self, rows: Sequence[int]) -> "CachedRows":
+        """Return the same of a batch in which these `rows` were the batch of this one."""
+        return CachedRows([rows[row] for row in self.rows], self.places, self.entries)
 
 
 def look_up(

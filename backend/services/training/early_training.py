@@ -19,12 +19,9 @@ from backend.domain.versions import Trials
 from backend.ports.images import FeatureExtractor
 from backend.ports.progress import Progress
 from backend.ports.stores import Ledgers, Versions
-from backend.services.project_tasks import ProjectTasks
+from backend.services.project_tasks import LONG_LIST, ProjectTasks
 from backend.services.training.dataset import Dataset, load_dataset
 from backend.services.training.train import Previous, TrainedModels, Trainer, previous_folders
-
-LONG_LIST = 1000
-"""Unlabeled tasks from which on listing them takes as long as a small training."""
 
 HEARTBEAT = 0.5
 """Seconds between two reports of progress while waiting for the training."""

@@ -50,3 +50,16 @@ def test_a_job_can_be_stopped_between_two_labeled_tasks():
     with pytest.raises(Stopped):
         project_tasks.take(large, PROJECT, SCHEMA, stop)
     assert large.reached == REPORT_EVERY
+
+
+def test_unlabeled_tasks_are_shown_while_the_list_goes_on():
+    shown = []
+    taken = project_tasks.take(
+        label_studio(3, 2 * REPORT_EVERY + 1),
+        PROJECT,
+        SCHEMA,
+        lambda step, done, of: None,
+        look=shown.append,
+    )
+    assert [len(refs) for refs in shown] == [0, REPORT_EVERY, REPORT_EVERY]
+    assert tuple(ref for refs in shown for ref in refs) == taken.unlabeled[:-1]

@@ -14,7 +14,7 @@ from backend.domain.schema import LabelSchema
 from backend.domain.steps import Step
 from backend.ports.model_family import TrainingSet
 from backend.services.prediction.consistency import OF_IMAGES
-from backend.services.training.early_training import LONG_LIST
+from backend.services.project_tasks import LONG_LIST
 from backend.settings import Settings
 from tests.fakes.label_studio import FakeLabelStudio
 from tests.fakes.models import ParityFamily, ParityModel
