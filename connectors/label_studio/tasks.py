@@ -3,12 +3,15 @@
 import json
 import mimetypes
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from concurrent.futures import Future
+from contextlib import ExitStack, suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from connectors.errors import FetchFailed
+from connectors.errors import FetchFailed, Unreachable
+from connectors.label_studio.ask_ahead import begun
 from connectors.label_studio.calls import Calls, JsonObject, batches, send_in_parts
 from connectors.label_studio.filters import joined, where
 from connectors.label_studio.task_size import fitting
@@ -22,6 +25,9 @@ _IDS_PER_RANGE = 400
 
 _FIRST_PAGE = 20
 """Tasks of the first page, which tells how large their data is."""
+
+_GLANCE = 100
+"""Tasks of a page after which the caller seems to want all: some look at the first few only."""
 
 _FILES_PER_REQUEST = 100
 _LIST_SECONDS = 120.0
@@ -101,7 +107,7 @@ class Tasks:
 
     def unlabeled(self, project: int) -> Iterator[JsonObject]:
         """Tasks without annotations and skips: `id` and `data`."""
-        return self.matching(project, UNTOUCHED, ("id", "data"))
+        return self.matching(project, UNTOUCHED, ("id", "data"), ahead=True)
 
     def count_unlabeled(self, project: int) -> int:
         """Count what `unlabeled` would list, in one request."""
@@ -225,24 +231,34 @@ class Tasks:
         filters: Sequence[JsonObject],
         fields: Sequence[str],
         depth: str = "task_only",
+        *,
+        ahead: bool = False,
     ) -> Iterator[JsonObject]:
         """The `fields` of all tasks that match all filters, ordered by id.
 
-        `depth` "all" includes annotations and predictions, "task_only" leaves them out.
+        `depth` "all" includes annotations and predictions, "task_only" leaves them out. With
+        `ahead` the next page is asked for while the caller works on a page, if it goes on reading.
         """
-        last = 0
-        while True:
+
+        def ask(last: int, **options: Any) -> JsonObject:
             after_last = [*filters, where("id", "greater", last)]
-            answer = self._page(
-                project, after_last, fields, depth, self._size(project, fields, depth)
-            )
-            page: list[JsonObject] = answer["tasks"]
-            if page and "data" in fields:
+            size = self._size(project, fields, depth)
+            return self._page(project, after_last, fields, depth, size, **options)
+
+        answer = ask(0)
+        while page := answer["tasks"]:
+            if "data" in fields:
                 self._sizes[project] = fitting(page, self.page_characters)
-            yield from page
-            if not page or len(page) >= answer["total"]:
+            yield from page[:_GLANCE]
+            rest, is_last = page[_GLANCE:], len(page) >= answer["total"]
+            next_page = partial(ask, page[-1]["id"])
+            is_wanted = ahead and rest and not is_last
+            # without patience, so that all waiting, and what may stop it, is in the caller's thread
+            coming = begun(partial(next_page, patience=0)) if is_wanted else None
+            yield from rest
+            if is_last:
                 return
-            last = page[-1]["id"]
+            answer = _arrived(coming) or next_page()
 
     def _page(
         self,
@@ -252,6 +268,7 @@ class Tasks:
         depth: str,
         size: int,
         ordering: str = "tasks:id",
+        patience: float | None = None,
     ) -> JsonObject:
         query = {"filters": joined(filters), "ordering": [ordering]}
         return self._calls.object(
@@ -266,6 +283,7 @@ class Tasks:
                 "resolve_uri": "false",
             },
             timeout=_LIST_SECONDS,
+            patience=patience,
         )
 
     def _upload(self, project: int, files: dict[str, Any]) -> list[int]:
@@ -277,6 +295,12 @@ class Tasks:
             timeout=_IMPORT_SECONDS,
         )
         return [int(task) for task in answer.get("task_ids", ())]
+
+
+def _arrived(coming: Future[JsonObject] | None) -> JsonObject | None:
+    """Wait for a page that was asked for; None if there is none or the server is away."""
+    with suppress(Unreachable):
+        return coming.result() if coming else None
 
 
 def _id_filters(ids: Sequence[int]) -> Iterator[tuple[Collection[int], JsonObject]]:
