@@ -59,8 +59,7 @@ class ImageBatch:
 
     def size(self, row: int) -> tuple[int, int]:
         """Return width and height in pixels."""
-        width, height = self.image_stats[row, :2]
-        return int(width), int(height)
+        return int(self.image_stats[row, 0]), int(self.image_stats[row, 1])
 
 
 def _run(rows: list[int]) -> slice | list[int]:

@@ -288,6 +288,17 @@ def test_the_key_of_an_answer_ignores_the_order_of_labels_and_empty_answers():
     assert key != codec.answer_key("v", {"c": Choices(("cat",)), "d": Choices(("dog",))})
 
 
+def test_many_predictions_become_what_each_becomes_alone():
+    """Equal choices share what is made once, but neither scores nor ids."""
+    made = [
+        Prediction(ImageRef(task, "x"), {"c": Choices((label,))}, task / 10, "v")
+        for task, label in enumerate(("cat", "dog", "cat"))
+    ]
+    sent = codec.serialized(made, CHOICES)
+    assert [one.prediction for one in sent] == made
+    assert [one.content for one in sent] == [codec.serialize(one, CHOICES) for one in made]
+
+
 def test_no_choice_at_all_is_an_empty_result():
     sent = codec.serialize(Prediction(ImageRef(7, "x"), {"c": Choices(())}, 0.9, "v"), CHOICES)
     assert sent["result"] == []
