@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain.arrays import Floats, Rows
+from backend.domain.arrays import Floats, Rows, to_float32
 
 CHUNK_CELLS = 16_000_000
 """Similarities held at once: 64 MB of float32."""
@@ -20,7 +20,7 @@ NEAR_IDENTICAL = 0.98
 CELL = 16_000
 """Larger sets are split into cells of at most this many vectors before searching twins."""
 
-DIRECTIONS, SAMPLE = 128, 256
+DIRECTIONS, SAMPLE = 96, 256
 """How many main directions of how many vectors bound the cosines."""
 
 ROUNDING = 2e-3
@@ -62,11 +62,11 @@ def similarities(
 
     `skip_self`: `keys` are the `queries`, and the cosine of each to itself is -inf.
     """
-    columns = np.ascontiguousarray(keys.astype(np.float32).T)
+    columns = np.ascontiguousarray(to_float32(keys).T)
     step = max(1, CHUNK_CELLS // max(1, len(keys)))
     for start in range(0, len(queries), step):
         rows = slice(start, min(start + step, len(queries)))
-        similarity = queries[rows].astype(np.float32) @ columns
+        similarity = to_float32(queries[rows]) @ columns
         if skip_self:
             similarity[np.arange(len(similarity)), np.arange(rows.start, rows.stop)] = -np.inf
         yield rows, similarity
@@ -133,17 +133,20 @@ def _candidates(vectors: Floats) -> tuple[Rows, Rows] | None:
 
 
 def _shortened(vectors: Floats) -> Floats:
-    """Return (n, DIRECTIONS + 1): components along the main directions, and the length left."""
+    """Return (n, DIRECTIONS + 1): components along the main directions, and the length left.
+
+    The directions are singular vectors of a sample, far enough from zero to be orthogonal.
+    """
     some = vectors[:: max(1, len(vectors) // SAMPLE)].astype(np.float64)
     strength, mixture = np.linalg.eigh(some @ some.T)
     main = strength[-DIRECTIONS:] > 1e-6 * strength[-1]
     basis = some.T @ (mixture[:, -DIRECTIONS:][:, main] / np.sqrt(strength[-DIRECTIONS:][main]))
-    directions = np.linalg.qr(basis)[0].astype(np.float32)
+    directions = basis.astype(np.float32)
     short = np.empty((len(vectors), directions.shape[1] + 1), dtype=np.float32)
     for start in range(0, len(vectors), BOUNDED):
-        part = vectors[start : start + BOUNDED].astype(np.float32)
+        part = to_float32(vectors[start : start + BOUNDED])
         inside = part @ directions
-        left = np.square(part).sum(axis=1) - np.square(inside).sum(axis=1)
+        left = np.einsum("ij,ij->i", part, part) - np.einsum("ij,ij->i", inside, inside)
         short[start : start + len(part)] = np.column_stack([inside, np.sqrt(left.clip(0))])
     return short
 
@@ -155,7 +158,7 @@ def _nearest_of(
     cosines = np.empty(len(one), dtype=np.float32)
     for start in range(0, len(one), CELL // 4):
         pair = slice(start, start + CELL // 4)
-        left, right = (vectors[side[pair]].astype(np.float32) for side in (one, other))
+        left, right = (to_float32(vectors[side[pair]]) for side in (one, other))
         cosines[pair] = np.einsum("ij,ij->i", left, right)
     one, other = np.concatenate([one, other]), np.concatenate([other, one])
     cosines = np.tile(cosines, 2)
@@ -177,7 +180,7 @@ def _cells(vectors: Floats, rows: NDArray[np.intp]) -> Iterator[NDArray[np.intp]
         return
     direction = _main_direction(vectors[rows[:CELL]])
     parts = (rows[start : start + CELL] for start in range(0, len(rows), CELL))
-    along = np.concatenate([vectors[part].astype(np.float32) @ direction for part in parts])
+    along = np.concatenate([to_float32(vectors[part]) @ direction for part in parts])
     half = np.argsort(along, kind="stable")
     middle = len(rows) // 2
     yield from _cells(vectors, rows[half[:middle]])

@@ -21,7 +21,7 @@ def right(answers: Sequence[Answer], truths: Sequence[Answer]) -> NDArray[np.boo
 def is_right(answer: Answer, truth: Answer) -> bool:
     """Return whether the labels are the same; boxes must all be found, with their labels."""
     if isinstance(answer, Choices) and isinstance(truth, Choices):
-        return set(answer.labels) == set(truth.labels)
+        return answer.labels == truth.labels or set(answer.labels) == set(truth.labels)
     if isinstance(answer, Regions) and isinstance(truth, Regions):
         return len(answer.regions) == len(truth.regions) == len(pairs(answer, truth))
     return False

@@ -5,8 +5,9 @@ Each criterion gives its reasons a strength s_i in [0, 1] for each image. The co
 ModelArts does not publish how it combines them; see docs/decisions/hardness-weights.md.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 
 import numpy as np
 
@@ -94,9 +95,10 @@ def hard_examples(
     reasons = weigh(evidence, weighting)
     coefficient = coefficients(reasons)
     tasks = evidence.images.tasks
+    hard = _hard(coefficient, weighting)
     return tuple(
-        HardExample(tasks[i], float(coefficient[i]), _descriptions(i, reasons, weighting))
-        for i in _hard(coefficient, weighting)
+        HardExample(tasks[i], float(coefficient[i]), described)
+        for i, described in zip(hard, _descriptions(hard, reasons, weighting), strict=True)
     )
 
 
@@ -129,14 +131,16 @@ def _hard(coefficient: Floats, weighting: Weighting) -> Sequence[int]:
 
 
 def _descriptions(
-    position: int, reasons: Sequence[WeightedReason], weighting: Weighting
-) -> tuple[tuple[int, str], ...]:
-    """Describe the reasons of one image, largest part first; only the largest if all are weak."""
-    ordered = sorted(reasons, key=lambda weighted: -float(weighted.part[position]))
-    strong = [
-        weighted
-        for weighted in ordered
-        if weighted.reason.strength[position] >= weighting.min_strength
-    ]
-    shown = [one.reason for one in strong or ordered[:1] if one.part[position] > 0]
-    return tuple((reason.number, reason.describe(position)) for reason in shown)
+    rows: Sequence[int], reasons: Sequence[WeightedReason], weighting: Weighting
+) -> Iterator[tuple[tuple[int, str], ...]]:
+    """Describe the reasons of these images, largest part first; of weak ones only the largest."""
+    parts = np.array([weighted.part[rows] for weighted in reasons])
+    ranked = np.argsort(-parts, axis=0, kind="stable")
+    strengths = np.array([weighted.reason.strength[rows] for weighted in reasons])
+    shown = np.take_along_axis(strengths >= weighting.min_strength, ranked, axis=0)
+    shown[0] |= ~shown.any(axis=0)
+    shown &= np.take_along_axis(parts, ranked, axis=0) > 0
+    orders: list[list[int]] = ranked.T.tolist()
+    for row, order, chosen in zip(rows, orders, shown.T, strict=True):
+        told = [reasons[k].reason for k in compress(order, chosen)]
+        yield tuple((reason.number, reason.describe(row)) for reason in told)
