@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,7 +11,7 @@ import numpy as np
 from safetensors import numpy as tensors
 
 from backend.domain.answers import Choices
-from backend.domain.arrays import Floats
+from backend.domain.arrays import Floats, Targets
 from backend.domain.batches import PredictionBatch
 from backend.domain.ids import Label
 from backend.domain.schema import Control
@@ -35,11 +36,16 @@ class Head:
         chosen, confidence = self.rule.decide(learned)
         probabilities = np.zeros((len(logits), len(control.labels)), dtype=np.float32)
         probabilities[:, [control.labels.index(label) for label in self.labels]] = learned
-        answers = tuple(
-            Choices(tuple(label for label, yes in zip(self.labels, row, strict=True) if yes))
-            for row in chosen
-        )
-        return PredictionBatch(answers, np.clip(confidence, 0, 1), probabilities)
+        return PredictionBatch(self._answers(chosen), np.clip(confidence, 0, 1), probabilities)
+
+    def _answers(self, chosen: Targets) -> tuple[Choices, ...]:
+        """Return each row's answer; those of equal rows are one object."""
+        keys = [row.tobytes() for row in chosen]
+        known = {
+            key: Choices(tuple(compress(self.labels, row)))
+            for key, row in dict(zip(keys, chosen, strict=True)).items()
+        }
+        return tuple(known[key] for key in keys)
 
     def within(self, control: Control) -> "Head":
         """Return the head without the labels that the control no longer has."""

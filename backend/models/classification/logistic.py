@@ -14,7 +14,7 @@ from typing import Self
 
 import numpy as np
 
-from backend.domain.arrays import Floats
+from backend.domain.arrays import Floats, to_float32
 from backend.models.link_functions import Link
 from backend.models.optimizer import minimum
 
@@ -37,7 +37,7 @@ class Linear:
         rows = np.empty((len(features), len(self.bias)), dtype=np.float32)
         for start in range(0, len(features), ROWS):
             part = slice(start, start + ROWS)
-            rows[part] = features[part].astype(np.float32) @ self.weights + self.bias
+            rows[part] = to_float32(features[part]) @ self.weights + self.bias
         return rows
 
 
