@@ -122,14 +122,14 @@ def _content(prediction: Prediction, writer: ResultWriter) -> dict[str, Any]:
     cut off.
     """
     hard = prediction.hard
-    prefix = f"{round((hard.coefficient if hard else 0.0) * 1000):04}"
-    prefix += f"-{answer_key(prediction.version, prediction.answers)}"
+    hardness = f"{round(hard.coefficient * 1000):04}" if hard else "0000"
+    prefix = f"{hardness}-{answer_key(prediction.version, prediction.answers)}"
     meta = {"meta": {"text": [hard.text]}} if hard else {}
     result = list[dict[str, Any]]()
     for position, parts in enumerate(writer.regions(prediction)):
-        number = {"id": f"{prefix}-{_region_digits(prediction.image.task, position)}"}
+        number = f"{prefix}-{_region_digits(prediction.image.task, position)}"
         for part in parts:
-            result.append({**number, **meta, **part})
+            result.append({"id": number, **meta, **part})
             meta = {}
     return {"model_version": prediction.version, "score": prediction.score, "result": result}
 

@@ -78,7 +78,8 @@ def _rectangle(
 
     The score is the lowest of those of its labels.
     """
-    place = {**to_percent(box), "rotation": 0}
+    place = to_percent(box)
+    place["rotation"] = 0
     head = {
         "to_name": control.image,
         "original_width": size[0],
