@@ -15,7 +15,7 @@ from typing import Any, TypeVar, cast
 
 from backend.domain.answers import ImageRef
 from backend.domain.ids import ProjectId, TaskId, VersionName
-from backend.domain.json import Json
+from backend.domain.json import Json, compact
 from backend.stores.atomic_files import room_for
 from backend.stores.sqlite_files import SqliteCache
 
@@ -60,7 +60,7 @@ class PredictionStore:
             OutOfSpace: with nothing stored.
         """
         rows = [
-            (version, ref.task, _digest(ref), json.dumps(prediction, separators=(",", ":")))
+            (version, ref.task, _digest(ref), compact(prediction))
             for ref, prediction in predictions.items()
         ]
         with room_for(self._path(project)):
@@ -112,7 +112,7 @@ class PredictionStore:
         def copied(database: sqlite3.Connection) -> None:
             rows = database.execute(_OF_VERSION, (old,)).fetchall()
             changed = (
-                (new, task, uri, json.dumps(change(known), separators=(",", ":")))
+                (new, task, uri, compact(change(known)))
                 for task, uri, prediction in rows
                 if (known := _parsed(prediction)) is not None
             )

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from backend.domain.ids import ProjectId, TaskId
-from backend.domain.json import Json
+from backend.domain.json import Json, compact
 from backend.ports.task_copies import CopiedTasks
 from backend.stores.atomic_files import room_for
 from backend.stores.sqlite_files import SqliteCache
@@ -112,7 +112,7 @@ def _known(database: sqlite3.Connection) -> CopiedTasks:
 
 def _row(task: Json) -> Row:
     updated = datetime.fromisoformat(str(task["updated_at"]))
-    return int(task["id"]), _text(updated), json.dumps(task, separators=(",", ":"))
+    return int(task["id"]), _text(updated), compact(task)
 
 
 def _text(moment: datetime) -> str:
