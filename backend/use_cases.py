@@ -265,9 +265,7 @@ def _labeling_jobs(parts: Parts, auditing: Auditing, trainer: Trainer) -> Mappin
             label_studio=parts.label_studio,
             collector=collector,
             trainer=trainer,
-            early_trainer=EarlyTrainer(
-                extractor, parts.ledgers, parts.versions, trainer, assessor.trials
-            ),
+            early_trainer=_early_trainer(parts, extractor, trainer, assessor),
             training=_training(parts, extractor, trainer),
             promotion=Promotion(trainer, parts.versions),
             assessor=assessor,
@@ -301,6 +299,12 @@ def _labeling_jobs(parts: Parts, auditing: Auditing, trainer: Trainer) -> Mappin
 
 def _guarded(work: Work, parts: Parts, auditing: Auditing) -> Work:
     return AuditFirst(Resumable(work, parts.unfinished, parts.jobs), auditing)
+
+
+def _early_trainer(
+    parts: Parts, extractor: ImageModels, trainer: Trainer, assessor: Assessor
+) -> EarlyTrainer:
+    return EarlyTrainer(extractor, parts.ledgers, parts.versions, trainer, assessor.trials)
 
 
 def _training(parts: Parts, extractor: ImageModels, trainer: Trainer) -> RoundTraining:
