@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain.arrays import Floats
+from backend.domain.arrays import Floats, to_float32
 from backend.policies.neighbors import nearest
 
 FIT_ON = 20_000
@@ -44,9 +44,9 @@ def kmeans(vectors: Floats, count: int, rng: np.random.Generator) -> Clusters:
 
 def _sample(vectors: Floats, rng: np.random.Generator) -> Floats:
     if len(vectors) <= FIT_ON:
-        return vectors.astype(np.float32)
+        return to_float32(vectors)
     rows = np.sort(rng.choice(len(vectors), FIT_ON, replace=False))
-    return vectors[rows].astype(np.float32)
+    return to_float32(vectors[rows])
 
 
 def _initial_centers(vectors: Floats, count: int, rng: np.random.Generator) -> Floats:

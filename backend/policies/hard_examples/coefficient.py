@@ -134,9 +134,10 @@ def _descriptions(
     rows: Sequence[int], reasons: Sequence[WeightedReason], weighting: Weighting
 ) -> Iterator[tuple[tuple[int, str], ...]]:
     """Describe the reasons of these images, largest part first; of weak ones only the largest."""
-    parts = np.array([weighted.part[rows] for weighted in reasons])
+    at = np.array(rows, dtype=np.intp)
+    parts = np.array([weighted.part[at] for weighted in reasons])
     ranked = np.argsort(-parts, axis=0, kind="stable")
-    strengths = np.array([weighted.reason.strength[rows] for weighted in reasons])
+    strengths = np.array([weighted.reason.strength[at] for weighted in reasons])
     shown = np.take_along_axis(strengths >= weighting.min_strength, ranked, axis=0)
     shown[0] |= ~shown.any(axis=0)
     shown &= np.take_along_axis(parts, ranked, axis=0) > 0
