@@ -35,6 +35,7 @@ from backend.ports.label_studio import (
 )
 from connectors.errors import Rejected
 from connectors.label_studio.client import LabelStudioClient
+from connectors.label_studio.predictions import RECENT
 from connectors.label_studio.registration import unreported_by
 from connectors.label_studio.results import Holder, ResultKind
 from connectors.label_studio.tabs import Tab
@@ -77,6 +78,10 @@ class LabelStudioGateway:
     def count_unlabeled(self, project: ProjectId) -> int:
         with errors_translated():
             return self._client.tasks.count_unlabeled(project)
+
+    def count_before_listing(self, project: ProjectId) -> int:
+        with errors_translated():
+            return self._client.tasks.count_before_listing(project)
 
     def activity(self, project: ProjectId) -> ProjectActivity:
         with errors_translated():
@@ -186,7 +191,7 @@ class LabelStudioGateway:
 
     def count_superseded(self, project: ProjectId, keep: Iterable[VersionName]) -> int:
         with errors_translated():
-            return sum(self._superseded.versions(project, set(keep)).values())
+            return sum(self._superseded.versions(project, set(keep), RECENT).values())
 
     def delete_superseded(
         self, project: ProjectId, keep: Iterable[str], withheld: Collection[TaskId]

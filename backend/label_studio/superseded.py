@@ -25,9 +25,14 @@ class Superseded:
     def __init__(self, client: LabelStudioClient) -> None:
         self._predictions = client.predictions
 
-    def versions(self, project: ProjectId, keep: Collection[str]) -> Mapping[str, int]:
-        """Return how many predictions there are of each superseded version."""
-        found = self._predictions.versions(project)
+    def versions(
+        self, project: ProjectId, keep: Collection[str], max_age: float = 0.0
+    ) -> Mapping[str, int]:
+        """Return how many predictions there are of each superseded version.
+
+        With `max_age`, in seconds, what was asked for before will do.
+        """
+        found = self._predictions.versions(project, max_age)
         return {
             name: count
             for name, count in found.items()

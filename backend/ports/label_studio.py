@@ -113,6 +113,10 @@ class TaskReader(Protocol):
         """Return the number of tasks that `unlabeled` would yield; one quick call."""
         ...
 
+    def count_before_listing(self, project: ProjectId) -> int:
+        """Return the same number, and get ready to list all tasks in few calls."""
+        ...
+
     def skipped_tasks(self, project: ProjectId, schema: LabelSchema) -> Iterator[ImageRef]:
         """Yield tasks that somebody skipped and nobody answered, in order of task id."""
         ...

@@ -82,7 +82,7 @@ def take(
     `begin` is told the labeled tasks and the number of the others before these are listed; `look`
     is shown them by `REPORT_EVERY` while the list goes on.
     """
-    left = label_studio.count_unlabeled(project)
+    left = label_studio.count_before_listing(project)
     labeled = _listed(
         label_studio.labeled(project, schema),
         lambda done: progress(Step.LIST, done, done + left),

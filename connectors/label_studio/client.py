@@ -57,7 +57,7 @@ class LabelStudioClient:
         send_once = SendOnce(self.http.pause, clock)
         self.annotations = Annotations(self._calls)
         self.acceptance = PredictionAcceptance(self._calls, self.tasks, send_once)
-        self.predictions = Predictions(self._calls, self.tasks, self.projects)
+        self.predictions = Predictions(self._calls, self.tasks, self.projects, clock)
         self.prediction_import = PredictionImport(
             self._calls, self.tasks, self.projects, self.predictions, send_once
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 from connectors.errors import Rejected, TooLarge
 from connectors.label_studio.calls import Calls, batches, send_in_parts
-from connectors.label_studio.predictions import Predictions
+from connectors.label_studio.predictions import RECENT, Predictions
 from connectors.label_studio.projects import Projects
 from connectors.label_studio.send_once import BETWEEN_LOOKS, RUNS_ON, SendOnce
 from connectors.label_studio.tasks import Tasks
@@ -90,7 +90,7 @@ class PredictionImport:
     @contextmanager
     def without_doubles(self, project: int, predictions: Sequence[Prediction]) -> Generator[None]:
         """Delete doubles of predictions that are stored in the block by other calls."""
-        before = self._count(project, predictions)
+        before = self._count(project, predictions, RECENT)
         yield
         if self._count(project, predictions) > before + len(predictions):
             self._delete_doubles(project, predictions)
@@ -139,7 +139,7 @@ class PredictionImport:
                 rest = missing(left)
                 return send(rest) if rest else 0
 
-        created, before = list[int](), self._count(project, batch)
+        created, before = list[int](), self._count(project, batch, RECENT)
         is_doubtful = self._send_once(batch, lambda left: created.append(send(left)), missing)
         if is_doubtful or self._count(project, batch) > before + len(batch):
             self._delete_doubles(project, batch)
@@ -168,9 +168,9 @@ class PredictionImport:
         )
         return int(answer["created"])
 
-    def _count(self, project: int, sent: Sequence[Prediction]) -> int:
+    def _count(self, project: int, sent: Sequence[Prediction], max_age: float = 0.0) -> int:
         """Count the project's predictions of these versions."""
-        stored = self._predictions.versions(project)
+        stored = self._predictions.versions(project, max_age)
         return sum(stored.get(version, 0) for version in _versions(sent))
 
     def _stored(self, project: int, sent: Sequence[Prediction]) -> set[tuple[int, str]]:

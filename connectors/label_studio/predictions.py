@@ -11,6 +11,9 @@ from connectors.label_studio.tasks import UNTOUCHED, Tasks
 
 _DELETE_SECONDS = 300.0
 
+RECENT = 10.0
+"""Seconds within which nobody else changes the number of predictions of versions of ours."""
+
 AT_ONCE = 50
 """Predictions that one call deletes, in one transaction: a second, while nobody can submit
 annotations of their tasks, nor of any task on SQLite."""
@@ -22,10 +25,14 @@ _INNER = ("id", "data", "predictions", "result", "score", "model_version")
 class Predictions:
     """List, update and delete predictions. `PredictionImport` creates them in bulk."""
 
-    def __init__(self, calls: Calls, tasks: Tasks, projects: Projects) -> None:
+    def __init__(
+        self, calls: Calls, tasks: Tasks, projects: Projects, clock: Callable[[], float]
+    ) -> None:
         self._calls = calls
         self._tasks = tasks
         self._projects = projects
+        self._clock = clock
+        self._counted: dict[int, tuple[float, dict[str, int]]] = {}
 
     def of_version(self, project: int, version: str) -> Iterator[JsonObject]:
         """The predictions of one version, with `id`, `task`, `score` and `result`."""
@@ -35,9 +42,18 @@ class Predictions:
                 if prediction["model_version"] == version:
                     yield {**prediction, "task": task["id"]}
 
-    def versions(self, project: int) -> dict[str, int]:
-        """The number of predictions of each version in the project."""
-        return self._calls.object("GET", f"/api/projects/{project}/model-versions/")
+    def versions(self, project: int, max_age: float = 0.0) -> dict[str, int]:
+        """The number of predictions of each version in the project.
+
+        With `max_age`, in seconds, numbers that were asked for before will do, unless this client
+        deleted predictions since.
+        """
+        now, before = self._clock(), self._counted.get(project)
+        if before and now - before[0] < max_age:
+            return before[1]
+        counts = self._calls.object("GET", f"/api/projects/{project}/model-versions/")
+        self._counted[project] = now, counts
+        return counts
 
     def set_clusters(self, project: int, version: str, clusters: Mapping[int, int]) -> None:
         """Set `cluster` of the predictions of a version, given a cluster for each task.
@@ -107,6 +123,7 @@ class Predictions:
         of each to one less than it was, and counts anew what it finds no more: nothing.
         """
         action = "delete_tasks_predictions"
+        self._counted.clear()
         for count in sorted({len(ids) for ids in predictions.values() if ids}):
             unchanged = joined([where("total_predictions", "equal", count)])
             tasks = [task for task, ids in predictions.items() if len(ids) == count]
@@ -128,6 +145,7 @@ class Predictions:
 
     def delete(self, prediction: int) -> None:
         """Delete one prediction; a missing one is no error."""
+        self._counted.clear()
         self._calls.delete(f"/api/predictions/{prediction}/")
 
     def versions_of_tasks(self, project: int, tasks: Iterable[int]) -> Iterator[set[str]]:
@@ -144,6 +162,7 @@ class Predictions:
         """
         shown = self._projects.get(project)["model_version"]
         path = f"/api/projects/{project}/model-versions/"
+        self._counted.clear()
         answer = self._calls.object(
             "DELETE", path, json={"model_version": version}, timeout=_DELETE_SECONDS
         )

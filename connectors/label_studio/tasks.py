@@ -24,7 +24,7 @@ _IDS_PER_RANGE = 400
 """Ids that one request may ask for by their range, where hardly any other tasks lie between."""
 
 _FIRST_PAGE = 20
-"""Tasks of the first page, which tells how large their data is."""
+"""Tasks of a first page, which tells how large their data is."""
 
 _GLANCE = 100
 """Tasks of a page after which the caller seems to want all: some look at the first few only."""
@@ -113,6 +113,15 @@ class Tasks:
         """Count what `unlabeled` would list, in one request."""
         return self.count(project, UNTOUCHED)
 
+    def count_before_listing(self, project: int) -> int:
+        """Count what `unlabeled` would list, in one request for the first few.
+
+        They tell how large their data is, so that lists of this project begin with full pages.
+        """
+        answer = self._page(project, UNTOUCHED, ("id", "data"), "task_only", _FIRST_PAGE)
+        self._learn_size(project, answer["tasks"])
+        return int(answer["total"])
+
     def skipped(self, project: int) -> Iterator[JsonObject]:
         """Tasks that were skipped and have no other annotation: `id` and `data`."""
         return self.matching(project, _SKIPPED, ("id", "data"))
@@ -125,6 +134,10 @@ class Tasks:
         """Return how many tasks to ask for at once."""
         most = self.nested_size if depth == "all" else self.page_size
         return min(most, self._sizes.get(project, _FIRST_PAGE) if "data" in fields else most)
+
+    def _learn_size(self, project: int, page: Sequence[JsonObject]) -> None:
+        if page:
+            self._sizes[project] = fitting(page, self.page_characters)
 
     def count(self, project: int, filters: Sequence[JsonObject]) -> int:
         """Count the tasks that match all filters, in one request."""
@@ -248,7 +261,7 @@ class Tasks:
         answer = ask(0)
         while page := answer["tasks"]:
             if "data" in fields:
-                self._sizes[project] = fitting(page, self.page_characters)
+                self._learn_size(project, page)
             yield from page[:_GLANCE]
             rest, is_last = page[_GLANCE:], len(page) >= answer["total"]
             next_page = partial(ask, page[-1]["id"])

@@ -118,6 +118,7 @@ class LabelStudioContract:
         unlabeled = [ref.task for ref in port.unlabeled(scene.project, schema)]
         assert unlabeled == others
         assert port.count_unlabeled(scene.project) == len(others)
+        assert port.count_before_listing(scene.project) == len(others)
         assert [ref.task for ref in port.skipped_tasks(scene.project, schema)] == [skipped]
         assert port.count_skipped(scene.project) == 1
 

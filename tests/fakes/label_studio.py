@@ -161,6 +161,9 @@ class FakeLabelStudio(FakeProjects):
         waiting = {task for task, answers in self.people.items() if answers is None}
         return len(waiting - self.skipped)
 
+    def count_before_listing(self, project: ProjectId) -> int:
+        return self.count_unlabeled(project)
+
     def activity(self, project: ProjectId) -> ProjectActivity:
         """Each call notices what was touched since the one before, as if it happened then."""
         labeled = {task: answers for task, answers in self.people.items() if answers is not None}
