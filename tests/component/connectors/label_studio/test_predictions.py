@@ -3,6 +3,8 @@
 import pytest
 
 from connectors.label_studio.client import LabelStudioClient
+from connectors.label_studio.predictions import RECENT
+from tests.fakes.clock import FakeClock
 from tests.fakes.http_server import FakeHttpServer, Reply
 from tests.fakes.prediction_store import GONE, FakePredictionStore
 
@@ -79,3 +81,19 @@ def test_predictions_are_deleted_by_id_where_that_call_fails(reply):
 def test_few_predictions_are_deleted_by_id():
     store = store_of(OLD)
     assert delete_ours(store, TASKS[:3]) == (3, 0)
+
+
+def test_numbers_of_predictions_are_asked_for_again_when_they_are_old_or_some_were_deleted():
+    clock = FakeClock()
+    with (
+        FakeHttpServer(store_of(OLD)) as server,
+        LabelStudioClient(server.url, "f" * 40, clock=clock) as client,
+    ):
+        versions = client.predictions.versions
+        assert versions(1) == versions(1, RECENT) == {OLD: len(TASKS)}
+        assert len(server.asked) == 1
+        clock.pause(RECENT)
+        assert versions(1, RECENT) == versions(1) == {OLD: len(TASKS)}
+        assert len(server.asked) == 3
+        client.predictions.delete_of_tasks(1, TASKS[:1], lambda _: True)
+        assert versions(1, RECENT) == {OLD: len(TASKS) - 1}

@@ -75,12 +75,25 @@ def test_small_tasks_come_in_large_pages_after_the_first_one():
     assert [int(one.query["page_size"]) for one in server.asked] == [20, 2000, 2000]
 
 
+def test_counting_before_listing_tells_how_large_pages_may_be():
+    def reply(asked):
+        rows = [{"id": task, "data": {"image": "A" * 100_000}} for task in TASKS]
+        return Reply(body={"tasks": rows[: int(asked.query["page_size"])], "total": len(TASKS)})
+
+    with FakeHttpServer(reply) as server:
+        client = LabelStudioClient(server.url, "f" * 40)
+        assert client.tasks.count_before_listing(1) == len(TASKS)
+        assert next(client.tasks.labeled(1))["id"] == 1
+        assert next(client.tasks.unlabeled(1))["id"] == 1
+    assert [int(one.query["page_size"]) for one in server.asked] == [20, 160, 160]
+
+
 def test_tasks_with_their_annotations_come_in_shorter_pages():
     with FakeHttpServer(answering(1000, set(TASKS[:24]))) as server:
         client = LabelStudioClient(server.url, "f" * 40)
         for _ in range(2):
             assert len(list(client.results.tasks(1))) == 24
-    assert [int(one.query["page_size"]) for one in server.asked] == [20, 400, 400]
+    assert [int(one.query["page_size"]) for one in server.asked] == [20, 500, 500]
 
 
 def test_tasks_are_looked_up_by_id_in_requests_of_few_terms():
