@@ -3,8 +3,9 @@
 The out-of-fold logits also serve calibration, label issues and the learning curve.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,13 @@ IMPOSSIBLE = -30.0
 
 CLOSE = 3e-3
 """Tolerance of fits that are only compared with each other."""
+
+RISES = 2
+"""Losses in a row that are greater than the one before, after which no larger C is tried: these
+take longest. On all data we tried the loss falls with C and then rises; not always with FEW."""
+
+FEW = 100
+"""With fewer images every C is tried, which takes no time."""
 
 MANY = 2000
 """With more images, the first fold chooses C for all, and there are three folds, not five."""
@@ -75,26 +83,27 @@ def cross_validate(
         seed: of the folds.
         progress: called for each fold, at most once a second.
     """
-    count = 5 if len(targets) <= MANY else 3
-    throttled = ThrottledProgress(progress, count + 1)
+    count, later = (5, 0) if len(targets) <= MANY else (3, 2)
+    throttled = ThrottledProgress(progress, len(C_VALUES) + later + 1)
     space = Space.of(features)
     folds = stratified(targets, count, seed)
     scored = scorable(targets, folds, link)
-    by_strength, nearest = _out_of_fold(space.rows, targets, folds, link, throttled)
-    tried = {
-        c: calibrated_loss(logits[scored], targets[scored], link)
-        for c, logits in by_strength.items()
-    }
-    c = min(tried, key=lambda c: tried[c]) if scored.any() else DEFAULT_STRENGTH
+    tried = _Comparison(space.rows, targets, folds, scored, link, throttled)()
+    c = min(tried, key=lambda c: tried[c].loss) if scored.any() else DEFAULT_STRENGTH
     throttled.next()
-    head = space.back(
-        logistic.fit(
-            space.rows, targets.astype(np.float32), link, c, nearest.get(c), throttled=throttled
-        )
+    found, every = tried[c], targets.astype(np.float32)
+    head = logistic.fit(space.rows, every, link, c, found.head, throttled=throttled)
+    return CrossValidated(
+        head=space.back(head),
+        link=link,
+        c=c,
+        out_of_fold=found.logits,
+        folds=folds,
+        scored=scored,
+        calibration=calibrated(found.logits[scored], targets[scored], link),
+        log_loss=found.loss,
+        tried={c: one.loss for c, one in tried.items()},
     )
-    logits = by_strength[c]
-    calibration = calibrated(logits[scored], targets[scored], link)
-    return CrossValidated(head, link, c, logits, folds, scored, calibration, tried[c], tried)
 
 
 def scorable(targets: Targets, folds: NDArray[np.intp], link: Link) -> Targets:
@@ -138,33 +147,71 @@ def fit_known(
     return Linear(weights, bias)
 
 
-def _out_of_fold(
-    rows: Floats,
-    targets: Targets,
-    folds: NDArray[np.intp],
-    link: Link,
-    throttled: ThrottledProgress,
-) -> tuple[Mapping[float, Floats], Mapping[float, Linear]]:
-    """Return the logits of each image by heads that did not see it, and the last head, by C.
+@dataclass(frozen=True, slots=True)
+class _Strength:
+    """What heads of one C came to: out-of-fold logits (n, K), the last head, the log loss."""
+
+    logits: Floats
+    head: Linear
+    loss: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """Compares values of C; its parts are those of `CrossValidated`, `rows` the features.
 
     A fit starts from the head of the next smaller C, never from that of another fold, which has
-    seen the images left out of this one. With more than MANY images the first fold alone chooses
-    C, and tries larger ones only while they help: they take longest.
+    seen the images left out of this one.
     """
-    logits = {c: np.zeros(targets.shape, dtype=np.float32) for c in C_VALUES}
-    heads, losses = dict[float, Linear](), dict[float, float]()
-    for fold in range(folds.max() + 1):
-        throttled.next()
-        left_out, head = folds == fold, None
-        learned = targets[~left_out].astype(np.float32)
-        for c, own in logits.items():
-            head = heads[c] = fit_known(rows[~left_out], learned, link, c, throttled, head)
-            own[left_out] = head.logits(rows[left_out])
-            if len(targets) > MANY and not fold:
-                losses[c] = calibrated_loss(own[left_out], targets[left_out], link)
-                if losses[c] > min(losses.values()):
-                    break
-        if losses:
-            best = min(losses, key=lambda c: losses[c])
-            logits = {best: logits[best]}
-    return logits, heads
+
+    rows: Floats
+    targets: Targets
+    folds: NDArray[np.intp]
+    scored: Targets
+    link: Link
+    throttled: ThrottledProgress
+
+    def __call__(self) -> Mapping[float, _Strength]:
+        """Return what was tried; with more than MANY images only what the first fold chose."""
+        folds = range(int(self.folds.max()) + 1)
+        if len(self.targets) <= MANY:
+            rises = RISES if len(self.targets) >= FEW else len(C_VALUES)
+            return self._tried(folds, self.scored, rises)
+        tried = self._tried(folds[:1], self.folds == 0, 1)
+        best = min(tried, key=lambda c: tried[c].loss)
+        logits, head = tried[best].logits, tried[best].head
+        for fold in folds[1:]:
+            self.throttled.next()
+            head = self._fit(fold, best, None, logits)
+        return {best: _Strength(logits, head, self._loss(logits, self.scored))}
+
+    def _tried(self, folds: range, compared: Targets, rises: int) -> Mapping[float, _Strength]:
+        """Try larger and larger C, until the loss of the `compared` rows rose so many times."""
+        tried, heads = dict[float, _Strength](), dict[int, Linear]()
+        for c in C_VALUES:
+            self.throttled.next()
+            logits = np.zeros(self.targets.shape, dtype=np.float32)
+            for fold in folds:
+                heads[fold] = self._fit(fold, c, heads.get(fold), logits)
+            tried[c] = _Strength(logits, heads[folds[-1]], self._loss(logits, compared))
+            if _rose([one.loss for one in tried.values()], rises):
+                break
+        return tried
+
+    def _fit(self, fold: int, c: float, start: Linear | None, logits: Floats) -> Linear:
+        """Fit a head to the other folds, and set its logits of this one."""
+        left_out = self.folds == fold
+        learned = self.targets[~left_out].astype(np.float32)
+        head = fit_known(self.rows[~left_out], learned, self.link, c, self.throttled, start)
+        logits[left_out] = head.logits(self.rows[left_out])
+        return head
+
+    def _loss(self, logits: Floats, rows: Targets) -> float:
+        return calibrated_loss(logits[rows], self.targets[rows], self.link)
+
+
+def _rose(losses: Sequence[float], times: int) -> bool:
+    """Whether each of the last so many losses is greater than the one before."""
+    return len(losses) > times and all(
+        before < after for before, after in pairwise(losses[-times - 1 :])
+    )

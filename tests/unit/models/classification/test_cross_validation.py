@@ -3,6 +3,8 @@ import pytest
 
 from backend.domain.steps import Step
 from backend.models.classification.cross_validation import (
+    C_VALUES,
+    FEW,
     IMPOSSIBLE,
     MANY,
     cross_validate,
@@ -43,8 +45,11 @@ def test_with_many_images_three_folds_do_and_one_chooses_the_strength():
 
     assert validated.folds.max() == 2
     assert list(validated.tried) == [validated.c]
-    assert steps[0] == (Step.TRAIN, 0, 4, "")
-    assert {done for _, done, *_ in steps} == {0, 1, 2, 3}
+    of = len(C_VALUES) + 3
+    assert steps[0] == (Step.TRAIN, 0, of, "")
+    done = [done for _, done, *_ in steps]
+    assert done == sorted(done)
+    assert 3 < done[-1] < of
 
 
 def test_the_final_head_is_that_of_a_fit_from_zero():
@@ -75,6 +80,18 @@ def test_independent_labels_are_always_scored():
     targets = np.array([[True, False], [False, False], [True, True]])
 
     assert scorable(targets, np.array([0, 1, 1]), SIGMOID).all()
+
+
+def test_larger_strengths_are_tried_while_they_may_help_and_all_with_few_images():
+    truth = np.arange(2 * FEW) % 3
+    features, targets = clusters(truth, 3, noise=2), targets_of(truth, 3)
+    many, few = (
+        cross_validate(features[:n], targets[:n], SOFTMAX, 0, silent) for n in (2 * FEW, FEW - 1)
+    )
+    losses = list(many.tried.values())
+    assert tuple(many.tried) == C_VALUES[: len(losses)] != C_VALUES
+    assert min(losses) == losses[-3] < losses[-2] < losses[-1]
+    assert tuple(few.tried) == C_VALUES
 
 
 def test_the_strength_has_the_least_loss_of_those_tried():
