@@ -13,7 +13,8 @@ def beside(work: Callable[[], Result]) -> Generator[Future[Result]]:
     """Do `work` while the block runs, and wait for it at the end; `result()` raises what it raised.
 
     Beside a block that computes, it gains time where it computes in NumPy or draws, not where it
-    runs Python code. It must not report progress: signals and stops reach the main thread only.
+    runs Python code. It must not report progress of its own: signals reach the main thread only.
+    While it waits for Label Studio, that is reported, so a stop ends it, too.
     """
     with ThreadPoolExecutor(1, "side-work") as thread:
         yield thread.submit(work)
