@@ -1,17 +1,14 @@
 """Look up cached features while Label Studio lists the tasks, in which a job would only wait."""
 
-import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from types import TracebackType
-from typing import Self
+from functools import partial
 
 from backend.domain.answers import ImageRef
-from backend.domain.errors import Stopped
 from backend.ports.images import AheadExtractor
+from backend.services.side_work import SideThread
 
 
-class LookAhead:
+class LookAhead(SideThread):
     """Looks up features in a thread of its own, for an `extract` within the block.
 
     with LookAhead(extractor, choose_backbone) as ahead:
@@ -24,21 +21,12 @@ class LookAhead:
     """
 
     def __init__(self, extractor: AheadExtractor, backbone: Callable[[], str]) -> None:
+        super().__init__("look-ahead")
         self._extractor = extractor
         self._backbone = backbone
-        self._thread = ThreadPoolExecutor(1, "look-ahead")
         self._begun = False
-        self._ended = threading.Event()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.end()
         self._extractor.forget_ahead()
 
@@ -49,17 +37,7 @@ class LookAhead:
     def look(self, refs: Sequence[ImageRef]) -> None:
         """Begin to look up these images; does not wait."""
         if self._begun and refs:
-            self._thread.submit(self._look, refs)
-
-    def end(self) -> None:
-        """End the thread, after what it is just reading; the rest is not looked up."""
-        self._ended.set()
-        self._thread.shutdown(cancel_futures=True)
+            self.submit(partial(self._look, refs))
 
     def _look(self, refs: Sequence[ImageRef]) -> None:
-        self._extractor.look_ahead(refs, self._go_on, self._backbone())
-
-    def _go_on(self, *_: object) -> None:
-        """Hear progress; raises Stopped once the thread should end."""
-        if self._ended.is_set():
-            raise Stopped
+        self._extractor.look_ahead(refs, self.go_on, self._backbone())

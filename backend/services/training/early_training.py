@@ -4,14 +4,10 @@ Label Studio lists 1,000 tasks in half a second, in which a job would only wait.
 meanwhile is used if the job turns out to train on the same labels; else it trains as always.
 """
 
-import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
-from types import TracebackType
-from typing import Self
 
-from backend.domain.errors import Stopped
 from backend.domain.jobs import Algorithm, JobRequest
 from backend.domain.schema import LabelSchema, TaskKind
 from backend.domain.steps import Step
@@ -20,6 +16,7 @@ from backend.ports.images import FeatureExtractor
 from backend.ports.progress import Progress
 from backend.ports.stores import Ledgers, Versions
 from backend.services.project_tasks import LONG_LIST, ProjectTasks
+from backend.services.side_work import SideThread
 from backend.services.training.dataset import Dataset, load_dataset
 from backend.services.training.train import Previous, TrainedModels, Trainer, previous_folders
 
@@ -96,7 +93,7 @@ class EarlyTrainer:
         return EarlyModels(trained, dataset, previous)
 
 
-class EarlyTraining:
+class EarlyTraining(SideThread):
     """A training in a thread of its own, which ends with the block at the latest.
 
     with EarlyTraining(trainer, request, schema) as early:
@@ -107,31 +104,18 @@ class EarlyTraining:
     """
 
     def __init__(self, trainer: EarlyTrainer, request: JobRequest, schema: LabelSchema) -> None:
+        super().__init__("early-training")
         self._trainer = trainer
         self._request = request
         self._schema = schema
-        self._thread = ThreadPoolExecutor(1, "early-training")
-        self._ended = threading.Event()
         self._training: Future[EarlyModels | None] | None = None
         self._reported: tuple[int, int, str] = (0, 1, "")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._ended.set()
-        self._thread.shutdown()
 
     def begin(self, tasks: ProjectTasks, unlabeled: int) -> None:
         """Begin to train on these tasks, if listing so many `unlabeled` ones takes long enough."""
         if unlabeled >= LONG_LIST and self._trainer.fits(self._request, self._schema):
-            self._training = self._thread.submit(
-                self._trainer.train, self._request, self._schema, tasks, self._note
+            self._training = self.submit(
+                lambda: self._trainer.train(self._request, self._schema, tasks, self._note)
             )
 
     def models(
@@ -153,7 +137,6 @@ class EarlyTraining:
 
     def _note(self, step: Step, done: int, of: int, detail: str = "") -> None:
         """Note progress for those who wait; raises Stopped once nobody does."""
-        if self._ended.is_set():
-            raise Stopped
+        self.go_on()
         if step is Step.TRAIN:
             self._reported = done, of, detail
