@@ -28,6 +28,7 @@ from connectors.label_studio.tasks import ANNOTATION_FIELDS
 from tests.bench.bench_label_studio import Bare
 from tests.bench.bench_memory import Watch
 from tests.bench.bench_round import FILTERS
+from tests.bench.killed_round import gone_on
 from tests.bench.processes import megabytes, running
 from tests.bench.recording_proxy import RecordingProxy
 from tests.bench.sized_project import SizedProject, new_project
@@ -183,6 +184,7 @@ def rounds(at: Site) -> float:
     look(at, "while cleaning up")
     version = ("--mode", "pre-labeling", "--model", first["version"])
     step("label, pre-labeling", lambda: at.job("label", project, *version))
+    step("label, killed in its push", lambda: gone_on(at.ours, project, PATIENCE))
     step("suggest", lambda: at.job("suggest", project, "--count", 100))
     step("group", lambda: at.job("group", project, "--groups", 50))
     return sum(second["report"]["seconds"].values()) if second else math.nan
