@@ -75,10 +75,11 @@ def real_parts(
     client = label_studio_client(settings, patience, pause)
     url, files = partial(redis_url, settings), JobFiles(settings.data_dir)
     versions = VersionStore(settings.data_dir)
+    labeled = LabeledCopies(client, TaskCopyFiles(settings.data_dir))
     opened = cache(partial(_extractor, settings, client, project))
-    return Parts(
+    return Parts(  # one part a line: what a process consists of is seen at a glance
         settings=settings,
-        label_studio=LabelStudioGateway(client),
+        label_studio=LabelStudioGateway(client, labeled),
         versions=versions,
         ledgers=LedgerFiles(settings.data_dir),
         audits=AuditFiles(settings.data_dir),
@@ -103,7 +104,7 @@ def real_parts(
         shards=ShardQueue(url, settings.data_dir),
         reports=lambda project: (job.report for job in files.newest(project) if job.report),
         packages=packages(),
-        labeled=LabeledCopies(client, TaskCopyFiles(settings.data_dir)),
+        labeled=labeled,
     )
 
 

@@ -20,6 +20,7 @@ from backend.label_studio import codec
 from backend.label_studio.errors import errors_translated
 from backend.label_studio.groups import TaskGroups
 from backend.label_studio.inline_images import labeled_without_content, without_content
+from backend.label_studio.labeled_copies import LabeledCopies
 from backend.label_studio.reviewed_predictions import prediction_of
 from backend.label_studio.superseded import Superseded
 from backend.label_studio.tabs import TABS, of_answer
@@ -44,8 +45,10 @@ from connectors.label_studio.tabs import Tab
 class LabelStudioGateway:
     """Implements `backend.ports.label_studio.LabelStudio`."""
 
-    def __init__(self, client: LabelStudioClient) -> None:
+    def __init__(self, client: LabelStudioClient, copies: LabeledCopies | None = None) -> None:
+        """Use `client`; with `copies`, annotations that did not change are not read again."""
         self._client = client
+        self._copies = copies
         self._lists = TaskLists(client)
         self._superseded = Superseded(client)
         self._groups = TaskGroups(client)
@@ -65,10 +68,15 @@ class LabelStudioGateway:
     def labeled(self, project: ProjectId, schema: LabelSchema) -> Iterator[LabeledImage]:
         with errors_translated():
             self._client.recount(project, RECOUNT)
-            for task in self._blind_where_marked(project, self._client.tasks.labeled(project)):
+            for task in self._labeled(project):
                 image = codec.labeled_image(task, schema)
                 if image:
                     yield labeled_without_content(image, project)
+
+    def _labeled(self, project: ProjectId) -> Iterator[Json]:
+        if self._copies:
+            return self._copies.compared(project)
+        return self._blind_where_marked(project, self._client.tasks.labeled(project))
 
     def unlabeled(self, project: ProjectId, schema: LabelSchema) -> Iterator[ImageRef]:
         with errors_translated():

@@ -52,6 +52,10 @@ class TaskCopies(Protocol):
         """Return the `updated_at` of the copies of tasks that changed after this moment."""
         ...
 
+    def between(self, project: ProjectId, first: TaskId, last: TaskId) -> Mapping[TaskId, Json]:
+        """Return the copies of the tasks with these ids and any between them."""
+        ...
+
     def all(self, project: ProjectId) -> Iterator[Json]:
         """Yield all copies in order of task id."""
         ...

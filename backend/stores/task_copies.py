@@ -30,6 +30,7 @@ SELECT COUNT(*), MAX(updated), (SELECT until FROM complete) FROM tasks
 """
 _PAGE = "SELECT task, content FROM tasks WHERE task > ? ORDER BY task LIMIT ?"
 _PAGE_SIZE = 1000
+_BETWEEN = "SELECT task, content FROM tasks WHERE task BETWEEN ? AND ?"
 _CHANGES = "SELECT task, updated FROM tasks WHERE updated > ?"
 _PUT = """
 INSERT INTO tasks VALUES (?, ?, ?) ON CONFLICT (task) DO UPDATE
@@ -85,6 +86,12 @@ class TaskCopyFiles:
             project, lambda database: database.execute(_CHANGES, (_text(since),)).fetchall()
         )
         return {TaskId(task): datetime.fromisoformat(updated) for task, updated in rows}
+
+    def between(self, project: ProjectId, first: TaskId, last: TaskId) -> Mapping[TaskId, Json]:
+        rows = self._run(
+            project, lambda database: database.execute(_BETWEEN, (first, last)).fetchall()
+        )
+        return {TaskId(task): json.loads(content) for task, content in rows}
 
     def all(self, project: ProjectId) -> Iterator[Json]:
         last, is_full = -1, True

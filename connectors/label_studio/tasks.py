@@ -79,18 +79,30 @@ class Tasks:
         self._sizes: dict[int, int] = {}
 
     def labeled(
-        self, project: int, since: datetime | None = None, ids: Collection[int] | None = None
+        self,
+        project: int,
+        since: datetime | None = None,
+        ids: Collection[int] | None = None,
+        between: tuple[int, int] | None = None,
     ) -> Iterator[JsonObject]:
         """Tasks with an annotation that is not a skip: `id`, `data` and complete `annotations`.
 
         And `updated_at`. `since` limits them to tasks that changed after that moment, `ids` to
-        these tasks.
+        these tasks, `between` to a range of ids.
         """
-        filters = [_LABELED, *_changed_after(since)]
+        filters = [_LABELED, *_changed_after(since), *_in_range(between)]
         fields = ("id", "data", *ANNOTATION_FIELDS)
         if ids is None:
             return self.matching(project, filters, fields, "all")
         return self.among(project, ids, fields, "all", filters)
+
+    def labeled_summaries(self, project: int) -> Iterator[JsonObject]:
+        """What `labeled` would list, without annotations and so in about a quarter of the time.
+
+        `id`, `data`, `updated_at` and both annotation counts.
+        """
+        fields = ("id", "data", "updated_at", "total_annotations", "cancelled_annotations")
+        return self.matching(project, [_LABELED], fields, ahead=True)
 
     def labeled_changes(self, project: int, since: datetime) -> dict[int, datetime]:
         """When each task that `labeled` would list changed, without its annotations."""
@@ -200,9 +212,8 @@ class Tasks:
         """Each task with each of these versions that it has a prediction of."""
         found = set[tuple[int, str]]()
         for part in batches(sorted(versions), IDS_PER_QUERY):
-            filters = [where("predictions_model_versions", "contains", list(part))]
-            if between:
-                filters.append(where("id", "in", {"min": between[0], "max": between[1]}))
+            versions_of = where("predictions_model_versions", "contains", list(part))
+            filters = [versions_of, *_in_range(between)]
             for row in self.matching(project, filters, ("id", "predictions_model_versions")):
                 found.update((row["id"], name) for name in _versions(row) if name in versions)
         return found
@@ -327,8 +338,8 @@ def _id_filters(ids: Sequence[int]) -> Iterator[tuple[Collection[int], JsonObjec
         many = ids[start : start + _IDS_PER_RANGE]
         is_dense = len(many) > IDS_PER_QUERY and many[-1] - many[0] < 2 * len(many)
         part = many if is_dense else many[:IDS_PER_QUERY]
-        bounds = {"min": part[0], "max": part[-1]}
-        yield set(part), where("id", "in", bounds) if is_dense else where("id", "in_list", part)
+        limit = _in_range((part[0], part[-1])) if is_dense else [where("id", "in_list", part)]
+        yield set(part), limit[0]
         start += len(part)
 
 
@@ -343,6 +354,10 @@ def _part(path: Path, opened: ExitStack) -> tuple[str, Any, str]:
 
 def _changed_after(moment: datetime | None) -> list[JsonObject]:
     return [where("updated_at", "greater", moment)] if moment else []
+
+
+def _in_range(ids: tuple[int, int] | None) -> list[JsonObject]:
+    return [where("id", "in", {"min": ids[0], "max": ids[1]})] if ids else []
 
 
 def _moment(annotation: JsonObject) -> str:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import count as numbers
 from pathlib import Path
 
 import pytest
@@ -23,10 +24,15 @@ NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 @dataclass
 class People:
-    """Labels by task, and when each last changed. `listed` counts those read with annotations."""
+    """Labels by task, and when each last changed. `listed` counts those read with annotations.
+
+    `folder` is where the images lie.
+    """
 
     labels: dict[int, str] = field(default_factory=dict)
     changed: dict[int, datetime] = field(default_factory=dict)
+    twice: set[int] = field(default_factory=set)
+    folder: str = "/data"
     listed: int = 0
     now: datetime = NOON
     page_size: int = 1000
@@ -51,11 +57,15 @@ class People:
             self.during_list()
         since = wanted.get(("filter:tasks:updated_at", "greater"), "")
         last = wanted.get(("filter:tasks:id", "greater"), 0)
+        among = wanted.get(
+            ("filter:tasks:id", "in"), {"min": 0, "max": max(self.labels, default=0)}
+        )
         ids = wanted.get(("filter:tasks:id", "in_list"), self.labels)
         found = [
             self._task(task)
             for task in sorted(self.labels)
             if task > last and task in ids and _text(self.changed[task]) > since
+            if among["min"] <= task <= among["max"]
         ]
         if is_newest_first:
             found.sort(key=lambda task: task["updated_at"], reverse=True)
@@ -67,12 +77,14 @@ class People:
         choice = {"from_name": "c", "to_name": "img", "type": "choices"}
         result = [{**choice, "value": {"choices": [self.labels[task]]}}]
         made = {"id": task * 10, "result": result, "was_cancelled": False}
-        data = {"image": f"/data/{task}.jpg"}
+        annotations = [made, {**made, "id": task * 10 + 1}] if task in self.twice else [made]
         return {
             "id": task,
-            "data": data,
-            "annotations": [made],
+            "data": {"image": f"{self.folder}/{task}.jpg"},
+            "annotations": annotations,
             "updated_at": _text(self.changed[task]),
+            "total_annotations": len(annotations),
+            "cancelled_annotations": 0,
         }
 
 
@@ -259,3 +271,79 @@ def _copy(task: int, updated: str, data: str) -> dict:
 def _version_of(file: Path) -> bytes:
     """The counter in the header of a SQLite file that each transaction increases."""
     return file.read_bytes()[24:28]
+
+
+def compared(reader) -> tuple[list[dict], int]:
+    """Return the labeled tasks as a job reads them, and how many that listed with annotations."""
+    before = reader.people.listed
+    found = list(reader.read.compared(PROJECT))
+    return found, reader.people.listed - before
+
+
+def test_a_job_reads_all_once_and_then_only_what_changed(reader, people):
+    first, listed = compared(reader)
+    assert ([task["id"] for task in first], listed) == ([1, 2, 3, 4, 5, 6], 6)
+    again, listed = compared(reader)
+    assert (again, listed) == (first, 0)
+    people.label(3, "dog")
+    people.label(7, "dog")
+    changed, listed = compared(reader)
+    assert listed == 2
+    assert [label_of(task) for task in changed] == ["cat", "cat", "dog", "cat", "cat", "cat", "dog"]
+    assert compared(reader) == (changed, 0)
+
+
+def test_a_job_uses_what_a_status_has_read(reader):
+    reader()
+    assert compared(reader)[1] == 0
+
+
+def test_a_job_learns_of_no_label_that_is_gone(reader, people):
+    compared(reader)
+    del people.labels[2]  # nothing else tells of it
+    found, listed = compared(reader)
+    assert ([task["id"] for task in found], listed) == ([1, 3, 4, 5, 6], 0)
+
+
+def test_a_job_learns_of_an_annotation_that_changed_no_time(reader, people):
+    compared(reader)
+    people.twice.add(4)
+    found, listed = compared(reader)
+    assert [len(task["annotations"]) for task in found] == [1, 1, 1, 2, 1, 1]
+    assert (listed, compared(reader)[1]) == (1, 0)
+
+
+def test_a_job_reads_data_that_changed_no_time(reader, people):
+    compared(reader)
+    people.folder = "/moved"
+    found, listed = compared(reader)
+    assert [task["data"]["image"] for task in found][:2] == ["/moved/1.jpg", "/moved/2.jpg"]
+    assert listed == 0
+
+
+def test_a_job_leaves_out_what_was_unlabeled_while_it_read(reader, people):
+    compared(reader)
+    people.label(2, "dog")
+    lists = numbers()
+    people.during_list = lambda: people.clear(2) if next(lists) == 1 else None
+    assert [task["id"] for task in compared(reader)[0]] == [1, 3, 4, 5, 6]
+
+
+def test_many_changed_tasks_are_read_by_their_range(reader, people):
+    for task in range(1, 1201, 2):
+        people.label(task, "cat")
+    compared(reader)
+    for task in range(1, 1201, 4):
+        people.label(task, "dog")
+    before = len(people.calls)
+    found, listed = compared(reader)
+    labels = {task["id"]: label_of(task) for task in found}
+    assert labels == people.labels
+    assert listed <= len(people.labels)
+    nested = [asked for asked in people.calls[before:] if asked.query["fields"] == "all"]
+    assert len(nested) == 2
+    assert compared(reader)[1] == 0
+
+
+def label_of(task: dict) -> str:
+    return task["annotations"][0]["result"][0]["value"]["choices"][0]
