@@ -8,8 +8,8 @@ of them has lost its annotations. One call tells that number and the newest chan
 any, a second one tells which tasks changed, and only those that no copy shows are read.
 
 A job must not learn from a label that is gone. Some actions of Label Studio move annotations to
-another task, add some, or rename fields of the data without a change of `updated_at`. So for a job
-all labeled tasks are listed with their data and the numbers of their annotations, which takes a
+another task, add some, or change the data without a change of `updated_at`. So for a job all
+labeled tasks are listed with their data and the numbers of their annotations, which takes a
 quarter of the time, and only the annotations of those that differ from the copies are read.
 """
 

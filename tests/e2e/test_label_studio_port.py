@@ -13,10 +13,14 @@ from backend.label_studio import labeling_config
 from backend.label_studio.gateway import LabelStudioGateway
 from backend.label_studio.labeled_copies import LabeledCopies
 from backend.stores.task_copies import TaskCopyFiles
+from connectors.label_studio.calls import Calls
 from connectors.label_studio.client import LabelStudioClient
 from tests.contract.label_studio_port import LabelStudioContract
 from tests.e2e.conftest import CHOICES
 from tests.e2e.label_studio_api import delete_tasks, import_tasks
+
+RENAMED = {"control_tag": "kind", "old_label_name": "cat", "new_label_name": "dog"}
+NEW_IMAGE = {"value_name": "image", "value_type": "String", "value": "http://images.test/new.jpg"}
 
 
 def choice(label: str) -> list[dict[str, Any]]:
@@ -81,29 +85,30 @@ class TestLabelStudioGateway(LabelStudioContract):
         return RealScene(client, ProjectId(project), tasks, copies)
 
 
-def test_a_job_reads_annotations_that_an_action_moved_to_another_task(client, project, tmp_path):
-    gateway = LabelStudioGateway(client, LabeledCopies(client, TaskCopyFiles(tmp_path)))
+def test_a_job_reads_whatever_an_action_changed(client, project, tmp_path):
+    # given copies of labeled tasks, two of them with the same image
+    images = [{"image": f"http://images.test/{number}.jpg"} for number in (1, 1, 2, 3, 4, 5)]
+    tasks = import_tasks(client, project, images)
+    notes = [client.annotations.create(task, choice("cat"))["id"] for task in tasks[:4]]
+    copies = LabeledCopies(client, TaskCopyFiles(tmp_path))
+    before = labeled(LabelStudioGateway(client, copies), project)
+    calls = Calls(client.http)
+    for action, chosen, options in (
+        ("propagate_annotations", tasks[2:4], {"source_annotation_id": notes[0]}),
+        ("remove_duplicates", tasks, {}),
+        ("rename_labels", tasks, RENAMED),
+        ("add_data_field", tasks[2:], NEW_IMAGE),
+        ("delete_tasks_annotations", tasks[3:4], {}),
+        ("delete_tasks", tasks[2:3], {}),
+    ):
+        # when an action of the Data Manager changes some
+        calls.action(project, action, chosen, **options)
+        # then a job reads them as if there were no copies
+        found = labeled(LabelStudioGateway(client, copies), project)
+        assert found == labeled(LabelStudioGateway(client), project), action
+        assert found != before, action
+        before = found
 
-    def labeled() -> dict[int, tuple[str, ...]]:
-        found = gateway.labeled(ProjectId(project), labeling_config.parse(CHOICES))
-        return {one.image.task: answered(one) for one in found}
 
-    first, second = import_tasks(client, project, [{"image": "http://images.test/1.jpg"}] * 2)
-    client.annotations.create(second, choice("cat"))
-    client.annotations.create(first, choice("dog"))
-    assert labeled() == {first: ("dog",), second: ("cat",)}
-    everything = {"all": True, "excluded": []}
-    client.http.request_json(
-        "POST",
-        "/api/dm/actions/",
-        params={"project": project, "id": "remove_duplicates"},
-        json={"project": project, "selectedItems": everything},
-    )
-    fresh = LabelStudioGateway(client).labeled(ProjectId(project), labeling_config.parse(CHOICES))
-    assert labeled() == {one.image.task: answered(one) for one in fresh}
-    assert list(labeled()) == [first]
-
-
-def answered(image: LabeledImage) -> tuple[str, ...]:
-    (answer,) = image.answers.values()
-    return tuple(answer.labels)
+def labeled(gateway: LabelStudioGateway, project: int) -> list[LabeledImage]:
+    return list(gateway.labeled(ProjectId(project), labeling_config.parse(CHOICES)))
