@@ -234,7 +234,9 @@ def cleaner(settings: Settings) -> Callable[[ProjectId], None]:
         parts.origins.require(parts.label_studio.project(project))
         first_wall = _first_wall(parts, cleanups.jobs_wait)
         kept = KeptVersions(parts.label_studio, parts.versions, parts.ledgers, parts.reviews)
-        cleanup = DeferredCleanup(parts.label_studio, kept, parts.ledgers, must_wait)
+        cleanup = DeferredCleanup(
+            parts.label_studio, kept, parts.ledgers, parts.changes, must_wait, utc_now
+        )
         embed = EmbeddingAhead(
             parts.label_studio,
             parts.extractor,

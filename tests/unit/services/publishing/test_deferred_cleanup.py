@@ -1,6 +1,9 @@
 """What a job superseded is deleted later, and only while nobody waits for a job."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -9,11 +12,14 @@ from backend.domain.audits import OpenAudit
 from backend.domain.ids import AuditId, ControlName, Label, ProjectId, TaskId, VersionName
 from backend.domain.reviews import ReviewDecision, ReviewScreen, ReviewVerdict
 from backend.domain.versions import Ledger
-from backend.services.publishing.deferred_cleanup import DeferredCleanup
+from backend.services.making_way import LOOK_EVERY
+from backend.services.publishing.deferred_cleanup import LABELING, REST, DeferredCleanup
 from backend.services.publishing.kept_versions import KeptVersions
 from backend.services.publishing.publisher import FORGET_AT_ONCE
+from tests.fakes.changes import FakeChanges
 from tests.fakes.world import PROJECT, World
 
+NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 OLD, AUDITED = VersionName("al-0001-aaaa"), VersionName("al-0002-bbbb")
 ANSWERS = {ControlName("c"): Choices((Label("cat"),))}
 
@@ -34,10 +40,14 @@ def predict(world: World, version: VersionName, copies: int = 1) -> None:
 
 
 def cleanup(
-    world: World, must_wait: Callable[[ProjectId], bool] = lambda _: False
+    world: World, must_wait: Callable[[ProjectId], bool] = lambda _: False, **changes: Any
 ) -> DeferredCleanup:
     kept = KeptVersions(world.label_studio, world.versions, world.ledgers, world.reviews)
-    return DeferredCleanup(world.label_studio, kept, world.ledgers, must_wait)
+    nobody = FakeChanges(lambda: NOON)
+    made = DeferredCleanup(
+        world.label_studio, kept, world.ledgers, nobody, must_wait, lambda: NOON, clock=lambda: 0.0
+    )
+    return replace(made, **changes)
 
 
 def versions(world: World) -> set[VersionName]:
@@ -86,3 +96,62 @@ def test_a_job_deletes_what_it_superseded_itself_if_that_is_little(world, copies
     world.label_studio.people[TaskId(30)] = dict(ANSWERS)
     world.report(world.active_learning, world.job())
     assert (OLD in versions(world)) == many
+
+
+class Time:
+    """A clock on which each look takes a second, and pauses as long as they say."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.paused: list[float] = []
+
+    def clock(self) -> float:
+        self.seconds += 1.0
+        return self.seconds
+
+    def pause(self, seconds: float) -> None:
+        self.paused.append(seconds)
+
+
+def labeled(when: datetime, project: ProjectId = PROJECT) -> FakeChanges:
+    changes = FakeChanges(lambda: when)
+    changes.changed(project)
+    return changes
+
+
+def test_while_people_label_it_rests_most_of_the_time(world):
+    predict(world, OLD)
+    time, before = Time(), len(world.label_studio.predictions)
+    changes = labeled(NOON - LABELING / 2)
+    rested = cleanup(world, changes=changes, clock=time.clock, pause=time.pause)
+    assert rested(PROJECT)
+    deletions = before - len(world.label_studio.predictions)
+    assert sum(time.paused) == REST * deletions
+    assert max(time.paused) <= LOOK_EVERY
+
+
+def test_it_rests_for_people_who_label_another_project(world):
+    predict(world, OLD)
+    time = Time()
+    changes = labeled(NOON, ProjectId(99))
+    assert cleanup(world, changes=changes, clock=time.clock, pause=time.pause)(PROJECT)
+    assert time.paused
+
+
+def test_it_does_not_rest_for_labels_of_long_ago(world):
+    predict(world, OLD)
+    time = Time()
+    changes = labeled(NOON - LABELING)
+    assert cleanup(world, changes=changes, clock=time.clock, pause=time.pause)(PROJECT)
+    assert not time.paused
+
+
+def test_it_makes_way_for_a_job_while_it_rests(world):
+    predict(world, OLD)
+    time = Time()
+    changes = labeled(NOON)
+    cleaned = cleanup(
+        world, lambda _: bool(time.paused), changes=changes, clock=time.clock, pause=time.pause
+    )
+    assert not cleaned(PROJECT)
+    assert len(time.paused) == 1
