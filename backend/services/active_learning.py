@@ -24,6 +24,7 @@ from backend.services.audits import AuditDraw
 from backend.services.labeling_round import Collector, LabelingRound
 from backend.services.project_tasks import ProjectTasks
 from backend.services.publishing.publisher import Publication, Publisher
+from backend.services.publishing.release import Release
 from backend.services.publishing.versions import VersionPublisher
 from backend.services.reporting import sections
 from backend.services.reporting.reporter import Reporter
@@ -92,7 +93,9 @@ class ActiveLearning:
                 issues = self.label_issues.find(trained, round_.current, progress)
                 version, is_new = self._publish(round_, trained, trials, promoted, kept)
                 shown = stays or version
-                first = self.publisher.first_batch(round_, shown.name, assessment)
+                yes = promoted.yes
+                release = Release(round_, shown, assessment, activate=yes, is_new=yes and is_new)
+                first = self.publisher.first_batch(release)
             picks, target = picked.result(), looked.result()
         training = sections.of_training(trained, issues)
         with steps(Step.PUSH) as progress:
@@ -103,14 +106,9 @@ class ActiveLearning:
             if picks:
                 lists.append(suggestions.listed(picks, round_.schema.items))
             publication = self.publisher.publish(
-                round_,
-                shown,
-                assessment,
+                replace(release, assessment=assessment, lists=lists),
+                kept,
                 progress,
-                kept=kept,
-                activate=promoted.yes,
-                is_new=promoted.yes and is_new,
-                lists=lists,
                 target=target,
                 first=first,
                 illustrate=partial(self.reporter.illustrate, round_, assessment, training),

@@ -23,6 +23,7 @@ from backend.services.audits import AuditDraw
 from backend.services.labeling_round import Collector
 from backend.services.project_tasks import ProjectTasks
 from backend.services.publishing.publisher import Publisher
+from backend.services.publishing.release import Release
 from backend.services.reporting.reporter import Reporter
 from backend.services.resuming.kept_predictions import KeptPredictions
 from backend.services.resuming.keys import predicting_key
@@ -83,12 +84,9 @@ class PreLabeling:
             assessment = self.audit_draw.apply(round_, version.name, assessment, progress)
             training = self.reporter.earlier_training(round_.project, version.name)
             publication = self.publisher.publish(
-                round_,
-                version,
-                assessment,
+                Release(round_, version, assessment),
+                kept,
                 progress,
-                kept=kept,
-                activate=False,
                 illustrate=partial(self.reporter.illustrate, round_, assessment, training),
             )
         return self.reporter.report(
