@@ -36,8 +36,9 @@ class HttpClient:
 
     Idempotent requests are repeated for `patience` seconds while the server does not answer,
     answers 429, 502, 503 or 504, or its database is locked; other requests only while no connection
-    can be made. Paths are relative to `base_url`, which may have a path itself. `ca_bundle` has
-    certificate authorities that are trusted besides the usual ones.
+    can be made. Patience as long as the time limit of a request begins when its first attempt has
+    failed, so that no single one uses it up. Paths are relative to `base_url`, which may have a
+    path itself. `ca_bundle` has certificate authorities that are trusted besides the usual ones.
 
     Every method raises Unreachable, Denied, ResourceNotFound or Rejected, and no error of httpx.
     """
@@ -146,10 +147,14 @@ class HttpClient:
     def _send(
         self, request: httpx.Request, repeatable: bool, patience: float | None
     ) -> httpx.Response:
-        ends = self._clock() + (self._patience if patience is None else patience)
+        patience = self._patience if patience is None else patience
+        time_limit = request.extensions["timeout"]["read"]
+        begun = self._clock() if patience < time_limit else None
 
         def wait(seconds: float) -> bool:
-            if self._clock() + seconds > ends:
+            nonlocal begun
+            begun = self._clock() if begun is None else begun  # one attempt may take all of it
+            if self._clock() + seconds > begun + patience:
                 return False
             self.pause(seconds)
             return True

@@ -1,5 +1,6 @@
 import threading
 import time
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -50,6 +51,20 @@ def test_patience_ends_and_pauses_stay_short(clock):
 
     assert 55 < clock() <= 60
     assert max(clock.pauses) <= 2
+
+
+@pytest.mark.parametrize(("patience", "attempts"), [(120, 2), (2, 1)])
+def test_an_attempt_that_takes_its_whole_time_leaves_the_patience_of_a_job(
+    clock, patience, attempts
+):
+    def answer(_):
+        clock.now += 120
+        return Reply(504) if clock.now < 200 else Reply(body={"is": "back"})
+
+    with FakeHttpServer(answer) as server, suppress(Unreachable):
+        asking = client(server, clock, patience=patience, timeout=120)
+        assert asking.request_json("GET", "/api/tasks/") == {"is": "back"}
+    assert len(server.asked) == attempts
 
 
 def test_the_server_may_say_when_to_come_back(clock):
