@@ -262,8 +262,12 @@ class LabelStudioGateway:
     def accept(
         self, project: ProjectId, version: VersionName, tasks: Sequence[TaskId]
     ) -> Mapping[TaskId, int]:
+        def keep(accepted: Sequence[Json]) -> None:
+            if self._copies:
+                self._copies.keep(project, accepted)
+
         with errors_translated():
-            made = self._client.acceptance.accept(project, version, tasks)
+            made = self._client.acceptance.accept(project, version, tasks, keep)
         return {TaskId(task): annotation for task, annotation in made.items()}
 
     def find_accepted(

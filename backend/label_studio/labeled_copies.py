@@ -79,6 +79,10 @@ class LabeledCopies:
                     data = task_without_content(task, project)["data"]
                     yield {**copy, "data": data}
 
+    def keep(self, project: ProjectId, tasks: Sequence[Json]) -> None:
+        """Keep labeled tasks that were just read; no marker may be the parent of an annotation."""
+        self._copies.put(project, [task_without_content(task, project) for task in tasks])
+
     def _up_to_date(self, project: ProjectId, tasks: Sequence[Json]) -> Mapping[TaskId, Json]:
         """Return the copies of listed tasks, read anew where they differ. All lie in one range.
 

@@ -16,7 +16,7 @@ from connectors.errors import Rejected
 from connectors.label_studio.calls import Calls, JsonObject
 from connectors.label_studio.filters import where
 from connectors.label_studio.send_once import BETWEEN_LOOKS, RUNS_ON, SendOnce
-from connectors.label_studio.tasks import Tasks
+from connectors.label_studio.tasks import ANNOTATION_FIELDS, Tasks
 from connectors.label_studio.untouched_annotations import UntouchedAnnotations
 
 _FIELDS = (
@@ -32,6 +32,10 @@ _FIELDS = (
     "predictions",
     "model_version",
 )
+_AS_LABELED = ("id", "data", "updated_at", "annotations")
+_FIELDS_TO_SHOW = tuple(dict.fromkeys((*_FIELDS, *_AS_LABELED, *ANNOTATION_FIELDS)))
+
+Show = Callable[[Sequence[JsonObject]], None]
 
 _ATTEMPTS = 3
 _COUNTED_AFTER, _BETWEEN_COUNTS = 12.0, 2.0
@@ -60,11 +64,14 @@ class PredictionAcceptance:
         self._send_once = send_once
         self._untouched = UntouchedAnnotations(calls)
 
-    def accept(self, project: int, version: str, tasks: Collection[int]) -> dict[int, int]:
+    def accept(
+        self, project: int, version: str, tasks: Collection[int], show: Show = lambda _: None
+    ) -> dict[int, int]:
         """Turn predictions into annotations that refer to them; returns their ids by task.
 
         Safe to repeat. Tasks that people annotated or skipped are left to them, also if they do so
-        while this runs.
+        while this runs. `show` is given what was accepted as `Tasks.labeled` lists it, which saves
+        listing it again.
 
         Raises:
             Rejected: when Label Studio created annotations that do not refer to a prediction.
@@ -78,7 +85,9 @@ class PredictionAcceptance:
             self._create(project, version, left)
             rows = self._when_counted(project, left)
             _require_parents(rows)
-            kept |= self._keep_one(rows, version)
+            made = self._keep_one(rows, version)
+            show([_as_labeled(row) for row in rows if row["id"] in made])
+            kept |= made
             left = [row["id"] for row in rows if not _is_counted(row)]
             if not left:
                 break
@@ -135,10 +144,11 @@ class PredictionAcceptance:
 
         With a Redis, Label Studio counts in the background.
         """
-        waited, rows = 0.0, self._rows(project, tasks)
+        waited, rows = 0.0, self._rows(project, tasks, _FIELDS_TO_SHOW)
         while waited < _COUNTED_AFTER and not all(map(_is_counted, rows)):
             self._send_once.pause(_BETWEEN_COUNTS)
-            waited, rows = waited + _BETWEEN_COUNTS, self._rows(project, tasks)
+            waited += _BETWEEN_COUNTS
+            rows = self._rows(project, tasks, _FIELDS_TO_SHOW)
         return rows
 
     def _keep_one(self, rows: Sequence[JsonObject], version: str) -> dict[int, int]:
@@ -186,11 +196,17 @@ class PredictionAcceptance:
             if draft["annotation"] == annotations[row["id"]]
         }
 
-    def _rows(self, project: int, tasks: Collection[int]) -> list[JsonObject]:
-        return list(self._tasks.among(project, tasks, _FIELDS, "all"))
+    def _rows(
+        self, project: int, tasks: Collection[int], fields: Sequence[str] = _FIELDS
+    ) -> list[JsonObject]:
+        return list(self._tasks.among(project, tasks, fields, "all"))
 
     def _delete(self, annotation: int) -> None:
         self._calls.delete(f"/api/annotations/{annotation}/")
+
+
+def _as_labeled(row: JsonObject) -> JsonObject:
+    return {name: row[name] for name in _AS_LABELED}
 
 
 def _standing(rows: Sequence[JsonObject], annotations: Mapping[int, int]) -> dict[int, JsonObject]:

@@ -214,6 +214,7 @@ def audited(at: Site) -> None:
 
     step(f"bare: label the audit ({len(tasks)})", lambda: label(at, tasks))
     job = step("the audit's job", accepted)
+    look(at, "after acceptance")
     step("undo", lambda: at.command("undo", job["id"]))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from backend.domain.answers import LabeledImage
-from backend.domain.ids import ProjectId, TaskId
+from backend.domain.ids import ProjectId, TaskId, VersionName
 from backend.label_studio import labeling_config
 from backend.label_studio.gateway import LabelStudioGateway
 from backend.label_studio.labeled_copies import LabeledCopies
@@ -17,7 +17,7 @@ from connectors.label_studio.calls import Calls
 from connectors.label_studio.client import LabelStudioClient
 from tests.contract.label_studio_port import LabelStudioContract
 from tests.e2e.conftest import CHOICES
-from tests.e2e.label_studio_api import delete_tasks, import_tasks
+from tests.e2e.label_studio_api import create_prediction, delete_tasks, import_tasks
 
 RENAMED = {"control_tag": "kind", "old_label_name": "cat", "new_label_name": "dog"}
 NEW_IMAGE = {"value_name": "image", "value_type": "String", "value": "http://images.test/new.jpg"}
@@ -108,6 +108,21 @@ def test_a_job_reads_whatever_an_action_changed(client, project, tmp_path):
         assert found == labeled(LabelStudioGateway(client), project), action
         assert found != before, action
         before = found
+
+
+def test_accepted_labels_are_kept_as_they_would_be_read(client, project, tmp_path):
+    files, number = TaskCopyFiles(tmp_path), ProjectId(project)
+    gateway = LabelStudioGateway(client, LabeledCopies(client, files))
+    tasks = [TaskId(task) for task in import_tasks(client, project, [{"image": "/1.jpg"}] * 2)]
+    version = VersionName("al-0001-aaaa")
+    for task in tasks:
+        create_prediction(client, task, choice("cat"), model_version=version, score=0.9)
+    assert set(gateway.accept(number, version, tasks)) == set(tasks)
+    listed = {task["id"]: task for task in client.tasks.labeled(project)}
+    kept = files.between(number, tasks[0], tasks[-1])
+    assert kept == {
+        task: {name: found[name] for name in kept[task]} for task, found in listed.items()
+    }
 
 
 def labeled(gateway: LabelStudioGateway, project: int) -> list[LabeledImage]:

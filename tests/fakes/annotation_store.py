@@ -155,6 +155,7 @@ class FakeAnnotationStore:
         rows = [
             {
                 "id": task,
+                "data": {"image": f"/data/{task}.jpg"},
                 "updated_at": self._updated_at(task),
                 "total_annotations": 0 if task in self.uncounted else len(found),
                 "annotations": found,

@@ -97,6 +97,7 @@ class Reader:
 
     def __init__(self, folder, people, client) -> None:
         self.people = people
+        self.client = client
         self.copies = TaskCopyFiles(folder)
         self.now = people.now
         self.read = LabeledCopies(client, self.copies, lambda: self.now)
@@ -296,6 +297,15 @@ def test_a_job_reads_all_once_and_then_only_what_changed(reader, people):
 def test_a_job_uses_what_a_status_has_read(reader):
     reader()
     assert compared(reader)[1] == 0
+
+
+def test_a_job_does_not_read_what_it_accepted_itself(reader, people):
+    compared(reader)
+    people.label(7, "dog")
+    (accepted,) = (task for task in reader.client.tasks.labeled(1) if task["id"] == 7)
+    reader.read.keep(PROJECT, [accepted])
+    found, listed = compared(reader)
+    assert (label_of(found[-1]), listed) == ("dog", 0)
 
 
 def test_a_job_learns_of_no_label_that_is_gone(reader, people):

@@ -1,6 +1,7 @@
 """Accepting and taking back while people work and connections break; tests/e2e has the real one."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ TASKS = range(1, 6)
 MANY = range(1, 16)
 NONE: frozenset[int] = frozenset()
 LOST = [Reply(broken=True), Reply(502), Reply(504)]
+LISTED = ("id", "data", "annotations", "updated_at")
 
 
 @pytest.fixture
@@ -59,6 +61,14 @@ def test_each_task_gets_one_annotation_that_is_named(acceptance, store):
 
     assert made == {task: one for task, (one,) in machine(store).items()}
     assert list(made) == list(TASKS)
+
+
+def test_what_was_accepted_is_shown_as_labeled_tasks_are_listed(acceptance, store):
+    store.annotate(2)
+    shown = list[dict[str, Any]]()
+    made = acceptance.accept(1, VERSION, TASKS, shown.extend)
+    assert {row["id"]: row["annotations"][0]["id"] for row in shown} == made
+    assert {frozenset(row) for row in shown} == {frozenset(LISTED)}
 
 
 @pytest.mark.parametrize("reply", LOST)
