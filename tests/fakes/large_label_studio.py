@@ -85,6 +85,7 @@ def _task(number: int) -> dict[str, Any]:
         value = {"choices": ["cat" if number % 2 else "dog"]}
         result = [{"from_name": "c", "to_name": "img", "type": "choices", "value": value}]
         task["annotations"] = [{"id": number, "was_cancelled": False, "result": result}]
+        task |= {"total_annotations": 1, "cancelled_annotations": 0}
     return task
 
 
