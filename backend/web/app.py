@@ -38,14 +38,43 @@ SERVER_OPTIONS: Mapping[str, Any] = {
 """40 threads: 20 waiting /predict requests, 8 event streams of the page, and some to spare."""
 
 
-class Server(Protocol):
+class _Tasks(Protocol):
+    def shutdown(self) -> object: ...
+
+
+class _WaitressServer(Protocol):
     """The part of waitress's server in use."""
 
     effective_port: int
+    task_dispatcher: _Tasks
 
     def run(self) -> None: ...
 
     def close(self) -> None: ...
+
+
+class Server:
+    """Listens for requests."""
+
+    def __init__(self, listening: _WaitressServer) -> None:
+        self._listening = listening
+
+    @property
+    def port(self) -> int:
+        return self._listening.effective_port
+
+    def run(self) -> None:
+        """Handle requests until `close`."""
+        self._listening.run()
+
+    def close(self) -> None:
+        """Stop, after up to five seconds for the requests in progress.
+
+        A thread that answered one later would wake the server through a file descriptor that may
+        be another file's by then, and write a byte into that.
+        """
+        self._listening.task_dispatcher.shutdown()
+        self._listening.close()
 
 
 def create_app(backend: Backend, settings: Settings) -> Flask:
@@ -91,7 +120,7 @@ def server(backend: Backend, settings: Settings) -> Server:
         hint = "Stop the other program, or set AUTOLABEL_PORT to a free port"
         raise BadInput(f"cannot listen on {address}: {exc.strerror}", hint) from exc
     check_heads(sockets.values(), settings)
-    return cast(Server, listening)
+    return Server(cast(_WaitressServer, listening))
 
 
 def serve(backend: Backend, settings: Settings) -> None:

@@ -31,7 +31,7 @@ def serve_fake(port_is: multiprocessing.Queue) -> None:
     project = a_project()
     fake = FakeBackend(label_studio=FakeProjects({project.id: project}))
     listening = server(fake, Settings(data_dir=Path("/nonexistent"), port=0))
-    port_is.put(listening.effective_port)
+    port_is.put(listening.port)
     listening.run()
 
 

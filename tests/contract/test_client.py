@@ -170,7 +170,7 @@ def test_the_documented_example_runs(settings, monkeypatch, capsys):
     web = server(backend, settings.model_copy(update={"port": 0}))
     serving = threading.Thread(target=web.run, daemon=True)
     serving.start()
-    monkeypatch.setenv("AUTOLABEL_URL", f"http://127.0.0.1:{web.effective_port}")
+    monkeypatch.setenv("AUTOLABEL_URL", f"http://127.0.0.1:{web.port}")
     monkeypatch.setenv("PROJECT", "2")
     try:
         exec(compile(example, str(SDK), "exec"), {})

@@ -111,7 +111,7 @@ def address(backend, tmp_path):
             listening.run()
 
     threading.Thread(target=run, daemon=True).start()
-    yield f"http://127.0.0.1:{listening.effective_port}"
+    yield f"http://127.0.0.1:{listening.port}"
     listening.close()
 
 

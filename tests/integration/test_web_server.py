@@ -47,7 +47,7 @@ def backend():
 def port(backend, tmp_path):
     listening = server(backend, Settings(data_dir=tmp_path, port=0))
     threading.Thread(target=run_until_closed, args=[listening], daemon=True).start()
-    yield listening.effective_port
+    yield listening.port
     backend.let_go.set()
     listening.close()
 
@@ -114,7 +114,7 @@ def test_a_body_without_credentials_is_refused_before_it_is_sent(backend, tmp_pa
     )
     listening = server(backend, settings)
     threading.Thread(target=run_until_closed, args=[listening], daemon=True).start()
-    answer = head(listening.effective_port, "/predict", 200_000_000, "Host: localhost")
+    answer = head(listening.port, "/predict", 200_000_000, "Host: localhost")
     listening.close()
     assert answer.startswith(b"HTTP/1.1 401 ")
 
@@ -171,3 +171,19 @@ def test_the_server_does_not_name_its_software(port):
 def test_a_port_that_is_taken_is_named_with_the_hint(port, tmp_path):
     with pytest.raises(BadInput, match=rf"cannot listen on 127.0.0.1:{port}.*AUTOLABEL_PORT"):
         server(FakeBackend(), Settings(data_dir=tmp_path, port=port))
+
+
+def test_no_request_is_in_progress_once_the_server_is_closed(backend, tmp_path):
+    before = set(threading.enumerate())
+    listening = server(backend, Settings(data_dir=tmp_path, port=0))
+    threading.Thread(target=run_until_closed, args=[listening], daemon=True).start()
+    with ThreadPoolExecutor(2) as clients:
+        asking = clients.submit(call, listening.port, "POST", "/predict", PREDICT)
+        assert backend.entered.acquire(timeout=60)
+        closing = clients.submit(listening.close)
+        backend.let_go.set()
+        closing.result(60)
+        answering = {one.name for one in set(threading.enumerate()) - before}
+        assert not [name for name in answering if name.startswith("waitress-")]
+        with suppress(OSError, http.client.HTTPException):  # it may have lost its connection
+            asking.result(60)
