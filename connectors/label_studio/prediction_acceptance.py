@@ -11,6 +11,7 @@ deleted, which counts again, and made anew.
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from connectors.errors import Rejected
 from connectors.label_studio.calls import Calls, JsonObject
@@ -169,7 +170,7 @@ class PredictionAcceptance:
 
     def _ours(self, version: str) -> Callable[[JsonObject, JsonObject], bool]:
         """Tell whether an annotation of a row is ours."""
-        owner = self._calls.object("GET", "/api/current-user/whoami")["id"]
+        owner = self._owner
 
         def is_ours(row: JsonObject, annotation: JsonObject) -> bool:
             made_from = annotation["parent_prediction"]
@@ -181,6 +182,11 @@ class PredictionAcceptance:
             )
 
         return is_ours
+
+    @cached_property
+    def _owner(self) -> int:
+        """The user whose token this is."""
+        return int(self._calls.object("GET", "/api/current-user/whoami")["id"])
 
     def _drafted(self, project: int, annotations: Mapping[int, int]) -> set[int]:
         """Tasks with a draft of the given annotation, by any user.
