@@ -42,7 +42,10 @@ COMPARED_AT_ONCE = 500
 
 
 class LabeledCopies:
-    """Yields what `LabelStudioGateway.labeled` yields, and is quicker from the second time on."""
+    """Reads labeled tasks through copies of them, so it is quicker from the second time on.
+
+    Called, it yields the labels for a status; `compared` yields the tasks for a job.
+    """
 
     def __init__(
         self,

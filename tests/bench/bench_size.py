@@ -32,7 +32,7 @@ from tests.bench.killed_round import gone_on
 from tests.bench.processes import megabytes, running
 from tests.bench.recording_proxy import RecordingProxy
 from tests.bench.sized_project import SizedProject, new_project
-from tests.bench.step_report import StepReport
+from tests.bench.step_report import StepReport, print_steps
 from tests.e2e import postgresql
 from tests.e2e.autolabel import Autolabel, settings_for
 from tests.e2e.digits import answer
@@ -74,8 +74,7 @@ class Site:
     def job(self, *arguments: object) -> dict[str, Any]:
         """A job's command; it must end as `finished`."""
         job = self.ours.json(*arguments)
-        spent = ", ".join(f"{name} {took:.1f}" for name, took in job["report"]["seconds"].items())
-        print(f"    {spent}; {job['reason']}")
+        print_steps(job)
         assert job["state"] == "finished", job
         return job
 

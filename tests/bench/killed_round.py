@@ -6,6 +6,7 @@ from typing import Any
 
 from backend.domain.steps import Step
 from tests.bench.processes import children, command_of, running
+from tests.bench.step_report import print_steps
 from tests.e2e.autolabel import Autolabel
 from tests.e2e.rounds import newest_job
 from tests.integration.polling import eventually
@@ -33,8 +34,7 @@ def gone_on(ours: Autolabel, project: int, patience: float) -> dict[str, Any]:
             os.kill(process, signal.SIGKILL)
     eventually(lambda: newest_job(ours, project) != started["id"], patience)
     job = ours.job_ended(newest_job(ours, project))
-    spent = ", ".join(f"{name} {took:.1f}" for name, took in job["report"]["seconds"].items())
-    print(f"    {spent}; {job['reason']}")
     assert job["state"] == "finished", job
+    print_steps(job)
     assert f"of {started['id']}, which broke off" in job["reason"], job
     return job

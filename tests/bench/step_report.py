@@ -4,7 +4,7 @@ import math
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,6 +54,12 @@ class StepReport:
         if self.seconds[name] > WORTH_TELLING and asked:
             print(f"    {most_expensive(asked)}", flush=True)
         return answer
+
+
+def print_steps(job: Mapping[str, Any]) -> None:
+    """Print the seconds of each step of a job, and its reason."""
+    spent = ", ".join(f"{name} {took:.1f}" for name, took in job["report"]["seconds"].items())
+    print(f"    {spent}; {job['reason']}")
 
 
 def most_expensive(asked: Sequence[Request]) -> str:
