@@ -31,7 +31,7 @@ _DRAFT = 0.85
 vectors to those of exact resampling stays above 0.99 (tests/bench/bench_embedding.py)."""
 
 
-PREPARATION = 2
+PREPARATION = 3
 """Changes whenever `decode` returns other pixels or statistics: features are cached under it."""
 
 
@@ -109,27 +109,21 @@ def _converted(image: Image.Image, modes: Sequence[str]) -> Image.Image:
 
 
 def _resized(image: Image.Image, side: int) -> Pixels:
-    """Average to shrink, interpolate bicubically to enlarge; each direction on its own."""
+    """Interpolate to the nearest multiple of `side` in each direction, and average its pixels.
+
+    OpenCV averages whole pixels ten times as fast as parts of them. Its exact bilinear
+    interpolation is the one that docs/models.md can repeat without it; where a direction is
+    enlarged, bicubic is closer to Pillow's.
+    """
     if max(image.size) < side // 2:  # where the filter's exact shape shows
-        image = image.resize((side, side), Image.Resampling.BICUBIC)
-    pixels = np.asarray(image)
-    least = (min(image.width, side), min(image.height, side))
-    if image.width > side < image.height:
-        pixels = _shrunk(pixels, side)
-    elif least != image.size:
-        pixels = cv2.resize(pixels, least, interpolation=cv2.INTER_AREA)
-    if least != (side, side):
-        pixels = cv2.resize(pixels, (side, side), interpolation=cv2.INTER_CUBIC)
+        return np.asarray(image.resize((side, side), Image.Resampling.BICUBIC))
+    multiples = (_multiple(image.width, side), _multiple(image.height, side))
+    way = cv2.INTER_CUBIC if min(image.size) < side else cv2.INTER_LINEAR_EXACT
+    pixels = cv2.resize(np.asarray(image), multiples, interpolation=way)
+    if multiples != (side, side):
+        pixels = cv2.resize(pixels, (side, side), interpolation=cv2.INTER_AREA)
     return pixels.astype(np.uint8, copy=False)
 
 
-def _shrunk(pixels: Pixels, side: int) -> Pixels:
-    """Shrink both directions: bilinearly to the nearest multiples, of which pixels are averaged.
-
-    OpenCV averages whole pixels ten times as fast as parts of them. Its exact interpolation is the
-    one that docs/models.md can repeat without it.
-    """
-    height, width = pixels.shape[:2]
-    multiples = (side * round(width / side), side * round(height / side))
-    near = cv2.resize(pixels, multiples, interpolation=cv2.INTER_LINEAR_EXACT)
-    return cv2.resize(near, (side, side), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+def _multiple(length: int, side: int) -> int:
+    return side * max(1, round(length / side))

@@ -278,8 +278,14 @@ def test_colourfulness_and_sharpness_are_those_of_their_definitions(tmp_path: Pa
     assert found["sharpness"] == pytest.approx(laplacian.var(), rel=1e-5)
 
 
-@pytest.mark.parametrize("size", [(225, 800), (448, 300), (500, 700), (895, 336), (2000, 700)])
-def test_any_size_shrinks_to_the_same_picture(tmp_path: Path, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize(
+    "size",
+    [
+        (225, 800), (448, 300), (500, 700), (895, 336), (2000, 700),
+        (192, 256), (300, 200), (150, 600), (120, 150),
+    ],
+)  # fmt: skip
+def test_any_size_comes_to_the_same_picture(tmp_path: Path, size: tuple[int, int]) -> None:
     image = photo(size=size)
 
     pixels = decode(saved(image, tmp_path / "a.png"), SIDE, 80).pixels
