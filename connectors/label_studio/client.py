@@ -53,13 +53,13 @@ class LabelStudioClient:
         )
         self._calls = Calls(self.http)
         self.projects = Projects(self._calls)
-        self.tasks = Tasks(self._calls)
+        self.tasks = Tasks(self._calls, clock)
         send_once = SendOnce(self.http.pause, clock)
         self.annotations = Annotations(self._calls)
-        self.acceptance = PredictionAcceptance(self._calls, self.tasks, send_once)
+        self.acceptance = PredictionAcceptance(self._calls, self.tasks, send_once, clock)
         self.predictions = Predictions(self._calls, self.tasks, self.projects, clock)
         self.prediction_import = PredictionImport(
-            self._calls, self.tasks, self.projects, self.predictions, send_once
+            self._calls, self.tasks, self.projects, self.predictions, send_once, clock
         )
         self.results = Results(self._calls, self.tasks)
         self.task_import = TaskImport(self._calls, self.tasks, self.results)

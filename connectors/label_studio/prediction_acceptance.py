@@ -16,6 +16,7 @@ from functools import cached_property
 from connectors.errors import Rejected
 from connectors.label_studio.calls import Calls, JsonObject
 from connectors.label_studio.filters import where
+from connectors.label_studio.pace import Pace
 from connectors.label_studio.send_once import BETWEEN_LOOKS, RUNS_ON, SendOnce
 from connectors.label_studio.tasks import ANNOTATION_FIELDS, Tasks
 from connectors.label_studio.untouched_annotations import UntouchedAnnotations
@@ -59,8 +60,11 @@ class Deletion:
 class PredictionAcceptance:
     """Creates annotations from predictions, finds and deletes them; a few hundred at a time."""
 
-    def __init__(self, calls: Calls, tasks: Tasks, send_once: SendOnce) -> None:
+    def __init__(
+        self, calls: Calls, tasks: Tasks, send_once: SendOnce, clock: Callable[[], float]
+    ) -> None:
         self._calls = calls
+        self.pace = Pace(clock, 200, 25, 400)
         self._tasks = tasks
         self._send_once = send_once
         self._untouched = UntouchedAnnotations(calls)
@@ -132,11 +136,14 @@ class PredictionAcceptance:
         return Deletion(frozenset(deleted), frozenset(changed), frozenset(drafted))
 
     def _create(self, project: int, version: str, tasks: Sequence[int]) -> None:
+        def send(left: Sequence[int]) -> None:
+            for part in self.pace.parts(left):
+                action = "predictions_to_annotations"
+                self._calls.action(project, action, part, model_version=version)
+
         self._send_once(
             tasks,
-            lambda left: self._calls.action(
-                project, "predictions_to_annotations", left, model_version=version
-            ),
+            send,
             lambda sent: [row["id"] for row in self._rows(project, sent) if not row["annotations"]],
         )
 

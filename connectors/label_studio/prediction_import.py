@@ -1,12 +1,13 @@
 """Import predictions in bulk: none lost, none stored twice, and a reason for each refused one."""
 
-from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from connectors.errors import Rejected, TooLarge
 from connectors.label_studio.calls import Calls, batches, send_in_parts
+from connectors.label_studio.pace import Pace
 from connectors.label_studio.predictions import RECENT, Predictions
 from connectors.label_studio.projects import Projects
 from connectors.label_studio.send_once import BETWEEN_LOOKS, RUNS_ON, SendOnce
@@ -16,6 +17,9 @@ from connectors.label_studio.validation import Validator
 _SECONDS = 600.0
 
 DELETED = "the task is no longer in the project"
+
+RECOUNTS_SENT_ONLY = "task ID 0 not found"
+"""Part of a refusal by a Label Studio that recounts only the tasks of an import."""
 
 Prediction = Mapping[str, Any]
 """`task`, `model_version`, `score` in [0, 1] and `result`."""
@@ -41,6 +45,9 @@ class PredictionImport:
     than 50,000 tasks it is larger, up to twice as large. Its regions are limited too, since Label
     Studio checks each before it stores anything.
 
+    Where Label Studio recounts only the tasks of an import, a batch is sent in requests of some
+    seconds each. That is what its switch for memory-efficient imports changes, too.
+
     A caller that sends batches of its own asks how large one should be (`most_at_once`), and may
     add the marks of some lists to it, for which there is `room`.
 
@@ -50,6 +57,8 @@ class PredictionImport:
 
     batch_size, largest_batch, room = 10_000, 20_000, 1_000
     batch_regions = 50_000
+    quick = 2_000
+    """Predictions of a first request that should take some seconds, recounting included."""
 
     def __init__(
         self,
@@ -58,6 +67,7 @@ class PredictionImport:
         projects: Projects,
         predictions: Predictions,
         send_once: SendOnce,
+        clock: Callable[[], float],
     ) -> None:
         self._calls = calls
         self._tasks = tasks
@@ -65,10 +75,26 @@ class PredictionImport:
         self._predictions = predictions
         self._send_once = send_once
         self._most = self.largest_batch + self.room
+        self.pace = Pace(clock, self.quick, self.quick // 8, self._most)
+        self._recounts: bool | None = None
 
     def most_at_once(self, tasks: int) -> int:
         """Return how many predictions to store at once: a fifth of the tasks, within the limits."""
         return min(max(self.batch_size, tasks // 5), self.largest_batch)
+
+    def recounts_all(self, project: int) -> bool:
+        """Whether each import makes Label Studio recount the whole project, as it does by default.
+
+        It tells by the words in which it refuses a prediction without a task. Asked for once.
+        """
+        if self._recounts is None:
+            try:
+                self._post(project, [{"task": 0, "result": []}])
+            except Rejected as exc:
+                self._recounts = RECOUNTS_SENT_ONLY not in exc.message
+            else:
+                self._recounts = True
+        return self._recounts
 
     def store(self, project: int, predictions: Sequence[Prediction]) -> Imported:
         """Store predictions; an invalid one is dropped and does not affect the others.
@@ -153,11 +179,18 @@ class PredictionImport:
         What it took before is remembered: each refused body has been sent in vain.
         """
         counts = list[int]()
-        for part in batches(predictions, self._most):
+        for part in self._parts(project, predictions):
             sent = send_in_parts(part, lambda some: (self._post(project, some), len(some)))
             self._most = max(size for _, size in sent) if len(sent) > 1 else self._most
             counts += [count for count, _ in sent]
         return counts
+
+    def _parts(
+        self, project: int, predictions: Sequence[Prediction]
+    ) -> Iterator[Sequence[Prediction]]:
+        if len(predictions) <= self.quick or self.recounts_all(project):
+            return batches(predictions, self._most)
+        return self.pace.parts(predictions)
 
     def _post(self, project: int, predictions: Sequence[Prediction]) -> int:
         answer = self._calls.object(

@@ -2,7 +2,7 @@
 
 import json
 import mimetypes
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, suppress
 from datetime import datetime
@@ -14,6 +14,7 @@ from connectors.errors import FetchFailed, Unreachable
 from connectors.label_studio.ask_ahead import begun
 from connectors.label_studio.calls import Calls, JsonObject, batches, send_in_parts
 from connectors.label_studio.filters import joined, where
+from connectors.label_studio.pace import Pace
 from connectors.label_studio.task_size import fitting
 
 IDS_PER_QUERY = 90
@@ -63,19 +64,24 @@ class Tasks:
     """
 
     page_size = 2000
-    """Tasks in a page. For each, Label Studio counts all matching tasks, their annotations and
-    predictions: two pages of 2,500 took 2.3 to 3.0 s where five of 1,000 took 3.6. It reads all
-    predictions of the tasks, too, so pages with many versions are slow."""
+    """Tasks in a page, half as many where it takes long. For each page, Label Studio counts all
+    matching tasks, their annotations and predictions: two pages of 2,500 took 2.3 to 3.0 s where
+    five of 1,000 took 3.6. It reads all predictions of the tasks, too, so pages with many versions
+    are slow."""
 
     page_characters = 16_000_000
     """Characters of data in a page; an image in it, as base64, may have millions."""
 
     nested_size = 500
-    """Tasks in a page with annotations and predictions; Label Studio takes 2 to 8 ms for each, and
-    0.1 s for a page."""
+    """Tasks in a page with annotations and predictions, fewer where it takes long: Label Studio
+    takes 2 to 8 ms for each, more with many versions, and 0.1 s for a page."""
 
-    def __init__(self, calls: Calls) -> None:
+    def __init__(self, calls: Calls, clock: Callable[[], float]) -> None:
         self._calls = calls
+        self._paces = {
+            "task_only": Pace(clock, self.page_size, self.page_size // 2, self.page_size),
+            "all": Pace(clock, self.nested_size // 2, self.nested_size // 10, self.nested_size),
+        }
         self._sizes: dict[int, int] = {}
 
     def labeled(
@@ -145,7 +151,7 @@ class Tasks:
 
     def _size(self, project: int, fields: Sequence[str], depth: str) -> int:
         """Return how many tasks to ask for at once."""
-        most = self.nested_size if depth == "all" else self.page_size
+        most = self._paces[depth].size
         return min(most, self._sizes.get(project, _FIRST_PAGE) if "data" in fields else most)
 
     def _learn_size(self, project: int, page: Sequence[JsonObject]) -> None:
@@ -268,7 +274,8 @@ class Tasks:
         def ask(last: int, **options: Any) -> JsonObject:
             after_last = [*filters, where("id", "greater", last)]
             size = self._size(project, fields, depth)
-            return self._page(project, after_last, fields, depth, size, **options)
+            with self._paces[depth].measured(size):
+                return self._page(project, after_last, fields, depth, size, **options)
 
         answer = ask(0)
         while page := answer["tasks"]:

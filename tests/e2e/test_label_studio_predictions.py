@@ -80,6 +80,11 @@ def test_more_predictions_than_one_batch_all_arrive(client, project, tasks):
     assert client.tasks.predicted_ids(project, NEW) == set(tasks)
 
 
+def test_label_studio_as_installed_recounts_all_tasks_at_an_import(client, project, tasks):
+    assert client.prediction_import.recounts_all(project)
+    assert client.predictions.versions(project) == {}
+
+
 def test_a_single_prediction_keeps_its_cluster(client, project, tasks):
     create_prediction(client, tasks[0], choice(), model_version=NEW, score=0.25, cluster=7)
 

@@ -19,9 +19,9 @@ class FakePredictionStore:
 
     `before` and `after` are called with the number of the import, starting at 1, before and after
     it is stored; a reply of theirs is sent instead of the real one. `on_list` is called before each
-    listing. With `part`, so many predictions are stored before the next ones are checked, as with
-    Label Studio's flag for memory-efficient imports. `on_action` is called before a deletion of all
-    predictions of tasks; a reply of its is sent instead.
+    listing. With `part`, so many predictions are stored before the next ones are checked, and
+    refused in other words, as with Label Studio's flag for memory-efficient imports. `on_action`
+    is called before a deletion of all predictions of tasks; a reply of its is sent instead.
     """
 
     def __init__(self, tasks: range) -> None:
@@ -69,6 +69,8 @@ class FakePredictionStore:
         return Reply()
 
     def _import(self, asked: Asked) -> Reply:
+        if [one["task"] for one in asked.json] == [0]:
+            return Reply(400, {"detail": self._refusal()})
         self.imports += 1
         self.sizes.append(len(asked.json))
         if instead := self.before(self.imports):
@@ -78,6 +80,11 @@ class FakePredictionStore:
                 return Reply(400, {"detail": "Validation error"})
             self.store(part)
         return self.after(self.imports) or Reply(201, {"created": len(asked.json)})
+
+    def _refusal(self) -> str:
+        if self.part:
+            return 'contains invalid "task" field: task ID 0 not found in project 1'
+        return "Prediction 0: Invalid task ID 0 - task not found in project"
 
     def _tasks(self, query: dict) -> Reply:
         filters = {

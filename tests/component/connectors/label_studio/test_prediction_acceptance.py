@@ -9,6 +9,7 @@ from connectors.errors import Rejected, Unreachable
 from connectors.http import HttpClient
 from connectors.label_studio.calls import Calls
 from connectors.label_studio.client import LabelStudioClient
+from connectors.label_studio.pace import Pace
 from connectors.label_studio.prediction_acceptance import Deletion
 from tests.fakes.annotation_store import PERSON, FakeAnnotationStore
 from tests.fakes.clock import FakeClock
@@ -69,6 +70,25 @@ def test_what_was_accepted_is_shown_as_labeled_tasks_are_listed(acceptance, stor
     made = acceptance.accept(1, VERSION, TASKS, shown.extend)
     assert {row["id"]: row["annotations"][0]["id"] for row in shown} == made
     assert {frozenset(row) for row in shown} == {frozenset(LISTED)}
+
+
+def test_tasks_are_accepted_in_calls_that_take_some_seconds(acceptance, store, clock):
+    acceptance.pace, sizes = Pace(clock, first=3, fewest=1, most=4), list[int]()
+
+    def made_so_far():
+        return sum(map(len, machine(store).values()))
+
+    def take_two_seconds_each(run):
+        before = made_so_far()
+        run()
+        sizes.append(made_so_far() - before)
+        clock.now += 2 * sizes[-1]
+
+    store.on_action = take_two_seconds_each
+    made = acceptance.accept(1, VERSION, TASKS)
+
+    assert list(made) == list(TASKS)
+    assert sizes == [3, 1, 1]
 
 
 @pytest.mark.parametrize("reply", LOST)

@@ -4,6 +4,7 @@ import pytest
 
 from connectors.errors import Rejected, TooLarge, Unreachable
 from connectors.label_studio.client import LabelStudioClient
+from connectors.label_studio.pace import Pace
 from connectors.label_studio.prediction_import import DELETED, Imported
 from tests.fakes.clock import FakeClock
 from tests.fakes.http_server import FakeHttpServer, Reply
@@ -127,6 +128,43 @@ def test_a_large_project_is_recounted_after_fewer_imports(client, store, tasks, 
     assert client.prediction_import.store(1, predictions(range(1, 9))) == Imported(8)
 
     assert store.sizes == sizes
+
+
+def test_where_only_sent_tasks_are_recounted_requests_take_some_seconds(client, store, clock):
+    """A second and a half for a prediction here, and a third of that from the fourth import on."""
+    store.part, client.prediction_import.quick = 1, 2
+    client.prediction_import.pace = Pace(clock, first=4, fewest=1, most=5)
+    store.versions = {task: [] for task in range(1, 21)}
+
+    def take_time(number):
+        clock.now += store.sizes[-1] * (1.5 if number < 4 else 0.5)
+
+    store.before = take_time
+
+    assert client.prediction_import.store(1, predictions(range(1, 21))) == Imported(20)
+
+    assert store.sizes == [4, 2, 2, 2, 4, 5, 1]
+    assert_each_task_has_one(store)
+
+
+def test_where_all_tasks_are_recounted_a_batch_is_one_request_however_long(client, store, clock):
+    client.prediction_import.quick = 2
+    client.prediction_import.pace = Pace(clock, first=1, fewest=1, most=1)
+
+    assert client.prediction_import.store(1, predictions()) == Imported(6)
+
+    assert store.sizes == [6]
+
+
+def test_an_import_that_breaks_off_between_two_requests_is_completed(client, store, clock):
+    store.part, client.prediction_import.quick = 1, 2
+    client.prediction_import.pace = Pace(clock, first=2, fewest=2, most=2)
+    store.after = only(2, BROKEN)
+
+    assert client.prediction_import.store(1, predictions()) == Imported(6)
+
+    assert store.sizes == [2, 2, 2]
+    assert_each_task_has_one(store)
 
 
 def test_an_import_that_breaks_off_in_its_second_batch_is_completed(client, store):

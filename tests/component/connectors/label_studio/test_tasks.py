@@ -6,6 +6,7 @@ import pytest
 
 from connectors.label_studio.client import LabelStudioClient
 from connectors.label_studio.filters import MOST_TERMS
+from tests.fakes.clock import FakeClock
 from tests.fakes.http_server import FakeHttpServer, Reply
 
 TASKS = range(1, 26)
@@ -93,7 +94,33 @@ def test_tasks_with_their_annotations_come_in_shorter_pages():
         client = LabelStudioClient(server.url, "f" * 40)
         for _ in range(2):
             assert len(list(client.results.tasks(1))) == 24
-    assert [int(one.query["page_size"]) for one in server.asked] == [20, 500, 500]
+    assert [int(one.query["page_size"]) for one in server.asked] == [20, 250, 500]
+
+
+@pytest.mark.parametrize(
+    ("of", "seconds", "sizes"),
+    [
+        (lambda client: client.results.tasks(1), 0.02, [20, 250, 150, 150]),
+        (lambda client: client.results.tasks(1), 0.2, [20, 50, 50, 50]),
+        (lambda client: client.tasks.matching(1, (), ("id",)), 0.0025, [2000, 1200, 1200, 1200]),
+        (lambda client: client.tasks.matching(1, (), ("id",)), 0.01, [2000, 1000, 1000, 1000]),
+    ],
+    ids=["nested", "nested, very slow", "flat", "flat, very slow"],
+)
+def test_pages_get_shorter_where_label_studio_takes_long(of, seconds, sizes):
+    """Flat ones by half at most, since a part of what they take is for counting the project."""
+    clock = FakeClock()
+
+    def reply(asked):
+        clock.now += seconds * int(asked.query["page_size"])
+        return every(asked)
+
+    every = answering(10_000, set(range(1, 6_000)))
+    with FakeHttpServer(reply) as server:
+        client = LabelStudioClient(server.url, "f" * 40, clock=clock)
+        for _ in zip(of(client), range(sum(sizes[:-1]) + 1), strict=False):
+            pass
+    assert [int(one.query["page_size"]) for one in server.asked] == sizes
 
 
 def test_tasks_are_looked_up_by_id_in_requests_of_few_terms():

@@ -1,0 +1,45 @@
+"""Choose how many items to send at once by how long the last request took."""
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+
+class Pace:
+    """How many items a request should have, so that it takes some seconds at most.
+
+    After one that took longer, as many as that time allows; after a quick one, up to twice as many.
+    Safe for several threads: the size follows whichever request ended last.
+    """
+
+    def __init__(
+        self, clock: Callable[[], float], first: int, fewest: int, most: int, seconds: float = 3.0
+    ) -> None:
+        self._clock = clock
+        self._fewest = fewest
+        self._most = most
+        self._seconds = seconds
+        self.size = first
+
+    def parts(self, items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+        """Split the items into consecutive parts; sending one takes until the next is asked for."""
+        start = 0
+        while start < len(items):
+            part = items[start : start + self.size]
+            with self.measured(len(part)):
+                yield part
+            start += len(part)
+
+    @contextmanager
+    def measured(self, items: int) -> Generator[None]:
+        """Send so many items in the block. A request that fails does not count."""
+        started = self._clock()
+        yield
+        seconds = max(self._clock() - started, 1e-3)
+        is_quick = seconds < self._seconds
+        if is_quick and items < self.size:
+            return  # a small request does not tell how long a large one takes
+        fitting = min(int(items * self._seconds / seconds), 2 * items)
+        self.size = max(self._fewest, min(fitting, self._most))
