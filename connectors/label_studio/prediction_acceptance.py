@@ -16,7 +16,7 @@ from functools import cached_property
 from connectors.errors import Rejected
 from connectors.label_studio.calls import Calls, JsonObject
 from connectors.label_studio.filters import where
-from connectors.label_studio.pace import Pace
+from connectors.label_studio.request_size import RequestSize
 from connectors.label_studio.send_once import BETWEEN_LOOKS, RUNS_ON, SendOnce
 from connectors.label_studio.tasks import ANNOTATION_FIELDS, Tasks
 from connectors.label_studio.untouched_annotations import UntouchedAnnotations
@@ -64,7 +64,7 @@ class PredictionAcceptance:
         self, calls: Calls, tasks: Tasks, send_once: SendOnce, clock: Callable[[], float]
     ) -> None:
         self._calls = calls
-        self.pace = Pace(clock, 200, 25, 400)
+        self.request_size = RequestSize(clock, 200, 25, 400)
         self._tasks = tasks
         self._send_once = send_once
         self._untouched = UntouchedAnnotations(calls)
@@ -137,7 +137,7 @@ class PredictionAcceptance:
 
     def _create(self, project: int, version: str, tasks: Sequence[int]) -> None:
         def send(left: Sequence[int]) -> None:
-            for part in self.pace.parts(left):
+            for part in self.request_size.parts(left):
                 action = "predictions_to_annotations"
                 self._calls.action(project, action, part, model_version=version)
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from connectors.errors import Rejected, TooLarge
 from connectors.label_studio.calls import Calls, batches, send_in_parts
-from connectors.label_studio.pace import Pace
 from connectors.label_studio.predictions import RECENT, Predictions
 from connectors.label_studio.projects import Projects
+from connectors.label_studio.request_size import RequestSize
 from connectors.label_studio.send_once import BETWEEN_LOOKS, RUNS_ON, SendOnce
 from connectors.label_studio.tasks import Tasks
 from connectors.label_studio.validation import Validator
@@ -75,7 +75,7 @@ class PredictionImport:
         self._predictions = predictions
         self._send_once = send_once
         self._most = self.largest_batch + self.room
-        self.pace = Pace(clock, self.quick, self.quick // 8, self._most)
+        self.request_size = RequestSize(clock, self.quick, self.quick // 8, self._most)
         self._recounts: bool | None = None
 
     def most_at_once(self, tasks: int) -> int:
@@ -190,7 +190,7 @@ class PredictionImport:
     ) -> Iterator[Sequence[Prediction]]:
         if len(predictions) <= self.quick or self.recounts_all(project):
             return batches(predictions, self._most)
-        return self.pace.parts(predictions)
+        return self.request_size.parts(predictions)
 
     def _post(self, project: int, predictions: Sequence[Prediction]) -> int:
         answer = self._calls.object(

@@ -14,7 +14,7 @@ from connectors.errors import FetchFailed, Unreachable
 from connectors.label_studio.ask_ahead import begun
 from connectors.label_studio.calls import Calls, JsonObject, batches, send_in_parts
 from connectors.label_studio.filters import joined, where
-from connectors.label_studio.pace import Pace
+from connectors.label_studio.request_size import RequestSize
 from connectors.label_studio.task_size import fitting
 
 IDS_PER_QUERY = 90
@@ -78,9 +78,11 @@ class Tasks:
 
     def __init__(self, calls: Calls, clock: Callable[[], float]) -> None:
         self._calls = calls
-        self._paces = {
-            "task_only": Pace(clock, self.page_size, self.page_size // 2, self.page_size),
-            "all": Pace(clock, self.nested_size // 2, self.nested_size // 10, self.nested_size),
+        self._sizes_by_depth = {
+            "task_only": RequestSize(clock, self.page_size, self.page_size // 2, self.page_size),
+            "all": RequestSize(
+                clock, self.nested_size // 2, self.nested_size // 10, self.nested_size
+            ),
         }
         self._sizes: dict[int, int] = {}
 
@@ -151,7 +153,7 @@ class Tasks:
 
     def _size(self, project: int, fields: Sequence[str], depth: str) -> int:
         """Return how many tasks to ask for at once."""
-        most = self._paces[depth].size
+        most = self._sizes_by_depth[depth].now
         return min(most, self._sizes.get(project, _FIRST_PAGE) if "data" in fields else most)
 
     def _learn_size(self, project: int, page: Sequence[JsonObject]) -> None:
@@ -274,7 +276,7 @@ class Tasks:
         def ask(last: int, **options: Any) -> JsonObject:
             after_last = [*filters, where("id", "greater", last)]
             size = self._size(project, fields, depth)
-            with self._paces[depth].measured(size):
+            with self._sizes_by_depth[depth].measured(size):
                 return self._page(project, after_last, fields, depth, size, **options)
 
         answer = ask(0)

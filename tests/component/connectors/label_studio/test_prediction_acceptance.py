@@ -9,8 +9,8 @@ from connectors.errors import Rejected, Unreachable
 from connectors.http import HttpClient
 from connectors.label_studio.calls import Calls
 from connectors.label_studio.client import LabelStudioClient
-from connectors.label_studio.pace import Pace
 from connectors.label_studio.prediction_acceptance import Deletion
+from connectors.label_studio.request_size import RequestSize
 from tests.fakes.annotation_store import PERSON, FakeAnnotationStore
 from tests.fakes.clock import FakeClock
 from tests.fakes.http_server import FakeHttpServer, Reply
@@ -73,7 +73,7 @@ def test_what_was_accepted_is_shown_as_labeled_tasks_are_listed(acceptance, stor
 
 
 def test_tasks_are_accepted_in_calls_that_take_some_seconds(acceptance, store, clock):
-    acceptance.pace, sizes = Pace(clock, first=3, fewest=1, most=4), list[int]()
+    acceptance.request_size, sizes = RequestSize(clock, first=3, fewest=1, most=4), list[int]()
 
     def made_so_far():
         return sum(map(len, machine(store).values()))

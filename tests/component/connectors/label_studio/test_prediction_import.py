@@ -4,8 +4,8 @@ import pytest
 
 from connectors.errors import Rejected, TooLarge, Unreachable
 from connectors.label_studio.client import LabelStudioClient
-from connectors.label_studio.pace import Pace
 from connectors.label_studio.prediction_import import DELETED, Imported
+from connectors.label_studio.request_size import RequestSize
 from tests.fakes.clock import FakeClock
 from tests.fakes.http_server import FakeHttpServer, Reply
 from tests.fakes.prediction_store import BROKEN, GONE, FakePredictionStore
@@ -133,7 +133,7 @@ def test_a_large_project_is_recounted_after_fewer_imports(client, store, tasks, 
 def test_where_only_sent_tasks_are_recounted_requests_take_some_seconds(client, store, clock):
     """A second and a half for a prediction here, and a third of that from the fourth import on."""
     store.part, client.prediction_import.quick = 1, 2
-    client.prediction_import.pace = Pace(clock, first=4, fewest=1, most=5)
+    client.prediction_import.request_size = RequestSize(clock, first=4, fewest=1, most=5)
     store.versions = {task: [] for task in range(1, 21)}
 
     def take_time(number):
@@ -149,7 +149,7 @@ def test_where_only_sent_tasks_are_recounted_requests_take_some_seconds(client, 
 
 def test_where_all_tasks_are_recounted_a_batch_is_one_request_however_long(client, store, clock):
     client.prediction_import.quick = 2
-    client.prediction_import.pace = Pace(clock, first=1, fewest=1, most=1)
+    client.prediction_import.request_size = RequestSize(clock, first=1, fewest=1, most=1)
 
     assert client.prediction_import.store(1, predictions()) == Imported(6)
 
@@ -158,7 +158,7 @@ def test_where_all_tasks_are_recounted_a_batch_is_one_request_however_long(clien
 
 def test_an_import_that_breaks_off_between_two_requests_is_completed(client, store, clock):
     store.part, client.prediction_import.quick = 1, 2
-    client.prediction_import.pace = Pace(clock, first=2, fewest=2, most=2)
+    client.prediction_import.request_size = RequestSize(clock, first=2, fewest=2, most=2)
     store.after = only(2, BROKEN)
 
     assert client.prediction_import.store(1, predictions()) == Imported(6)

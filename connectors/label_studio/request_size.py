@@ -7,7 +7,7 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 
-class Pace:
+class RequestSize:
     """How many items a request should have, so that it takes some seconds at most.
 
     After one that took longer, as many as that time allows; after a quick one, up to twice as many.
@@ -21,13 +21,13 @@ class Pace:
         self._fewest = fewest
         self._most = most
         self._seconds = seconds
-        self.size = first
+        self.now = first
 
     def parts(self, items: Sequence[Item]) -> Iterator[Sequence[Item]]:
         """Split the items into consecutive parts; sending one takes until the next is asked for."""
         start = 0
         while start < len(items):
-            part = items[start : start + self.size]
+            part = items[start : start + self.now]
             with self.measured(len(part)):
                 yield part
             start += len(part)
@@ -39,7 +39,7 @@ class Pace:
         yield
         seconds = max(self._clock() - started, 1e-3)
         is_quick = seconds < self._seconds
-        if is_quick and items < self.size:
+        if is_quick and items < self.now:
             return  # a small request does not tell how long a large one takes
         fitting = min(int(items * self._seconds / seconds), 2 * items)
-        self.size = max(self._fewest, min(fitting, self._most))
+        self.now = max(self._fewest, min(fitting, self._most))

@@ -2,15 +2,15 @@
 
 import pytest
 
-from connectors.label_studio.pace import Pace
+from connectors.label_studio.request_size import RequestSize
 from tests.fakes.clock import FakeClock
 
 
 def sizes(seconds_each: list[float], items: int = 10_000) -> list[int]:
     """The sizes of the first parts, of which each item takes so many seconds."""
     clock = FakeClock()
-    pace, taken = Pace(clock, first=400, fewest=50, most=1_000), list[int]()
-    for part, each in zip(pace.parts(range(items)), seconds_each, strict=False):
+    size, taken = RequestSize(clock, first=400, fewest=50, most=1_000), list[int]()
+    for part, each in zip(size.parts(range(items)), seconds_each, strict=False):
         clock.now += len(part) * each
         taken.append(len(part))
     return taken
@@ -30,25 +30,25 @@ def test_the_last_part_is_what_is_left():
 
 def test_a_small_request_that_was_quick_leaves_the_size():
     clock = FakeClock()
-    pace = Pace(clock, first=400, fewest=50, most=1_000)
-    with pace.measured(10):
+    size = RequestSize(clock, first=400, fewest=50, most=1_000)
+    with size.measured(10):
         clock.now += 0.5
-    assert pace.size == 400
+    assert size.now == 400
 
 
 def test_a_request_that_failed_does_not_count():
     clock = FakeClock()
-    pace = Pace(clock, first=400, fewest=50, most=1_000)
-    with pytest.raises(OSError, match="away"), pace.measured(400):
+    size = RequestSize(clock, first=400, fewest=50, most=1_000)
+    with pytest.raises(OSError, match="away"), size.measured(400):
         clock.now += 60
         raise OSError("away")
-    assert pace.size == 400
+    assert size.now == 400
 
 
 def test_requests_of_several_threads_leave_a_size_within_the_limits():
     clock = FakeClock()
-    pace = Pace(clock, first=400, fewest=50, most=1_000)
-    first, second = pace.parts(range(1_000)), pace.parts(range(1_000))
+    size = RequestSize(clock, first=400, fewest=50, most=1_000)
+    first, second = size.parts(range(1_000)), size.parts(range(1_000))
     assert [len(next(first)), len(next(second))] == [400, 400]
     clock.now += 6
     assert [len(next(first)), len(next(second))] == [200, 200]
