@@ -149,6 +149,10 @@ class LabelStudioGateway:
     def most_at_once(self, tasks: int) -> int:
         return self._client.prediction_import.most_at_once(tasks)
 
+    def prepare_push(self, project: ProjectId, predictions: int) -> None:
+        with errors_translated():
+            self._client.prediction_import.prepare(project, predictions)
+
     def push(
         self,
         project: ProjectId,

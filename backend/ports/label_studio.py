@@ -170,6 +170,10 @@ class PredictionEditor(Protocol):
         """Return how many predictions a `push` takes best, in a project of so many tasks."""
         ...
 
+    def prepare_push(self, project: ProjectId, predictions: int) -> None:
+        """Ask what a `push` of so many predictions must know, so that it need not."""
+        ...
+
     def push(
         self,
         project: ProjectId,

@@ -82,6 +82,11 @@ class PredictionImport:
         """Return how many predictions to store at once: a fifth of the tasks, within the limits."""
         return min(max(self.batch_size, tasks // 5), self.largest_batch)
 
+    def prepare(self, project: int, predictions: int) -> None:
+        """Ask what `store` would ask for so many predictions before it sends them."""
+        if predictions > self.quick:
+            self.recounts_all(project)
+
     def recounts_all(self, project: int) -> bool:
         """Whether each import makes Label Studio recount the whole project, as it does by default.
 

@@ -225,6 +225,9 @@ class FakeLabelStudio(FakeProjects):
     def most_at_once(self, tasks: int) -> int:
         return self.at_once
 
+    def prepare_push(self, project: ProjectId, predictions: int) -> None:
+        assert predictions >= 0
+
     def push(
         self,
         project: ProjectId,

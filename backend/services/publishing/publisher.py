@@ -86,6 +86,7 @@ class Publisher:
         lists = [TaskList(title, ()) for title in titles]
         drafts = self.label_studio.draft_lists(round_.project, lists)
         found = self._same_config(round_.project, round_.schema)
+        self.label_studio.prepare_push(round_.project, len(round_.tasks.unlabeled))
         return Target(found, {draft.tasks.title: draft for draft in drafts})
 
     def first_batch(self, release: Release) -> Sequence[SerializedPrediction]:
