@@ -14,6 +14,8 @@ from typing import Any, Final
 import httpcore
 import httpx
 
+from connectors.streams import WrappedStream
+
 _OPTION: Final[int | None] = getattr(socket, "TCP_QUICKACK", None)
 """Linux has it; elsewhere streams stay as they are."""
 
@@ -48,31 +50,11 @@ class QuickTransport(httpx.HTTPTransport):
         self._pool._network_backend = QuickAcks()  # pyright: ignore[reportPrivateUsage]
 
 
-class _Acknowledging(httpcore.NetworkStream):
+class _Acknowledging(WrappedStream):
     """Asks for it before each read, since Linux soon returns to delays by itself."""
-
-    def __init__(self, stream: httpcore.NetworkStream) -> None:
-        self._stream = stream
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         if _OPTION is not None:
             with suppress(OSError):  # a broken connection: reading tells
-                self._stream.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, _OPTION, 1)
-        return self._stream.read(max_bytes, timeout)
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, timeout)
-
-    def close(self) -> None:
-        self._stream.close()
-
-    def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,
-    ) -> httpcore.NetworkStream:
-        return _Acknowledging(self._stream.start_tls(ssl_context, server_hostname, timeout))
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
+                self.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, _OPTION, 1)
+        return super().read(max_bytes, timeout)

@@ -18,7 +18,7 @@ from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib.util import find_spec
-from typing import Any, Final
+from typing import Any, Final, Self
 from urllib.parse import unquote, urlsplit
 
 import httpcore
@@ -26,6 +26,7 @@ import httpcore
 from connectors.errors import FetchFailed, Rejected
 from connectors.proxies import Proxies, unusable
 from connectors.quick_acks import QuickAcks
+from connectors.streams import WrappedStream
 
 _METADATA: Final = tuple(
     ipaddress.ip_network(network)
@@ -186,31 +187,22 @@ def _resolved(host: str, port: int) -> list[str]:
     return addresses
 
 
-class _Timed(httpcore.NetworkStream):
+class _Timed(WrappedStream):
     """A stream on which no wait exceeds the deadline of the current fetch."""
 
-    def __init__(self, stream: httpcore.NetworkStream) -> None:
-        self._stream = stream
-
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, _time_left(timeout))
+        return super().read(max_bytes, _time_left(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, _time_left(timeout))
-
-    def close(self) -> None:
-        self._stream.close()
+        super().write(buffer, _time_left(timeout))
 
     def start_tls(
         self,
         ssl_context: ssl.SSLContext,
         server_hostname: str | None = None,
         timeout: float | None = None,
-    ) -> httpcore.NetworkStream:
-        return _Timed(self._stream.start_tls(ssl_context, server_hostname, _time_left(timeout)))
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
+    ) -> Self:
+        return super().start_tls(ssl_context, server_hostname, _time_left(timeout))
 
 
 def _time_left(timeout: float | None) -> float | None:
