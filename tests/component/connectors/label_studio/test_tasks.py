@@ -86,7 +86,7 @@ def test_counting_before_listing_tells_how_large_pages_may_be():
         assert client.tasks.count_before_listing(1) == len(TASKS)
         assert next(client.tasks.labeled(1))["id"] == 1
         assert next(client.tasks.unlabeled(1))["id"] == 1
-    assert [int(one.query["page_size"]) for one in server.asked] == [20, 160, 160]
+    assert [int(one.query["page_size"]) for one in server.asked] == [20, 100, 160]
 
 
 def test_tasks_with_their_annotations_come_in_shorter_pages():
@@ -94,13 +94,13 @@ def test_tasks_with_their_annotations_come_in_shorter_pages():
         client = LabelStudioClient(server.url, "f" * 40)
         for _ in range(2):
             assert len(list(client.results.tasks(1))) == 24
-    assert [int(one.query["page_size"]) for one in server.asked] == [20, 250, 500]
+    assert [int(one.query["page_size"]) for one in server.asked] == [20, 100, 200]
 
 
 @pytest.mark.parametrize(
     ("of", "seconds", "sizes"),
     [
-        (lambda client: client.results.tasks(1), 0.02, [20, 250, 150, 150]),
+        (lambda client: client.results.tasks(1), 0.016, [20, 100, 187, 187]),
         (lambda client: client.results.tasks(1), 0.2, [20, 50, 50, 50]),
         (lambda client: client.tasks.matching(1, (), ("id",)), 0.0025, [2000, 1200, 1200, 1200]),
         (lambda client: client.tasks.matching(1, (), ("id",)), 0.01, [2000, 1000, 1000, 1000]),
