@@ -16,6 +16,9 @@ from connectors.label_studio.validation import Validator
 
 _SECONDS = 600.0
 
+_PART_RUNS_ON = 15.0
+"""Seconds for which Label Studio may work on a request that was to take three."""
+
 DELETED = "the task is no longer in the project"
 
 RECOUNTS_SENT_ONLY = "task ID 0 not found"
@@ -129,11 +132,13 @@ class PredictionImport:
     def await_late(self, project: int, version: str, tasks: Collection[int]) -> None:
         """Wait until these tasks have a prediction of a version, for up to a minute.
 
-        After the death of a process Label Studio may still be working on its last call.
+        After the death of a process Label Studio may still be working on its last call. Where it
+        recounts only the tasks of an import, that is one of seconds, and others were never sent.
         """
+        longest = RUNS_ON if self.recounts_all(project) else _PART_RUNS_ON
         waited, between = 0.0, (min(tasks), max(tasks))
         wanted = {(task, version) for task in tasks}
-        while waited < RUNS_ON and wanted - self._tasks.predicted_versions(
+        while waited < longest and wanted - self._tasks.predicted_versions(
             project, [version], between
         ):
             self._send_once.pause(BETWEEN_LOOKS)

@@ -111,9 +111,13 @@ def test_the_import_of_a_process_that_died_is_waited_for(client, store, clock):
     assert_each_task_has_one(store)
 
 
-def test_an_import_that_died_with_its_process_is_waited_for_only_a_minute(client, store, clock):
+@pytest.mark.parametrize(("part", "seconds"), [(None, 60), (500, 15)], ids=["whole", "in parts"])
+def test_an_import_that_died_with_its_process_is_waited_for_as_long_as_it_may_run(
+    client, store, clock, part, seconds
+):
+    store.part = part
     client.prediction_import.await_late(1, VERSION, [1, 2])
-    assert clock.now == 60
+    assert clock.now == seconds
     assert store.imports == 0
 
 
