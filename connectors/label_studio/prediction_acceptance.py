@@ -64,7 +64,7 @@ class PredictionAcceptance:
         self, calls: Calls, tasks: Tasks, send_once: SendOnce, clock: Callable[[], float]
     ) -> None:
         self._calls = calls
-        self.request_size = RequestSize(clock, 200, 25, 400)
+        self.request_size = RequestSize(clock, first=100, fewest=25, most=400)
         self._tasks = tasks
         self._send_once = send_once
         self._untouched = UntouchedAnnotations(calls)
