@@ -190,6 +190,7 @@ class PredictionImport:
         """
         counts = list[int]()
         for part in self._parts(project, predictions):
+            self._send_once.pause(0)  # which hears a stop
             sent = send_in_parts(part, lambda some: (self._post(project, some), len(some)))
             self._most = max(size for _, size in sent) if len(sent) > 1 else self._most
             counts += [count for count, _ in sent]

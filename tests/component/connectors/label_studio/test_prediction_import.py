@@ -160,6 +160,20 @@ def test_where_all_tasks_are_recounted_a_batch_is_one_request_however_long(clien
     assert store.sizes == [6]
 
 
+def test_an_import_in_parts_can_be_stopped_between_them(store):
+    def stop(seconds):
+        if store.imports == 2:
+            raise InterruptedError
+
+    store.part = 1
+    with FakeHttpServer(store) as server:
+        imports = LabelStudioClient(server.url, "f" * 40, pause=stop).prediction_import
+        imports.quick, imports.request_size = 2, RequestSize(FakeClock(), 2, 2, 2)
+        with pytest.raises(InterruptedError):
+            imports.store(1, predictions())
+    assert store.sizes == [2, 2]
+
+
 def test_an_import_that_breaks_off_between_two_requests_is_completed(client, store, clock):
     store.part, client.prediction_import.quick = 1, 2
     client.prediction_import.request_size = RequestSize(clock, first=2, fewest=2, most=2)
