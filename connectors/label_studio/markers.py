@@ -5,11 +5,19 @@ mistake one for an answer, and they do not change the scores of a project's sele
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import islice
 from typing import Any
 
 from connectors.label_studio.filters import where
 from connectors.label_studio.prediction_creation import PredictionCreation
 from connectors.label_studio.tasks import Tasks
+
+_AT_ONCE, _FEW = 500, 200
+"""Tasks whose markers are looked up together, and the most labeled tasks with markers of which all
+are looked up."""
+
+_FIELDS = ("id", "predictions", "model_version")
 
 Marker = tuple[int, str, float | None]
 """Task, model version and score; without a score it changes no average."""
@@ -31,35 +39,60 @@ class Markers:
     ) -> Iterator[Mapping[str, Any]]:
         """Yield the tasks with their annotations; those made from a marker then have no parent.
 
-        The markers of the project are looked up at the first annotation that has a parent.
+        Markers are predictions whose version begins with one of `prefixes`. They are looked up as
+        soon as an annotation has a parent: all of them if few labeled tasks have any, else those of
+        the tasks at hand.
         """
-        markers: frozenset[int] | None = None
-        for task in tasks:
-            annotations = task["annotations"]
-            if any(one.get("parent_prediction") for one in annotations):
-                if markers is None:
-                    markers = self._of_labeled(project, prefixes)
-                annotations = [_without_parent(one, markers) for one in annotations]
-            yield {**task, "annotations": annotations}
+        lookup, left = _Lookup(self._tasks, project, tuple(prefixes)), iter(tasks)
+        while part := list(islice(left, _AT_ONCE)):
+            markers = lookup.of_tasks([task["id"] for task in part if _has_parent(task)])
+            for task in part:
+                annotations = [_without_parent(one, markers) for one in task["annotations"]]
+                yield {**task, "annotations": annotations}
 
-    def _of_labeled(self, project: int, prefixes: Sequence[str]) -> frozenset[int]:
-        """Return the predictions of labeled tasks whose version begins with one of `prefixes`."""
-        filters = [
-            where("predictions_model_versions", "contains", list(prefixes)),
-            where("total_annotations", "greater", 0),
-        ]
-        fields = ("id", "predictions", "model_version")
-        return frozenset(
+
+class _Lookup:
+    """Finds the markers of labeled tasks; a grouping has left one on each of them."""
+
+    def __init__(self, tasks: Tasks, project: int, prefixes: tuple[str, ...]) -> None:
+        self._tasks = tasks
+        self._project = project
+        self._prefixes = prefixes
+        self._marked = where("predictions_model_versions", "contains", list(prefixes))
+
+    def of_tasks(self, tasks: Sequence[int]) -> Collection[int]:
+        """Return the ids of the markers of these tasks, and maybe of others."""
+        if not tasks:
+            return ()
+        if self._all is not None:
+            return self._all
+        rows = self._tasks.among(self._project, tasks, _FIELDS, "all", [self._marked])
+        return self._markers(rows)
+
+    @cached_property
+    def _all(self) -> Collection[int] | None:
+        """All markers, None where they are many."""
+        labeled = [self._marked, where("total_annotations", "greater", 0)]
+        if self._tasks.count(self._project, labeled) > _FEW:
+            return None
+        return self._markers(self._tasks.matching(self._project, labeled, _FIELDS, "all"))
+
+    def _markers(self, rows: Iterable[Mapping[str, Any]]) -> Collection[int]:
+        return {
             prediction["id"]
-            for task in self._tasks.matching(project, filters, fields, "all")
+            for task in rows
             for prediction in task["predictions"]
-            if (prediction["model_version"] or "").startswith(tuple(prefixes))
-        )
+            if (prediction["model_version"] or "").startswith(self._prefixes)
+        }
 
 
 def marker_row(task: int, version: str, score: float | None = None) -> dict[str, Any]:
     """Return a marker as a prediction to import."""
     return {"task": task, "model_version": version, "score": score, "result": []}
+
+
+def _has_parent(task: Mapping[str, Any]) -> bool:
+    return any(one.get("parent_prediction") for one in task["annotations"])
 
 
 def _without_parent(annotation: Mapping[str, Any], markers: Collection[int]) -> Mapping[str, Any]:
