@@ -274,6 +274,10 @@ class LabelStudioGateway:
             made = self._client.acceptance.accept(project, version, tasks, keep)
         return {TaskId(task): annotation for task, annotation in made.items()}
 
+    def copy_labels(self, project: ProjectId) -> None:
+        if self._copies:
+            self._copies.refresh(project)
+
     def find_accepted(
         self, project: ProjectId, version: VersionName, tasks: Sequence[TaskId]
     ) -> Mapping[TaskId, int]:

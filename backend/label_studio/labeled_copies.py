@@ -13,10 +13,12 @@ labeled tasks are listed with their data and the numbers of their annotations, w
 quarter of the time, and only the annotations of those that differ from the copies are read.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from threading import Lock
 
 from backend.domain.answers import LabeledImage
 from backend.domain.ids import ProjectId, TaskId
@@ -56,14 +58,22 @@ class LabeledCopies:
         self._client = client
         self._copies = copies
         self._now = now
+        self._turns = defaultdict[ProjectId, Lock](Lock)
 
     def __call__(self, project: ProjectId, schema: LabelSchema) -> Iterator[LabeledImage]:
-        with errors_translated():
+        self.refresh(project)
+        for task in self._copies.all(project):
+            image = codec.labeled_image(task, schema)
+            if image:
+                yield image
+
+    def refresh(self, project: ProjectId) -> None:
+        """Read the labels that changed, so that whoever asks next need not wait for them.
+
+        Threads that ask at the same time wait for the first one.
+        """
+        with self._turns[project], errors_translated():
             self._refresh(project)
-            for task in self._copies.all(project):
-                image = codec.labeled_image(task, schema)
-                if image:
-                    yield image
 
     def compared(self, project: ProjectId) -> Iterator[Json]:
         """Yield all labeled tasks in Label Studio's JSON, each copy compared with its task.
@@ -115,8 +125,9 @@ class LabeledCopies:
             labeled, changed = self._client.tasks.newest_change(project)
             is_new = changed is not None and changed > known.complete_until
             if is_new:
-                tasks = self._changed(project, known.complete_until)
-                known = self._completed(project, self._copies.put(project, tasks), compared)
+                for tasks in _in_parts(self._changed(project, known.complete_until)):
+                    self._copies.put(project, tasks)  # kept if this breaks off
+                known = self._completed(project, self._copies.known(project), compared)
             if known.count == labeled:
                 return
             if not is_new:
@@ -139,8 +150,8 @@ class LabeledCopies:
         changes = tasks.labeled_changes(project, since)
         copied = self._copies.changes(project, since)
         unknown = [task for task, moment in changes.items() if copied.get(TaskId(task)) != moment]
-        # as many as one request names, or so few that naming them takes no more requests
-        are_few = len(unknown) <= max(IDS_PER_QUERY, len(changes) // 4)
+        # as many as one request names, or so few that more requests for them take less time
+        are_few = len(unknown) <= max(IDS_PER_QUERY, len(changes) // 2)
         listed = tasks.labeled(project, since, unknown if are_few else None)
         return self._copied(project, listed)
 

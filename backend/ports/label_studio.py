@@ -309,6 +309,10 @@ class PredictionAcceptor(Protocol):
         """
         ...
 
+    def copy_labels(self, project: ProjectId) -> None:
+        """Read the labels that changed, so that the next status of the project need not."""
+        ...
+
     def find_accepted(
         self, project: ProjectId, version: VersionName, tasks: Sequence[TaskId]
     ) -> Mapping[TaskId, int]:

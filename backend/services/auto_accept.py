@@ -17,6 +17,7 @@ from backend.ports.jobs import AnnotationChanges
 from backend.ports.label_studio import PredictionAcceptor, TakenBack
 from backend.ports.progress import Progress
 from backend.ports.stores import Ledgers
+from backend.services.publishing.cleanup import Cleanup
 
 ACCEPTED_AT_ONCE = 300
 DELETED_AT_ONCE = 150
@@ -61,6 +62,7 @@ class AutoAccept:
             progress(Step.ACCEPT, start, len(tasks))
             made += self._accept(project, job, version, batch)
         self._change(project, job, lambda now: replace(now, complete=True))
+        Cleanup()("reading the new labels", lambda: self.label_studio.copy_labels(project))
         return made
 
     def settle(self, project: ProjectId) -> None:

@@ -118,6 +118,8 @@ class FakeLabelStudio(FakeProjects):
         self.late: dict[tuple[TaskId, VersionName], Prediction] = {}
         """Predictions that a call stores of which nobody waits for the end."""
         self.awaited: list[frozenset[TaskId]] = []
+        self.copied: list[ProjectId] = []
+        """Projects whose new labels were read ahead of the next status."""
         self.repairs: dict[TaskId, dict[str, int]] = {}
         self.unanswered: dict[TaskId, dict[ControlName, Unanswered]] = {}
         """Why labeled tasks leave controls unanswered."""
@@ -377,6 +379,9 @@ class FakeLabelStudio(FakeProjects):
             self._last_annotation += 1
             self.machine[task] = self._last_annotation, version
         return {task: self.machine[task][0] for task in free}
+
+    def copy_labels(self, project: ProjectId) -> None:
+        self.copied.append(project)
 
     def find_accepted(
         self, project: ProjectId, version: VersionName, tasks: Sequence[TaskId]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count as numbers
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from backend.domain.errors import LabelStudioUnreachable
 from backend.domain.ids import ProjectId
 from backend.label_studio import labeling_config
 from backend.label_studio.labeled_copies import LabeledCopies
@@ -36,6 +38,8 @@ class People:
     listed: int = 0
     now: datetime = NOON
     page_size: int = 1000
+    breaks_after: int | None = None
+    """So many labeled tasks are listed with annotations until connections break."""
     calls: list[Asked] = field(default_factory=list)
     during_list: Callable[[], None] = lambda: None
     """Called before each page of a list is answered."""
@@ -70,7 +74,11 @@ class People:
         if is_newest_first:
             found.sort(key=lambda task: task["updated_at"], reverse=True)
         page = found[: min(int(asked.query["page_size"]), self.page_size)]
-        self.listed += len(page) if asked.query["fields"] == "all" else 0
+        if asked.query["fields"] == "all":
+            if self.breaks_after is not None and self.breaks_after < len(page):
+                return Reply(broken=True)
+            self.breaks_after = self.breaks_after and self.breaks_after - len(page)
+            self.listed += len(page)
         return Reply(body={"tasks": page, "total": len(found)})
 
     def _task(self, task: int) -> dict:
@@ -158,6 +166,31 @@ def test_of_many_changes_each_is_read_once(reader, people):
     reader.now = people.now
     assert reader() == (people.labels, 201)  # with the newest of before, whose time is listed, too
     assert reader() == (people.labels, 0)
+
+
+def test_what_was_read_before_label_studio_went_away_is_not_read_again(reader, people):
+    reader()
+    for task in range(100, 2200):
+        people.label(task, "dog")
+    reader.now = people.now
+    people.breaks_after = 2000
+    with pytest.raises(LabelStudioUnreachable):
+        reader()
+    people.breaks_after = None
+    found, listed = reader()
+    assert found == people.labels
+    assert listed <= 1000
+
+
+def test_of_threads_that_ask_at_once_one_reads_what_changed(reader, people):
+    reader()
+    for task in range(100, 300):
+        people.label(task, "dog")
+    reader.now = people.now
+    before = people.listed
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: reader.read.refresh(PROJECT), range(4)))
+    assert people.listed - before == 201
 
 
 def test_a_task_that_lost_its_annotations_is_labeled_no_more(reader, people):

@@ -286,6 +286,23 @@ def test_jobs_that_accept_and_undo_at_the_same_time_are_both_remembered(scene):
     assert scene.ledger.accepted == frozenset()
 
 
+# --- the next status ------------------------------------------------------------------------------
+
+
+def test_what_was_accepted_is_read_by_the_job_and_not_by_the_next_status(scene):
+    scene.accept()
+    assert scene.label_studio.copied == [PROJECT]
+
+
+def test_an_acceptance_is_complete_whether_or_not_it_can_be_read(scene):
+    def unreachable(project):
+        raise LabelStudioUnreachable("away")
+
+    scene.label_studio.copy_labels = unreachable
+    assert scene.accept() == len(TASKS)
+    assert scene.ledger.acceptances[JOB].complete
+
+
 # --- the counter of what people changed -----------------------------------------------------------
 
 
