@@ -4,8 +4,9 @@ Label Studio takes about 3 ms for each labeled task with its annotations, so tha
 take seconds in a project with thousands of them. A task's `updated_at` changes whenever one of its
 annotations is created, changed or deleted. So the tasks that changed since the last look, and the
 number of labeled tasks, tell everything: if the copies are as many as that number afterwards, none
-of them has lost its annotations. One call tells that number and the newest change; where there are
-any, a second one tells which tasks changed, and only those that no copy shows are read.
+of them has lost its annotations; if not, all are compared as for a job. One call tells that number
+and the newest change; where there are any, a second one tells which tasks changed, and only those
+that no copy shows are read.
 
 A job must not learn from a label that is gone. Some actions of Label Studio move annotations to
 another task, add some, or change the data without a change of `updated_at`. So for a job all
@@ -133,9 +134,9 @@ class LabeledCopies:
             if not is_new:
                 break
         compared = self._now()
-        all_tasks = self._copied(project, self._client.tasks.labeled(project))
-        replaced = self._copies.replace(project, all_tasks, known.newest)
-        self._completed(project, replaced, compared)
+        labeled_tasks = {task["id"] for task in self.compared(project)}
+        kept = self._copies.retain(project, labeled_tasks, known.newest)
+        self._completed(project, kept, compared)
 
     def _completed(self, project: ProjectId, known: CopiedTasks, compared: datetime) -> CopiedTasks:
         """Note up to which moment a list that began at `compared` made the copies complete."""

@@ -1,6 +1,6 @@
 """Copies of labeled tasks, so that only those that changed are read from Label Studio again."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -34,10 +34,10 @@ class TaskCopies(Protocol):
         """Store copies. An older one never replaces a newer one."""
         ...
 
-    def replace(
-        self, project: ProjectId, tasks: Iterable[Json], older_than: datetime | None
+    def retain(
+        self, project: ProjectId, tasks: Collection[TaskId], until: datetime | None
     ) -> CopiedTasks:
-        """Store these copies in place of all that are not newer than `older_than`, if given.
+        """Delete the copies of all other tasks that did not change after `until`, if given.
 
         What is newer was stored by another process while `tasks` were listed. The copies are
         complete up to no moment afterwards.

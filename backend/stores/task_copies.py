@@ -7,7 +7,7 @@ The file is a cache: a damaged one is renamed, and its tasks are read from Label
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -31,6 +31,7 @@ SELECT COUNT(*), MAX(updated), (SELECT until FROM complete) FROM tasks
 _PAGE = "SELECT task, content FROM tasks WHERE task > ? ORDER BY task LIMIT ?"
 _PAGE_SIZE = 1000
 _BETWEEN = "SELECT task, content FROM tasks WHERE task BETWEEN ? AND ?"
+_UNCHANGED = "SELECT task FROM tasks WHERE updated <= ?"
 _CHANGES = "SELECT task, updated FROM tasks WHERE updated > ?"
 _PUT = """
 INSERT INTO tasks VALUES (?, ?, ?) ON CONFLICT (task) DO UPDATE
@@ -64,19 +65,18 @@ class TaskCopyFiles:
 
         return self._run(project, stored)
 
-    def replace(
-        self, project: ProjectId, tasks: Iterable[Json], older_than: datetime | None
+    def retain(
+        self, project: ProjectId, tasks: Collection[TaskId], until: datetime | None
     ) -> CopiedTasks:
-        rows = list(map(_row, tasks))
-
-        def replaced(database: sqlite3.Connection) -> CopiedTasks:
-            if older_than:
-                database.execute("DELETE FROM tasks WHERE updated <= ?", (_text(older_than),))
+        def retained(database: sqlite3.Connection) -> CopiedTasks:
+            if until:
+                found = database.execute(_UNCHANGED, (_text(until),)).fetchall()
+                gone = [(task,) for (task,) in found if task not in tasks]
+                database.executemany("DELETE FROM tasks WHERE task = ?", gone)
             database.execute("DELETE FROM complete")
-            database.executemany(_PUT, rows)
             return _known(database)
 
-        return self._run(project, replaced)
+        return self._run(project, retained)
 
     def complete(self, project: ProjectId, until: datetime) -> None:
         self._run(project, lambda database: database.execute(_COMPLETE, (_text(until),)))

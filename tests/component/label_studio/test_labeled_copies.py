@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from backend.domain.errors import LabelStudioUnreachable
-from backend.domain.ids import ProjectId
+from backend.domain.ids import ProjectId, TaskId
 from backend.label_studio import labeling_config
 from backend.label_studio.labeled_copies import LabeledCopies
 from backend.stores.task_copies import TaskCopyFiles
@@ -196,9 +196,9 @@ def test_of_threads_that_ask_at_once_one_reads_what_changed(reader, people):
 def test_a_task_that_lost_its_annotations_is_labeled_no_more(reader, people):
     reader()
     people.clear(3)
-    found, _ = reader()
-    assert found == people.labels
-    assert 3 not in found
+    # and to find out which one, no annotations are read
+    assert reader() == (people.labels, 0)
+    assert 3 not in people.labels
 
 
 def test_as_many_new_labels_as_lost_ones_are_told_apart(reader, people):
@@ -271,17 +271,14 @@ def test_what_another_process_stored_while_all_were_listed_is_kept(tmp_path):
     kept, lost = (_copy(task, "2026-11-01T00:00:00Z", "old") for task in (1, 2))
     known = one.put(PROJECT, [kept, lost])
 
-    def listed():
-        yield kept
-        # when another process stores a change and a new task while this one lists all
-        newer = "2026-11-01T00:00:05Z"
-        other.put(PROJECT, [_copy(1, newer, "new"), _copy(3, newer, "new")])
-
-    replaced = one.replace(PROJECT, listed(), known.newest)
+    # when another process stores a change and a new task while this one lists all
+    newer = "2026-11-01T00:00:05Z"
+    other.put(PROJECT, [_copy(1, newer, "new"), _copy(3, newer, "new")])
+    retained = one.retain(PROJECT, {TaskId(1)}, known.newest)
     # then only what the list lacks and nobody changed is gone
     assert [(task["id"], task["data"]) for task in one.all(PROJECT)] == [(1, "new"), (3, "new")]
     # and the next look compares anew
-    assert (replaced.count, replaced.complete_until) == (2, None)
+    assert (retained.count, retained.complete_until) == (2, None)
 
 
 def test_a_damaged_file_of_copies_is_made_anew(reader, people, tmp_path):
