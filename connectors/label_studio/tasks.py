@@ -153,7 +153,8 @@ class Tasks:
 
     def _size(self, project: int, fields: Sequence[str], depth: str) -> int:
         """Return how many tasks to ask for at once."""
-        most = self._sizes_by_depth[depth].now
+        largest = self.nested_size if depth == "all" else self.page_size
+        most = min(largest, self._sizes_by_depth[depth].now)
         return min(most, self._sizes.get(project, _FIRST_PAGE) if "data" in fields else most)
 
     def _learn_size(self, project: int, page: Sequence[JsonObject]) -> None:
