@@ -22,6 +22,7 @@ WHY = {
     "connection": "Label Studio asks it for predictions of new tasks, and starts trainings by it",
     "webhook": "it tells of new annotations, which start trainings",
     "switches": "they change what people see of the predictions, and what we learn of their work",
+    "imports": "a job's predictions appear after one to five of them",
     "images": "what cannot be read is neither learned from nor predicted",
 }
 """Why each check matters."""

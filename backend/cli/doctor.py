@@ -63,6 +63,7 @@ def examine(settings: Settings, project: ProjectId | None = None) -> Diagnosis:
             ("connection", partial(connection, project=project)),
             ("webhook", partial(webhook, project=project)),
             ("switches", partial(project_checks.switches, project=project)),
+            ("imports", partial(project_checks.imports, project=project)),
             ("images", partial(project_checks.images, project=project)),
         ]
     return Diagnosis([_result(name, check, settings) for name, check in checks])

@@ -5,6 +5,9 @@ from collections.abc import Collection, Iterator
 from backend.domain.ids import VersionName
 from backend.domain.projects import BackendLink, Project
 
+RECOUNT_LESS = "fflag_fix_back_4620_memory_efficient_predictions_import_08012025_short"
+"""Label Studio's switch by which it recounts only the tasks of an import."""
+
 BACKEND_TITLE = "Autolabel"
 """The name of the backend in Label Studio's settings; as a model version, its live predictions."""
 

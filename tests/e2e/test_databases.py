@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from backend.policies.switches import RECOUNT_LESS
 from backend.processes.label_studio_server import LabelStudioProcess
 from connectors.label_studio.client import LabelStudioClient
 from tests.e2e import postgresql
@@ -16,8 +17,6 @@ from tests.integration.polling import eventually
 
 ACCEPT = ("--accept", "--max-error", 0.3, "--confidence", 0.8)
 PER_CLASS, ANNOTATED = 40, 15
-RECOUNT_LESS = {"fflag_fix_back_4620_memory_efficient_predictions_import_08012025_short": "true"}
-"""Label Studio's switch by which an import recounts its own tasks only (docs/operations.md)."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("postgresql")
     with (
         postgresql.running() as database,
-        running(folder / "label-studio", **database, **RECOUNT_LESS) as studio,
+        running(folder / "label-studio", **database, **{RECOUNT_LESS: "true"}) as studio,
         Autolabel(settings_for(studio, folder / "data")).running() as ours,
     ):
         yield Site(studio, ours)

@@ -3,14 +3,16 @@
 import pytest
 from pydantic import SecretStr
 
-from backend.cli import doctor
+from backend.cli import doctor, project_checks
 from backend.domain.ids import ProjectId
+from backend.policies.switches import RECOUNT_LESS
 from backend.settings import Settings
 from connectors.label_studio.client import LabelStudioClient
 from tests.e2e.autolabel import JOB_SECONDS, Autolabel, settings_for
 from tests.e2e.conftest import CHOICES
 from tests.e2e.digits import LABELS, annotate, new_project, write_images
 from tests.e2e.label_studio import new_data_dir, running
+from tests.e2e.label_studio_api import import_tasks
 from tests.e2e.rounds import newest_job
 from tests.fakes.ml_backend import FakeMLBackend
 from tests.integration.polling import eventually
@@ -138,6 +140,17 @@ def test_polling_as_the_doctor_proposes_trains_where_label_studio_may_not_call(s
         found = finding("connection", settings, ProjectId(digits.id))
         assert found.good
         assert "itself" in found.found
+
+
+@pytest.mark.parametrize(
+    ("large", "found"), [(10_000, "quick in a project of"), (1, f"{RECOUNT_LESS}=true")]
+)
+def test_what_an_import_recounts_is_told_where_it_takes_long(
+    settings, client, project, monkeypatch, large, found
+):
+    import_tasks(client, project, [{"image": "/1.jpg"}])
+    monkeypatch.setattr(project_checks, "LARGE", large)
+    assert found in finding("imports", settings, ProjectId(project)).found
 
 
 def test_switches_of_label_studio_are_found_and_mended_by_connect(settings, client, project):
