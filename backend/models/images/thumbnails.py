@@ -80,7 +80,9 @@ def _square(image: Image.Image, side: int) -> tuple[Pixels, Note]:
         image, notes = to_8_bit(image), Note.SCALED_TO_8_BIT
     if image.has_transparency_data:
         premultiplied = _resized(_reduced(image, ("RGBA", "RGBa"), side), side)
-        white = premultiplied[..., :3] + (255 - premultiplied[..., 3:])
+        alpha = premultiplied[..., 3:]
+        # interpolation may make a colour brighter than its alpha allows
+        white = np.minimum(premultiplied[..., :3], alpha) + (255 - alpha)
         return white, notes | Note.COMPOSITED_OVER_WHITE
     return _resized(_reduced(image, ("RGB",), side), side), notes
 

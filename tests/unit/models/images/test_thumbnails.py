@@ -112,6 +112,18 @@ def test_what_is_transparent_becomes_white_and_is_noted(tmp_path: Path, ending: 
     assert thumbnail.notes == Note.COMPOSITED_OVER_WHITE
 
 
+@pytest.mark.parametrize("side", [60, 150, 223])
+def test_sharp_edges_of_what_is_transparent_have_no_dark_dots(tmp_path: Path, side: int) -> None:
+    noise = np.random.default_rng(0).integers(0, 2, (side, side, 4), dtype=np.uint8) * 255
+    image = Image.fromarray(noise)
+    over_white = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+
+    pixels = decode(saved(image, tmp_path / "a.png"), SIDE, 80).pixels
+    expected = decode(saved(over_white.convert("RGB"), tmp_path / "b.png"), SIDE, 80).pixels
+
+    assert np.abs(pixels.astype(int) - expected).max() < 128
+
+
 def test_a_transparent_palette_colour_becomes_white(tmp_path: Path) -> None:
     image = Image.new("P", (50, 50), 0)
     image.putpalette([0, 0, 0, 255, 0, 0])
