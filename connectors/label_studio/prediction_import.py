@@ -97,7 +97,8 @@ class PredictionImport:
         """
         if self._recounts is None:
             try:
-                self._post(project, [{"task": 0, "result": []}])
+                # may be repeated, since nothing is stored
+                self._post(project, [{"task": 0, "result": []}], idempotent=True)
             except Rejected as exc:
                 self._recounts = RECOUNTS_SENT_ONLY not in exc.message
             else:
@@ -199,15 +200,18 @@ class PredictionImport:
     def _parts(
         self, project: int, predictions: Sequence[Prediction]
     ) -> Iterator[Sequence[Prediction]]:
-        if len(predictions) <= self.quick or self.recounts_all(project):
-            return batches(predictions, self._most)
-        return self.request_size.parts(predictions)
+        whole = len(predictions) <= self.quick or self.recounts_all(project)
+        for part in [predictions] if whole else self.request_size.parts(predictions):
+            yield from batches(part, self._most)
 
-    def _post(self, project: int, predictions: Sequence[Prediction]) -> int:
+    def _post(
+        self, project: int, predictions: Sequence[Prediction], *, idempotent: bool = False
+    ) -> int:
         answer = self._calls.object(
             "POST",
             f"/api/projects/{project}/import/predictions",
             json=list(predictions),
+            idempotent=idempotent,
             timeout=_SECONDS,
         )
         return int(answer["created"])

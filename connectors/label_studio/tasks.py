@@ -84,7 +84,7 @@ class Tasks:
                 clock, self.nested_size // 5, self.nested_size // 10, self.nested_size
             ),
         }
-        self._sizes: dict[int, int] = {}
+        self._sizes_by_project: dict[int, int] = {}
 
     def labeled(
         self,
@@ -155,11 +155,13 @@ class Tasks:
         """Return how many tasks to ask for at once."""
         largest = self.nested_size if depth == "all" else self.page_size
         most = min(largest, self._sizes_by_depth[depth].now)
-        return min(most, self._sizes.get(project, _FIRST_PAGE) if "data" in fields else most)
+        return min(
+            most, self._sizes_by_project.get(project, _FIRST_PAGE) if "data" in fields else most
+        )
 
     def _learn_size(self, project: int, page: Sequence[JsonObject]) -> None:
         if page:
-            self._sizes[project] = fitting(page, self.page_characters)
+            self._sizes_by_project[project] = fitting(page, self.page_characters)
 
     def count(self, project: int, filters: Sequence[JsonObject]) -> int:
         """Count the tasks that match all filters, in one request."""

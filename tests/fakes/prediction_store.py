@@ -28,6 +28,9 @@ class FakePredictionStore:
         self.versions: dict[int, list[str]] = {task: [] for task in tasks}
         self.before: Callable[[int], Reply | None] = lambda number: None
         self.after: Callable[[int], Reply | None] = lambda number: None
+        self.before_refusal: Callable[[int], Reply | None] = lambda number: None
+        """Called with the number of predictions of task 0 that were sent so far."""
+        self.refusals = 0
         self.on_list: Callable[[], None] = lambda: None
         self.on_action: Callable[[], Reply | None] = lambda: None
         self.part: int | None = None
@@ -70,6 +73,9 @@ class FakePredictionStore:
 
     def _import(self, asked: Asked) -> Reply:
         if [one["task"] for one in asked.json] == [0]:
+            self.refusals += 1
+            if instead := self.before_refusal(self.refusals):
+                return instead
             return Reply(400, {"detail": self._refusal()})
         self.imports += 1
         self.sizes.append(len(asked.json))

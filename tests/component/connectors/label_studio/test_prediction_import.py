@@ -160,6 +160,31 @@ def test_where_all_tasks_are_recounted_a_batch_is_one_request_however_long(clien
     assert store.sizes == [6]
 
 
+def test_parts_are_no_larger_than_a_proxy_let_through_before(client, store, clock):
+    store.part, client.prediction_import.quick = 1, 2
+    client.prediction_import.request_size = RequestSize(clock, first=4, fewest=4, most=4)
+    store.before = lambda number: Reply(413) if store.sizes[-1] > 2 else None
+
+    assert client.prediction_import.store(1, predictions()) == Imported(6)
+
+    assert store.sizes == [4, 2, 2, 2], "what was refused is not tried again"
+
+
+@pytest.mark.parametrize("reply", [BROKEN, Reply(502), Reply(504)])
+def test_what_an_import_recounts_is_asked_once_and_patiently(store, clock, reply):
+    store.before_refusal = only(1, reply)
+    with FakeHttpServer(store) as server:
+        client = LabelStudioClient(
+            server.url, "f" * 40, patience=30, pause=clock.pause, clock=clock
+        )
+        client.prediction_import.quick = 2
+        client.prediction_import.prepare(1, 2)
+        assert store.refusals == 0, "a small import needs no answer"
+        client.prediction_import.prepare(1, 3)
+        assert client.prediction_import.store(1, predictions()) == Imported(6)
+    assert store.refusals == 2
+
+
 def test_an_import_in_parts_can_be_stopped_between_them(store):
     def stop(seconds):
         if store.imports == 2:
