@@ -164,10 +164,11 @@ def test_parts_are_no_larger_than_a_proxy_let_through_before(client, store, cloc
     store.part, client.prediction_import.quick = 1, 2
     client.prediction_import.request_size = RequestSize(clock, first=4, fewest=4, most=4)
     store.before = lambda number: Reply(413) if store.sizes[-1] > 2 else None
+    store.versions = {task: [] for task in range(1, 9)}
 
-    assert client.prediction_import.store(1, predictions()) == Imported(6)
+    assert client.prediction_import.store(1, predictions(range(1, 9))) == Imported(8)
 
-    assert store.sizes == [4, 2, 2, 2], "what was refused is not tried again"
+    assert store.sizes == [4, 2, 2, 2, 2], "what was refused is not tried again"
 
 
 @pytest.mark.parametrize("reply", [BROKEN, Reply(502), Reply(504)])
