@@ -1,11 +1,12 @@
 """Import predictions in bulk: none lost, none stored twice, and a reason for each refused one."""
 
+import logging
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.errors import Rejected, TooLarge
+from connectors.errors import ConnectorError, Rejected, TooLarge
 from connectors.label_studio.calls import Calls, batches, send_in_parts
 from connectors.label_studio.predictions import RECENT, Predictions
 from connectors.label_studio.projects import Projects
@@ -14,10 +15,15 @@ from connectors.label_studio.send_once import BETWEEN_LOOKS, RUNS_ON, SendOnce
 from connectors.label_studio.tasks import Tasks
 from connectors.label_studio.validation import Validator
 
+log = logging.getLogger(__name__)
+
 _SECONDS = 600.0
 
 _PART_RUNS_ON = 15.0
 """Seconds for which Label Studio may work on a request that was to take three."""
+
+_PATIENCE = 10.0
+"""Seconds for which a question is repeated that a job can do without."""
 
 DELETED = "the task is no longer in the project"
 
@@ -93,14 +99,18 @@ class PredictionImport:
     def recounts_all(self, project: int) -> bool:
         """Whether each import makes Label Studio recount the whole project, as it does by default.
 
-        It tells by the words in which it refuses a prediction without a task. Asked for once.
+        It tells by the words in which it refuses a prediction without a task. Asked for once; where
+        the question fails, it counts as the default, and is asked again the next time.
         """
         if self._recounts is None:
             try:
-                # may be repeated, since nothing is stored
-                self._post(project, [{"task": 0, "result": []}], idempotent=True)
+                nothing = [{"task": 0, "result": []}]  # stores nothing, so it may be repeated
+                self._post(project, nothing, idempotent=True, timeout=60, patience=_PATIENCE)
             except Rejected as exc:
                 self._recounts = RECOUNTS_SENT_ONLY not in exc.message
+            except ConnectorError as exc:
+                log.info("project %s: what an import recounts is unknown: %s", project, exc.message)
+                return True
             else:
                 self._recounts = True
         return self._recounts
@@ -204,17 +214,11 @@ class PredictionImport:
         for part in [predictions] if whole else self.request_size.parts(predictions):
             yield from batches(part, self._most)
 
-    def _post(
-        self, project: int, predictions: Sequence[Prediction], *, idempotent: bool = False
-    ) -> int:
-        answer = self._calls.object(
-            "POST",
-            f"/api/projects/{project}/import/predictions",
-            json=list(predictions),
-            idempotent=idempotent,
-            timeout=_SECONDS,
-        )
-        return int(answer["created"])
+    def _post(self, project: int, predictions: Sequence[Prediction], **options: Any) -> int:
+        """Send predictions; `options` go to `HttpClient.request_json`."""
+        path = f"/api/projects/{project}/import/predictions"
+        options = {"timeout": _SECONDS, **options}
+        return int(self._calls.object("POST", path, json=list(predictions), **options)["created"])
 
     def _count(self, project: int, sent: Sequence[Prediction], max_age: float = 0.0) -> int:
         """Count the project's predictions of these versions."""

@@ -49,6 +49,8 @@ def large_label_studio(tasks: int) -> Answer:
 
     def imported(asked: Asked) -> Reply:
         sent = asked.json
+        if [one["task"] for one in sent] == [0]:
+            return Reply(400, {"detail": "Prediction 0: Invalid task ID 0"})
         versions.update(one["model_version"] for one in sent)
         return Reply(body={"created": len(sent)})
 

@@ -186,6 +186,21 @@ def test_what_an_import_recounts_is_asked_once_and_patiently(store, clock, reply
     assert store.refusals == 2
 
 
+@pytest.mark.parametrize("reply", [BROKEN, Reply(500), Reply(503), Reply(404)])
+def test_an_import_does_without_an_answer_to_what_it_recounts(store, clock, reply):
+    store.part, store.before_refusal = 1, lambda number: reply
+    with FakeHttpServer(store) as server:
+        client = LabelStudioClient(
+            server.url, "f" * 40, patience=120, pause=clock.pause, clock=clock
+        )
+        client.prediction_import.quick = 2
+        assert client.prediction_import.store(1, predictions()) == Imported(6)
+        assert store.sizes == [6], "one request, as where all tasks are recounted"
+        assert clock.now < 30
+        store.before_refusal = lambda number: None
+        assert not client.prediction_import.recounts_all(1), "it is asked again"
+
+
 def test_an_import_in_parts_can_be_stopped_between_them(store):
     def stop(seconds):
         if store.imports == 2:
