@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backend.domain.arrays import to_float32
 from backend.domain.batches import ImageBatch
 from backend.domain.ids import TaskId
 from backend.domain.jobs import FEWEST_GROUPS, MOST_GROUPS
@@ -29,11 +28,10 @@ def group(images: ImageBatch, count: int, rng: np.random.Generator) -> tuple[Gro
     if not FEWEST_GROUPS <= count <= MOST_GROUPS:
         raise ValueError(f"groups must be {FEWEST_GROUPS} to {MOST_GROUPS}, not {count}")
     clusters = kmeans(images.features, count, rng)
-    nearness = np.einsum("nd,nd->n", to_float32(images.features), clusters.centers[clusters.of])
     tasks = images.tasks
     groups = list[Group]()
     for number in range(len(clusters.centers)):
         rows = np.flatnonzero(clusters.of == number)
-        rows = rows[np.argsort(-nearness[rows], kind="stable")]
+        rows = rows[np.argsort(-clusters.nearness[rows], kind="stable")]
         groups.append(Group(tuple(tasks[int(row)] for row in rows)))
     return tuple(groups)

@@ -20,9 +20,14 @@ ROUNDS = 25
 
 @dataclass(frozen=True, slots=True)
 class Clusters:
-    """`of` (n,): the cluster index of each vector; `centers` (k, d), rows of length 1."""
+    """The clusters of n vectors.
+
+    `of` (n,) is the cluster index of each, `nearness` (n,) the cosine to the center of that one;
+    `centers` (k, d), rows of length 1.
+    """
 
     of: NDArray[np.intp]
+    nearness: Floats
     centers: Floats
 
 
@@ -30,7 +35,8 @@ def kmeans(vectors: Floats, count: int, rng: np.random.Generator) -> Clusters:
     """Return at most `count` clusters, largest first, none empty."""
     count = min(count, len(vectors))
     if not count:
-        return Clusters(np.zeros(0, dtype=np.intp), np.zeros((0, vectors.shape[1])))
+        none = np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.float32)
+        return Clusters(*none, np.zeros((0, vectors.shape[1])))
     fit_on = _sample(vectors, rng)
     centers = _initial_centers(fit_on, count, rng)
     before = np.full(len(fit_on), -1)
@@ -39,7 +45,8 @@ def kmeans(vectors: Floats, count: int, rng: np.random.Generator) -> Clusters:
         if np.array_equal(of, before):
             break
         before, centers = of, _means(fit_on, of, centers)
-    return _largest_first(nearest(vectors, centers, 1)[0][:, 0], centers)
+    nearest_centers, cosines = nearest(vectors, centers, 1)
+    return _largest_first(nearest_centers[:, 0], cosines[:, 0], centers)
 
 
 def _sample(vectors: Floats, rng: np.random.Generator) -> Floats:
@@ -70,9 +77,9 @@ def _means(vectors: Floats, of: NDArray[np.intp], centers: Floats) -> Floats:
     return np.where(lengths > 0, sums / np.maximum(lengths, 1e-12), centers)
 
 
-def _largest_first(of: NDArray[np.intp], centers: Floats) -> Clusters:
+def _largest_first(of: NDArray[np.intp], nearness: Floats, centers: Floats) -> Clusters:
     sizes = np.bincount(of, minlength=len(centers))
     order = np.argsort(-sizes, kind="stable")[: np.count_nonzero(sizes)]
     number = np.zeros(len(centers), dtype=np.intp)
     number[order] = np.arange(len(order))
-    return Clusters(number[of], centers[order])
+    return Clusters(number[of], nearness, centers[order])

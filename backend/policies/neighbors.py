@@ -4,7 +4,8 @@ scikit-learn's NearestNeighbors is no faster and takes up to 1.9 GB for 50,000 f
 docs/decisions/own-metrics-clusters-and-tails.md.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,10 @@ from backend.domain.arrays import Floats, Rows, to_float32
 
 CHUNK_CELLS = 16_000_000
 """Similarities held at once: 64 MB of float32."""
+
+CHUNK_QUERIES = 4096
+"""Queries in float32 at once: 21 MB of 1,280 numbers each. Where there are few keys, their
+similarities would leave room for all."""
 
 NEAR_IDENTICAL = 0.98
 """Least cosine at which two images look the same to an annotator."""
@@ -63,7 +68,7 @@ def similarities(
     `skip_self`: `keys` are the `queries`, and the cosine of each to itself is -inf.
     """
     columns = np.ascontiguousarray(to_float32(keys).T)
-    step = max(1, CHUNK_CELLS // max(1, len(keys)))
+    step = min(CHUNK_QUERIES, max(1, CHUNK_CELLS // max(1, len(keys))))
     for start in range(0, len(queries), step):
         rows = slice(start, min(start + step, len(queries)))
         similarity = to_float32(queries[rows]) @ columns
@@ -89,16 +94,45 @@ def largest(
     return columns, found
 
 
-def twins(vectors: Floats, count: int) -> tuple[NDArray[np.intp], Floats]:
-    """Return (n, count) the nearest near-identical others and their cosines, best first.
+@dataclass(frozen=True, slots=True)
+class _Stack:
+    """Arrays (n_i, d) one above the other; all of them joined would take as much memory again."""
 
-    -1 where there are no more. Exact up to CELL vectors. Larger sets are halved along their main
-    direction until they fit, so a pair on both sides of a cut may be missed.
+    parts: Sequence[Floats]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
+
+    def take(self, rows: Rows) -> Floats:
+        """Return (k, d) these rows, counted from the top of the first array."""
+        taken = np.empty((len(rows), self.parts[0].shape[1]), dtype=self.parts[0].dtype)
+        start = 0
+        for part in self.parts:
+            inside = (rows >= start) & (rows < start + len(part))
+            taken[inside] = part[rows[inside] - start]
+            start += len(part)
+        return taken
+
+
+def twins(vectors: Sequence[Floats], count: int) -> tuple[NDArray[np.intp], Floats]:
+    """Find near-identical vectors.
+
+    Exact up to CELL vectors. Larger sets are halved along their main direction until they fit, so a
+    pair on both sides of a cut may be missed.
+
+    Args:
+        vectors: arrays (n_i, d), rows of length 1. Rows are counted on from one to the next.
+        count: neighbours of each vector at most.
+
+    Returns:
+        Rows (n, count) of the nearest near-identical others and their cosines, best first; -1 where
+        there are no more.
     """
-    near = np.full((len(vectors), count), -1, dtype=np.intp)
-    cosine = np.full((len(vectors), count), -1.0)
-    for rows in _cells(vectors, np.arange(len(vectors))):
-        cell = vectors[rows]
+    stack = _Stack(vectors)
+    near = np.full((len(stack), count), -1, dtype=np.intp)
+    cosine = np.full((len(stack), count), -1.0)
+    for rows in _cells(stack, np.arange(len(stack))):
+        cell = stack.take(rows)
         if (pairs := _candidates(cell)) is None:
             found, how_near = nearest(cell, cell, count, skip_self=True)
         else:
@@ -173,14 +207,14 @@ def _nearest_of(
     return near, cosine
 
 
-def _cells(vectors: Floats, rows: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
+def _cells(vectors: _Stack, rows: Rows) -> Iterator[Rows]:
     if len(rows) <= CELL:
         if len(rows) > 1:
             yield rows
         return
-    direction = _main_direction(vectors[rows[:CELL]])
+    direction = _main_direction(vectors.take(rows[:CELL]))
     parts = (rows[start : start + CELL] for start in range(0, len(rows), CELL))
-    along = np.concatenate([to_float32(vectors[part]) @ direction for part in parts])
+    along = np.concatenate([to_float32(vectors.take(part)) @ direction for part in parts])
     half = np.argsort(along, kind="stable")
     middle = len(rows) // 2
     yield from _cells(vectors, rows[half[:middle]])

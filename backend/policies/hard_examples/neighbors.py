@@ -82,10 +82,9 @@ def far_from_all(evidence: Evidence) -> Iterable[HardReason]:
 
 def differs_from_its_twin(evidence: Evidence) -> Iterable[HardReason]:
     """Report near-identical images with another answer (ModelArts' sequential_mining, 4)."""
-    features = np.concatenate([evidence.images.features, evidence.labeled.features])
     answers = [*evidence.predictions.answers, *evidence.labeled_answers]
     tasks = [*evidence.images.tasks, *evidence.labeled.tasks]
-    near, cosine = twins(features, TWINS)
+    near, cosine = twins([evidence.images.features, evidence.labeled.features], TWINS)
     apart = np.zeros((len(evidence.images), TWINS))
     for i, k in zip(*np.nonzero(cosine[: len(apart)] >= NEAR_IDENTICAL), strict=True):
         apart[i, k] = 1 - agreement(answers[int(i)], answers[int(near[i, k])])

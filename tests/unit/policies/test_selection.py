@@ -188,7 +188,8 @@ def test_twins_are_found_in_large_sets_too(monkeypatch):
     # given 300 different images, each twice, in cells of at most 100
     monkeypatch.setattr(neighbors, "CELL", 100)
     features = images(np.tile(rng().normal(size=(300, DIMENSIONS)), (2, 1))).features
-    twin, cosine = (found[:, 0] for found in neighbors.twins(features, 2))
+    parts = [features[:250], features[250:250], features[250:]]
+    twin, cosine = (found[:, 0] for found in neighbors.twins(parts, 2))
     found = twin == (np.arange(600) + 300) % 600
     assert found.mean() > 0.95
     assert cosine[found] == pytest.approx(1, abs=0.01)
@@ -199,9 +200,9 @@ def unit_rows(vectors):
 
 
 def test_a_vector_alone_has_no_twin():
-    found = neighbors.twins(np.ones((1, 3)), 2)
+    found = neighbors.twins([np.ones((1, 3))], 2)
     assert [array.tolist() for array in found] == [[[-1, -1]], [[-1, -1]]]
-    assert len(neighbors.twins(np.ones((0, 3)), 2)[0]) == 0
+    assert len(neighbors.twins([np.ones((0, 3))], 2)[0]) == 0
 
 
 def test_twins_are_all_near_identical_vectors_of_a_full_comparison():
@@ -212,7 +213,7 @@ def test_twins_are_all_near_identical_vectors_of_a_full_comparison():
     full = features.astype(np.float32) @ features.T.astype(np.float32) - 2 * np.eye(600)
     expected = np.sort(full, axis=1)[:, :-4:-1]
     expected[expected < NEAR_IDENTICAL] = -1
-    near, cosine = neighbors.twins(features, 3)
+    near, cosine = neighbors.twins([features[:400], features[400:]], 3)
     assert 300 < (near >= 0).sum() < 1200
     assert cosine == pytest.approx(expected, abs=1e-6)
     one, rank = np.nonzero(near >= 0)
@@ -223,17 +224,17 @@ def test_twins_of_one_long_burst_are_found_among_many_different_images():
     # given forty copies of one image, one after the other, among images that differ
     vectors = rng().normal(size=(1000, 400))
     vectors[300:340] = vectors[300]
-    near, cosine = neighbors.twins(unit_rows(vectors), 5)
+    near, cosine = neighbors.twins([unit_rows(vectors)], 5)
     assert ((near[300:340] >= 300) & (near[300:340] < 340)).all()
     assert all(row not in found for row, found in enumerate(near.tolist()))
     assert (cosine >= NEAR_IDENTICAL).sum() == 40 * 5
 
 
 def test_twins_are_found_where_all_vectors_are_the_same():
-    near, cosine = neighbors.twins(np.full((100, 4), 0.5), 5)
+    near, cosine = neighbors.twins([np.full((100, 4), 0.5)], 5)
     assert cosine == pytest.approx(np.ones((100, 5)))
     assert all(row not in found and len(set(found)) == 5 for row, found in enumerate(near.tolist()))
-    assert (neighbors.twins(np.zeros((100, 3)), 5)[0] == -1).all()
+    assert (neighbors.twins([np.zeros((100, 3))], 5)[0] == -1).all()
 
 
 def test_of_many_images_a_shortlist_is_weighed_which_holds_the_most_uncertain():
@@ -256,3 +257,5 @@ def test_clustering_ends_after_some_rounds_though_vectors_still_move():
     found_ = kmeans(vectors, 40, rng())
     assert sorted(np.bincount(found_.of), reverse=True) == np.bincount(found_.of).tolist()
     assert np.linalg.norm(found_.centers, axis=1) == pytest.approx(1)
+    cosines = np.einsum("nd,nd->n", vectors, found_.centers[found_.of])
+    assert found_.nearness == pytest.approx(cosines, abs=1e-6)
