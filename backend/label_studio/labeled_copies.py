@@ -6,7 +6,10 @@ annotations is created, changed or deleted. So the tasks that changed since the 
 number of labeled tasks, tell everything: if the copies are as many as that number afterwards, none
 of them has lost its annotations; if not, all are compared as for a job. One call tells that number
 and the newest change; where there are any, a second one tells which tasks changed, and only those
-that no copy shows are read.
+that no copy shows are read. For some minutes after a job accepted thousands of labels, all of these
+count as just changed. Then those newer than the copies are listed, and the others counted: a change
+that appeared late among them would make them more, unless its task had changed before. Such a one
+is read three minutes later.
 
 A job must not learn from a label that is gone. Some actions of Label Studio move annotations to
 another task, add some, or change the data without a change of `updated_at`. So for a job all
@@ -16,7 +19,7 @@ quarter of the time, and only the annotations of those that differ from the copi
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from threading import Lock
@@ -40,8 +43,34 @@ differ."""
 LOOKS = 2
 """Before all tasks are read anew: people may label between the count and the list."""
 
+MANY = 1000
+"""Changes of which a second list would take longer than to count them."""
+
+COUNTED = 2 * MARGIN
+"""For so long after the moment up to which copies are complete, many changes are counted only."""
+
 COMPARED_AT_ONCE = 500
 """Tasks whose copies are compared with what Label Studio lists; then a stop is heard again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Changes:
+    """When tasks changed after `since`; `copied` has the same of their copies.
+
+    `are_all` says that none before was only counted.
+    """
+
+    since: datetime
+    moments: Mapping[int, datetime]
+    copied: Mapping[TaskId, datetime]
+    are_all: bool = True
+
+    @property
+    def unknown(self) -> list[int]:
+        """The tasks whose copies are missing or older."""
+        return [
+            task for task, moment in self.moments.items() if self.copied.get(TaskId(task)) != moment
+        ]
 
 
 class LabeledCopies:
@@ -126,9 +155,12 @@ class LabeledCopies:
             labeled, changed = self._client.tasks.newest_change(project)
             is_new = changed is not None and changed > known.complete_until
             if is_new:
-                for tasks in _in_parts(self._changed(project, known.complete_until)):
+                changes = self._changes(project, known, known.complete_until, compared)
+                for tasks in _in_parts(self._changed(project, changes)):
                     self._copies.put(project, tasks)  # kept if this breaks off
-                known = self._completed(project, self._copies.known(project), compared)
+                known = self._copies.known(project)
+                if changes.are_all:
+                    known = self._completed(project, known, compared)
             if known.count == labeled:
                 return
             if not is_new:
@@ -145,15 +177,25 @@ class LabeledCopies:
             self._copies.complete(project, until)
         return replace(known, complete_until=until)
 
-    def _changed(self, project: ProjectId, since: datetime) -> Iterator[Json]:
-        """List the tasks that changed since; those whose copy is as new are not read again."""
-        tasks = self._client.tasks
-        changes = tasks.labeled_changes(project, since)
-        copied = self._copies.changes(project, since)
-        unknown = [task for task, moment in changes.items() if copied.get(TaskId(task)) != moment]
+    def _changes(
+        self, project: ProjectId, known: CopiedTasks, since: datetime, compared: datetime
+    ) -> "_Changes":
+        """List what changed since the copies were complete; only count it where most is copied."""
+        tasks, copied = self._client.tasks, self._copies.changes(project, since)
+        if known.newest and len(copied) >= MANY and compared < since + COUNTED:
+            # counted first: what changes in between is listed
+            count = tasks.count_labeled_changes(project, since)
+            newer = tasks.labeled_changes(project, known.newest)
+            if count <= len(copied.keys() | newer.keys()):
+                return _Changes(known.newest, newer, copied, are_all=False)
+        return _Changes(since, tasks.labeled_changes(project, since), copied)
+
+    def _changed(self, project: ProjectId, changes: "_Changes") -> Iterator[Json]:
+        """List the tasks that changed; those whose copy is as new are not read again."""
+        unknown = changes.unknown
         # as many as one request names, or so few that more requests for them take less time
-        are_few = len(unknown) <= max(IDS_PER_QUERY, len(changes) // 2)
-        listed = tasks.labeled(project, since, unknown if are_few else None)
+        are_few = len(unknown) <= max(IDS_PER_QUERY, len(changes.moments) // 2)
+        listed = self._client.tasks.labeled(project, changes.since, unknown if are_few else None)
         return self._copied(project, listed)
 
     def _copied(self, project: ProjectId, listed: Iterator[Json]) -> Iterator[Json]:

@@ -104,8 +104,9 @@ class PredictionImport:
         """
         if self._recounts is None:
             try:
-                nothing = [{"task": 0, "result": []}]  # stores nothing, so it may be repeated
-                self._post(project, nothing, idempotent=True, timeout=60, patience=_PATIENCE)
+                # may be repeated, since nothing is stored
+                options = {"idempotent": True, "timeout": 60.0, "patience": _PATIENCE}
+                self._post(project, [{"task": 0, "result": []}], **options)
             except Rejected as exc:
                 self._recounts = RECOUNTS_SENT_ONLY not in exc.message
             except ConnectorError as exc:

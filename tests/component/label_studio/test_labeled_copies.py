@@ -12,7 +12,7 @@ import pytest
 
 from backend.domain.errors import LabelStudioUnreachable
 from backend.domain.ids import ProjectId, TaskId
-from backend.label_studio import labeling_config
+from backend.label_studio import labeled_copies, labeling_config
 from backend.label_studio.labeled_copies import LabeledCopies
 from backend.stores.task_copies import TaskCopyFiles
 from connectors.label_studio.client import LabelStudioClient
@@ -180,6 +180,50 @@ def test_what_was_read_before_label_studio_went_away_is_not_read_again(reader, p
     found, listed = reader()
     assert found == people.labels
     assert listed <= 1000
+
+
+class TestManyChangesOfAMomentAgo:
+    """As after a job that accepted thousands of labels."""
+
+    @pytest.fixture(autouse=True)
+    def many(self, monkeypatch, people, reader):
+        monkeypatch.setattr(labeled_copies, "MANY", 100)
+        reader()
+        for task in range(100, 700):
+            people.labels[task] = "dog"
+            people.changed[task] = NOON + timedelta(days=1, milliseconds=task)
+        people.page_size = 100
+        reader.now = people.now = NOON + timedelta(days=1, minutes=1)
+        assert reader() == (people.labels, 601)  # with the newest of before
+        people.calls.clear()
+
+    def test_they_are_counted_and_not_listed_again(self, reader, people):
+        assert reader() == (people.labels, 0)
+        assert len(people.calls) == 3
+
+    def test_those_after_them_are_read(self, reader, people):
+        people.changed[150] = people.changed[2000] = people.now
+        people.labels[150] = people.labels[2000] = "cat"
+        assert reader() == (people.labels, 2)
+        assert len(people.calls) == 4
+
+    def test_one_that_appears_late_is_read(self, reader, people):
+        people.labels[3], people.changed[3] = "dog", people.changed[500]
+        assert reader() == (people.labels, 1)
+
+    def test_a_second_change_that_appears_late_is_read_some_minutes_later(self, reader, people):
+        people.labels[500], people.changed[500] = "cat", people.changed[501]
+        reader()
+        reader.now += timedelta(minutes=6)
+        assert reader() == (people.labels, 1)
+        # and then nothing changed for so long that one call tells it
+        people.calls.clear()
+        assert reader() == (people.labels, 0)
+        assert len(people.calls) == 1
+
+    def test_one_without_labels_any_more_is_found(self, reader, people):
+        del people.labels[600]
+        assert reader() == (people.labels, 0)
 
 
 def test_of_threads_that_ask_at_once_one_reads_what_changed(reader, people):
