@@ -13,6 +13,9 @@ from connectors.label_studio.calls import JsonObject
 MOST_TERMS = 100
 """Terms that the filters of one request or tab may have; each value of a list counts as one."""
 
+HIGHEST_ID = 2**53
+"""Ids stay below this, the largest number that JSON carries exactly."""
+
 _FILTER_TYPES = (
     (list, "List"),
     (str, "String"),

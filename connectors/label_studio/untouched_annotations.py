@@ -18,12 +18,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from connectors.label_studio.calls import FEWEST_AT_ONCE, Calls, JsonObject
-from connectors.label_studio.filters import joined, where
+from connectors.label_studio.filters import HIGHEST_ID, joined, where
 
 FIELDS = ("id", "updated_at", "total_annotations", "annotations", "lead_time", "updated_by")
 """What the rows of `UntouchedAnnotations.delete` must contain."""
-
-_HIGHEST_ID = 2**53
 
 
 class UntouchedAnnotations:
@@ -62,7 +60,7 @@ def _still_untouched(newest: int, listed: datetime) -> list[JsonObject]:
         where("total_annotations", "equal", 1),
         where("draft_exists", "equal", False),
         where("avg_lead_time", "empty", True),
-        where("annotations_ids", "not_in", {"min": newest + 1, "max": _HIGHEST_ID}),
+        where("annotations_ids", "not_in", {"min": newest + 1, "max": HIGHEST_ID}),
     ]
 
 

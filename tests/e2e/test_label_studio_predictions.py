@@ -259,6 +259,22 @@ def test_what_somebody_annotated_or_skipped_meanwhile_is_not_accepted(client, pr
     assert [len(client.annotations.of_task(task)) for task in tasks] == [1, 0, 1, 1, 1, 1]
 
 
+def test_what_somebody_annotates_or_skips_before_the_call_runs_gets_nothing_beside_it(
+    client, project, tasks, monkeypatch
+):
+    """Label Studio itself has to look at the tasks when it accepts."""
+    client.prediction_import.store(project, [prediction(task) for task in tasks])
+    client.annotations.create(tasks[0], choice("dog"))
+    client.annotations.create(tasks[1], [], was_cancelled=True)
+    acceptance, deleted = client.acceptance, list[int]()
+    monkeypatch.setattr(acceptance, "_unannotated", lambda project, listed: list(listed))
+    monkeypatch.setattr(acceptance, "_delete", deleted.append)
+
+    assert set(acceptance.accept(project, NEW, tasks)) == set(tasks[2:])
+
+    assert not deleted
+
+
 def test_accepting_a_task_without_a_prediction_makes_nothing(client, project, tasks):
     client.prediction_import.store(project, [prediction(tasks[0])])
 

@@ -98,7 +98,7 @@ class FakeAnnotationStore:
         filters = asked.json.get("filters", {"items": []})["items"]
         tasks = asked.json["selectedItems"]["included"]
         run = {
-            "predictions_to_annotations": lambda: self.accepted(tasks),
+            "predictions_to_annotations": lambda: self.accepted(self._matching(tasks, filters)),
             "delete_tasks_annotations": lambda: self._clear(tasks, filters),
         }[asked.query["id"]]
         if instead := self.on_action(run):
@@ -107,12 +107,15 @@ class FakeAnnotationStore:
         return Reply(body={"processed_items": len(tasks)})
 
     def _clear(self, tasks: Iterable[int], filters: list[dict[str, Any]]) -> None:
-        for task in [task for task in tasks if all(self._matches(task, one) for one in filters)]:
+        for task in self._matching(tasks, filters):
             self.annotations[task], self.drafts[task] = [], []
             self._touch(task)
 
+    def _matching(self, tasks: Iterable[int], filters: list[dict[str, Any]]) -> list[int]:
+        return [task for task in tasks if all(self._matches(task, one) for one in filters)]
+
     def _matches(self, task: int, one: Mapping[str, Any]) -> bool:
-        """Whether a task matches a filter of those that limit a deletion."""
+        """Whether a task matches a filter of those that limit an action."""
         found, value = self.annotations[task], one["value"]
         match one["filter"].rpartition(":")[2], one["operator"]:
             case "updated_at", "less_or_equal":
@@ -165,5 +168,6 @@ class FakeAnnotationStore:
             if task in asked["idin_list"]
             and task > asked["idgreater"]
             and (not asked.get("draft_existsequal") or self.drafts[task])
+            and not (found and "annotations_idsnot_in" in asked)
         ]
         return Reply(body={"tasks": rows, "total": len(rows)})

@@ -206,12 +206,15 @@ def test_a_task_that_somebody_annotated_before_is_left_alone(acceptance, store):
 
 
 def test_a_task_that_somebody_annotates_meanwhile_is_left_to_that_person(acceptance, store):
+    deleted = list[int]()
     store.on_action = once(lambda _: store.annotate(3) and None)
+    store.on_delete = deleted.append
 
     made = acceptance.accept(1, VERSION, TASKS)
 
     assert set(made) == set(TASKS) - {3}
     assert machine(store)[3] == []
+    assert not deleted, "none was made beside that of the person"
     assert store.of_people() == {3}
 
 
