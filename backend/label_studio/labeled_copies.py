@@ -179,7 +179,7 @@ class LabeledCopies:
 
     def _changes(
         self, project: ProjectId, known: CopiedTasks, since: datetime, compared: datetime
-    ) -> "_Changes":
+    ) -> _Changes:
         """List what changed since the copies were complete; only count it where most is copied."""
         tasks, copied = self._client.tasks, self._copies.changes(project, since)
         if known.newest and len(copied) >= MANY and compared < since + COUNTED:
@@ -190,7 +190,7 @@ class LabeledCopies:
                 return _Changes(known.newest, newer, copied, are_all=False)
         return _Changes(since, tasks.labeled_changes(project, since), copied)
 
-    def _changed(self, project: ProjectId, changes: "_Changes") -> Iterator[Json]:
+    def _changed(self, project: ProjectId, changes: _Changes) -> Iterator[Json]:
         """List the tasks that changed; those whose copy is as new are not read again."""
         unknown = changes.unknown
         # as many as one request names, or so few that more requests for them take less time
