@@ -9,7 +9,7 @@ from typing import Any
 from backend.domain.answers import Answers, ImageRef, LabeledImage, NoPrediction, Prediction
 from backend.domain.audits import AuditLabels
 from backend.domain.errors import NotFound
-from backend.domain.ids import ProjectId, TaskId, VersionName
+from backend.domain.ids import Label, ProjectId, TaskId, VersionName
 from backend.domain.json import Json
 from backend.domain.projects import BackendLink, Project, ProjectActivity
 from backend.domain.schema import LabelSchema
@@ -300,9 +300,11 @@ class LabelStudioGateway:
             frozenset(map(TaskId, done.drafted)),
         )
 
-    def task_results(self, project: ProjectId) -> Iterator[TaskResults]:
+    def task_results(
+        self, project: ProjectId, labels: Collection[Label] = ()
+    ) -> Iterator[TaskResults]:
         with errors_translated():
-            for task in self._client.results.tasks(project):
+            for task in self._client.results.tasks(project, labels):
                 results = tuple(map(_stored, self._client.results.of_task(task)))
                 yield TaskResults(TaskId(task["id"]), task, results)
 

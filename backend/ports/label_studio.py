@@ -12,7 +12,7 @@ from typing import Protocol
 
 from backend.domain.answers import Answers, ImageRef, LabeledImage, NoPrediction, Prediction
 from backend.domain.audits import AuditLabels
-from backend.domain.ids import ProjectId, TaskId, VersionName
+from backend.domain.ids import Label, ProjectId, TaskId, VersionName
 from backend.domain.json import Json
 from backend.domain.projects import BackendLink, Project, ProjectActivity
 from backend.domain.schema import LabelSchema
@@ -339,8 +339,13 @@ class PredictionAcceptor(Protocol):
 class LabelEditor(ProjectReader, Protocol):
     """Changes labels across a project."""
 
-    def task_results(self, project: ProjectId) -> Iterator[TaskResults]:
-        """Yield all tasks, skipped ones too, in order of task id."""
+    def task_results(
+        self, project: ProjectId, labels: Collection[Label] = ()
+    ) -> Iterator[TaskResults]:
+        """Yield all tasks, skipped ones too, in order of task id.
+
+        With `labels`, only those that may have one of them.
+        """
         ...
 
     def draft_results(self, project: ProjectId) -> Iterator[StoredResult]:

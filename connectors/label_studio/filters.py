@@ -4,6 +4,7 @@ Label Studio turns each filter into a term of one SQL expression. SQLite refuses
 more than 1,000 terms, and queries of hundreds of terms take seconds on any database.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -12,6 +13,8 @@ from connectors.label_studio.calls import JsonObject
 
 MOST_TERMS = 100
 """Terms that the filters of one request or tab may have; each value of a list counts as one."""
+
+_PLAIN = re.compile(r"[A-Za-z0-9 .,_:()/%+-]+")
 
 HIGHEST_ID = 2**53
 """Ids stay below this, the largest number that JSON carries exactly."""
@@ -23,6 +26,16 @@ _FILTER_TYPES = (
     (datetime, "Datetime"),
     (object, "Number"),
 )
+
+
+def plain_part(text: str) -> str:
+    """Return what JSON that has this string contains, however the database writes JSON.
+
+    That is the string in quotes; the longest part that is never escaped, where it has another; ""
+    if it has none.
+    """
+    parts = [part.strip() for part in _PLAIN.findall(text)]
+    return f'"{text}"' if parts == [text] else max(parts, key=len, default="")
 
 
 def where(column: str, operator: str, value: Any) -> JsonObject:

@@ -4,14 +4,14 @@ Only `result` is sent, so that all other fields stay as they are: `lead_time`, `
 `ground_truth`, `parent_prediction`. Label Studio itself then notes `updated_at` and `updated_by`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, cast
 
 from connectors.errors import ResourceNotFound
 from connectors.label_studio.calls import Calls, JsonObject, batches
-from connectors.label_studio.filters import where
+from connectors.label_studio.filters import plain_part, where
 from connectors.label_studio.tasks import ANNOTATION_FIELDS, Tasks
 
 _DELETED_AT_ONCE = 500
@@ -44,9 +44,21 @@ class Results:
         self._calls = calls
         self._tasks = tasks
 
-    def tasks(self, project: int) -> Iterator[JsonObject]:
-        """All tasks with complete annotations, skips included, and predictions, ordered by id."""
-        return self._tasks.matching(project, (), _FIELDS, "all")
+    def tasks(self, project: int, texts: Collection[str] = ()) -> Iterator[JsonObject]:
+        """All tasks with complete annotations, skips included, and predictions, ordered by id.
+
+        With `texts`, only those whose annotations or predictions may contain one of these strings.
+        """
+        pieces = set(map(plain_part, texts))
+        if not all(pieces) or not texts:
+            return self._tasks.matching(project, (), _FIELDS, "all")
+        found = {
+            row["id"]
+            for column in ("annotations_results", "predictions_results")
+            for piece in pieces
+            for row in self._tasks.matching(project, [where(column, "contains", piece)], ("id",))
+        }
+        return self._tasks.among(project, found, _FIELDS, "all")
 
     def of_task(self, task: Mapping[str, Any]) -> Iterator[Holder]:
         """The annotations and predictions of a task that `tasks` listed."""

@@ -13,6 +13,8 @@ from tests.e2e.autolabel import JOB_SECONDS, Autolabel, settings_for
 from tests.e2e.digits import LABELS, DigitProject, annotate, new_project
 from tests.e2e.label_studio import running
 from tests.e2e.rounds import newest_job, shown
+from tests.e2e.texts_of_results import assert_each_is_found
+from tests.fakes.domain import CHOICES
 from tests.integration.polling import eventually
 
 ACCEPT = ("--accept", "--max-error", 0.3, "--confidence", 0.8)
@@ -57,6 +59,10 @@ def test_label_studio_tells_that_it_recounts_only_the_tasks_of_an_import(
 ):
     assert not client.prediction_import.recounts_all(digits.id)
     assert client.predictions.versions(digits.id) == {}
+
+
+def test_tasks_are_found_by_any_label(client: LabelStudioClient):
+    assert_each_is_found(client, client.projects.create("labels", CHOICES)["id"])
 
 
 def test_connect_predict_list_in_order_accept_and_undo(

@@ -10,6 +10,7 @@ from backend.label_studio.gateway import LabelStudioGateway
 from backend.use_cases import use_cases
 from connectors.label_studio.calls import Calls
 from tests.e2e.label_studio_api import import_tasks
+from tests.e2e.texts_of_results import assert_each_is_found
 from tests.fakes.domain import a_job
 from tests.fakes.steps import FakeSteps
 from tests.fakes.world import parts_in
@@ -92,3 +93,7 @@ def test_a_label_is_deleted_with_its_images(labeled):
     assert len(labeled.content()[1]) == 3
     labeled.run(LabelEdit(LabelChange.RESTORE, backup="job-1"))
     assert labeled.labels() == {"cat": (2, 1, 1), "dog": (1, 0, 0)}
+
+
+def test_tasks_are_found_by_any_label(client, project):
+    assert_each_is_found(client, project)

@@ -1,12 +1,13 @@
 """Tasks with their annotations, drafts and predictions as Label Studio's JSON, in memory."""
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+import json
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from backend.domain.errors import BadInput
-from backend.domain.ids import ProjectId, TaskId
+from backend.domain.ids import Label, ProjectId, TaskId
 from backend.domain.json import Json
 from backend.label_studio import label_config_edit, result_edit
 from backend.ports.label_studio import ResultOf, StoredResult, TaskResults
@@ -56,8 +57,12 @@ class FakeLabelEditor(FakeLabelStudio):
         self.unsaved[number] = {"id": number, "task": task, "result": list(result)}
         return number
 
-    def task_results(self, project: ProjectId) -> Iterator[TaskResults]:
+    def task_results(
+        self, project: ProjectId, labels: Collection[Label] = ()
+    ) -> Iterator[TaskResults]:
         for content in copy.deepcopy(list(self.contents.values())):
+            if labels and not any(f'"{label}"' in json.dumps(content) for label in labels):
+                continue
             results = tuple(
                 StoredResult(of, one["id"], TaskId(content["id"]), one["result"])
                 for of in (ResultOf.ANNOTATION, ResultOf.PREDICTION)

@@ -8,12 +8,12 @@ everything changes over, and the old labels are removed last.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backend.domain.errors import BadInput
-from backend.domain.ids import ProjectId, VersionName
+from backend.domain.ids import Label, ProjectId, VersionName
 from backend.domain.jobs import Job, JobResult
 from backend.domain.json import Json
 from backend.domain.label_edits import LabelChange, LabelEdit
@@ -108,9 +108,10 @@ class LabelEditing:
         both = label_config_edit.widened(config, edit)
         if both != config:
             self.label_studio.set_label_config(project, both)
-        counts = Counter[str]()
+        # first what is known to have the labels, then whatever else; seldom is there anything
+        counts = self._change_results(project, name, edit, edit.mapping, progress)
         for _ in range(ROUNDS):
-            found = self._change_results(project, name, edit, progress)
+            found = self._change_results(project, name, edit, (), progress)
             counts += found
             if not found:
                 break
@@ -138,12 +139,20 @@ class LabelEditing:
         return label_config_edit.edited(now, continued(edit))
 
     def _change_results(
-        self, project: ProjectId, name: str, edit: LabelEdit, progress: Progress
+        self,
+        project: ProjectId,
+        name: str,
+        edit: LabelEdit,
+        labels: Collection[Label],
+        progress: Progress,
     ) -> Counter[str]:
-        """Back up and change what has a label of the operation; returns the numbers, by kind."""
+        """Back up and change what has a label of the operation; returns the numbers, by kind.
+
+        With `labels`, only the tasks are read that may have one of them.
+        """
         config = self.label_studio.project(project).label_config
         schema, counts, seen = labeling_config.parse(config), Counter[str](), 0
-        for batch in _batches(self.in_use(project)):
+        for batch in _batches(self.in_use(project, labels)):
             seen += len(batch)
             progress(Step.RELABEL, 0, 1, f"{seen} tasks")
             doomed = [one for one in batch if edit.with_images and has_no_other_label(one, edit)]

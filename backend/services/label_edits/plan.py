@@ -71,7 +71,7 @@ class LabelPlanner:
             return self._restored(project, edit)
         config, continues = self.check(project, edit), self._continues(project, edit)
         schema, tally = labeling_config.parse(config), _Tally()
-        for done, task in enumerate(self.in_use(project), 1):
+        for done, task in enumerate(self.in_use(project, edit.mapping), 1):
             progress(done)
             self._count(task, edit, schema, tally)
         drafts = self.label_studio.draft_results(project)

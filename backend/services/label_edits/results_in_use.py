@@ -1,9 +1,9 @@
 """List the results that a label operation counts and changes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from backend.domain.ids import ProjectId, VersionName
+from backend.domain.ids import Label, ProjectId, VersionName
 from backend.domain.json import Json
 from backend.domain.version_names import VERSION_NAME
 from backend.ports.label_studio import LabelEditor, ResultOf, TaskResults
@@ -21,9 +21,10 @@ class ResultsInUse:
     label_studio: LabelEditor
     kept: KeptVersions
 
-    def __call__(self, project: ProjectId) -> Iterator[TaskResults]:
+    def __call__(self, project: ProjectId, labels: Collection[Label] = ()) -> Iterator[TaskResults]:
+        """Yield all tasks; with `labels` only those that may have one of them."""
         keep = self.kept(project)
-        for task in self.label_studio.task_results(project):
+        for task in self.label_studio.task_results(project, labels):
             yield _without_superseded(task, keep)
 
 

@@ -1,0 +1,45 @@
+"""Labels that databases write in different ways, and what finds the tasks that have them."""
+
+from collections.abc import Mapping
+from typing import Any
+from xml.sax.saxutils import quoteattr
+
+from connectors.label_studio.client import LabelStudioClient
+from tests.e2e.label_studio_api import create_prediction, import_tasks
+
+TEXTS = ("cat", 'ca"t', "Süßwasserfisch, blau", "a/b", "100 %", "x_y", "back\\slash", "日本", "2")
+
+
+def tasks_by_text(client: LabelStudioClient, project: int) -> Mapping[str, list[int]]:
+    """Label an image with each text, and predict the text for another one."""
+    choices = "".join(f"<Choice value={quoteattr(text)}/>" for text in TEXTS)
+    image = '<Image name="image" value="$image"/>'
+    config = f'<View>{image}<Choices name="kind" toName="image">{choices}</Choices></View>'
+    client.projects.set_label_config(project, config)
+    data = [{"image": f"http://images.test/{number}.jpg"} for number in range(2 * len(TEXTS))]
+    tasks = import_tasks(client, project, data)
+    for number, text in enumerate(TEXTS):
+        labeled, predicted = tasks[2 * number : 2 * number + 2]
+        client.annotations.create(labeled, _chosen(text))
+        create_prediction(client, predicted, _chosen(text), model_version="v")
+    return {text: tasks[2 * number : 2 * number + 2] for number, text in enumerate(TEXTS)}
+
+
+def assert_each_is_found(client: LabelStudioClient, project: int) -> None:
+    """Tasks are found by each text, in order; where it has nothing special, only these."""
+    expected = tasks_by_text(client, project)
+    found = {text: _found(client, project, text) for text in TEXTS}
+    assert all(set(own) <= set(found[text]) for text, own in expected.items())
+    assert all(tasks == sorted(tasks) for tasks in found.values())
+    assert [text for text in TEXTS if found[text] != expected[text]] == ['ca"t', "日本"]
+    both = _found(client, project, "cat", "2")
+    assert both == sorted([*expected["cat"], *expected["2"]])
+
+
+def _found(client: LabelStudioClient, project: int, *texts: str) -> list[int]:
+    return [task["id"] for task in client.results.tasks(project, texts)]
+
+
+def _chosen(label: str) -> list[dict[str, Any]]:
+    head = {"id": "c", "from_name": "kind", "to_name": "image", "type": "choices"}
+    return [{**head, "value": {"choices": [label]}}]
