@@ -206,6 +206,19 @@ class TestRename:
         assert scene.labels_of(scene.predicted) == ["Cat"]  # it has no other
         assert report["labels_changed"]["predictions"] == planned.predictions == 3
 
+    def test_what_label_studio_does_not_find_by_the_label_is_changed_all_the_same(
+        self, scene, monkeypatch
+    ):
+        everything = scene.label_studio.task_results
+        monkeypatch.setattr(
+            scene.label_studio,
+            "task_results",
+            lambda project, labels=(): iter(()) if labels else everything(project),
+        )
+        scene.run(RENAME)
+        assert scene.labels_of(scene.cat) == ["Cat"]
+        assert scene.labels_of(scene.predicted) == ["Cat"]
+
     def test_the_drafts_are_counted_anew_where_some_changed(self, scene):
         scene.run(RENAME)
         assert scene.label_studio.recounts == 1
