@@ -5,6 +5,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.domain.large_arrays import release
+
 Floats = NDArray[np.floating[Any]]
 """Features, probabilities, scores."""
 
@@ -31,6 +33,8 @@ def to_float32(values: Floats) -> NDArray[np.float32]:
     number by number. A float16 has the sign, the exponent and the fraction of a float32, but fewer
     bits and an exponent that counts from 15 in place of 127. So its bits are spread, and the result
     is 2**112 times too small, denormal numbers too.
+
+    Values that lie in a file are released: the result is used in their place.
     """
     if values.dtype != np.float16:
         return values.astype(np.float32, copy=False)
@@ -43,4 +47,5 @@ def to_float32(values: Floats) -> NDArray[np.float32]:
         np.left_shift(bits, 13, out=bits)
         np.bitwise_and(bits, _SIGN_AND_NUMBER, out=bits)
         np.multiply(numbers, _EXPONENTS, out=numbers)
+    release(values)
     return converted

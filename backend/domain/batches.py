@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from backend.domain.answers import Answer, HardExample, ImageRef, Prediction
 from backend.domain.arrays import Floats
 from backend.domain.ids import ControlName, TaskId, VersionName
+from backend.domain.large_arrays import take
 from backend.domain.schema import Control
 
 Mask = NDArray[np.bool_]
@@ -49,7 +50,9 @@ class ImageBatch:
         rows = [int(position) for position in positions]
         refs = tuple(self.refs[row] for row in rows)
         part = _run(rows)
-        features, image_stats = self.features[part], self.image_stats[part]
+        is_run = isinstance(part, slice)
+        features = self.features[part] if is_run else take(self.features, part)
+        image_stats = self.image_stats[part]
         others = {name: batch.take(rows) for name, batch in self.others.items()}
         return replace(self, refs=refs, features=features, image_stats=image_stats, others=others)
 

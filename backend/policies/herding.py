@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.domain.arrays import Floats, Rows, Targets, to_float32
+from backend.domain.large_arrays import take
 from backend.policies.near_duplicates import looks_like
 from backend.policies.neighbors import NEAR_IDENTICAL, similarities
 
@@ -46,7 +47,7 @@ def herd(
     count = min(count, len(candidates))
     rows = _some(len(pool.features), rng)
     known = np.union1d(rows, candidates)
-    features = to_float32(pool.features[known])
+    features = to_float32(take(pool.features, known))
     reference, offered = np.searchsorted(known, rows), np.searchsorted(known, candidates)
     cosines, at, typical = _cosines(features, offered, reference)
     width = reach * _fair_distance(typical, count + len(pool.labeled))

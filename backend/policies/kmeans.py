@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.domain.arrays import Floats, to_float32
+from backend.domain.large_arrays import take
 from backend.policies.neighbors import nearest
 
 FIT_ON = 20_000
@@ -53,7 +54,7 @@ def _sample(vectors: Floats, rng: np.random.Generator) -> Floats:
     if len(vectors) <= FIT_ON:
         return to_float32(vectors)
     rows = np.sort(rng.choice(len(vectors), FIT_ON, replace=False))
-    return to_float32(vectors[rows])
+    return to_float32(take(vectors, rows))
 
 
 def _initial_centers(vectors: Floats, count: int, rng: np.random.Generator) -> Floats:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.domain.arrays import Floats, Rows, to_float32
+from backend.domain.large_arrays import take
 
 CHUNK_CELLS = 16_000_000
 """Similarities held at once: 64 MB of float32."""
@@ -109,7 +110,7 @@ class _Stack:
         start = 0
         for part in self.parts:
             inside = (rows >= start) & (rows < start + len(part))
-            taken[inside] = part[rows[inside] - start]
+            taken[inside] = take(part, rows[inside] - start)
             start += len(part)
         return taken
 

@@ -22,8 +22,12 @@ MOUNTS = Path("/proc/mounts")
 @cache
 def journal_mode(folder: Path, mounts: Path = MOUNTS) -> str:
     """Return the journal mode for databases in a folder, by the file system that it is on."""
-    is_network = file_system(folder, mounts).startswith(NETWORK)
-    return SHARED if is_network else LOCAL
+    return SHARED if is_network(folder, mounts) else LOCAL
+
+
+def is_network(folder: Path, mounts: Path = MOUNTS) -> bool:
+    """Return whether several machines may use the file system of a folder."""
+    return file_system(folder, mounts).startswith(NETWORK)
 
 
 def set_journal(database: Connection, path: Path) -> None:

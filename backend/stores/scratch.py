@@ -8,6 +8,14 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from backend.stores.network_folders import is_network
+
+
+def local_scratch(data_dir: Path) -> Path | None:
+    """Return the folder for temporary files that are used like memory; None across a network."""
+    scratch = data_dir / "scratch"
+    return None if is_network(scratch) else scratch
+
 
 @contextmanager
 def scratch_folder(parent: Path) -> Generator[Path]:

@@ -27,10 +27,11 @@ GROWTH_MB = 300
 
 
 class Walk(NamedTuple):
-    """One job over `tasks` tasks: peak of its process, of the web process, and seconds."""
+    """A first and a second job over `tasks` tasks: peaks of their and the web process, seconds."""
 
     tasks: int
     worker_mb: float
+    second_mb: float
     web_mb: float
     has_torch: bool
     seconds: float
@@ -60,7 +61,7 @@ class Watch:
 
 
 def walk(tasks: int) -> Walk:
-    """Label that many tasks with an empty data folder."""
+    """Label that many tasks with an empty data folder, then again."""
     with (
         tempfile.TemporaryDirectory() as folder,
         FakeHttpServer(large_label_studio(tasks)) as studio,
@@ -71,10 +72,13 @@ def walk(tasks: int) -> Walk:
         before = megabytes(web, "VmHWM")
         has_torch = "torch" in Path(f"/proc/{web}/maps").read_text()
         started = time.perf_counter()
-        with Watch(worker) as watch:
-            job = ours.json("label", 1)
-        assert job["report"]["predicted"] == tasks - 40, job
-        return Walk(tasks, watch.peak, before, has_torch, time.perf_counter() - started)
+        peaks = list[float]()
+        for _ in range(2):
+            with Watch(worker) as watch:
+                job = ours.json("label", 1)
+            assert job["report"]["predicted"] == tasks - 40, job
+            peaks.append(watch.peak)
+        return Walk(tasks, *peaks, before, has_torch, time.perf_counter() - started)
 
 
 def ask(ours: Autolabel) -> None:
@@ -108,10 +112,11 @@ def main(few: int, many: int) -> None:
     print(f"web process     {small.web_mb:5.0f} MB at its peak, {torch}; target {WEB_MB} MB")
     for one in (small, large):
         print(
-            f"{one.tasks:6} tasks   {one.worker_mb:6.0f} MB at the job's peak, {one.seconds:.0f} s"
+            f"{one.tasks:6} tasks   {one.worker_mb:5.0f} MB at the peak of the first job, "
+            f"{one.second_mb:.0f} MB of the second one, {one.seconds:.0f} s"
         )
-    growth = large.worker_mb - small.worker_mb
-    print(f"growth          {growth:5.0f} MB; target {GROWTH_MB} MB")
+    first, second = large.worker_mb - small.worker_mb, large.second_mb - small.second_mb
+    print(f"growth          {first:5.0f} MB and {second:.0f} MB; target {GROWTH_MB} MB")
 
 
 if __name__ == "__main__":

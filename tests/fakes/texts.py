@@ -42,7 +42,8 @@ def text_models(folder: Path, backbone: str = "tfidf", open_published=None) -> I
     """The real extractor of texts beside a fake one of images."""
     encoders = TextEncoders(folder / "features", open_published)
     reader = TextReader(FakeImageFiles)
-    return ItemModels(FakeFeatureExtractor(), TextExtractor(backbone, reader, encoders))
+    of_texts = TextExtractor(backbone, reader, encoders, folder / "scratch")
+    return ItemModels(FakeFeatureExtractor(), of_texts)
 
 
 class TextLabelStudio(FakeLabelStudio):

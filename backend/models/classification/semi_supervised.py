@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from backend.domain.arrays import Floats, Rows, Targets
+from backend.domain.large_arrays import take
 from backend.models.classification.cross_validation import (
     CrossValidated,
     calibrated,
@@ -222,4 +223,4 @@ def _part(unlabeled: Floats, labels: int, seed: int) -> Floats:
     if len(unlabeled) <= most:
         return unlabeled
     drawn = np.random.default_rng(seed).choice(len(unlabeled), most, replace=False)
-    return unlabeled[np.sort(drawn)]
+    return take(unlabeled, np.sort(drawn))

@@ -5,12 +5,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backend.domain.answers import ImageRef, NoPrediction
+from backend.domain.arrays import Floats
 from backend.domain.batches import IMAGE_STATS, ImageBatch
+from backend.domain.large_arrays import release, zeros
 from backend.domain.steps import Step
 from backend.models.embedding.augmentations import AugmentedFiles, AugmentingEncoder
 from backend.models.embedding.backbones import Backbone
@@ -26,6 +29,7 @@ from backend.models.images.thumbnails import PREPARATION
 from backend.ports.images import ImageFiles
 from backend.ports.progress import Progress
 from backend.settings import Settings
+from backend.stores.scratch import local_scratch
 
 _ROWS = 4096
 """Rows moved at a time to close the gaps that unreadable images leave."""
@@ -72,7 +76,7 @@ class CachingExtractor:
             NoWeights: when something must be embedded and the backbone's weights are missing.
             OutOfSpace: when there is no room for images or features.
         """
-        batch = _BatchBuilder(len(refs))
+        batch = self._builder(len(refs))
         for found in self._ahead.take(refs):
             batch.add_cached(found)
             progress(Step.EMBED, batch.filled, len(refs))
@@ -115,12 +119,15 @@ class CachingExtractor:
         Raises:
             Stopped, NoWeights, OutOfSpace: as `extract` does.
         """
-        batch = _BatchBuilder(len(refs))
+        batch = self._builder(len(refs))
         files = AugmentedFiles(self._files, augmentation)
         self._embed(
             refs, files, lambda: AugmentingEncoder(self.encoder(), augmentation), progress, batch
         )
         return self._batch(batch, refs, augmentation), batch.unreadable()
+
+    def _builder(self, rows: int) -> "_BatchBuilder":
+        return _BatchBuilder(rows, local_scratch(self._settings.data_dir))
 
     def _batch(
         self, batch: "_BatchBuilder", refs: Sequence[ImageRef], augmentation: int
@@ -175,12 +182,13 @@ def _no_seconds() -> dict[Step, float]:
 
 
 class _BatchBuilder:
-    """An `ImageBatch` whose rows are filled in any order."""
+    """An `ImageBatch` whose rows are filled in any order; many lie in a file in `folder`."""
 
-    def __init__(self, rows: int) -> None:
+    def __init__(self, rows: int, folder: Path | None) -> None:
         self.notes = Counter[str]()
         self._rows = rows
-        self._features: np.ndarray[tuple[int, int], np.dtype[np.float16]] | None = None
+        self._folder = folder
+        self._features: Floats | None = None
         self._image_stats = np.zeros((rows, len(IMAGE_STATS)), np.float32)
         self._is_filled = np.zeros(rows, np.bool_)
         self._unreadable: dict[int, NoPrediction] = {}
@@ -216,8 +224,9 @@ class _BatchBuilder:
         image_stats: NDArray[np.float32],
     ) -> None:
         if self._features is None:
-            self._features = np.zeros((self._rows, vectors.shape[-1]), np.float16)
+            self._features = zeros(self._rows, vectors.shape[-1], np.float16, self._folder)
         self._features[rows] = vectors
+        release(self._features)
         self._image_stats[rows] = image_stats
         self._is_filled[rows] = True
 
@@ -239,5 +248,6 @@ class _BatchBuilder:
         for start in range(0, len(kept), _ROWS):
             rows = kept[start : start + _ROWS]
             features[start : start + len(rows)] = features[rows]
+            release(features)
         readable = tuple(refs[row] for row in kept)
         return ImageBatch(readable, features[: len(kept)], self._image_stats[kept])

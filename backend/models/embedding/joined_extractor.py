@@ -10,9 +10,13 @@ from backend.domain.answers import ImageRef, NoPrediction
 from backend.domain.arrays import Floats
 from backend.domain.batches import ImageBatch
 from backend.domain.ids import TaskId
+from backend.domain.large_arrays import release, zeros_beside
 from backend.domain.steps import Step
 from backend.models.embedding.backbones import JOINT
 from backend.ports.progress import Progress
+
+_ROWS = 4096
+"""Rows joined at a time."""
 
 
 class EncoderFeatures(Protocol):
@@ -98,12 +102,14 @@ def _joined(
 
 
 def _side_by_side(parts: Sequence[Floats]) -> Floats:
-    """Return (n, the sum of the widths) float16; no part is held in a wider type meanwhile."""
-    widths = [part.shape[1] for part in parts]
-    joined = np.empty((len(parts[0]), sum(widths)), np.float16)
-    starts = np.cumsum([0, *widths])
-    for part, start, width in zip(parts, starts, widths, strict=False):
-        joined[:, start : start + width] = part * len(parts) ** -0.5
+    """Return (n, the sum of the widths) float16; of no part a copy is held meanwhile."""
+    joined = zeros_beside(parts[0], len(parts[0]), sum(part.shape[1] for part in parts))
+    for start in range(0, len(joined), _ROWS):
+        rows = slice(start, start + _ROWS)
+        np.concatenate([part[rows] for part in parts], axis=1, out=joined[rows])
+        joined[rows] *= len(parts) ** -0.5
+        for used in (*parts, joined):
+            release(used)
     return joined
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from backend.domain.answers import ImageRef, NoPrediction
 from backend.domain.batches import IMAGE_STATS, ImageBatch
+from backend.domain.large_arrays import release, zeros
 from backend.domain.steps import Step
 from backend.models.embedding.encoder import Vectors
 from backend.models.embedding.encoders import compute_device
@@ -22,6 +23,7 @@ from backend.models.texts.text_encoder import TextEncoder
 from backend.ports.images import ImageFiles
 from backend.ports.progress import Progress
 from backend.settings import Settings
+from backend.stores.scratch import local_scratch
 
 _STATS = np.zeros(len(IMAGE_STATS), np.float32)
 """A text has no statistics of an image."""
@@ -38,16 +40,24 @@ def open_texts(settings: Settings, files: Callable[[], ImageFiles]) -> "TextExtr
         return SentenceEncoder(name, compute_device(settings.device))
 
     encoders = TextEncoders(settings.data_dir / "features", published)
-    return TextExtractor(checked(settings.text_encoder), TextReader(files), encoders)
+    scratch = local_scratch(settings.data_dir)
+    return TextExtractor(checked(settings.text_encoder), TextReader(files), encoders, scratch)
 
 
 class TextExtractor:
     """Embeds texts by any text encoder; safe for several threads."""
 
-    def __init__(self, backbone: str, reader: TextReader, encoders: TextEncoders) -> None:
+    def __init__(
+        self,
+        backbone: str,
+        reader: TextReader,
+        encoders: TextEncoders,
+        scratch: Path | None = None,
+    ) -> None:
         self.backbone = backbone
         self._reader = reader
         self._encoders = encoders
+        self._scratch = scratch
         self._seconds = {Step.FETCH: 0.0, Step.EMBED: 0.0}
 
     def extract(
@@ -64,7 +74,8 @@ class TextExtractor:
         """
         name = backbone or self.backbone
         opened: OpenedEncoder | None = None
-        kept, lost, vectors = list[ImageRef](), list[NoPrediction](), list[Vectors]()
+        kept, lost = list[ImageRef](), list[NoPrediction]()
+        features = np.empty((0, 0), np.float16)
         progress(Step.EMBED, 0, len(refs))
         for group in self._reader.groups(refs):
             known = [(ref, one) for ref, one in group if isinstance(one, str)]
@@ -72,13 +83,17 @@ class TextExtractor:
             if known:
                 began = monotonic()
                 opened = opened or self._encoders.get(name, partial(self._reader.sample, refs))
+                vectors = _embedded(opened, [text for _, text in known])
+                if not kept:
+                    features = zeros(len(refs), vectors.shape[1], np.float16, self._scratch)
+                features[len(kept) : len(kept) + len(known)] = vectors
+                release(features)
                 kept += [ref for ref, _ in known]
-                vectors.append(_embedded(opened, [text for _, text in known]))
                 self._seconds[Step.EMBED] += monotonic() - began
             progress(Step.EMBED, len(kept) + len(lost), len(refs))
-        features = np.concatenate(vectors) if vectors else np.empty((0, 0), np.float16)
         encoder = opened.encoder.name if opened else name
-        return ImageBatch(tuple(kept), features, np.tile(_STATS, (len(kept), 1)), encoder), lost
+        stats = np.tile(_STATS, (len(kept), 1))
+        return ImageBatch(tuple(kept), features[: len(kept)], stats, encoder), lost
 
     def uncached(self, refs: Sequence[ImageRef], backbone: str) -> int:
         """Count the texts that this encoder has not embedded; 0 for one that needs no cache."""

@@ -1,16 +1,22 @@
-"""Policies hold no second copy of the features of a large project, which are most of its memory."""
+"""Policies hold no second copy of the features of a large project, which are most of its memory.
+
+Where these lie in a file, policies leave none of it in memory but the little they last looked at.
+"""
 
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from backend.domain import large_arrays
 from backend.domain.schema import TaskKind
 from backend.policies import herding, kmeans, neighbors, selection
 from backend.policies.grouping import group
 from backend.policies.hard_examples.neighborhood import neighborhood
 from backend.policies.neighbors import twins
 from backend.policies.selection import select
+from tests.fakes.mapped_files import mapped
 from tests.fakes.training_sets import image_batch
 
 IMAGES, WIDTH, LABELED = 20_000, 256, 10
@@ -44,7 +50,18 @@ def labeled():
     return image_batch(rng().normal(size=(LABELED, WIDTH)))
 
 
-@pytest.mark.parametrize(
+@pytest.fixture(scope="module")
+def filed(pool, tmp_path_factory):
+    """The pool, its features in a file."""
+    folder = tmp_path_factory.mktemp("filed")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(large_arrays, "IN_MEMORY", 1_000_000)
+        features = large_arrays.zeros(IMAGES, WIDTH, np.float16, folder)
+    features[:] = pool.features
+    return replace(pool, features=features), folder
+
+
+POLICIES = pytest.mark.parametrize(
     "policy",
     [
         lambda pool, labeled: neighborhood(pool.features, labeled.features, EVERY),
@@ -55,6 +72,9 @@ def labeled():
     ],
     ids=["neighborhood", "twins", "groups", "picks", "picks of boxes"],
 )
+
+
+@POLICIES
 def test_a_policy_holds_no_copy_of_all_features(pool, labeled, policy):
     tracemalloc.start()
     try:
@@ -63,3 +83,16 @@ def test_a_policy_holds_no_copy_of_all_features(pool, labeled, policy):
     finally:
         tracemalloc.stop()
     assert peak < 0.8 * pool.features.nbytes
+
+
+@POLICIES
+def test_it_leaves_little_of_a_file_in_memory(filed, labeled, policy):
+    pool, folder = filed
+    large_arrays.release(pool.features)
+    policy(pool, labeled)
+    assert mapped(folder).resident < 0.1 * pool.features.nbytes
+
+
+@POLICIES
+def test_features_in_a_file_give_the_same(pool, filed, labeled, policy):
+    assert repr(policy(pool, labeled)) == repr(policy(filed[0], labeled))

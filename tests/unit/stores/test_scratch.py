@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from backend.stores.scratch import scratch_folder, sweep_scratch
+from backend.stores import scratch
+from backend.stores.scratch import local_scratch, scratch_folder, sweep_scratch
 
 
 def test_the_folder_is_deleted_after_a_training_also_a_failed_one(tmp_path: Path):
@@ -30,3 +31,9 @@ def test_a_sweep_deletes_what_was_left_and_nothing_that_is_used(tmp_path: Path):
         (tmp_path / "left").mkdir()
         sweep_scratch(tmp_path)
         assert list(tmp_path.iterdir()) == [running]
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_files_that_are_used_like_memory_lie_on_this_machine(tmp_path: Path, monkeypatch, shared):
+    monkeypatch.setattr(scratch, "is_network", lambda _: shared)
+    assert local_scratch(tmp_path) == (None if shared else tmp_path / "scratch")

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backend.domain import texts
+from backend.domain import large_arrays, texts
 from backend.domain.answers import ImageRef
 from backend.domain.errors import BadInput, NoWeights, UnreadableImage
 from backend.domain.ids import TaskId
@@ -30,6 +30,13 @@ class Lengths:
     def embed(self, some):
         self.seen += len(some)
         return np.array([[len(one) % 2, (len(one) + 1) % 2] for one in some], np.float16)
+
+
+@pytest.fixture(autouse=True, params=["in memory", "in a file"])
+def place(request, monkeypatch):
+    """Where features lie."""
+    if request.param == "in a file":
+        monkeypatch.setattr(large_arrays, "IN_MEMORY", 0)
 
 
 def linked(folder: Path, task: int, content: bytes, kind: ItemKind) -> ImageRef:

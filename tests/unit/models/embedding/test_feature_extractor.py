@@ -8,13 +8,22 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from backend.domain import large_arrays
 from backend.domain.answers import ImageRef
 from backend.domain.errors import NoWeights, Stopped, UnreadableImage
 from backend.domain.geometry import Box
 from backend.domain.ids import TaskId
 from tests.fakes.encoder import MeanColour, extractor_of, painted
 from tests.fakes.image_files import FakeImageFiles
+from tests.fakes.mapped_files import mapped
 from tests.fakes.steps import quiet
+
+
+@pytest.fixture(autouse=True, params=["in memory", "in a file"])
+def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where features lie."""
+    if request.param == "in a file":
+        monkeypatch.setattr(large_arrays, "IN_MEMORY", 0)
 
 
 @pytest.fixture
@@ -47,6 +56,19 @@ def test_order_is_kept_and_nothing_shifts_around_bad_images(
     assert np.allclose(red, [task / (255 - task) for task in images.tasks], atol=0.01)
     assert images.features.dtype == np.float16
     assert encoder.largest <= encoder.batch
+
+
+def test_many_features_lie_in_a_file_without_a_name(
+    tmp_path: Path, files: FakeImageFiles, encoder: MeanColour, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(large_arrays, "IN_MEMORY", 0)
+    refs = [painted(tmp_path, number) for number in range(40)]
+
+    images, _ = extractor_of(tmp_path, files, encoder).extract(refs, quiet)
+
+    assert mapped(tmp_path).size >= images.features.nbytes
+    assert images.take(range(0, 40, 2)).features.tolist() == images.features[::2].tolist()
+    assert not list(tmp_path.rglob("scratch/*"))
 
 
 def test_a_second_extraction_computes_only_what_is_new(

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from backend.domain import large_arrays
 from backend.domain.answers import ImageRef
 from backend.domain.arrays import Pixels
 from backend.domain.errors import BadInput
@@ -30,6 +31,13 @@ class Position(MeanColour):
         self.seen += len(images)
         angle = images[..., 0].mean(axis=(1, 2)) / 255
         return np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float16)
+
+
+@pytest.fixture(autouse=True, params=["in memory", "in a file"])
+def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where features lie."""
+    if request.param == "in a file":
+        monkeypatch.setattr(large_arrays, "IN_MEMORY", 0)
 
 
 @pytest.fixture
