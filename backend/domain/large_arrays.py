@@ -40,8 +40,8 @@ def zeros(rows: int, width: int, dtype: type[np.floating[Any]], folder: Path | N
     Without a folder they lie in memory.
     """
     size = rows * width * np.dtype(dtype).itemsize
-    if folder is not None and size > IN_MEMORY:
-        with suppress(OSError, AttributeError):  # no room, or a system without posix_fallocate
+    if folder is not None and size > IN_MEMORY and hasattr(os, "posix_fallocate"):  # not on macOS
+        with suppress(OSError):
             return np.ndarray((rows, width), dtype, buffer=_file(folder, size))
     return np.zeros((rows, width), dtype)
 
