@@ -10,7 +10,7 @@ from backend.domain.answers import ImageRef, NoPrediction
 from backend.domain.ids import ProjectId
 from backend.label_studio.errors import domain_error, errors_translated
 from backend.settings import Settings
-from backend.stores.network_folders import journal_mode
+from backend.stores.file_systems import journal_mode
 from connectors.errors import ConnectorError, FetchFailed, TransientError
 from connectors.images.cache import ImageCache
 from connectors.images.content import Limits

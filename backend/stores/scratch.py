@@ -8,13 +8,16 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from backend.stores.network_folders import is_network
+from backend.stores.file_systems import is_local_disk
 
 
 def local_scratch(data_dir: Path) -> Path | None:
-    """Return the folder for temporary files that are used like memory; None across a network."""
-    scratch = data_dir / "scratch"
-    return None if is_network(scratch) else scratch
+    """Return a folder for temporary files that are used in place of memory; None without a disk.
+
+    The system's own, where the data folder is shared between machines.
+    """
+    folders = (data_dir / "scratch", Path(tempfile.gettempdir()))
+    return next((folder for folder in folders if is_local_disk(folder)), None)
 
 
 @contextmanager

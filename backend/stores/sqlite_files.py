@@ -12,7 +12,7 @@ from typing import TypeVar
 from filelock import FileLock
 
 from backend.domain.errors import OutOfSpace
-from backend.stores.network_folders import set_journal
+from backend.stores.file_systems import set_journal
 
 log = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from backend.domain.errors import OutOfSpace
 from backend.models.images.notes import Note
-from backend.stores.network_folders import set_journal
+from backend.stores.file_systems import set_journal
 
 logger = logging.getLogger(__name__)
 

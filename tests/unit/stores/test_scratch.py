@@ -33,7 +33,18 @@ def test_a_sweep_deletes_what_was_left_and_nothing_that_is_used(tmp_path: Path):
         assert list(tmp_path.iterdir()) == [running]
 
 
-@pytest.mark.parametrize("shared", [True, False])
-def test_files_that_are_used_like_memory_lie_on_this_machine(tmp_path: Path, monkeypatch, shared):
-    monkeypatch.setattr(scratch, "is_network", lambda _: shared)
-    assert local_scratch(tmp_path) == (None if shared else tmp_path / "scratch")
+@pytest.mark.parametrize(
+    ("on_disk", "expected"),
+    [
+        ({"data/scratch", "tmp"}, "data/scratch"),
+        ({"tmp"}, "tmp"),
+        (set(), None),
+    ],
+)
+def test_files_that_are_used_in_place_of_memory_lie_on_a_disk_of_this_machine(
+    tmp_path: Path, monkeypatch, on_disk, expected
+):
+    monkeypatch.setattr(scratch.tempfile, "gettempdir", lambda: str(tmp_path / "tmp"))
+    disks = [tmp_path / name for name in on_disk]
+    monkeypatch.setattr(scratch, "is_local_disk", lambda folder: folder in disks)
+    assert local_scratch(tmp_path / "data") == (expected and tmp_path / expected)

@@ -1,4 +1,4 @@
-"""How SQLite may write in a folder.
+"""What the file system of a folder allows: how SQLite writes in it, and files in place of memory.
 
 A write-ahead log is the fastest way, and needs memory that all processes share: it works on one
 machine only (https://sqlite.org/wal.html, "WAL does not work over a network filesystem"). There the
@@ -13,6 +13,9 @@ from sqlite3 import Connection, OperationalError
 NETWORK = ("nfs", "cifs", "smb", "ceph", "gluster", "lustre", "beegfs", "afs", "9p", "fuse.")
 """Beginnings of the types of file systems that several machines may have mounted."""
 
+MEMORY = ("tmpfs", "ramfs")
+"""Types of file systems whose files take memory."""
+
 LOCAL, SHARED = "WAL", "TRUNCATE"
 """Journal modes of SQLite."""
 
@@ -22,12 +25,13 @@ MOUNTS = Path("/proc/mounts")
 @cache
 def journal_mode(folder: Path, mounts: Path = MOUNTS) -> str:
     """Return the journal mode for databases in a folder, by the file system that it is on."""
-    return SHARED if is_network(folder, mounts) else LOCAL
+    is_network = file_system(folder, mounts).startswith(NETWORK)
+    return SHARED if is_network else LOCAL
 
 
-def is_network(folder: Path, mounts: Path = MOUNTS) -> bool:
-    """Return whether several machines may use the file system of a folder."""
-    return file_system(folder, mounts).startswith(NETWORK)
+def is_local_disk(folder: Path, mounts: Path = MOUNTS) -> bool:
+    """Return whether the files of a folder lie on a disk of this machine."""
+    return not file_system(folder, mounts).startswith((*NETWORK, *MEMORY))
 
 
 def set_journal(database: Connection, path: Path) -> None:
