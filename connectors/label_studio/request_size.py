@@ -1,4 +1,4 @@
-"""Choose how many items to send at once by how long the last request took."""
+"""Choose how many items to send at once by how long the last requests took."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -6,12 +6,16 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 
+REMEMBERED = 3
+"""Requests whose slowest one counts. Two that are alike may differ twofold in time; sized by the
+last one alone, the next after a lucky one often took far too long."""
+
 
 class RequestSize:
     """How many items a request should have, so that it takes some seconds at most.
 
-    After one that took longer, as many as that time allows; after a quick one, up to twice as many.
-    Safe for several threads: the size follows whichever request ended last.
+    As many as that time allows at the slowest pace of the last few, at most twice as many as the
+    last one. Safe for several threads: the size follows whichever request ended last.
     """
 
     def __init__(
@@ -21,6 +25,7 @@ class RequestSize:
         self._fewest = fewest
         self._most = most
         self._seconds = seconds
+        self._paces: tuple[float, ...] = ()
         self.now = first
 
     def parts(self, items: Sequence[Item]) -> Iterator[Sequence[Item]]:
@@ -41,5 +46,6 @@ class RequestSize:
         is_quick = seconds < self._seconds
         if is_quick and items < self.now:
             return  # a small request does not tell how long a large one takes
-        fitting = min(int(items * self._seconds / seconds), 2 * items)
+        self._paces = (*self._paces, seconds / items)[-REMEMBERED:]
+        fitting = min(int(self._seconds / max(self._paces)), 2 * items)
         self.now = max(self._fewest, min(fitting, self._most))

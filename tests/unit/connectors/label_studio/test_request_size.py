@@ -17,11 +17,22 @@ def sizes(seconds_each: list[float], items: int = 10_000) -> list[int]:
 
 
 def test_a_part_has_as_many_items_as_three_seconds_allow():
-    assert sizes([0.01, 0.03, 0.01, 0.01]) == [400, 300, 100, 200]
+    assert sizes([0.01, 0.03, 0.06, 0.06]) == [400, 300, 100, 50]
+
+
+def test_the_slowest_of_the_last_three_counts():
+    assert sizes([0.03, 0.01, 0.01, 0.01, 0.01]) == [400, 100, 100, 100, 200]
+
+
+def test_one_that_happened_to_be_quick_is_followed_by_none_that_takes_far_too_long():
+    paces = [0.01, 0.005, 0.01, 0.012, 0.005, 0.012]
+    parts = sizes(paces)
+    assert max(part * pace for part, pace in zip(parts[1:], paces[1:], strict=True)) < 4
 
 
 def test_sizes_at_most_double_and_stay_within_their_limits():
     assert sizes([0.0, 0.0, 1.0, 1.0, 0.001]) == [400, 800, 1_000, 50, 50]
+    assert sizes([0.0, 1.0, 0.001, 0.001, 0.001, 0.001]) == [400, 800, 50, 50, 50, 100]
 
 
 def test_the_last_part_is_what_is_left():
