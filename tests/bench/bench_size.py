@@ -120,7 +120,7 @@ def site(folder: Path, size: Size) -> Iterator[Site]:
             lambda: new_project(client, root, size.tasks, size.labeled, size.images),
         )
         with Autolabel(settings, patience=PATIENCE).running() as ours:
-            yield Site(client, Bare(studio.url, studio.token), ours, made, report)
+            yield Site(client, Bare(proxy.url, studio.token), ours, made, report)
 
 
 def look(at: Site, when: str) -> None:
