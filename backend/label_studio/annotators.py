@@ -12,8 +12,7 @@ from typing import cast
 from backend.domain.answers import Answer, Gap, Unanswered
 from backend.domain.ids import ControlName
 from backend.domain.json import Json
-from backend.domain.schema import LabelSchema
-from backend.label_studio.results import ReadAnnotation, items, read
+from backend.label_studio.results import ReadAnnotation, ResultReader, items
 from backend.policies.certification.correctness import is_right
 
 OUR_ID = re.compile(r"\d{4}(-[0-9a-f]{10})+")
@@ -24,12 +23,12 @@ _COPIED = ("prediction", "prediction-changed")
 _SAID_NOTHING = (Gap.NOT_ASKED, Gap.OTHER_QUESTIONS)
 
 
-def combined(annotations: Sequence[Json], schema: LabelSchema) -> ReadAnnotation:
-    """Return what the annotations of a task say together; at least one is needed."""
-    votes = [read(items(one, "result"), schema) for one in counted(annotations)]
+def combined(voters: Sequence[Json], read: ResultReader) -> ReadAnnotation:
+    """Return what the annotations that count say together; at least one is needed."""
+    votes = [read(items(one, "result")) for one in voters]
     if len(votes) == 1:
         return votes[0]
-    found = {control.name: _vote(control.name, votes) for control in schema.controls}
+    found = {control.name: _vote(control.name, votes) for control in read.schema.controls}
     return ReadAnnotation(
         {name: one for name, one in found.items() if not isinstance(one, Unanswered)},
         {name: one for name, one in found.items() if isinstance(one, Unanswered)},
@@ -43,6 +42,8 @@ def counted(annotations: Sequence[Json]) -> list[Json]:
     One that was accepted from a prediction counts only while nobody else annotated the task. An
     empty one does not replace what its author submitted before.
     """
+    if len(annotations) == 1:
+        return list(annotations)
     truths = [one for one in annotations if one.get("ground_truth")]
     people = [one for one in annotations if is_by_person(one) or is_blind(one)]
     of_person: dict[object, Json] = {}

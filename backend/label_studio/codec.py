@@ -6,7 +6,7 @@ what an answer becomes.
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, cast
 
@@ -20,7 +20,7 @@ from backend.domain.schema import ImageTag, LabelSchema
 from backend.label_studio import task_data
 from backend.label_studio.annotators import combined, counted, is_blind, is_by_person
 from backend.label_studio.result_writing import ResultWriter
-from backend.label_studio.results import items, read
+from backend.label_studio.results import ResultReader, items, read
 from backend.ports.label_studio import SerializedPrediction
 
 # --- tasks -------------------------------------------------------------------------------------
@@ -57,14 +57,23 @@ def labeled_image(task: Json, schema: LabelSchema) -> LabeledImage | None:
 
     Skipped annotations never count. `annotators` decides between several others.
     """
-    valid = _valid(task)
-    if not valid:
-        return None
-    said, voters = combined(valid, schema), counted(valid)
+    return next(labeled_images([task], schema), None)
+
+
+def labeled_images(tasks: Iterable[Json], schema: LabelSchema) -> Iterator[LabeledImage]:
+    """Yield the same for many tasks, without those that have no annotation."""
+    read = ResultReader(schema)
+    for task in tasks:
+        if valid := _valid(task):
+            yield _labeled_image(task, counted(valid), read)
+
+
+def _labeled_image(task: Json, voters: Sequence[Json], read: ResultReader) -> LabeledImage:
+    said = combined(voters, read)
     return LabeledImage(
-        image_ref(task, schema),
+        image_ref(task, read.schema),
         said.answers,
-        dict(said.repairs),
+        said.repairs,
         by_person=any(map(is_by_person, voters)),
         blind=all(map(is_blind, voters)),
         annotation=voters[0]["id"],

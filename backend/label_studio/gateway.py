@@ -68,10 +68,8 @@ class LabelStudioGateway:
     def labeled(self, project: ProjectId, schema: LabelSchema) -> Iterator[LabeledImage]:
         with errors_translated():
             self._client.recount(project, RECOUNT)
-            for task in self._labeled(project):
-                image = codec.labeled_image(task, schema)
-                if image:
-                    yield labeled_without_content(image, project)
+            for image in codec.labeled_images(self._labeled(project), schema):
+                yield labeled_without_content(image, project)
 
     def _labeled(self, project: ProjectId) -> Iterator[Json]:
         if self._copies:

@@ -92,10 +92,7 @@ class LabeledCopies:
 
     def __call__(self, project: ProjectId, schema: LabelSchema) -> Iterator[LabeledImage]:
         self.refresh(project)
-        for task in self._copies.all(project):
-            image = codec.labeled_image(task, schema)
-            if image:
-                yield image
+        yield from codec.labeled_images(self._copies.all(project), schema)
 
     def refresh(self, project: ProjectId) -> None:
         """Read the labels that changed, so that whoever asks next need not wait for them.

@@ -20,6 +20,17 @@ from backend.domain.schema import Control, ControlTag, LabelSchema, TaskKind
 SHAPES = {"rectanglelabels", "rectangle", "labels"}
 """Types of results that may be rectangles."""
 
+_SAID = (
+    "from_name",
+    "to_name",
+    "item_index",
+    "type",
+    "value",
+    "original_width",
+    "original_height",
+)
+"""All that a result is read by, if it is alone; beside others its id counts, too."""
+
 _OF_REGION = {"x", "points", "rle", "vertices"}
 """Keys in the value of an answer about one region (`perRegion`): its place."""
 
@@ -57,6 +68,23 @@ def read(results: Sequence[Json], schema: LabelSchema, *, looked: bool = False) 
         if name not in answers
     }
     return ReadAnnotation(answers, unanswered, +repairs)
+
+
+class ResultReader:
+    """Reads the annotations of a project; equal choices, which most of them are, only once."""
+
+    def __init__(self, schema: LabelSchema) -> None:
+        self.schema = schema
+        self._known: dict[str, ReadAnnotation] = {}
+
+    def __call__(self, results: Sequence[Json]) -> ReadAnnotation:
+        """Read the results of one annotation as `read` does; what it returns may be shared."""
+        if len(results) != 1 or "choices" not in value_of(results[0]):
+            return read(results, self.schema)
+        said = str([results[0].get(key) for key in _SAID])
+        if said not in self._known:
+            self._known[said] = read(results, self.schema)
+        return self._known[said]
 
 
 def labels_of(result: Json, schema: LabelSchema) -> frozenset[Label]:
@@ -254,13 +282,13 @@ def items(body: Json, key: str) -> Sequence[Json]:
     """Return the objects of a list, leaving out whatever else it holds."""
     found = body.get(key)
     listed = cast(Sequence[object], found) if isinstance(found, list | tuple) else ()
-    return [cast(Json, item) for item in listed if isinstance(item, Mapping)]
+    return [cast(Json, item) for item in listed if isinstance(item, dict | Mapping)]
 
 
 def value_of(result: Json) -> Json:
     """Return the value of a result, empty if it has none."""
     found = result.get("value")
-    return cast(Json, found) if isinstance(found, Mapping) else {}
+    return cast(Json, found) if isinstance(found, dict | Mapping) else {}
 
 
 def _names(value: Json, key: str) -> Sequence[str]:

@@ -326,3 +326,49 @@ def test_a_text_at_an_address_keeps_it():
     schema = labeling_config.parse(TEXTS.replace("/>", ' valueType="url"/>', 1))
     ref = codec.image_ref({"id": 7, "data": {"text": "https://x.org/1.txt"}}, schema)
     assert (ref.uri, ref.kind) == ("https://x.org/1.txt", ItemKind.TEXT)
+
+
+ONE = {"from_name": "c", "to_name": "img", "type": "choices", "value": {"choices": ["cat"]}}
+DRAWN = rectangle(90, 50, 20, 20, rotation=45)
+DRAWN["value"]["choices"] = ["a"]
+ALIKE = [
+    ONE,
+    {**ONE, "id": "other"},
+    {**ONE, "value": {"choices": ["dog"]}},
+    {**ONE, "value": {"choices": ["cat", "dog"]}},
+    {**ONE, "value": {"choices": ["bird"]}},
+    {**ONE, "value": {"choices": [["cat"]]}},
+    {**ONE, "value": {"choices": "cat"}},
+    {**ONE, "value": {"choices": ["cat"], "x": 1}},
+    {**ONE, "value": {"choices": [1]}},
+    {**ONE, "value": {"choices": ["1"]}},
+    {**ONE, "from_name": "d"},
+    {**ONE, "from_name": None},
+    {**ONE, "to_name": "another"},
+    {**ONE, "type": "rectanglelabels"},
+    {**ONE, "item_index": 1},
+    {**rectangle(50, 50, 20, 20, rotation=30), "from_name": "r"},
+    {**DRAWN, "original_width": 100},
+    {**DRAWN, "original_width": 200},
+    {"value": {"choices": []}},
+]
+
+
+@pytest.mark.parametrize("schema", [CHOICES, BOXES])
+def test_many_tasks_are_read_as_each_one_is(schema):
+    """However alike their answers are, which are read once where they are equal."""
+    tasks = [
+        {"id": number, "data": {"image": f"{number}.jpg"}, "annotations": [{"id": 1, "result": r}]}
+        for number, r in enumerate([[], *([one] for one in ALIKE), [ONE, ONE], ALIKE[:3]] * 2)
+    ]
+    each = [codec.labeled_image(one, schema) for one in tasks]
+    assert list(codec.labeled_images(tasks, schema)) == each
+    assert list(codec.labeled_images(tasks[::-1], schema)) == each[::-1]
+    unread = {"id": 99, "data": {}, "annotations": [{"id": 1, "was_cancelled": True}]}
+    assert list(codec.labeled_images([unread, *tasks, {"id": 100}], schema)) == each
+
+
+def test_equal_choices_are_read_once():
+    tasks = [task(choice("cat", id=number)) for number in range(100)]
+    read = list(codec.labeled_images(tasks, CHOICES))
+    assert len({id(image.answers) for image in read}) == 1
