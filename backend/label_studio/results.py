@@ -20,7 +20,7 @@ from backend.domain.schema import Control, ControlTag, LabelSchema, TaskKind
 SHAPES = {"rectanglelabels", "rectangle", "labels"}
 """Types of results that may be rectangles."""
 
-_SAID = (
+_FIELDS_READ = (
     "from_name",
     "to_name",
     "item_index",
@@ -29,7 +29,10 @@ _SAID = (
     "original_width",
     "original_height",
 )
-"""All that a result is read by, if it is alone; beside others its id counts, too."""
+"""All that a result is read by if it is alone; beside others its id counts, too."""
+
+_OBJECTS = (dict, Mapping)
+"""Types of JSON objects. Nearly all are a dict, which is told in a quarter of the time."""
 
 _OF_REGION = {"x", "points", "rle", "vertices"}
 """Keys in the value of an answer about one region (`perRegion`): its place."""
@@ -81,7 +84,7 @@ class ResultReader:
         """Read the results of one annotation as `read` does; what it returns may be shared."""
         if len(results) != 1 or "choices" not in value_of(results[0]):
             return read(results, self.schema)
-        said = str([results[0].get(key) for key in _SAID])
+        said = str([results[0].get(key) for key in _FIELDS_READ])
         if said not in self._known:
             self._known[said] = read(results, self.schema)
         return self._known[said]
@@ -282,13 +285,13 @@ def items(body: Json, key: str) -> Sequence[Json]:
     """Return the objects of a list, leaving out whatever else it holds."""
     found = body.get(key)
     listed = cast(Sequence[object], found) if isinstance(found, list | tuple) else ()
-    return [cast(Json, item) for item in listed if isinstance(item, dict | Mapping)]
+    return [cast(Json, item) for item in listed if isinstance(item, _OBJECTS)]
 
 
 def value_of(result: Json) -> Json:
     """Return the value of a result, empty if it has none."""
     found = result.get("value")
-    return cast(Json, found) if isinstance(found, dict | Mapping) else {}
+    return cast(Json, found) if isinstance(found, _OBJECTS) else {}
 
 
 def _names(value: Json, key: str) -> Sequence[str]:

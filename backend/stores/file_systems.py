@@ -29,6 +29,7 @@ def journal_mode(folder: Path, mounts: Path = MOUNTS) -> str:
     return SHARED if is_network else LOCAL
 
 
+@cache
 def is_local_disk(folder: Path, mounts: Path = MOUNTS) -> bool:
     """Return whether the files of a folder lie on a disk of this machine."""
     return not file_system(folder, mounts).startswith((*NETWORK, *MEMORY))
