@@ -90,13 +90,17 @@ class PreLabeling:
 
 @dataclass(frozen=True)
 class Accepting:
-    """A job that accepts what a test on random labels allows; then it is taken back."""
+    """A job that accepts what a test on random labels allows; then it is taken back.
+
+    Half of the labels are for the test, by the lot of their task's id. There are so many of them
+    that the others are enough to train on, whatever the ids are.
+    """
 
     accepted: int = 16
     is_job: bool = True
 
     def project(self, site: Site) -> Digits:
-        labeled = 18
+        labeled = 30
         return site.new_project(labeled + self.accepted // len(LABELS), labeled)
 
     def run(self, site: Site, digits: Digits, arm: Arm) -> Ending:
