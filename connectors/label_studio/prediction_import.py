@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 _SECONDS = 600.0
 
 _PART_RUNS_ON = 15.0
-"""Seconds for which Label Studio may work on a request that was to take three."""
+"""Seconds for which Label Studio may work on a request that was to take a few."""
 
 _PATIENCE = 10.0
 """Seconds for which a question is repeated that a job can do without."""

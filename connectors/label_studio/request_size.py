@@ -10,6 +10,10 @@ REMEMBERED = 3
 """Requests whose slowest one counts. Two that are alike may differ twofold in time; sized by the
 last one alone, the next after a lucky one often took far too long."""
 
+AIM = 2.0
+"""Seconds that a request should take, so that one which happens to take twice as long ends in time,
+too."""
+
 
 class RequestSize:
     """How many items a request should have, so that it takes some seconds at most.
@@ -19,7 +23,7 @@ class RequestSize:
     """
 
     def __init__(
-        self, clock: Callable[[], float], first: int, fewest: int, most: int, seconds: float = 3.0
+        self, clock: Callable[[], float], first: int, fewest: int, most: int, seconds: float = AIM
     ) -> None:
         self._clock = clock
         self._fewest = fewest

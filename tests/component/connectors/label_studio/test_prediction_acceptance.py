@@ -73,7 +73,8 @@ def test_what_was_accepted_is_shown_as_labeled_tasks_are_listed(acceptance, stor
 
 
 def test_tasks_are_accepted_in_calls_that_take_some_seconds(acceptance, store, clock):
-    acceptance.request_size, sizes = RequestSize(clock, first=3, fewest=1, most=4), list[int]()
+    acceptance.request_size = RequestSize(clock, first=3, fewest=1, most=4, seconds=3)
+    sizes = list[int]()
 
     def made_so_far():
         return sum(map(len, machine(store).values()))

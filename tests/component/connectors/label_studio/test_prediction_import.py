@@ -137,7 +137,7 @@ def test_a_large_project_is_recounted_after_fewer_imports(client, store, tasks, 
 def test_where_only_sent_tasks_are_recounted_requests_take_some_seconds(client, store, clock):
     """A second and a half for a prediction here, and a third of that from the fourth import on."""
     store.part, client.prediction_import.quick = 1, 2
-    client.prediction_import.request_size = RequestSize(clock, first=4, fewest=1, most=5)
+    client.prediction_import.request_size = RequestSize(clock, first=4, fewest=1, most=5, seconds=3)
     store.versions = {task: [] for task in range(1, 21)}
 
     def take_time(number):

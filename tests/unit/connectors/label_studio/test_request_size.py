@@ -9,14 +9,14 @@ from tests.fakes.clock import FakeClock
 def sizes(seconds_each: list[float], items: int = 10_000) -> list[int]:
     """The sizes of the first parts, of which each item takes so many seconds."""
     clock = FakeClock()
-    size, taken = RequestSize(clock, first=400, fewest=50, most=1_000), list[int]()
+    size, taken = RequestSize(clock, first=400, fewest=50, most=1_000, seconds=3), list[int]()
     for part, each in zip(size.parts(range(items)), seconds_each, strict=False):
         clock.now += len(part) * each
         taken.append(len(part))
     return taken
 
 
-def test_a_part_has_as_many_items_as_three_seconds_allow():
+def test_a_part_has_as_many_items_as_its_seconds_allow():
     assert sizes([0.01, 0.03, 0.06, 0.06]) == [400, 300, 100, 50]
 
 
@@ -41,7 +41,7 @@ def test_the_last_part_is_what_is_left():
 
 def test_a_small_request_that_was_quick_leaves_the_size():
     clock = FakeClock()
-    size = RequestSize(clock, first=400, fewest=50, most=1_000)
+    size = RequestSize(clock, first=400, fewest=50, most=1_000, seconds=3)
     with size.measured(10):
         clock.now += 0.5
     assert size.now == 400
@@ -49,7 +49,7 @@ def test_a_small_request_that_was_quick_leaves_the_size():
 
 def test_a_request_that_failed_does_not_count():
     clock = FakeClock()
-    size = RequestSize(clock, first=400, fewest=50, most=1_000)
+    size = RequestSize(clock, first=400, fewest=50, most=1_000, seconds=3)
     with pytest.raises(OSError, match="away"), size.measured(400):
         clock.now += 60
         raise OSError("away")
@@ -58,7 +58,7 @@ def test_a_request_that_failed_does_not_count():
 
 def test_requests_of_several_threads_leave_a_size_within_the_limits():
     clock = FakeClock()
-    size = RequestSize(clock, first=400, fewest=50, most=1_000)
+    size = RequestSize(clock, first=400, fewest=50, most=1_000, seconds=3)
     first, second = size.parts(range(1_000)), size.parts(range(1_000))
     assert [len(next(first)), len(next(second))] == [400, 400]
     clock.now += 6
