@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypedDict
 
 import httpx
 
@@ -29,6 +29,17 @@ _NEVER_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeou
 
 Pause = Callable[[float], None]
 """Waits so many seconds; may raise to give up, for instance because a job should stop."""
+
+
+class RequestOptions(TypedDict, total=False):
+    """The keywords of `HttpClient.request_json`, for those who pass them on."""
+
+    json: Any
+    params: Mapping[str, Any] | None
+    files: Any
+    idempotent: bool | None
+    timeout: float | None
+    patience: float | None
 
 
 class HttpClient:

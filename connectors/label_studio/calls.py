@@ -3,10 +3,10 @@
 import contextlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, Unpack, cast
 
 from connectors.errors import ConnectorError, ResourceNotFound, TooLarge, Unreachable
-from connectors.http import HttpClient
+from connectors.http import HttpClient, RequestOptions
 
 log = logging.getLogger(__name__)
 
@@ -29,14 +29,14 @@ class Calls:
     def __init__(self, http: HttpClient) -> None:
         self.http = http
 
-    def object(self, method: str, path: str, **options: Any) -> JsonObject:
+    def object(self, method: str, path: str, **options: Unpack[RequestOptions]) -> JsonObject:
         """Request a JSON object; `options` go to `HttpClient.request_json`."""
         answer = self.http.request_json(method, path, **options)
         if not isinstance(answer, dict):
             raise unexpected_json(method, path)
         return cast("JsonObject", answer)
 
-    def array(self, path: str, **options: Any) -> list[JsonObject]:
+    def array(self, path: str, **options: Unpack[RequestOptions]) -> list[JsonObject]:
         """GET a JSON array of objects; `options` go to `HttpClient.request_json`."""
         answer = self.http.request_json("GET", path, **options)
         if not isinstance(answer, list):

@@ -4,9 +4,10 @@ import logging
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 from connectors.errors import ConnectorError, Rejected, TooLarge
+from connectors.http import RequestOptions
 from connectors.label_studio.calls import Calls, batches, send_in_parts
 from connectors.label_studio.predictions import RECENT, Predictions
 from connectors.label_studio.projects import Projects
@@ -105,8 +106,13 @@ class PredictionImport:
         if self._recounts is None:
             try:
                 # may be repeated, since nothing is stored
-                options = {"idempotent": True, "timeout": 60.0, "patience": _PATIENCE}
-                self._post(project, [{"task": 0, "result": []}], **options)
+                self._post(
+                    project,
+                    [{"task": 0, "result": []}],
+                    idempotent=True,
+                    timeout=60.0,
+                    patience=_PATIENCE,
+                )
             except Rejected as exc:
                 self._recounts = RECOUNTS_SENT_ONLY not in exc.message
             except ConnectorError as exc:
@@ -215,11 +221,13 @@ class PredictionImport:
         for part in [predictions] if whole else self.request_size.parts(predictions):
             yield from batches(part, self._most)
 
-    def _post(self, project: int, predictions: Sequence[Prediction], **options: Any) -> int:
+    def _post(
+        self, project: int, predictions: Sequence[Prediction], **options: Unpack[RequestOptions]
+    ) -> int:
         """Send predictions; `options` go to `HttpClient.request_json`."""
         path = f"/api/projects/{project}/import/predictions"
-        options = {"timeout": _SECONDS, **options}
-        return int(self._calls.object("POST", path, json=list(predictions), **options)["created"])
+        sent: RequestOptions = {"timeout": _SECONDS, **options, "json": list(predictions)}
+        return int(self._calls.object("POST", path, **sent)["created"])
 
     def _count(self, project: int, sent: Sequence[Prediction], max_age: float = 0.0) -> int:
         """Count the project's predictions of these versions."""

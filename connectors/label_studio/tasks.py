@@ -280,11 +280,11 @@ class Tasks:
         `ahead` the next page is asked for while the caller works on a page, if it goes on reading.
         """
 
-        def ask(last: int, **options: Any) -> JsonObject:
+        def ask(last: int, patience: float | None = None) -> JsonObject:
             after_last = [*filters, where("id", "greater", last)]
             size = self._size(project, fields, depth)
             with self._sizes_by_depth[depth].measured(size):
-                return self._page(project, after_last, fields, depth, size, **options)
+                return self._page(project, after_last, fields, depth, size, patience=patience)
 
         answer = ask(0)
         while page := answer["tasks"]:
