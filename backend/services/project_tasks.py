@@ -1,7 +1,7 @@
 """The tasks of a project, as Label Studio lists them."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -125,6 +125,24 @@ def count(schema: LabelSchema, labeled: Iterable[LabeledImage]) -> tuple[LabelCo
         for control in schema.controls
         for label in control.labels
     )
+
+
+def by_people(annotated: Iterable[LabeledImage], ledger: Ledger) -> tuple[ProjectTasks, int]:
+    """Return the images that people annotated, and the number of those that a model labeled.
+
+    The latter may be nearly all of a large project, so they are counted only, one after the other.
+    """
+    of_model = 0
+
+    def others() -> Iterator[LabeledImage]:
+        nonlocal of_model
+        for image in annotated:
+            if is_of_model(image, ledger):
+                of_model += bool(image.answers)
+            else:
+                yield image
+
+    return ProjectTasks.of(others()), of_model
 
 
 def trainable(labeled: Iterable[LabeledImage], ledger: Ledger) -> tuple[LabeledImage, ...]:

@@ -29,7 +29,6 @@ from backend.ports.jobs import Jobs
 from backend.ports.label_studio import ProjectContents
 from backend.ports.stores import Ledgers, PublishedVersions
 from backend.services import audits, project_tasks
-from backend.services.project_tasks import ProjectTasks
 from backend.settings import Settings
 
 VERSIONS_SHOWN = 3
@@ -66,9 +65,11 @@ class Readiness:
         except UnsupportedConfig as exc:
             counts = Counts((), labeled=0, unlabeled=self._unlabeled(request))
             return self._status(found, (_unsupported(exc),), (), counts)
-        tasks = ProjectTasks.of(self.labeled(project, schema))
-        ledger = self.ledgers.load(project)
+        labeled = self.labeled(project, schema)
+        tasks, of_model = project_tasks.by_people(labeled, self.ledgers.load(project))
+        ledger = self.ledgers.load(project)  # again, with what was accepted while the labels came
         counts = project_tasks.count_images(schema, tasks, ledger, self._unlabeled(request))
+        counts = replace(counts, excluded=counts.excluded + of_model)
         skipped = self.label_studio.count_skipped(project)
         minimum = Minimum(self.settings.min_labels, self.settings.min_images_per_label)
         reasons = (

@@ -1,10 +1,13 @@
 """Listing a project: where it is said how far it is, and where it can be stopped."""
 
+from dataclasses import replace
+
 import pytest
 
-from backend.domain.answers import Choices
+from backend.domain.answers import Choices, ImageRef, LabeledImage
 from backend.domain.errors import Stopped
-from backend.domain.ids import ProjectId, TaskId
+from backend.domain.ids import ControlName, JobId, ProjectId, TaskId, VersionName
+from backend.domain.versions import Acceptance, Ledger
 from backend.label_studio import labeling_config
 from backend.services import project_tasks
 from backend.services.project_tasks import REPORT_EVERY
@@ -63,3 +66,20 @@ def test_unlabeled_tasks_are_shown_while_the_list_goes_on():
     )
     assert [len(refs) for refs in shown] == [0, REPORT_EVERY, REPORT_EVERY]
     assert tuple(ref for refs in shown for ref in refs) == taken.unlabeled[:-1]
+
+
+def test_labels_by_a_model_are_counted_and_not_kept():
+    ledger = Ledger(acceptances={JobId("job-1"): Acceptance(VersionName("v"), (1, 2, 3), ())})
+    ref, dog = ImageRef(TaskId(1), "a.jpg"), {ControlName("c"): Choices(("dog",))}
+    by_model = LabeledImage(ref, dog, by_person=False)
+    images = [
+        by_model,
+        replace(by_model, image=replace(ref, task=TaskId(2)), answers={}),
+        replace(by_model, image=replace(ref, task=TaskId(3)), by_person=True),
+        replace(by_model, image=replace(ref, task=TaskId(4))),
+        replace(by_model, image=replace(ref, task=TaskId(5)), answers={}),
+    ]
+    tasks, of_model = project_tasks.by_people(iter(images), ledger)
+    assert [image.image.task for image in tasks.labeled] == [3, 4]
+    assert [image.image.task for image in tasks.unplaced] == [5]
+    assert of_model == 1, "the other one of the model's answers nothing"

@@ -167,6 +167,22 @@ def test_labels_that_are_set_aside_are_mentioned(world):
     assert any("3 labeled images are not used for training" in line for line in status.warnings)
 
 
+def test_what_a_job_accepts_while_a_status_reads_the_labels_is_no_label_of_a_person(world):
+    accepted = Acceptance(VersionName("al-0001-aaaa"), tuple(range(1, 4)), ())
+    world.label_studio.machine |= {TaskId(task): (task, accepted.version) for task in range(1, 4)}
+    readiness = world.readiness()
+
+    def read(project, schema):
+        for image in readiness.labeled(project, schema):
+            yield image
+            world.ledgers.save(PROJECT, Ledger(acceptances={JobId("job-1"): accepted}))
+
+    assert readiness.status(PROJECT).labeled == 12, "the ledger does not know them yet"
+    status = replace(readiness, labeled=read).status(PROJECT)
+    assert status.labeled == 9
+    assert any("3 labeled images are not used for training" in line for line in status.warnings)
+
+
 @pytest.mark.parametrize(
     ("rotated", "words"),
     [
