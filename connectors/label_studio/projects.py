@@ -63,8 +63,7 @@ class Projects:
         Raises:
             Rejected: when it is not valid, or lacks what annotations use.
         """
-        body = {"label_config": label_config}
-        self._calls.object("PATCH", f"/api/projects/{project}/", json=body)
+        self._change(project, label_config=label_config)
 
     def recount_labels(self, project: int) -> None:
         """Make Label Studio count anew which labels are in use, after drafts were changed.
@@ -82,5 +81,9 @@ class Projects:
         Raises:
             Rejected: when the project has no prediction of this version.
         """
-        body = {"model_version": version}
-        self._calls.object("PATCH", f"/api/projects/{project}/", json=body)
+        self._change(project, model_version=version)
+
+    def _change(self, project: int, **fields: Any) -> None:
+        """Change fields of a project. The answer has its id; without, all tasks are counted."""
+        path, params = f"/api/projects/{project}/", {"include": "id"}
+        self._calls.object("PATCH", path, params=params, json=fields)
