@@ -22,13 +22,14 @@ COUNTS = {
     "ask",
     [
         lambda projects: projects.get(1),
+        lambda projects: projects.all(),
         lambda projects: projects.set_label_config(1, "<View/>"),
         lambda projects: projects.set_model_version(1, "al-0001-aaaa"),
     ],
-    ids=["read", "change the config", "change the version"],
+    ids=["read", "read all", "change the config", "change the version"],
 )
 def test_no_tasks_are_counted_to_read_or_change_a_project(ask):
-    with FakeHttpServer(lambda _: Reply(body={"id": 1})) as server:
+    with FakeHttpServer(lambda _: Reply(body={"id": 1, "results": []})) as server:
         ask(LabelStudioClient(server.url, "f" * 40).projects)
     (asked,) = server.asked
     included = set(asked.query["include"].split(","))
