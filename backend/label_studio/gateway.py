@@ -33,6 +33,7 @@ from backend.ports.label_studio import (
     StoredResult,
     TakenBack,
     TaskResults,
+    TaskSummary,
 )
 from connectors.errors import Rejected
 from connectors.label_studio.client import LabelStudioClient
@@ -303,8 +304,23 @@ class LabelStudioGateway:
     ) -> Iterator[TaskResults]:
         with errors_translated():
             for task in self._client.results.tasks(project, labels):
-                results = tuple(map(_stored, self._client.results.of_task(task)))
-                yield TaskResults(TaskId(task["id"]), task, results)
+                yield self._results(task)
+
+    def results_among(self, project: ProjectId, tasks: Collection[TaskId]) -> Iterator[TaskResults]:
+        with errors_translated():
+            for task in self._client.results.among(project, tasks):
+                yield self._results(task)
+
+    def _results(self, task: Json) -> TaskResults:
+        results = tuple(map(_stored, self._client.results.of_task(task)))
+        return TaskResults(TaskId(task["id"]), task, results)
+
+    def task_summaries(self, project: ProjectId) -> Iterator[TaskSummary]:
+        with errors_translated():
+            self._client.recount(project, RECOUNT)
+            for task in self._client.tasks.summaries(project):
+                annotations = task["total_annotations"] + task["cancelled_annotations"]
+                yield TaskSummary(TaskId(task["id"]), task, annotations)
 
     def draft_results(self, project: ProjectId) -> Iterator[StoredResult]:
         with errors_translated():

@@ -80,6 +80,18 @@ class TaskResults:
     results: tuple[StoredResult, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class TaskSummary:
+    """A task in Label Studio's JSON, without its annotations and predictions.
+
+    `annotations` is their number as Label Studio counted it last, skips included.
+    """
+
+    task: TaskId
+    content: Json
+    annotations: int
+
+
 class ActivityReader(Protocol):
     """Tells what people did, without listing their annotations."""
 

@@ -3,10 +3,13 @@
 Nothing is done twice. Whether an image has a task is read from Label Studio each time, so a
 synchronization that broke off goes on where it was. Only a task without any annotation gets the
 labels of a file, and no task is changed otherwise.
+
+All tasks are listed without their annotations and predictions, which take Label Studio ten times as
+long. They are read of those tasks only whose labels are about to be written, on either side.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -22,11 +25,12 @@ from backend.label_studio import codec, labeling_config
 from backend.policies import side_cars
 from backend.policies.item_checks import images_only
 from backend.ports.folders import ImageFolder, SyncProgress
-from backend.ports.label_studio import ProjectReader, TaskResults
+from backend.ports.label_studio import ProjectReader, TaskResults, TaskSummary
 from backend.ports.stores import Ledgers
 from backend.services.label_files import LabelFiles
+from backend.services.project_tasks import REPORT_EVERY
 
-IMPORTED_AT_ONCE = 100
+IMPORTED_AT_ONCE, LABELED_AT_ONCE = 100, 100
 RECORD = "autolabel-labels.json"
 """The file in the folder that says of each label file who the labels are from."""
 
@@ -34,8 +38,12 @@ RECORD = "autolabel-labels.json"
 class SynchronizedProject(ProjectReader, Protocol):
     """A project whose tasks are read, created, and labeled."""
 
-    def task_results(self, project: ProjectId) -> Iterator[TaskResults]:
-        """As `LabelEditor.task_results`."""
+    def task_summaries(self, project: ProjectId) -> Iterator[TaskSummary]:
+        """Yield all tasks in order of task id."""
+        ...
+
+    def results_among(self, project: ProjectId, tasks: Collection[TaskId]) -> Iterator[TaskResults]:
+        """As `LabelEditor.task_results`, of those of these tasks that exist."""
         ...
 
     def import_tasks(self, project: ProjectId, contents: Sequence[Json]) -> Sequence[TaskId]:
@@ -48,12 +56,11 @@ class SynchronizedProject(ProjectReader, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Task:
-    """A task whose image is in the folder; `labeled` is None without a valid annotation."""
+class _Labeled:
+    """The labels of a task whose image is in the folder; `size` is (0, 0) where none tells it."""
 
-    id: TaskId
-    is_free: bool
-    labeled: LabeledImage | None
+    task: TaskId
+    image: LabeledImage
     size: tuple[int, int]
 
 
@@ -65,7 +72,7 @@ class _Pass:
     folder: ImageFolder
     files: Mapping[str, FolderFile]
     labels: LabelFiles
-    tasks: Mapping[str, _Task]
+    tasks: Mapping[str, TaskSummary]
     progress: SyncProgress
     done: SyncReport = field(default_factory=SyncReport)
     skipped: list[Skipped] = field(default_factory=list[Skipped])
@@ -105,7 +112,7 @@ class Synchronization:
         going = _Pass(schema, folder, files, labels, tasks, progress)
         images = [path for path in files if _ending(path) in side_cars.IMAGES]
         going.done = replace(going.done, images=len(images))
-        self._label_tasks(going, [path for path in images if path in tasks])
+        self._label_tasks(going, project, [path for path in images if path in tasks])
         self._create(going, project, [path for path in images if path not in tasks])
         if write_back:
             self._write_back(going, project)
@@ -113,27 +120,37 @@ class Synchronization:
 
     def _tasks(
         self, project: ProjectId, schema: LabelSchema, folder: ImageFolder, progress: SyncProgress
-    ) -> Mapping[str, _Task]:
-        found = dict[str, _Task]()
-        for number, one in enumerate(self.label_studio.task_results(project)):
-            if number % 500 == 0:
+    ) -> Mapping[str, TaskSummary]:
+        """Return the tasks whose images are in the folder, by their path there."""
+        found = dict[str, TaskSummary]()
+        for number, one in enumerate(self.label_studio.task_summaries(project)):
+            if number % REPORT_EVERY == 0:
                 progress("reading tasks", number, 0)
             path = folder.path_of(codec.image_ref(one.content, schema).uri)
             if path is not None:
-                labeled = codec.labeled_image(one.content, schema)
-                is_free = not one.content.get("annotations")
-                found[path] = _Task(one.task, is_free, labeled, _size(one))
+                found[path] = one
         return found
 
-    def _label_tasks(self, going: _Pass, paths: Sequence[str]) -> None:
+    def _label_tasks(self, going: _Pass, project: ProjectId, paths: Sequence[str]) -> None:
         """Give tasks that nobody annotated or skipped the labels of their files."""
-        free = [path for path in paths if going.tasks[path].is_free]
-        for number, path in enumerate(free):
-            going.progress("reading label files", number, len(free))
-            result = self._result(going, path)
-            if result is not None:
-                self.label_studio.annotate(going.tasks[path].id, result)
+        free = [path for path in paths if not going.tasks[path].annotations]
+        for start in range(0, len(free), LABELED_AT_ONCE):
+            results = dict[TaskId, Sequence[Json]]()
+            for number, path in enumerate(free[start : start + LABELED_AT_ONCE], start):
+                going.progress("reading label files", number, len(free))
+                result = self._result(going, path)
+                if result is not None:
+                    results[going.tasks[path].task] = result
+            for task in self._untouched(project, results):
+                self.label_studio.annotate(task, results[task])
                 going.done = replace(going.done, labeled=going.done.labeled + 1)
+
+    def _untouched(self, project: ProjectId, tasks: Collection[TaskId]) -> Sequence[TaskId]:
+        """Return the tasks without annotations and skips, which Label Studio counts late."""
+        if not tasks:
+            return ()
+        found = self.label_studio.results_among(project, tasks)
+        return [one.task for one in found if not one.content.get("annotations")]
 
     def _create(self, going: _Pass, project: ProjectId, paths: Sequence[str]) -> None:
         for start in range(0, len(paths), IMPORTED_AT_ONCE):
@@ -188,20 +205,33 @@ class Synchronization:
         accepted = self.ledgers.load(project).accepted
         authors = dict[str, Mapping[str, str]]()
         claimed = dict[str, str]()
-        labeled = {path: task for path, task in going.tasks.items() if task.labeled}
-        for number, (path, task) in enumerate(sorted(labeled.items())):
+        labeled = self._labeled(going, project)
+        for number, (path, one) in enumerate(sorted(labeled.items())):
             going.progress("writing label files", number, len(labeled))
-            image = task.labeled
-            if image is None or not image.answers or path not in going.files:
-                continue
-            author = "person" if image.by_person else "import"
-            by = "model, accepted" if task.id in accepted else author
-            authors[path] = {"by": by, "changed": image.changed}
-            self._write(going, path, image, task.size, claimed)
+            author = "person" if one.image.by_person else "import"
+            by = "model, accepted" if one.task in accepted else author
+            authors[path] = {"by": by, "changed": one.image.changed}
+            self._write(going, path, one.image, one.size, claimed)
         if authors:
             record = json.dumps(authors, indent=1, sort_keys=True) + "\n"
             if RECORD not in going.files or going.labels.text(RECORD) != record:
                 going.folder.write(RECORD, record)
+
+    def _labeled(self, going: _Pass, project: ProjectId) -> Mapping[str, _Labeled]:
+        """Read the labels of the images in the folder, by their path there."""
+        paths = {
+            one.task: path
+            for path, one in going.tasks.items()
+            if one.annotations and path in going.files
+        }
+        found = dict[str, _Labeled]()
+        for number, one in enumerate(self.label_studio.results_among(project, paths)):
+            if number % REPORT_EVERY == 0:
+                going.progress("reading labels", number, len(paths))
+            image = codec.labeled_image(one.content, going.schema)
+            if image and image.answers:
+                found[paths[one.task]] = _Labeled(one.task, image, _size(one))
+        return found
 
     def _write(
         self,

@@ -58,7 +58,11 @@ class Results:
             for piece in pieces
             for row in self._tasks.matching(project, [where(column, "contains", piece)], ("id",))
         }
-        return self._tasks.among(project, found, _FIELDS, "all")
+        return self.among(project, found)
+
+    def among(self, project: int, tasks: Collection[int]) -> Iterator[JsonObject]:
+        """The same of those of these tasks that exist."""
+        return self._tasks.among(project, tasks, _FIELDS, "all")
 
     def of_task(self, task: Mapping[str, Any]) -> Iterator[Holder]:
         """The annotations and predictions of a task that `tasks` listed."""

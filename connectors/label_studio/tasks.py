@@ -48,6 +48,8 @@ ANNOTATION_FIELDS = (
 )
 """Label Studio applies `include` to nested objects too, so their fields are listed as well."""
 
+_SUMMARY = ("id", "data", "total_annotations", "cancelled_annotations")
+
 UNTOUCHED = (where("total_annotations", "equal", 0), where("cancelled_annotations", "equal", 0))
 
 _LABELED = where("total_annotations", "greater", 0)
@@ -109,8 +111,11 @@ class Tasks:
 
         `id`, `data`, `updated_at` and both annotation counts.
         """
-        fields = ("id", "data", "updated_at", "total_annotations", "cancelled_annotations")
-        return self.matching(project, [_LABELED], fields, ahead=True)
+        return self.matching(project, [_LABELED], ("updated_at", *_SUMMARY), ahead=True)
+
+    def summaries(self, project: int) -> Iterator[JsonObject]:
+        """All tasks: `id`, `data` and both annotation counts."""
+        return self.matching(project, (), _SUMMARY, ahead=True)
 
     def labeled_changes(self, project: int, since: datetime) -> dict[int, datetime]:
         """When each task that `labeled` would list changed, without its annotations."""
@@ -194,8 +199,7 @@ class Tasks:
 
     def by_id(self, project: int, ids: Iterable[int]) -> Iterator[JsonObject]:
         """The tasks with these ids that exist: `id`, `data` and both annotation counts."""
-        fields = ("id", "data", "total_annotations", "cancelled_annotations")
-        return self.among(project, ids, fields)
+        return self.among(project, ids, _SUMMARY)
 
     def data(self, project: int, task: int) -> JsonObject:
         """The data of one task, empty if it is gone. It asks no ML backend, as opening it would."""

@@ -10,7 +10,7 @@ from backend.domain.errors import BadInput
 from backend.domain.ids import Label, ProjectId, TaskId
 from backend.domain.json import Json
 from backend.label_studio import label_config_edit, result_edit
-from backend.ports.label_studio import ResultOf, StoredResult, TaskResults
+from backend.ports.label_studio import ResultOf, StoredResult, TaskResults, TaskSummary
 from tests.fakes.label_studio import FakeLabelStudio
 
 OWNER = 1
@@ -21,7 +21,8 @@ class FakeLabelEditor(FakeLabelStudio):
     """Implements `backend.ports.label_studio.LabelEditor`.
 
     A config that lacks a label in use is refused, as a strict Label Studio does. `before_change` is
-    called with the number of the change before each is stored; it may raise.
+    called with the number of the change before each is stored; it may raise. `counted` has numbers
+    of annotations that are counted wrongly, by task.
     """
 
     def __init__(self, label_config: str) -> None:
@@ -30,6 +31,7 @@ class FakeLabelEditor(FakeLabelStudio):
         self.unsaved: dict[int, dict[str, Any]] = {}
         self.before_change: Callable[[int], object] = lambda number: None
         self.configs: list[str] = []
+        self.counted: dict[int, int] = {}
         self.recounts = 0
         self._changes = 0
         self._last = 0
@@ -69,6 +71,15 @@ class FakeLabelEditor(FakeLabelStudio):
                 for one in content[of.value]
             )
             yield TaskResults(TaskId(content["id"]), content, results)
+
+    def results_among(self, project: ProjectId, tasks: Collection[TaskId]) -> Iterator[TaskResults]:
+        return (one for one in self.task_results(project) if one.task in tasks)
+
+    def task_summaries(self, project: ProjectId) -> Iterator[TaskSummary]:
+        for one in self.task_results(project):
+            content = {"id": one.task, "data": one.content["data"]}
+            count = self.counted.get(one.task, len(one.content["annotations"]))
+            yield TaskSummary(one.task, content, count)
 
     def draft_results(self, project: ProjectId) -> Iterator[StoredResult]:
         for one in copy.deepcopy(list(self.unsaved.values())):

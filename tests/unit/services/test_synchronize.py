@@ -56,6 +56,18 @@ def synchronized(label_studio, folder, ledgers=None, *, write_back=False, seen=N
     return run(PROJECT, folder, lambda *one: said.append(one), write_back=write_back)
 
 
+def reads_of(label_studio):
+    """The tasks of each call that reads annotations."""
+    read, plain = [], label_studio.results_among
+
+    def reading(project, tasks):
+        read.append(set(tasks))
+        return plain(project, tasks)
+
+    label_studio.results_among = reading
+    return read
+
+
 def chosen(content):
     return [one["result"][0]["value"]["choices"] for one in content["annotations"]]
 
@@ -144,6 +156,26 @@ class TestLabelFiles:
         folder.put("a.txt", "dog")
         assert synchronized(label_studio, folder).labeled == 0
         assert [chosen(one) for one in label_studio.contents.values()] == [[["cat"]]]
+
+    def test_labels_that_are_not_counted_yet_stay_as_they_are_too(self, folder):
+        label_studio = studio()
+        task = label_studio.add_task(CAT, image=BASE + "a.jpg")
+        label_studio.counted[task] = 0
+        folder.put("a.jpg")
+        folder.put("a.txt", "dog")
+        assert synchronized(label_studio, folder).labeled == 0
+        assert chosen(label_studio.contents[task]) == [["cat"]]
+
+    def test_annotations_are_read_of_those_tasks_only_that_have_a_label_file(self, folder):
+        label_studio = studio()
+        read = reads_of(label_studio)
+        tasks = [label_studio.add_task(image=f"{BASE}{number:03}.jpg") for number in range(250)]
+        for number in range(250):
+            folder.put(f"{number:03}.jpg")
+        for number in (3, 140, 141):
+            folder.put(f"{number:03}.txt", "dog")
+        assert synchronized(label_studio, folder).labeled == 3
+        assert read == [{tasks[3]}, {tasks[140], tasks[141]}]
 
     def test_a_file_that_is_not_understood_labels_nothing_and_is_named(self, folder):
         label_studio = studio()
@@ -329,6 +361,16 @@ class TestWritingBack:
         report = synchronized(label_studio, folder, write_back=True)
         assert report.written == 0
         assert [one.path for one in report.skipped] == ["a.jpg"]
+
+    def test_annotations_are_read_of_labeled_tasks_only(self, folder):
+        label_studio = studio()
+        read = reads_of(label_studio)
+        cat = label_studio.add_task(CAT, image=BASE + "a.jpg", lead_time=1, updated_at=WHEN)
+        label_studio.add_task(image=BASE + "b.jpg")
+        for path in ("a.jpg", "b.jpg"):
+            folder.put(path)
+        assert synchronized(label_studio, folder, write_back=True).written == 1
+        assert read == [{cat}]
 
     def test_nothing_is_written_unless_asked(self, folder):
         label_studio = studio()
