@@ -247,10 +247,13 @@ def others(at: Site) -> None:
     step("jobs", lambda: at.command("jobs", project))
     step("doctor", lambda: at.command("doctor", project))
     step("sync", lambda: synchronized(at))
-    version = at.command("models", project)["versions"][0]["name"]
-    to = ("--to", at.project.folder.parent.parent)
-    step("export-model", lambda: at.done("export-model", project, version, *to))
+    step("export-model", lambda: exported(at))
     look(at, "at the end")
+
+
+def exported(at: Site) -> None:
+    version = at.command("models", at.project.id)["versions"][0]["name"]
+    at.done("export-model", at.project.id, version, "--to", at.project.folder.parent.parent)
 
 
 def synchronized(at: Site) -> None:
