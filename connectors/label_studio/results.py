@@ -44,25 +44,30 @@ class Results:
         self._calls = calls
         self._tasks = tasks
 
-    def tasks(self, project: int, texts: Collection[str] = ()) -> Iterator[JsonObject]:
-        """All tasks with complete annotations, skips included, and predictions, ordered by id.
-
-        With `texts`, only those whose annotations or predictions may contain one of these strings.
-        """
-        pieces = set(map(plain_part, texts))
-        if not all(pieces) or not texts:
-            return self._tasks.matching(project, (), _FIELDS, "all")
-        found = {
-            row["id"]
-            for column in ("annotations_results", "predictions_results")
-            for piece in pieces
-            for row in self._tasks.matching(project, [where(column, "contains", piece)], ("id",))
-        }
-        return self.among(project, found)
+    def tasks(self, project: int) -> Iterator[JsonObject]:
+        """All tasks with complete annotations, skips included, and predictions, ordered by id."""
+        return self._tasks.matching(project, (), _FIELDS, "all")
 
     def among(self, project: int, tasks: Collection[int]) -> Iterator[JsonObject]:
         """The same of those of these tasks that exist."""
         return self._tasks.among(project, tasks, _FIELDS, "all")
+
+    def predicted(self, project: int, texts: Collection[str]) -> set[int] | None:
+        """Ids of the tasks whose predictions may contain one of these strings; None if all may.
+
+        There is no such question about annotations: on SQLite Label Studio compares each task with
+        all annotations of the project, which takes a minute for 20,000 tasks and 1,700 annotations.
+        """
+        pieces = set(map(plain_part, texts))
+        if not all(pieces):
+            return None
+        return {
+            row["id"]
+            for piece in pieces
+            for row in self._tasks.matching(
+                project, [where("predictions_results", "contains", piece)], ("id",)
+            )
+        }
 
     def of_task(self, task: Mapping[str, Any]) -> Iterator[Holder]:
         """The annotations and predictions of a task that `tasks` listed."""

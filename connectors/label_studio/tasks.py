@@ -156,6 +156,10 @@ class Tasks:
         """Tasks that were skipped and have no other annotation: `id` and `data`."""
         return self.matching(project, _SKIPPED, ("id", "data"))
 
+    def skips(self, project: int) -> Iterator[JsonObject]:
+        """What `skipped` lists, with complete `annotations` in place of the data."""
+        return self.matching(project, _SKIPPED, ("id", *ANNOTATION_FIELDS), "all")
+
     def count_skipped(self, project: int) -> int:
         """Count what `skipped` would list, in one request."""
         return self.count(project, _SKIPPED)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
+from backend.domain.ids import Label, ProjectId
+from backend.label_studio.gateway import LabelStudioGateway
 from connectors.label_studio.client import LabelStudioClient
 from tests.e2e.label_studio_api import create_prediction, import_tasks
 
@@ -11,18 +13,19 @@ TEXTS = ("cat", 'ca"t', "Süßwasserfisch, blau", "a/b", "100 %", "x_y", "back\\
 
 
 def tasks_by_text(client: LabelStudioClient, project: int) -> Mapping[str, list[int]]:
-    """Label an image with each text, and predict the text for another one."""
+    """Label an image with each text, skip one with it, and predict it for another one."""
     choices = "".join(f"<Choice value={quoteattr(text)}/>" for text in TEXTS)
     image = '<Image name="image" value="$image"/>'
     config = f'<View>{image}<Choices name="kind" toName="image">{choices}</Choices></View>'
     client.projects.set_label_config(project, config)
-    data = [{"image": f"http://images.test/{number}.jpg"} for number in range(2 * len(TEXTS))]
+    data = [{"image": f"http://images.test/{number}.jpg"} for number in range(3 * len(TEXTS))]
     tasks = import_tasks(client, project, data)
-    for number, text in enumerate(TEXTS):
-        labeled, predicted = tasks[2 * number : 2 * number + 2]
+    by_text = {text: tasks[3 * number : 3 * number + 3] for number, text in enumerate(TEXTS)}
+    for text, (labeled, skipped, predicted) in by_text.items():
         client.annotations.create(labeled, _chosen(text))
+        client.annotations.create(skipped, _chosen(text), was_cancelled=True)
         create_prediction(client, predicted, _chosen(text), model_version="v")
-    return {text: tasks[2 * number : 2 * number + 2] for number, text in enumerate(TEXTS)}
+    return by_text
 
 
 def assert_each_is_found(client: LabelStudioClient, project: int) -> None:
@@ -37,7 +40,9 @@ def assert_each_is_found(client: LabelStudioClient, project: int) -> None:
 
 
 def _found(client: LabelStudioClient, project: int, *texts: str) -> list[int]:
-    return [task["id"] for task in client.results.tasks(project, texts)]
+    labels = [Label(text) for text in texts]
+    found = LabelStudioGateway(client).task_results(ProjectId(project), labels)
+    return [int(one.task) for one in found]
 
 
 def _chosen(label: str) -> list[dict[str, Any]]:
