@@ -1,7 +1,7 @@
 """Every command over a project of real size, on a real Label Studio, beside bare calls.
 
     python -m tests.bench.bench_size [TASKS] [--database sqlite|postgresql] [--images N]
-        [--second-rounds N] [--skip STEP]... [--label-studio NAME=VALUE]...
+        [--skip STEP]... [--label-studio NAME=VALUE]...
 
 Prints for each command its seconds and the slowest request to Label Studio, then the peaks of
 memory, and what failed. Ends with status 1 if anything failed.
@@ -50,9 +50,6 @@ AT_ONCE = 10_000
 QUIET = 10.0
 """Seconds without a request after which no idle work is left."""
 
-BARE_LIST, BARE_IMPORT, SECOND = "bare: list", "bare: import predictions", "label, second round"
-"""Names of the steps that are compared; of further second rounds, they end with a number."""
-
 ACCEPT = ("--accept", "--max-error", "0.1", "--confidence", "0.9")
 
 
@@ -93,7 +90,6 @@ class Size:
     tasks: int
     labeled: int
     images: int
-    second_rounds: int
     database: str
     skipped: tuple[str, ...]
     environment: Mapping[str, str]
@@ -136,7 +132,7 @@ def look(at: Site, when: str) -> None:
     at.report.step(f"review page {when}", lambda: at.page(f"/projects/{project}/review"))
 
 
-def bare_calls(at: Site, nth: str = "") -> None:
+def bare_calls(at: Site) -> None:
     """The calls that a round cannot do without, made bare."""
     project, truth = at.project.id, list(at.project.truth)
     include = ",".join(("id", "data", *ANNOTATION_FIELDS))
@@ -151,15 +147,15 @@ def bare_calls(at: Site, nth: str = "") -> None:
         unlabeled = at.bare.list(project, FILTERS.format("equal"), "task_only", "id,data")
         assert (labeled, unlabeled) == (at.project.labeled, waiting)
 
-    at.report.step(f"{BARE_LIST}{nth}", listed)
+    at.report.step("bare: list", listed)
     at.report.step(
-        f"{BARE_IMPORT}{nth}",
+        "bare: import predictions",
         lambda: at.bare.import_predictions(project, rows, AT_ONCE),
     )
     path = f"/api/projects/{project}/model-versions/"
     version = {"model_version": "bare"}
     at.report.step(
-        f"bare: delete{nth}",
+        "bare: delete",
         lambda: at.client.http.request_json("DELETE", path, json=version, timeout=PATIENCE),
     )
 
@@ -177,28 +173,20 @@ def settle(at: Site) -> None:
     eventually(is_quiet, PATIENCE)
 
 
-def rounds(at: Site, count: int) -> Sequence[float]:
-    """All jobs that need no person; returns the seconds that each second round itself reports."""
+def rounds(at: Site) -> float:
+    """All jobs that need no person; returns the seconds that the second round itself reports."""
     project, step = at.project.id, at.report.step
     first = step("label, first round", lambda: at.job("label", project)) or {"version": "none"}
-    seconds = list[float]()
-    for nth in nths(count):
-        step(f"idle work before it{nth}", lambda: settle(at))
-        bare_calls(at, nth)
-        second = step(f"{SECOND}{nth}", lambda: at.job("label", project))
-        seconds.append(sum(second["report"]["seconds"].values()) if second else math.nan)
+    step("idle work after it", lambda: settle(at))
+    bare_calls(at)
+    second = step("label, second round", lambda: at.job("label", project))
     look(at, "while cleaning up")
     version = ("--mode", "pre-labeling", "--model", first["version"])
     step("label, pre-labeling", lambda: at.job("label", project, *version))
     step("label, killed in its push", lambda: gone_on(at.ours, project, PATIENCE))
     step("suggest", lambda: at.job("suggest", project, "--count", 100))
     step("group", lambda: at.job("group", project, "--groups", 50))
-    return seconds
-
-
-def nths(count: int) -> Sequence[str]:
-    """What the names of the steps of each second round end with."""
-    return ["", *(f" {number}" for number in range(2, count + 1))]
+    return sum(second["report"]["seconds"].values()) if second else math.nan
 
 
 def audited(at: Site) -> None:
@@ -278,31 +266,27 @@ def burst(at: Site) -> None:
     print(f"    p99 {times[-len(times) // 100] * 1000:.0f} ms, worst {times[-1] * 1000:.0f} ms")
 
 
-def measure(at: Site, second_rounds: int) -> None:
+def measure(at: Site) -> None:
     web, worker = running("backend.cli serve"), running("backend.cli worker")
     print(f"{'':30}{'wall':>10}{'LS CPU':>10}{'requests':>8}{'slowest':>10}")
     with Watch(worker) as watch:
         at.report.step("connect", lambda: at.done("connect", at.project.id))
         look(at, "before")
-        seconds = rounds(at, second_rounds)
+        second = rounds(at)
         at.report.step(f"{EVENTS} webhooks", lambda: burst(at))
         look(at, "after webhooks")
         audited(at)
         others(at)
     peak = megabytes(web, "VmHWM")
     print(f"memory, at most: web {peak:.0f} MB, a job of the worker {watch.peak:.0f} MB")
-    compare(at.report.seconds, seconds, "wall, until the job ended")
-    cpu = [at.report.cpu[f"{SECOND}{nth}"] for nth in nths(second_rounds)]
-    compare(at.report.cpu, cpu, "processor time of Label Studio")
+    compare(at.report.seconds, second, "wall, until the job ended")
+    compare(at.report.cpu, at.report.cpu["label, second round"], "processor time of Label Studio")
     at.report.step("bare: delete project", lambda: delete_project(at.client, at.project.id))
 
 
-def compare(spent: Mapping[str, float], rounds_: Sequence[float], what: str) -> None:
-    """Print how many times what their bare list and import took, for each second round and all."""
-    bare = [spent[f"{BARE_LIST}{nth}"] + spent[f"{BARE_IMPORT}{nth}"] for nth in nths(len(rounds_))]
-    each = ", ".join(f"{ours / theirs:.2f}" for ours, theirs in zip(rounds_, bare, strict=True))
-    together = f"; together {sum(rounds_) / sum(bare):.2f}" if len(bare) > 1 else ""
-    print(f"second round / (bare list + import), {what}: {each}{together}")
+def compare(spent: Mapping[str, float], round_: float, what: str) -> None:
+    bare = spent["bare: list"] + spent["bare: import predictions"]
+    print(f"second round / (bare list + import), {what}: {round_ / bare:.2f}")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -311,7 +295,6 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--images", type=int, help="different images; as many as tasks by default")
     parser.add_argument("--labeled", type=int, help="labeled tasks; a twelfth by default")
-    parser.add_argument("--second-rounds", type=int, default=1, help="each beside bare calls")
     parser.add_argument("--skip", action="append", default=[], help="begin of a step's name")
     parser.add_argument("--label-studio", action="append", default=[], metavar="NAME=VALUE")
     wanted = parser.parse_args(arguments)
@@ -321,13 +304,12 @@ def main(arguments: Sequence[str]) -> int:
         wanted.tasks,
         wanted.labeled or wanted.tasks // 12,
         wanted.images or wanted.tasks,
-        wanted.second_rounds,
         wanted.database,
         tuple(wanted.skip),
         dict(pair.split("=", 1) for pair in wanted.label_studio),
     )
     with tempfile.TemporaryDirectory() as folder, site(Path(folder), size) as at:
-        measure(at, size.second_rounds)
+        measure(at)
     print("\n".join(at.report.failures) or "nothing failed")
     return bool(at.report.failures)
 
