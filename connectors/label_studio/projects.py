@@ -86,6 +86,6 @@ class Projects:
         self._change(project, model_version=version)
 
     def _change(self, project: int, **fields: Any) -> None:
-        """Change fields of a project. The answer has its id; without, all tasks are counted."""
+        """Change fields of a project. For an answer with counts, all tasks would be counted."""
         path, params = f"/api/projects/{project}/", {"include": "id"}
         self._calls.object("PATCH", path, params=params, json=fields)
