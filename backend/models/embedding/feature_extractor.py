@@ -60,7 +60,7 @@ class CachingExtractor:
         self._encoder: Encoder | None = None
         self._ahead = FoundAhead()
         self._seconds = _no_seconds()
-        self._notes = Counter[str]()
+        self._notes: dict[int, int] = {}
 
     @property
     def backbone(self) -> str:
@@ -81,7 +81,7 @@ class CachingExtractor:
             batch.add_cached(found)
             progress(Step.EMBED, batch.filled, len(refs))
         self._embed(refs, self._files, self.encoder, progress, batch)
-        self._notes.update(batch.notes)
+        self._notes |= {hash(refs[row]): notes for row, notes in batch.notes.items()}
         return self._batch(batch, refs, 0), batch.unreadable()
 
     def look_ahead(self, refs: Sequence[ImageRef], progress: Progress) -> None:
@@ -166,7 +166,12 @@ class CachingExtractor:
         return dict(self._seconds)
 
     def notes(self) -> Mapping[str, int]:
-        return dict(self._notes)
+        """Count each image once, however often it was asked for."""
+        found = Counter[int](self._notes.copy().values())
+        counts = Counter[str]()
+        for notes, images in found.items():
+            counts.update({note.name.lower(): images for note in Note(notes) if note.name})
+        return dict(counts)
 
     def encoder(self) -> Encoder:
         """Return the encoder, loaded by the first call. Raises NoWeights."""
@@ -185,7 +190,7 @@ class _BatchBuilder:
     """An `ImageBatch` whose rows are filled in any order; many lie in a file in `folder`."""
 
     def __init__(self, rows: int, folder: Path | None) -> None:
-        self.notes = Counter[str]()
+        self.notes: dict[int, int] = {}
         self._rows = rows
         self._folder = folder
         self._features: Floats | None = None
@@ -205,7 +210,7 @@ class _BatchBuilder:
         for row, outcome in outcomes:
             if isinstance(outcome, Entry):
                 self._fill(row, outcome.vector, outcome.image_stats)
-                self._add_notes(outcome.notes)
+                self._add_notes(row, outcome.notes)
             else:
                 self._unreadable[row] = outcome
                 self._is_filled[row] = True
@@ -214,8 +219,8 @@ class _BatchBuilder:
         if found.rows:
             entries, places = found.entries, found.places
             self._fill(found.rows, entries.vectors[places], entries.image_stats[places])
-            for place in places:
-                self._add_notes(entries.notes[place])
+            for row, place in zip(found.rows, places, strict=True):
+                self._add_notes(row, entries.notes[place])
 
     def _fill(
         self,
@@ -230,9 +235,9 @@ class _BatchBuilder:
         self._image_stats[rows] = image_stats
         self._is_filled[rows] = True
 
-    def _add_notes(self, notes: int) -> None:
-        if notes:  # few images have any, and to iterate over none takes as long as the rest
-            self.notes.update(note.name.lower() for note in Note(notes) if note.name)
+    def _add_notes(self, row: int, notes: int) -> None:
+        if notes:  # few images have any
+            self.notes[row] = notes
 
     def unreadable(self) -> Sequence[NoPrediction]:
         return [slot for _, slot in sorted(self._unreadable.items())]

@@ -169,6 +169,10 @@ def test_what_was_done_to_images_is_counted(
 
     assert extractor.notes() == {"composited_over_white": 2}
 
+    extractor.extract(refs[1:], quiet)
+
+    assert extractor.notes() == {"composited_over_white": 2}, "each image counts once"
+
 
 def test_missing_weights_end_the_extraction(
     tmp_path: Path, files: FakeImageFiles, encoder: MeanColour
