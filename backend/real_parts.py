@@ -32,6 +32,7 @@ from backend.stores.audits import AuditFiles
 from backend.stores.jobs import JobFiles
 from backend.stores.label_backups import LabelBackupFiles
 from backend.stores.ledgers import LedgerFiles
+from backend.stores.listed_tasks import ListedTaskFiles
 from backend.stores.polled_projects import PolledProjectFiles
 from backend.stores.predictions import PredictionStore
 from backend.stores.project_folders import ProjectFolders
@@ -98,6 +99,7 @@ def real_parts(
         backups=LabelBackupFiles(settings.data_dir),
         source_files=LocalSourceFiles.of(settings),
         polled=PolledProjectFiles(settings.data_dir),
+        listed=ListedTaskFiles(settings.data_dir),
         reviews=ReviewFiles(settings.data_dir, utc_now),
         thumbnails=_thumbnails(settings, client),
         unfinished=UnfinishedJobFiles(settings.data_dir),

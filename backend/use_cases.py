@@ -28,6 +28,7 @@ from backend.ports.stores import (
     Illustrations,
     LabelBackups,
     Ledgers,
+    ListedTasks,
     PolledProjects,
     ProjectOrigins,
     StoredPredictions,
@@ -40,6 +41,7 @@ from backend.services.auditing import AuditFirst, Auditing
 from backend.services.audits import AuditDraw
 from backend.services.auto_accept import AutoAccept
 from backend.services.auto_train import AutoTrain, retraining_policy
+from backend.services.early_round import EarlyWork
 from backend.services.encoder_upgrade import EncoderUpgrade
 from backend.services.grouping import Grouping
 from backend.services.label_edits.editing import LabelEditing
@@ -66,7 +68,7 @@ from backend.services.review_saving import ReviewSaving
 from backend.services.reviewing import Reviewing
 from backend.services.sharding.crew import Crew
 from backend.services.sharding.shard_work import ShardWork
-from backend.services.suggestions import Suggestions
+from backend.services.suggestions import NextPicks, Suggestions
 from backend.services.training.early_training import EarlyTrainer
 from backend.services.training.label_issues import LabelIssues
 from backend.services.training.model_cache import ModelCache
@@ -111,6 +113,7 @@ class Parts:
     backups: LabelBackups
     source_files: SourceFiles
     polled: PolledProjects
+    listed: ListedTasks
     reviews: Reviews
     thumbnails: Thumbnails
     unfinished: UnfinishedJobs
@@ -264,8 +267,7 @@ def _labeling_jobs(parts: Parts, auditing: Auditing, trainer: Trainer) -> Mappin
         Mode.ACTIVE_LEARNING: ActiveLearning(
             label_studio=parts.label_studio,
             collector=collector,
-            trainer=trainer,
-            early_trainer=_early_trainer(parts, extractor, trainer, assessor),
+            early_work=_early_work(parts, extractor, trainer, assessor),
             training=_training(parts, extractor, trainer),
             promotion=Promotion(trainer, parts.versions),
             assessor=assessor,
@@ -301,10 +303,17 @@ def _guarded(work: Work, parts: Parts, auditing: Auditing) -> Work:
     return AuditFirst(Resumable(work, parts.unfinished, parts.jobs), auditing)
 
 
-def _early_trainer(
+def _early_work(
     parts: Parts, extractor: ImageModels, trainer: Trainer, assessor: Assessor
-) -> EarlyTrainer:
-    return EarlyTrainer(extractor, parts.ledgers, parts.versions, trainer, assessor.trials)
+) -> EarlyWork:
+    return EarlyWork(
+        EarlyTrainer(extractor, parts.ledgers, parts.versions, trainer, assessor.trials),
+        parts.listed,
+        Promotion(trainer, parts.versions),
+        assessor.predictor,
+        assessor.hard_examples,
+        NextPicks(parts.settings.next_picks, parts.settings.seed),
+    )
 
 
 def _training(parts: Parts, extractor: ImageModels, trainer: Trainer) -> RoundTraining:

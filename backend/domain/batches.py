@@ -99,6 +99,14 @@ class PredictionBatch:
             np.concatenate([part.probabilities for part in parts]),
         )
 
+    def equals(self, other: "PredictionBatch") -> bool:
+        """Whether every answer and every number is the same."""
+        return (
+            self.answers == other.answers
+            and np.array_equal(self.confidence, other.confidence)
+            and np.array_equal(self.probabilities, other.probabilities)
+        )
+
     def with_rows(self, rows: Sequence[int] | NDArray[np.integer[Any]], other: Self) -> Self:
         """Return a copy in which these rows are those of `other`, which has only them."""
         answers = list(self.answers)
@@ -122,6 +130,14 @@ class ProjectPredictions:
     predictions: Mapping[ControlName, PredictionBatch]
     score: Floats
     shown: Mapping[ControlName, Mask] = field(default_factory=dict[ControlName, Mask])
+
+    def equals(self, other: "ProjectPredictions") -> bool:
+        """Whether they say the same of the same images."""
+        return (
+            self.images.refs == other.images.refs
+            and self.predictions.keys() == other.predictions.keys()
+            and all(one.equals(other.predictions[name]) for name, one in self.predictions.items())
+        )
 
     def without(self, tasks: Collection[TaskId]) -> "ProjectPredictions":
         """Leave out these tasks."""

@@ -265,6 +265,18 @@ class FirstWalls(Protocol):
         ...
 
 
+class ListedTasks(Protocol):
+    """The unlabeled tasks that a round of each project listed last: a guess of the next list."""
+
+    def remember(self, project: ProjectId, tasks: Sequence[ImageRef]) -> None:
+        """Keep these, unless they are too large to be worth it. Raises OutOfSpace."""
+        ...
+
+    def last(self, project: ProjectId) -> Sequence[ImageRef]:
+        """Return what was kept last; nothing where nothing was, or where it cannot be read."""
+        ...
+
+
 class Illustrations(Protocol):
     """Plots and thumbnails beside a job's report, for the page."""
 

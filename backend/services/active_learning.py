@@ -18,9 +18,10 @@ from backend.policies.selection import Pick
 from backend.ports.progress import Progress, Steps
 from backend.ports.stores import Versions
 from backend.ports.unfinished import KeptWork, UnfinishedJobs
-from backend.services import audits, project_tasks, suggestions
+from backend.services import project_tasks, suggestions
 from backend.services.assessment import Assessment, Assessor
 from backend.services.audits import AuditDraw
+from backend.services.early_round import EarlyRound, EarlyWork
 from backend.services.labeling_round import Collector, LabelingRound
 from backend.services.project_tasks import ProjectTasks
 from backend.services.publishing.publisher import Publication, Publisher
@@ -36,10 +37,9 @@ from backend.services.side_work import beside
 from backend.services.suggestions import SuggestingProject
 from backend.services.training import label_issues
 from backend.services.training.dataset import readable
-from backend.services.training.early_training import EarlyTrainer, EarlyTraining
 from backend.services.training.label_issues import LabelIssues
-from backend.services.training.promotion import Promotion
-from backend.services.training.train import Models, TrainedModels, Trainer
+from backend.services.training.promotion import Promotion, ShownModels
+from backend.services.training.train import TrainedModels
 from backend.settings import Settings
 
 LISTS = (TabTitle.LABEL_ISSUES, TabTitle.NEXT_PICKS)
@@ -52,8 +52,7 @@ class ActiveLearning:
 
     label_studio: SuggestingProject
     collector: Collector
-    trainer: Trainer
-    early_trainer: EarlyTrainer
+    early_work: EarlyWork
     training: RoundTraining
     promotion: Promotion
     assessor: Assessor
@@ -74,29 +73,25 @@ class ActiveLearning:
             Refused: when the preconditions do not hold any more.
         """
         schema = self._schema(job)
-        with EarlyTraining(self.early_trainer, job.request, schema) as early:
+        with EarlyRound(self.early_work, job.request, schema) as early:
             round_, kept = self._collect(job, schema, early, steps)
             with steps(Step.TRAIN) as progress:
-                round_, trained = self.training(round_, kept, early, progress)
-        with steps(Step.TRAIN) as progress:
-            promoted = self.promotion.decide(round_.schema, trained, round_.current, progress)
-        stays = None if promoted.yes else round_.current
-        with steps(Step.PREDICT) as progress:
-            models, easy = self._predict(round_, trained, stays, progress, kept)
-            with (
-                beside(lambda: self._early_picks(round_, easy.predicted)) as picked,
-                beside(lambda: self.publisher.look(round_, LISTS)) as looked,
-            ):
-                trials = self.assessor.trials(trained, progress)
-                of_shown = stays.augmentations if stays else trials
-                assessment = self.assessor.find_hard(round_, easy, models, of_shown, progress)
-                issues = self.label_issues.find(trained, round_.current, progress)
-                version, is_new = self._publish(round_, trained, trials, promoted, kept)
-                shown = stays or version
-                yes = promoted.yes
-                release = Release(round_, shown, assessment, activate=yes, is_new=yes and is_new)
-                first = self.publisher.first_batch(release)
-            picks, target = picked.result(), looked.result()
+                round_, trained = self.training(round_, kept, early.models, progress)
+                chosen = self.promotion.choose(schema, trained, round_.current, progress)
+            with steps(Step.PREDICT) as progress:
+                easy = self._predict(round_, chosen, progress, kept)
+                with (
+                    beside(lambda: self._early_picks(round_, easy.predicted, early)) as picked,
+                    beside(lambda: self.publisher.look(round_, LISTS)) as looked,
+                ):
+                    trials = self.assessor.trials(trained, progress)
+                    assessment = self._assess(round_, easy, chosen, trials, early, progress)
+                    issues = self.label_issues.find(trained, round_.current, progress)
+                    version, is_new = self._publish(round_, trained, trials, chosen.decision, kept)
+                    shown, yes = chosen.stays or version, chosen.decision.yes
+                    release = Release(round_, shown, assessment, yes, is_new=yes and is_new)
+                    first = self.publisher.first_batch(release)
+                picks, target = picked.result(), looked.result()
         training = sections.of_training(trained, issues)
         with steps(Step.PUSH) as progress:
             assessment = self.audit_draw.apply(round_, shown.name, assessment, progress)
@@ -120,7 +115,7 @@ class ActiveLearning:
             assessment,
             publication,
             steps.seconds,
-            reason=assessment.verdict or promoted.reason,
+            reason=assessment.verdict or chosen.decision.reason,
             training=training,
         )
 
@@ -128,7 +123,7 @@ class ActiveLearning:
         return labeling_config.parse(self.label_studio.project(job.request.project).label_config)
 
     def _collect(
-        self, job: Job, schema: LabelSchema, early: EarlyTraining, steps: Steps
+        self, job: Job, schema: LabelSchema, early: EarlyRound, steps: Steps
     ) -> tuple[LabelingRound, KeptWork]:
         request = job.request
 
@@ -137,7 +132,7 @@ class ActiveLearning:
             self._require_enough(schema, chosen, ledger)
             return chosen
 
-        round_ = self.collector.collect(job, schema, choose, steps, begin=early.begin)
+        round_ = self.collector.collect(job, schema, choose, steps, early=early)
         self._require_enough(schema, readable(round_.tasks, round_.unreadable), round_.ledger)
         return self._as_begun(round_)
 
@@ -184,32 +179,41 @@ class ActiveLearning:
         return version, True
 
     def _predict(
+        self, round_: LabelingRound, chosen: ShownModels, progress: Progress, kept: KeptWork
+    ) -> Assessment:
+        """Predict by the models that people are to see."""
+        name = chosen.stays.name if chosen.stays else ""
+        keep = KeptPredictions(kept, name, self.crew, round_.job)
+        return self.assessor.predict(round_, chosen.models, progress, keep)
+
+    def _assess(
         self,
         round_: LabelingRound,
-        trained: TrainedModels,
-        stays: ModelVersion | None,
+        easy: Assessment,
+        chosen: ShownModels,
+        trials: Trials,
+        early: EarlyRound,
         progress: Progress,
-        kept: KeptWork,
-    ) -> tuple[Models, Assessment]:
-        """Predict by the version that `stays` because it is better, else by what was trained.
+    ) -> Assessment:
+        """Find the hard ones among the predicted images, unless that was done early."""
+        of_shown = chosen.trials(trials)
+        hard = early.hard(round_.dataset, easy.predicted, of_shown, progress)
+        if hard is not None:
+            return replace(easy, hard=hard)
+        return self.assessor.find_hard(round_, easy, chosen.models, of_shown, progress)
 
-        Returns these models, too.
-        """
-        models = self.trainer.load(round_.schema, stays, self.versions) if stays else trained.models
-        keep = KeptPredictions(kept, stays.name if stays else "", self.crew, round_.job)
-        return models, self.assessor.predict(round_, models, progress, keep)
-
-    def _early_picks(self, round_: LabelingRound, predicted: ProjectPredictions) -> Sequence[Pick]:
+    def _early_picks(
+        self, round_: LabelingRound, predicted: ProjectPredictions, early: EarlyRound
+    ) -> Sequence[Pick]:
         """Choose what to label next, unless an audit may still be drawn of the images."""
-        return () if round_.request.accept else self._picks(round_, predicted)
+        if round_.request.accept:
+            return ()
+        picks = early.picks(round_.dataset, predicted)
+        return self._picks(round_, predicted) if picks is None else picks
 
     def _picks(self, round_: LabelingRound, predicted: ProjectPredictions) -> Sequence[Pick]:
-        """Choose what people should label next, as many as the settings say."""
-        count = self.settings.next_picks
-        if not count:
-            return ()
-        waiting = audits.waiting(round_.ledger, round_.tasks)
-        return suggestions.choose(round_.dataset, predicted, count, self.settings.seed, waiting)
+        next_picks = self.early_work.next_picks
+        return next_picks(round_.dataset, predicted, round_.ledger, round_.tasks)
 
     def _finish(
         self,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from backend.domain.answers import ImageRef, NoPrediction
 from backend.domain.errors import Refused
@@ -24,6 +25,24 @@ from backend.services.training.dataset import Dataset, load_dataset, require_kno
 
 STATED_SHARE = 0.5
 """Share of the labels declared to be random that an audit uses; the others train the model."""
+
+
+class EarlyStart(Protocol):
+    """What begins before all tasks are listed."""
+
+    def begin(self, annotated: ProjectTasks, unlabeled: int) -> bool:
+        """Begin with these tasks, before so many others are listed.
+
+        Returns whether their features are looked up as well.
+        """
+        ...
+
+    def dataset(
+        self, tasks: ProjectTasks, ledger: Ledger, backbone: str, progress: Progress
+    ) -> Dataset | None:
+        """Return the images of these tasks if all are loaded already."""
+        ...
+
 
 Choose = Callable[[ProjectTasks, Ledger], ProjectTasks]
 """Picks the tasks that a job works on out of all tasks of the project."""
@@ -80,12 +99,12 @@ class Collector:
         choose: Choose,
         steps: Steps,
         version: ModelVersion | None = None,
-        begin: Callable[[ProjectTasks, int], None] = lambda _, __: None,
+        early: EarlyStart | None = None,
     ) -> LabelingRound:
         """Return the round, of the tasks that `choose` picks.
 
         The images are embedded by the encoder of `version`; without, by the one to train on.
-        `begin` is told the labeled tasks and the number of the others before these are listed.
+        `early` begins before the unlabeled tasks are listed.
 
         Raises:
             ImagesUnreachable: when many images are missing that could be read before.
@@ -97,16 +116,15 @@ class Collector:
 
         with LookAhead(self.extractor, backbone) as ahead:
             with steps(Step.LIST) as progress:
-                tasks = self._list(job.request, schema, progress, begin, ahead)
+                tasks = self._list(job.request, schema, progress, early, ahead)
                 ledger = self.ledgers.load(project)
                 current = self.versions.current(project)
                 stated = self._stated(job.request, tasks, ledger, current)
                 chosen, stated = _choose_beside(stated, tasks, choose, ledger)
                 ahead.end()
             before = self.extractor.timings()
-            self._divide(job, schema, chosen, backbone(), steps.progress)
-            dataset, unreadable = load_dataset(
-                self.extractor, schema, chosen, ledger, steps.progress, backbone()
+            dataset, unreadable = self._load(
+                job, schema, chosen, ledger, steps.progress, backbone(), early
             )
             after = self.extractor.timings()
             steps.spent({step: after[step] - before[step] for step in after})
@@ -124,23 +142,37 @@ class Collector:
         request: JobRequest,
         schema: LabelSchema,
         progress: Progress,
-        begin: Callable[[ProjectTasks, int], None],
+        early: EarlyStart | None,
         ahead: LookAhead,
     ) -> ProjectTasks:
         """List all tasks; where many will be extracted, look ahead at the unlabeled ones."""
         project = request.project
 
-        def begin_both(labeled: ProjectTasks, unlabeled: int) -> None:
-            begin(labeled, unlabeled)
-            if unlabeled >= LONG_LIST and not request.task_ids:
+        def begin(annotated: ProjectTasks, unlabeled: int) -> None:
+            is_done = early is not None and early.begin(annotated, unlabeled)
+            if unlabeled >= LONG_LIST and not request.task_ids and not is_done:
                 ahead.begin()
 
-        tasks = project_tasks.take(
-            self.label_studio, project, schema, progress, begin_both, ahead.look
-        )
+        tasks = project_tasks.take(self.label_studio, project, schema, progress, begin, ahead.look)
         if request.skipped:
             return tasks.and_also(self.label_studio.skipped_tasks(project, schema))
         return tasks
+
+    def _load(
+        self,
+        job: Job,
+        schema: LabelSchema,
+        chosen: ProjectTasks,
+        ledger: Ledger,
+        progress: Progress,
+        backbone: str,
+        early: EarlyStart | None,
+    ) -> tuple[Dataset, Sequence[NoPrediction]]:
+        """Return the images of the chosen tasks, and those that cannot be read."""
+        if early and (found := early.dataset(chosen, ledger, backbone, progress)):
+            return found, ()
+        self._divide(job, schema, chosen, backbone, progress)
+        return load_dataset(self.extractor, schema, chosen, ledger, progress, backbone)
 
     def _divide(
         self,

@@ -16,7 +16,7 @@ from backend.domain.schema import Control, LabelSchema, TaskKind
 from backend.domain.steps import Step
 from backend.domain.tab_titles import TabTitle
 from backend.domain.task_lists import TaskList
-from backend.domain.versions import ModelVersion
+from backend.domain.versions import Ledger, ModelVersion
 from backend.label_studio import labeling_config
 from backend.policies import preconditions
 from backend.policies.selection import Pick, select
@@ -26,6 +26,7 @@ from backend.ports.progress import Progress, Steps
 from backend.ports.stores import Ledgers, Versions
 from backend.services import audits, project_tasks
 from backend.services.prediction.inference import Predictor
+from backend.services.project_tasks import ProjectTasks
 from backend.services.reporting import sections
 from backend.services.training.dataset import Dataset, answered, load_dataset
 from backend.services.training.train import Models, Trainer
@@ -99,6 +100,22 @@ class Suggestions:
         self, models: Models, dataset: Dataset, progress: Progress
     ) -> ProjectPredictions:
         return self.predictor.predict(dataset.schema, models, dataset.unlabeled, progress)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class NextPicks:
+    """Chooses what people should label after a round, as many images as the settings say."""
+
+    count: int
+    seed: int
+
+    def __call__(
+        self, dataset: Dataset, predicted: ProjectPredictions, ledger: Ledger, tasks: ProjectTasks
+    ) -> Sequence[Pick]:
+        """Return the picks, the most useful first; `tasks` are all of the project."""
+        if not self.count:
+            return ()
+        return choose(dataset, predicted, self.count, self.seed, audits.waiting(ledger, tasks))
 
 
 def choose(

@@ -18,6 +18,7 @@ from backend.services.readiness import Readiness
 from backend.settings import Settings
 from backend.stores.jobs import report_json
 from backend.stores.label_backups import LabelBackupFiles
+from backend.stores.listed_tasks import ListedTaskFiles
 from backend.stores.polled_projects import PolledProjectFiles
 from backend.stores.project_folders import ProjectFolders
 from backend.stores.reviews import ReviewFiles
@@ -61,6 +62,7 @@ def parts_in(folder: Path, label_studio: FakeLabelStudio, **changes: Any) -> Par
         backups=LabelBackupFiles(folder),
         source_files=LocalSourceFiles("http://label-studio.test"),
         polled=PolledProjectFiles(folder),
+        listed=ListedTaskFiles(folder),
         reviews=ReviewFiles(folder, utc_now),
         thumbnails=FakeThumbnails(folder),
         unfinished=UnfinishedJobFiles(folder),

@@ -1,6 +1,6 @@
 """The training of a round, unless a job that broke off has done it already."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from backend.domain.answers import Answer
@@ -17,8 +17,15 @@ from backend.services.encoder_upgrade import EncoderUpgrade
 from backend.services.labeling_round import LabelingRound
 from backend.services.resuming import kept_models
 from backend.services.training.dataset import Dataset
-from backend.services.training.early_training import EarlyTraining
-from backend.services.training.train import TrainedModels, Trainer, previous_folders
+from backend.services.training.train import (
+    Previous,
+    TrainedModels,
+    Trainer,
+    previous_folders,
+)
+
+EarlyTrained = Callable[[Dataset, Previous, Progress], TrainedModels | None]
+"""Returns the models of a dataset if they were trained before all tasks were listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +37,7 @@ class RoundTraining:
     versions: VersionFolders
 
     def __call__(
-        self, round_: LabelingRound, kept: KeptWork, early: EarlyTraining, progress: Progress
+        self, round_: LabelingRound, kept: KeptWork, early: EarlyTrained, progress: Progress
     ) -> tuple[LabelingRound, TrainedModels]:
         """Return the round on the encoder that was chosen, and its models.
 
@@ -45,7 +52,7 @@ class RoundTraining:
         return replace(round_, unreadable=(*round_.unreadable, *trained.unreadable)), trained
 
     def _trained(
-        self, round_: LabelingRound, kept: KeptWork, early: EarlyTraining, progress: Progress
+        self, round_: LabelingRound, kept: KeptWork, early: EarlyTrained, progress: Progress
     ) -> tuple[LabelingRound, TrainedModels]:
         previous = previous_folders(round_.current, self.versions)
 
@@ -53,7 +60,7 @@ class RoundTraining:
             return self.trainer.train(dataset, round_.request.algorithm, previous, progress)
 
         known, dataset = len(round_.remarks), round_.dataset
-        models = early.models(dataset, previous, progress) or train(dataset)
+        models = early(dataset, previous, progress) or train(dataset)
         round_, trained = self.upgrade.better(round_, models, train, progress)
         return round_, kept_models.keep(kept, round_, trained, round_.remarks[known:])
 

@@ -7,13 +7,29 @@ from backend.domain.errors import BadInput, NoWeights, UnreadableImage
 from backend.domain.ids import ControlName
 from backend.domain.jobs import Decision
 from backend.domain.schema import LabelSchema
-from backend.domain.versions import ModelVersion
+from backend.domain.versions import ModelVersion, Trials
 from backend.policies import preconditions, promotion
 from backend.policies.certification.correctness import agreement
 from backend.ports.model_family import Model, TrainingSet
 from backend.ports.progress import Progress
 from backend.ports.stores import VersionFolders
-from backend.services.training.train import TrainedModels, Trainer
+from backend.services.training.train import Models, TrainedModels, Trainer
+
+
+@dataclass(frozen=True, slots=True)
+class ShownModels:
+    """The models whose predictions people are to see, and why these.
+
+    `stays` is the current version where it is not replaced.
+    """
+
+    models: Models
+    decision: Decision
+    stays: ModelVersion | None
+
+    def trials(self, of_new: Trials) -> Trials:
+        """Return the augmentations that were tried with these models."""
+        return self.stays.augmentations if self.stays else of_new
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +39,21 @@ class Promotion:
     trainer: Trainer
     versions: VersionFolders
 
-    def decide(
+    def choose(
+        self,
+        schema: LabelSchema,
+        trained: TrainedModels,
+        current: ModelVersion | None,
+        progress: Progress,
+    ) -> ShownModels:
+        """Return what was trained, or the current version where that is better."""
+        decision = self._decide(schema, trained, current, progress)
+        if decision.yes or current is None:
+            return ShownModels(trained.models, decision, None)
+        models = self.trainer.load(schema, current, self.versions)
+        return ShownModels(models, decision, current)
+
+    def _decide(
         self,
         schema: LabelSchema,
         trained: TrainedModels,

@@ -1,21 +1,28 @@
-"""Training while Label Studio lists the unlabeled tasks."""
+"""What a round does while Label Studio lists the unlabeled tasks."""
 
+import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Event
 
 import pytest
 
 from backend.domain.answers import ImageRef
+from backend.domain.audits import OpenAudit
 from backend.domain.errors import BadInput, Stopped
-from backend.domain.ids import ProjectId, TaskId
+from backend.domain.ids import AuditId, ProjectId, TaskId
 from backend.domain.jobs import Algorithm, Mode
 from backend.domain.schema import LabelSchema
 from backend.domain.steps import Step
+from backend.domain.tab_titles import TabTitle
+from backend.domain.versions import Ledger
 from backend.ports.model_family import TrainingSet
+from backend.services import suggestions
 from backend.services.prediction.consistency import OF_IMAGES
+from backend.services.prediction.hard_examples import HardExamples
 from backend.services.project_tasks import LONG_LIST
 from backend.settings import Settings
+from backend.stores.listed_tasks import ListedTaskFiles
 from tests.fakes.label_studio import FakeLabelStudio
 from tests.fakes.models import ParityFamily, ParityModel
 from tests.fakes.world import PROJECT, World
@@ -197,6 +204,234 @@ def test_a_stop_ends_a_training_that_is_under_way(world):
         world.report(world.active_learning, world.job(), stop)
     assert ended.wait(SECONDS)
     assert told[-1] == (Step.TRAIN, "fold 1 of 5")
+
+
+class FoundEarly:
+    """Notes of each hard examples and picks whether they were found before all tasks were listed.
+
+    `hard` is set when the former are found.
+    """
+
+    def __init__(self, monkeypatch):
+        self.hard = Event()
+        self.early: list[tuple[str, bool]] = []
+        find, choose = HardExamples.find, suggestions.choose
+
+        def finding(*args):
+            try:
+                return find(*args)
+            finally:
+                self._note("hard")
+                self.hard.set()
+
+        def choosing(*args):
+            self._note("picks")
+            return choose(*args)
+
+        monkeypatch.setattr(HardExamples, "find", finding)
+        monkeypatch.setattr(suggestions, "choose", choosing)
+
+    def _note(self, what):
+        self.early.append((what, threading.current_thread().name.startswith("early-round")))
+
+
+@pytest.fixture
+def found(monkeypatch):
+    return FoundEarly(monkeypatch)
+
+
+def _second_round(world, found):
+    """Run a first round, label an image, and run a second one whose list waits for hard examples.
+
+    If that has nothing to guess by, the list waits for the model alone.
+    """
+    world.run()
+    world.label([TaskId(LABELED + 1)])
+    found.early.clear()
+    found.hard.clear()
+    world.signaling.learned.clear()
+    guessed = ListedTaskFiles(world.folder).last(PROJECT)
+    world.label_studio.learned = found.hard if guessed else world.signaling.learned
+    report = world.run()
+    world.label_studio.learned = None
+    return report
+
+
+@pytest.fixture
+def larger(tmp_path):
+    """A world whose second round still has a long list."""
+    return Early(tmp_path, LABELED + LONG_LIST + 10)
+
+
+def test_a_later_round_guesses_its_tasks_and_finds_hard_examples_and_picks_early(larger, found):
+    report = _second_round(larger, found)
+    assert larger.label_studio.waited
+    assert found.early == [("picks", True), ("hard", True)]
+    assert report["predicted"] == LONG_LIST + 9
+    assert report["hardest"]
+
+
+def test_what_was_guessed_is_loaded_once(larger, found):
+    larger.run()
+    larger.label([TaskId(LABELED + 1)])
+    larger.extractor.extracted.clear()
+    larger.run()
+    assert larger.extractor.extracted == ["fake"]
+    assert larger.extractor.looked_ahead == []
+
+
+def test_a_guess_changes_nothing_but_the_time(tmp_path, found):
+    guessing, waiting = (Early(tmp_path / name, LABELED + LONG_LIST + 10) for name in "ab")
+    one = _second_round(guessing, found)
+    waiting.run()
+    ListedTaskFiles(waiting.folder).remember(PROJECT, ())
+    waiting.label([TaskId(LABELED + 1)])
+    found.early.clear()
+    other = waiting.run()
+    assert found.early
+    assert not any(early for _, early in found.early)
+    assert one["hardest"] == other["hardest"]
+    assert one["predicted"] == other["predicted"]
+    assert _answers(guessing) == _answers(waiting)
+    assert guessing.label_studio.lists == waiting.label_studio.lists
+    assert guessing.label_studio.lists[TabTitle.NEXT_PICKS]
+
+
+def _another_image(world):
+    """Let a task that nobody labeled show another image."""
+    unlabeled = world.label_studio.unlabeled
+
+    def changed(project, schema):
+        for ref in unlabeled(project, schema):
+            is_changed = ref.task == LABELED + 7
+            yield replace(ref, uri="/data/other.jpg") if is_changed else ref
+
+    world.label_studio.unlabeled = changed
+
+
+def _another_task(world):
+    """Delete a task that nobody labeled, and import one."""
+    del world.label_studio.people[TaskId(LABELED + 7)]
+    world.label_studio.people[TaskId(9000)] = None
+
+
+@pytest.mark.parametrize("change", [_another_image, _another_task])
+def test_a_wrong_guess_is_found_out_and_the_next_one_is_right(larger, found, change):
+    larger.run()
+    larger.label([TaskId(LABELED + 1)])
+    change(larger)
+    found.early.clear()
+    report = larger.run()
+    listed = [ref.task for ref in larger.label_studio.unlabeled(PROJECT, None)]
+    assert report["predicted"] == len(listed) == LONG_LIST + 9
+    assert ("hard", False) in found.early
+    assert ("picks", False) in found.early
+    assert {task for task, _ in larger.label_studio.predictions} >= set(listed)
+    found.early.clear()
+    _second_round(larger, found)
+    assert found.early[-1] == ("hard", True)
+
+
+def test_a_guess_of_another_number_of_tasks_is_none(larger, found):
+    larger.run()
+    larger.label_studio.people[TaskId(9000)] = None
+    found.early.clear()
+    assert larger.run()["predicted"] == LONG_LIST + 11
+    assert found.early
+    assert not any(early for _, early in found.early)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"accept": True, "max_error": 0.1},
+        {"task_ids": (TaskId(LABELED + 2), TaskId(LABELED + 3))},
+        {"algorithm": Algorithm.PRECISE},
+    ],
+)
+def test_jobs_on_other_tasks_or_with_audits_guess_nothing(larger, found, changes):
+    larger.run()
+    found.early.clear()
+    larger.run(**changes)
+    assert found.early
+    assert not any(early for _, early in found.early)
+
+
+@pytest.mark.parametrize("changes", [{"task_ids": (TaskId(LABELED + 2),)}, {"skipped": True}])
+def test_a_job_on_other_tasks_changes_no_guess(larger, changes):
+    larger.run()
+    larger.run(**changes)
+    assert len(ListedTaskFiles(larger.folder).last(PROJECT)) == LONG_LIST + 10
+
+
+def test_hard_examples_that_failed_early_are_found_again(larger, found, monkeypatch):
+    larger.run()
+    larger.label([TaskId(LABELED + 1)])
+    find = HardExamples.find
+
+    def fail_early(*args):
+        if threading.current_thread().name.startswith("early-round"):
+            raise BadInput("no")
+        return find(*args)
+
+    monkeypatch.setattr(HardExamples, "find", fail_early)
+    assert larger.run()["hardest"]
+
+
+def _opened(world, *tasks):
+    """Return the ledger with an open audit of these tasks."""
+    version = world.versions.current(PROJECT).name
+    return Ledger(open_audit=OpenAudit(AuditId("audit-1"), version, frozenset(tasks)))
+
+
+def test_images_of_an_open_audit_are_not_predicted_by_a_guess(larger, found):
+    larger.run()
+    larger.ledgers.save(PROJECT, _opened(larger, TaskId(LABELED + 3), TaskId(LABELED + 5)))
+    found.early.clear()
+    found.hard.clear()
+    larger.label_studio.learned = found.hard
+    assert larger.run()["predicted"] == LONG_LIST + 8
+    assert found.early == [("picks", True), ("hard", True)]
+
+
+def test_an_audit_opened_meanwhile_makes_the_guess_wrong(larger, found):
+    larger.run()
+    opened = _opened(larger, TaskId(LABELED + 3), TaskId(LABELED + 5))
+    larger.label_studio.learned = found.hard
+    found.hard.clear()
+
+    def open_audit(step, done, of, detail=""):
+        if step is Step.LIST and found.hard.is_set():
+            larger.ledgers.save(PROJECT, opened)
+
+    report = larger.report(larger.active_learning, larger.job(), open_audit)
+    assert report["predicted"] == LONG_LIST + 8
+
+
+def test_a_stop_ends_what_depends_on_the_guess(larger, monkeypatch):
+    larger.run()
+    larger.label([TaskId(LABELED + 1)])
+    begun, ended = Event(), Event()
+
+    def endless(self, dataset, predicted, models, trials, progress):
+        begun.set()
+        try:
+            while True:
+                progress(Step.PREDICT, 1, 3)
+                ended.wait(0.001)
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(HardExamples, "find", endless)
+    larger.label_studio.learned = begun
+
+    def stop(step, done, of, detail=""):
+        if (step, done, of) == (Step.PREDICT, 1, 3):
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        larger.report(larger.active_learning, larger.job(), stop)
+    assert ended.wait(SECONDS)
 
 
 def _answers(world):
