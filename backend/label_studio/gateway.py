@@ -4,7 +4,6 @@ from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, 
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import chain
 from typing import Any
 
 from backend.domain.answers import Answers, ImageRef, LabeledImage, NoPrediction, Prediction
@@ -17,10 +16,11 @@ from backend.domain.schema import LabelSchema
 from backend.domain.tab_titles import WALL, ListOrder, wall_title
 from backend.domain.task_lists import ListDraft, TaskList
 from backend.domain.version_names import MARKER_PREFIXES, RECOUNT, is_answer_of_ours
-from backend.label_studio import codec, result_edit
+from backend.label_studio import codec
 from backend.label_studio.errors import errors_translated
 from backend.label_studio.groups import TaskGroups
 from backend.label_studio.inline_images import labeled_without_content, without_content
+from backend.label_studio.label_search import LabelSearch
 from backend.label_studio.labeled_copies import LabeledCopies
 from backend.label_studio.reviewed_predictions import prediction_of
 from backend.label_studio.superseded import Superseded
@@ -54,6 +54,7 @@ class LabelStudioGateway:
         self._lists = TaskLists(client)
         self._superseded = Superseded(client)
         self._groups = TaskGroups(client)
+        self._search = LabelSearch(client, self._labeled)
 
     def project(self, project: ProjectId) -> Project:
         try:
@@ -304,30 +305,13 @@ class LabelStudioGateway:
         self, project: ProjectId, labels: Collection[Label] = ()
     ) -> Iterator[TaskResults]:
         with errors_translated():
-            for task in self._tasks_with(project, labels):
+            for task in self._search(project, labels):
                 yield self._results(task)
 
     def results_among(self, project: ProjectId, tasks: Collection[TaskId]) -> Iterator[TaskResults]:
         with errors_translated():
             for task in self._client.results.among(project, tasks):
                 yield self._results(task)
-
-    def _tasks_with(self, project: ProjectId, labels: Collection[Label]) -> Iterator[Json]:
-        """List all tasks; with `labels` only those that may have one of them.
-
-        Annotations are looked through here, where there are copies of most.
-        """
-        predicted = self._client.results.predicted(project, labels) if labels else None
-        if predicted is None:
-            return self._client.results.tasks(project)
-        wanted = frozenset(labels)
-        annotated = {
-            task["id"]
-            for task in chain(self._labeled(project), self._client.tasks.skips(project))
-            for one in task["annotations"]
-            if not wanted.isdisjoint(result_edit.labels_of(one["result"]))
-        }
-        return self._client.results.among(project, annotated | predicted)
 
     def _results(self, task: Json) -> TaskResults:
         results = tuple(map(_stored, self._client.results.of_task(task)))
