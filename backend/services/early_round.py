@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from threading import Event
 from typing import TypeVar
 
-from backend.domain.answers import HardExample
+from backend.domain.answers import HardExample, NoPrediction
 from backend.domain.batches import ProjectPredictions
 from backend.domain.errors import Stopped
 from backend.domain.ids import TaskId
@@ -168,10 +168,10 @@ class EarlyRound(SideThread):
 
     def dataset(
         self, tasks: ProjectTasks, ledger: Ledger, backbone: str, progress: Progress
-    ) -> Dataset | None:
-        """Wait for the dataset; None if there is none of just these tasks.
+    ) -> tuple[Dataset, Sequence[NoPrediction]] | None:
+        """Wait for the dataset, and the images that cannot be read; None if it has other tasks.
 
-        Then the tasks are remembered for the guess of the next round.
+        Then the right ones are remembered for the guess of the next round.
 
         Raises:
             Stopped: from `progress`.
@@ -179,13 +179,13 @@ class EarlyRound(SideThread):
         if self._begun is None:
             return None
         data = self._awaited(self._begun.data, Step.EMBED, progress)
-        found = data.of(tasks, ledger, backbone) if data else None
-        if found is None:
-            self._forget_guess(self._begun)
-            if _is_of_all(self._request):
-                project, listed = self._request.project, self._work.listed
-                self.submit(lambda: listed.remember(project, tasks.unlabeled))
-        return found
+        if data and data.is_of(tasks, ledger, backbone):
+            return data.dataset, data.unreadable
+        self._forget_guess(self._begun)
+        if _is_of_all(self._request):
+            project, listed = self._request.project, self._work.listed
+            self.submit(lambda: listed.remember(project, tasks.unlabeled))
+        return None
 
     def models(
         self, dataset: Dataset, previous: Previous, progress: Progress

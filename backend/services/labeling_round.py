@@ -39,8 +39,8 @@ class EarlyStart(Protocol):
 
     def dataset(
         self, tasks: ProjectTasks, ledger: Ledger, backbone: str, progress: Progress
-    ) -> Dataset | None:
-        """Return the images of these tasks if all are loaded already."""
+    ) -> tuple[Dataset, Sequence[NoPrediction]] | None:
+        """Return what `load_dataset` does of these tasks if that was done already."""
         ...
 
 
@@ -170,7 +170,7 @@ class Collector:
     ) -> tuple[Dataset, Sequence[NoPrediction]]:
         """Return the images of the chosen tasks, and those that cannot be read."""
         if early and (found := early.dataset(chosen, ledger, backbone, progress)):
-            return found, ()
+            return found
         self._divide(job, schema, chosen, backbone, progress)
         return load_dataset(self.extractor, schema, chosen, ledger, progress, backbone)
 

@@ -1,8 +1,9 @@
 """Train before the unlabeled tasks are listed: `fast` learns from the labels alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from backend.domain.answers import NoPrediction
 from backend.domain.jobs import Algorithm, JobRequest
 from backend.domain.schema import LabelSchema, TaskKind
 from backend.domain.versions import Ledger, Trials
@@ -13,6 +14,12 @@ from backend.services.project_tasks import ProjectTasks
 from backend.services.training.dataset import Dataset, load_dataset
 from backend.services.training.train import Previous, TrainedModels, Trainer, previous_folders
 
+SAMPLE = 100
+"""Images by which is judged whether all can be loaded at once."""
+
+MOST_MISSING = 2
+"""Images of a sample that may be missing: a few that are broken or new do not take long."""
+
 
 @dataclass(frozen=True, slots=True)
 class EarlyData:
@@ -21,11 +28,12 @@ class EarlyData:
     tasks: ProjectTasks
     ledger: Ledger
     dataset: Dataset
+    unreadable: Sequence[NoPrediction]
 
-    def of(self, tasks: ProjectTasks, ledger: Ledger, backbone: str) -> Dataset | None:
-        """Return the dataset if it is the one of these tasks."""
+    def is_of(self, tasks: ProjectTasks, ledger: Ledger, backbone: str) -> bool:
+        """Whether the dataset is the one of these tasks."""
         same = self.dataset.labeled.backbone == backbone and self.tasks == tasks
-        return self.dataset if same and self.ledger == ledger else None
+        return same and self.ledger == ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +59,7 @@ class EarlyModels:
 
 @dataclass(frozen=True, slots=True)
 class EarlyTrainer:
-    """Trains classifiers on labeled images that are embedded already."""
+    """Trains classifiers on labeled images, nearly all of which are embedded already."""
 
     extractor: FeatureExtractor
     ledgers: Ledgers
@@ -75,18 +83,23 @@ class EarlyTrainer:
     def load(
         self, request: JobRequest, schema: LabelSchema, tasks: ProjectTasks, progress: Progress
     ) -> EarlyData | None:
-        """Load the features of all these tasks; None if some images are not embedded yet."""
+        """Load the features of all these tasks; None if many images are not embedded yet.
+
+        Raises:
+            AutolabelError: where `load_dataset` does.
+        """
         kinds = {control.kind for control in schema.controls}
         backbone = self.extractor.choose(kinds, request.algorithm, schema.items)
         everything = [*(one.image for one in tasks.labeled), *tasks.unlabeled]
-        refs = [ref.at(place) for place in range(len(schema.images)) for ref in everything]
-        if not tasks.labeled or self.extractor.uncached(refs, backbone):
+        sample = everything[:: 1 + len(everything) // SAMPLE]
+        refs = [ref.at(place) for place in range(len(schema.images)) for ref in sample]
+        if not tasks.labeled or self.extractor.uncached(refs, backbone) > MOST_MISSING:
             return None
         ledger = self.ledgers.load(request.project)
         dataset, unreadable = load_dataset(
             self.extractor, schema, tasks, ledger, progress, backbone
         )
-        return None if unreadable else EarlyData(tasks, ledger, dataset)
+        return EarlyData(tasks, ledger, dataset, unreadable)
 
     def train(self, request: JobRequest, dataset: Dataset, progress: Progress) -> EarlyModels:
         """Train on the labeled images, and try augmentations on those that are held out.

@@ -21,6 +21,7 @@ from backend.services import suggestions
 from backend.services.prediction.consistency import OF_IMAGES
 from backend.services.prediction.hard_examples import HardExamples
 from backend.services.project_tasks import LONG_LIST
+from backend.services.training.early_training import MOST_MISSING
 from backend.settings import Settings
 from backend.stores.listed_tasks import ListedTaskFiles
 from tests.fakes.label_studio import FakeLabelStudio
@@ -120,7 +121,7 @@ def test_augmentations_are_tried_once_and_before_the_unlabeled_tasks_are_listed(
 
 def test_what_was_learned_does_not_depend_on_when(tmp_path):
     early, late = Early(tmp_path / "early"), Early(tmp_path / "late")
-    late.extractor.not_embedded = 1
+    late.extractor.not_embedded = MOST_MISSING + 1
     assert early.run()["predicted"] == late.run()["predicted"]
     one, other = early.signaling.training_sets[0], late.signaling.training_sets[0]
     assert (one.train.refs, one.held_out.refs) == (other.train.refs, other.held_out.refs)
@@ -147,7 +148,7 @@ def test_a_short_list_is_not_worth_a_second_thread(tmp_path):
 
 
 def test_images_that_are_not_embedded_yet_wait_for_their_turn(world):
-    world.extractor.not_embedded = 1
+    world.extractor.not_embedded = MOST_MISSING + 1
     world.run()
     assert len(world.signaling.training_sets[0].unlabeled) == LONG_LIST
 
@@ -330,6 +331,23 @@ def test_a_wrong_guess_is_found_out_and_the_next_one_is_right(larger, found, cha
     found.early.clear()
     _second_round(larger, found)
     assert found.early[-1] == ("hard", True)
+
+
+def test_an_image_that_cannot_be_read_spoils_no_guess(larger, found):
+    larger.extractor.bad = {TaskId(LABELED + 5): "404"}
+    report = _second_round(larger, found)
+    assert found.early == [("picks", True), ("hard", True)]
+    assert [one["task"] for one in report["unreadable"]] == [LABELED + 5]
+    assert report["predicted"] == LONG_LIST + 8
+
+
+def test_a_guess_of_images_that_are_not_embedded_waits(larger, found):
+    larger.run()
+    larger.extractor.not_embedded = MOST_MISSING + 1
+    found.early.clear()
+    assert larger.run()["predicted"] == LONG_LIST + 10
+    assert found.early
+    assert not any(early for _, early in found.early)
 
 
 def test_a_guess_of_another_number_of_tasks_is_none(larger, found):
