@@ -3,9 +3,10 @@
     python -m tests.bench.bench_round [small|large|first]
 
 `small`: 500 digits of 10 classes, nothing cached, from the command to predictions in Label Studio.
-`large`: 5,000 tasks with features cached: later rounds in turn with the bare calls that list as
-many tasks and import as many predictions. The bare calls go to a project of their own, and nothing
-is deleted in between, so that both fall into the same minute of a machine whose speed changes.
+`large`: 5,000 tasks with features cached: later rounds, each after some more labels, in turn with
+the bare calls that list as many tasks and import as many predictions. The bare calls go to a
+project of their own, and nothing is deleted in between, so that both fall into the same minute of a
+machine whose speed changes.
 `first`: 500 digits that nobody labeled, from `connect` to what to label first, and from the last
 label of the minimum to the predictions of the training that then starts by itself.
 """
@@ -40,6 +41,7 @@ ANNOTATED = dict.fromkeys(LABELS, 10)
 TASKS = 5000
 TARGET_SECONDS = 20
 TURNS = 5
+MORE = 10
 TARGET_RATIO = 1.3
 TARGET_FIRST = 30
 FEWEST = dict.fromkeys(LABELS, 5)
@@ -162,13 +164,17 @@ def large(folder: Path) -> None:
     with everything(folder, queues="jobs,shards") as (client, bare, ours):
         project, twin = many(client, folder), many(client, folder)
         report, studio = timed(ours, project.id).report, running("label-studio start")
-        tasks = list(twin.truth)[-report["predicted"] :]
-        bare.import_predictions(twin.id, predictions(tasks, "bare"), TASKS)  # ours has some, too
+        unlabeled = {one.id: list(one.truth)[-report["predicted"] :] for one in (project, twin)}
+        rows = predictions(unlabeled[twin.id], "bare")
+        bare.import_predictions(twin.id, rows, TASKS)  # ours has some, too
         print(f"{TASKS} tasks, features cached{'wall':>6}{'Label Studio CPU':>19}")
         turns = list[Turn]()
-        for number in range(TURNS):
-            rows = predictions(tasks, f"bare {number}")
-            listing = clock(lambda: listed(bare, twin.id, report), studio)
+        for number in range(1, TURNS + 1):
+            for one in (project, twin):
+                annotate(client, one, [unlabeled[one.id].pop() for _ in range(MORE)])
+            counts = report["labeled"] + MORE * number, report["unlabeled"] - MORE * number
+            rows = predictions(unlabeled[twin.id], f"bare {number}")
+            listing = clock(partial(listed, bare, twin.id, counts), studio)
             storing = clock(partial(bare.import_predictions, twin.id, rows, TASKS), studio)
             turns.append(Turn(listing, storing, timed(ours, project.id)))
             turns[-1].show()
@@ -231,15 +237,17 @@ def many(client: LabelStudioClient, folder: Path) -> DigitProject:
     tasks = client.http.request_json("GET", "/api/tasks/", params=page)["tasks"]
     addresses = [task["data"]["image"] for task in tasks] * (TASKS // len(tasks) - 1)
     import_tasks(client, project.id, [{"image": address} for address in addresses])
-    ids = [*project.truth, *(row["id"] for row in client.tasks.unlabeled(project.id))]
-    return DigitProject(project.id, dict.fromkeys(sorted(set(ids)), "?"))
+    shown = {task["data"]["image"]: project.truth[task["id"]] for task in tasks}
+    truth = {row["id"]: shown[row["data"]["image"]] for row in client.tasks.unlabeled(project.id)}
+    return DigitProject(project.id, dict(sorted({**project.truth, **truth}.items())))
 
 
-def listed(bare: Bare, project: int, report: Mapping[str, Any]) -> None:
+def listed(bare: Bare, project: int, counts: tuple[int, int]) -> None:
+    """List the labeled and the unlabeled tasks, of which there are so many."""
     include = ",".join(("id", "data", *ANNOTATION_FIELDS))
     labeled = bare.list(project, FILTERS.format("greater"), "all", include)
     unlabeled = bare.list(project, FILTERS.format("equal"), "task_only", "id,data")
-    assert (labeled, unlabeled) == (report["labeled"], report["unlabeled"])
+    assert (labeled, unlabeled) == counts
 
 
 def clock(work: Callable[[], object], studio: int) -> Bared:
