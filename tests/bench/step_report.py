@@ -44,8 +44,11 @@ class StepReport:
         self.cpu[name] = cpu_seconds(self.studio) - before
         asked = self.requests[first:]
         slowest = max(asked, key=lambda one: one.seconds, default=Request("", 0.0, 200))
-        broken = sum(one.status >= 500 for one in asked)
-        self.failures += [f"{name}: {broken} answers of 500 or above"] if broken else []
+        self.failures += [
+            f"{name}: {one.name} answered {one.status} after {one.seconds:.1f} s"
+            for one in asked
+            if one.status >= 500
+        ]
         print(
             f"{name:30}{self.seconds[name]:8.1f} s{self.cpu[name]:8.1f} s{len(asked):8}"
             f"{slowest.seconds:8.1f} s  {slowest.name if slowest.seconds > 1 else ''} {note}",
