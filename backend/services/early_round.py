@@ -99,8 +99,8 @@ class _Begun:
     data: Future[EarlyData | None]
     models: Future[EarlyModels | None]
     guess: Future[GuessedRound | None]
-    picks: Future[Sequence[Pick]]
     hard: Future[Mapping[TaskId, HardExample]]
+    picks: Future[Sequence[Pick]]
 
 
 def _unreported(step: Step, done: int, of: int, detail: str = "") -> None:
@@ -161,9 +161,10 @@ class EarlyRound(SideThread):
         data = self.submit(load)
         models = self.submit(lambda: train(data.result()))
         guessed = self.submit(lambda: predict(data.result(), models.result()))
-        picks = self.submit(lambda: self._picks(guessed.result()))
+        # what takes longest first: the job itself does what is not begun when it gets there
         hard = self.submit(lambda: self._hard(guessed.result()))
-        self._begun = _Begun(data, models, guessed, picks, hard)
+        picks = self.submit(lambda: self._picks(guessed.result()))
+        self._begun = _Begun(data, models, guessed, hard, picks)
         return guess is not None
 
     def dataset(
@@ -261,7 +262,7 @@ class EarlyRound(SideThread):
     def _forget_guess(self, begun: _Begun) -> None:
         """Give up what depends on the guess; a training on the labels goes on."""
         self._is_wrong.set()
-        for future in (begun.guess, begun.picks, begun.hard):
+        for future in (begun.guess, begun.hard, begun.picks):
             future.cancel()
 
     def _awaited(self, future: Future[Result], step: Step, progress: Progress) -> Result | None:

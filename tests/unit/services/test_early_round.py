@@ -210,11 +210,11 @@ def test_a_stop_ends_a_training_that_is_under_way(world):
 class FoundEarly:
     """Notes of each hard examples and picks whether they were found before all tasks were listed.
 
-    `hard` is set when the former are found.
+    `both` is set when both are.
     """
 
     def __init__(self, monkeypatch):
-        self.hard = Event()
+        self.both = Event()
         self.early: list[tuple[str, bool]] = []
         find, choose = HardExamples.find, suggestions.choose
 
@@ -223,7 +223,6 @@ class FoundEarly:
                 return find(*args)
             finally:
                 self._note("hard")
-                self.hard.set()
 
         def choosing(*args):
             self._note("picks")
@@ -234,6 +233,8 @@ class FoundEarly:
 
     def _note(self, what):
         self.early.append((what, threading.current_thread().name.startswith("early-round")))
+        if {name for name, _ in self.early} == {"hard", "picks"}:
+            self.both.set()
 
 
 @pytest.fixture
@@ -242,17 +243,17 @@ def found(monkeypatch):
 
 
 def _second_round(world, found):
-    """Run a first round, label an image, and run a second one whose list waits for hard examples.
+    """Run a first round, label an image, and run a second one whose list waits for both.
 
     If that has nothing to guess by, the list waits for the model alone.
     """
     world.run()
     world.label([TaskId(LABELED + 1)])
     found.early.clear()
-    found.hard.clear()
+    found.both.clear()
     world.signaling.learned.clear()
     guessed = ListedTaskFiles(world.folder).last(PROJECT)
-    world.label_studio.learned = found.hard if guessed else world.signaling.learned
+    world.label_studio.learned = found.both if guessed else world.signaling.learned
     report = world.run()
     world.label_studio.learned = None
     return report
@@ -267,7 +268,7 @@ def larger(tmp_path):
 def test_a_later_round_guesses_its_tasks_and_finds_hard_examples_and_picks_early(larger, found):
     report = _second_round(larger, found)
     assert larger.label_studio.waited
-    assert found.early == [("picks", True), ("hard", True)]
+    assert found.early == [("hard", True), ("picks", True)]
     assert report["predicted"] == LONG_LIST + 9
     assert report["hardest"]
 
@@ -330,13 +331,13 @@ def test_a_wrong_guess_is_found_out_and_the_next_one_is_right(larger, found, cha
     assert {task for task, _ in larger.label_studio.predictions} >= set(listed)
     found.early.clear()
     _second_round(larger, found)
-    assert found.early[-1] == ("hard", True)
+    assert found.early == [("hard", True), ("picks", True)]
 
 
 def test_an_image_that_cannot_be_read_spoils_no_guess(larger, found):
     larger.extractor.bad = {TaskId(LABELED + 5): "404"}
     report = _second_round(larger, found)
-    assert found.early == [("picks", True), ("hard", True)]
+    assert found.early == [("hard", True), ("picks", True)]
     assert [one["task"] for one in report["unreadable"]] == [LABELED + 5]
     assert report["predicted"] == LONG_LIST + 8
 
@@ -406,20 +407,21 @@ def test_images_of_an_open_audit_are_not_predicted_by_a_guess(larger, found):
     larger.run()
     larger.ledgers.save(PROJECT, _opened(larger, TaskId(LABELED + 3), TaskId(LABELED + 5)))
     found.early.clear()
-    found.hard.clear()
-    larger.label_studio.learned = found.hard
+    found.both.clear()
+    larger.label_studio.learned = found.both
     assert larger.run()["predicted"] == LONG_LIST + 8
-    assert found.early == [("picks", True), ("hard", True)]
+    assert found.early == [("hard", True), ("picks", True)]
 
 
 def test_an_audit_opened_meanwhile_makes_the_guess_wrong(larger, found):
     larger.run()
     opened = _opened(larger, TaskId(LABELED + 3), TaskId(LABELED + 5))
-    larger.label_studio.learned = found.hard
-    found.hard.clear()
+    larger.label_studio.learned = found.both
+    found.early.clear()
+    found.both.clear()
 
     def open_audit(step, done, of, detail=""):
-        if step is Step.LIST and found.hard.is_set():
+        if step is Step.LIST and found.both.is_set():
             larger.ledgers.save(PROJECT, opened)
 
     report = larger.report(larger.active_learning, larger.job(), open_audit)
