@@ -15,6 +15,7 @@ from backend.ports.images import ImageFetcher
 from backend.ports.model_family import Model
 from backend.ports.progress import Progress
 from backend.services.resuming.kept_predictions import KeptPredictions
+from backend.services.resuming.parts import parts_of, share
 from backend.services.training.train import Models
 
 
@@ -77,7 +78,11 @@ class Predictor:
         fetch = self.extractor.fetch
         if keep:
             return keep.predict(control, model, images, fetch, progress)
-        return model.predict(images, fetch, progress)
+        made = [
+            model.predict(images.take(part), fetch, share(progress, part[0], len(images)))
+            for part in parts_of(control, range(len(images)))
+        ]
+        return made[0].joined(*made[1:]) if made else model.predict(images, fetch, progress)
 
     def _readable(self, images: ImageBatch) -> tuple[ImageBatch, Sequence[NoPrediction]]:
         kept: list[int] = []

@@ -1,8 +1,7 @@
 """Predictions that are kept part by part, so that a job that breaks off loses one part at most."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 import numpy as np
 
@@ -17,12 +16,8 @@ from backend.ports.images import Fetch
 from backend.ports.model_family import Model
 from backend.ports.progress import Progress
 from backend.ports.unfinished import KeptWork
+from backend.services.resuming.parts import parts_of, share
 from backend.services.sharding.crew import Crew
-
-PARTS: Final[Mapping[TaskKind, int]] = {TaskKind.DETECTION: 500}
-"""Images in a part, by kind of control: those of a detector take about as long as others' below."""
-
-PART: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +55,9 @@ class KeptPredictions:
         rows, parts = list(known), [found] if found else []
         is_known = set(known)
         missing = [row for row in range(len(images)) if row not in is_known]
-        size = PARTS.get(control.kind, PART)
-        for start in range(0, len(missing), size):
-            part = missing[start : start + size]
+        for part in parts_of(control, missing):
             some = images.take(part)
-            here = _share(progress, len(rows), len(images))
+            here = share(progress, len(rows), len(images))
             made = model.predict(some, fetch, here)
             self.kept.keep_predictions(self.model, control.name, some.refs, made)
             rows += part
@@ -93,12 +86,3 @@ class KeptPredictions:
 
         wanted = PredictingModel(control.name, self.kept.key, self.model)
         crew.predict(job, list(missing), wanted, work, progress)
-
-
-def _share(progress: Progress, before: int, of: int) -> Progress:
-    """Report the progress of a part as that of the whole."""
-
-    def report(step: Step, done: int, _of: int, detail: str = "") -> None:
-        progress(step, before + done, of, detail)
-
-    return report

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from threading import Event
 
+import numpy as np
 import pytest
 
 from backend.domain.answers import ImageRef
@@ -21,6 +22,7 @@ from backend.services import suggestions
 from backend.services.prediction.consistency import OF_IMAGES
 from backend.services.prediction.hard_examples import HardExamples
 from backend.services.project_tasks import LONG_LIST
+from backend.services.resuming import parts
 from backend.services.training.early_training import MOST_MISSING
 from backend.settings import Settings
 from backend.stores.listed_tasks import ListedTaskFiles
@@ -271,6 +273,34 @@ def test_a_later_round_guesses_its_tasks_and_finds_hard_examples_and_picks_early
     assert found.early == [("hard", True), ("picks", True)]
     assert report["predicted"] == LONG_LIST + 9
     assert report["hardest"]
+
+
+class Rounding(ParityFamily):
+    """Its models say something else of an image among others, as products of matrices may."""
+
+    def fit(self, training_set):
+        return Rounded(super().fit(training_set).labels)
+
+    def load(self, folder, control):
+        return Rounded(super().load(folder, control).labels)
+
+
+class Rounded(ParityModel):
+    def predict(self, images, fetch, progress):
+        made = super().predict(images, fetch, progress)
+        return replace(made, confidence=made.confidence - np.float32(len(images) / 1e5))
+
+
+def test_a_guess_is_predicted_in_the_parts_of_the_job(larger, found, monkeypatch):
+    monkeypatch.setattr(parts, "PART", 400)
+    larger.families.update(dict.fromkeys(larger.families, Rounding()))
+    larger.run()
+    larger.label([TaskId(LABELED + 1)])
+    found.early.clear()
+    found.both.clear()
+    larger.label_studio.learned = found.both
+    larger.run()
+    assert found.early == [("hard", True), ("picks", True)]
 
 
 def test_what_was_guessed_is_loaded_once(larger, found):
