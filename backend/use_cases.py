@@ -259,20 +259,23 @@ def _auto_train(parts: Parts) -> AutoTrain:
 
 def _labeling_jobs(parts: Parts, auditing: Auditing, trainer: Trainer) -> Mapping[Mode, Work]:
     """Return the jobs that publish predictions."""
+    # both are made of nearly the same parts: a function for each would be handed nine of them
     extractor = parts.extractor()
     assessor, draw = _assessor(parts, extractor), _audit_draw(parts)
     publisher, crew = _publisher(parts), _crew(parts, extractor)
     collector, reporter = _collector(parts, extractor, crew), _reporter(parts, extractor)
+    early = _early_work(parts, extractor, trainer, assessor)
     jobs: Mapping[Mode, Work] = {
         Mode.ACTIVE_LEARNING: ActiveLearning(
             label_studio=parts.label_studio,
             collector=collector,
-            early_work=_early_work(parts, extractor, trainer, assessor),
+            early_work=early,
             training=_training(parts, extractor, trainer),
-            promotion=Promotion(trainer, parts.versions),
+            promotion=early.promotion,
             assessor=assessor,
             audit_draw=draw,
             label_issues=LabelIssues(trainer),
+            next_picks=early.next_picks,
             version_publisher=_version_publisher(parts, extractor),
             publisher=publisher,
             reporter=reporter,

@@ -34,7 +34,7 @@ from backend.services.resuming.keys import training_key
 from backend.services.resuming.round_training import RoundTraining
 from backend.services.sharding.crew import Crew
 from backend.services.side_work import beside
-from backend.services.suggestions import SuggestingProject
+from backend.services.suggestions import NextPicks, SuggestingProject
 from backend.services.training import label_issues
 from backend.services.training.dataset import readable
 from backend.services.training.label_issues import LabelIssues
@@ -58,6 +58,7 @@ class ActiveLearning:
     assessor: Assessor
     audit_draw: AuditDraw
     label_issues: LabelIssues
+    next_picks: NextPicks
     version_publisher: VersionPublisher
     publisher: Publisher
     reporter: Reporter
@@ -212,8 +213,7 @@ class ActiveLearning:
         return self._picks(round_, predicted) if picks is None else picks
 
     def _picks(self, round_: LabelingRound, predicted: ProjectPredictions) -> Sequence[Pick]:
-        next_picks = self.early_work.next_picks
-        return next_picks(round_.dataset, predicted, round_.ledger, round_.tasks)
+        return self.next_picks(round_.dataset, predicted, round_.ledger, round_.tasks)
 
     def _finish(
         self,

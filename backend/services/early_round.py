@@ -36,6 +36,7 @@ from backend.services.training.train import Models, Previous, TrainedModels
 HEARTBEAT = 0.5
 """Seconds between two reports of progress while waiting for early work."""
 
+Before = TypeVar("Before")
 Result = TypeVar("Result")
 
 
@@ -81,26 +82,39 @@ class EarlyWork:
         return annotated.and_also(others) if len(others) == unlabeled else None
 
     def predict(
-        self, request: JobRequest, schema: LabelSchema, early: EarlyModels, progress: Progress
-    ) -> tuple[Models, Trials, ProjectPredictions]:
-        """Predict the unlabeled images of an early dataset by the better of two versions."""
-        current = self.trainer.versions.current(request.project)
+        self, request: JobRequest, data: EarlyData | None, early: EarlyModels, progress: Progress
+    ) -> GuessedRound | None:
+        """Predict the guessed tasks by the better of two versions; None where none are loaded."""
+        if not data or not data.tasks.unlabeled:
+            return None
+        schema, current = data.dataset.schema, self.trainer.versions.current(request.project)
         shown = self.promotion.choose(schema, early.trained, current, progress)
         predicted, _ = self.predictor.predict(
-            schema, shown.models, early.dataset.unlabeled, progress
+            schema, shown.models, data.dataset.unlabeled, progress
         )
-        return shown.models, shown.trials(early.trained.trials or {}), predicted
+        return GuessedRound(data, shown.models, shown.trials(early.trained.trials or {}), predicted)
+
+    def hard(self, guess: GuessedRound, progress: Progress) -> Mapping[TaskId, HardExample]:
+        """Find the hard examples of a guessed round."""
+        return self.hard_examples.find(
+            guess.data.dataset, guess.predicted, guess.models, guess.trials, progress
+        )
+
+    def picks(self, guess: GuessedRound) -> Sequence[Pick]:
+        """Choose what to label next in a guessed round."""
+        data = guess.data
+        return self.next_picks(data.dataset, guess.predicted, data.ledger, data.tasks)
 
 
 @dataclass(frozen=True, slots=True)
 class _Begun:
-    """What was begun, in the order in which it is done."""
+    """What was begun, in the order in which it is done; None where the one before gave nothing."""
 
     data: Future[EarlyData | None]
     models: Future[EarlyModels | None]
     guess: Future[GuessedRound | None]
-    hard: Future[Mapping[TaskId, HardExample]]
-    picks: Future[Sequence[Pick]]
+    hard: Future[Mapping[TaskId, HardExample] | None]
+    picks: Future[Sequence[Pick] | None]
 
 
 def _unreported(step: Step, done: int, of: int, detail: str = "") -> None:
@@ -150,20 +164,14 @@ class EarlyRound(SideThread):
             of_all = work.trainer.load(request, schema, guess, self._note) if guess else None
             return of_all or work.trainer.load(request, schema, annotated, self._note)
 
-        def train(data: EarlyData | None) -> EarlyModels | None:
-            return work.trainer.train(request, data.dataset, self._note) if data else None
-
-        def predict(data: EarlyData | None, models: EarlyModels | None) -> GuessedRound | None:
-            if not data or not models or not data.tasks.unlabeled:
-                return None
-            return GuessedRound(data, *work.predict(request, schema, models, self._note_of_guess))
-
         data = self.submit(load)
-        models = self.submit(lambda: train(data.result()))
-        guessed = self.submit(lambda: predict(data.result(), models.result()))
+        models = self._after(data, lambda it: work.trainer.train(request, it.dataset, self._note))
+        guessed = self._after(
+            models, lambda it: work.predict(request, data.result(), it, self._note_of_guess)
+        )
         # what takes longest first: the job itself does what is not begun when it gets there
-        hard = self.submit(lambda: self._hard(guessed.result()))
-        picks = self.submit(lambda: self._picks(guessed.result()))
+        hard = self._after(guessed, lambda it: work.hard(it, self._note_of_guess))
+        picks = self._after(guessed, work.picks)
         self._begun = _Begun(data, models, guessed, hard, picks)
         return guess is not None
 
@@ -203,7 +211,7 @@ class EarlyRound(SideThread):
 
     def picks(self, dataset: Dataset, predicted: ProjectPredictions) -> Sequence[Pick] | None:
         """Wait for what to label next; None if that was not begun, or of another guess."""
-        found = self._of(dataset, predicted, lambda begun: begun.picks)
+        found = self._of(dataset, predicted, lambda begun: begun.picks, _unreported)
         return _outcome(found) if found else None
 
     def hard(
@@ -223,27 +231,12 @@ class EarlyRound(SideThread):
         found = self._of(dataset, predicted, lambda begun: begun.hard, progress, trials)
         return self._awaited(found, Step.PREDICT, progress) if found else None
 
-    def _picks(self, guess: GuessedRound | None) -> Sequence[Pick]:
-        """Raises Stopped where there is no guess to go on with."""
-        if guess is None:
-            raise Stopped
-        data = guess.data
-        return self._work.next_picks(data.dataset, guess.predicted, data.ledger, data.tasks)
-
-    def _hard(self, guess: GuessedRound | None) -> Mapping[TaskId, HardExample]:
-        """Raises Stopped where there is no guess to go on with."""
-        if guess is None:
-            raise Stopped
-        return self._work.hard_examples.find(
-            guess.data.dataset, guess.predicted, guess.models, guess.trials, self._note_of_guess
-        )
-
     def _of(
         self,
         dataset: Dataset,
         predicted: ProjectPredictions,
         part: Callable[[_Begun], Future[Result]],
-        progress: Progress = _unreported,
+        progress: Progress,
         trials: Trials | None = None,
     ) -> Future[Result] | None:
         """Return a part of the guessed round, if it was right and the part is begun."""
@@ -258,6 +251,17 @@ class EarlyRound(SideThread):
             return None
         found = part(begun)
         return None if found.cancel() else found
+
+    def _after(
+        self, before: Future[Before | None], work: Callable[[Before], Result | None]
+    ) -> Future[Result | None]:
+        """Work on what was done before, if anything was."""
+
+        def go_on() -> Result | None:
+            found = before.result()
+            return None if found is None else work(found)
+
+        return self.submit(go_on)
 
     def _forget_guess(self, begun: _Begun) -> None:
         """Give up what depends on the guess; a training on the labels goes on."""
