@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from threading import Lock
 
 from backend.domain.errors import QueueUnreachable
 from backend.domain.ids import ProjectId
@@ -64,7 +65,7 @@ end
 
 
 class AnnotationCounter:
-    """Implements `backend.ports.jobs.AnnotationChanges`."""
+    """Implements `backend.ports.jobs.AnnotationChanges`; safe for threads."""
 
     def __init__(
         self,
@@ -76,15 +77,19 @@ class AnnotationCounter:
     ) -> None:
         self._client = RedisClient(redis_url, quick=quick)
         self._keys = keys
+        self._lock = Lock()
         self._uncounted: Counter[ProjectId] = Counter()
         self._clock = clock
         self._warned = False
 
     def changed(self, project: ProjectId, annotations: int = 1) -> None:
         """Add to the count, with what Redis did not answer to before."""
-        waiting = self._uncounted.pop(project, 0) + annotations
-        if not self._eval(_CHANGED, project, waiting) and len(self._uncounted) < _MOST_PENDING:
-            self._uncounted[project] += waiting
+        with self._lock:
+            waiting = self._uncounted.pop(project, 0) + annotations
+        if not self._eval(_CHANGED, project, waiting):
+            with self._lock:
+                if len(self._uncounted) < _MOST_PENDING:
+                    self._uncounted[project] += waiting
 
     def consumed(self, project: ProjectId, annotations: int) -> None:
         """Subtract the annotations that a training used; newer ones still count."""

@@ -25,12 +25,14 @@ class MeanColour:
     side, width, batch = 32, 3, 4
 
     def __init__(self) -> None:
-        self.seen = 0
-        self.largest = 0
+        self.batches: list[int] = []  # threads lose nothing by `append`, as they may by `+=`
+
+    @property
+    def seen(self) -> int:
+        return sum(self.batches)
 
     def embed(self, images: Pixels) -> Vectors:
-        self.seen += len(images)
-        self.largest = max(self.largest, len(images))
+        self.batches.append(len(images))
         mean = images.mean(axis=(1, 2)) + 1e-6
         return (mean / np.linalg.norm(mean, axis=1, keepdims=True)).astype(np.float16)
 

@@ -55,7 +55,7 @@ def test_order_is_kept_and_nothing_shifts_around_bad_images(
     red = images.features[:, 0] / images.features[:, 1]
     assert np.allclose(red, [task / (255 - task) for task in images.tasks], atol=0.01)
     assert images.features.dtype == np.float16
-    assert encoder.largest <= encoder.batch
+    assert max(encoder.batches) <= encoder.batch
 
 
 def test_many_features_lie_in_a_file_without_a_name(

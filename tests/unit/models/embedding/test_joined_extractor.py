@@ -28,7 +28,7 @@ class Position(MeanColour):
     side, width, batch = 16, 2, 3
 
     def embed(self, images: Pixels) -> Vectors:
-        self.seen += len(images)
+        self.batches.append(len(images))
         angle = images[..., 0].mean(axis=(1, 2)) / 255
         return np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float16)
 
