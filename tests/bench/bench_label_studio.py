@@ -14,8 +14,8 @@ from typing import Any
 import httpx
 
 from connectors.label_studio.client import LabelStudioClient
+from tests.bench.installed_label_studio import installed
 from tests.e2e.conftest import CHOICES
-from tests.e2e.label_studio import REPOSITORY, new_data_dir, running
 from tests.e2e.label_studio_api import import_tasks
 
 ROUNDS = 3
@@ -68,11 +68,9 @@ def predictions(tasks: Sequence[int], version: str) -> list[dict[str, Any]]:
 
 
 def main(count: int) -> None:
-    templates = REPOSITORY / ".pytest_cache" / "d" / "label-studio"
-    templates.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as folder,
-        running(new_data_dir(Path(folder), templates)) as process,
+        installed(Path(folder)) as process,
         LabelStudioClient(process.url, process.token) as client,
     ):
         bare = Bare(process.url, process.token)

@@ -12,19 +12,16 @@ import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from connectors.label_studio.client import LabelStudioClient
+from tests.bench.installed_label_studio import installed
 from tests.bench.processes import cpu_seconds, running
 from tests.bench.sized_project import new_project
-from tests.e2e import postgresql
 from tests.e2e.digits import answer
-from tests.e2e.label_studio import new_data_dir
-from tests.e2e.label_studio import running as label_studio_on
 
 REPOSITORY = Path(__file__).parents[2]
 TURNS = 3
@@ -48,23 +45,18 @@ def main() -> None:
     parser.add_argument("tasks", nargs="?", type=int, default=3000)
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="postgresql")
     chosen = parser.parse_args()
-    templates = REPOSITORY / ".pytest_cache" / "d" / "label-studio"
-    is_sqlite = chosen.database == "sqlite"
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        data = new_data_dir(folder, templates) if is_sqlite else folder / "label-studio"
-        with (
-            nullcontext(dict[str, str]()) if is_sqlite else postgresql.running() as variables,
-            label_studio_on(data, **variables) as studio,
-            LabelStudioClient(studio.url, studio.token, patience=60) as client,
-            httpx.Client(
-                base_url=studio.url,
-                headers={"Authorization": f"Token {studio.token}"},
-                timeout=600,
-            ) as http,
-        ):
-            made = new_project(client, studio.files_root, chosen.tasks, 0, 50)
-            measure(http, made.id, list(made.truth))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        installed(Path(folder), chosen.database) as studio,
+        LabelStudioClient(studio.url, studio.token, patience=60) as client,
+        httpx.Client(
+            base_url=studio.url,
+            headers={"Authorization": f"Token {studio.token}"},
+            timeout=600,
+        ) as http,
+    ):
+        made = new_project(client, studio.files_root, chosen.tasks, 0, 50)
+        measure(http, made.id, list(made.truth))
 
 
 def measure(http: httpx.Client, project: int, tasks: Sequence[int]) -> None:

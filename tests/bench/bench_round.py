@@ -27,11 +27,10 @@ from backend.domain.version_names import VERSION_NAME
 from connectors.label_studio.client import LabelStudioClient
 from connectors.label_studio.tasks import ANNOTATION_FIELDS
 from tests.bench.bench_label_studio import Bare
+from tests.bench.installed_label_studio import installed
 from tests.bench.processes import command_of, cpu_seconds, family, running
 from tests.e2e.autolabel import Autolabel, settings_for
 from tests.e2e.digits import DigitProject, annotate, answer, new_project
-from tests.e2e.label_studio import REPOSITORY, new_data_dir
-from tests.e2e.label_studio import running as label_studio_on
 from tests.e2e.label_studio_api import import_tasks
 from tests.integration.polling import eventually
 
@@ -53,10 +52,8 @@ FILTERS = (
 
 @contextmanager
 def everything(folder: Path, **changes: Any) -> Iterator[tuple[LabelStudioClient, Bare, Autolabel]]:
-    templates = REPOSITORY / ".pytest_cache" / "d" / "label-studio"
-    templates.mkdir(parents=True, exist_ok=True)
     with (
-        label_studio_on(new_data_dir(folder, templates)) as studio,
+        installed(folder) as studio,
         LabelStudioClient(studio.url, studio.token, patience=30) as client,
         Autolabel(settings_for(studio, folder / "data", **changes), patience=900).running(
             fresh=True

@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,16 +28,14 @@ from connectors.label_studio.tasks import ANNOTATION_FIELDS
 from tests.bench.bench_label_studio import Bare
 from tests.bench.bench_memory import Watch
 from tests.bench.bench_round import FILTERS
+from tests.bench.installed_label_studio import installed
 from tests.bench.killed_round import gone_on
 from tests.bench.processes import megabytes, running
 from tests.bench.recording_proxy import RecordingProxy
 from tests.bench.sized_project import SizedProject, new_project
 from tests.bench.step_report import StepReport, print_steps
-from tests.e2e import postgresql
 from tests.e2e.autolabel import Autolabel, settings_for
 from tests.e2e.digits import answer
-from tests.e2e.label_studio import REPOSITORY, new_data_dir
-from tests.e2e.label_studio import running as label_studio_on
 from tests.e2e.label_studio_api import delete_project
 from tests.e2e.rounds import newest_job
 from tests.integration.polling import eventually
@@ -97,13 +95,8 @@ class Size:
 
 @contextmanager
 def site(folder: Path, size: Size) -> Iterator[Site]:
-    templates = REPOSITORY / ".pytest_cache" / "d" / "label-studio"
-    templates.mkdir(parents=True, exist_ok=True)
-    is_sqlite = size.database == "sqlite"
-    data = new_data_dir(folder, templates) if is_sqlite else folder / "label-studio"
     with (
-        nullcontext(dict[str, str]()) if is_sqlite else postgresql.running() as variables,
-        label_studio_on(data, **variables, **size.environment) as studio,
+        installed(folder, size.database, **size.environment) as studio,
         RecordingProxy(studio.url).running() as proxy,
         LabelStudioClient(studio.url, studio.token, patience=60) as client,
     ):

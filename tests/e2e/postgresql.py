@@ -36,14 +36,18 @@ def programs() -> Path:
 
 
 @contextmanager
-def running() -> Iterator[dict[str, str]]:
-    """A new cluster for as long as the block lasts; yields Label Studio's settings for it."""
+def running(*, safe: bool = False) -> Iterator[dict[str, str]]:
+    """A new cluster for as long as the block lasts; yields Label Studio's settings for it.
+
+    Only a `safe` one waits for the disk.
+    """
     folder = Path(tempfile.mkdtemp(prefix="autolabel-postgresql-"))
     folder.chmod(0o755)
     if os.geteuid() == 0:
         shutil.chown(folder, _USER)
     port, data = free_port(), folder / "data"
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -F"
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
+    options += "" if safe else " -F"
     try:
         _run("initdb", "-D", data, "-U", _USER, "-A", "trust", "-E", "UTF8")
         _run("pg_ctl", "-D", data, "-o", options, "-l", folder / "log", "-w", "start")
