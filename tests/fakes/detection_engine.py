@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from backend.domain.errors import NoWeights
-from backend.models.detection.engine import Detections, PixelBatch, TrainedNetwork
+from backend.models.detection.engine import Callers, Detections, PixelBatch, TrainedNetwork
 from backend.models.detection.training_plan import TrainingPlan
 from backend.ports.model_family import TrainingSet
 
@@ -17,7 +17,7 @@ from backend.ports.model_family import TrainingSet
 class ColourNetwork:
     """Red is a square, blue a disc; `blind_to` labels it misses, `score` it gives to the rest.
 
-    `calls_squares`: the class under which it knows squares. `callers` as in `Network`.
+    `calls_squares`: the class under which it knows squares. `threads`: of its callers, if any.
     """
 
     image_size: int = 160
@@ -25,7 +25,11 @@ class ColourNetwork:
     blind_to: frozenset[int] = frozenset()
     calls_squares: int = 0
     batches: list[tuple[int, ...]] = field(default_factory=list)
-    callers: int = 0
+    threads: int = 0
+
+    @property
+    def callers(self) -> Callers | None:
+        return Callers(self.threads, self.detect) if self.threads else None
 
     def detect(self, batch: PixelBatch, min_score: float) -> Sequence[Detections]:
         self.batches.append(batch.shape)

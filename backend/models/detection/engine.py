@@ -5,7 +5,7 @@ Everything that does not depend on the library is written once and calls only th
 letterboxing (inference), thresholds, calibration, evaluation and pseudo labels.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -35,6 +35,18 @@ class Detections:
     scores: Floats
 
 
+Detect = Callable[[PixelBatch, float], Sequence[Detections]]
+"""Detects boxes with this score or more; one result per image, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Callers:
+    """A network for `threads` threads, each of which calls `detect` with images of its own."""
+
+    threads: int
+    detect: Detect
+
+
 class Network(Protocol):
     """A trained network."""
 
@@ -44,12 +56,12 @@ class Network(Protocol):
         ...
 
     @property
-    def callers(self) -> int:
-        """How many threads call `detect`, each with one image; 0 where batches are quicker."""
+    def callers(self) -> Callers | None:
+        """The network for many images, one after the other; None where batches are quicker."""
         ...
 
     def detect(self, batch: PixelBatch, min_score: float) -> Sequence[Detections]:
-        """Detect boxes with this score or more; one result per image, in order."""
+        """Detect boxes with this score or more, by all threads; one result per image, in order."""
         ...
 
     def save(self, folder: Path) -> None:

@@ -17,7 +17,7 @@ from backend.domain.arrays import Floats
 from backend.domain.geometry import clipped
 from backend.domain.ids import Label
 from backend.domain.steps import Step
-from backend.models.detection.engine import Detections, Network, PixelBatch
+from backend.models.detection.engine import Callers, Detections, Network, PixelBatch
 from backend.models.detection.letterbox import Letterboxed, letterbox
 from backend.models.detection.out_of_memory import with_smaller_batches
 from backend.models.images.upright import reading
@@ -55,10 +55,15 @@ def detect(
         UnreadableImage: for the first image that cannot be fetched or decoded.
         Stopped: when `progress` raises it.
     """
-    find = _one_by_one if network.callers else _batch_by_batch
+    callers = network.callers if len(refs) > 1 else None
+    searched = (
+        _one_by_one(callers, network.image_size, refs, fetch, min_score)
+        if callers
+        else _batch_by_batch(network, refs, fetch, min_score)
+    )
     results: dict[int, Regions] = {}
     progress(Step.PREDICT, 0, len(refs), "finding boxes")
-    for position, image, detected in find(network, refs, fetch, min_score):
+    for position, image, detected in searched:
         results[position] = _regions(image, detected, labels)
         progress(Step.PREDICT, len(results), len(refs), "finding boxes")
     return [results[position] for position in range(len(refs))]
@@ -68,7 +73,9 @@ def _batch_by_batch(
     network: Network, refs: Sequence[ImageRef], fetch: Fetch, min_score: float
 ) -> Iterator[Searched]:
     """Read ahead, and give the network batches of one shape."""
-    images = enumerate(_in_threads(refs, fetch, READERS, lambda path: _open(path, network)))
+    images = enumerate(
+        _in_threads(refs, fetch, READERS, lambda path: _open(path, network.image_size))
+    )
     for batch in _batches(images):
         detections = _detect(network, np.stack([image.pixels for _, image in batch]), min_score)
         for (position, image), detected in zip(batch, detections, strict=True):
@@ -76,16 +83,16 @@ def _batch_by_batch(
 
 
 def _one_by_one(
-    network: Network, refs: Sequence[ImageRef], fetch: Fetch, min_score: float
+    callers: Callers, image_size: int, refs: Sequence[ImageRef], fetch: Fetch, min_score: float
 ) -> Iterator[Searched]:
     """Let each thread take an image from its file to its boxes: none waits for the others."""
 
     def work(path: Path) -> tuple[Letterboxed, Detections]:
-        image = _open(path, network)
-        (detected,) = network.detect(image.pixels[np.newaxis], min_score)
+        image = _open(path, image_size)
+        (detected,) = callers.detect(image.pixels[np.newaxis], min_score)
         return image, detected
 
-    for position, found in enumerate(_in_threads(refs, fetch, network.callers, work)):
+    for position, found in enumerate(_in_threads(refs, fetch, callers.threads, work)):
         yield position, *found
 
 
@@ -106,9 +113,9 @@ def _in_threads(
             pool.shutdown(cancel_futures=True)
 
 
-def _open(path: Path, network: Network) -> Letterboxed:
+def _open(path: Path, image_size: int) -> Letterboxed:
     with reading(path) as pixels:
-        return letterbox(pixels, network.image_size)
+        return letterbox(pixels, image_size)
 
 
 def _batches(images: Iterator[Positioned]) -> Iterator[list[Positioned]]:

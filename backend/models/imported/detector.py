@@ -2,7 +2,8 @@
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from backend.models.detection import detector
 from backend.models.detection.comparison import compare
 from backend.models.detection.confidence import BoxConfidence
 from backend.models.detection.detector import Detector
-from backend.models.detection.engine import Detections, Network, PixelBatch
+from backend.models.detection.engine import Callers, Detect, Detections, Network, PixelBatch
 from backend.models.detection.evaluation import evaluate
 from backend.models.detection.thresholds import CANDIDATE, DEFAULT
 from backend.models.imported.card import ImportedCard
@@ -42,14 +43,20 @@ class SelectedClasses:
         return self.network.image_size
 
     @property
-    def callers(self) -> int:
-        return self.network.callers
+    def callers(self) -> Callers | None:
+        callers = self.network.callers
+        if callers is None:
+            return None
+        return replace(callers, detect=partial(self._detect, callers.detect))
 
     def detect(self, batch: PixelBatch, min_score: float) -> Sequence[Detections]:
-        return [self._selected(found) for found in self.network.detect(batch, min_score)]
+        return self._detect(self.network.detect, batch, min_score)
 
     def save(self, folder: Path) -> None:
         self.network.save(folder)
+
+    def _detect(self, detect: Detect, batch: PixelBatch, min_score: float) -> Sequence[Detections]:
+        return [self._selected(found) for found in detect(batch, min_score)]
 
     def _selected(self, found: Detections) -> Detections:
         places = np.array(self.places)[found.labels.astype(np.intp)]

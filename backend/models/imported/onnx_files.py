@@ -13,7 +13,7 @@ import numpy as np
 
 from backend.domain.arrays import Floats, Pixels
 from backend.domain.errors import BadInput
-from backend.models.detection.engine import Detections, PixelBatch
+from backend.models.detection.engine import Callers, Detections, PixelBatch
 from backend.models.embedding.onnx_runtime import runtime
 from backend.models.imported.card import PixelScaling
 from backend.models.link_functions import SOFTMAX
@@ -135,8 +135,8 @@ class OnnxDetector:
     across_labels: bool = False
 
     @property
-    def callers(self) -> int:
-        return 0
+    def callers(self) -> Callers | None:
+        return None
 
     def detect(self, batch: PixelBatch, min_score: float) -> Sequence[Detections]:
         images = self._padded(batch)[..., ::-1].transpose(0, 3, 1, 2).astype(np.float32) / 255

@@ -20,7 +20,7 @@ from torchvision.models.detection.ssd import SSD
 from torchvision.ops import nms
 
 from backend.domain.errors import NoWeights
-from backend.models.detection.engine import Detections, PixelBatch, require_weights
+from backend.models.detection.engine import Callers, Detections, PixelBatch, require_weights
 from backend.models.detection.letterboxed_dataset import to_tensor
 from backend.models.detection.torchvision_engine.weights import PretrainedWeights, known
 
@@ -47,8 +47,8 @@ class TorchvisionNetwork:
     across_labels: bool
 
     @property
-    def callers(self) -> int:
-        return 0
+    def callers(self) -> Callers | None:
+        return None
 
     def detect(self, batch: PixelBatch, min_score: float) -> Sequence[Detections]:
         _set_min_score(self.module, min_score)

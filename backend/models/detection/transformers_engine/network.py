@@ -19,7 +19,7 @@ from transformers.utils import logging
 
 from backend.domain.errors import NoWeights
 from backend.domain.ids import Label
-from backend.models.detection.engine import Detections, PixelBatch, require_weights
+from backend.models.detection.engine import Callers, Detections, PixelBatch, require_weights
 from backend.models.detection.letterbox import STRIDE
 from backend.models.detection.letterboxed_dataset import GRAY, to_tensor
 from backend.models.detection.transformers_engine.weights import WEIGHTS
@@ -51,8 +51,8 @@ class TransformersNetwork:
     across_labels: bool
 
     @property
-    def callers(self) -> int:
-        return 0
+    def callers(self) -> Callers | None:
+        return None
 
     def detect(self, batch: PixelBatch, min_score: float) -> Sequence[Detections]:
         pixels = stacked(list(to_tensor(batch)), self.module.config).to(self.device)

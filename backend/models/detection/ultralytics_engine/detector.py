@@ -15,7 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from backend.domain.errors import NoWeights
-from backend.models.detection.engine import Detections, PixelBatch, TrainedNetwork, require_weights
+from backend.models.detection.engine import (
+    Callers,
+    Detections,
+    PixelBatch,
+    TrainedNetwork,
+    require_weights,
+)
 from backend.models.detection.training_plan import MIN_VALIDATION, TrainingPlan
 from backend.models.detection.ultralytics_engine import setup
 from backend.models.detection.ultralytics_engine.callbacks import TrainingCallbacks
@@ -183,8 +189,8 @@ class UltralyticsNetwork:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     @property
-    def callers(self) -> int:
-        return 0
+    def callers(self) -> Callers | None:
+        return None
 
     def detect(self, batch: PixelBatch, min_score: float) -> Sequence[Detections]:
         with self._lock:

@@ -1,14 +1,13 @@
 """A YOLO network in ONNX Runtime, for CPUs: neither torch nor Ultralytics is imported.
 
-Every caller runs an image of its own in its thread. Without barriers between the layers, that is
+Of many images, each thread runs one of its own. Without barriers between the layers, that is
 faster than all threads sharing each layer, and the activations of one image stay in the cache: a
 batch of eight takes a tenth more processor time. An image that is alone is shared by all threads.
 """
 
-import threading
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.domain.arrays import Floats
-from backend.models.detection.engine import Detections, PixelBatch
+from backend.models.detection.engine import Callers, Detections, PixelBatch
 from backend.models.embedding import onnx_runtime
 
 CHECKPOINT, EXPORTED = "weights.pt", "weights.onnx"
@@ -43,67 +42,47 @@ def session(exported: bytes, threads: int) -> Any:
     return onnxruntime.InferenceSession(exported, options, providers=["CPUExecutionProvider"])
 
 
-class Callers:
-    """Counts the calls that run."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._running = 0
-
-    @contextmanager
-    def one_more(self) -> Generator[bool]:
-        """Count the block; yields whether no other call runs."""
-        with self._lock:
-            is_first = not self._running
-            self._running += 1
-        try:
-            yield is_first
-        finally:
-            with self._lock:
-                self._running -= 1
-
-
 @dataclass(frozen=True, slots=True)
 class OnnxNetwork:
     """An exported network, and the checkpoint that training continues from.
 
-    `alone` runs in the calling thread, `shared` in `threads` threads. May be called by several
+    `single` runs in the calling thread, `shared` in `threads` threads. May be called by several
     threads at once.
     """
 
-    alone: Any
+    single: Any
     shared: Any
     threads: int
     image_size: int
     across_labels: bool
     exported: bytes
     checkpoint: bytes
-    _running: Callers = field(default_factory=Callers, repr=False, compare=False)
 
     @property
-    def callers(self) -> int:
-        return self.threads
+    def callers(self) -> Callers | None:
+        return Callers(self.threads, partial(self._detect, self.single))
 
     @classmethod
     def of(cls, exported: bytes, checkpoint: bytes, threads: int, *, across_labels: bool) -> Self:
         """Open the content of `EXPORTED`."""
-        alone = session(exported, 1)
-        shared = session(exported, threads) if threads > 1 else alone
-        size = int(alone.get_modelmeta().custom_metadata_map[IMAGE_SIZE])
-        return cls(alone, shared, threads, size, across_labels, exported, checkpoint)
+        single = session(exported, 1)
+        shared = session(exported, threads) if threads > 1 else single
+        size = int(single.get_modelmeta().custom_metadata_map[IMAGE_SIZE])
+        return cls(single, shared, threads, size, across_labels, exported, checkpoint)
 
     def detect(self, batch: PixelBatch, min_score: float) -> Sequence[Detections]:
-        return [self._detect(batch[at : at + 1], min_score) for at in range(len(batch))]
+        return self._detect(self.shared, batch, min_score)
 
     def save(self, folder: Path) -> None:
         (folder / CHECKPOINT).write_bytes(self.checkpoint)
         (folder / EXPORTED).write_bytes(self.exported)
 
-    def _detect(self, image: PixelBatch, min_score: float) -> Detections:
-        with self._running.one_more() as is_first:
-            network = self.shared if is_first else self.alone
-            (found,) = network.run(None, {"images": image})
-        return suppressed(*decode(found[0], min_score), min_score, across_labels=self.across_labels)
+    def _detect(self, network: Any, batch: PixelBatch, min_score: float) -> Sequence[Detections]:
+        outputs = (network.run(None, {"images": image[np.newaxis]})[0] for image in batch)
+        return [
+            suppressed(*decode(found, min_score), min_score, across_labels=self.across_labels)
+            for (found,) in outputs
+        ]
 
 
 def decode(found: Floats, min_score: float) -> tuple[Floats, NDArray[np.intp], Floats]:

@@ -9,21 +9,21 @@ from backend.domain.answers import ImageRef, Regions
 from backend.domain.errors import Stopped, UnreadableImage
 from backend.domain.ids import TaskId
 from backend.models.detection.edits import edits
+from backend.models.detection.engine import Network
 from backend.models.detection.inference import BATCH, detect
+from backend.models.detection.ultralytics_engine.onnx_network import OnnxNetwork
 from tests.fakes.detection_engine import ColourNetwork
 from tests.fakes.detection_training_sets import CONTROL, RecordedProgress, fetch, shapes
 
 
-def found(
-    network: ColourNetwork, refs: tuple[ImageRef, ...], recorded: RecordedProgress | None = None
-):
+def found(network: Network, refs: tuple[ImageRef, ...], recorded: RecordedProgress | None = None):
     return detect(network, refs, fetch, CONTROL.labels, 0.05, recorded or RecordedProgress())
 
 
-@pytest.mark.parametrize("callers", [0, 3])
-def test_every_image_gets_its_own_answer_in_order(tmp_path: Path, callers: int):
+@pytest.mark.parametrize("threads", [0, 3])
+def test_every_image_gets_its_own_answer_in_order(tmp_path: Path, threads: int):
     seen, truths = shapes(tmp_path, 40, seed=1)
-    answers = found(ColourNetwork(callers=callers), seen.refs)
+    answers = found(ColourNetwork(threads=threads), seen.refs)
     work = [
         edits(answer, truth, iou=0.8).total for answer, truth in zip(answers, truths, strict=True)
     ]
@@ -45,11 +45,31 @@ def test_only_images_of_one_shape_share_a_batch(tmp_path: Path):
 
 def test_a_network_with_several_callers_gets_single_images(tmp_path: Path):
     seen, _ = shapes(tmp_path, 20, seed=1)
-    network, recorded = ColourNetwork(callers=2), RecordedProgress()
+    network, recorded = ColourNetwork(threads=2), RecordedProgress()
     found(network, seen.refs, recorded)
     assert {shape[0] for shape in network.batches} == {1}
     with pytest.raises(Stopped):
         found(network, seen.refs, RecordedProgress(stop_in="finding", after=5))
+
+
+class CountingSession:
+    """A network of ONNX Runtime that finds nothing."""
+
+    runs = 0
+
+    def run(self, names: None, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+        self.runs += 1
+        return [np.zeros((len(inputs["images"]), 6, 1), np.float32)]
+
+
+def test_all_threads_share_an_image_only_if_it_is_alone(tmp_path: Path):
+    seen, _ = shapes(tmp_path, 20, seed=1)
+    single, shared = CountingSession(), CountingSession()
+    network = OnnxNetwork(single, shared, 2, 160, across_labels=False, exported=b"", checkpoint=b"")
+    found(network, seen.refs)
+    assert (single.runs, shared.runs) == (20, 0)
+    found(network, seen.refs[:1])
+    assert (single.runs, shared.runs) == (20, 1)
 
 
 def test_boxes_land_where_the_shapes_are_whatever_the_exif_orientation(tmp_path: Path):

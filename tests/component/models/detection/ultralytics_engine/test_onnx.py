@@ -83,11 +83,12 @@ def test_onnx_runtime_gets_no_layers_that_it_runs_slowly(version: Path):
 
 def test_callers_in_several_threads_find_what_one_finds(version: Path):
     network = UltralyticsEngine(str(YOLO), version, threads=2).load(version)
-    assert network.callers == 2
+    callers = network.callers
+    assert callers and callers.threads == 2
     batch = photo("zidane.jpg", 1)
     (alone,) = network.detect(batch, 0.05)
-    with ThreadPoolExecutor(4) as callers:
-        results = list(callers.map(lambda _: network.detect(batch, 0.05), range(8)))
+    with ThreadPoolExecutor(4) as threads:
+        results = list(threads.map(lambda _: callers.detect(batch, 0.05), range(8)))
     for (found,) in results:
         assert np.allclose(in_order(found), in_order(alone), atol=1e-3)
 
