@@ -4,7 +4,6 @@ Nothing here changes what Label Studio answers or stores, except that SQLite doe
 disk and that a password's hash is quick to compute.
 """
 
-import gc
 import sqlite3
 import sqlite3.dbapi2
 
@@ -25,8 +24,5 @@ sqlite3.connect = sqlite3.dbapi2.connect = connect
 
 # each start reads 600 feature flags, for a second with the parser in Python
 yaml.SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-# classes of models by the thousand, each of them a cycle, are looked at again and again
-gc.set_threshold(100_000, 50, 100)
 
 quick_migrations.install()
