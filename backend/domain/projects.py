@@ -68,7 +68,8 @@ class BackendLink:
 class LastLook:
     """What was known of a project when the backend last looked at it.
 
-    `served` is how many of its `tasks` were there when the current model `version` last predicted.
+    `served` is how many of its `tasks` were there when the current model `version` last predicted,
+    or less; `undisturbed` how many there were when last no job was queued or running.
     """
 
     annotations: int = 0
@@ -76,6 +77,7 @@ class LastLook:
     newest: datetime | None = None
     version: VersionName | None = None
     served: int = 0
+    undisturbed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,9 +27,21 @@ def has_new_tasks(last: LastLook, now: ProjectActivity, version: VersionName | N
     )
 
 
-def looked(last: LastLook, now: ProjectActivity, version: VersionName | None) -> LastLook:
-    """Return what to remember of this look; a new version has predicted all tasks."""
-    served = last.served if version and version == last.version else now.tasks
+def looked(
+    last: LastLook, now: ProjectActivity, version: VersionName | None, *, is_busy: bool
+) -> LastLook:
+    """Return what to remember of this look.
+
+    A new version has predicted the tasks that were there before its job. Those that were imported
+    while it ran may be missing, so they count as new.
+
+    Args:
+        last: the look before.
+        now: what was found.
+        version: the current one.
+        is_busy: whether a job may have listed the tasks before they were counted.
+    """
+    served = last.served if version and version == last.version else last.undisturbed
     newest = max((moment for moment in (last.newest, *now.touched) if moment), default=None)
     return replace(
         last,
@@ -38,4 +50,5 @@ def looked(last: LastLook, now: ProjectActivity, version: VersionName | None) ->
         newest=newest,
         version=version,
         served=min(served, now.tasks),
+        undisturbed=last.undisturbed if is_busy else now.tasks,
     )

@@ -40,15 +40,17 @@ class Polling:
         Raises:
             AutolabelError: when Label Studio does not answer, or has no such project any more.
         """
+        was_busy = self._is_busy(project)
         activity = self.label_studio.activity(project)
         current = self.versions.current(project)
         version = current.name if current else None
+        is_busy = was_busy or self._is_busy(project)
         last = self.polled.last_look(project) or _first(activity, version)
         changed = polling.changed_annotations(last, activity)
         if changed and not self._has_heard(project):
             self.changes.changed(project, changed)
             log.info("project %s: %s changed annotations found", project, changed)
-        look = polling.looked(last, activity, version)
+        look = polling.looked(last, activity, version, is_busy=is_busy)
         if polling.has_new_tasks(last, activity, version):
             look = self._predict(project, look)
         self.polled.remember(project, look)
@@ -59,9 +61,12 @@ class Polling:
         known, self._heard[project] = self._heard.get(project, 0), heard
         return heard > known
 
+    def _is_busy(self, project: ProjectId) -> bool:
+        return self.jobs.live(project) is not None
+
     def _predict(self, project: ProjectId, look: LastLook) -> LastLook:
         """Start a job that predicts the tasks without a prediction, unless one is running."""
-        if self.jobs.live(project):
+        if self._is_busy(project):
             return look
         request = JobRequest(project, Mode.PRE_LABELING, model_version=look.version)
         try:
@@ -74,4 +79,7 @@ class Polling:
 
 def _first(activity: ProjectActivity, version: VersionName | None) -> LastLook:
     """Return the base of the first comparison: a trained model knows what is there already."""
-    return polling.looked(LastLook(), activity, version) if version else LastLook()
+    if version is None:
+        return LastLook()
+    known = LastLook(undisturbed=activity.tasks)
+    return polling.looked(known, activity, version, is_busy=False)

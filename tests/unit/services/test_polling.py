@@ -8,6 +8,7 @@ from backend.domain.answers import Choices
 from backend.domain.errors import LabelStudioUnreachable, NotFound
 from backend.domain.ids import ControlName, Label, ProjectId, TaskId, VersionName
 from backend.domain.jobs import JobRequest, Mode
+from backend.domain.projects import ProjectActivity
 from backend.processes.polling_loop import PollingLoop
 from backend.services.polling import Polling
 from backend.services.webhook_log import WebhookLog
@@ -128,6 +129,48 @@ def test_tasks_that_are_imported_later_are_predicted_by_a_job(blocked: Blocked) 
     blocked.jobs.jobs.clear()
     blocked.counted()
     assert not blocked.jobs.jobs, "predicted once"
+
+
+def test_tasks_that_are_imported_during_a_training_are_predicted_by_a_job(
+    blocked: Blocked,
+) -> None:
+    blocked.counted()
+    blocked.jobs.submit(JobRequest(FIRST))
+    blocked.label_studio.people |= dict.fromkeys(map(TaskId, range(11, 14)))
+    blocked.counted()
+    blocked.is_trained()
+    blocked.counted()
+    blocked.jobs.jobs.clear()
+    blocked.counted()
+    (job,) = blocked.jobs.jobs.values()
+    assert job.request.mode is Mode.PRE_LABELING
+
+
+@pytest.mark.parametrize("begins", [True, False])
+def test_tasks_that_are_counted_just_when_a_training_begins_or_ends_are_predicted(
+    blocked: Blocked, begins: bool
+) -> None:
+    blocked.counted()
+    if not begins:
+        blocked.jobs.submit(JobRequest(FIRST))
+    count = blocked.label_studio.activity
+
+    def imported_meanwhile(project: ProjectId) -> ProjectActivity:
+        if begins:
+            blocked.jobs.submit(JobRequest(FIRST))
+        else:
+            blocked.jobs.jobs.clear()
+        blocked.label_studio.people |= dict.fromkeys(map(TaskId, range(11, 14)))
+        return count(project)
+
+    blocked.label_studio.activity = imported_meanwhile
+    blocked.counted()
+    blocked.jobs.jobs.clear()
+    blocked.label_studio.activity = count
+    blocked.is_trained()
+    blocked.counted()
+    blocked.counted()
+    assert blocked.jobs.jobs, "they are new"
 
 
 def test_a_disconnected_project_is_left_alone(blocked: Blocked) -> None:
