@@ -69,7 +69,7 @@ class LastLook:
     """What was known of a project when the backend last looked at it.
 
     `served` is how many of its `tasks` were there when the current model `version` last predicted,
-    or less; `undisturbed` how many there were when last no job was queued or running.
+    or less; `tasks_when_idle` how many there were when last no job was queued or running.
     """
 
     annotations: int = 0
@@ -77,7 +77,7 @@ class LastLook:
     newest: datetime | None = None
     version: VersionName | None = None
     served: int = 0
-    undisturbed: int = 0
+    tasks_when_idle: int = 0
 
 
 @dataclass(frozen=True, slots=True)

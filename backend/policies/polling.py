@@ -41,7 +41,7 @@ def looked(
         version: the current one.
         is_busy: whether a job may have listed the tasks before they were counted.
     """
-    served = last.served if version and version == last.version else last.undisturbed
+    served = last.served if version and version == last.version else last.tasks_when_idle
     newest = max((moment for moment in (last.newest, *now.touched) if moment), default=None)
     return replace(
         last,
@@ -50,5 +50,5 @@ def looked(
         newest=newest,
         version=version,
         served=min(served, now.tasks),
-        undisturbed=last.undisturbed if is_busy else now.tasks,
+        tasks_when_idle=last.tasks_when_idle if is_busy else now.tasks,
     )

@@ -51,7 +51,7 @@ class Polling:
             self.changes.changed(project, changed)
             log.info("project %s: %s changed annotations found", project, changed)
         look = polling.looked(last, activity, version, is_busy=is_busy)
-        if polling.has_new_tasks(last, activity, version):
+        if polling.has_new_tasks(last, activity, version) and not is_busy:
             look = self._predict(project, look)
         self.polled.remember(project, look)
 
@@ -65,9 +65,7 @@ class Polling:
         return self.jobs.live(project) is not None
 
     def _predict(self, project: ProjectId, look: LastLook) -> LastLook:
-        """Start a job that predicts the tasks without a prediction, unless one is running."""
-        if self._is_busy(project):
-            return look
+        """Start a job that predicts the tasks without a prediction."""
         request = JobRequest(project, Mode.PRE_LABELING, model_version=look.version)
         try:
             job, _ = self.start(request)
@@ -81,5 +79,5 @@ def _first(activity: ProjectActivity, version: VersionName | None) -> LastLook:
     """Return the base of the first comparison: a trained model knows what is there already."""
     if version is None:
         return LastLook()
-    known = LastLook(undisturbed=activity.tasks)
+    known = LastLook(tasks_when_idle=activity.tasks)
     return polling.looked(known, activity, version, is_busy=False)
