@@ -69,6 +69,17 @@ def test_the_root_of_the_backend_holds_only_the_composition_root_settings_and_en
     assert {path.name for path in (ROOT / "backend").glob("*.py")} == ROOT_MODULES
 
 
+def test_benches_start_label_studio_as_people_install_it():
+    """The tests' one is quicker in some ways, which once made large projects look slow."""
+    benches = sorted((ROOT / "tests" / "bench").glob("*.py"))
+    starting = {path.name for path in benches if _imports(path, "tests.e2e.label_studio")}
+    assert starting == {"installed_label_studio.py"}
+
+
+def _imports(path: Path, module: str) -> bool:
+    return any(isinstance(node, ast.ImportFrom) and node.module == module for node in nodes(path))
+
+
 def test_no_module_or_package_has_a_vague_name():
     parts = {part for path in SOURCES for part in path.relative_to(ROOT).with_suffix("").parts}
     assert parts & VAGUE == set()
